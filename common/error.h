@@ -1,0 +1,45 @@
+// What the program throws, and the exit code that each kind of failure ends with.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace rankscope {
+
+// The base of every error the program reports. what() is one line: what happened, where (file,
+// line, key) and what to do next. main() prints it and exits with exit_code().
+class Error : public std::runtime_error {
+ public:
+  Error(const std::string& message, int exit_code)
+      : std::runtime_error(message), exit_code_(exit_code) {}
+  int exit_code() const { return exit_code_; }
+
+ private:
+  int exit_code_;
+};
+
+// A trial ended without a result (exit code 1). Divergence is a result, not this.
+class TrialFailed : public Error {
+ public:
+  explicit TrialFailed(const std::string& message) : Error(message, 1) {}
+};
+
+// The user's files, options or paths are at fault (exit code 2).
+class InputError : public Error {
+ public:
+  explicit InputError(const std::string& message) : Error(message, 2) {}
+};
+
+// The machine is at fault: disk full, out of memory, device gone (exit code 3).
+class MachineError : public Error {
+ public:
+  explicit MachineError(const std::string& message) : Error(message, 3) {}
+};
+
+// The user or the scheduler asked to stop (exit code 130).
+class Interrupted : public Error {
+ public:
+  explicit Interrupted(const std::string& message) : Error(message, 130) {}
+};
+
+}  // namespace rankscope

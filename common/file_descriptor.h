@@ -1,0 +1,33 @@
+// The system calls shared by the files of common/ that read and write; nobody else needs them.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+
+namespace rankscope {
+
+// An open file, closed at the end of the scope.
+class FileDescriptor {
+ public:
+  // `flags` as for open(2). `action` begins the message of a failure: "cannot read".
+  FileDescriptor(const std::filesystem::path& path, int flags, const char* action);
+  ~FileDescriptor();
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  int number() const { return number_; }
+
+ private:
+  int number_ = -1;
+};
+
+// read(2), repeated when a signal interrupts it. 0 at the end of the file.
+std::size_t read_some(int descriptor, char* buffer, std::size_t size,
+                      const std::filesystem::path& path);
+
+// "ACTION 'PATH': what errno says", as InputError where the path is at fault and MachineError
+// otherwise.
+[[noreturn]] void throw_file_error(const std::string& action, const std::filesystem::path& path,
+                                   int error_number);
+
+}  // namespace rankscope

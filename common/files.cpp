@@ -1,0 +1,137 @@
+#include "common/files.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "common/error.h"
+#include "common/file_descriptor.h"
+#include "common/text.h"
+
+namespace rankscope {
+
+std::string system_error_text(int error_number) {
+  std::string text = std::generic_category().message(error_number);
+  if (error_number == ENOSPC) return "disk full (" + text + ")";
+  if (error_number == EDQUOT || error_number == EFBIG) {
+    return "disk full: a quota or file size limit is reached (" + text + ")";
+  }
+  return text;
+}
+
+void throw_file_error(const std::string& action, const std::filesystem::path& path,
+                      int error_number) {
+  const std::string message =
+      action + " '" + printable(path.native(), 300) + "': " + system_error_text(error_number);
+  switch (error_number) {
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case EINVAL:
+    case EEXIST:
+    case ENXIO:
+      throw InputError(message);
+    default:
+      throw MachineError(message);
+  }
+}
+
+FileDescriptor::FileDescriptor(const std::filesystem::path& path, int flags, const char* action) {
+  do {
+    number_ = ::open(path.c_str(), flags | O_CLOEXEC);
+  } while (number_ < 0 && errno == EINTR);
+  if (number_ < 0) throw_file_error(action, path, errno);
+}
+
+FileDescriptor::~FileDescriptor() {
+  if (number_ >= 0) ::close(number_);
+}
+
+std::size_t read_some(int descriptor, char* buffer, std::size_t size,
+                      const std::filesystem::path& path) {
+  for (;;) {
+    const ssize_t count = ::read(descriptor, buffer, size);
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EINTR) throw_file_error("cannot read", path, errno);
+  }
+}
+
+std::string read_text_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  const FileDescriptor file(path, O_RDONLY, "cannot read");
+  constexpr std::size_t kFirst = std::size_t{64} << 10;
+  std::string text;
+  std::size_t used = 0;
+  for (;;) {
+    if (used == text.size()) text.resize(std::max(kFirst, 2 * text.size()));
+    const std::size_t count =
+        read_some(file.number(), text.data() + used, text.size() - used, path);
+    if (count == 0) break;
+    used += count;
+    if (used > max_bytes) {
+      throw InputError("cannot read '" + printable(path.native(), 300) + "': longer than the " +
+                       std::to_string(max_bytes) + " bytes allowed here");
+    }
+  }
+  text.resize(used);
+  return text;
+}
+
+MappedFile::MappedFile(const std::filesystem::path& path) {
+  // Without O_NONBLOCK, opening a named pipe would wait for a writer.
+  const FileDescriptor file(path, O_RDONLY | O_NONBLOCK, "cannot open");
+  struct stat status {};
+  if (::fstat(file.number(), &status) != 0) throw_file_error("cannot open", path, errno);
+  if (S_ISDIR(status.st_mode)) throw_file_error("cannot open", path, EISDIR);
+  if (!S_ISREG(status.st_mode)) {
+    throw InputError("cannot map '" + printable(path.native(), 300) +
+                     "': not a regular file; copy its content to one");
+  }
+  size_ = static_cast<std::size_t>(status.st_size);
+  if (size_ == 0) return;
+  void* start = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.number(), 0);
+  if (start == MAP_FAILED) {
+    const int error_number = errno;
+    size_ = 0;
+    throw MachineError("cannot map '" + printable(path.native(), 300) +
+                       "': " + system_error_text(error_number));
+  }
+  data_ = static_cast<const std::byte*>(start);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+void MappedFile::drop_pages(std::uint64_t offset, std::uint64_t length) const {
+  if (data_ == nullptr || offset >= size_) return;
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const std::uint64_t end = offset + std::min<std::uint64_t>(length, size_ - offset);
+  const std::uint64_t first = (offset + page - 1) / page * page;
+  // The last page of the file is part of the mapping as a whole.
+  const std::uint64_t last = end == size_ ? end : end / page * page;
+  if (first >= last) return;
+  // Advice only: if the system declines, the pages stay.
+  ::madvise(const_cast<std::byte*>(data_) + first, last - first, MADV_DONTNEED);
+}
+
+}  // namespace rankscope

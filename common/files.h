@@ -1,0 +1,107 @@
+// Files: read whole or mapped, and written so that a reader sees the old bytes or the new ones.
+//
+// Errors: InputError where the path is at fault (missing, no permission, a folder in a file's
+// place), MachineError where the machine is (disk full, I/O error). Both name the path.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rankscope {
+
+// The whole file, at most `max_bytes` of it: a longer one is an InputError. Pipes can be read too.
+std::string read_text_file(const std::filesystem::path& path,
+                           std::uint64_t max_bytes = std::uint64_t{1} << 30);
+
+// A regular file mapped read-only. An empty file is legal and has no bytes. The mapping starts at
+// a page boundary. A file that another program shortens meanwhile cannot be guarded against.
+class MappedFile {
+ public:
+  MappedFile() = default;
+  explicit MappedFile(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  std::uint64_t size() const { return size_; }
+
+  // Gives the pages that lie wholly inside [offset, offset + length) back to the system. They are
+  // read again on the next access: a file can be streamed without its size counting as memory.
+  void drop_pages(std::uint64_t offset, std::uint64_t length) const;
+
+ private:
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// A file that appears whole or not at all: written under a temporary name in the same folder,
+// synced, renamed over the target, and the folder synced. Without commit() nothing changes and the
+// temporary is removed. A target that is a symbolic link stays one: the file it names is replaced.
+class AtomicFile {
+ public:
+  explicit AtomicFile(const std::filesystem::path& path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::string_view text);
+  void write(std::span<const std::byte> bytes);
+  void commit();
+
+ private:
+  void flush();
+  void put(const char* data, std::size_t size);
+
+  std::filesystem::path target_;
+  std::filesystem::path temporary_;
+  std::vector<char> buffer_;
+  int descriptor_ = -1;
+};
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view text);
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
+
+// A folder that appears whole or not at all. Files are made under path(); commit() syncs them all
+// and renames the folder into place. Without commit() the temporary is removed.
+class FolderTransaction {
+ public:
+  enum class Existing {
+    kRefuse,   // a target that exists is an InputError, at once and again at commit()
+    kReplace,  // its place is taken by the new folder and the old one is deleted
+  };
+  FolderTransaction(const std::filesystem::path& target, Existing existing);
+  ~FolderTransaction();
+  FolderTransaction(const FolderTransaction&) = delete;
+  FolderTransaction& operator=(const FolderTransaction&) = delete;
+
+  const std::filesystem::path& path() const { return temporary_; }
+  void commit();
+
+ private:
+  void replace_target();
+
+  std::filesystem::path target_;
+  std::filesystem::path temporary_;
+  Existing existing_;
+  bool committed_ = false;
+};
+
+// Clears what processes killed in the middle of a write left in `folder` (not below it): removes
+// temporary names, and puts back an old folder whose replacement never arrived. Call it only where
+// no other process can be writing, as under a trial's lock. Returns how many names it dealt with.
+std::size_t clear_stale_temporaries(const std::filesystem::path& folder);
+
+// The system's text for an errno value; the ones that mean a full disk (ENOSPC, EDQUOT, EFBIG) say
+// so.
+std::string system_error_text(int error_number);
+
+}  // namespace rankscope

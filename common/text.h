@@ -1,0 +1,17 @@
+// Text from outside: is it UTF-8, and how is it shown inside a one-line message.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace rankscope {
+
+// Well-formed UTF-8 by RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
+bool valid_utf8(std::string_view text);
+
+// `text` for a message: control characters become \n, \t or \xNN, and so does every byte that is
+// not part of well-formed UTF-8. Longer texts are cut at a character and end in "...".
+std::string printable(std::string_view text, std::size_t max_bytes = 120);
+
+}  // namespace rankscope

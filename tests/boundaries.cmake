@@ -1,0 +1,40 @@
+# Who may include whom. Run as: cmake -DROOT=<repository> -P tests/boundaries.cmake
+# Prints every line that breaks the rule and fails if there is one.
+cmake_minimum_required(VERSION 3.25)
+
+set(may_see_common common)
+set(may_see_engine common engine)
+set(may_see_datasets common datasets)
+set(may_see_metrics common metrics)
+set(may_see_results common results)
+set(may_see_plots common results plots)
+set(may_see_experiments common engine datasets metrics results plots experiments)
+set(folders common engine datasets metrics results plots experiments)
+
+set(broken 0)
+foreach(folder ${folders})
+  list(JOIN may_see_${folder} "|" allowed)
+  file(GLOB_RECURSE sources ${ROOT}/${folder}/*.h ${ROOT}/${folder}/*.cpp ${ROOT}/${folder}/*.cu
+       ${ROOT}/${folder}/*.cuh ${ROOT}/${folder}/*.inc)
+  foreach(source ${sources})
+    file(STRINGS ${source} includes REGEX "^[ \t]*#[ \t]*include")
+    foreach(line ${includes})
+      file(RELATIVE_PATH shown ${ROOT} ${source})
+      # Quotes are for the project's own files, by their path from the root; the same files between
+      # angle brackets would slip past.
+      if(line MATCHES "include[ \t]*\"" AND NOT line MATCHES "include[ \t]*\"(${allowed})/")
+        message(SEND_ERROR "${shown}: ${line}: ${folder} may include only ${allowed}")
+        set(broken 1)
+      elseif(line MATCHES "include[ \t]*<(common|engine|datasets|metrics|results|plots|experiments|tests)/")
+        message(SEND_ERROR "${shown}: ${line}: write the project's own files in quotes")
+        set(broken 1)
+      elseif(line MATCHES "[\"/]\\.\\./")
+        message(SEND_ERROR "${shown}: ${line}: write paths from the repository root")
+        set(broken 1)
+      endif()
+    endforeach()
+  endforeach()
+endforeach()
+if(broken)
+  message(FATAL_ERROR "folder boundaries are broken")
+endif()

@@ -1,0 +1,91 @@
+// Signals and messages.
+#include <catch2/catch.hpp>
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/error.h"
+#include "common/interrupt.h"
+#include "common/log.h"
+
+using namespace rankscope;
+
+TEST_CASE("exit codes follow the kind of error") {
+  CHECK(TrialFailed("x").exit_code() == 1);
+  CHECK(InputError("x").exit_code() == 2);
+  CHECK(MachineError("x").exit_code() == 3);
+  CHECK(Interrupted("x").exit_code() == 130);
+}
+
+TEST_CASE("a stop is requested once and can be noticed") {
+  clear_stop_request();
+  CHECK_FALSE(stop_requested());
+  CHECK_NOTHROW(throw_if_stop_requested());
+  request_stop();
+  CHECK(stop_requested());
+  CHECK_THROWS_AS(throw_if_stop_requested(), Interrupted);
+  clear_stop_request();
+  CHECK_FALSE(stop_requested());
+}
+
+TEST_CASE("the first signal asks to stop, the second exits with 130") {
+  for (const int signal_number : {SIGINT, SIGTERM}) {
+    const pid_t child = fork();
+    if (child == 0) {
+      install_signal_handlers();
+      clear_stop_request();
+      raise(signal_number);
+      if (!stop_requested()) _exit(1);
+      raise(signal_number);
+      _exit(2);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 130);
+  }
+}
+
+namespace {
+
+// A progress line whose clock and screen belong to the test.
+struct Screen {
+  std::string text;
+  log::Progress::Clock::time_point time{};
+
+  log::Progress::Output output(bool terminal) {
+    return {[this](std::string_view piece) { text += piece; }, [this] { return time; }, terminal,
+            24};
+  }
+  void wait(int milliseconds) { time += std::chrono::milliseconds(milliseconds); }
+};
+
+}  // namespace
+
+TEST_CASE("progress in a pipe is a plain line at most every ten seconds") {
+  Screen screen;
+  {
+    log::Progress progress(screen.output(false));
+    progress.update("1");
+    screen.wait(9999);
+    progress.update("2");
+    screen.wait(1);
+    progress.update("3");
+    progress.finish("done");
+  }
+  CHECK(screen.text == "1\n3\ndone\n");
+}
+
+TEST_CASE("progress on a terminal rewrites one line that fits") {
+  Screen screen;
+  {
+    log::Progress progress(screen.output(true));
+    progress.update("step 1");
+    screen.wait(99);
+    progress.update("step 2");
+    screen.wait(1);
+    progress.update("step 3 of a line that is far too long");
+  }
+  CHECK(screen.text == "\r\x1b[Kstep 1\r\x1b[Kstep 3 of a line tha...\r\x1b[K");
+}
