@@ -1,0 +1,60 @@
+#include "engine/autograd/operations.h"
+
+namespace rankscope {
+
+Var embedding(Tape& tape, const WeightView& view, Parameter& table,
+              std::shared_ptr<const std::vector<int32_t>> ids) {
+  Backend& backend = tape.backend();
+  Tensor out = backend.empty(static_cast<int64_t>(ids->size()), view.cols);
+  backend.gather(view, ids->data(), false, out.matrix());
+  Var result = tape.result(out, table.trainable());
+  if (result.needs_gradient())
+    tape.record([&backend, &table, ids, out_gradient = result.gradient] {
+      if (out_gradient->value.empty()) return;
+      backend.scatter_add(out_gradient->value.view(), ids->data(), table.gradient.matrix());
+      out_gradient->value = {};
+    });
+  return result;
+}
+
+Var add(Tape& tape, const Var& x, Var y) {
+  Backend& backend = tape.backend();
+  backend.add(x.value.view(), y.value.matrix());
+  Var result = tape.result(y.value, x.needs_gradient() || y.needs_gradient());
+  if (result.needs_gradient())
+    tape.record([&backend, x_gradient = x.gradient, y_gradient = y.gradient,
+                 out_gradient = result.gradient] {
+      if (out_gradient->value.empty()) return;
+      Tensor dout = std::move(out_gradient->value);
+      out_gradient->value = {};
+      // Both get the same tensor where neither has a gradient yet, so one needs a copy.
+      if (x_gradient && y_gradient) {
+        Tensor copy = backend.zeros(dout.rows(), dout.cols());
+        backend.add(dout.view(), copy.matrix());
+        add_gradient(backend, x_gradient.get(), std::move(copy));
+      } else {
+        add_gradient(backend, x_gradient.get(), dout);
+      }
+      add_gradient(backend, y_gradient.get(), std::move(dout));
+    });
+  return result;
+}
+
+Var select_rows(Tape& tape, const Var& x, std::shared_ptr<const std::vector<int32_t>> rows) {
+  Backend& backend = tape.backend();
+  Tensor out = backend.empty(static_cast<int64_t>(rows->size()), x.value.cols());
+  backend.gather(WeightView::of(x.value.view()), rows->data(), false, out.matrix());
+  Var result = tape.result(out, x.needs_gradient());
+  if (result.needs_gradient())
+    tape.record([&backend, rows, total = x.value.rows(), x_gradient = x.gradient,
+                 out_gradient = result.gradient] {
+      if (out_gradient->value.empty()) return;
+      const Tensor& dout = out_gradient->value;
+      if (x_gradient->value.empty()) x_gradient->value = backend.zeros(total, dout.cols());
+      backend.scatter_add(dout.view(), rows->data(), x_gradient->value.matrix());
+      out_gradient->value = {};
+    });
+  return result;
+}
+
+}  // namespace rankscope

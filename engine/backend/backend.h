@@ -1,0 +1,202 @@
+// Backend: the short list of kernels that a device must supply. Everything above (autograd, models,
+// methods, training) is written against this file alone.
+//
+// Contract of every kernel, tested by tests/engine/kernels against plain double-precision
+// references:
+// - fp32 in, fp32 out, row-major. "rows" are tokens packed end to end.
+// - What a row yields depends on that row's data alone: not on its neighbours, the number of rows,
+//   the number of threads, or the address. Sums over rows run in row order in blocks of fixed size.
+// - Outputs may not overlap inputs unless the comment says so.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/dtype.h"
+#include "engine/tensor/tensor.h"
+
+namespace rankscope {
+
+// A weight as it lies in a checkpoint: element (i, j) of the logical [rows, cols] matrix is at
+// data + (i * row_stride + j * col_stride) elements of `dtype` (F32, F16 or BF16).
+struct WeightView {
+  const void* data = nullptr;
+  DType dtype = DType::kF32;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  int64_t row_stride = 0;
+  int64_t col_stride = 0;
+
+  WeightView transposed() const { return {data, dtype, cols, rows, col_stride, row_stride}; }
+  static WeightView of(ConstMatrix m) { return {m.data, DType::kF32, m.rows, m.cols, m.stride, 1}; }
+};
+
+// The right operand [k, n] of a product, in the layout that the backend multiplies fastest.
+class PackedMatrix {
+ public:
+  PackedMatrix() = default;
+  PackedMatrix(Tensor storage, int64_t k, int64_t n) : storage_(std::move(storage)), k_(k), n_(n) {}
+  bool empty() const { return storage_.empty(); }
+  int64_t k() const { return k_; }
+  int64_t n() const { return n_; }
+  const Tensor& storage() const { return storage_; }
+
+ private:
+  Tensor storage_;
+  int64_t k_ = 0;
+  int64_t n_ = 0;
+};
+
+// left [m, k] times right [k, n].
+struct ProductTerm {
+  ConstMatrix left;
+  const PackedMatrix* right = nullptr;
+};
+
+// GELU in its tanh form, as GPT-2's `gelu_new`.
+enum class Activation { kNone, kGeluTanh };
+
+// What happens to s = scale * (sum of terms) + bias before it is stored:
+//   activation: out = act(s), and derivative = act'(s) where a matrix is given for it
+//   multiplier: out = s * multiplier, element by element
+//   residual:   out += residual;   accumulate: out += what was there
+struct ProductEpilogue {
+  float scale = 1.0f;
+  const float* bias = nullptr;  // [n]
+  Activation activation = Activation::kNone;
+  Matrix derivative = {};       // [m, n] or empty
+  ConstMatrix multiplier = {};  // [m, n] or empty
+  ConstMatrix residual = {};    // [m, n] or empty
+  bool accumulate = false;
+};
+
+// Which keys each query row sees. Sequence s has keys (and values) in rows
+// [key_begin[s], key_begin[s+1]) and its queries in rows [query_begin[s], query_begin[s+1]); a query
+// at position p of its sequence sees keys 0..p. Positions rise within a sequence; queries may be a
+// subset of the positions (the last layer computes target rows only).
+struct AttentionLayout {
+  std::vector<int64_t> key_begin;        // [sequences + 1]
+  std::vector<int64_t> query_begin;      // [sequences + 1]
+  std::vector<int32_t> query_positions;  // [query rows]
+  int64_t sequences() const { return static_cast<int64_t>(key_begin.size()) - 1; }
+};
+
+struct AttentionShape {
+  int64_t heads = 0;
+  int64_t kv_heads = 0;  // query head h reads key/value head h / (heads / kv_heads)
+  int64_t head_dim = 0;
+  float scale = 0.0f;  // on q k^T before the softmax; 1 / sqrt(head_dim) in both families
+};
+
+// Keys of dropout draws: element (row, column) is dropped by a function of `key`, row_ids[row] and
+// the column alone, so that a row keeps its mask whatever shares its batch.
+struct DropoutDraws {
+  std::array<uint32_t, 2> key{};
+  const uint64_t* row_ids = nullptr;  // [rows]
+};
+
+struct AdamWStep {
+  double learning_rate = 0;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  int64_t step = 1;           // counts from 1, for the bias corrections
+  double gradient_scale = 1;  // from clipping
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string_view name() const = 0;
+  virtual std::string_view instruction_set() const = 0;
+  virtual int threads() const = 0;
+  virtual Allocator& allocator() = 0;
+  Tensor empty(int64_t rows, int64_t cols) { return Tensor(allocator(), rows, cols); }
+  Tensor zeros(int64_t rows, int64_t cols);
+
+  // ---- Products -------------------------------------------------------------------------------
+  virtual PackedMatrix pack(const WeightView& right) = 0;
+  // Overwrites `packed`, which was made from a view of the same shape.
+  virtual void repack(const WeightView& right, PackedMatrix& packed) = 0;
+  // out [m, n] = epilogue(sum over terms of left * right). All terms share m and n.
+  virtual void product(std::span<const ProductTerm> terms, const ProductEpilogue& epilogue,
+                       Matrix out) = 0;
+  // out [p, q] += left^T right with left [rows, p], right [rows, q]: weight gradients.
+  virtual void accumulate_outer(ConstMatrix left, ConstMatrix right, Matrix out) = 0;
+
+  // ---- Attention (causal, softmax) ------------------------------------------------------------
+  // q [query rows, heads * head_dim], k and v [key rows, kv_heads * head_dim] -> out like q;
+  // log_sum [query rows, heads] is the log of each softmax's denominator, kept for the backward.
+  virtual void attention(const AttentionShape& shape, const AttentionLayout& layout, ConstMatrix q,
+                         ConstMatrix k, ConstMatrix v, Matrix out, Matrix log_sum) = 0;
+  // Overwrites dq, dk, dv; each may be empty (data == nullptr) where no gradient is wanted.
+  virtual void attention_backward(const AttentionShape& shape, const AttentionLayout& layout,
+                                  ConstMatrix q, ConstMatrix k, ConstMatrix v, ConstMatrix out,
+                                  ConstMatrix log_sum, ConstMatrix dout, Matrix dq, Matrix dk,
+                                  Matrix dv) = 0;
+
+  // ---- Rows -----------------------------------------------------------------------------------
+  // LayerNorm: out = (x - mean) * rstd * gain + bias, variance over d (not d - 1).
+  // stats [rows, 2] = mean, rstd. bias may be null.
+  virtual void layer_norm(ConstMatrix x, const float* gain, const float* bias, float epsilon,
+                          Matrix out, Matrix stats) = 0;
+  // dx (+)= gradient; dgain, dbias [cols] += their gradients, or null.
+  virtual void layer_norm_backward(ConstMatrix x, const float* gain, ConstMatrix stats,
+                                   ConstMatrix dout, bool accumulate, Matrix dx, float* dgain,
+                                   float* dbias) = 0;
+  // RMSNorm: out = x * rstd * gain, rstd = 1 / sqrt(mean(x^2) + epsilon). stats [rows, 1] = rstd.
+  virtual void rms_norm(ConstMatrix x, const float* gain, float epsilon, Matrix out,
+                        Matrix stats) = 0;
+  virtual void rms_norm_backward(ConstMatrix x, const float* gain, ConstMatrix stats,
+                                 ConstMatrix dout, bool accumulate, Matrix dx, float* dgain) = 0;
+  // Rotary positions in place, on every head of x [rows, heads * head_dim], the halves of a head
+  // paired (i, i + head_dim / 2) as in transformers. cos, sin [positions, head_dim / 2];
+  // inverse = true rotates back, which is the gradient.
+  virtual void rotary(Matrix x, int64_t head_dim, const int32_t* positions, ConstMatrix cos,
+                      ConstMatrix sin, bool inverse) = 0;
+  // SwiGLU: out = silu(gate) * up; the backward overwrites dgate and dup.
+  virtual void swiglu(ConstMatrix gate, ConstMatrix up, Matrix out) = 0;
+  virtual void swiglu_backward(ConstMatrix gate, ConstMatrix up, ConstMatrix dout, Matrix dgate,
+                               Matrix dup) = 0;
+  // Each row of `logits` [rows, vocabulary] becomes the gradient of `gradient_scale` times its loss;
+  // loss [rows] gets the loss itself: (1 - s) NLL + s * mean over the vocabulary of -log p, s being
+  // the label smoothing, and nll [rows] the NLL alone (natural logarithm). With gradient_scale 0
+  // the logits are left as they are.
+  virtual void cross_entropy(Matrix logits, const int32_t* labels, float smoothing,
+                             float gradient_scale, float* loss, float* nll) = 0;
+  // out[i] = table[ids[i]] (+ out[i] when accumulating); the table may be F32, F16 or BF16.
+  virtual void gather(const WeightView& table, const int32_t* ids, bool accumulate, Matrix out) = 0;
+  // table[ids[i]] += rows[i], in the order of i. Ids may repeat.
+  virtual void scatter_add(ConstMatrix rows, const int32_t* ids, Matrix table) = 0;
+  // out [cols] += the sum of the rows.
+  virtual void column_sum(ConstMatrix x, float* out) = 0;
+  // out = x * keep / (1 - p) (+ out when accumulating); x and out may be the same memory.
+  virtual void dropout(ConstMatrix x, float p, const DropoutDraws& draws, bool accumulate,
+                       Matrix out) = 0;
+
+  // ---- Elements -------------------------------------------------------------------------------
+  // y += x
+  virtual void add(ConstMatrix x, Matrix y) = 0;
+  // y *= x, element by element
+  virtual void multiply(ConstMatrix x, Matrix y) = 0;
+  // Sum of squares, in double, in an order fixed by the size alone.
+  virtual double sum_of_squares(std::span<const float> x) = 0;
+  // AdamW as torch.optim.AdamW: decoupled decay, bias corrections, epsilon outside the root.
+  virtual void adamw(const AdamWStep& step, std::span<float> parameter,
+                     std::span<const float> gradient, std::span<float> first_moment,
+                     std::span<float> second_moment) = 0;
+};
+
+// Names of all kernels above, in order: the test table must have a row for each.
+std::span<const std::string_view> kernel_names();
+
+// The CPU backend. threads >= 1; 0 means all processors the process may use.
+std::unique_ptr<Backend> make_cpu_backend(int threads);
+
+}  // namespace rankscope

@@ -1,0 +1,394 @@
+#include "engine/backend/cpu/cpu_backend.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <stdexcept>
+
+#include "common/error.h"
+#include "engine/backend/cpu/kernels/kernels.h"
+#include "engine/backend/cpu/memory.h"
+#include "engine/backend/cpu/thread_pool.h"
+
+namespace rankscope {
+
+namespace {
+
+using cpu::KernelTable;
+
+// Rows of a product tile: with a depth of 512 the left block is 200 KB, which stays in the
+// second-level cache beside a panel.
+constexpr int64_t kTileRows = 96;
+// Elements that are worth a task of their own in elementwise work.
+constexpr int64_t kElementsPerTask = 1 << 15;
+// Block of sum_of_squares: part of the arithmetic, so it depends on nothing.
+constexpr int64_t kSquaresBlock = 65536;
+
+int dtype_code(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return 0;
+    case DType::kF16:
+      return 1;
+    case DType::kBF16:
+      return 2;
+    default:
+      throw InputError("weights of type " + std::string(dtype_name(dtype)) +
+                       " are not supported; convert the model to F32, F16 or BF16");
+  }
+}
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(int threads, const KernelTable& kernels)
+      : kernels_(kernels), pool_(threads), scratch_(static_cast<size_t>(threads)) {}
+
+  std::string_view name() const override { return "cpu"; }
+  std::string_view instruction_set() const override { return kernels_.instruction_set; }
+  int threads() const override { return pool_.threads(); }
+  Allocator& allocator() override { return memory_; }
+
+  PackedMatrix pack(const WeightView& right) override {
+    const int64_t panels = ceil_div(right.cols, kernels_.panel_width);
+    PackedMatrix packed(empty(panels, right.rows * kernels_.panel_width), right.rows, right.cols);
+    repack(right, packed);
+    return packed;
+  }
+
+  void repack(const WeightView& right, PackedMatrix& packed) override {
+    const int dtype = dtype_code(right.dtype);
+    const int64_t panels = ceil_div(right.cols, kernels_.panel_width);
+    float* to = packed.storage().data();
+    pool_.run(panels, [&](int64_t panel, int) {
+      kernels_.pack_panels(right.data, dtype, right.row_stride, right.col_stride, right.rows,
+                           right.cols, panel, panel + 1, to);
+    });
+  }
+
+  void product(std::span<const ProductTerm> terms, const ProductEpilogue& epilogue,
+               Matrix out) override {
+    std::vector<cpu::TileTerm> tile_terms;
+    int64_t longest = 0;
+    for (const ProductTerm& term : terms) {
+      tile_terms.push_back({term.left.data, term.left.stride, 1, term.left.cols,
+                            term.right->storage().data(), 0});
+      longest = std::max(longest, term.left.cols);
+    }
+    cpu::TileEpilogue e{};
+    e.scale = epilogue.scale;
+    e.bias = epilogue.bias;
+    e.activation = epilogue.activation == Activation::kGeluTanh ? 1 : 0;
+    e.derivative = epilogue.derivative.data;
+    e.derivative_stride = epilogue.derivative.stride;
+    e.multiplier = epilogue.multiplier.data;
+    e.multiplier_stride = epilogue.multiplier.stride;
+    e.residual = epilogue.residual.data;
+    e.residual_stride = epilogue.residual.stride;
+    e.accumulate = epilogue.accumulate;
+    run_tiles(tile_terms, e, longest, out);
+  }
+
+  void accumulate_outer(ConstMatrix left, ConstMatrix right, Matrix out) override {
+    if (left.rows == 0) return;
+    cpu::TileEpilogue e{};
+    e.scale = 1.0f;
+    if (out.cols <= kNarrow && out.cols < out.rows) {
+      // LoRA's dB: a few columns fill a fraction of a panel, as rows they fill a tile.
+      Tensor transposed = empty(out.cols, out.rows);
+      run_tiles({{right.data, 1, right.stride, right.rows, left.data, left.stride}}, e, left.rows,
+                transposed.matrix());
+      for (int64_t j = 0; j < out.cols; ++j)
+        for (int64_t i = 0; i < out.rows; ++i) out.row(i)[j] += transposed.row(j)[i];
+      return;
+    }
+    e.accumulate = true;
+    run_tiles({{left.data, 1, left.stride, left.rows, right.data, right.stride}}, e, left.rows,
+              out);
+  }
+
+  void attention(const AttentionShape& shape, const AttentionLayout& layout, ConstMatrix q,
+                 ConstMatrix k, ConstMatrix v, Matrix out, Matrix log_sum) override {
+    run_attention(shape, layout, [&](cpu::AttentionTask& t, int64_t query, int64_t key) {
+      t.q = q.row(query), t.q_stride = q.stride;
+      t.k = k.row(key), t.k_stride = k.stride;
+      t.v = v.row(key), t.v_stride = v.stride;
+      t.out_w = out.row(query), t.out_stride = out.stride;
+      t.log_sum_w = log_sum.row(query);
+    }, kernels_.attention_forward);
+  }
+
+  void attention_backward(const AttentionShape& shape, const AttentionLayout& layout, ConstMatrix q,
+                          ConstMatrix k, ConstMatrix v, ConstMatrix out, ConstMatrix log_sum,
+                          ConstMatrix dout, Matrix dq, Matrix dk, Matrix dv) override {
+    run_attention(shape, layout, [&](cpu::AttentionTask& t, int64_t query, int64_t key) {
+      t.q = q.row(query), t.q_stride = q.stride;
+      t.k = k.row(key), t.k_stride = k.stride;
+      t.v = v.row(key), t.v_stride = v.stride;
+      t.out = out.row(query), t.out_stride = out.stride;
+      t.log_sum = log_sum.row(query);
+      t.dout = dout.row(query), t.dout_stride = dout.stride;
+      if (dq.data) t.dq = dq.row(query), t.dq_stride = dq.stride;
+      if (dk.data) t.dk = dk.row(key), t.dk_stride = dk.stride;
+      if (dv.data) t.dv = dv.row(key), t.dv_stride = dv.stride;
+    }, kernels_.attention_backward);
+  }
+
+  void layer_norm(ConstMatrix x, const float* gain, const float* bias, float epsilon, Matrix out,
+                  Matrix stats) override {
+    by_rows(x.rows, x.cols, [&](int64_t begin, int64_t rows) {
+      kernels_.layer_norm(x.row(begin), x.stride, gain, bias, epsilon, rows, x.cols, out.row(begin),
+                          out.stride, stats.row(begin));
+    });
+  }
+
+  void layer_norm_backward(ConstMatrix x, const float* gain, ConstMatrix stats, ConstMatrix dout,
+                           bool accumulate, Matrix dx, float* dgain, float* dbias) override {
+    if (dx.data)
+      by_rows(x.rows, x.cols, [&](int64_t begin, int64_t rows) {
+        kernels_.layer_norm_dx(x.row(begin), x.stride, gain, stats.row(begin), dout.row(begin),
+                               dout.stride, accumulate, rows, x.cols, dx.row(begin), dx.stride);
+      });
+    if (dgain || dbias)
+      by_columns(x.cols, [&](int64_t begin, int64_t end) {
+        kernels_.layer_norm_dgain(x.data, x.stride, stats.data, dout.data, dout.stride, x.rows,
+                                  begin, end, dgain, dbias);
+      });
+  }
+
+  void rms_norm(ConstMatrix x, const float* gain, float epsilon, Matrix out,
+                Matrix stats) override {
+    by_rows(x.rows, x.cols, [&](int64_t begin, int64_t rows) {
+      kernels_.rms_norm(x.row(begin), x.stride, gain, epsilon, rows, x.cols, out.row(begin),
+                        out.stride, stats.row(begin));
+    });
+  }
+
+  void rms_norm_backward(ConstMatrix x, const float* gain, ConstMatrix stats, ConstMatrix dout,
+                         bool accumulate, Matrix dx, float* dgain) override {
+    if (dx.data)
+      by_rows(x.rows, x.cols, [&](int64_t begin, int64_t rows) {
+        kernels_.rms_norm_dx(x.row(begin), x.stride, gain, stats.row(begin), dout.row(begin),
+                             dout.stride, accumulate, rows, x.cols, dx.row(begin), dx.stride);
+      });
+    if (dgain)
+      by_columns(x.cols, [&](int64_t begin, int64_t end) {
+        kernels_.rms_norm_dgain(x.data, x.stride, stats.data, dout.data, dout.stride, x.rows, begin,
+                                end, dgain);
+      });
+  }
+
+  void rotary(Matrix x, int64_t head_dim, const int32_t* positions, ConstMatrix cos,
+              ConstMatrix sin, bool inverse) override {
+    by_rows(x.rows, x.cols, [&](int64_t begin, int64_t rows) {
+      kernels_.rotary(x.row(begin), x.stride, rows, x.cols / head_dim, head_dim, positions + begin,
+                      cos.data, sin.data, cos.stride, inverse);
+    });
+  }
+
+  void swiglu(ConstMatrix gate, ConstMatrix up, Matrix out) override {
+    by_rows(gate.rows, gate.cols, [&](int64_t begin, int64_t rows) {
+      for (int64_t i = begin; i < begin + rows; ++i)
+        kernels_.swiglu(gate.row(i), up.row(i), gate.cols, out.row(i));
+    });
+  }
+
+  void swiglu_backward(ConstMatrix gate, ConstMatrix up, ConstMatrix dout, Matrix dgate,
+                       Matrix dup) override {
+    by_rows(gate.rows, gate.cols, [&](int64_t begin, int64_t rows) {
+      for (int64_t i = begin; i < begin + rows; ++i)
+        kernels_.swiglu_backward(gate.row(i), up.row(i), dout.row(i), gate.cols, dgate.row(i),
+                                 dup.row(i));
+    });
+  }
+
+  void cross_entropy(Matrix logits, const int32_t* labels, float smoothing, float gradient_scale,
+                     float* loss, float* nll) override {
+    by_rows(logits.rows, logits.cols, [&](int64_t begin, int64_t rows) {
+      kernels_.cross_entropy(logits.row(begin), logits.stride, rows, logits.cols, labels + begin,
+                             smoothing, gradient_scale, loss + begin, nll + begin);
+    });
+  }
+
+  void gather(const WeightView& table, const int32_t* ids, bool accumulate, Matrix out) override {
+    const int dtype = dtype_code(table.dtype);
+    by_rows(out.rows, out.cols, [&](int64_t begin, int64_t rows) {
+      kernels_.gather(table.data, dtype, table.row_stride, table.col_stride, table.cols,
+                      ids + begin, rows, accumulate, out.row(begin), out.stride);
+    });
+  }
+
+  void scatter_add(ConstMatrix rows, const int32_t* ids, Matrix table) override {
+    // Each task owns some columns of the table and walks all rows, so that repeated ids add up in
+    // the order of the rows.
+    by_columns(rows.cols, [&](int64_t begin, int64_t end) {
+      for (int64_t i = 0; i < rows.rows; ++i)
+        kernels_.add(rows.row(i) + begin, end - begin, table.row(ids[i]) + begin);
+    });
+  }
+
+  void column_sum(ConstMatrix x, float* out) override {
+    by_columns(x.cols, [&](int64_t begin, int64_t end) {
+      kernels_.column_sum(x.data, x.stride, x.rows, begin, end, out);
+    });
+  }
+
+  void dropout(ConstMatrix x, float p, const DropoutDraws& draws, bool accumulate,
+               Matrix out) override {
+    by_rows(x.rows, x.cols, [&](int64_t begin, int64_t rows) {
+      kernels_.dropout(x.row(begin), x.stride, rows, x.cols, p, draws.key.data(),
+                       draws.row_ids + begin, accumulate, out.row(begin), out.stride);
+    });
+  }
+
+  void add(ConstMatrix x, Matrix y) override {
+    by_rows(x.rows, x.cols, [&](int64_t begin, int64_t rows) {
+      for (int64_t i = begin; i < begin + rows; ++i) kernels_.add(x.row(i), x.cols, y.row(i));
+    });
+  }
+
+  void multiply(ConstMatrix x, Matrix y) override {
+    by_rows(x.rows, x.cols, [&](int64_t begin, int64_t rows) {
+      for (int64_t i = begin; i < begin + rows; ++i) kernels_.multiply(x.row(i), x.cols, y.row(i));
+    });
+  }
+
+  double sum_of_squares(std::span<const float> x) override {
+    const int64_t count = static_cast<int64_t>(x.size());
+    std::vector<double> sums(static_cast<size_t>(ceil_div(count, kSquaresBlock)));
+    pool_.run(static_cast<int64_t>(sums.size()), [&](int64_t block, int) {
+      const int64_t begin = block * kSquaresBlock;
+      sums[static_cast<size_t>(block)] = kernels_.sum_of_squares(
+          x.data() + begin, std::min(kSquaresBlock, count - begin));
+    });
+    return std::accumulate(sums.begin(), sums.end(), 0.0);
+  }
+
+  void adamw(const AdamWStep& step, std::span<float> parameter, std::span<const float> gradient,
+             std::span<float> first_moment, std::span<float> second_moment) override {
+    const int64_t count = static_cast<int64_t>(parameter.size());
+    pool_.run(ceil_div(count, kElementsPerTask), [&](int64_t task, int) {
+      const int64_t begin = task * kElementsPerTask;
+      kernels_.adamw(step.learning_rate, step.beta1, step.beta2, step.epsilon, step.weight_decay,
+                     step.step, step.gradient_scale, std::min(kElementsPerTask, count - begin),
+                     parameter.data() + begin, gradient.data() + begin,
+                     first_moment.data() + begin, second_moment.data() + begin);
+    });
+  }
+
+ private:
+  float* scratch(int thread, size_t floats) {
+    std::vector<float>& memory = scratch_[static_cast<size_t>(thread)];
+    if (memory.size() < floats) memory.resize(floats);
+    return memory.data();
+  }
+
+  void run_tiles(const std::vector<cpu::TileTerm>& terms, const cpu::TileEpilogue& epilogue,
+                 int64_t longest_k, Matrix out) {
+    if (out.rows == 0 || out.cols == 0) return;
+    if (terms.empty() || terms.size() > kMaxTerms || longest_k == 0)
+      throw std::logic_error("a product takes 1 to 4 terms, not all of them empty");
+    const int64_t tile = kernels_.row_tile;
+    // Row blocks of equal size, so that the last is not a sliver.
+    const int64_t blocks = ceil_div(out.rows, kTileRows);
+    const int64_t block_rows = ceil_div(ceil_div(out.rows, blocks), tile) * tile;
+    const int64_t row_blocks = ceil_div(out.rows, block_rows);
+    const int64_t panels = ceil_div(out.cols, kernels_.panel_width);
+    // Some 16 tasks a thread even out the end; a task has at least 4 panels to pay for itself.
+    const int64_t wanted = ceil_div(int64_t{16} * threads(), row_blocks);
+    const int64_t group = std::clamp(ceil_div(panels, wanted), std::min<int64_t>(4, panels),
+                                     std::max<int64_t>(8, kMaxTileColumns / kernels_.panel_width));
+    const int64_t groups = ceil_div(panels, group);
+    const size_t floats = kernels_.product_scratch(block_rows, group, longest_k);
+    pool_.run(row_blocks * groups, [&](int64_t task, int thread) {
+      const int64_t row = task / groups * block_rows;
+      const int64_t panel = task % groups * group;
+      std::array<cpu::TileTerm, kMaxTerms> local;
+      for (size_t i = 0; i < terms.size(); ++i) {
+        local[i] = terms[i];
+        local[i].left += row * terms[i].row_step;
+      }
+      cpu::TileEpilogue e = epilogue;
+      if (e.derivative) e.derivative += row * e.derivative_stride;
+      if (e.multiplier) e.multiplier += row * e.multiplier_stride;
+      if (e.residual) e.residual += row * e.residual_stride;
+      kernels_.product_tile(local.data(), static_cast<int>(terms.size()), e,
+                            std::min(block_rows, out.rows - row), out.cols, panel,
+                            std::min(panels, panel + group), out.row(row), out.stride,
+                            scratch(thread, floats));
+    });
+  }
+
+  template <typename Fill, typename Kernel>
+  void run_attention(const AttentionShape& shape, const AttentionLayout& layout, const Fill& fill,
+                     Kernel kernel) {
+    const int64_t sequences = layout.sequences();
+    // Longest sequences first, so that the end is not one straggler.
+    std::vector<int64_t> order(static_cast<size_t>(sequences));
+    std::iota(order.begin(), order.end(), 0);
+    auto length = [&](int64_t s) {
+      return layout.key_begin[static_cast<size_t>(s) + 1] - layout.key_begin[static_cast<size_t>(s)];
+    };
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int64_t a, int64_t b) { return length(a) > length(b); });
+    if (sequences == 0) return;
+    const size_t floats = kernels_.attention_scratch(length(order[0]), shape.head_dim);
+    pool_.run(sequences * shape.kv_heads, [&](int64_t index, int thread) {
+      const size_t s = static_cast<size_t>(order[static_cast<size_t>(index / shape.kv_heads)]);
+      cpu::AttentionTask t{};
+      t.head_dim = shape.head_dim;
+      t.scale = shape.scale;
+      t.heads_per_group = shape.heads / shape.kv_heads;
+      t.kv_head = index % shape.kv_heads;
+      t.first_head = t.kv_head * t.heads_per_group;
+      t.heads = shape.heads;
+      t.keys = layout.key_begin[s + 1] - layout.key_begin[s];
+      t.queries = layout.query_begin[s + 1] - layout.query_begin[s];
+      t.positions = layout.query_positions.data() + layout.query_begin[s];
+      t.scratch = scratch(thread, floats);
+      fill(t, layout.query_begin[s], layout.key_begin[s]);
+      kernel(t);
+    });
+  }
+
+  template <typename Function>
+  void by_rows(int64_t rows, int64_t cols, const Function& function) {
+    const int64_t block = std::max<int64_t>(1, kElementsPerTask / std::max<int64_t>(1, cols));
+    pool_.run(ceil_div(rows, block), [&](int64_t task, int) {
+      const int64_t begin = task * block;
+      function(begin, std::min(block, rows - begin));
+    });
+  }
+
+  template <typename Function>
+  void by_columns(int64_t cols, const Function& function) {
+    constexpr int64_t kColumns = 64;  // four lines of a row: whole cache lines to a task
+    pool_.run(ceil_div(cols, kColumns), [&](int64_t task, int) {
+      const int64_t begin = task * kColumns;
+      function(begin, std::min(cols, begin + kColumns));
+    });
+  }
+
+  static constexpr size_t kMaxTerms = 4;
+  static constexpr int64_t kNarrow = 16;
+  static constexpr int64_t kMaxTileColumns = 256;
+
+  const KernelTable& kernels_;
+  cpu::ThreadPool pool_;
+  cpu::CachingAllocator memory_;
+  std::vector<std::vector<float>> scratch_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend(int threads, std::string_view instruction_set) {
+  if (threads <= 0) threads = cpu::available_processors();
+  return std::make_unique<CpuBackend>(threads, cpu::kernels_of(instruction_set));
+}
+
+std::unique_ptr<Backend> make_cpu_backend(int threads) {
+  return make_cpu_backend(threads, cpu::best_kernels().instruction_set);
+}
+
+}  // namespace rankscope

@@ -1,0 +1,52 @@
+#include <cstdlib>
+#include <string>
+
+#include "common/error.h"
+#include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/cpu/kernels/kernels.h"
+
+namespace rankscope::cpu {
+
+namespace {
+
+struct InstructionSet {
+  std::string_view name;
+  const KernelTable& (*table)();
+  bool (*runs_here)();
+};
+
+// Widest first.
+const InstructionSet kSets[] = {
+#if RANKSCOPE_HAS_AVX512
+    {"avx512", kernels_avx512, [] { return __builtin_cpu_supports("x86-64-v4") != 0; }},
+#endif
+#if RANKSCOPE_HAS_AVX2
+    {"avx2", kernels_avx2, [] { return __builtin_cpu_supports("x86-64-v3") != 0; }},
+#endif
+    {"generic", kernels_generic, [] { return true; }},
+};
+
+}  // namespace
+
+std::vector<std::string_view> instruction_sets() {
+  std::vector<std::string_view> names;
+  for (const InstructionSet& set : kSets)
+    if (set.runs_here()) names.push_back(set.name);
+  return names;
+}
+
+const KernelTable& kernels_of(std::string_view instruction_set) {
+  for (const InstructionSet& set : kSets)
+    if (set.name == instruction_set && set.runs_here()) return set.table();
+  std::string known;
+  for (std::string_view name : instruction_sets()) known += (known.empty() ? "" : ", ") + std::string(name);
+  throw InputError("instruction set '" + std::string(instruction_set) +
+                   "' is not available here; use one of: " + known);
+}
+
+const KernelTable& best_kernels() {
+  const char* wanted = std::getenv("RANKSCOPE_ISA");
+  return kernels_of(wanted && *wanted ? std::string_view(wanted) : instruction_sets().front());
+}
+
+}  // namespace rankscope::cpu

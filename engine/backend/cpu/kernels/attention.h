@@ -1,0 +1,13 @@
+// Causal softmax attention of one sequence and one key/value head. attention.cpp
+#pragma once
+
+#include "engine/backend/cpu/kernels/kernels.h"
+
+namespace rankscope::cpu::RANKSCOPE_ISA {
+
+void attention_forward(const AttentionTask& task);
+void attention_backward(const AttentionTask& task);
+// Floats of scratch that either of them needs.
+size_t attention_scratch(int64_t keys, int64_t head_dim);
+
+}  // namespace rankscope::cpu::RANKSCOPE_ISA

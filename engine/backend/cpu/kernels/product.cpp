@@ -1,0 +1,207 @@
+// Matrix products, a tile at a time. The right operand lies in packed panels of kPanel columns; the
+// left one is read where it lies. An element of the result is one chain of multiply-adds in the
+// order of k, term after term: whatever the number of rows, the place of a row in its tile, or the
+// blocking, the chain is the same, and so are the bits.
+#include "engine/backend/cpu/kernels/product.h"
+
+#include "engine/backend/cpu/kernels/simd.h"
+
+namespace rankscope::cpu::RANKSCOPE_ISA {
+
+namespace {
+
+// Depth of a block of k: a panel of it (kDepth * kPanel floats, 64 KiB with AVX-512) stays in the
+// second-level cache while all row tiles pass over it.
+constexpr int64_t kDepth = 512;
+
+// A row distance of a multiple of 2 KiB puts the rows of a tile into a few sets of the first-level
+// cache: such operands are copied to rows of another distance first.
+constexpr int64_t kAliasFloats = 512;
+constexpr int64_t kRowPadding = 16;
+
+template <int kRows, int kVectors>
+void micro(int64_t k, const float* a, int64_t row_step, int64_t k_step, const float* b,
+           int64_t b_stride, float* c, int64_t c_stride, bool first) {
+  NativeF acc[kRows][kVectors];
+  if (first) {
+    for (int i = 0; i < kRows; ++i)
+      for (int j = 0; j < kVectors; ++j) acc[i][j] = NativeF{};
+  } else {
+    for (int i = 0; i < kRows; ++i)
+      for (int j = 0; j < kVectors; ++j)
+        __builtin_memcpy(&acc[i][j], c + i * c_stride + j * kNativeLanes, sizeof(NativeF));
+  }
+  // Four row pointers, each serving three rows at constant multiples of row_step, leave enough
+  // registers for the accumulators.
+  const float* a0 = a;
+  const float* a1 = a + 3 * row_step;
+  const float* a2 = a + 6 * row_step;
+  const float* a3 = a + 9 * row_step;
+  for (int64_t p = 0; p < k; ++p) {
+    NativeF bv[kVectors];
+    for (int j = 0; j < kVectors; ++j)
+      __builtin_memcpy(&bv[j], b + j * kNativeLanes, sizeof(NativeF));
+#pragma GCC unroll 12
+    for (int i = 0; i < kRows; ++i) {
+      const float* base = i < 3 ? a0 : i < 6 ? a1 : i < 9 ? a2 : a3;
+      const float x = base[(i % 3) * row_step];
+      for (int j = 0; j < kVectors; ++j) acc[i][j] = bv[j] * x + acc[i][j];
+    }
+    a0 += k_step;
+    a1 += k_step;
+    a2 += k_step;
+    a3 += k_step;
+    b += b_stride;
+  }
+  for (int i = 0; i < kRows; ++i)
+    for (int j = 0; j < kVectors; ++j)
+      __builtin_memcpy(c + i * c_stride + j * kNativeLanes, &acc[i][j], sizeof(NativeF));
+}
+
+template <int kVectors>
+void micro_rows(int64_t rows, int64_t k, const float* a, int64_t row_step, int64_t k_step,
+                const float* b, int64_t b_stride, float* c, int64_t c_stride, bool first) {
+  switch (rows) {
+#define RANKSCOPE_CASE(n)                                                                 \
+  case n:                                                                                 \
+    return micro<n, kVectors>(k, a, row_step, k_step, b, b_stride, c, c_stride, first);
+    RANKSCOPE_CASE(1)
+    RANKSCOPE_CASE(2)
+    RANKSCOPE_CASE(3)
+    RANKSCOPE_CASE(4)
+    RANKSCOPE_CASE(5)
+    RANKSCOPE_CASE(6)
+#if defined(__AVX512F__)
+    RANKSCOPE_CASE(7)
+    RANKSCOPE_CASE(8)
+    RANKSCOPE_CASE(9)
+    RANKSCOPE_CASE(10)
+    RANKSCOPE_CASE(11)
+    RANKSCOPE_CASE(12)
+#endif
+#undef RANKSCOPE_CASE
+  }
+}
+
+constexpr float kGeluScale = 0.7978845608028654f;  // sqrt(2 / pi)
+constexpr float kGeluCube = 0.044715f;
+
+// gelu(x) = x * s and its derivative, s = (1 + tanh u) / 2 = 1 / (1 + e^(-2u)),
+// u = sqrt(2/pi) (x + 0.044715 x^3).
+inline F16 gelu_tanh(F16 x, F16* derivative) {
+  const F16 one = F16::broadcast(1.0f), cube = F16::broadcast(kGeluCube);
+  const F16 x2 = x * x;
+  const F16 u2 = F16::broadcast(-2.0f * kGeluScale) * (x * multiply_add(cube, x2, one));
+  const F16 s = one / (one + exponential(u2));
+  const F16 du = F16::broadcast(2.0f * kGeluScale) *
+                 multiply_add(F16::broadcast(3.0f * kGeluCube), x2, one);
+  *derivative = multiply_add(x * s * (one - s), du, s);
+  return x * s;
+}
+
+void finish_row(const TileEpilogue& e, int64_t row, int64_t col, int64_t count, const float* tile,
+                float* out) {
+  const bool gelu = e.activation != 0;
+  for (int64_t j = 0; j < count; j += kLanes) {
+    const int64_t n = count - j;
+    F16 s = F16::load(tile + j);
+    if (e.scale != 1.0f) s = s * F16::broadcast(e.scale);
+    if (e.bias) s = s + F16::load_first(e.bias + col + j, n);
+    if (gelu) {
+      F16 derivative;
+      s = gelu_tanh(s, &derivative);
+      if (e.derivative)
+        derivative.store_first(e.derivative + row * e.derivative_stride + col + j, n);
+    }
+    if (e.multiplier)
+      s = s * F16::load_first(e.multiplier + row * e.multiplier_stride + col + j, n);
+    if (e.residual) s = s + F16::load_first(e.residual + row * e.residual_stride + col + j, n);
+    if (e.accumulate) s = s + F16::load_first(out + j, n);
+    s.store_first(out + j, n);
+  }
+}
+
+}  // namespace
+
+void block_product(int64_t rows, int64_t cols, int64_t k, const float* a, int64_t row_step,
+                   int64_t k_step, const float* b, int64_t b_stride, float* c, int64_t c_stride,
+                   bool first) {
+  if (cols > kNativeLanes)
+    micro_rows<2>(rows, k, a, row_step, k_step, b, b_stride, c, c_stride, first);
+  else
+    micro_rows<1>(rows, k, a, row_step, k_step, b, b_stride, c, c_stride, first);
+}
+
+size_t product_scratch(int64_t rows, int64_t panels, int64_t longest_k) {
+  const int64_t depth = longest_k < kDepth ? longest_k : kDepth;
+  return static_cast<size_t>(rows * (panels * kPanel) + (rows + kRowPadding) * (depth + kRowPadding) +
+                             depth * kPanel);
+}
+
+void product_tile(const TileTerm* terms, int term_count, const TileEpilogue& epilogue, int64_t rows,
+                  int64_t n, int64_t panel_begin, int64_t panel_end, float* out, int64_t out_stride,
+                  float* scratch) {
+  const int64_t tile_stride = (panel_end - panel_begin) * kPanel;
+  float* tile = scratch;
+  float* left_copy = tile + rows * tile_stride;
+  bool first = true;
+  for (int t = 0; t < term_count; ++t) {
+    const TileTerm& term = terms[t];
+    const bool transposed = term.k_step != 1;
+    const bool copy = rows > kRowTile &&
+                      (transposed ? term.row_step == 1 : term.row_step % kAliasFloats == 0);
+    for (int64_t k0 = 0; k0 < term.k; k0 += kDepth) {
+      const int64_t depth = term.k - k0 < kDepth ? term.k - k0 : kDepth;
+      const float* a = term.left + k0 * term.k_step;
+      int64_t row_step = term.row_step, k_step = term.k_step;
+      float* panel_copy = left_copy;
+      if (copy && transposed) {
+        for (int64_t p = 0; p < depth; ++p)
+          __builtin_memcpy(left_copy + p * rows, a + p * k_step, sizeof(float) * rows);
+        a = left_copy;
+        k_step = rows;
+        panel_copy += depth * rows;
+      } else if (copy) {
+        const int64_t padded = depth + kRowPadding;
+        for (int64_t i = 0; i < rows; ++i)
+          __builtin_memcpy(left_copy + i * padded, a + i * row_step, sizeof(float) * depth);
+        a = left_copy;
+        row_step = padded;
+        panel_copy += rows * padded;
+      }
+      for (int64_t p = panel_begin; p < panel_end; ++p) {
+        const int64_t width = n - p * kPanel < kPanel ? n - p * kPanel : kPanel;
+        const float* b;
+        int64_t b_stride = kPanel;
+        if (term.plain_stride == 0) {
+          b = term.panels + (p * term.k + k0) * kPanel;
+        } else {
+          b = term.panels + k0 * term.plain_stride + p * kPanel;
+          b_stride = term.plain_stride;
+          if (rows > kRowTile || (width != kPanel && width != kNativeLanes)) {
+            for (int64_t i = 0; i < depth; ++i) {
+              float* to = panel_copy + i * kPanel;
+              __builtin_memcpy(to, b + i * b_stride, sizeof(float) * width);
+              for (int64_t j = width; j < kPanel; ++j) to[j] = 0.0f;
+            }
+            b = panel_copy;
+            b_stride = kPanel;
+          }
+        }
+        float* c = tile + (p - panel_begin) * kPanel;
+        for (int64_t i = 0; i < rows; i += kRowTile) {
+          const int64_t count = rows - i < kRowTile ? rows - i : kRowTile;
+          block_product(count, width, depth, a + i * row_step, row_step, k_step, b, b_stride,
+                        c + i * tile_stride, tile_stride, first);
+        }
+      }
+      first = false;
+    }
+  }
+  const int64_t col = panel_begin * kPanel;
+  const int64_t count = (panel_end * kPanel < n ? panel_end * kPanel : n) - col;
+  for (int64_t i = 0; i < rows; ++i)
+    finish_row(epilogue, i, col, count, tile + i * tile_stride, out + i * out_stride + col);
+}
+
+}  // namespace rankscope::cpu::RANKSCOPE_ISA

@@ -1,0 +1,83 @@
+#include "engine/checkpoint/adapter_record.h"
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/hash.h"
+#include "common/json.h"
+#include "common/text.h"
+
+namespace rankscope {
+namespace {
+
+constexpr int64_t kMaxRank = int64_t{1} << 24;
+
+SiteShare read_share(const Json& value, const std::string& where) {
+  JsonObject json(value, where);
+  SiteShare share;
+  const std::string kind = json.get_string("site");
+  const auto known = site_kind(kind);
+  if (!known) json.fail("site", "is '" + printable(kind) + "', which is no site");
+  share.site = {static_cast<int>(json.get_int("layer", 0, 1'000'000)), *known};
+  share.rank = json.get_int("rank", 1, kMaxRank);
+  share.scale = json.get_double("scale", -1e30, 1e30);
+  share.dropout = json.get_double("dropout", 0.0, 1.0);
+  share.exact_beside = json.get_bool("exact_beside");
+  json.finish();
+  return share;
+}
+
+}  // namespace
+
+void write_record(const std::filesystem::path& folder, const AdapterRecord& record) {
+  OrderedJson json;
+  json["method"] = record.method;
+  json["settings"] = record.settings;
+  if (!record.weights_file.empty()) {
+    json["weights_file"] = record.weights_file;
+    json["weights_sha256"] = sha256_file(folder / record.weights_file);
+  }
+  if (!record.sites.empty()) {
+    json["sites"] = OrderedJson::array();
+    for (const SiteShare& share : record.sites) {
+      json["sites"].push_back({{"layer", share.site.layer},
+                               {"site", site_name(share.site.kind)},
+                               {"rank", share.rank},
+                               {"scale", share.scale},
+                               {"dropout", share.dropout},
+                               {"exact_beside", share.exact_beside}});
+    }
+  }
+  write_file_atomically(folder / kRecordFile, json.dump(2) + "\n");
+}
+
+AdapterRecord read_record(const std::filesystem::path& folder) {
+  const std::string where = (folder / kRecordFile).string();
+  const Json parsed = read_json_file(where);
+  JsonObject json(parsed, where);
+  AdapterRecord record;
+  record.method = json.get_string("method");
+  json.get_object("settings");
+  for (const auto& [key, value] : parsed.at("settings").items()) {
+    if (!value.is_string()) json.fail("settings", "'" + printable(key) + "' must be text");
+    record.settings[key] = value.get<std::string>();
+  }
+  if (json.has("weights_file")) {
+    record.weights_file = json.get_string("weights_file");
+    if (record.weights_file.empty() || record.weights_file.find('/') != std::string::npos) {
+      json.fail("weights_file", "must be the name of a file in this folder");
+    }
+    record.weights_sha256 = json.get_string("weights_sha256");
+    if (sha256_file(folder / record.weights_file) != record.weights_sha256) {
+      throw InputError((folder / record.weights_file).string() + ": is not the file that " +
+                       kRecordFile + " describes (their SHA-256 differ); restore it, or remove " +
+                       kRecordFile + " to read the folder as PEFT would");
+    }
+  }
+  if (const Json* sites = json.find_array("sites")) {
+    for (const Json& site : *sites) record.sites.push_back(read_share(site, where));
+  }
+  json.finish();
+  return record;
+}
+
+}  // namespace rankscope

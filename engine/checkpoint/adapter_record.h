@@ -1,0 +1,38 @@
+// rankscope.json: what a saved adaptation is, beyond what the files beside it can say.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/methods/method.h"
+#include "engine/models/site.h"
+
+namespace rankscope {
+
+inline constexpr const char* kRecordFile = "rankscope.json";
+
+// One site's share of a PEFT module, in the order in which the shares are stacked.
+struct SiteShare {
+  Site site;
+  int64_t rank = 0;
+  double scale = 0;
+  double dropout = 0;
+  bool exact_beside = false;  // B was rescaled for PEFT; the trained one is in kExactFile
+};
+
+struct AdapterRecord {
+  std::string method;
+  std::map<std::string, std::string> settings;
+  std::string weights_file;      // the safetensors file, or empty
+  std::string weights_sha256;    // of its bytes
+  std::vector<SiteShare> sites;  // lora
+};
+
+void write_record(const std::filesystem::path& folder, const AdapterRecord& record);
+// Throws InputError where the record is ill-formed or its weights file is another than it
+// describes.
+AdapterRecord read_record(const std::filesystem::path& folder);
+
+}  // namespace rankscope

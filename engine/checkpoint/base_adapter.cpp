@@ -1,0 +1,66 @@
+#include "engine/checkpoint/base_adapter.h"
+
+#include <algorithm>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/json.h"
+#include "common/safetensors.h"
+#include "common/text.h"
+#include "engine/checkpoint/stored_tensor.h"
+
+namespace rankscope {
+namespace {
+
+// The base's config.json, saying that the weights are fp32 now: what loads them goes by it.
+void write_config(const std::filesystem::path& folder, const Model& model) {
+  Json config = read_json_file((model.folder() / "config.json").string());
+  config[config.contains("torch_dtype") ? "torch_dtype" : "dtype"] = "float32";
+  write_file_atomically(folder / "config.json", config.dump(2) + "\n");
+}
+
+}  // namespace
+
+void write_base_adapter(const std::filesystem::path& folder, const Model& model,
+                        const BaseParameterAdaptation& adaptation, AdapterRecord& record) {
+  const bool whole_model = record.method == "full";
+  std::vector<TensorToWrite> tensors;
+  for (const Parameter* parameter : adaptation.parameters()) {
+    const TensorSpec& spec = *model.shape().find_tensor(parameter->name);
+    tensors.push_back({spec.name, DType::kF32, spec.shape, parameter->value.data()});
+  }
+  record.weights_file = whole_model ? kModelFile : kBiasFile;
+  if (whole_model) write_config(folder, model);
+  write_safetensors(folder / record.weights_file, std::move(tensors), {{"format", "pt"}});
+}
+
+std::unique_ptr<BaseParameterAdaptation> read_base_adapter(const std::filesystem::path& folder,
+                                                           Model& model,
+                                                           const AdapterRecord& record) {
+  const SafetensorsFile file(folder / record.weights_file);
+  const bool whole_model = record.method == "full";
+  std::vector<std::string> names;
+  for (const TensorSpec& spec : model.shape().tensors) {
+    if (!whole_model && !spec.bias) continue;
+    check_stored_tensor(file, file.at(spec.name), spec.shape);
+    names.push_back(spec.name);
+  }
+  for (const TensorEntry& entry : file.entries()) {
+    if (std::find(names.begin(), names.end(), entry.name) == names.end()) {
+      throw InputError(file.source_name() + ": tensor '" + printable(entry.name) +
+                       "' is not one that method " + record.method +
+                       " trains; check that the adapter belongs to the model");
+    }
+  }
+  auto adaptation = std::make_unique<BaseParameterAdaptation>(model, names, /*trainable=*/false);
+  for (Parameter* parameter : adaptation->parameters()) {
+    const TensorEntry& entry = file.at(parameter->name);
+    const std::vector<float> values = stored_values(file, entry);
+    std::copy(values.begin(), values.end(), parameter->value.data());
+    file.drop_pages(entry);
+  }
+  model.refresh();
+  return adaptation;
+}
+
+}  // namespace rankscope

@@ -1,0 +1,30 @@
+// LoRA adapters as PEFT folders: adapter_config.json and adapter_model.safetensors.
+//
+// PEFT has one adapter per module, and GPT-2's c_attn holds three sites. Written, such a module's A
+// is the sites' A stacked, and its B their B on the diagonal; alpha keeps the scale. Read from
+// PEFT, the sites of a module share the values of one A, and each takes its rows of B.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "engine/checkpoint/adapter_record.h"
+#include "engine/methods/low_rank.h"
+
+namespace rankscope {
+
+inline constexpr const char* kPeftConfigFile = "adapter_config.json";
+inline constexpr const char* kPeftWeightsFile = "adapter_model.safetensors";
+// The trained B of sites whose B had to be rescaled to fit one scale per module.
+inline constexpr const char* kExactFile = "rankscope.safetensors";
+
+// Writes the files into `folder`, which exists, and completes the record.
+void write_peft_adapter(const std::filesystem::path& folder, const Model& model,
+                        const LowRankAdaptation& adaptation, AdapterRecord& record);
+// As PEFT wrote it; or, with a record, as write_peft_adapter did.
+std::unique_ptr<LowRankAdaptation> read_peft_adapter(const std::filesystem::path& folder,
+                                                     Model& model, const AdapterRecord* record);
+
+}  // namespace rankscope

@@ -1,0 +1,34 @@
+// Methods that train tensors of the base itself: all of them, or its biases.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/methods/method.h"
+
+namespace rankscope {
+
+// Trains the base's tensors of the given names, in that order.
+class BaseParameterAdaptation : public Adaptation {
+ public:
+  // With `trainable` false the tensors can be written and nothing has a gradient: for a saved
+  // adaptation that is only run.
+  BaseParameterAdaptation(Model& model, const std::vector<std::string>& names,
+                          bool trainable = true);
+  std::vector<TrainedParameter> trained() override;
+  void after_step(Model& model) override { model.refresh(); }
+  int lowest_trained_layer() const override { return lowest_layer_; }
+  bool trains_site_weight(Site site) const override;
+  const std::vector<Parameter*>& parameters() const { return parameters_; }
+
+ private:
+  std::vector<Parameter*> parameters_;
+  std::vector<Site> site_weights_;  // sorted
+  int lowest_layer_ = 0;
+};
+
+// The layer that a tensor belongs to: -1 for embeddings, the number of layers for the final norm
+// and the head.
+int layer_of(const ModelShape& shape, const TensorSpec& tensor);
+
+}  // namespace rankscope

@@ -1,0 +1,47 @@
+// lora: W + scale B A on chosen sites (Hu et al., arXiv 2106.09685, section 4.1).
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/methods/method.h"
+#include "engine/models/site.h"
+
+namespace rankscope {
+
+// How A is drawn; B starts at zero.
+enum class LoraInit {
+  kKaiming,   // uniform in +-1/sqrt(d_in): kaiming_uniform(a = sqrt 5), as loralib and PEFT do
+  kGaussian,  // normal with standard deviation 1/r: the paper says Gaussian and states no
+              // deviation; this is what PEFT calls "gaussian"
+};
+
+// Settings, as KEY=VALUE:
+//   rank=8         r, 1 to 65536
+//   alpha=RANK     the update is scaled by alpha / r. Left out, alpha is `rank`, a scale of 1; the
+//                  paper keeps alpha constant while r varies
+//   rslora=false   true: scaled by alpha / sqrt(r) (Kalajdzievski, arXiv 2312.03732)
+//   dropout=0      on the input of A, in training
+//   targets=Wq+Wv  sites; "all" leaves out W3 where the model has none
+//   layers=all     or a list of layers and ranges, from 0: 0-5+8
+//   ranks=         ranks of single sites, Wq:4,Wv:8, in place of `rank`; 0: not adapted. Each
+//   site's
+//                  scale has its own r
+//   init=kaiming   or gaussian
+struct LoraSettings {
+  int64_t rank = 8;
+  double alpha = 8;
+  bool rslora = false;
+  double dropout = 0;
+  SiteSet targets;
+  std::vector<std::pair<int64_t, int64_t>> layers;  // inclusive ranges, rising; empty: all
+  std::map<SiteKind, int64_t> ranks;
+  LoraInit init = LoraInit::kKaiming;
+
+  static LoraSettings read(Settings& settings);
+  int64_t rank_of(SiteKind kind) const;
+  double scale_of(int64_t r) const;
+};
+
+}  // namespace rankscope

@@ -1,0 +1,49 @@
+#include "engine/methods/low_rank.h"
+
+#include <stdexcept>
+
+namespace rankscope {
+
+LowRankAdaptation::Factors& LowRankAdaptation::add(const SiteSpec& spec, int64_t rank, double scale,
+                                                   double dropout) {
+  Backend& backend = model_.backend();
+  auto factors = std::make_unique<Factors>();
+  const std::string name = spec.site.name();
+  factors->a = {name + ".lora_A", backend.zeros(rank, spec.in), backend.zeros(rank, spec.in)};
+  factors->b = {name + ".lora_B", backend.zeros(spec.out, rank), backend.zeros(spec.out, rank)};
+  factors->scale = scale;
+  factors->dropout = dropout;
+  const LowRankUpdate update{
+      &factors->a, &factors->b, static_cast<float>(scale), static_cast<float>(dropout), {}};
+  if (!updates_.emplace(spec.site, update).second) {
+    throw std::logic_error("a second low-rank update for " + name);
+  }
+  return *factors_.emplace(spec.site, std::move(factors)).first->second;
+}
+
+std::vector<TrainedParameter> LowRankAdaptation::trained() {
+  std::vector<TrainedParameter> all;
+  for (const auto& [site, factors] : factors_) {
+    all.push_back({&factors->a});
+    all.push_back({&factors->b});
+  }
+  return all;
+}
+
+const LowRankUpdate* LowRankAdaptation::update_at(Site site) const {
+  const auto found = updates_.find(site);
+  return found == updates_.end() ? nullptr : &found->second;
+}
+
+int LowRankAdaptation::lowest_trained_layer() const {
+  // Sites are ordered by layer.
+  return updates_.empty() ? static_cast<int>(model_.config().layers)
+                          : updates_.begin()->first.layer;
+}
+
+int64_t LowRankAdaptation::update_rank(Site site) const {
+  const LowRankUpdate* update = update_at(site);
+  return update == nullptr ? 0 : update->a->value.rows();
+}
+
+}  // namespace rankscope

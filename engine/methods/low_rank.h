@@ -1,0 +1,42 @@
+// LowRankAdaptation: sites of a frozen base with low-rank updates, whether a method has just drawn
+// them or a file held them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/methods/method.h"
+
+namespace rankscope {
+
+class LowRankAdaptation : public Adaptation {
+ public:
+  // One site's factors: A [r, d_in], B [d_out, r], the update being `scale` B A.
+  struct Factors {
+    Parameter a;       // "layers.3.Wq.lora_A"
+    Parameter b;       // "layers.3.Wq.lora_B"
+    double scale = 0;  // before it is rounded for the kernels
+    double dropout = 0;
+  };
+
+  explicit LowRankAdaptation(Model& model) : model_(model) {}
+
+  // Adds factors of zeros, with gradients, for `spec`; the caller fills the values. `dropout`
+  // applies to the input of A in training. A site takes one update.
+  Factors& add(const SiteSpec& spec, int64_t rank, double scale, double dropout);
+
+  std::vector<TrainedParameter> trained() override;
+  const LowRankUpdate* update_at(Site site) const override;
+  int lowest_trained_layer() const override;
+  int64_t update_rank(Site site) const override;
+  const std::map<Site, std::unique_ptr<Factors>>& factors() const { return factors_; }
+
+ private:
+  Model& model_;
+  std::map<Site, std::unique_ptr<Factors>> factors_;
+  std::map<Site, LowRankUpdate> updates_;
+};
+
+}  // namespace rankscope

@@ -1,0 +1,137 @@
+// Model: a base checkpoint, frozen unless a method says otherwise, and its forward pass.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/json.h"
+#include "engine/autograd/operations.h"
+#include "engine/models/config.h"
+#include "engine/models/weights.h"
+#include "engine/training/batch.h"
+
+namespace rankscope {
+
+class Adaptation;
+
+// What is drawn anew at every training step, for dropout. Absent in evaluation.
+struct StepDraws {
+  uint64_t seed = 0;
+  int64_t step = 0;
+};
+
+struct ForwardContext {
+  Tape& tape;
+  const Batch& batch;                      // must outlive the tape's backward run
+  const Adaptation* adaptation = nullptr;  // null: the base alone
+  std::optional<StepDraws> draws;          // training with dropout
+  double base_dropout_scale = 0.0;         // 1: the config's dropouts apply; 0: none
+};
+
+// Which rows of the batch an activation holds: the last layer keeps the rows with loss alone.
+enum class BatchRows { kAll, kLoss };
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  const ModelShape& shape() const { return shape_; }
+  const ModelConfig& config() const { return shape_.config; }
+  Backend& backend() const { return backend_; }
+  // The folder it was loaded from.
+  const std::filesystem::path& folder() const { return folder_; }
+
+  // Hidden states [batch.loss_rows, width] after the final norm, ready for the head. In the last
+  // layer everything beyond keys and values is computed at these rows only. The batch's token ids
+  // and positions must lie inside the vocabulary and the context.
+  virtual Var forward(const ForwardContext& context) const = 0;
+
+  const LinearWeight& head() const { return head_; }
+  const LinearWeight& site(Site site) const { return sites_.at(site); }
+  // Throws std::out_of_range where the model has no tensor of that name.
+  Parameter& parameter(const std::string& name) const { return *parameters_.at(name); }
+  // Parameters in checkpoint order. The value of a half-precision matrix is empty while frozen.
+  std::vector<Parameter*> parameters() const;
+  // The tensor as now in memory, row-major; a vector is a matrix of one row.
+  WeightView view(const std::string& name) const;
+
+  // Copies the tensor out of the mapped file, as fp32, so that its value may be written. After
+  // writing call refresh().
+  void make_writable(const std::string& name);
+  // make_writable, and a gradient of zeros.
+  void make_trainable(const std::string& name);
+  // After base parameters were written (an optimizer step, a loaded adapter): packs anew what was
+  // made writable.
+  void refresh();
+  // SHA-256 over all tensors' names, shapes and fp32 values as now in memory.
+  std::string weights_hash() const;
+
+  // The base applies dropout inside attention when its config asks for it; this engine does not.
+  bool has_attention_dropout() const { return config().attention_dropout > 0; }
+
+ protected:
+  Model(ModelShape shape, std::shared_ptr<const Weights> weights, Backend& backend);
+
+  // The site's linear map under the adaptation, with the site's dropout draws filled in. `rows`
+  // says which rows of the batch x holds.
+  Var apply_site(const ForwardContext& context, Site site, const Var& x, BatchRows rows,
+                 LinearOptions options = {}) const;
+  // The base's own dropout at rate `p`, where the context asks for it; `name` keys its draws.
+  Var base_dropout(const ForwardContext& context, const std::string& name, double p, const Var& x,
+                   BatchRows rows) const;
+  // y = residual + dropout(site(x)).
+  Var apply_site_to_residual(const ForwardContext& context, Site site, const Var& x,
+                             const Var& residual, BatchRows rows) const;
+  // Rows of the token or position table.
+  Var embed(const ForwardContext& context, const std::string& table,
+            const std::shared_ptr<const std::vector<int32_t>>& ids) const;
+  // In the last layer, narrows the residual stream and its normalised form to the rows with loss.
+  BatchRows narrow(const ForwardContext& context, int layer, Var& x, Var& normed) const;
+  AttentionShape attention_shape() const;
+  static const std::shared_ptr<const AttentionLayout>& layout(const Batch& batch, BatchRows rows) {
+    return rows == BatchRows::kAll ? batch.full_layout : batch.loss_layout;
+  }
+
+ private:
+  LinearWeight linear_weight(const SiteSpec& spec) const;
+  LinearWeight head_weight() const;
+  void release_when_packed(LinearWeight& weight, const std::string& tensor) const;
+
+  ModelShape shape_;
+  std::shared_ptr<const Weights> weights_;
+  Backend& backend_;
+  std::filesystem::path folder_;
+  std::map<std::string, std::unique_ptr<Parameter>> parameters_;
+  std::set<std::string> writable_;
+  std::map<Site, LinearWeight> sites_;
+  LinearWeight head_;
+
+  friend std::unique_ptr<Model> load_model(const std::filesystem::path&, Backend&);
+};
+
+// A model family: one file under models/, one line in model_families() (families.cpp).
+struct ModelFamily {
+  std::string_view model_type;  // config.json's "model_type"
+  // Fills config, tensors and sites from config.json, refusing what is not supported. To `config` a
+  // null is an absent key; `raw` is for the few keys where the two differ.
+  ModelShape (*read)(JsonObject& config, const Json& raw);
+  std::unique_ptr<Model> (*make)(ModelShape shape, std::shared_ptr<const Weights> weights,
+                                 Backend& backend);
+  // Whether a stored tensor (named without the base model's prefix) is a buffer, not a parameter.
+  bool (*is_buffer)(std::string_view name);
+};
+std::span<const ModelFamily> model_families();
+
+// Loads FOLDER (config.json and model.safetensors, or shards with their index). Weights are mapped;
+// fp32 tensors are used where they lie. Throws InputError for anything that does not fit.
+std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Backend& backend);
+
+}  // namespace rankscope

@@ -1,0 +1,49 @@
+// Batch: sequences packed end to end with offsets; no padding anywhere.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/backend/backend.h"
+
+namespace rankscope {
+
+// One training or scored example: the loss is taken at the target tokens alone.
+struct TokenExample {
+  std::vector<int32_t> prompt;
+  std::vector<int32_t> target;
+  int64_t tokens() const { return static_cast<int64_t>(prompt.size() + target.size()); }
+};
+
+struct Batch {
+  std::shared_ptr<const std::vector<int32_t>> tokens;     // [rows]
+  std::shared_ptr<const std::vector<int32_t>> positions;  // [rows], from 0 in each sequence
+  std::vector<int64_t> sequence_begin;                    // [sequences + 1], rows
+  // Rows whose next token is a target, rising, and that next token.
+  std::shared_ptr<const std::vector<int32_t>> loss_rows;       // [targets]
+  std::shared_ptr<const std::vector<int32_t>> loss_positions;  // [targets], positions of loss_rows
+  std::vector<int32_t> loss_labels;                            // [targets]
+  std::vector<int64_t> loss_begin;                             // [sequences + 1], into loss_rows
+  // Identity of each row for dropout: (draw id of its sequence << 32) | position.
+  std::vector<uint64_t> row_ids;       // [rows]
+  std::vector<uint64_t> loss_row_ids;  // [targets]
+  std::shared_ptr<const AttentionLayout> full_layout;  // queries at every row
+  std::shared_ptr<const AttentionLayout> loss_layout;  // queries at loss_rows
+
+  int64_t rows() const { return static_cast<int64_t>(tokens->size()); }
+  int64_t targets() const { return static_cast<int64_t>(loss_labels.size()); }
+  int64_t sequences() const { return static_cast<int64_t>(sequence_begin.size()) - 1; }
+};
+
+// A target at the first position of an example without prompt has nothing to be predicted from and
+// carries no loss. draw_ids (one a sequence) identify sequences for dropout.
+Batch pack_batch(std::span<const TokenExample* const> examples, std::span<const uint64_t> draw_ids);
+
+// Consecutive examples, each group holding at most `bound` tokens (an example longer than the bound
+// stands alone). Returns the group boundaries, [groups + 1].
+std::vector<size_t> split_by_tokens(std::span<const TokenExample* const> examples, int64_t bound);
+
+}  // namespace rankscope

@@ -1,0 +1,9 @@
+// The version of the arithmetic. Raised whenever a trained adapter's bits change on an unchanged
+// instruction set; tests/engine/training/numeric_version_test.cpp notices when that was forgotten.
+#pragma once
+
+namespace rankscope {
+
+inline constexpr int kNumericVersion = 1;
+
+}  // namespace rankscope

@@ -1,0 +1,88 @@
+// The resume point: state.safetensors, described in docs beside the trial's folder. Tensors
+// "parameter.<name>", "first_moment.<name>", "second_moment.<name>" in fp32; metadata "step" and the
+// identity of the run, "identity.<key>".
+#include <charconv>
+#include <cstring>
+
+#include "common/error.h"
+#include "common/safetensors.h"
+#include "engine/training/trainer.h"
+
+namespace rankscope {
+
+namespace {
+
+constexpr const char* kIdentity = "identity.";
+
+// What is saved of each parameter.
+struct Part {
+  std::string name;
+  Tensor tensor;
+};
+
+std::vector<Part> parts_of(AdamW& optimizer) {
+  std::vector<Part> parts;
+  for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
+    const Parameter& p = *optimizer.parameters()[i].parameter;
+    parts.push_back({"parameter." + p.name, p.value});
+    parts.push_back({"first_moment." + p.name, optimizer.first_moment(i)});
+    parts.push_back({"second_moment." + p.name, optimizer.second_moment(i)});
+  }
+  return parts;
+}
+
+void check_identity(const std::string& file, const std::map<std::string, std::string>& metadata,
+                    const Trainer::Identity& identity) {
+  for (const auto& [key, value] : identity) {
+    const auto found = metadata.find(kIdentity + key);
+    const std::string saved = found == metadata.end() ? "(absent)" : found->second;
+    if (saved != value)
+      throw InputError(file + ": this resume point is of another run: " + key + " was " + saved +
+                       " and is now " + value + "; use another --out folder, or remove this one");
+  }
+}
+
+}  // namespace
+
+void Trainer::save_state(const std::filesystem::path& file, const Identity& identity) {
+  std::vector<TensorToWrite> tensors;
+  for (const Part& part : parts_of(optimizer_))
+    tensors.push_back({part.name, DType::kF32, {part.tensor.rows(), part.tensor.cols()},
+                       part.tensor.data()});
+  std::map<std::string, std::string> metadata{{"format", "rankscope resume point"},
+                                              {"step", std::to_string(step_)}};
+  for (const auto& [key, value] : identity) metadata[kIdentity + key] = value;
+  write_safetensors(file, std::move(tensors), metadata);
+}
+
+void Trainer::load_state(const std::filesystem::path& file, const Identity& identity) {
+  const SafetensorsFile state(file);
+  check_identity(file.string(), state.metadata(), identity);
+  const auto step_text = state.metadata().find("step");
+  int64_t step = -1;
+  if (step_text != state.metadata().end()) {
+    const std::string& text = step_text->second;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), step);
+    if (error != std::errc() || end != text.data() + text.size()) step = -1;
+  }
+  if (step < 0 || step > settings_.steps)
+    throw InputError(file.string() + ": metadata 'step' is not a step of this run; remove the file "
+                     "to start over");
+  const std::vector<Part> parts = parts_of(optimizer_);
+  for (const Part& part : parts) {
+    const TensorEntry& entry = state.at(part.name);
+    if (entry.dtype != DType::kF32 ||
+        entry.shape != std::vector<int64_t>{part.tensor.rows(), part.tensor.cols()})
+      throw InputError(file.string() + ": tensor '" + part.name +
+                       "' has another type or shape than this run's; remove the file to start over");
+  }
+  // Everything fits; only now is anything overwritten.
+  for (const Part& part : parts) {
+    const auto bytes = state.bytes(state.at(part.name));
+    std::memcpy(part.tensor.data(), bytes.data(), bytes.size());
+  }
+  step_ = step;
+  adaptation_.after_step(model_);
+}
+
+}  // namespace rankscope

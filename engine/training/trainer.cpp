@@ -1,0 +1,171 @@
+#include "engine/training/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <stdexcept>
+
+#include "common/draws.h"
+#include "common/error.h"
+#include "engine/training/useful_flops.h"
+
+namespace rankscope {
+
+namespace {
+
+int64_t ceil_to_steps(double value) { return static_cast<int64_t>(std::ceil(value)); }
+
+std::vector<const TokenExample*> pointers(const std::vector<TokenExample>& examples,
+                                          std::span<const int64_t> indices) {
+  std::vector<const TokenExample*> out;
+  out.reserve(indices.size());
+  for (int64_t i : indices) out.push_back(&examples[static_cast<size_t>(i)]);
+  return out;
+}
+
+// Losses of a micro-batch, one sum a sequence in the order of its tokens.
+double sum_of(std::span<const float> values, int64_t begin, int64_t end) {
+  double sum = 0;
+  for (int64_t i = begin; i < end; ++i) sum += values[static_cast<size_t>(i)];
+  return sum;
+}
+
+}  // namespace
+
+Trainer::Trainer(Model& model, Adaptation& adaptation, const std::vector<TokenExample>& examples,
+                 TrainSettings settings)
+    : model_(model),
+      adaptation_(adaptation),
+      examples_(examples),
+      settings_(settings),
+      optimizer_(model.backend(), adaptation.trained(), settings.adamw) {
+  if (examples.empty()) throw InputError("no training examples; give data with at least one line");
+  switch (settings_.warmup.unit) {
+    case Warmup::Unit::kSteps:
+      warmup_steps_ = ceil_to_steps(settings_.warmup.amount);
+      break;
+    case Warmup::Unit::kRatio:  // as transformers: the ceiling of ratio x steps
+      warmup_steps_ =
+          ceil_to_steps(settings_.warmup.amount * static_cast<double>(settings_.steps));
+      break;
+    case Warmup::Unit::kTokens: {
+      double tokens = 0;
+      while (warmup_steps_ < settings_.steps && tokens < settings_.warmup.amount)
+        for (int64_t i : step_examples(warmup_steps_++))
+          tokens += static_cast<double>(examples_[static_cast<size_t>(i)].tokens());
+      break;
+    }
+  }
+}
+
+std::vector<int64_t> Trainer::step_examples(int64_t step) const {
+  const int64_t count = static_cast<int64_t>(examples_.size());
+  std::vector<int64_t> chosen;
+  std::vector<uint64_t> order;
+  int64_t epoch = -1;
+  for (int64_t i = step * settings_.batch; i < (step + 1) * settings_.batch; ++i) {
+    if (i / count != epoch) {
+      epoch = i / count;
+      order = Draws(settings_.data_seed, "data order", "epoch", static_cast<uint64_t>(epoch))
+                  .permutation(static_cast<uint64_t>(count));
+    }
+    chosen.push_back(static_cast<int64_t>(order[static_cast<size_t>(i % count)]));
+  }
+  return chosen;
+}
+
+double Trainer::learning_rate_at(int64_t step) const {
+  return settings_.learning_rate *
+         schedule_factor(settings_.schedule, step, settings_.steps, warmup_steps_);
+}
+
+StepReport Trainer::step() {
+  if (finished()) throw std::logic_error("Trainer::step: all steps are done");
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<int64_t> indices = step_examples(step_);
+  const std::vector<const TokenExample*> chosen = pointers(examples_, indices);
+  std::vector<uint64_t> draw_ids(chosen.size());
+  for (size_t i = 0; i < draw_ids.size(); ++i) draw_ids[i] = i;
+
+  StepReport report;
+  report.step = step_ + 1;
+  for (const TokenExample* e : chosen) {
+    report.tokens += e->tokens();
+    report.target_tokens +=
+        static_cast<int64_t>(e->target.size()) - (e->prompt.empty() && !e->target.empty() ? 1 : 0);
+  }
+  const double per_target =
+      report.target_tokens > 0 ? 1.0 / static_cast<double>(report.target_tokens) : 0.0;
+  const LossOptions loss_options{static_cast<float>(settings_.label_smoothing),
+                                 static_cast<float>(per_target)};
+  const std::vector<size_t> groups = split_by_tokens(chosen, settings_.micro_batch_tokens);
+  double loss = 0;
+  for (size_t g = 0; g + 1 < groups.size(); ++g) {
+    const size_t first = groups[g], size = groups[g + 1] - first;
+    const Batch batch = pack_batch(std::span(chosen).subspan(first, size),
+                                   std::span<const uint64_t>(draw_ids).subspan(first, size));
+    Tape tape(model_.backend(), true);
+    const ForwardContext context{tape, batch, &adaptation_,
+                                 StepDraws{settings_.data_seed, step_},
+                                 settings_.base_dropout ? 1.0 : 0.0};
+    const Var hidden = model_.forward(context);
+    const LossResult losses =
+        cross_entropy(tape, hidden, model_.head(), batch.loss_labels, loss_options);
+    for (int64_t s = 0; s < batch.sequences(); ++s)
+      loss += sum_of(losses.loss, batch.loss_begin[static_cast<size_t>(s)],
+                     batch.loss_begin[static_cast<size_t>(s) + 1]);
+    tape.run_backward();
+    report.useful_flops += useful_flops(model_.shape(), adaptation_, batch, true);
+  }
+  report.loss = loss * per_target;
+  report.learning_rate = learning_rate_at(step_);
+  report.diverged = !std::isfinite(report.loss);
+  if (!report.diverged) {
+    report.gradient_norm = optimizer_.gradient_norm();
+    double scale = 1.0;  // torch.nn.utils.clip_grad_norm_
+    if (settings_.max_gradient_norm > 0)
+      scale = std::min(1.0, settings_.max_gradient_norm / (report.gradient_norm + 1e-6));
+    optimizer_.update(report.learning_rate, step_ + 1, scale);
+    adaptation_.after_step(model_);
+    ++step_;
+  }
+  report.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+double Evaluation::mean() const {
+  double sum = 0;
+  int64_t count = 0;
+  for (size_t i = 0; i < nll.size(); ++i) {
+    sum += nll[i];
+    count += tokens[i];
+  }
+  return count > 0 ? sum / static_cast<double>(count) : 0.0;
+}
+
+Evaluation evaluate(const Model& model, const Adaptation* adaptation,
+                    const std::vector<TokenExample>& examples, int64_t micro_batch_tokens) {
+  std::vector<const TokenExample*> all;
+  for (const TokenExample& e : examples) all.push_back(&e);
+  const std::vector<uint64_t> draw_ids(all.size());
+  const std::vector<size_t> groups = split_by_tokens(all, micro_batch_tokens);
+  Evaluation result;
+  for (size_t g = 0; g + 1 < groups.size(); ++g) {
+    const size_t first = groups[g], size = groups[g + 1] - first;
+    const Batch batch = pack_batch(std::span(all).subspan(first, size),
+                                   std::span(draw_ids).subspan(first, size));
+    Tape tape(model.backend(), false);
+    const ForwardContext context{tape, batch, adaptation, std::nullopt, 0.0};
+    const Var hidden = model.forward(context);
+    const LossResult losses = cross_entropy(tape, hidden, model.head(), batch.loss_labels, {});
+    for (int64_t s = 0; s < batch.sequences(); ++s) {
+      const int64_t begin = batch.loss_begin[static_cast<size_t>(s)];
+      const int64_t end = batch.loss_begin[static_cast<size_t>(s) + 1];
+      result.nll.push_back(sum_of(losses.nll, begin, end));
+      result.tokens.push_back(end - begin);
+    }
+  }
+  return result;
+}
+
+}  // namespace rankscope

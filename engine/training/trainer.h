@@ -1,0 +1,104 @@
+// Trainer: the training loop of one trial on one model. Which examples a step takes, and what is
+// drawn in it, is a function of the seeds and the step alone, so that a run which stops and goes on
+// from a resume point ends with the same bits.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/methods/method.h"
+#include "engine/models/model.h"
+#include "engine/training/adamw.h"
+#include "engine/training/batch.h"
+#include "engine/training/schedule.h"
+
+namespace rankscope {
+
+// Warm-up in one of three units; a ratio is of the steps, tokens are counted over the batches that
+// the data order gives (the warm-up ends with the step that reaches them).
+struct Warmup {
+  enum class Unit { kSteps, kTokens, kRatio } unit = Unit::kSteps;
+  double amount = 0;
+};
+
+struct TrainSettings {
+  int64_t steps = 0;
+  int64_t batch = 8;                  // sequences a step
+  int64_t micro_batch_tokens = 1024;  // bound of what is computed at once; sets the memory
+  double learning_rate = 2e-4;
+  Schedule schedule = Schedule::kLinear;
+  Warmup warmup;
+  AdamWSettings adamw;
+  double max_gradient_norm = 0;  // 0: no clipping
+  double label_smoothing = 0;
+  bool base_dropout = false;     // apply the dropouts that the base's config states
+  uint64_t init_seed = 0;
+  uint64_t data_seed = 0;
+
+  // Reads (and marks as known) the training keys; "seed" sets both seeds.
+  static TrainSettings from(class Settings& settings);
+  // Everything above as text: part of a run's identity.
+  std::map<std::string, std::string> canonical() const;
+};
+
+struct StepReport {
+  int64_t step = 0;         // from 1, of the update just made
+  double loss = 0;          // mean over the step's target tokens, smoothed where asked
+  double learning_rate = 0;
+  double gradient_norm = 0; // before clipping
+  int64_t tokens = 0;
+  int64_t target_tokens = 0;
+  double useful_flops = 0;
+  double seconds = 0;
+  bool diverged = false;    // the loss was not finite: no update was made
+};
+
+// Negative log-likelihoods of a set of examples, in nats.
+struct Evaluation {
+  std::vector<double> nll;      // a line: summed over its target tokens
+  std::vector<int64_t> tokens;  // target tokens that carry loss
+  double mean() const;          // per target token
+};
+
+class Trainer {
+ public:
+  // `examples`, checked against the model by whoever read them, must outlive the trainer.
+  Trainer(Model& model, Adaptation& adaptation, const std::vector<TokenExample>& examples,
+          TrainSettings settings);
+
+  bool finished() const { return step_ >= settings_.steps; }
+  int64_t steps_done() const { return step_; }
+  // The next step. Throws std::logic_error when finished.
+  StepReport step();
+
+  // The whole of the training state. `identity` names everything that may not differ on resumption
+  // (configuration, model, data, instruction set); a resume point of another identity is refused by
+  // load_state, which says which part differs. Written atomically.
+  using Identity = std::map<std::string, std::string>;
+  void save_state(const std::filesystem::path& file, const Identity& identity);
+  void load_state(const std::filesystem::path& file, const Identity& identity);
+
+  // Example indices of a step (from 0).
+  std::vector<int64_t> step_examples(int64_t step) const;
+
+ private:
+  double learning_rate_at(int64_t step) const;
+
+  Model& model_;
+  Adaptation& adaptation_;
+  const std::vector<TokenExample>& examples_;
+  TrainSettings settings_;
+  AdamW optimizer_;
+  int64_t warmup_steps_ = 0;
+  int64_t step_ = 0;
+};
+
+// Evaluates without recording; micro-batches hold at most `micro_batch_tokens`.
+Evaluation evaluate(const Model& model, const Adaptation* adaptation,
+                    const std::vector<TokenExample>& examples, int64_t micro_batch_tokens);
+
+}  // namespace rankscope

@@ -1,0 +1,413 @@
+// Saved adaptations: our own come back bit for bit, PEFT's give PEFT's likelihoods, and what cannot
+// be read right is refused by name.
+#include "engine/checkpoint/adapter.h"
+
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <set>
+
+#include "common/draws.h"
+#include "common/error.h"
+#include "engine/checkpoint/adapter_record.h"
+#include "engine/methods/low_rank.h"
+#include "tests/engine/goldens/golden_case.h"
+#include "tests/engine/models/model_folder.h"
+#include "tests/error_text.h"
+
+namespace rankscope {
+namespace {
+
+using Catch::Matchers::Contains;
+using tests::GoldenCase;
+using tests::OwnedTensors;
+
+// A golden model under a method whose trained values have all been drawn anew.
+struct Trained {
+  std::unique_ptr<Backend> backend = make_cpu_backend(1);
+  GoldenCase golden;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Method> method;
+  std::unique_ptr<Adaptation> adaptation;
+
+  Trained(const std::string& name, const std::string& method_name,
+          const std::vector<std::string>& assignments = {})
+      : golden(name), model(golden.load(*backend)) {
+    Settings settings;
+    for (const std::string& assignment : assignments) settings.add(assignment);
+    method = make_method(method_name, settings);
+    adaptation = method->adapt(*model, 1);
+    for (const TrainedParameter& trained : adaptation->trained()) {
+      const Draws draws(5, "test", trained.parameter->name);
+      const std::span<float> values = trained.parameter->value.values();
+      draws.fill_normal(values);
+      for (float& value : values) value *= 0.1f;
+    }
+    model->refresh();
+  }
+  void save(const std::filesystem::path& folder) {
+    save_adapter(folder, *model, *adaptation, *method);
+  }
+  std::vector<double> nll() const {
+    return evaluate(*model, adaptation.get(), golden.examples(), 1024).nll;
+  }
+};
+
+// A fresh base with the adapter of that folder.
+struct Loaded {
+  std::unique_ptr<Backend> backend = make_cpu_backend(1);
+  GoldenCase golden;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Adaptation> adaptation;
+
+  Loaded(const std::string& name, const std::filesystem::path& folder)
+      : golden(name), model(golden.load(*backend)), adaptation(load_adapter(folder, *model)) {}
+  std::vector<double> nll() const {
+    return evaluate(*model, adaptation.get(), golden.examples(), 1024).nll;
+  }
+};
+
+std::map<std::string, std::vector<float>> values_of(Adaptation& adaptation) {
+  std::map<std::string, std::vector<float>> all;
+  const auto& low_rank = dynamic_cast<const LowRankAdaptation&>(adaptation);
+  for (const auto& [site, factors] : low_rank.factors()) {
+    for (const Parameter* p : {&factors->a, &factors->b}) {
+      const auto values = p->value.values();
+      all[p->name].assign(values.begin(), values.end());
+    }
+    all[site.name() + ".scale"] = {low_rank.update_at(site)->scale};
+    all[site.name() + ".dropout"] = {low_rank.update_at(site)->dropout};
+  }
+  return all;
+}
+
+Json config_of(const std::filesystem::path& folder) {
+  return read_json_file((folder / "adapter_config.json").string());
+}
+
+TEST_CASE("A LoRA adapter of our own comes back to the same sites bit for bit") {
+  struct Example {
+    std::string golden;
+    std::vector<std::string> settings;
+  };
+  const Example example = GENERATE(
+      Example{"gpt2_tied", {"rank=4"}}, Example{"gpt2_tied", {"rank=3", "targets=all", "alpha=7"}},
+      Example{"gpt2_tied", {"rank=3", "targets=Wk", "layers=1", "dropout=0.1"}},
+      Example{"gpt2_tied", {"rank=4", "targets=attention", "ranks=Wq:3,Wk:7,Wv:1"}},
+      Example{"gpt2_untied", {"rank=5", "rslora=true", "alpha=3"}},
+      Example{"llama_gqa", {"rank=4", "targets=all", "ranks=Wv:2,W2:0"}},
+      Example{"llama_mqa_bias", {"rank=6", "layers=1", "rslora=true", "alpha=11"}});
+  INFO(example.golden << " " << Json(example.settings).dump());
+  tests::TemporaryFolder folder;
+  Trained trained(example.golden, "lora", example.settings);
+  trained.save(folder / "adapter");
+  const Loaded loaded(example.golden, folder / "adapter");
+  CHECK(values_of(*loaded.adaptation) == values_of(*trained.adaptation));
+  CHECK(loaded.nll() == trained.nll());
+
+  // Read as PEFT reads it, the same function within rounding.
+  std::filesystem::remove(folder / "adapter" / kRecordFile);
+  const std::vector<double> expected = trained.nll();
+  const std::vector<double> as_peft = Loaded(example.golden, folder / "adapter").nll();
+  for (size_t i = 0; i < expected.size(); ++i) {
+    CHECK(as_peft[i] == Approx(expected[i]).epsilon(1e-5));
+  }
+}
+
+TEST_CASE("The PEFT config says what the adapter is") {
+  tests::TemporaryFolder folder;
+  SECTION("c_attn: ranks add up and alpha keeps the scale") {
+    Trained("gpt2_tied", "lora", {"rank=4", "alpha=8"}).save(folder / "adapter");
+    const Json config = config_of(folder / "adapter");
+    CHECK(config.at("r") == 8);
+    CHECK(config.at("lora_alpha") == 16);
+    CHECK(config.at("target_modules") == Json({"c_attn"}));
+    CHECK(config.at("fan_in_fan_out") == true);
+    CHECK(config.at("rank_pattern").empty());
+    CHECK(config.at("layers_to_transform").is_null());
+    const auto tensors = tests::read_tensors(folder / "adapter" / "adapter_model.safetensors");
+    REQUIRE(tensors.contains("base_model.model.transformer.h.1.attn.c_attn.lora_B.weight"));
+    const auto& b = tensors.at("base_model.model.transformer.h.1.attn.c_attn.lora_B.weight");
+    CHECK(b.shape == std::vector<int64_t>{108, 8});
+    // Wk's rows are zero, and Wq's in the columns of Wv.
+    std::vector<float> values(108 * 8);
+    std::memcpy(values.data(), b.bytes.data(), b.bytes.size());
+    for (size_t row = 0; row < 108; ++row) {
+      for (size_t column = 0; column < 8; ++column) {
+        const bool on_diagonal = (row < 36 && column < 4) || (row >= 72 && column >= 4);
+        CHECK((values[row * 8 + column] != 0.0f) == on_diagonal);
+      }
+    }
+  }
+  SECTION("a second rank goes into the patterns") {
+    Trained("llama_gqa", "lora", {"rank=4", "alpha=8", "ranks=Wv:2"}).save(folder / "adapter");
+    const Json config = config_of(folder / "adapter");
+    CHECK(config.at("r") == 4);
+    CHECK(config.at("lora_alpha") == 8);
+    CHECK(config.at("rank_pattern") == Json({{"v_proj", 2}}));
+    CHECK(config.at("alpha_pattern").empty());
+    CHECK(config.at("fan_in_fan_out") == false);
+  }
+  SECTION("layers and rsLoRA") {
+    Trained("gpt2_tied", "lora", {"rank=4", "alpha=6", "rslora=true", "targets=Wo", "layers=1"})
+        .save(folder / "adapter");
+    const Json config = config_of(folder / "adapter");
+    CHECK(config.at("use_rslora") == true);
+    CHECK(config.at("lora_alpha") == 6);
+    CHECK(config.at("target_modules") == Json({"attn.c_proj"}));
+    CHECK(config.at("layers_to_transform") == Json({1}));
+    CHECK(config.at("layers_pattern") == "h");
+  }
+}
+
+TEST_CASE("Adapters that PEFT wrote give PEFT's likelihoods") {
+  const std::string name =
+      GENERATE(as<std::string>(), "gpt2_c_attn", "gpt2_c_attn_c_proj_c_fc", "llama_q_v",
+               "llama_patterns", "llama_rslora", "llama_layers", "qwen2_all_linear");
+  INFO(name);
+  const auto folder = std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests/reference/peft" / name;
+  const Json expected = read_json_file((folder / "nll.json").string());
+  const Loaded loaded(expected.at("model").get<std::string>(), folder);
+  const std::vector<double> nll = loaded.nll();
+  REQUIRE(nll.size() == expected.at("nll").size());
+  for (size_t i = 0; i < nll.size(); ++i) {
+    CHECK(nll[i] == Approx(expected.at("nll")[i].get<double>()).epsilon(1e-5));
+  }
+}
+
+TEST_CASE("The sites of PEFT's c_attn adapter share one A") {
+  const auto folder =
+      std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests/reference/peft/gpt2_c_attn";
+  const Loaded loaded("gpt2_tied", folder);
+  auto values = values_of(*loaded.adaptation);
+  CHECK(values.at("layers.0.Wq.lora_A") == values.at("layers.0.Wv.lora_A"));
+  CHECK(values.at("layers.0.Wq.lora_A") == values.at("layers.0.Wk.lora_A"));
+  CHECK(values.at("layers.0.Wq.lora_B") != values.at("layers.0.Wv.lora_B"));
+}
+
+TEST_CASE("full, bitfit and none come back bit for bit") {
+  const std::string method = GENERATE(as<std::string>(), "full", "bitfit", "none");
+  INFO(method);
+  tests::TemporaryFolder folder;
+  Trained trained("gpt2_tied", method);
+  trained.save(folder / "adapter");
+  const Loaded loaded("gpt2_tied", folder / "adapter");
+  CHECK(loaded.model->weights_hash() == trained.model->weights_hash());
+  CHECK(loaded.nll() == trained.nll());
+  for (const Parameter* parameter : loaded.model->parameters()) CHECK_FALSE(parameter->trainable());
+}
+
+TEST_CASE("What full saves is a model folder of its own") {
+  tests::TemporaryFolder folder;
+  Trained trained("dtypes/bf16", "full");
+  trained.save(folder / "model");
+  const auto backend = make_cpu_backend(1);
+  const auto model = load_model(folder / "model", *backend);
+  CHECK(model->weights_hash() == trained.model->weights_hash());
+  CHECK(read_json_file((folder / "model" / "config.json").string()).at("dtype") == "float32");
+}
+
+TEST_CASE("An older adapter is replaced whole") {
+  tests::TemporaryFolder folder;
+  Trained("gpt2_tied", "lora", {"ranks=Wq:3,Wv:5"}).save(folder / "adapter");
+  CHECK(std::filesystem::exists(folder / "adapter" / "rankscope.safetensors"));
+  Trained("gpt2_tied", "bitfit").save(folder / "adapter");
+  std::set<std::string> names;
+  for (const auto& file : std::filesystem::directory_iterator(folder / "adapter")) {
+    names.insert(file.path().filename().string());
+  }
+  CHECK(names == std::set<std::string>{"bias.safetensors", "rankscope.json"});
+}
+
+// A copy of an adapter that PEFT wrote, to be damaged.
+class PeftFolder {
+ public:
+  explicit PeftFolder(const std::string& name, const std::string& golden) : golden_(golden) {
+    const auto from = std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests/reference/peft" / name;
+    for (const auto& file : std::filesystem::directory_iterator(from)) {
+      std::filesystem::copy(file.path(), folder_ / file.path().filename().string());
+    }
+  }
+  std::string refusal() const {
+    return tests::error_text<InputError>([&] { Loaded(golden_, folder_.path()); });
+  }
+  std::string refusal_with(const std::string& key, const Json& value) const {
+    const std::string path = (folder_ / "adapter_config.json").string();
+    const Json before = read_json_file(path);
+    Json config = before;
+    config[key] = value;
+    write_file_atomically(path, config.dump());
+    const std::string text = refusal();
+    write_file_atomically(path, before.dump());
+    return text;
+  }
+  void change_tensors(const std::function<void(OwnedTensors&)>& change) const {
+    OwnedTensors tensors = tests::read_tensors(folder_ / "adapter_model.safetensors");
+    change(tensors);
+    tests::write_tensors(folder_ / "adapter_model.safetensors", tensors);
+  }
+
+ private:
+  std::string golden_;
+  tests::TemporaryFolder folder_;
+};
+
+TEST_CASE("Features of PEFT that change results and are not supported are refused by name") {
+  const PeftFolder folder("llama_q_v", "llama_gqa");
+  REQUIRE(folder.refusal() == "nothing was thrown");
+  const std::vector<std::pair<std::string, Json>> features = {{"use_dora", true},
+                                                              {"use_qalora", true},
+                                                              {"lora_bias", true},
+                                                              {"bias", "all"},
+                                                              {"modules_to_save", {"lm_head"}},
+                                                              {"exclude_modules", {"v_proj"}},
+                                                              {"layer_replication", {{0, 1}}},
+                                                              {"trainable_token_indices", {1, 2}},
+                                                              {"target_parameters", {"x"}},
+                                                              {"alora_invocation_tokens", {1}},
+                                                              {"use_bdlora", {{"nblocks", 2}}},
+                                                              {"arrow_config", {{"top_k", 2}}},
+                                                              {"megatron_config", {{"a", 1}}},
+                                                              {"init_lora_weights", "pissa"},
+                                                              {"peft_type", "PREFIX_TUNING"},
+                                                              {"a_feature_to_come", true}};
+  for (const auto& [key, value] : features) {
+    INFO(key);
+    CHECK_THAT(folder.refusal_with(key, value), Contains("field '" + key + "'"));
+  }
+  CHECK(folder.refusal_with("init_lora_weights", "gaussian") == "nothing was thrown");
+  CHECK(folder.refusal_with("base_model_name_or_path", "x/y") == "nothing was thrown");
+}
+
+TEST_CASE("A PEFT config that disagrees with its tensors is refused") {
+  const PeftFolder folder("llama_q_v", "llama_gqa");
+  CHECK_THAT(folder.refusal_with("target_modules", Json({"q_proj"})),
+             Contains("does not cover module") && Contains("v_proj"));
+  CHECK_THAT(folder.refusal_with("target_modules", Json({"q_proj", "v_proj", "k_proj"})),
+             Contains("covers module") && Contains("k_proj"));
+  CHECK_THAT(folder.refusal_with("layers_to_transform", Json({0})), Contains("layers.1."));
+  CHECK_THAT(folder.refusal_with("r", 4), Contains("rank 4") && Contains("rank 3"));
+  CHECK_THAT(folder.refusal_with("rank_pattern", {{"v_proj", 2}}), Contains("v_proj"));
+  CHECK(folder.refusal_with("target_modules", ".*\\.(q|v)_proj") == "nothing was thrown");
+  CHECK_THAT(folder.refusal_with("target_modules", ".*q_proj"), Contains("does not cover"));
+  CHECK(folder.refusal_with("layers_to_transform", Json({0, 1})) == "nothing was thrown");
+}
+
+TEST_CASE("Patterns that could hang or crash a matcher are refused or harmless") {
+  const PeftFolder folder("llama_q_v", "llama_gqa");
+  CHECK_THAT(folder.refusal_with("target_modules", "(a{1000}){1000}"), Contains("counted"));
+  CHECK_THAT(folder.refusal_with("target_modules", std::string(5000, '(')), Contains("too long"));
+  CHECK_THAT(folder.refusal_with("target_modules", "(unclosed"), Contains("regular expression"));
+  CHECK_THAT(folder.refusal_with("target_modules", "(([a-z._0-9]*)*)*\\*"),
+             Contains("does not cover"));
+  CHECK_THAT(folder.refusal_with("rank_pattern", {{std::string(200, '('), 2}}),
+             Contains("rank_pattern"));
+}
+
+TEST_CASE("Tensors that are no factors of this model are refused") {
+  const PeftFolder folder("llama_q_v", "llama_gqa");
+  const std::string stem = "base_model.model.model.layers.1.self_attn.q_proj.lora_";
+  SECTION("an unknown module") {
+    folder.change_tensors(
+        [](OwnedTensors& t) { t["base_model.model.lm_head.lora_A.weight"] = t.begin()->second; });
+    CHECK_THAT(folder.refusal(), Contains("lm_head.lora_A"));
+  }
+  SECTION("an embedding's factor") {
+    folder.change_tensors([](OwnedTensors& t) {
+      t["base_model.model.model.embed_tokens.lora_embedding_A"] = t.begin()->second;
+    });
+    CHECK_THAT(folder.refusal(), Contains("lora_embedding_A"));
+  }
+  SECTION("half a pair") {
+    folder.change_tensors([&](OwnedTensors& t) { t.erase(stem + "B.weight"); });
+    CHECK_THAT(folder.refusal(), Contains("lora_A but no lora_B"));
+  }
+  SECTION("a wrong shape") {
+    folder.change_tensors([&](OwnedTensors& t) { t.at(stem + "A.weight").shape = {48, 3}; });
+    CHECK_THAT(folder.refusal(), Contains("lora_") && Contains("shape"));
+  }
+  SECTION("a scalar") {
+    folder.change_tensors([&](OwnedTensors& t) {
+      t.at(stem + "A.weight") = {DType::kF32, {}, std::vector<std::byte>(4)};
+    });
+    CHECK_THAT(folder.refusal(), Contains("shape []"));
+  }
+  SECTION("none at all") {
+    folder.change_tensors([](OwnedTensors& t) { t.clear(); });
+    CHECK_THAT(folder.refusal(), Contains("no LoRA factors"));
+  }
+}
+
+TEST_CASE("An adapter of another model is refused") {
+  tests::TemporaryFolder folder;
+  Trained("gpt2_tied", "lora").save(folder / "lora");
+  Trained("gpt2_tied", "bitfit").save(folder / "bitfit");
+  for (const char* name : {"lora", "bitfit"}) {
+    const std::string text =
+        tests::error_text<InputError>([&] { Loaded("llama_gqa", folder / name); });
+    CHECK_THAT(text, Contains(".safetensors: "));
+  }
+}
+
+TEST_CASE("A damaged adapter of our own is refused") {
+  tests::TemporaryFolder folder;
+  const auto adapter = folder / "adapter";
+  Trained("gpt2_tied", "lora", {"ranks=Wq:3,Wv:5"}).save(adapter);
+  const auto refusal = [&] {
+    return tests::error_text<InputError>([&] { Loaded("gpt2_tied", adapter); });
+  };
+  const auto change_record = [&](const std::function<void(Json&)>& change) {
+    Json record = read_json_file((adapter / kRecordFile).string());
+    change(record);
+    write_file_atomically(adapter / kRecordFile, record.dump());
+  };
+  REQUIRE(refusal() == "nothing was thrown");
+  SECTION("changed weights") {
+    OwnedTensors tensors = tests::read_tensors(adapter / "adapter_model.safetensors");
+    tensors.begin()->second.bytes[0] ^= std::byte{1};
+    tests::write_tensors(adapter / "adapter_model.safetensors", tensors);
+    CHECK_THAT(refusal(), Contains("SHA-256"));
+  }
+  SECTION("no weights") {
+    std::filesystem::remove(adapter / "adapter_model.safetensors");
+    CHECK_THAT(refusal(), Contains("adapter_model.safetensors"));
+  }
+  SECTION("no exact factors") {
+    std::filesystem::remove(adapter / "rankscope.safetensors");
+    CHECK_THAT(refusal(), Contains("rankscope.safetensors"));
+  }
+  SECTION("a site too many") {
+    change_record([](Json& r) { r["sites"].push_back(r["sites"][0]); });
+    CHECK_THAT(refusal(), Contains("twice"));
+  }
+  SECTION("a site too few") {
+    change_record([](Json& r) { r["sites"].erase(0); });
+    CHECK_THAT(refusal(), Contains("whole rank"));
+  }
+  SECTION("too much rank") {
+    change_record([](Json& r) { r["sites"][0]["rank"] = 1000; });
+    CHECK_THAT(refusal(), Contains("more rank"));
+  }
+  SECTION("a layer that is not there") {
+    change_record([](Json& r) { r["sites"][0]["layer"] = 9; });
+    CHECK_THAT(refusal(), Contains("layers.9.Wq"));
+  }
+  SECTION("another method") {
+    change_record([](Json& r) { r["method"] = "prefix"; });
+    CHECK_THAT(refusal(), Contains("'prefix'"));
+  }
+  SECTION("a file elsewhere") {
+    change_record([](Json& r) { r["weights_file"] = "../x.safetensors"; });
+    CHECK_THAT(refusal(), Contains("weights_file"));
+  }
+  SECTION("an unknown key") {
+    change_record([](Json& r) { r["sitse"] = 1; });
+    CHECK_THAT(refusal(), Contains("sitse"));
+  }
+  SECTION("nothing") {
+    std::filesystem::remove_all(adapter);
+    CHECK_THAT(refusal(), Contains("neither rankscope.json nor adapter_config.json"));
+  }
+}
+
+}  // namespace
+}  // namespace rankscope

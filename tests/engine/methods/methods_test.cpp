@@ -1,0 +1,189 @@
+// Each method's formula against the paper's counts and against what adapt() makes.
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "common/error.h"
+#include "common/json.h"
+#include "engine/methods/method.h"
+#include "engine/models/memory_plan.h"
+#include "tests/engine/models/model_folder.h"
+#include "tests/error_text.h"
+
+namespace rankscope {
+namespace {
+
+using Catch::Matchers::Contains;
+
+std::unique_ptr<Method> method(const std::string& name,
+                               const std::vector<std::string>& assignments = {}) {
+  Settings settings;
+  for (const std::string& assignment : assignments) settings.add(assignment);
+  std::unique_ptr<Method> made = make_method(name, settings);
+  settings.refuse_unknown("method " + name);
+  return made;
+}
+
+std::string refusal(const std::string& name, const std::vector<std::string>& assignments) {
+  return tests::error_text<InputError>([&] { method(name, assignments); });
+}
+
+// A GPT-2 shape of that width and depth, from its config alone.
+ModelShape gpt2_shape(int64_t width, int64_t layers, int64_t heads) {
+  const Json json = {{"model_type", "gpt2"}, {"n_embd", width},     {"n_layer", layers},
+                     {"n_head", heads},      {"n_positions", 2048}, {"vocab_size", 50257}};
+  return parse_model_shape(json.dump(), "config.json");
+}
+
+int64_t lora_count(const ModelShape& shape, const std::vector<std::string>& assignments) {
+  return method("lora", assignments)->trainable_parameters(shape);
+}
+
+TEST_CASE("LoRA on GPT-3's shape has the paper's numbers of parameters") {
+  // paper.md, 1.1: 2 L d r for each adapted type, d = 12288, L = 96.
+  const ModelShape gpt3 = gpt2_shape(12288, 96, 96);
+  CHECK(lora_count(gpt3, {"rank=1", "targets=Wq+Wv"}) == 4'718'592);
+  CHECK(lora_count(gpt3, {"rank=2", "targets=Wv"}) == 4'718'592);
+  CHECK(lora_count(gpt3, {"rank=2", "targets=Wq+Wv"}) == 9'437'184);
+  CHECK(lora_count(gpt3, {"rank=1", "targets=attention"}) == 9'437'184);
+  CHECK(lora_count(gpt3, {"rank=8", "targets=Wq"}) == 18'874'368);
+  CHECK(lora_count(gpt3, {"rank=4", "targets=Wq+Wk"}) == 18'874'368);
+  CHECK(lora_count(gpt3, {"rank=2", "targets=attention"}) == 18'874'368);
+  CHECK(lora_count(gpt3, {"rank=8", "targets=Wq+Wv"}) == 37'748'736);
+  CHECK(lora_count(gpt3, {"rank=4", "targets=attention"}) == 37'748'736);
+  CHECK(lora_count(gpt3, {"rank=64", "targets=Wq+Wv"}) == 301'989'888);
+  CHECK(lora_count(gpt3, {"rank=64", "targets=attention"}) == 603'979'776);
+  // 11 d L biases in the layers, as in paper.md, and the final norm's d.
+  CHECK(method("bitfit")->trainable_parameters(gpt3) == 11 * 12288 * 96 + 12288);
+  CHECK(method("full")->trainable_parameters(gpt3) == gpt3.parameters());
+  CHECK(gpt3.parameters() == 174'604'259'328);
+}
+
+TEST_CASE("LoRA on GPT-2 medium and large has the true counts") {
+  CHECK(lora_count(gpt2_shape(1024, 24, 16), {"rank=4"}) == 393'216);
+  CHECK(lora_count(gpt2_shape(1280, 36, 20), {"rank=4"}) == 737'280);
+}
+
+// Sums what adapt() really trains.
+int64_t trained_size(const std::string& golden, const Method& chosen) {
+  const auto backend = make_cpu_backend(1);
+  const auto model = load_model(tests::golden_folder(golden), *backend);
+  const auto adaptation = chosen.adapt(*model, 0);
+  int64_t total = 0;
+  std::set<const Parameter*> seen;
+  for (const TrainedParameter& trained : adaptation->trained()) {
+    CHECK(trained.parameter->trainable());
+    CHECK(seen.insert(trained.parameter).second);
+    total += trained.parameter->value.size();
+  }
+  // What the formula was asked before must be what the reach says, too.
+  const TrainingReach reach = chosen.reach(model->shape());
+  CHECK(reach.lowest_layer == adaptation->lowest_trained_layer());
+  return total;
+}
+
+TEST_CASE("Formulas give what adapt() makes") {
+  for (const char* golden : {"gpt2_tied", "gpt2_untied", "llama_gqa", "llama_mqa_bias", "qwen2"}) {
+    INFO(golden);
+    const ModelShape shape = read_model_shape(tests::golden_folder(golden));
+    std::vector<std::unique_ptr<Method>> methods;
+    methods.push_back(method("none"));
+    methods.push_back(method("full"));
+    if (std::string(golden) != "llama_gqa") methods.push_back(method("bitfit"));
+    methods.push_back(method("lora"));
+    methods.push_back(method("lora", {"rank=3", "targets=all", "layers=1"}));
+    methods.push_back(method("lora", {"targets=Wq+Wv+W2", "ranks=Wq:5,W2:0"}));
+    for (const auto& each : methods) {
+      INFO(each->name());
+      CHECK(each->trainable_parameters(shape) == trained_size(golden, *each));
+    }
+  }
+}
+
+TEST_CASE("The golden models' counts are those of PyTorch") {
+  for (const char* golden : {"gpt2_tied", "llama_gqa", "qwen2"}) {
+    const ModelShape shape = read_model_shape(tests::golden_folder(golden));
+    const Json recorded =
+        read_json_file((tests::golden_folder(golden) / "golden.json").string()).at("methods");
+    CHECK(method("full")->trainable_parameters(shape) ==
+          recorded.at("full").at("trained_parameters").get<int64_t>());
+    CHECK(lora_count(shape, {"rank=3"}) ==
+          recorded.at("lora").at("trained_parameters").get<int64_t>());
+    if (recorded.contains("bitfit")) {
+      CHECK(method("bitfit")->trainable_parameters(shape) ==
+            recorded.at("bitfit").at("trained_parameters").get<int64_t>());
+    }
+  }
+}
+
+TEST_CASE("BitFit is refused, with the reason, on a model without biases") {
+  const ModelShape shape = read_model_shape(tests::golden_folder("llama_gqa"));
+  CHECK_THAT(tests::error_text<InputError>([&] { method("bitfit")->trainable_parameters(shape); }),
+             Contains("bitfit") && Contains("has none"));
+}
+
+TEST_CASE("BitFit trains biases of projections and norms, and no gain") {
+  const auto backend = make_cpu_backend(1);
+  const auto model = load_model(tests::golden_folder("gpt2_tied"), *backend);
+  const auto adaptation = method("bitfit")->adapt(*model, 0);
+  for (const Parameter* parameter : model->parameters()) {
+    INFO(parameter->name);
+    CHECK(parameter->trainable() == parameter->name.ends_with(".bias"));
+  }
+  CHECK_FALSE(adaptation->trains_site_weight({0, SiteKind::Wq}));
+}
+
+TEST_CASE("Settings in force are told in full, in canonical form") {
+  const auto told = method("lora", {"rank=4", "targets=Wv+Wq", "layers=0-2+5"})->settings();
+  const std::map<std::string, std::string> expected = {
+      {"rank", "4"},        {"alpha", "4"},      {"rslora", "false"}, {"dropout", "0"},
+      {"targets", "Wq+Wv"}, {"layers", "0-2+5"}, {"ranks", ""},       {"init", "kaiming"}};
+  CHECK(told == expected);
+}
+
+TEST_CASE("Wrong settings are refused by key, with what is allowed") {
+  CHECK_THAT(refusal("lora", {"rank=0"}), Contains("rank=0") && Contains("from 1 to"));
+  CHECK_THAT(refusal("lora", {"rank=4x"}), Contains("rank"));
+  CHECK_THAT(refusal("lora", {"alpha=nan"}), Contains("alpha"));
+  CHECK_THAT(refusal("lora", {"dropout=1"}), Contains("dropout"));
+  CHECK_THAT(refusal("lora", {"rslora=yes"}), Contains("true or false"));
+  CHECK_THAT(refusal("lora", {"init=kaming"}), Contains("did you mean 'kaiming'"));
+  CHECK_THAT(refusal("lora", {"targets=Wx"}), Contains("Wx"));
+  CHECK_THAT(refusal("lora", {"layers=3-1"}), Contains("layers=3-1"));
+  CHECK_THAT(refusal("lora", {"layers=2+1"}), Contains("rising"));
+  CHECK_THAT(refusal("lora", {"ranks=Wk:4"}), Contains("ranks=Wk:4"));
+  CHECK_THAT(refusal("lora", {"ranks=Wq:4,Wq:5"}), Contains("once"));
+  CHECK_THAT(refusal("lora", {"rnak=4"}), Contains("rnak") && Contains("did you mean 'rank'"));
+  CHECK_THAT(refusal("full", {"rank=4"}), Contains("no setting 'rank'"));
+  CHECK_THAT(refusal("lora", {"rank"}), Contains("KEY=VALUE"));
+  CHECK_THAT(refusal("lora", {"rank=1", "rank=2"}), Contains("twice"));
+  CHECK_THAT(refusal("lorra", {}), Contains("did you mean 'lora'"));
+}
+
+TEST_CASE("LoRA settings that do not fit the model are refused") {
+  const ModelShape shape = read_model_shape(tests::golden_folder("gpt2_tied"));
+  const auto reason = [&](const std::vector<std::string>& assignments) {
+    return tests::error_text<InputError>([&] { lora_count(shape, assignments); });
+  };
+  CHECK_THAT(reason({"layers=1-2"}), Contains("2 layers"));
+  CHECK_THAT(reason({"targets=W3"}), Contains("no W3"));
+  CHECK_THAT(reason({"ranks=Wq:0,Wv:0"}), Contains("no site is left"));
+  CHECK(reason({"targets=all"}) == "nothing was thrown");
+}
+
+TEST_CASE("The memory plan grows with what is trained and with the micro-batch") {
+  const ModelShape shape = gpt2_shape(768, 12, 12);
+  const auto plan = [&](const std::string& name, const std::vector<std::string>& set, int64_t n) {
+    return plan_memory(shape, *method(name, set), n);
+  };
+  CHECK(plan("none", {}, 1024).trained == 0);
+  CHECK(plan("lora", {}, 1024).trained == 16 * 294'912);
+  CHECK(plan("full", {}, 1024).trained == 16 * shape.parameters());
+  CHECK(plan("lora", {}, 2048).activations == 2 * plan("lora", {}, 1024).activations);
+  CHECK(plan("lora", {"layers=11"}, 1024).activations < plan("lora", {}, 1024).activations);
+  CHECK(plan("lora", {"layers=11"}, 1024).packed_weights < plan("lora", {}, 1024).packed_weights);
+  CHECK(plan("full", {}, 1024).total() > plan("lora", {}, 1024).total());
+  CHECK(plan("lora", {}, int64_t{1} << 60).activations > 0);
+}
+
+}  // namespace
+}  // namespace rankscope
