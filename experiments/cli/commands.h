@@ -1,0 +1,14 @@
+// The subcommands. Each adds itself to the program and, when it was the one asked for, sets what
+// runs; errors are thrown (common/error.h) and main() turns them into exit codes.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace rankscope {
+
+void add_doctor(CLI::App& app, int& exit_code);
+void add_info(CLI::App& app, int& exit_code);
+void add_train(CLI::App& app, int& exit_code);
+void add_nll(CLI::App& app, int& exit_code);
+
+}  // namespace rankscope

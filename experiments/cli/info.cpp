@@ -1,0 +1,133 @@
+// info: what a model folder is, what a method would train on it, and what memory that takes. Needs
+// config.json alone.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "common/json.h"
+#include "engine/models/memory_plan.h"
+#include "engine/training/trainer.h"
+#include "experiments/cli/commands.h"
+
+namespace rankscope {
+
+namespace {
+
+struct InfoCommand {
+  std::string model;
+  std::string method = "none";
+  std::vector<std::string> assignments;
+  bool json = false;
+};
+
+// A site's kind with its matrix, the same in every layer.
+struct SiteRow {
+  std::string name;
+  int64_t in = 0;
+  int64_t out = 0;
+};
+
+std::vector<SiteRow> site_rows(const ModelShape& shape) {
+  std::vector<SiteRow> rows;
+  for (const SiteSpec& spec : shape.sites) {
+    if (spec.site.layer > 0) break;
+    rows.push_back({std::string(site_name(spec.site.kind)), spec.in, spec.out});
+  }
+  return rows;
+}
+
+OrderedJson model_json(const ModelShape& shape) {
+  const ModelConfig& c = shape.config;
+  OrderedJson json;
+  json["family"] = c.family;
+  json["width"] = c.width;
+  json["layers"] = c.layers;
+  json["heads"] = c.heads;
+  json["kv_heads"] = c.kv_heads;
+  json["head_dim"] = c.head_dim;
+  json["mlp_width"] = c.mlp_width;
+  json["vocabulary"] = c.vocabulary;
+  json["context"] = c.context;
+  json["tied_head"] = c.tied_head;
+  json["sites"] = OrderedJson::array();
+  for (const SiteRow& row : site_rows(shape)) {
+    json["sites"].push_back({{"site", row.name}, {"d_in", row.in}, {"d_out", row.out}});
+  }
+  json["parameters"] = shape.parameters();
+  return json;
+}
+
+OrderedJson memory_json(const MemoryPlan& plan, int64_t micro_batch_tokens) {
+  return {{"micro_batch_tokens", micro_batch_tokens}, {"packed_weights", plan.packed_weights},
+          {"mapped_tables", plan.mapped_tables},      {"trained", plan.trained},
+          {"activations", plan.activations},          {"logits", plan.logits},
+          {"total", plan.total()}};
+}
+
+double mib(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+void print_text(const ModelShape& shape, const Method& method, const MemoryPlan& plan,
+                int64_t micro_batch_tokens) {
+  const ModelConfig& c = shape.config;
+  std::string text = fmt::format(
+      "{}: {} layers, width {}, {} heads of {} ({} key/value heads), MLP {}, vocabulary {}, context "
+      "{}, {} head\n",
+      c.family, c.layers, c.width, c.heads, c.head_dim, c.kv_heads, c.mlp_width, c.vocabulary,
+      c.context, c.tied_head ? "tied" : "separate");
+  text += "sites of each layer (d_in x d_out):";
+  for (const SiteRow& row : site_rows(shape)) {
+    text += fmt::format(" {} {}x{}", row.name, row.in, row.out);
+  }
+  text += fmt::format("\nparameters: {}\n", shape.parameters());
+  text += fmt::format("method {}", method.name());
+  for (const auto& [key, value] : method.settings()) text += fmt::format(" {}={}", key, value);
+  text += fmt::format("\ntrainable parameters: {} = {}\n", method.trainable_parameters(shape),
+                      method.formula());
+  text += fmt::format(
+      "memory for micro-batches of {} tokens: {:.0f} MiB (packed weights {:.0f}, mapped tables "
+      "{:.0f}, trained {:.0f}, activations {:.0f}, logits {:.0f})\n",
+      micro_batch_tokens, mib(plan.total()), mib(plan.packed_weights), mib(plan.mapped_tables),
+      mib(plan.trained), mib(plan.activations), mib(plan.logits));
+  std::fputs(text.c_str(), stdout);
+}
+
+int run_info(const InfoCommand& c) {
+  const ModelShape shape = read_model_shape(c.model);
+  Settings settings;
+  for (const std::string& assignment : c.assignments) settings.add(assignment);
+  const std::unique_ptr<Method> method = make_method(c.method, settings);
+  // The settings of a training run may be given as they are: they share --set with the method's.
+  const TrainSettings training = TrainSettings::from(settings);
+  settings.refuse_unknown("method " + c.method);
+  const MemoryPlan plan = plan_memory(shape, *method, training.micro_batch_tokens);
+  if (!c.json) {
+    print_text(shape, *method, plan, training.micro_batch_tokens);
+    return 0;
+  }
+  OrderedJson json = model_json(shape);
+  json["method"] = method->name();
+  json["settings"] = method->settings();
+  json["formula"] = method->formula();
+  json["trainable_parameters"] = method->trainable_parameters(shape);
+  json["memory"] = memory_json(plan, training.micro_batch_tokens);
+  std::printf("%s\n", json.dump().c_str());
+  return 0;
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, int& exit_code) {
+  auto c = std::make_shared<InfoCommand>();
+  CLI::App* command =
+      app.add_subcommand("info", "a model's sites and sizes, and what a method would train");
+  command->add_option("model,--model", c->model, "Hugging Face folder; config.json is enough")
+      ->required();
+  command->add_option("--method", c->method, "none, full, lora, bitfit")->capture_default_str();
+  command->add_option("--set", c->assignments, "KEY=VALUE of the method or the training")
+      ->allow_extra_args(false);
+  command->add_flag("--json", c->json, "one JSON object");
+  command->callback([c, &exit_code] { exit_code = run_info(*c); });
+}
+
+}  // namespace rankscope

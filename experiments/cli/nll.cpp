@@ -1,0 +1,61 @@
+// nll: the negative log-likelihood of each line's target.
+#include <cstdio>
+#include <memory>
+
+#include "common/json.h"
+#include "engine/checkpoint/adapter.h"
+#include "engine/training/token_file.h"
+#include "engine/training/trainer.h"
+#include "experiments/cli/commands.h"
+
+namespace rankscope {
+
+namespace {
+
+struct NllCommand {
+  std::string model, adapter, data;
+  int threads = 0;
+  int64_t micro_batch_tokens = 1024;
+  bool json = false;
+};
+
+int run_nll(const NllCommand& c) {
+  const std::unique_ptr<Backend> backend = make_cpu_backend(c.threads);
+  const std::unique_ptr<Model> model = load_model(c.model, *backend);
+  std::unique_ptr<Adaptation> adaptation;
+  if (!c.adapter.empty()) adaptation = load_adapter(c.adapter, *model);
+  const std::vector<TokenExample> examples = read_token_file(c.data, model->config());
+  const Evaluation result = evaluate(*model, adaptation.get(), examples, c.micro_batch_tokens);
+  int64_t tokens = 0;
+  for (size_t i = 0; i < result.nll.size(); ++i) {
+    tokens += result.tokens[i];
+    if (c.json)
+      std::printf("{\"index\":%zu,\"tokens\":%lld,\"nll\":%.9g}\n", i,
+                  static_cast<long long>(result.tokens[i]), result.nll[i]);
+  }
+  if (!c.json)
+    std::printf("%zu lines, %lld target tokens, mean NLL %.6f nats per token\n", result.nll.size(),
+                static_cast<long long>(tokens), result.mean());
+  return 0;
+}
+
+}  // namespace
+
+void add_nll(CLI::App& app, int& exit_code) {
+  auto c = std::make_shared<NllCommand>();
+  CLI::App* command =
+      app.add_subcommand("nll", "negative log-likelihood of each line's target, in nats");
+  command->add_option("--model", c->model, "Hugging Face folder of the base")->required();
+  command->add_option("--adapter", c->adapter, "PEFT folder, or one that train wrote");
+  command->add_option("--data", c->data, "lines of {\"prompt_ids\": [...], \"target_ids\": [...]}")
+      ->required();
+  command->add_option("--micro-batch-tokens", c->micro_batch_tokens,
+                      "tokens computed at once (changes memory, no result)")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->add_option("--threads", c->threads, "0: all processors")->check(CLI::Range(0, 4096));
+  command->add_flag("--json", c->json, "a line a line: {\"index\", \"tokens\", \"nll\"}");
+  command->callback([c, &exit_code] { exit_code = run_nll(*c); });
+}
+
+}  // namespace rankscope

@@ -1,0 +1,230 @@
+#include "experiments/train_run.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/hash.h"
+#include "common/interrupt.h"
+#include "common/json.h"
+#include "common/jsonl.h"
+#include "engine/checkpoint/adapter.h"
+#include "engine/training/numeric_version.h"
+#include "engine/training/token_file.h"
+
+namespace rankscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Of the configuration and every weight file, by name, in the order of the names.
+std::string model_hash(const fs::path& folder) {
+  std::map<std::string, fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const fs::path& path = entry.path();
+    if (path.filename() == "config.json" || path.extension() == ".safetensors")
+      files[path.filename().string()] = path;
+  }
+  Sha256 hash;
+  for (const auto& [name, path] : files) hash.update_field(name).update_field(sha256_file(path));
+  return hash.hex();
+}
+
+// The folder of a run: its curve, resume point and result.
+class RunFolder {
+ public:
+  RunFolder(const TrainRunOptions& options, const Method& method, const TrainSettings& settings,
+            const Backend& backend)
+      : out_(options.out) {
+    if (out_.empty()) return;
+    fs::create_directories(out_);
+    clear_stale_temporaries(out_);
+    identity_["model"] = model_hash(options.model);
+    identity_["data"] = sha256_file(options.data);
+    identity_["method"] = std::string(method.name());
+    for (const auto& [key, value] : method.settings()) identity_["method." + key] = value;
+    for (const auto& [key, value] : settings.canonical()) identity_["training." + key] = value;
+    identity_["eval_every"] = std::to_string(options.eval_every);
+    if (!options.eval_data.empty()) identity_["eval_data"] = sha256_file(options.eval_data);
+    identity_["backend"] = std::string(backend.name());
+    identity_["instruction_set"] = std::string(backend.instruction_set());
+    identity_["numeric_version"] = std::to_string(kNumericVersion);
+  }
+
+  bool keeps() const { return !out_.empty(); }
+  bool has_state() const { return keeps() && fs::exists(out_ / kState); }
+  bool is_done() const { return keeps() && fs::exists(out_ / kDone); }
+  fs::path adapter() const { return out_ / "adapter"; }
+
+  // The result of a finished run, after checking that it is this one.
+  Json read_done() const {
+    Json done = read_json_file((out_ / kDone).string());
+    JsonObject object(done, (out_ / kDone).string());
+    JsonObject saved = object.get_object("identity");
+    for (const auto& [key, value] : identity_)
+      if (const std::string was = saved.get_string_or(key, "(absent)"); was != value)
+        throw InputError(out_.string() + " holds another finished run: " + key + " was " + was +
+                         " and is now " + value + "; use another --out folder");
+    return done;
+  }
+
+  void load(Trainer& trainer) {
+    trainer.load_state(out_ / kState, identity_);
+    if (!fs::exists(out_ / kCurve)) return;
+    LineReader lines(out_ / kCurve);
+    for (std::string_view line; lines.next(line);) {
+      const Json value = parse_json(line, lines.where());
+      JsonObject object(value, lines.where());
+      if (object.get_int("step") <= trainer.steps_done()) curve_ += std::string(line) + "\n";
+    }
+  }
+
+  void add_to_curve(const TrainProgress& p) {
+    if (!keeps()) return;
+    OrderedJson line;
+    line["step"] = p.step.step;
+    if (std::isfinite(p.step.loss)) line["loss"] = p.step.loss; else line["loss"] = nullptr;
+    line["lr"] = p.step.learning_rate;
+    if (std::isfinite(p.step.gradient_norm)) line["gradient_norm"] = p.step.gradient_norm;
+    line["tokens"] = p.step.tokens;
+    line["target_tokens"] = p.step.target_tokens;
+    if (p.eval_loss) line["eval_loss"] = *p.eval_loss;
+    curve_ += line.dump() + "\n";
+  }
+
+  // The curve first: a resume point without its curve would lose lines, the reverse loses nothing.
+  void save(Trainer& trainer) {
+    write_file_atomically(out_ / kCurve, curve_);
+    trainer.save_state(out_ / kState, identity_);
+  }
+
+  void finish(const TrainOutcome& outcome) {
+    OrderedJson done;
+    done["state"] = outcome.diverged ? "diverged" : "done";
+    done["steps"] = outcome.steps;
+    if (std::isfinite(outcome.loss)) done["loss"] = outcome.loss; else done["loss"] = nullptr;
+    if (outcome.last_finite_loss) done["last_finite_loss"] = *outcome.last_finite_loss;
+    done["trainable_parameters"] = outcome.trainable_parameters;
+    done["identity"] = identity_;
+    write_file_atomically(out_ / kDone, done.dump(1) + "\n");
+  }
+
+ private:
+  static constexpr const char* kState = "state.safetensors";
+  static constexpr const char* kCurve = "curve.jsonl";
+  static constexpr const char* kDone = "done.json";
+
+  fs::path out_;
+  Trainer::Identity identity_;
+  std::string curve_;
+};
+
+TrainOutcome outcome_of(const Json& done, const std::string& where) {
+  JsonObject object(done, where, JsonObject::Nulls::kAbsent);
+  TrainOutcome outcome;
+  outcome.already_done = true;
+  outcome.steps = outcome.resumed_from = object.get_int("steps");
+  outcome.diverged = object.get_string("state") == "diverged";
+  outcome.loss = object.get_double_or("loss", std::nan(""));
+  if (object.has("last_finite_loss"))
+    outcome.last_finite_loss = object.get_double("last_finite_loss");
+  outcome.trainable_parameters = object.get_int("trainable_parameters");
+  return outcome;
+}
+
+}  // namespace
+
+TrainOutcome run_training(const TrainRunOptions& options,
+                          const std::function<void(const TrainProgress&)>& on_step) {
+  const Clock::time_point start = Clock::now();
+  Settings settings = options.settings;
+  const std::unique_ptr<Method> method = make_method(options.method, settings);
+  TrainSettings train = TrainSettings::from(settings);
+  settings.refuse_unknown("--set");
+  if (options.steps > 0) train.steps = options.steps;
+  if (train.steps <= 0) throw InputError("--steps: give the number of steps, at least 1");
+
+  const std::unique_ptr<Backend> backend = make_cpu_backend(options.threads);
+  const std::unique_ptr<Model> model = load_model(options.model, *backend);
+  if (train.base_dropout && model->has_attention_dropout())
+    throw InputError("--set base_dropout: the model's config asks for attention dropout, which is "
+                     "not supported; set attn_pdrop / attention_dropout to 0 in a copy of the config");
+  const std::vector<TokenExample> examples = read_token_file(options.data, model->config());
+  std::vector<TokenExample> held_out;
+  if (!options.eval_data.empty()) held_out = read_token_file(options.eval_data, model->config());
+  if (options.eval_every > 0 && held_out.empty())
+    throw InputError("--eval-every: give the held-out lines with --eval-data FILE.jsonl");
+
+  RunFolder folder(options, *method, train, *backend);
+  if (folder.is_done()) return outcome_of(folder.read_done(), options.out.string());
+
+  const std::unique_ptr<Adaptation> adaptation = method->adapt(*model, train.init_seed);
+  Trainer trainer(*model, *adaptation, examples, train);
+  if (folder.has_state()) folder.load(trainer);
+
+  TrainOutcome outcome;
+  outcome.resumed_from = trainer.steps_done();
+  outcome.trainable_parameters = method->trainable_parameters(model->shape());
+  outcome.set_up_seconds = seconds_since(start);
+  double seconds = 0, tokens = 0, flops = 0;
+  Clock::time_point last_save = Clock::now();
+  auto stop_if_requested = [&] {
+    if (!stop_requested()) return;
+    if (!folder.keeps()) throw Interrupted("interrupted; nothing was kept: no --out folder");
+    folder.save(trainer);
+    throw Interrupted("interrupted after step " + std::to_string(trainer.steps_done()) +
+                      "; the same command goes on from there");
+  };
+  while (!trainer.finished()) {
+    stop_if_requested();
+    TrainProgress progress;
+    progress.step = trainer.step();
+    seconds += progress.step.seconds;
+    tokens += static_cast<double>(progress.step.tokens);
+    flops += progress.step.useful_flops;
+    progress.steps = train.steps;
+    progress.tokens_per_second = tokens / seconds;
+    progress.useful_gflops = flops / seconds * 1e-9;
+    const int64_t here = trainer.steps_done() - outcome.resumed_from;
+    if (here > 0)
+      progress.seconds_left = seconds / static_cast<double>(here) *
+                              static_cast<double>(train.steps - trainer.steps_done());
+    if (options.eval_every > 0 && !progress.step.diverged &&
+        (progress.step.step % options.eval_every == 0 || trainer.finished()))
+      progress.eval_loss =
+          evaluate(*model, adaptation.get(), held_out, train.micro_batch_tokens).mean();
+    outcome.loss = progress.step.loss;
+    outcome.tokens_per_second = progress.tokens_per_second;
+    outcome.useful_gflops = progress.useful_gflops;
+    folder.add_to_curve(progress);
+    on_step(progress);
+    if (progress.step.diverged) {
+      outcome.diverged = true;
+      break;
+    }
+    outcome.last_finite_loss = progress.step.loss;
+    const bool due = (options.save_every_steps > 0 &&
+                      progress.step.step % options.save_every_steps == 0) ||
+                     (options.save_every_minutes > 0 &&
+                      seconds_since(last_save) >= 60 * options.save_every_minutes);
+    if (folder.keeps() && (due || trainer.finished())) {
+      folder.save(trainer);
+      last_save = Clock::now();
+    }
+  }
+  outcome.steps = trainer.steps_done();
+  if (folder.keeps()) {
+    if (!outcome.diverged) save_adapter(folder.adapter(), *model, *adaptation, *method);
+    folder.finish(outcome);
+  }
+  return outcome;
+}
+
+}  // namespace rankscope

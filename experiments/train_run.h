@@ -1,0 +1,57 @@
+// One adapter trained from token files: what `rankscope train` does.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "engine/methods/method.h"
+#include "engine/training/trainer.h"
+
+namespace rankscope {
+
+struct TrainRunOptions {
+  std::filesystem::path model;
+  std::filesystem::path data;
+  std::filesystem::path eval_data;  // empty: no held-out loss
+  std::filesystem::path out;        // empty: nothing is kept
+  std::string method = "lora";
+  Settings settings;                // the method's and the training's
+  int64_t steps = 0;
+  int64_t eval_every = 0;           // steps; 0: never
+  int64_t save_every_steps = 0;     // a resume point every so many steps; 0: not by steps
+  double save_every_minutes = 5;    // and every so many minutes; 0: not by the clock
+  int threads = 0;
+};
+
+// What a step adds to what the trainer reports.
+struct TrainProgress {
+  StepReport step;
+  int64_t steps = 0;                  // of the whole run
+  std::optional<double> eval_loss;    // mean NLL per held-out target token
+  double tokens_per_second = 0;       // of the steps made in this process, set-up not counted
+  double useful_gflops = 0;
+  double seconds_left = 0;
+};
+
+struct TrainOutcome {
+  int64_t steps = 0;             // made in all, earlier processes included
+  int64_t resumed_from = 0;
+  bool already_done = false;
+  bool diverged = false;
+  std::optional<double> last_finite_loss;
+  double loss = 0;               // of the last step
+  double tokens_per_second = 0;
+  double useful_gflops = 0;
+  int64_t trainable_parameters = 0;
+  double set_up_seconds = 0;     // from the start to the first step
+};
+
+// Trains, or goes on from the resume point in `out`. `out` gets curve.jsonl (a line a step),
+// state.safetensors (the resume point), adapter/ and, last, done.json. Throws Interrupted after
+// saving where a stop was requested, InputError where `out` holds another run.
+TrainOutcome run_training(const TrainRunOptions& options,
+                          const std::function<void(const TrainProgress&)>& on_step);
+
+}  // namespace rankscope

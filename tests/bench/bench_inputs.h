@@ -1,0 +1,17 @@
+// What the training benchmarks run on: models of a given shape with random weights, and token files
+// with the lengths of the real tasks. Speed and memory depend on neither weights nor ids.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace rankscope::bench {
+
+// A Hugging Face folder below `root`, made on first use: "gpt2-small" (124 M parameters) or
+// "stories3m" (LLaMA, d 192, 6 layers, 2 KV heads).
+std::filesystem::path model_folder(const std::filesystem::path& root, const std::string& shape);
+// Lines of random ids with the lengths of the task's first 256 training examples (lengths.json).
+std::filesystem::path token_file(const std::filesystem::path& root, const std::string& shape,
+                                 const std::string& task);
+
+}  // namespace rankscope::bench

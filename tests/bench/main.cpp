@@ -1,0 +1,22 @@
+// Every benchmark: the training table (name: table), then Google Benchmark's.
+#include <benchmark/benchmark.h>
+
+#include <cstdio>
+#include <string>
+
+#include "tests/bench/training_table.h"
+
+int main(int argc, char** argv) {
+  std::string filter;
+  for (int i = 1; i < argc; ++i)
+    if (const std::string argument = argv[i]; argument.starts_with("--benchmark_filter="))
+      filter = argument.substr(argument.find('=') + 1);
+  int status = 0;
+  if (filter.empty() || filter == "table") status = rankscope::bench::print_training_table();
+  if (filter == "table") return status;
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return status;
+}
