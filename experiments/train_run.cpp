@@ -1,5 +1,6 @@
 #include "experiments/train_run.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -36,6 +37,27 @@ std::string model_hash(const fs::path& folder) {
   for (const auto& [name, path] : files) hash.update_field(name).update_field(sha256_file(path));
   return hash.hex();
 }
+
+// Speed over the steps made in this process. The first step, in which weights are packed and memory
+// is touched for the first time, is set-up: it counts only as long as there is no other.
+class Rate {
+ public:
+  void add(const StepReport& step) {
+    if (steps_++ == 1) seconds_ = tokens_ = flops_ = 0;
+    seconds_ += step.seconds;
+    tokens_ += static_cast<double>(step.tokens);
+    flops_ += step.useful_flops;
+  }
+  double tokens_per_second() const { return tokens_ / seconds_; }
+  double useful_gflops() const { return flops_ / seconds_ * 1e-9; }
+  double seconds_a_step() const {
+    return seconds_ / static_cast<double>(std::max<int64_t>(1, steps_ - 1));
+  }
+
+ private:
+  int64_t steps_ = 0;
+  double seconds_ = 0, tokens_ = 0, flops_ = 0;
+};
 
 // The folder of a run: its curve, resume point and result.
 class RunFolder {
@@ -173,7 +195,7 @@ TrainOutcome run_training(const TrainRunOptions& options,
   outcome.resumed_from = trainer.steps_done();
   outcome.trainable_parameters = method->trainable_parameters(model->shape());
   outcome.set_up_seconds = seconds_since(start);
-  double seconds = 0, tokens = 0, flops = 0;
+  Rate rate;
   Clock::time_point last_save = Clock::now();
   auto stop_if_requested = [&] {
     if (!stop_requested()) return;
@@ -186,16 +208,12 @@ TrainOutcome run_training(const TrainRunOptions& options,
     stop_if_requested();
     TrainProgress progress;
     progress.step = trainer.step();
-    seconds += progress.step.seconds;
-    tokens += static_cast<double>(progress.step.tokens);
-    flops += progress.step.useful_flops;
+    rate.add(progress.step);
     progress.steps = train.steps;
-    progress.tokens_per_second = tokens / seconds;
-    progress.useful_gflops = flops / seconds * 1e-9;
-    const int64_t here = trainer.steps_done() - outcome.resumed_from;
-    if (here > 0)
-      progress.seconds_left = seconds / static_cast<double>(here) *
-                              static_cast<double>(train.steps - trainer.steps_done());
+    progress.tokens_per_second = rate.tokens_per_second();
+    progress.useful_gflops = rate.useful_gflops();
+    progress.seconds_left =
+        rate.seconds_a_step() * static_cast<double>(train.steps - trainer.steps_done());
     if (options.eval_every > 0 && !progress.step.diverged &&
         (progress.step.step % options.eval_every == 0 || trainer.finished()))
       progress.eval_loss =

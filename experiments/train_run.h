@@ -30,7 +30,7 @@ struct TrainProgress {
   StepReport step;
   int64_t steps = 0;                  // of the whole run
   std::optional<double> eval_loss;    // mean NLL per held-out target token
-  double tokens_per_second = 0;       // of the steps made in this process, set-up not counted
+  double tokens_per_second = 0;       // of this process's steps after the first, which is set-up
   double useful_gflops = 0;
   double seconds_left = 0;
 };

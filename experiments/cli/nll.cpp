@@ -1,4 +1,7 @@
 // nll: the negative log-likelihood of each line's target.
+#include <fmt/format.h>
+
+#include <cmath>
 #include <cstdio>
 #include <memory>
 
@@ -29,9 +32,12 @@ int run_nll(const NllCommand& c) {
   int64_t tokens = 0;
   for (size_t i = 0; i < result.nll.size(); ++i) {
     tokens += result.tokens[i];
-    if (c.json)
-      std::printf("{\"index\":%zu,\"tokens\":%lld,\"nll\":%.9g}\n", i,
-                  static_cast<long long>(result.tokens[i]), result.nll[i]);
+    if (!c.json) continue;
+    // Nine significant digits; JSON has no word for what is not finite.
+    const std::string nll =
+        std::isfinite(result.nll[i]) ? fmt::format("{:.9g}", result.nll[i]) : "null";
+    std::printf("{\"index\":%zu,\"tokens\":%lld,\"nll\":%s}\n", i,
+                static_cast<long long>(result.tokens[i]), nll.c_str());
   }
   if (!c.json)
     std::printf("%zu lines, %lld target tokens, mean NLL %.6f nats per token\n", result.nll.size(),
