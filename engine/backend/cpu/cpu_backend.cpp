@@ -295,8 +295,8 @@ class CpuBackend final : public Backend {
     const int64_t block_rows = ceil_div(ceil_div(out.rows, blocks), tile) * tile;
     const int64_t row_blocks = ceil_div(out.rows, block_rows);
     const int64_t panels = ceil_div(out.cols, kernels_.panel_width);
-    // Some 16 tasks a thread even out the end; a task has at least 4 panels to pay for itself.
-    const int64_t wanted = ceil_div(int64_t{16} * threads(), row_blocks);
+    // Some 32 tasks a thread even out the end; a task has at least 4 panels to pay for itself.
+    const int64_t wanted = ceil_div(int64_t{32} * threads(), row_blocks);
     const int64_t group = std::clamp(ceil_div(panels, wanted), std::min<int64_t>(4, panels),
                                      std::max<int64_t>(8, kMaxTileColumns / kernels_.panel_width));
     const int64_t groups = ceil_div(panels, group);
