@@ -14,7 +14,7 @@
 #include "engine/autograd/operations.h"
 #include "engine/models/config.h"
 #include "engine/models/weights.h"
-#include "engine/training/batch.h"
+#include "engine/models/batch.h"
 
 namespace rankscope {
 

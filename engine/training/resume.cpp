@@ -1,4 +1,4 @@
-// The resume point: state.safetensors, described in docs beside the trial's folder. Tensors
+// The resume point: state.safetensors, described in experiments/FORMAT.md. Tensors
 // "parameter.<name>", "first_moment.<name>", "second_moment.<name>" in fp32; metadata "step" and the
 // identity of the run, "identity.<key>".
 #include <charconv>

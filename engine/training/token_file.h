@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/models/config.h"
-#include "engine/training/batch.h"
+#include "engine/models/batch.h"
 
 namespace rankscope {
 

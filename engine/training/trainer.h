@@ -13,7 +13,7 @@
 #include "engine/methods/method.h"
 #include "engine/models/model.h"
 #include "engine/training/adamw.h"
-#include "engine/training/batch.h"
+#include "engine/models/batch.h"
 #include "engine/training/schedule.h"
 
 namespace rankscope {

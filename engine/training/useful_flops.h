@@ -3,7 +3,7 @@
 #pragma once
 
 #include "engine/methods/method.h"
-#include "engine/training/batch.h"
+#include "engine/models/batch.h"
 
 namespace rankscope {
 

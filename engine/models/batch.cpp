@@ -1,4 +1,4 @@
-#include "engine/training/batch.h"
+#include "engine/models/batch.h"
 
 namespace rankscope {
 

@@ -1,0 +1,59 @@
+// Sixteen stored elements of a checkpoint's type as floats.
+#pragma once
+
+#include "engine/backend/cpu/kernels/simd.h"
+
+namespace rankscope::cpu::RANKSCOPE_ISA {
+
+typedef uint32_t Words __attribute__((vector_size(kNativeLanes * 4)));
+typedef uint16_t Halves __attribute__((vector_size(kNativeLanes * 2)));
+
+struct F32Source {
+  using Element = float;
+  static F16 widen(const float* values) { return F16::load(values); }
+};
+
+struct BF16Source {
+  using Element = uint16_t;
+  static F16 widen(const uint16_t* values) {
+    F16 r;
+    for (int i = 0; i < kParts; ++i) {
+      Halves halves;
+      __builtin_memcpy(&halves, values + i * kNativeLanes, sizeof halves);
+      r.part[i] = reinterpret_cast<NativeF>(__builtin_convertvector(halves, Words) << 16);
+    }
+    return r;
+  }
+};
+
+struct F16Source {
+  using Element = uint16_t;
+  // Exponent and mantissa move into place; a multiplication by 2^(127 - 15) mends the bias, of
+  // subnormal numbers too. Infinities and NaN get the full exponent.
+  static F16 widen(const uint16_t* values) {
+    F16 r;
+    for (int i = 0; i < kParts; ++i) {
+      Halves halves;
+      __builtin_memcpy(&halves, values + i * kNativeLanes, sizeof halves);
+      const Words bits = __builtin_convertvector(halves, Words);
+      const NativeF scaled = reinterpret_cast<NativeF>((bits & 0x7FFFu) << 13) * 0x1p112f;
+      const Words special = (bits & 0x7C00u) == 0x7C00u ? Words{} + 0x7F800000u : Words{};
+      r.part[i] = reinterpret_cast<NativeF>(reinterpret_cast<Words>(scaled) | special |
+                                            (bits & 0x8000u) << 16);
+    }
+    return r;
+  }
+};
+
+// Calls body with the source of a type code: 0 = F32, 1 = F16, 2 = BF16.
+template <typename Body>
+void with_source(int dtype, const Body& body) {
+  if (dtype == 0)
+    body(F32Source{});
+  else if (dtype == 1)
+    body(F16Source{});
+  else
+    body(BF16Source{});
+}
+
+}  // namespace rankscope::cpu::RANKSCOPE_ISA
