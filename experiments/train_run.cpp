@@ -10,9 +10,11 @@
 #include "common/interrupt.h"
 #include "common/json.h"
 #include "common/jsonl.h"
+#include "common/text.h"
 #include "engine/checkpoint/adapter.h"
 #include "engine/training/numeric_version.h"
 #include "engine/training/token_file.h"
+#include "experiments/folder_lock.h"
 
 namespace rankscope {
 
@@ -36,6 +38,17 @@ std::string model_hash(const fs::path& folder) {
   Sha256 hash;
   for (const auto& [name, path] : files) hash.update_field(name).update_field(sha256_file(path));
   return hash.hex();
+}
+
+// A pipe could be read once only: as examples, or for its hash. What is missing or a folder is left
+// to the reader's own message.
+void refuse_pipe(const char* option, const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  if (!fs::exists(status) || fs::is_regular_file(status) || fs::is_directory(status)) return;
+  throw InputError(std::string(option) + ": '" + printable(path.native(), 300) +
+                   "' is not a regular file; copy its content to one, which --out needs to tell "
+                   "this run from others");
 }
 
 // Speed over the steps made in this process. The first step, in which weights are packed and memory
@@ -66,8 +79,6 @@ class RunFolder {
             const Backend& backend)
       : out_(options.out) {
     if (out_.empty()) return;
-    fs::create_directories(out_);
-    clear_stale_temporaries(out_);
     identity_["model"] = model_hash(options.model);
     identity_["data"] = sha256_file(options.data);
     identity_["method"] = std::string(method.name());
@@ -80,10 +91,34 @@ class RunFolder {
     identity_["numeric_version"] = std::to_string(kNumericVersion);
   }
 
+  // Makes the folder, takes it for this process alone and tries that it can be written, before hours
+  // of work depend on it. Called when everything outside the folder has been checked, so that a
+  // refused run leaves no folder behind.
+  void prepare() {
+    if (!keeps()) return;
+    std::error_code error;
+    fs::create_directories(out_, error);
+    if (error) {
+      const std::string text = "cannot make the folder '" + printable(out_.native(), 300) +
+                               "': " + system_error_text(error.value()) +
+                               "; give another --out folder";
+      if (error == std::errc::no_space_on_device || error == std::errc::io_error)
+        throw MachineError(text);
+      throw InputError(text);
+    }
+    lock_.emplace(out_);
+    // Every run that gets as far as an adapter has a resume point beside it.
+    if (!has_state() && has(kAdapter))
+      throw InputError("'" + printable((out_ / kAdapter).native(), 300) +
+                       "' is there, but no resume point of a run; give another --out folder");
+    clear_stale_temporaries(out_);
+    AtomicFile trial(out_ / kCurve);
+  }
+
   bool keeps() const { return !out_.empty(); }
-  bool has_state() const { return keeps() && fs::exists(out_ / kState); }
-  bool is_done() const { return keeps() && fs::exists(out_ / kDone); }
-  fs::path adapter() const { return out_ / "adapter"; }
+  bool has_state() const { return has(kState); }
+  bool is_done() const { return has(kDone); }
+  fs::path adapter() const { return out_ / kAdapter; }
 
   // The result of a finished run, after checking that it is this one.
   Json read_done() const {
@@ -97,15 +132,29 @@ class RunFolder {
     return done;
   }
 
-  void load(Trainer& trainer) {
+  // Returns the loss of the last step made; NaN before the first.
+  double load(Trainer& trainer) {
     trainer.load_state(out_ / kState, identity_);
-    if (!fs::exists(out_ / kCurve)) return;
-    LineReader lines(out_ / kCurve);
-    for (std::string_view line; lines.next(line);) {
-      const Json value = parse_json(line, lines.where());
-      JsonObject object(value, lines.where());
-      if (object.get_int("step") <= trainer.steps_done()) curve_ += std::string(line) + "\n";
+    double loss = std::nan("");
+    int64_t steps = 0;
+    if (has(kCurve)) {
+      LineReader lines(out_ / kCurve);
+      for (std::string_view line; steps < trainer.steps_done() && lines.next(line);) {
+        const Json value = parse_json(line, printable((out_ / kCurve).native(), 300), {},
+                                      lines.line_number());
+        JsonObject object(value, lines.where());
+        object.get_int("step", steps + 1, steps + 1);
+        loss = object.get_double("loss");
+        curve_ += std::string(line) + "\n";
+        ++steps;
+      }
     }
+    if (steps < trainer.steps_done())
+      throw InputError((out_ / kCurve).string() + ": ends at step " + std::to_string(steps) +
+                       ", but " + kState + " stands at step " +
+                       std::to_string(trainer.steps_done()) + "; restore it, or remove " + kState +
+                       " to start over");
+    return loss;
   }
 
   void add_to_curve(const TrainProgress& p) {
@@ -127,7 +176,9 @@ class RunFolder {
     trainer.save_state(out_ / kState, identity_);
   }
 
+  // The curve again: a diverged run's last steps come after its last resume point.
   void finish(const TrainOutcome& outcome) {
+    write_file_atomically(out_ / kCurve, curve_);
     OrderedJson done;
     done["state"] = outcome.diverged ? "diverged" : "done";
     done["steps"] = outcome.steps;
@@ -142,10 +193,17 @@ class RunFolder {
   static constexpr const char* kState = "state.safetensors";
   static constexpr const char* kCurve = "curve.jsonl";
   static constexpr const char* kDone = "done.json";
+  static constexpr const char* kAdapter = "adapter";
+
+  bool has(const char* name) const {
+    std::error_code ignored;
+    return keeps() && fs::exists(out_ / name, ignored);
+  }
 
   fs::path out_;
   Trainer::Identity identity_;
   std::string curve_;
+  std::optional<FolderLock> lock_;
 };
 
 TrainOutcome outcome_of(const Json& done, const std::string& where) {
@@ -170,8 +228,14 @@ TrainOutcome run_training(const TrainRunOptions& options,
   const std::unique_ptr<Method> method = make_method(options.method, settings);
   TrainSettings train = TrainSettings::from(settings);
   settings.refuse_unknown("--set");
+  if (options.steps > 0 && train.steps > 0 && options.steps != train.steps)
+    throw InputError("--steps and --set steps differ; give one");
   if (options.steps > 0) train.steps = options.steps;
   if (train.steps <= 0) throw InputError("--steps: give the number of steps, at least 1");
+  if (!options.out.empty()) {
+    refuse_pipe("--data", options.data);
+    refuse_pipe("--eval-data", options.eval_data);
+  }
 
   const std::unique_ptr<Backend> backend = make_cpu_backend(options.threads);
   const std::unique_ptr<Model> model = load_model(options.model, *backend);
@@ -179,6 +243,9 @@ TrainOutcome run_training(const TrainRunOptions& options,
     throw InputError("--set base_dropout: the model's config asks for attention dropout, which is "
                      "not supported; set attn_pdrop / attention_dropout to 0 in a copy of the config");
   const std::vector<TokenExample> examples = read_token_file(options.data, model->config());
+  if (std::ranges::none_of(examples, [](const TokenExample& e) { return e.tokens() > 1; }))
+    throw InputError(options.data.string() + ": no line has a token to predict: the first token of a "
+                     "line has nothing before it; give each a prompt");
   std::vector<TokenExample> held_out;
   if (!options.eval_data.empty()) held_out = read_token_file(options.eval_data, model->config());
   if (options.eval_every > 0 && held_out.empty())
@@ -189,9 +256,12 @@ TrainOutcome run_training(const TrainRunOptions& options,
 
   const std::unique_ptr<Adaptation> adaptation = method->adapt(*model, train.init_seed);
   Trainer trainer(*model, *adaptation, examples, train);
-  if (folder.has_state()) folder.load(trainer);
-
+  folder.prepare();
   TrainOutcome outcome;
+  if (folder.has_state()) {
+    outcome.loss = folder.load(trainer);
+    if (trainer.steps_done() > 0) outcome.last_finite_loss = outcome.loss;
+  }
   outcome.resumed_from = trainer.steps_done();
   outcome.trainable_parameters = method->trainable_parameters(model->shape());
   outcome.set_up_seconds = seconds_since(start);

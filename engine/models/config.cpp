@@ -157,6 +157,11 @@ ModelShape parse_model_shape(std::string_view text, const std::string& source_na
 
 ModelShape read_model_shape(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "config.json";
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) {
+    throw InputError("model folder '" + printable(folder.native(), 300) +
+                     "' has no config.json; give the path of a Hugging Face model folder");
+  }
   return parse_model_shape(read_text_file(path, kConfigLimits.max_bytes), path.string());
 }
 

@@ -7,6 +7,7 @@
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/reference_rate.h"
 #include "engine/training/numeric_version.h"
+#include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/machine.h"
 
@@ -61,7 +62,7 @@ void add_doctor(CLI::App& app, int& exit_code) {
       "doctor", "this machine: processor, libraries, measured matrix-product speed");
   command->add_flag("--json", options->json, "one line of JSON on standard output");
   command->add_option("--threads", options->threads, "threads to measure with (0: all)")
-      ->check(CLI::Range(0, 4096));
+      ->check(whole_number(0, kMostThreads));
   command->callback([options, &exit_code] { exit_code = run_doctor(*options); });
 }
 

@@ -8,6 +8,7 @@
 #include "common/json.h"
 #include "engine/models/memory_plan.h"
 #include "engine/training/trainer.h"
+#include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 
 namespace rankscope {
@@ -122,7 +123,8 @@ void add_info(CLI::App& app, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("info", "a model's sites and sizes, and what a method would train");
   command->add_option("model,--model", c->model, "Hugging Face folder; config.json is enough")
-      ->required();
+      ->required()
+      ->check(not_empty());
   command->add_option("--method", c->method, "none, full, lora, bitfit")->capture_default_str();
   command->add_option("--set", c->assignments, "KEY=VALUE of the method or the training")
       ->allow_extra_args(false);

@@ -9,6 +9,7 @@
 #include "engine/checkpoint/adapter.h"
 #include "engine/training/token_file.h"
 #include "engine/training/trainer.h"
+#include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 
 namespace rankscope {
@@ -51,15 +52,20 @@ void add_nll(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<NllCommand>();
   CLI::App* command =
       app.add_subcommand("nll", "negative log-likelihood of each line's target, in nats");
-  command->add_option("--model", c->model, "Hugging Face folder of the base")->required();
-  command->add_option("--adapter", c->adapter, "PEFT folder, or one that train wrote");
+  command->add_option("--model", c->model, "Hugging Face folder of the base")
+      ->required()
+      ->check(not_empty());
+  command->add_option("--adapter", c->adapter, "PEFT folder, or one that train wrote")
+      ->check(not_empty());
   command->add_option("--data", c->data, "lines of {\"prompt_ids\": [...], \"target_ids\": [...]}")
-      ->required();
+      ->required()
+      ->check(not_empty());
   command->add_option("--micro-batch-tokens", c->micro_batch_tokens,
                       "tokens computed at once (changes memory, no result)")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  command->add_option("--threads", c->threads, "0: all processors")->check(CLI::Range(0, 4096));
+      ->check(whole_number(1, kMostMicroBatchTokens));
+  command->add_option("--threads", c->threads, "0: all processors")
+      ->check(whole_number(0, kMostThreads));
   command->add_flag("--json", c->json, "a line a line: {\"index\", \"tokens\", \"nll\"}");
   command->callback([c, &exit_code] { exit_code = run_nll(*c); });
 }

@@ -7,6 +7,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "engine/backend/cpu/reference_rate.h"
+#include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/machine.h"
 #include "experiments/train_run.h"
@@ -106,23 +107,34 @@ int run_train(TrainCommand& c) {
 void add_train(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<TrainCommand>();
   CLI::App* command = app.add_subcommand("train", "train one adapter from token files");
-  command->add_option("--model", c->model, "Hugging Face folder of the base")->required();
+  command->add_option("--model", c->model, "Hugging Face folder of the base")
+      ->required()
+      ->check(not_empty());
   command->add_option("--data", c->data, "lines of {\"prompt_ids\": [...], \"target_ids\": [...]}")
-      ->required();
-  command->add_option("--eval-data", c->eval_data, "held-out lines of the same form");
-  command->add_option("--eval-every", c->run.eval_every, "held-out loss every N steps");
+      ->required()
+      ->check(not_empty());
+  command->add_option("--eval-data", c->eval_data, "held-out lines of the same form")
+      ->check(not_empty());
+  command->add_option("--eval-every", c->run.eval_every, "held-out loss every N steps (0: never)")
+      ->check(whole_number(0, kMostSteps));
   command->add_option("--method", c->run.method, "none, full, lora or bitfit")
       ->default_str("lora");
   command->add_option("--set", c->assignments,
                       "KEY=VALUE of the method (rank, alpha, targets, ...) or of the training (lr, "
                       "batch, schedule, warmup_steps, clip, seed, ...); may be repeated");
-  command->add_option("--steps", c->run.steps, "optimizer steps")->check(CLI::PositiveNumber);
-  command->add_option("--out", c->out, "folder for adapter, curve and resume point");
-  command->add_option("--save-every", c->run.save_every_steps, "a resume point every N steps");
+  command->add_option("--steps", c->run.steps, "optimizer steps")
+      ->check(whole_number(1, kMostSteps));
+  command->add_option("--out", c->out, "folder for adapter, curve and resume point")
+      ->check(not_empty());
+  command->add_option("--save-every", c->run.save_every_steps,
+                      "a resume point every N steps (0: not by steps)")
+      ->check(whole_number(0, kMostSteps));
   command->add_option("--save-minutes", c->run.save_every_minutes,
                       "a resume point every so many minutes (0: never)")
-      ->capture_default_str();
-  command->add_option("--threads", c->run.threads, "0: all processors")->check(CLI::Range(0, 4096));
+      ->capture_default_str()
+      ->check(real_number(0, 1e6));
+  command->add_option("--threads", c->run.threads, "0: all processors")
+      ->check(whole_number(0, kMostThreads));
   command->add_flag("--json", c->json, "JSON Lines on standard output");
   command->callback([c, &exit_code] { exit_code = run_train(*c); });
 }

@@ -32,13 +32,16 @@ RANKSCOPE_INLINE inline Wide multiply_words(Wide a, Wide b) {
 // apart at the end leaves the columns in order.
 #if defined(__AVX512F__)
 constexpr Wide kBlockOfLane = {0, 4, 1, 5, 2, 6, 3, 7};
-constexpr Wide kEven = {0, 8, 2, 10, 4, 12, 6, 14}, kOdd = {1, 9, 3, 11, 5, 13, 7, 15};
+#define RANKSCOPE_EVEN_WORDS 0, 8, 2, 10, 4, 12, 6, 14
+#define RANKSCOPE_ODD_WORDS 1, 9, 3, 11, 5, 13, 7, 15
 #elif defined(__AVX__)
 constexpr Wide kBlockOfLane = {0, 4, 1, 5};
-constexpr Wide kEven = {0, 4, 2, 6}, kOdd = {1, 5, 3, 7};
+#define RANKSCOPE_EVEN_WORDS 0, 4, 2, 6
+#define RANKSCOPE_ODD_WORDS 1, 5, 3, 7
 #else
 constexpr Wide kBlockOfLane = {0, 4};
-constexpr Wide kEven = {0, 2}, kOdd = {1, 3};
+#define RANKSCOPE_EVEN_WORDS 0, 2
+#define RANKSCOPE_ODD_WORDS 1, 3
 #endif
 
 struct Words32 {
@@ -74,8 +77,8 @@ RANKSCOPE_INLINE inline Words32 philox_words(uint32_t block, uint64_t row_id,
   for (int p = 0; p < kParts; ++p) {
     const Wide low = (x0[p] & 0xFFFFFFFFu) | x1[p] << 32;
     const Wide high = (x2[p] & 0xFFFFFFFFu) | x3[p] << 32;
-    r.first[p] = reinterpret_cast<Words>(__builtin_shuffle(low, high, kEven));
-    r.second[p] = reinterpret_cast<Words>(__builtin_shuffle(low, high, kOdd));
+    r.first[p] = reinterpret_cast<Words>(__builtin_shufflevector(low, high, RANKSCOPE_EVEN_WORDS));
+    r.second[p] = reinterpret_cast<Words>(__builtin_shufflevector(low, high, RANKSCOPE_ODD_WORDS));
   }
   return r;
 }

@@ -183,7 +183,6 @@ inline F16 keep_first(F16 a, int64_t n, float fill) {
 }
 
 typedef float FourF __attribute__((vector_size(16)));
-typedef int32_t FourI __attribute__((vector_size(16)));
 
 // Reductions 16 -> 8 -> 4 -> 2 -> 1, lane i with lane i + half each time. `fold` is a lambda of two
 // vectors of any width.
@@ -203,8 +202,8 @@ __attribute__((always_inline)) inline float reduce(F16 a, const Fold& fold) {
 #else
   four = fold(fold(a.part[0], a.part[2]), fold(a.part[1], a.part[3]));
 #endif
-  four = fold(four, __builtin_shuffle(four, FourI{2, 3, 2, 3}));
-  return fold(four, __builtin_shuffle(four, FourI{1, 1, 1, 1}))[0];
+  four = fold(four, __builtin_shufflevector(four, four, 2, 3, 2, 3));
+  return fold(four, __builtin_shufflevector(four, four, 1, 1, 1, 1))[0];
 }
 inline float sum(F16 a) {
   return reduce(

@@ -1,0 +1,49 @@
+#include "experiments/cli/checks.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <string>
+
+#include "common/text.h"
+
+namespace rankscope {
+
+namespace {
+
+template <typename T>
+CLI::Validator number_check(const char* kind, T low, T high) {
+  const std::string allowed = fmt::format("{} from {} to {}", kind, low, high);
+  return CLI::Validator(
+      [=](std::string& text) -> std::string {
+        T value{};
+        const char* end = text.data() + text.size();
+        const auto [rest, error] = std::from_chars(text.data(), end, value);
+        const bool good = error == std::errc() && rest == end &&
+                          std::isfinite(static_cast<double>(value)) && value >= low &&
+                          value <= high;
+        return good ? "" : "must be " + allowed + ", not '" + printable(text) + "'";
+      },
+      "");
+}
+
+}  // namespace
+
+CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
+  return number_check<std::int64_t>("a whole number", low, high);
+}
+
+CLI::Validator real_number(double low, double high) {
+  return number_check<double>("a number", low, high);
+}
+
+CLI::Validator not_empty() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        return text.empty() ? "is empty; give a path, or leave the option out" : "";
+      },
+      "");
+}
+
+}  // namespace rankscope

@@ -1,0 +1,44 @@
+// The program, run as a child process with its output caught.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rankscope::tests {
+
+struct ProgramResult {
+  int exit_code = -1;  // -1: ended by a signal
+  int signal = 0;
+  std::string out;
+  std::string err;
+  std::vector<std::string> out_lines() const;
+  std::vector<std::string> err_lines() const;
+};
+
+struct ProgramOptions {
+  // Once so many lines came out, this signal is sent. The pipe holds some twenty lines of `train
+  // --json` and is not read meanwhile, so that a longer run is still under way then.
+  int signal_after_lines = 0;
+  int signal = 0;
+  std::function<void()> before_signal = {};  // called first
+  // No file may grow beyond so many bytes (RLIMIT_FSIZE): to the program, a full disk.
+  std::optional<std::uint64_t> file_size_limit = {};
+  // Standard output goes there instead of into `out`.
+  std::optional<std::filesystem::path> out_file = {};
+};
+
+// Runs `rankscope ARGUMENTS...` to its end.
+ProgramResult run_program(const std::vector<std::string>& arguments,
+                          const ProgramOptions& options = {});
+
+std::string read_bytes(const std::filesystem::path& path);
+// The names of all files and folders below `folder`, relative to it, sorted; empty where it is not.
+std::vector<std::string> names_below(const std::filesystem::path& folder);
+
+}  // namespace rankscope::tests

@@ -1,0 +1,287 @@
+// `train` as a user runs it: killed, interrupted, out of disk, run again.
+#include <catch2/catch.hpp>
+
+#include <signal.h>
+
+#include <algorithm>
+
+#include "common/safetensors.h"
+#include "tests/experiments/program.h"
+#include "tests/engine/models/model_folder.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// More steps than a pipe that is not read lets pass (program.h), dropout and held-out loss included.
+constexpr int kSteps = 60;
+
+struct Run {
+  std::vector<std::string> arguments;
+  fs::path out;
+
+  Run(const fs::path& folder, const std::string& method) : out(folder) {
+    const fs::path model = golden_folder("gpt2_tied");
+    const std::string data = (model / "batch.jsonl").string();
+    arguments = {"train",        "--model",     model.string(), "--data",       data,
+                 "--eval-data",  data,          "--eval-every", "15",           "--method",
+                 method,         "--set",       "batch=3",      "--set",        "lr=1e-3",
+                 "--set",        "seed=5",      "--steps",      std::to_string(kSteps),
+                 "--save-every", "4",           "--threads",    "1",            "--out",
+                 out.string()};
+    if (method == "lora") arguments.insert(arguments.end(), {"--set", "dropout=0.1"});
+  }
+  ProgramResult operator()(std::initializer_list<std::string> more = {},
+                           const ProgramOptions& options = {}) const {
+    std::vector<std::string> all = arguments;
+    all.insert(all.end(), more.begin(), more.end());
+    return run_program(all, options);
+  }
+};
+
+std::vector<std::string> expected_names(const std::string& method) {
+  if (method == "full")
+    return {"adapter", "adapter/config.json", "adapter/model.safetensors", "adapter/rankscope.json",
+            "curve.jsonl", "done.json", "state.safetensors"};
+  return {"adapter", "adapter/adapter_config.json", "adapter/adapter_model.safetensors",
+          "adapter/rankscope.json", "curve.jsonl", "done.json", "state.safetensors"};
+}
+
+// Every file of both folders, byte for byte.
+void check_same_folder(const fs::path& a, const fs::path& b) {
+  const std::vector<std::string> names = names_below(a);
+  CHECK(names_below(b) == names);
+  for (const std::string& name : names) {
+    if (fs::is_directory(a / name) || !fs::exists(b / name)) continue;
+    INFO(name);
+    CHECK(read_bytes(a / name) == read_bytes(b / name));
+  }
+}
+
+int64_t saved_step(const fs::path& out) {
+  return std::stoll(SafetensorsFile(out / "state.safetensors").metadata().at("step"));
+}
+
+}  // namespace
+
+TEST_CASE("train writes its files and, run again, does nothing") {
+  TemporaryFolder folder;
+  const Run run(folder / "run", "lora");
+  const ProgramResult first = run({"--json"});
+  INFO(first.err);
+  REQUIRE(first.exit_code == 0);
+  CHECK(names_below(run.out) == expected_names("lora"));
+
+  const std::vector<std::string> lines = first.out_lines();
+  REQUIRE(lines.size() == kSteps + 1);
+  for (int i = 0; i < kSteps; ++i) {
+    const Json line = Json::parse(lines[static_cast<size_t>(i)]);
+    CHECK(line.at("step") == i + 1);
+    CHECK(line.at("loss") > 0);
+    CHECK(line.contains("eval_loss") == ((i + 1) % 15 == 0));
+  }
+  const Json last = Json::parse(lines.back());
+  CHECK(last.at("steps") == kSteps);
+  CHECK(last.at("loss") == Json::parse(lines[kSteps - 1]).at("loss"));
+  CHECK(last.at("state") == "done");
+  for (const char* key : {"tokens_per_second", "useful_gflops", "sgemm_gflops", "peak_memory_mib"}) {
+    INFO(key);
+    CHECK(last.at(key) > 0);
+  }
+  // Training happened.
+  CHECK(Json::parse(lines[kSteps - 1]).at("eval_loss") < Json::parse(lines[14]).at("eval_loss"));
+
+  const std::string adapter = read_bytes(run.out / "adapter/adapter_model.safetensors");
+  const fs::file_time_type written = fs::last_write_time(run.out / "done.json");
+  const ProgramResult again = run({"--json"});
+  CHECK(again.exit_code == 0);
+  REQUIRE(again.out_lines().size() == 1);
+  CHECK(Json::parse(again.out).at("steps") == kSteps);
+  CHECK(Json::parse(again.out).at("loss") == last.at("loss"));
+  CHECK(fs::last_write_time(run.out / "done.json") == written);
+  CHECK(read_bytes(run.out / "adapter/adapter_model.safetensors") == adapter);
+}
+
+TEST_CASE("train killed at any moment and run again ends with the same bytes") {
+  for (const std::string method : {"lora", "full"}) {
+    INFO(method);
+    TemporaryFolder folder;
+    const Run undisturbed(folder / "undisturbed", method);
+    REQUIRE(undisturbed().exit_code == 0);
+    CHECK(names_below(undisturbed.out) == expected_names(method));
+
+    const Run disturbed(folder / "disturbed", method);
+    int kills = 0;
+    for (const int lines : {1, 3, 4, 9, 11}) {
+      const ProgramResult result =
+          disturbed({"--json"}, {.signal_after_lines = lines, .signal = SIGKILL});
+      // A run that went on from a late step may have come to its end.
+      if (result.signal == SIGKILL) ++kills;
+      REQUIRE((result.signal == SIGKILL || result.exit_code == 0));
+    }
+    CHECK(kills >= 2);
+    const ProgramResult last = disturbed();
+    INFO(last.err);
+    REQUIRE(last.exit_code == 0);
+    check_same_folder(undisturbed.out, disturbed.out);
+  }
+}
+
+TEST_CASE("train killed between its last resume point and its adapter finishes the run") {
+  TemporaryFolder folder;
+  const Run undisturbed(folder / "undisturbed", "lora");
+  REQUIRE(undisturbed().exit_code == 0);
+  const fs::path other = folder / "disturbed";
+  fs::copy(undisturbed.out, other, fs::copy_options::recursive);
+  fs::remove(other / "done.json");
+  fs::remove_all(other / "adapter");
+  const Run disturbed(other, "lora");
+  REQUIRE(disturbed().exit_code == 0);
+  check_same_folder(undisturbed.out, other);
+}
+
+TEST_CASE("train interrupted leaves a resume point and goes on from it") {
+  TemporaryFolder folder;
+  const Run undisturbed(folder / "undisturbed", "lora");
+  REQUIRE(undisturbed().exit_code == 0);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    INFO(signal);
+    const Run run(folder / ("stopped" + std::to_string(signal)), "lora");
+    const ProgramResult stopped = run({"--json"}, {.signal_after_lines = 3, .signal = signal});
+    CHECK(stopped.exit_code == 130);
+    CHECK_THAT(stopped.err_lines().back(), Catch::StartsWith("rankscope: interrupted after step "));
+    CHECK(names_below(run.out) == std::vector<std::string>{"curve.jsonl", "state.safetensors"});
+    // The point is of the step that was under way, no earlier one.
+    const int64_t step = saved_step(run.out);
+    CHECK(step == static_cast<int64_t>(stopped.out_lines().size()));
+    CHECK(step >= 3);
+    CHECK(step < kSteps);
+    const ProgramResult rest = run({"--json"});
+    CHECK(rest.exit_code == 0);
+    REQUIRE(rest.out_lines().size() == static_cast<size_t>(kSteps - step + 1));
+    CHECK(Json::parse(rest.out_lines().back()).at("resumed_from") == step);
+    check_same_folder(undisturbed.out, run.out);
+  }
+}
+
+TEST_CASE("train refuses to mix runs in one folder and names what differs") {
+  TemporaryFolder folder;
+  const Run run(folder / "run", "lora");
+  const ProgramResult stopped = run({"--json"}, {.signal_after_lines = 3, .signal = SIGINT});
+  REQUIRE(stopped.exit_code == 130);
+  for (const bool finished : {false, true}) {
+    INFO(finished);
+    if (finished) REQUIRE(run().exit_code == 0);
+    const std::vector<std::string> names = names_below(run.out);
+    const std::string state = read_bytes(run.out / "state.safetensors");
+    const std::pair<std::vector<std::string>, const char*> changes[] = {
+        {{"--set", "rank=4", "--set", "alpha=8"}, "method.rank was 8 and is now 4"},
+        {{"--set", "clip=1"}, "training.clip was 0 and is now 1"},
+        {{"--set", "weight_decay=0.5"}, "training.weight_decay was "},
+    };
+    for (const auto& [words, expected] : changes) {
+      std::vector<std::string> arguments = run.arguments;
+      arguments.insert(arguments.end(), words.begin(), words.end());
+      const ProgramResult result = run_program(arguments);
+      INFO(result.err);
+      CHECK(result.exit_code == 2);
+      CHECK(result.err_lines().size() == 1);
+      CHECK_THAT(result.err, Catch::Contains(expected));
+      CHECK(names_below(run.out) == names);
+      CHECK(read_bytes(run.out / "state.safetensors") == state);
+    }
+  }
+}
+
+TEST_CASE("train refuses a damaged resume point and leaves it as it was") {
+  TemporaryFolder folder;
+  const Run run(folder / "run", "lora");
+  REQUIRE(run({"--json"}, {.signal_after_lines = 3, .signal = SIGINT}).exit_code == 130);
+  const std::string state = read_bytes(run.out / "state.safetensors");
+  const std::string curve = read_bytes(run.out / "curve.jsonl");
+  const std::tuple<const char*, std::string, const char*> damages[] = {
+      {"state.safetensors", "", "too few for a safetensors file"},
+      {"state.safetensors", state.substr(0, state.size() / 2), "is the download complete?"},
+      {"curve.jsonl", curve.substr(0, curve.size() / 2), "curve.jsonl"},
+      {"curve.jsonl", curve.substr(0, curve.find('\n') + 1), "curve.jsonl: ends at step 1, but"},
+      {"done.json", "{", "done.json:1:"},
+      {"done.json", "{}", "field 'identity': is missing"},
+  };
+  for (const auto& [name, bytes, expected] : damages) {
+    INFO(name);
+    write_file_atomically(run.out / "state.safetensors", state);
+    write_file_atomically(run.out / "curve.jsonl", curve);
+    fs::remove(run.out / "done.json");
+    write_file_atomically(run.out / name, bytes);
+    const std::vector<std::string> names = names_below(run.out);
+    const ProgramResult result = run();
+    INFO(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK(result.err_lines().size() == 1);
+    CHECK_THAT(result.err, Catch::Contains(expected));
+    CHECK(names_below(run.out) == names);
+    CHECK(read_bytes(run.out / name) == bytes);
+  }
+}
+
+TEST_CASE("train on a full disk keeps the resume point before") {
+  TemporaryFolder folder;
+  const Run undisturbed(folder / "undisturbed", "lora");
+  REQUIRE(undisturbed().exit_code == 0);
+  const Run run(folder / "run", "lora");
+  REQUIRE(run({"--json"}, {.signal_after_lines = 3, .signal = SIGINT}).exit_code == 130);
+  const std::string state = read_bytes(run.out / "state.safetensors");
+  REQUIRE(fs::file_size(undisturbed.out / "curve.jsonl") < state.size() - 1);
+
+  const ProgramResult full = run({}, {.file_size_limit = state.size() - 1});
+  INFO(full.err);
+  CHECK(full.exit_code == 3);
+  const std::vector<std::string> messages = full.err_lines();
+  CHECK(std::ranges::count_if(messages, [](const std::string& line) {
+          return line.starts_with("rankscope: ");
+        }) == 1);
+  CHECK_THAT(messages.back(), Catch::Contains("state.safetensors"));
+  CHECK_THAT(messages.back(), Catch::StartsWith("rankscope: cannot write"));
+  CHECK(names_below(run.out) == std::vector<std::string>{"curve.jsonl", "state.safetensors"});
+  CHECK(read_bytes(run.out / "state.safetensors") == state);
+
+  REQUIRE(run().exit_code == 0);
+  check_same_folder(undisturbed.out, run.out);
+}
+
+TEST_CASE("a second process is kept out of a run's folder") {
+  TemporaryFolder folder;
+  const Run run(folder / "run", "lora");
+  // The first stands still behind its full pipe while the second starts.
+  const ProgramResult first =
+      run({"--json"}, {.signal_after_lines = 3, .signal = SIGKILL, .before_signal = [&] {
+                         const ProgramResult second = run();
+                         INFO(second.err);
+                         CHECK(second.exit_code == 2);
+                         CHECK(second.err_lines().size() == 1);
+                         CHECK_THAT(second.err, Catch::Contains("is in use by another process"));
+                       }});
+  CHECK(first.signal == SIGKILL);
+  // What held the folder is gone with its process.
+  CHECK(run().exit_code == 0);
+}
+
+TEST_CASE("divergence is a result, with the curve up to it") {
+  TemporaryFolder folder;
+  Run run(folder / "run", "full");
+  run.arguments.insert(run.arguments.end(), {"--set", "epsilon=0"});
+  *(std::ranges::find(run.arguments, "lr=1e-3")) = "lr=1e18";
+  const ProgramResult result = run();
+  INFO(result.err);
+  CHECK(result.exit_code == 0);
+  CHECK_THAT(result.err_lines().back(), Catch::StartsWith("diverged at step "));
+  const Json done = read_json_file(run.out / "done.json");
+  CHECK(done.at("state") == "diverged");
+  CHECK(done.at("last_finite_loss") > 0);
+  CHECK_FALSE(fs::exists(run.out / "adapter"));
+  const std::string curve = read_bytes(run.out / "curve.jsonl");
+  CHECK(std::ranges::count(curve, '\n') == done.at("steps").get<int64_t>() + 1);
+}
