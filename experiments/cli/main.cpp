@@ -1,12 +1,35 @@
 // The program: one subcommand per file beside this one.
+#include <algorithm>
 #include <cstdio>
 #include <new>
+#include <string>
+#include <vector>
 
 #include "common/error.h"
 #include "common/interrupt.h"
+#include "common/suggest.h"
+#include "common/text.h"
 #include "experiments/cli/commands.h"
 
 namespace {
+
+// The parser would say of a misspelt subcommand only that one is required.
+void refuse_unknown_subcommand(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> known;
+  for (const CLI::App* command : app.get_subcommands({})) known.push_back(command->get_name());
+  if (std::ranges::find(known, argv[1]) != known.end()) return;
+  throw rankscope::InputError("there is no subcommand '" + rankscope::printable(argv[1]) + "'" +
+                              rankscope::did_you_mean(argv[1], known) +
+                              "; --help lists what is known");
+}
+
+// Output that was not written must not end in success.
+void flush_output() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    throw rankscope::MachineError(
+        "cannot write to standard output; is its disk full? What was printed is not whole");
+}
 
 int run(int argc, char** argv) {
   CLI::App app{"rankscope: how low-rank adaptation of a transformer behaves", "rankscope"};
@@ -17,8 +40,13 @@ int run(int argc, char** argv) {
   int exit_code = 0;
   rankscope::add_train(app, exit_code);
   rankscope::add_nll(app, exit_code);
+  rankscope::add_score(app, exit_code);
+  rankscope::add_render(app, exit_code);
+  rankscope::add_tokenize(app, exit_code);
+  rankscope::add_tokenizer(app, exit_code);
   rankscope::add_info(app, exit_code);
   rankscope::add_doctor(app, exit_code);
+  refuse_unknown_subcommand(app, argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& e) {
@@ -26,9 +54,11 @@ int run(int argc, char** argv) {
   } catch (const CLI::CallForAllHelp& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    std::fprintf(stderr, "rankscope: %s; --help lists what is known\n", e.what());
+    std::fprintf(stderr, "rankscope: %s; --help lists what is known\n",
+                 rankscope::printable(e.what(), 1000).c_str());
     return 2;
   }
+  flush_output();
   return exit_code;
 }
 

@@ -1,0 +1,82 @@
+#include "datasets/tokenizer/normalizer.h"
+
+#include "common/error.h"
+#include "common/text.h"
+#include "datasets/tokenizer/nfc.h"
+
+namespace rankscope::tokenizer {
+
+std::string replace_all(std::string_view text, std::string_view pattern, std::string_view content) {
+  std::string out;
+  out.reserve(text.size() + text.size() / 2);
+  size_t at = 0;
+  for (size_t found = text.find(pattern); found != std::string_view::npos;
+       found = text.find(pattern, at)) {
+    out.append(text.substr(at, found - at)).append(content);
+    at = found + pattern.size();
+    if (out.size() + (text.size() - at) > kMaxTextBytes)
+      throw InputError("a replacement of the tokenizer makes the text longer than " +
+                       std::to_string(kMaxTextBytes >> 20) + " MiB; give shorter texts");
+  }
+  return out.append(text.substr(at));
+}
+
+std::string read_fixed_pattern(JsonObject& json) {
+  JsonObject pattern = json.get_object("pattern");
+  if (pattern.has("Regex"))
+    pattern.fail("Regex", "regular expressions are not supported here, only a fixed String");
+  const std::string text = pattern.get_string("String");
+  if (text.empty()) pattern.fail("String", "must not be empty");
+  pattern.finish();
+  return text;
+}
+
+void refuse_type(const JsonObject& json, const std::string& type, const std::string& supported) {
+  json.fail("type", "is '" + printable(type) + "', which is not supported; supported are " +
+                        supported);
+}
+
+std::vector<JsonObject> sequence_items(JsonObject& json, const std::string& key) {
+  std::vector<JsonObject> items;
+  const Json& array = json.get_array(key);
+  for (size_t i = 0; i < array.size(); ++i) {
+    items.emplace_back(array[i], json.where() + ": " + key + "[" + std::to_string(i) + "]",
+                       JsonObject::Nulls::kAbsent);
+  }
+  return items;
+}
+
+Normalizer::Normalizer(JsonObject json) { read(json); }
+
+void Normalizer::read(JsonObject& json) {
+  const std::string type = json.get_string("type");
+  if (type == "Sequence") {
+    for (JsonObject& item : sequence_items(json, "normalizers")) read(item);
+  } else if (type == "NFC") {
+    steps_.push_back({Kind::kNfc, "", ""});
+  } else if (type == "Prepend") {
+    steps_.push_back({Kind::kPrepend, "", json.get_string("prepend")});
+  } else if (type == "Replace") {
+    std::string pattern = read_fixed_pattern(json);
+    steps_.push_back({Kind::kReplace, std::move(pattern), json.get_string("content")});
+  } else {
+    refuse_type(json, type, "NFC, Prepend, Replace, Sequence");
+  }
+  json.finish();
+}
+
+std::string Normalizer::apply(std::string_view text) const {
+  std::string out(text);
+  for (const Step& step : steps_) {
+    if (step.kind == Kind::kNfc) {
+      out = nfc(out);
+    } else if (step.kind == Kind::kReplace) {
+      out = replace_all(out, step.pattern, step.content);
+    } else if (!out.empty()) {
+      out.insert(0, step.content);
+    }
+  }
+  return out;
+}
+
+}  // namespace rankscope::tokenizer

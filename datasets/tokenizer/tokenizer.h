@@ -1,0 +1,89 @@
+// Text to token ids and back, equal to Hugging Face tokenizers on the same files.
+//
+//   text -> added tokens cut out -> normalizer -> pre-tokenizer (words) -> BPE -> special tokens
+//
+// Supported: byte-level BPE with the patterns of GPT-2, Llama 3 and Qwen2, and SentencePiece-style
+// BPE with byte fallback. Anything else that a file asks for is refused by name.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "datasets/tokenizer/added_tokens.h"
+#include "datasets/tokenizer/bpe.h"
+#include "datasets/tokenizer/decoder.h"
+#include "datasets/tokenizer/normalizer.h"
+#include "datasets/tokenizer/post_processor.h"
+#include "datasets/tokenizer/pre_tokenizer.h"
+
+namespace rankscope {
+
+// What a tokenizer is made of; its reader has checked that the parts fit.
+struct TokenizerParts {
+  tokenizer::Bpe model;
+  tokenizer::Normalizer normalizer;
+  tokenizer::PreTokenizer pre_tokenizer;
+  tokenizer::PostProcessor post_processor;
+  tokenizer::Decoder decoder;
+  std::vector<tokenizer::AddedToken> added;
+};
+
+class Tokenizer {
+ public:
+  // From the folder's tokenizer.json or, where there is none, its vocab.json and merges.txt, which
+  // are read as GPT-2's: its pattern, and "<|endoftext|>" as a special token where it is one of the
+  // vocabulary's. InputError names file and field of what is wrong or not supported.
+  static Tokenizer load(const std::filesystem::path& folder);
+  // From the text of a tokenizer.json; `source_name` stands for the file in messages.
+  static Tokenizer parse(std::string_view json_text, const std::string& source_name);
+
+  explicit Tokenizer(TokenizerParts parts);
+  ~Tokenizer();
+  Tokenizer(Tokenizer&&) noexcept;
+  Tokenizer& operator=(Tokenizer&&) noexcept;
+
+  // The ids of one text. With `add_special_tokens`, those of the post-processor's template stand
+  // around it; the text of a special token inside `text` becomes that token either way. Bytes that
+  // are not UTF-8 are read as U+FFFD, one for each maximal ill-formed part, as Python's
+  // errors="replace" does. May be called from several threads at once. InputError where the text is
+  // longer than tokenizer::kMaxTextBytes.
+  std::vector<int32_t> encode(std::string_view text, bool add_special_tokens = true) const;
+  // Appends to `ids` instead.
+  void encode(std::string_view text, bool add_special_tokens, std::vector<int32_t>& ids) const;
+
+  // The text of `ids`, always well-formed UTF-8. An id that names no token yields nothing.
+  std::string decode(std::span<const int32_t> ids, bool skip_special_tokens = false) const;
+
+  // One more than the highest id: a model needs at least as many rows.
+  int64_t id_count() const { return static_cast<int64_t>(tokens_.size()); }
+  std::optional<int32_t> id_of(std::string_view token) const;
+  // The token as the file writes it; none where no token has the id.
+  const std::string* token_of(int32_t id) const;
+  // What the template puts around a text.
+  const tokenizer::PostProcessor& special_tokens() const { return parts_.post_processor; }
+
+ private:
+  struct Token {
+    std::string text;
+    bool present = false;
+    bool special = false;
+  };
+  class CachePool;
+  class Encoding;
+
+  TokenizerParts parts_;
+  tokenizer::AddedTokenMatcher raw_tokens_;         // looked for before the normalizer
+  tokenizer::AddedTokenMatcher normalized_tokens_;  // and behind it
+  std::vector<Token> tokens_;                       // by id
+  // Words may be cut before a run of this mark without changing a token; empty: they may not.
+  std::string safe_cut_;
+  std::unique_ptr<CachePool> caches_;
+};
+
+}  // namespace rankscope

@@ -1,0 +1,79 @@
+// render: a task's file as the texts that a model is given and taught, one JSON object a line.
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/error.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "datasets/prompts/example.h"
+#include "datasets/task.h"
+#include "experiments/cli/commands.h"
+
+namespace rankscope {
+
+namespace {
+
+struct RenderCommand {
+  std::string task;
+  std::string references;
+  std::string tables;
+  std::vector<std::string> assignments;
+  std::uint64_t limit = 0;
+  bool json = false;  // the output is JSON Lines with and without it
+};
+
+PromptTemplate chosen_template(const Task& task, const std::vector<std::string>& assignments) {
+  PromptTemplate form = task.default_template();
+  for (const std::string& assignment : assignments) {
+    const std::size_t equals = assignment.find('=');
+    if (equals == std::string::npos) {
+      throw InputError("--set " + printable(assignment) + ": must be KEY=VALUE");
+    }
+    form.set(assignment.substr(0, equals), assignment.substr(equals + 1));
+  }
+  return form;
+}
+
+int run_render(const RenderCommand& c) {
+  const Task& task = find_task(c.task);
+  if (!c.tables.empty() && task.name != "wikisql") {
+    throw InputError("--tables: " + std::string(task.name) + " has no tables; leave it out");
+  }
+  const CompiledTemplate form(task, chosen_template(task, c.assignments));
+  const RecordSet set =
+      read_records(task, c.references, c.tables, {.limit = c.limit, .allow_unlabelled = true});
+  for (const Record& record : set.records) {
+    Example example = make_example(form, record);
+    OrderedJson line;
+    line["id"] = std::move(example.id);
+    line["prompt"] = std::move(example.prompt);
+    line["target"] = example.has_target ? OrderedJson(std::move(example.target)) : OrderedJson();
+    const std::string text = line.dump() + "\n";
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) break;
+  }
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    throw MachineError("cannot write to standard output; is the disk full?");
+  }
+  log::info("{}", report_text(set.report));
+  return 0;
+}
+
+}  // namespace
+
+void add_render(CLI::App& app, int& exit_code) {
+  auto c = std::make_shared<RenderCommand>();
+  CLI::App* command = app.add_subcommand("render", "the prompts and targets of a task's file");
+  command->add_option("task", c->task, "wikisql, mnli, samsum, own")->required();
+  command->add_option("--references", c->references, "the task's own file")->required();
+  command->add_option("--tables", c->tables, "WikiSQL's *.tables.jsonl; default: the one beside");
+  command->add_option("--set", c->assignments, "KEY=VALUE of the template: prompt, target, ...")
+      ->allow_extra_args(false);
+  command->add_option("--limit", c->limit, "the first N examples; 0: all")->capture_default_str();
+  command->add_flag("--json", c->json, "JSON Lines, as without it");
+  command->callback([c, &exit_code] { exit_code = run_render(*c); });
+}
+
+}  // namespace rankscope

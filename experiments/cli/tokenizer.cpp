@@ -1,0 +1,80 @@
+// tokenizer train: a byte-level BPE from text.
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "datasets/tokenizer/bpe_trainer.h"
+#include "datasets/tokenizer/tokenizer.h"
+#include "experiments/cli/commands.h"
+#include "experiments/cli/texts.h"
+
+namespace rankscope {
+
+namespace {
+
+struct TokenizerTrainCommand {
+  std::string out, pattern = "gpt2";
+  std::vector<std::string> data;
+  BpeTrainerSettings settings;
+  bool jsonl = false;
+  bool json = false;
+};
+
+int run_tokenizer_train(TokenizerTrainCommand& c) {
+  const auto pattern = tokenizer::find_pattern_name(c.pattern);
+  if (!pattern)
+    throw InputError("--pattern: '" + printable(c.pattern) + "'; known are gpt2, llama3, qwen2");
+  c.settings.pattern = *pattern;
+  BpeTrainer trainer(c.settings);
+  for (const std::string& file : c.data) {
+    for_each_text(file, c.jsonl, [&](std::string_view text, const std::string&) {
+      // A line's end is part of the text that a model will see.
+      trainer.add(c.jsonl ? std::string(text) : std::string(text) + "\n");
+    });
+  }
+  const std::string json = trainer.train();
+  const std::filesystem::path path = std::filesystem::path(c.out) / "tokenizer.json";
+  const Tokenizer tokenizer = Tokenizer::parse(json, path.string());
+  std::error_code error;
+  std::filesystem::create_directories(c.out, error);
+  if (error) throw InputError(printable(c.out, 300) + ": cannot be made: " + error.message());
+  write_file_atomically(path, json);
+  const auto ids = static_cast<long long>(tokenizer.id_count());
+  if (c.json) {
+    std::printf("{\"ids\":%lld}\n", ids);
+  } else {
+    std::printf("%s: %lld ids\n", path.c_str(), ids);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_tokenizer(CLI::App& app, int& exit_code) {
+  auto c = std::make_shared<TokenizerTrainCommand>();
+  c->settings.special_tokens = {"<|endoftext|>"};
+  CLI::App* group = app.add_subcommand("tokenizer", "make a tokenizer");
+  group->require_subcommand(1);
+  CLI::App* command = group->add_subcommand("train", "byte-level BPE from text, as tokenizer.json");
+  command->add_option("--data", c->data, "files of one text a line")->required();
+  command->add_flag("--jsonl", c->jsonl, "each line is a JSON string");
+  command->add_option("--vocab", c->settings.vocabulary, "how many ids, special tokens included")
+      ->required()
+      ->check(CLI::Range(257, 1 << 24));
+  command->add_option("--out", c->out, "folder for tokenizer.json")->required();
+  command->add_option("--pattern", c->pattern, "how text is cut: gpt2, llama3 or qwen2")
+      ->capture_default_str();
+  command->add_option("--special", c->settings.special_tokens, "special tokens, the first ids")
+      ->capture_default_str();
+  command->add_option("--min-count", c->settings.min_count, "merge only pairs seen this often")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--json", c->json, "one line of JSON on standard output");
+  command->callback([c, &exit_code] { exit_code = run_tokenizer_train(*c); });
+}
+
+}  // namespace rankscope

@@ -1,0 +1,272 @@
+#include "metrics/wikisql_database.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <unordered_map>
+
+#include "common/error.h"
+#include "common/text.h"
+#include "metrics/unicode.h"
+
+namespace rankscope {
+
+namespace {
+
+using Kind = WikisqlValue::Kind;
+
+// lib/dbengine.py's name for a table, in the quotes that keep any id a name.
+std::string table_name(const std::string& id) {
+  if (id.starts_with("table")) return id;
+  std::string name = "table_" + id;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+std::string quoted_name(const std::string& name) {
+  std::string out = "\"";
+  for (const char c : name) {
+    if (c == '"') out += c;
+    out += c;
+  }
+  return out + '"';
+}
+
+// "CREATE TABLE table_1_2 (col0 text, col1 real)": the types, or nothing where it is not so.
+std::vector<std::string> schema_types(std::string_view sql) {
+  const std::size_t open = sql.find('(');
+  const std::size_t close = sql.rfind(')');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return {};
+  std::string_view columns = sql.substr(open + 1, close - open - 1);
+  std::vector<std::string> types;
+  while (true) {
+    const std::size_t comma = columns.find(", ");
+    const std::string_view column = columns.substr(0, comma);
+    const std::string prefix = fmt::format("col{} ", types.size());
+    const std::string_view type = column.substr(std::min(prefix.size(), column.size()));
+    if (!column.starts_with(prefix) || type.empty() || type.find(' ') != std::string_view::npos) {
+      return {};
+    }
+    types.emplace_back(type);
+    if (comma == std::string_view::npos) return types;
+    columns.remove_prefix(comma + 2);
+  }
+}
+
+// False where the value does not fit SQLite's integers.
+bool bind_value(SQLite::Statement& statement, int parameter, const WikisqlValue& value) {
+  switch (value.kind) {
+    case Kind::kNull:
+      statement.bind(parameter);
+      return true;
+    case Kind::kText:
+      statement.bind(parameter, python_lower(value.text));
+      return true;
+    case Kind::kInteger: {
+      std::int64_t number = 0;
+      const char* const end = value.text.data() + value.text.size();
+      if (std::from_chars(value.text.data(), end, number).ec != std::errc()) return false;
+      statement.bind(parameter, number);
+      return true;
+    }
+    case Kind::kReal: {
+      double number = 0;
+      std::from_chars(value.text.data(), value.text.data() + value.text.size(), number);
+      statement.bind(parameter, number);
+      return true;
+    }
+  }
+  return false;
+}
+
+SqlValue column_value(const SQLite::Column& column) {
+  switch (column.getType()) {
+    case SQLITE_INTEGER:
+      return column.getInt64();
+    case SQLITE_FLOAT:
+      return column.getDouble();
+    case SQLITE_NULL:
+      return std::monostate();
+    default:
+      return column.getString();
+  }
+}
+
+// Exact, as Python compares an int with a float.
+bool equal_numbers(std::int64_t integer, double real) {
+  constexpr double kTwoTo63 = 9223372036854775808.0;
+  return real >= -kTwoTo63 && real < kTwoTo63 && std::trunc(real) == real &&
+         static_cast<std::int64_t>(real) == integer;
+}
+
+bool equal_values(const SqlValue& a, const SqlValue& b) {
+  if (a.index() == b.index()) return a == b;
+  if (const auto *i = std::get_if<std::int64_t>(&a)) {
+    const auto* d = std::get_if<double>(&b);
+    return d != nullptr && equal_numbers(*i, *d);
+  }
+  if (const auto* d = std::get_if<double>(&a)) {
+    const auto* i = std::get_if<std::int64_t>(&b);
+    return i != nullptr && equal_numbers(*i, *d);
+  }
+  return false;
+}
+
+}  // namespace
+
+bool QueryResult::same_rows(const QueryResult& other) const {
+  return ok() && other.ok() &&
+         std::equal(rows.begin(), rows.end(), other.rows.begin(), other.rows.end(), equal_values);
+}
+
+struct WikisqlDatabase::State {
+  struct Table {
+    std::string name;                      // as in SQL, in quotes
+    const WikisqlTable* source = nullptr;  // until it is loaded
+    std::vector<std::string> types;
+  };
+
+  State(const std::filesystem::path& file, int flags) : database(file, flags) {}
+
+  void load(Table& table);
+  std::string query_sql(const Table& table, const WikisqlQuery& query) const;
+
+  SQLite::Database database;
+  std::unordered_map<std::string, Table> tables;  // by the name that dbengine makes of the id
+};
+
+WikisqlDatabase::WikisqlDatabase() {
+  state_ = std::make_unique<State>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  state_->database.exec("PRAGMA journal_mode = OFF; PRAGMA temp_store = MEMORY; BEGIN");
+}
+
+WikisqlDatabase::WikisqlDatabase(const std::filesystem::path& db_file) {
+  try {
+    state_ = std::make_unique<State>(db_file, SQLite::OPEN_READONLY);
+    // A schema from outside may hold functions and views; nothing of it is to be run.
+    sqlite3_db_config(state_->database.getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    sqlite3_db_config(state_->database.getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    SQLite::Statement names(state_->database,
+                            "SELECT name, sql FROM sqlite_master WHERE type = 'table'");
+    while (names.executeStep()) {
+      const std::string name = names.getColumn(0).getString();
+      state_->tables[name] = {quoted_name(name), nullptr,
+                              schema_types(names.getColumn(1).getString())};
+    }
+  } catch (const SQLite::Exception& e) {
+    throw InputError(fmt::format("{}: {}; it must be an SQLite database such as WikiSQL's dev.db",
+                                 db_file.string(), printable(e.what())));
+  }
+}
+
+WikisqlDatabase::~WikisqlDatabase() = default;
+WikisqlDatabase::WikisqlDatabase(WikisqlDatabase&&) noexcept = default;
+WikisqlDatabase& WikisqlDatabase::operator=(WikisqlDatabase&&) noexcept = default;
+
+bool WikisqlDatabase::has_table(const std::string& table_id) const {
+  return state_->tables.contains(table_name(table_id));
+}
+
+void WikisqlDatabase::add_table(const WikisqlTable& table) {
+  if (table.types.size() != table.header.size()) {
+    throw InputError(fmt::format("table '{}' has {} types for {} columns; give one each",
+                                 printable(table.id), table.types.size(), table.header.size()));
+  }
+  for (const std::string& type : table.types) {
+    if (type != "text" && type != "real") {
+      throw InputError(fmt::format("table '{}' has a column of type '{}'; it must be text or real",
+                                   printable(table.id), printable(type)));
+    }
+  }
+  for (std::size_t row = 0; row < table.rows.size(); ++row) {
+    if (table.rows[row].size() != table.header.size()) {
+      throw InputError(fmt::format("table '{}', row {}: {} cells for {} columns",
+                                   printable(table.id), row, table.rows[row].size(),
+                                   table.header.size()));
+    }
+  }
+  const std::string name = table_name(table.id);
+  const auto [entry, added] =
+      state_->tables.try_emplace(name, State::Table{quoted_name(name), &table, table.types});
+  if (!added) {
+    throw InputError(fmt::format("table '{}' is there twice (as {}); remove one",
+                                 printable(table.id), printable(name)));
+  }
+}
+
+void WikisqlDatabase::State::load(Table& table) {
+  std::string columns, parameters;
+  for (std::size_t i = 0; i < table.types.size(); ++i) {
+    columns += fmt::format("{}col{} {}", i == 0 ? "" : ", ", i, table.types[i]);
+    parameters += i == 0 ? "?" : ", ?";
+  }
+  database.exec(fmt::format("CREATE TABLE {} ({})", table.name, columns));
+  SQLite::Statement insert(database, fmt::format("INSERT INTO {} VALUES ({})", table.name, parameters));
+  for (const std::vector<WikisqlValue>& row : table.source->rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (!bind_value(insert, static_cast<int>(i + 1), row[i])) {
+        throw InputError(fmt::format("table '{}': the integer {} is beyond 64 bits",
+                                     printable(table.source->id), row[i].text));
+      }
+    }
+    insert.exec();
+    insert.reset();
+  }
+  table.source = nullptr;
+}
+
+std::string WikisqlDatabase::State::query_sql(const Table& table, const WikisqlQuery& query) const {
+  std::string select = fmt::format("col{}", query.select);
+  if (query.aggregation != 0) {
+    select = fmt::format("{}({})", kWikisqlAggregations.at(static_cast<std::size_t>(query.aggregation)),
+                         select);
+  }
+  std::string sql = fmt::format("SELECT {} AS result FROM {}", select, table.name);
+  for (std::size_t i = 0; i < query.conditions.size(); ++i) {
+    const WikisqlCondition& condition = query.conditions[i];
+    sql += fmt::format(" {} col{} {} :col{}", i == 0 ? "WHERE" : "AND", condition.column,
+                       kWikisqlOperators.at(static_cast<std::size_t>(condition.op)),
+                       condition.column);
+  }
+  return sql;
+}
+
+QueryResult WikisqlDatabase::execute(const std::string& table_id, const WikisqlQuery& query) {
+  const auto found = state_->tables.find(table_name(table_id));
+  if (found == state_->tables.end()) return {{}, "there is no such table"};
+  State::Table& table = found->second;
+  const auto outside = [&](int column) {
+    return column < 0 || static_cast<std::size_t>(column) >= table.types.size();
+  };
+  if (outside(query.select)) return {{}, "the selected column is not in the table"};
+  for (const WikisqlCondition& condition : query.conditions) {
+    if (outside(condition.column)) return {{}, "a condition's column is not in the table"};
+  }
+  QueryResult result;
+  try {
+    if (table.source != nullptr) state_->load(table);
+    SQLite::Statement statement(state_->database, state_->query_sql(table, query));
+    for (const WikisqlCondition& condition : query.conditions) {
+      const int parameter = statement.getIndex(fmt::format(":col{}", condition.column).c_str());
+      const bool real = table.types[static_cast<std::size_t>(condition.column)] == "real";
+      if (real && condition.value.kind == Kind::kText) {
+        const std::optional<double> number = wikisql_number(python_lower(condition.value.text));
+        if (!number) return {{}, "a real column is compared with a text that holds no number"};
+        statement.bind(parameter, *number);
+      } else if (!bind_value(statement, parameter, condition.value)) {
+        return {{}, "an integer is beyond 64 bits"};
+      }
+    }
+    while (statement.executeStep()) result.rows.push_back(column_value(statement.getColumn(0)));
+  } catch (const SQLite::Exception& e) {
+    if (e.getErrorCode() == SQLITE_NOMEM) throw MachineError("SQLite is out of memory");
+    return {{}, printable(e.what())};
+  }
+  return result;
+}
+
+}  // namespace rankscope

@@ -1,0 +1,202 @@
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <catch2/catch.hpp>
+
+#include <limits>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/json.h"
+#include "metrics/unicode.h"
+#include "metrics/wikisql_scorer.h"
+#include "tests/error_text.h"
+#include "tests/temporary_folder.h"
+
+using namespace rankscope;
+
+namespace {
+
+const Json& goldens() {
+  static const Json json = read_json_file(std::filesystem::path(RANKSCOPE_SOURCE_DIR) /
+                                          "tests/reference/goldens/wikisql.json");
+  return json;
+}
+
+std::vector<WikisqlTable> golden_tables() {
+  std::vector<WikisqlTable> tables;
+  for (const Json& json : goldens()["tables"]) {
+    WikisqlTable& table = tables.emplace_back();
+    table.id = json["id"];
+    table.header = json["header"].get<std::vector<std::string>>();
+    table.types = json["types"].get<std::vector<std::string>>();
+    for (const Json& row : json["rows"]) {
+      auto& cells = table.rows.emplace_back(row.size());
+      for (std::size_t i = 0; i < row.size(); ++i) REQUIRE(read_wikisql_value(row[i], cells[i]));
+    }
+  }
+  return tables;
+}
+
+WikisqlQuery query_of(const Json& json, std::size_t columns) {
+  JsonObject object(json, "test");
+  return read_wikisql_query(object, columns);
+}
+
+bool same_value(const SqlValue& got, const Json& want) {
+  if (want.is_null()) return std::holds_alternative<std::monostate>(got);
+  if (want == "inf" && std::holds_alternative<double>(got)) {
+    return std::get<double>(got) == std::numeric_limits<double>::infinity();
+  }
+  if (want.is_string()) return got == SqlValue(want.get<std::string>());
+  if (want.is_number_integer()) return got == SqlValue(want.get<std::int64_t>());
+  return got == SqlValue(want.get<double>());
+}
+
+void check_golden_cases(WikisqlDatabase& database, const std::vector<WikisqlTable>& tables) {
+  for (const Json& json : goldens()["cases"]) {
+    CAPTURE(json.dump());
+    const std::string id = json["table_id"];
+    const auto table = std::find_if(tables.begin(), tables.end(),
+                                    [&](const WikisqlTable& t) { return t.id == id; });
+    REQUIRE(table != tables.end());
+    const WikisqlQuery gold = query_of(json["gold"], table->header.size());
+    const WikisqlQuery prediction = query_of(json["prediction"], table->header.size());
+    const QueryResult result = database.execute(id, gold);
+    CHECK(result.ok() == !json["rows"].is_null());
+    if (result.ok() && !json["rows"].is_null()) {
+      CHECK(std::equal(result.rows.begin(), result.rows.end(), json["rows"].begin(),
+                       json["rows"].end(), same_value));
+      CHECK(database.execute(id, prediction).same_rows(result) == json["execution"].get<bool>());
+    }
+    CHECK(same_logical_form(prediction, gold) == json["logical_form"].get<bool>());
+    CHECK(same_logical_form(prediction, gold, true) == json["logical_form_ordered"].get<bool>());
+    // The same through text, where every value is one.
+    const WikisqlOutcome outcome = score_wikisql(" " + render_query(prediction, table->header), gold,
+                                                 id, table->header, &database);
+    CHECK(outcome.parsed);
+    CHECK(outcome.logical_form == json["logical_form"].get<bool>());
+    CHECK(outcome.execution.has_value() == result.ok());
+    CHECK(outcome.gold_error.empty() == result.ok());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("logical form and execution equal WikiSQL's own, from rows") {
+  const std::vector<WikisqlTable> tables = golden_tables();
+  WikisqlDatabase database;
+  for (const WikisqlTable& table : tables) database.add_table(table);
+  CHECK(database.has_table("1-100-1"));
+  CHECK_FALSE(database.has_table("1-100-2"));
+  check_golden_cases(database, tables);
+}
+
+TEST_CASE("logical form and execution equal WikiSQL's own, from a .db file") {
+  const tests::TemporaryFolder folder;
+  const std::vector<WikisqlTable> tables = golden_tables();
+  {
+    SQLite::Database file((folder / "own.db").string(),
+                          SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    for (const WikisqlTable& table : tables) {
+      std::string name = table.id.starts_with("table") ? table.id : "table_" + table.id;
+      std::replace(name.begin(), name.end(), '-', '_');
+      std::string columns, values;
+      for (std::size_t i = 0; i < table.types.size(); ++i) {
+        columns += (i ? ", col" : "col") + std::to_string(i) + " " + table.types[i];
+        values += i ? ", ?" : "?";
+      }
+      file.exec("CREATE TABLE " + name + " (" + columns + ")");
+      for (const auto& row : table.rows) {
+        SQLite::Statement insert(file, "INSERT INTO " + name + " VALUES (" + values + ")");
+        for (std::size_t i = 0; i < row.size(); ++i) {
+          const int parameter = static_cast<int>(i) + 1;
+          if (row[i].kind == WikisqlValue::Kind::kNull) {
+            insert.bind(parameter);
+          } else if (row[i].kind == WikisqlValue::Kind::kText) {
+            insert.bind(parameter, python_lower(row[i].text));
+          } else if (row[i].kind == WikisqlValue::Kind::kInteger) {
+            insert.bind(parameter, static_cast<std::int64_t>(std::stoll(row[i].text)));
+          } else {
+            insert.bind(parameter, std::stod(row[i].text));
+          }
+        }
+        insert.exec();
+      }
+    }
+  }
+  WikisqlDatabase database(folder / "own.db");
+  check_golden_cases(database, tables);
+}
+
+TEST_CASE("lower case is Python's") {
+  for (const auto& [text, lower] : goldens()["lower"].items()) {
+    CAPTURE(text);
+    CHECK(python_lower(text) == lower.get<std::string>());
+  }
+  CHECK(python_lower("A\xFF\xC3Z") == "a\xFF\xC3z");
+}
+
+TEST_CASE("a text that is no query is wrong, not an error") {
+  const std::vector<WikisqlTable> tables = golden_tables();
+  WikisqlDatabase database;
+  for (const WikisqlTable& table : tables) database.add_table(table);
+  const WikisqlTable& table = tables[0];
+  WikisqlQuery gold;
+  gold.aggregation = 3;
+  const auto score = [&](const std::string& text) {
+    return score_wikisql(text, gold, table.id, table.header, &database);
+  };
+  for (const char* text : {"", "SELECT", "DROP TABLE table_1_100_1", "SELECT Width FROM table",
+                           "SELECT COUNT(Harbour) FROM table WHERE"}) {
+    const WikisqlOutcome outcome = score(text);
+    CHECK_FALSE(outcome.parsed);
+    CHECK_FALSE(outcome.logical_form);
+    CHECK_FALSE(outcome.exact);
+    CHECK(outcome.execution == false);
+  }
+  const WikisqlOutcome right = score(" SELECT COUNT(Harbour) FROM table\n");
+  CHECK(right.parsed);
+  CHECK(right.logical_form);
+  CHECK(right.exact);
+  CHECK(right.execution == true);
+  // Another query with the same answer.
+  const WikisqlOutcome other = score("SELECT COUNT(Ships) FROM table");
+  CHECK_FALSE(other.logical_form);
+  CHECK(other.execution == true);
+}
+
+TEST_CASE("values stay values") {
+  const std::vector<WikisqlTable> tables = golden_tables();
+  WikisqlDatabase database;
+  for (const WikisqlTable& table : tables) database.add_table(table);
+  WikisqlQuery query;
+  query.aggregation = 3;
+  const std::int64_t rows = std::get<std::int64_t>(database.execute("1-100-1", query).rows.at(0));
+  CHECK(rows == 6);
+  query.conditions.push_back({3, 0, {"'; DROP TABLE table_1_100_1; --"}});
+  CHECK(database.execute("1-100-1", query).rows.at(0) == SqlValue(std::int64_t{1}));
+  query.conditions[0].value.text = "x' OR '1'='1";
+  CHECK(database.execute("1-100-1", query).rows.at(0) == SqlValue(std::int64_t{0}));
+  query.conditions.clear();
+  CHECK(database.execute("1-100-1", query).rows.at(0) == SqlValue(rows));
+  CHECK_FALSE(database.execute("no-such-table", query).ok());
+  CHECK_FALSE(database.execute("sqlite_master", query).ok());
+}
+
+TEST_CASE("tables that cannot be are refused by name") {
+  WikisqlDatabase database;
+  WikisqlTable table{"1-1", {"a", "b"}, {"text"}, {}};
+  CHECK_THROWS_AS(database.add_table(table), InputError);
+  table.types = {"text", "blob"};
+  CHECK_THROWS_AS(database.add_table(table), InputError);
+  table.types = {"text", "real"};
+  table.rows = {{{"x"}}};
+  CHECK_THROWS_AS(database.add_table(table), InputError);
+  table.rows.clear();
+  database.add_table(table);
+  const WikisqlTable same_name{"1_1", {"a"}, {"text"}, {}};
+  CHECK_THROWS_AS(database.add_table(same_name), InputError);
+  const tests::TemporaryFolder folder;
+  CHECK_THROWS_AS(WikisqlDatabase(folder / "absent.db"), InputError);
+  write_file_atomically(folder / "text.db", std::string(5000, 'x'));
+  CHECK_THROWS_AS(WikisqlDatabase(folder / "text.db"), InputError);
+}
