@@ -5,16 +5,12 @@
 #include <cmath>
 
 #include "common/error.h"
-#include "common/files.h"
-#include "common/hash.h"
 #include "common/interrupt.h"
 #include "common/json.h"
-#include "common/jsonl.h"
 #include "common/text.h"
 #include "engine/checkpoint/adapter.h"
-#include "engine/training/numeric_version.h"
 #include "engine/training/token_file.h"
-#include "experiments/folder_lock.h"
+#include "experiments/run_folder.h"
 
 namespace rankscope {
 
@@ -25,19 +21,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-// Of the configuration and every weight file, by name, in the order of the names.
-std::string model_hash(const fs::path& folder) {
-  std::map<std::string, fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    const fs::path& path = entry.path();
-    if (path.filename() == "config.json" || path.extension() == ".safetensors")
-      files[path.filename().string()] = path;
-  }
-  Sha256 hash;
-  for (const auto& [name, path] : files) hash.update_field(name).update_field(sha256_file(path));
-  return hash.hex();
 }
 
 // A pipe could be read once only: as examples, or for its hash. What is missing or a folder is left
@@ -70,140 +53,6 @@ class Rate {
  private:
   int64_t steps_ = 0;
   double seconds_ = 0, tokens_ = 0, flops_ = 0;
-};
-
-// The folder of a run: its curve, resume point and result.
-class RunFolder {
- public:
-  RunFolder(const TrainRunOptions& options, const Method& method, const TrainSettings& settings,
-            const Backend& backend)
-      : out_(options.out) {
-    if (out_.empty()) return;
-    identity_["model"] = model_hash(options.model);
-    identity_["data"] = sha256_file(options.data);
-    identity_["method"] = std::string(method.name());
-    for (const auto& [key, value] : method.settings()) identity_["method." + key] = value;
-    for (const auto& [key, value] : settings.canonical()) identity_["training." + key] = value;
-    identity_["eval_every"] = std::to_string(options.eval_every);
-    if (!options.eval_data.empty()) identity_["eval_data"] = sha256_file(options.eval_data);
-    identity_["backend"] = std::string(backend.name());
-    identity_["instruction_set"] = std::string(backend.instruction_set());
-    identity_["numeric_version"] = std::to_string(kNumericVersion);
-  }
-
-  // Makes the folder, takes it for this process alone and tries that it can be written, before hours
-  // of work depend on it. Called when everything outside the folder has been checked, so that a
-  // refused run leaves no folder behind.
-  void prepare() {
-    if (!keeps()) return;
-    std::error_code error;
-    fs::create_directories(out_, error);
-    if (error) {
-      const std::string text = "cannot make the folder '" + printable(out_.native(), 300) +
-                               "': " + system_error_text(error.value()) +
-                               "; give another --out folder";
-      if (error == std::errc::no_space_on_device || error == std::errc::io_error)
-        throw MachineError(text);
-      throw InputError(text);
-    }
-    lock_.emplace(out_);
-    // Every run that gets as far as an adapter has a resume point beside it.
-    if (!has_state() && has(kAdapter))
-      throw InputError("'" + printable((out_ / kAdapter).native(), 300) +
-                       "' is there, but no resume point of a run; give another --out folder");
-    clear_stale_temporaries(out_);
-    AtomicFile trial(out_ / kCurve);
-  }
-
-  bool keeps() const { return !out_.empty(); }
-  bool has_state() const { return has(kState); }
-  bool is_done() const { return has(kDone); }
-  fs::path adapter() const { return out_ / kAdapter; }
-
-  // The result of a finished run, after checking that it is this one.
-  Json read_done() const {
-    Json done = read_json_file((out_ / kDone).string());
-    JsonObject object(done, (out_ / kDone).string());
-    JsonObject saved = object.get_object("identity");
-    for (const auto& [key, value] : identity_)
-      if (const std::string was = saved.get_string_or(key, "(absent)"); was != value)
-        throw InputError(out_.string() + " holds another finished run: " + key + " was " + was +
-                         " and is now " + value + "; use another --out folder");
-    return done;
-  }
-
-  // Returns the loss of the last step made; NaN before the first.
-  double load(Trainer& trainer) {
-    trainer.load_state(out_ / kState, identity_);
-    double loss = std::nan("");
-    int64_t steps = 0;
-    if (has(kCurve)) {
-      LineReader lines(out_ / kCurve);
-      for (std::string_view line; steps < trainer.steps_done() && lines.next(line);) {
-        const Json value = parse_json(line, printable((out_ / kCurve).native(), 300), {},
-                                      lines.line_number());
-        JsonObject object(value, lines.where());
-        object.get_int("step", steps + 1, steps + 1);
-        loss = object.get_double("loss");
-        curve_ += std::string(line) + "\n";
-        ++steps;
-      }
-    }
-    if (steps < trainer.steps_done())
-      throw InputError((out_ / kCurve).string() + ": ends at step " + std::to_string(steps) +
-                       ", but " + kState + " stands at step " +
-                       std::to_string(trainer.steps_done()) + "; restore it, or remove " + kState +
-                       " to start over");
-    return loss;
-  }
-
-  void add_to_curve(const TrainProgress& p) {
-    if (!keeps()) return;
-    OrderedJson line;
-    line["step"] = p.step.step;
-    if (std::isfinite(p.step.loss)) line["loss"] = p.step.loss; else line["loss"] = nullptr;
-    line["lr"] = p.step.learning_rate;
-    if (std::isfinite(p.step.gradient_norm)) line["gradient_norm"] = p.step.gradient_norm;
-    line["tokens"] = p.step.tokens;
-    line["target_tokens"] = p.step.target_tokens;
-    if (p.eval_loss) line["eval_loss"] = *p.eval_loss;
-    curve_ += line.dump() + "\n";
-  }
-
-  // The curve first: a resume point without its curve would lose lines, the reverse loses nothing.
-  void save(Trainer& trainer) {
-    write_file_atomically(out_ / kCurve, curve_);
-    trainer.save_state(out_ / kState, identity_);
-  }
-
-  // The curve again: a diverged run's last steps come after its last resume point.
-  void finish(const TrainOutcome& outcome) {
-    write_file_atomically(out_ / kCurve, curve_);
-    OrderedJson done;
-    done["state"] = outcome.diverged ? "diverged" : "done";
-    done["steps"] = outcome.steps;
-    if (std::isfinite(outcome.loss)) done["loss"] = outcome.loss; else done["loss"] = nullptr;
-    if (outcome.last_finite_loss) done["last_finite_loss"] = *outcome.last_finite_loss;
-    done["trainable_parameters"] = outcome.trainable_parameters;
-    done["identity"] = identity_;
-    write_file_atomically(out_ / kDone, done.dump(1) + "\n");
-  }
-
- private:
-  static constexpr const char* kState = "state.safetensors";
-  static constexpr const char* kCurve = "curve.jsonl";
-  static constexpr const char* kDone = "done.json";
-  static constexpr const char* kAdapter = "adapter";
-
-  bool has(const char* name) const {
-    std::error_code ignored;
-    return keeps() && fs::exists(out_ / name, ignored);
-  }
-
-  fs::path out_;
-  Trainer::Identity identity_;
-  std::string curve_;
-  std::optional<FolderLock> lock_;
 };
 
 TrainOutcome outcome_of(const Json& done, const std::string& where) {

@@ -128,34 +128,48 @@ struct WikisqlDatabase::State {
     std::string name;                      // as in SQL, in quotes
     const WikisqlTable* source = nullptr;  // until it is loaded
     std::vector<std::string> types;
+    SQLite::Database* home = nullptr;  // once it is loaded
   };
 
-  State(const std::filesystem::path& file, int flags) : database(file, flags) {}
-
+  SQLite::Database& database_with_room();
   void load(Table& table);
-  std::string query_sql(const Table& table, const WikisqlQuery& query) const;
+  static std::string query_sql(const Table& table, const WikisqlQuery& query);
 
-  SQLite::Database database;
+  std::vector<std::unique_ptr<SQLite::Database>> databases;
+  std::size_t tables_in_last = 0;
   std::unordered_map<std::string, Table> tables;  // by the name that dbengine makes of the id
 };
 
-WikisqlDatabase::WikisqlDatabase() {
-  state_ = std::make_unique<State>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-  state_->database.exec("PRAGMA journal_mode = OFF; PRAGMA temp_store = MEMORY; BEGIN");
+// SQLite reads its whole list of tables at each CREATE TABLE, so one database for all of them would
+// take time quadratic in their number.
+SQLite::Database& WikisqlDatabase::State::database_with_room() {
+  constexpr std::size_t kTablesPerDatabase = 64;
+  if (databases.empty() || tables_in_last == kTablesPerDatabase) {
+    databases.push_back(std::make_unique<SQLite::Database>(
+        ":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE));
+    databases.back()->exec("PRAGMA journal_mode = OFF; BEGIN");
+    tables_in_last = 0;
+  }
+  ++tables_in_last;
+  return *databases.back();
 }
 
-WikisqlDatabase::WikisqlDatabase(const std::filesystem::path& db_file) {
+WikisqlDatabase::WikisqlDatabase() : state_(std::make_unique<State>()) {}
+
+WikisqlDatabase::WikisqlDatabase(const std::filesystem::path& db_file)
+    : state_(std::make_unique<State>()) {
   try {
-    state_ = std::make_unique<State>(db_file, SQLite::OPEN_READONLY);
+    state_->databases.push_back(
+        std::make_unique<SQLite::Database>(db_file.string(), SQLite::OPEN_READONLY));
+    SQLite::Database& database = *state_->databases.back();
     // A schema from outside may hold functions and views; nothing of it is to be run.
-    sqlite3_db_config(state_->database.getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-    sqlite3_db_config(state_->database.getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-    SQLite::Statement names(state_->database,
-                            "SELECT name, sql FROM sqlite_master WHERE type = 'table'");
+    sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    SQLite::Statement names(database, "SELECT name, sql FROM sqlite_master WHERE type = 'table'");
     while (names.executeStep()) {
       const std::string name = names.getColumn(0).getString();
       state_->tables[name] = {quoted_name(name), nullptr,
-                              schema_types(names.getColumn(1).getString())};
+                              schema_types(names.getColumn(1).getString()), &database};
     }
   } catch (const SQLite::Exception& e) {
     throw InputError(fmt::format("{}: {}; it must be an SQLite database such as WikiSQL's dev.db",
@@ -191,7 +205,7 @@ void WikisqlDatabase::add_table(const WikisqlTable& table) {
   }
   const std::string name = table_name(table.id);
   const auto [entry, added] =
-      state_->tables.try_emplace(name, State::Table{quoted_name(name), &table, table.types});
+      state_->tables.try_emplace(name, State::Table{quoted_name(name), &table, table.types, nullptr});
   if (!added) {
     throw InputError(fmt::format("table '{}' is there twice (as {}); remove one",
                                  printable(table.id), printable(name)));
@@ -204,6 +218,7 @@ void WikisqlDatabase::State::load(Table& table) {
     columns += fmt::format("{}col{} {}", i == 0 ? "" : ", ", i, table.types[i]);
     parameters += i == 0 ? "?" : ", ?";
   }
+  SQLite::Database& database = database_with_room();
   database.exec(fmt::format("CREATE TABLE {} ({})", table.name, columns));
   SQLite::Statement insert(database, fmt::format("INSERT INTO {} VALUES ({})", table.name, parameters));
   for (const std::vector<WikisqlValue>& row : table.source->rows) {
@@ -217,9 +232,10 @@ void WikisqlDatabase::State::load(Table& table) {
     insert.reset();
   }
   table.source = nullptr;
+  table.home = &database;
 }
 
-std::string WikisqlDatabase::State::query_sql(const Table& table, const WikisqlQuery& query) const {
+std::string WikisqlDatabase::State::query_sql(const Table& table, const WikisqlQuery& query) {
   std::string select = fmt::format("col{}", query.select);
   if (query.aggregation != 0) {
     select = fmt::format("{}({})", kWikisqlAggregations.at(static_cast<std::size_t>(query.aggregation)),
@@ -249,7 +265,7 @@ QueryResult WikisqlDatabase::execute(const std::string& table_id, const WikisqlQ
   QueryResult result;
   try {
     if (table.source != nullptr) state_->load(table);
-    SQLite::Statement statement(state_->database, state_->query_sql(table, query));
+    SQLite::Statement statement(*table.home, State::query_sql(table, query));
     for (const WikisqlCondition& condition : query.conditions) {
       const int parameter = statement.getIndex(fmt::format(":col{}", condition.column).c_str());
       const bool real = table.types[static_cast<std::size_t>(condition.column)] == "real";

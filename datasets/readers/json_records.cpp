@@ -151,7 +151,8 @@ std::string_view JsonRecords::string(std::string_view key) const {
 }
 
 std::optional<std::string_view> JsonRecords::find_string(std::string_view key) const {
-  if (find(key) == nullptr) return std::nullopt;
+  const Element* value = find(key);
+  if (value == nullptr || value->is_null()) return std::nullopt;
   return string(key);
 }
 

@@ -40,6 +40,7 @@ class JsonRecords {
   const Element& need(std::string_view key) const;
   // A string; InputError "FILE:LINE: field 'KEY': is missing" or "must be a string, not ...".
   std::string_view string(std::string_view key) const;
+  // The same; a null counts as absent.
   std::optional<std::string_view> find_string(std::string_view key) const;
   std::vector<std::string> strings(std::string_view key) const;
   // A string, or an integer as text, that is not empty; FILE:LINE's id where the key is absent.

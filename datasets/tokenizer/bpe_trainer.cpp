@@ -88,7 +88,7 @@ class Merging {
 
   void offer(std::vector<Pair>& grown) {
     std::ranges::sort(grown);
-    grown.erase(std::ranges::unique(grown).begin(), grown.end());
+    grown.erase(std::unique(grown.begin(), grown.end()), grown.end());
     for (const Pair& pair : grown)
       if (const int64_t count = counts_[pair]; count > 0) queue_.push({pair, count});
   }
@@ -103,7 +103,7 @@ class Merging {
     std::vector<uint32_t> places = std::move(places_[pair]);
     places_.erase(pair);
     std::ranges::sort(places);
-    places.erase(std::ranges::unique(places).begin(), places.end());
+    places.erase(std::unique(places.begin(), places.end()), places.end());
     std::vector<Pair> grown;
     for (const uint32_t w : places) merge_in(w, pair, found->second, grown);
     counts_[pair] = 0;

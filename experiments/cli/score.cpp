@@ -12,6 +12,9 @@
 #include "common/error.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "datasets/readers/mnli.h"
+#include "datasets/readers/samsum.h"
+#include "datasets/readers/wikisql.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/score_files.h"
 #include "metrics/accuracy.h"
@@ -66,8 +69,7 @@ struct RougeColumn {
 
 int run_rouge(const ScoreCommand& c) {
   Predictions predictions(c.predictions);
-  std::size_t unlabelled = 0;
-  const std::vector<TextReference> references = read_text_references(c.references, unlabelled);
+  const auto [references, skipped] = read_text_references(c.references, read_samsum);
   std::array<RougeColumn, 4> columns = {{{"rouge1", &RougeScores::rouge1, {}, {}, {}},
                                          {"rouge2", &RougeScores::rouge2, {}, {}, {}},
                                          {"rougeL", &RougeScores::rougeL, {}, {}, {}},
@@ -78,7 +80,8 @@ int run_rouge(const ScoreCommand& c) {
     scores.push_back(scorer.score(reference.text, predictions.take(reference.id, reference.where)));
     for (RougeColumn& column : columns) column.add(scores.back().*column.score);
   }
-  predictions.finish();
+  // A prediction for an entry that was skipped is no mistake.
+  if (skipped == 0) predictions.finish();
   if (!c.json) {
     for (const RougeColumn& column : columns) {
       const Mean f = mean_of(column.f);
@@ -110,11 +113,7 @@ int run_rouge(const ScoreCommand& c) {
 
 int run_accuracy(const ScoreCommand& c) {
   Predictions predictions(c.predictions);
-  std::size_t unlabelled = 0;
-  const std::vector<TextReference> references = read_text_references(c.references, unlabelled);
-  if (unlabelled > 0) {
-    log::info("{}: {} records have no gold label ('-') and are left out", c.references, unlabelled);
-  }
+  const auto [references, skipped] = read_text_references(c.references, read_mnli);
   std::vector<std::string> answers, labels;
   std::vector<double> correct;
   for (const TextReference& reference : references) {
@@ -122,8 +121,7 @@ int run_accuracy(const ScoreCommand& c) {
     answers.push_back(predictions.take(reference.id, reference.where));
     correct.push_back(exact_match(answers.back(), labels.back()) ? 1 : 0);
   }
-  // Answers to examples without a label are no one's mistake.
-  if (unlabelled == 0) predictions.finish();
+  if (skipped == 0) predictions.finish();
   const Mean accuracy = mean_of(correct);
   const ConfusionMatrix matrix = confusion_matrix(answers, labels);
   // A text for every example is no set of labels: then the matrix would be one row each.
@@ -145,7 +143,7 @@ int run_accuracy(const ScoreCommand& c) {
   for (std::size_t i = 0; i < references.size(); ++i) {
     print_line({{"id", references[i].id}, {"correct", correct[i] == 1}});
   }
-  OrderedJson summary = {{"count", references.size()}, {"unlabelled", unlabelled}};
+  OrderedJson summary = {{"count", references.size()}, {"skipped", skipped}};
   add_mean(summary, "accuracy", accuracy);
   if (show_matrix) {
     summary["confusion"] = {{"labels", matrix.labels}, {"counts", matrix.counts}};
@@ -154,21 +152,12 @@ int run_accuracy(const ScoreCommand& c) {
   return 0;
 }
 
-// The file that stands beside dev.jsonl: dev.tables.jsonl.
-std::string tables_beside(const std::string& references) {
-  constexpr std::string_view kEnding = ".jsonl";
-  const std::string stem = references.ends_with(kEnding)
-                               ? references.substr(0, references.size() - kEnding.size())
-                               : references;
-  return stem + ".tables.jsonl";
-}
-
 // What executes the queries: the .db, or the tables that come with rows. None without rows.
 std::optional<WikisqlDatabase> open_database(const ScoreCommand& c, const WikisqlTables& tables) {
   if (!c.db.empty()) return WikisqlDatabase(std::filesystem::path(c.db));
   WikisqlDatabase database;
   bool any = false;
-  for (const auto& [id, table] : tables) {
+  for (const WikisqlTable& table : tables.tables) {
     if (table.rows.empty()) continue;
     database.add_table(table);
     any = true;
@@ -179,29 +168,31 @@ std::optional<WikisqlDatabase> open_database(const ScoreCommand& c, const Wikisq
 }
 
 int run_wikisql(const ScoreCommand& c) {
-  const std::string tables_path = c.tables.empty() ? tables_beside(c.references) : c.tables;
   Predictions predictions(c.predictions);
-  const WikisqlTables tables = read_wikisql_tables(tables_path);
-  const std::vector<WikisqlReference> references =
-      read_wikisql_references(c.references, tables, tables_path);
-  std::optional<WikisqlDatabase> database = open_database(c, tables);
+  // With a database the rows of the tables are not needed.
+  const WikisqlData data = read_wikisql(c.references, c.tables, {}, c.db.empty());
+  if (data.gold.empty()) {
+    throw InputError(c.references + ": there are no references; is it the right file?");
+  }
+  const std::vector<Record>& references = data.set.records;
+  std::optional<WikisqlDatabase> database = open_database(c, data.tables);
   std::vector<WikisqlOutcome> outcomes;
   std::vector<double> logical_form, execution, exact;
   std::size_t unparsable = 0;
   std::size_t gold_failed = 0;
-  for (const WikisqlReference& reference : references) {
-    const std::string& prediction = predictions.take(reference.id, reference.where);
-    const std::vector<std::string>& header = tables.find(reference.table_id)->second.header;
+  for (std::size_t i = 0; i < references.size(); ++i) {
+    const std::string where = fmt::format("{}:{}", c.references, references[i].line);
+    const WikisqlTable& table = data.tables.tables[data.gold[i].table];
     const WikisqlOutcome& outcome = outcomes.emplace_back(
-        score_wikisql(prediction, reference.query, reference.table_id, header,
-                      database ? &*database : nullptr, c.ordered));
+        score_wikisql(predictions.take(references[i].id, where), data.gold[i].query, table.id,
+                      table.header, database ? &*database : nullptr, c.ordered));
     logical_form.push_back(outcome.logical_form ? 1 : 0);
     exact.push_back(outcome.exact ? 1 : 0);
     if (outcome.execution) execution.push_back(*outcome.execution ? 1 : 0);
     unparsable += !outcome.parsed;
     gold_failed += !outcome.gold_error.empty();
   }
-  predictions.finish();
+  if (data.set.report.skipped_total() == 0) predictions.finish();
   if (gold_failed > 0) {
     log::info("{} gold queries cannot be executed and do not count for execution", gold_failed);
   }

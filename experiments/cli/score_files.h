@@ -1,14 +1,13 @@
 // What `score` reads: predictions and the references that they are held against.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
-#include <map>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "common/wikisql_query.h"
+#include "datasets/readers/record.h"
 
 namespace rankscope {
 
@@ -38,31 +37,19 @@ class Predictions {
 struct TextReference {
   std::string id;
   std::string text;
-  std::string where;  // "FILE:LINE", or "FILE: record N"
+  std::string where;  // "FILE:LINE"
 };
 
-// JSON Lines, or one JSON array, of objects with an `id` and a text: `reference`, or the task's own
-// field, SAMSum's `summary` or MNLI's `gold_label`. Without an id it is the file's name up to its
-// first dot and the line, "dev:17". Records whose gold label is "-" have no label: they are counted
-// in `unlabelled` and left out.
-std::vector<TextReference> read_text_references(const std::filesystem::path& path,
-                                                std::size_t& unlabelled);
-
-struct WikisqlReference {
-  std::string id;
-  std::string table_id;
-  WikisqlQuery query;
-  std::string where;
+struct TextReferences {
+  std::vector<TextReference> references;
+  // Entries of the file that have no reference: an empty dialogue, a gold label of "-".
+  std::uint64_t skipped = 0;
 };
 
-using WikisqlTables = std::map<std::string, WikisqlTable, std::less<>>;
-
-// A *.tables.jsonl, whole.
-WikisqlTables read_wikisql_tables(const std::filesystem::path& path);
-
-// WikiSQL's own lines {"table_id", "question", "sql"}; ids as above.
-std::vector<WikisqlReference> read_wikisql_references(const std::filesystem::path& path,
-                                                      const WikisqlTables& tables,
-                                                      const std::filesystem::path& tables_path);
+// Lines {"id": ..., "reference": "..."}, or else the task's own file, read by `read_task`
+// (datasets/readers). InputError when there are none.
+TextReferences read_text_references(const std::filesystem::path& path,
+                                    RecordSet (*read_task)(const std::filesystem::path&,
+                                                           const ReadOptions&));
 
 }  // namespace rankscope

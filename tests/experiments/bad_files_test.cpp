@@ -11,8 +11,7 @@ namespace {
 const char* const kTensor = "transformer.h.0.attn.c_attn.bias";  // [108]
 
 BadInput header_case(const char* name, const char* field, Json value, const char* expected) {
-  return {name,
-          [=](Scene& s) { s.change_header([&](Json& h) { h[kTensor][field] = value; }); },
+  return {name, [=](Scene& s) { s.change_header([&](Json& h) { h[kTensor][field] = value; }); },
           expected};
 }
 
@@ -70,15 +69,16 @@ TEST_CASE("the program refuses damaged weights") {
       raw_weights("empty", "", "0 bytes are too few for a safetensors file"),
       raw_weights("header beyond the file", safetensors_bytes(4096, "{}", no_data),
                   "the header needs 4096 bytes, but only 2 follow"),
-      raw_weights("header over 100 MB", safetensors_bytes(100'000'001, "{}", no_data), "is over 100 MB"),
+      raw_weights("header over 100 MB", safetensors_bytes(100'000'001, "{}", no_data),
+                  "is over 100 MB"),
       raw_weights("header length of all ones", safetensors_bytes(UINT64_MAX, "{}", no_data),
                   "is over 100 MB"),
       raw_weights("not JSON", safetensors_bytes("{{", no_data), "syntax error"),
       cut_weights("cut in the header", 0.001, "is the download complete?"),
       cut_weights("cut in the middle", 0.5, "is the download complete?"),
       cut_weights("cut by two bytes", 0.999999, "is the download complete?"),
-      header_case("offsets out of range", "data_offsets", {uint64_t{1} << 40, (uint64_t{1} << 40) + 432},
-                  "model.safetensors"),
+      header_case("offsets out of range", "data_offsets",
+                  {uint64_t{1} << 40, (uint64_t{1} << 40) + 432}, "model.safetensors"),
       {"overlapping offsets",
        [](Scene& s) {
          s.change_header([](Json& h) {
@@ -94,7 +94,8 @@ TEST_CASE("the program refuses damaged weights") {
       header_case("offsets reversed", "data_offsets", {432, 0}, "0 <= begin <= end"),
       header_case("offsets negative", "data_offsets", {-432, 0}, "0 <= begin <= end"),
       header_case("shape times type", "shape", {109}, "but the shape and type need 436"),
-      header_case("shape that overflows", "shape", {int64_t{1} << 40, int64_t{1} << 40}, "overflow"),
+      header_case("shape that overflows", "shape", {int64_t{1} << 40, int64_t{1} << 40},
+                  "overflow"),
       header_case("negative shape", "shape", {-108}, "negative size"),
       header_case("fractional shape", "shape", {1.5}, "must be an integer"),
       header_case("unknown type", "dtype", "F31", "unknown type 'F31'"),
@@ -151,9 +152,10 @@ TEST_CASE("the program refuses token files that do not fit the model") {
       {"a folder as data", [](Scene& s) { s.set("--data", s.model().path()); }, "Is a directory"},
       data_case("empty", "", "holds no examples"),
       data_case("blank lines", "\n \n", "holds no examples"),
-      data_case("id beyond the vocabulary",
-                "{\"prompt_ids\":[1],\"target_ids\":[1]}\n{\"prompt_ids\":[1],\"target_ids\":[1013]}\n",
-                "data.jsonl:2: field 'target_ids': token id 1013 is outside"),
+      data_case(
+          "id beyond the vocabulary",
+          "{\"prompt_ids\":[1],\"target_ids\":[1]}\n{\"prompt_ids\":[1],\"target_ids\":[1013]}\n",
+          "data.jsonl:2: field 'target_ids': token id 1013 is outside"),
       data_case("negative id", "{\"prompt_ids\":[-1],\"target_ids\":[1]}",
                 "data.jsonl:1: field 'prompt_ids': token id -1 is outside"),
       data_case("id beyond 32 bits", "{\"prompt_ids\":[4294967297],\"target_ids\":[1]}",
@@ -172,7 +174,8 @@ TEST_CASE("the program refuses token files that do not fit the model") {
                 "unknown key 'targetids'; did you mean 'target_ids'?"),
       data_case("a key twice", "{\"prompt_ids\":[1],\"prompt_ids\":[1],\"target_ids\":[1]}",
                 "is given twice"),
-      data_case("cut line", "{\"prompt_ids\":[1],\"target_ids\":[1", "data.jsonl:1:34: syntax error"),
+      data_case("cut line", "{\"prompt_ids\":[1],\"target_ids\":[1",
+                "data.jsonl:1:34: syntax error"),
       data_case("an array", "[1,2]", "must be a JSON object"),
       data_case("binary", std::string("\xff\xfe\x00\x01", 4), "syntax error"),
       data_case("nested without end", std::string(100'000, '['), "nested deeper than"),

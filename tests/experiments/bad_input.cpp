@@ -10,8 +10,10 @@ namespace rankscope::tests {
 
 Scene::Scene() : model_("gpt2_tied") {
   std::filesystem::copy(golden_folder("gpt2_tied") / "batch.jsonl", data());
-  arguments = {"train",     "--model", model_.path().string(), "--data",
-               data().string(), "--steps", "2", "--threads", "1", "--out", out().string()};
+  arguments = {"train",  "--model",       model_.path().string(),
+               "--data", data().string(), "--steps",
+               "2",      "--threads",     "1",
+               "--out",  out().string()};
 }
 
 void Scene::set(const std::string& option, const std::string& value) {
@@ -27,9 +29,8 @@ void Scene::add(std::initializer_list<std::string> words) {
 void Scene::use_adapter(const std::string& name) {
   std::filesystem::copy(std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests/reference/peft" / name,
                         adapter());
-  arguments = {"nll",           "--model",   model_.path().string(), "--data",
-               data().string(), "--threads", "1",                    "--adapter",
-               adapter().string()};
+  arguments = {"nll", "--model",   model_.path().string(), "--data", data().string(), "--threads",
+               "1",   "--adapter", adapter().string()};
 }
 
 void Scene::write_data(const std::string& text) { write_file_atomically(data(), text); }
@@ -54,8 +55,7 @@ std::string safetensors_bytes(const std::string& header, const std::string& data
   return safetensors_bytes(header.size(), header, data);
 }
 
-std::string safetensors_bytes(uint64_t length, const std::string& header,
-                              const std::string& data) {
+std::string safetensors_bytes(uint64_t length, const std::string& header, const std::string& data) {
   std::string bytes(sizeof length, '\0');
   std::memcpy(bytes.data(), &length, sizeof length);
   return bytes + header + data;

@@ -14,8 +14,7 @@ BadInput words(std::initializer_list<std::string> added, const char* expected) {
   const std::vector<std::string> list(added);
   std::string name;
   for (const std::string& word : list) name += word + " ";
-  return {name,
-          [=](Scene& s) { s.arguments.insert(s.arguments.end(), list.begin(), list.end()); },
+  return {name, [=](Scene& s) { s.arguments.insert(s.arguments.end(), list.begin(), list.end()); },
           expected};
 }
 

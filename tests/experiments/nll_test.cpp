@@ -24,7 +24,8 @@ ProgramResult run_with(std::vector<std::string> arguments,
 
 double total(const ProgramResult& result) {
   double sum = 0;
-  for (const std::string& line : result.out_lines()) sum += Json::parse(line).at("nll").get<double>();
+  for (const std::string& line : result.out_lines())
+    sum += Json::parse(line).at("nll").get<double>();
   return sum;
 }
 
@@ -75,10 +76,10 @@ TEST_CASE("nll of an adapter that train wrote is the loss that train reported") 
     const std::filesystem::path model = golden_folder("gpt2_tied");
     const std::string data = (model / "batch.jsonl").string();
     const std::filesystem::path out = folder / "out";
-    const ProgramResult trained = run_program(
-        {"train", "--model", model.string(), "--data", data, "--eval-data", data, "--eval-every",
-         "12", "--method", method, "--set", "lr=1e-2", "--steps", "12", "--threads", "1", "--out",
-         out.string()});
+    const ProgramResult trained =
+        run_program({"train", "--model", model.string(), "--data", data, "--eval-data", data,
+                     "--eval-every", "12", "--method", method, "--set", "lr=1e-2", "--steps", "12",
+                     "--threads", "1", "--out", out.string()});
     INFO(trained.err);
     REQUIRE(trained.exit_code == 0);
     const std::string curve = read_bytes(out / "curve.jsonl");

@@ -72,7 +72,8 @@ ProgramResult run_program(const std::vector<std::string>& arguments,
   if (err < 0 || ::pipe2(pipe_ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
   ::fcntl(pipe_ends[1], F_SETPIPE_SZ, 4096);
   int out = pipe_ends[1];
-  if (options.out_file) out = ::open(options.out_file->c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (options.out_file)
+    out = ::open(options.out_file->c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   const pid_t child = ::fork();
   if (child == 0) become_program(pointers.data(), out, err, options);
   ::close(pipe_ends[1]);

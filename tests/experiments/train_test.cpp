@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "common/safetensors.h"
-#include "tests/experiments/program.h"
 #include "tests/engine/models/model_folder.h"
+#include "tests/experiments/program.h"
 
 using namespace rankscope;
 using namespace rankscope::tests;
@@ -16,7 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// More steps than a pipe that is not read lets pass (program.h), dropout and held-out loss included.
+// More steps than a pipe that is not read lets pass (program.h), dropout and held-out loss
+// included.
 constexpr int kSteps = 60;
 
 struct Run {
@@ -26,11 +27,30 @@ struct Run {
   Run(const fs::path& folder, const std::string& method) : out(folder) {
     const fs::path model = golden_folder("gpt2_tied");
     const std::string data = (model / "batch.jsonl").string();
-    arguments = {"train",        "--model",     model.string(), "--data",       data,
-                 "--eval-data",  data,          "--eval-every", "15",           "--method",
-                 method,         "--set",       "batch=3",      "--set",        "lr=1e-3",
-                 "--set",        "seed=5",      "--steps",      std::to_string(kSteps),
-                 "--save-every", "4",           "--threads",    "1",            "--out",
+    arguments = {"train",
+                 "--model",
+                 model.string(),
+                 "--data",
+                 data,
+                 "--eval-data",
+                 data,
+                 "--eval-every",
+                 "15",
+                 "--method",
+                 method,
+                 "--set",
+                 "batch=3",
+                 "--set",
+                 "lr=1e-3",
+                 "--set",
+                 "seed=5",
+                 "--steps",
+                 std::to_string(kSteps),
+                 "--save-every",
+                 "4",
+                 "--threads",
+                 "1",
+                 "--out",
                  out.string()};
     if (method == "lora") arguments.insert(arguments.end(), {"--set", "dropout=0.1"});
   }
@@ -44,10 +64,16 @@ struct Run {
 
 std::vector<std::string> expected_names(const std::string& method) {
   if (method == "full")
-    return {"adapter", "adapter/config.json", "adapter/model.safetensors", "adapter/rankscope.json",
-            "curve.jsonl", "done.json", "state.safetensors"};
-  return {"adapter", "adapter/adapter_config.json", "adapter/adapter_model.safetensors",
-          "adapter/rankscope.json", "curve.jsonl", "done.json", "state.safetensors"};
+    return {
+        "adapter",     "adapter/config.json", "adapter/model.safetensors", "adapter/rankscope.json",
+        "curve.jsonl", "done.json",           "state.safetensors"};
+  return {"adapter",
+          "adapter/adapter_config.json",
+          "adapter/adapter_model.safetensors",
+          "adapter/rankscope.json",
+          "curve.jsonl",
+          "done.json",
+          "state.safetensors"};
 }
 
 // Every file of both folders, byte for byte.
@@ -87,7 +113,8 @@ TEST_CASE("train writes its files and, run again, does nothing") {
   CHECK(last.at("steps") == kSteps);
   CHECK(last.at("loss") == Json::parse(lines[kSteps - 1]).at("loss"));
   CHECK(last.at("state") == "done");
-  for (const char* key : {"tokens_per_second", "useful_gflops", "sgemm_gflops", "peak_memory_mib"}) {
+  for (const char* key :
+       {"tokens_per_second", "useful_gflops", "sgemm_gflops", "peak_memory_mib"}) {
     INFO(key);
     CHECK(last.at(key) > 0);
   }

@@ -36,8 +36,9 @@ int fuzz_one(const std::uint8_t* data, std::size_t size) {
   const MemoryFile file(data, size);
   try {
     const PeftConfig config = PeftConfig::read(file.path());
-    for (const char* module : {"transformer.h.0.attn.c_attn", "transformer.h.11.mlp.c_proj",
-                               "model.layers.1.self_attn.q_proj", "model.layers.31.mlp.gate_proj"}) {
+    for (const char* module :
+         {"transformer.h.0.attn.c_attn", "transformer.h.11.mlp.c_proj",
+          "model.layers.1.self_attn.q_proj", "model.layers.31.mlp.gate_proj"}) {
       config.targets(module);
       if (config.rank(module) < 1 || !std::isfinite(config.scale(module))) std::abort();
     }

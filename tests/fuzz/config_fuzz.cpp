@@ -21,8 +21,8 @@ void require(bool holds) {
 // What loaders and methods take for granted.
 void check_shape(const ModelShape& shape) {
   const ModelConfig& c = shape.config;
-  for (int64_t size : {c.width, c.layers, c.heads, c.kv_heads, c.head_dim, c.mlp_width,
-                       c.vocabulary, c.context})
+  for (int64_t size :
+       {c.width, c.layers, c.heads, c.kv_heads, c.head_dim, c.mlp_width, c.vocabulary, c.context})
     require(size > 0);
   require(c.heads % c.kv_heads == 0);
   require(shape.parameters() > 0);

@@ -1,0 +1,148 @@
+#include "experiments/run_folder.h"
+
+#include <cmath>
+#include <map>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/hash.h"
+#include "common/jsonl.h"
+#include "common/text.h"
+#include "engine/training/numeric_version.h"
+
+namespace rankscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Of the configuration and every weight file, by name, in the order of the names.
+std::string model_hash(const fs::path& folder) {
+  std::map<std::string, fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const fs::path& path = entry.path();
+    if (path.filename() == "config.json" || path.extension() == ".safetensors")
+      files[path.filename().string()] = path;
+  }
+  Sha256 hash;
+  for (const auto& [name, path] : files) hash.update_field(name).update_field(sha256_file(path));
+  return hash.hex();
+}
+
+}  // namespace
+
+RunFolder::RunFolder(const TrainRunOptions& options, const Method& method,
+                     const TrainSettings& settings, const Backend& backend)
+    : out_(options.out) {
+  if (out_.empty()) return;
+  identity_["model"] = model_hash(options.model);
+  identity_["data"] = sha256_file(options.data);
+  identity_["method"] = std::string(method.name());
+  for (const auto& [key, value] : method.settings()) identity_["method." + key] = value;
+  for (const auto& [key, value] : settings.canonical()) identity_["training." + key] = value;
+  identity_["eval_every"] = std::to_string(options.eval_every);
+  if (!options.eval_data.empty()) identity_["eval_data"] = sha256_file(options.eval_data);
+  identity_["backend"] = std::string(backend.name());
+  identity_["instruction_set"] = std::string(backend.instruction_set());
+  identity_["numeric_version"] = std::to_string(kNumericVersion);
+}
+
+void RunFolder::prepare() {
+  if (!keeps()) return;
+  std::error_code error;
+  fs::create_directories(out_, error);
+  if (error) {
+    const std::string text = "cannot make the folder '" + printable(out_.native(), 300) +
+                             "': " + system_error_text(error.value()) +
+                             "; give another --out folder";
+    if (error == std::errc::no_space_on_device || error == std::errc::io_error)
+      throw MachineError(text);
+    throw InputError(text);
+  }
+  lock_.emplace(out_);
+  // Every run that gets as far as an adapter has a resume point beside it.
+  if (!has_state() && has(kAdapter))
+    throw InputError("'" + printable((out_ / kAdapter).native(), 300) +
+                     "' is there, but no resume point of a run; give another --out folder");
+  clear_stale_temporaries(out_);
+  AtomicFile trial(out_ / kCurve);
+}
+
+Json RunFolder::read_done() const {
+  Json done = read_json_file((out_ / kDone).string());
+  JsonObject object(done, (out_ / kDone).string());
+  JsonObject saved = object.get_object("identity");
+  for (const auto& [key, value] : identity_)
+    if (const std::string was = saved.get_string_or(key, "(absent)"); was != value)
+      throw InputError(out_.string() + " holds another finished run: " + key + " was " + was +
+                       " and is now " + value + "; use another --out folder");
+  return done;
+}
+
+double RunFolder::load(Trainer& trainer) {
+  trainer.load_state(out_ / kState, identity_);
+  double loss = std::nan("");
+  int64_t steps = 0;
+  if (has(kCurve)) {
+    LineReader lines(out_ / kCurve);
+    for (std::string_view line; steps < trainer.steps_done() && lines.next(line);) {
+      const Json value =
+          parse_json(line, printable((out_ / kCurve).native(), 300), {}, lines.line_number());
+      JsonObject object(value, lines.where());
+      object.get_int("step", steps + 1, steps + 1);
+      loss = object.get_double("loss");
+      curve_ += std::string(line) + "\n";
+      ++steps;
+    }
+  }
+  if (steps < trainer.steps_done())
+    throw InputError((out_ / kCurve).string() + ": ends at step " + std::to_string(steps) +
+                     ", but " + kState + " stands at step " + std::to_string(trainer.steps_done()) +
+                     "; restore it, or remove " + kState + " to start over");
+  return loss;
+}
+
+void RunFolder::add_to_curve(const TrainProgress& p) {
+  if (!keeps()) return;
+  OrderedJson line;
+  line["step"] = p.step.step;
+  if (std::isfinite(p.step.loss))
+    line["loss"] = p.step.loss;
+  else
+    line["loss"] = nullptr;
+  line["lr"] = p.step.learning_rate;
+  if (std::isfinite(p.step.gradient_norm)) line["gradient_norm"] = p.step.gradient_norm;
+  line["tokens"] = p.step.tokens;
+  line["target_tokens"] = p.step.target_tokens;
+  if (p.eval_loss) line["eval_loss"] = *p.eval_loss;
+  curve_ += line.dump() + "\n";
+}
+
+// The curve first: a resume point without its curve would lose lines, the reverse loses nothing.
+void RunFolder::save(Trainer& trainer) {
+  write_file_atomically(out_ / kCurve, curve_);
+  trainer.save_state(out_ / kState, identity_);
+}
+
+// The curve again: a diverged run's last steps come after its last resume point.
+void RunFolder::finish(const TrainOutcome& outcome) {
+  write_file_atomically(out_ / kCurve, curve_);
+  OrderedJson done;
+  done["state"] = outcome.diverged ? "diverged" : "done";
+  done["steps"] = outcome.steps;
+  if (std::isfinite(outcome.loss))
+    done["loss"] = outcome.loss;
+  else
+    done["loss"] = nullptr;
+  if (outcome.last_finite_loss) done["last_finite_loss"] = *outcome.last_finite_loss;
+  done["trainable_parameters"] = outcome.trainable_parameters;
+  done["identity"] = identity_;
+  write_file_atomically(out_ / kDone, done.dump(1) + "\n");
+}
+
+bool RunFolder::has(const char* name) const {
+  std::error_code ignored;
+  return keeps() && fs::exists(out_ / name, ignored);
+}
+
+}  // namespace rankscope

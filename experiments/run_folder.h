@@ -1,0 +1,56 @@
+// The folder of a training run: its curve, resume point and result (FORMAT.md).
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "common/json.h"
+#include "experiments/folder_lock.h"
+#include "experiments/train_run.h"
+
+namespace rankscope {
+
+// Without an --out folder nothing is kept, and only keeps() may be asked.
+class RunFolder {
+ public:
+  // Works out the identity of the run; reads nothing in the folder and makes nothing.
+  RunFolder(const TrainRunOptions& options, const Method& method, const TrainSettings& settings,
+            const Backend& backend);
+
+  bool keeps() const { return !out_.empty(); }
+  bool has_state() const { return has(kState); }
+  bool is_done() const { return has(kDone); }
+  std::filesystem::path adapter() const { return out_ / kAdapter; }
+
+  // Makes the folder, takes it for this process alone and tries that it can be written, before
+  // hours of work depend on it. Called when everything outside the folder has been checked, so that
+  // a refused run leaves no folder behind. Throws InputError where the folder cannot be used.
+  void prepare();
+
+  // The result of a finished run. Throws InputError where it is of another run.
+  Json read_done() const;
+
+  // Puts the trainer where the resume point stands. Returns the loss of the last step made; NaN
+  // before the first. Throws InputError where the point is damaged or of another run.
+  double load(Trainer& trainer);
+
+  void add_to_curve(const TrainProgress& progress);
+  void save(Trainer& trainer);
+  void finish(const TrainOutcome& outcome);
+
+ private:
+  static constexpr const char* kState = "state.safetensors";
+  static constexpr const char* kCurve = "curve.jsonl";
+  static constexpr const char* kDone = "done.json";
+  static constexpr const char* kAdapter = "adapter";
+
+  bool has(const char* name) const;
+
+  std::filesystem::path out_;
+  Trainer::Identity identity_;
+  std::string curve_;
+  std::optional<FolderLock> lock_;
+};
+
+}  // namespace rankscope

@@ -1,0 +1,108 @@
+#include "datasets/readers/mnli.h"
+
+#include <array>
+#include <catch2/catch.hpp>
+
+#include "common/error.h"
+#include "tests/datasets/test_files.h"
+#include "tests/error_text.h"
+#include "tests/shared_files.h"
+#include "tests/skip.h"
+#include "tests/temporary_folder.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+using Catch::Contains;
+
+namespace {
+
+std::string refusal(const std::string& name, std::string_view text) {
+  TemporaryFolder folder;
+  const auto path = put(folder / name, text);
+  return error_text<InputError>([&] { read_mnli(path); });
+}
+
+}  // namespace
+
+TEST_CASE("MNLI is read from GLUE's table: columns by name, quotes without meaning") {
+  const RecordSet set = read_mnli(data_file("mnli/train.tsv"));
+  REQUIRE(set.records.size() == 3);
+  CHECK(set.records[0].id == "11e");
+  CHECK(set.records[0].line == 2);
+  CHECK(set.records[0].fields == std::vector<std::string>{"The cat \"sleeps.", "An animal sleeps.",
+                                                          "fiction", "entailment"});
+  CHECK(set.records[0].gold == 0);
+  CHECK(set.records[1].gold == 2);
+  CHECK(set.records[2].gold == 1);
+  CHECK(set.records[2].references == std::vector<std::string>{"neutral"});
+  CHECK(set.records[2].fields[0] == "Caf\xc3\xa9s line the quay.");
+}
+
+TEST_CASE("MNLI's test table has no labels, which has to be allowed") {
+  const auto path = data_file("mnli/test_matched.tsv");
+  CHECK_THAT(error_text<InputError>([&] { read_mnli(path); }),
+             Contains("test_matched.tsv:2: field 'gold_label': is missing"));
+  const RecordSet set = read_mnli(path, {.allow_unlabelled = true});
+  REQUIRE(set.records.size() == 1);
+  CHECK_FALSE(set.records[0].has_target);
+  CHECK(set.records[0].gold == -1);
+  CHECK(set.records[0].references.empty());
+}
+
+TEST_CASE("MNLI's original release: a gold label '-' is skipped and counted") {
+  const RecordSet set = read_mnli(data_file("mnli/multinli_1.0_dev_matched.jsonl"));
+  REQUIRE(set.records.size() == 2);
+  CHECK(set.records[0].id == "31n");
+  CHECK(set.records[1].id == "33c");
+  CHECK(set.records[1].fields[0] == "Caf\xc3\xa9s are open.");
+  REQUIRE(set.report.skipped.size() == 1);
+  CHECK(set.report.skipped[0].count == 1);
+  CHECK_THAT(set.report.skipped[0].reason, Contains("gold label '-'"));
+  REQUIRE(set.report.skipped[0].first.size() == 1);
+  CHECK_THAT(set.report.skipped[0].first[0], Contains("multinli_1.0_dev_matched.jsonl:2"));
+  CHECK(set.report.skipped_total() == 1);
+}
+
+TEST_CASE("MNLI with fewer keys: ids are lines, blank lines count") {
+  const RecordSet set = read_mnli(data_file("mnli/reduced.jsonl"));
+  REQUIRE(set.records.size() == 2);
+  CHECK(set.records[0].id == "reduced:1");
+  CHECK(set.records[1].id == "reduced:3");
+  CHECK(set.records[1].fields[2].empty());
+  CHECK(set.report.blank_lines == 1);
+}
+
+TEST_CASE("what is wrong in MNLI's files is named by file, line and field") {
+  const std::string line = R"({"gold_label": "neutral", "sentence1": "a", "sentence2": "b"})";
+  CHECK_THAT(refusal("d.jsonl", R"({"gold_label": "maybe", "sentence1": "a", "sentence2": "b"})"),
+             Contains("d.jsonl:1: field 'gold_label'") && Contains("not 'maybe'"));
+  CHECK_THAT(refusal("d.jsonl", line + "\n" + R"({"gold_label": "neutral", "sentence1": "a"})"),
+             Contains("d.jsonl:2: field 'sentence2': is missing"));
+  CHECK_THAT(refusal("d.jsonl", line + "\n" + R"({"sentence1": "a", "sentence2": "b"})"),
+             Contains("d.jsonl:2: field 'gold_label': is missing"));
+  const std::string with_id =
+      R"({"pairID": "1n", "gold_label": "neutral", "sentence1": "a", "sentence2": "b"})";
+  CHECK_THAT(refusal("d.jsonl", with_id + "\n" + with_id),
+             Contains("d.jsonl:2: field 'pairID': '1n' is also the id of line 1"));
+
+  CHECK_THAT(refusal("d.tsv", "sentence1\tgold_label\na\tneutral\n"),
+             Contains("d.tsv:1: the header row has no column 'sentence2'"));
+  CHECK_THAT(refusal("d.tsv", "sentence1\tsentence2\tgold_label\na\tneutral\n"),
+             Contains("d.tsv:2: has 2 cells, the header 3"));
+  CHECK_THAT(refusal("d.tsv", "sentence1\tsentence2\tgold_label\na\t\xff\tneutral\n"),
+             Contains("d.tsv:2: is not valid UTF-8"));
+  CHECK_THAT(refusal("d.tsv", "sentence1\tsentence1\tgold_label\n"),
+             Contains("d.tsv:1: column 'sentence1' is named twice"));
+}
+
+TEST_CASE("MNLI's shared files have the official counts", "[slow]") {
+  const auto dev = shared_file("data/mnli/dev_matched.jsonl");
+  const auto train = shared_file("data/mnli/train.jsonl");
+  if (!dev || !train) RANKSCOPE_SKIP("the shared MNLI files are not here");
+  const RecordSet set = read_mnli(*dev);
+  CHECK(set.records.size() == 9815);
+  std::array<std::size_t, 3> counts{};
+  for (const Record& record : set.records) ++counts[static_cast<std::size_t>(record.gold)];
+  CHECK(counts == std::array<std::size_t, 3>{3479, 3123, 3213});
+  CHECK(read_mnli(*train).records.size() == 52275);
+}
