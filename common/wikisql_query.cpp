@@ -79,14 +79,16 @@ std::string python_float_text(double value) {
   std::string digits(1, text.front());
   if (mark > 2) digits += text.substr(2, mark - 2);
   int exponent = 0;
-  const std::string_view written_exponent = text.substr(text[mark + 1] == '+' ? mark + 2 : mark + 1);
+  const std::string_view written_exponent =
+      text.substr(text[mark + 1] == '+' ? mark + 2 : mark + 1);
   std::from_chars(written_exponent.begin(), written_exponent.end(), exponent);
   if (exponent < -4 || exponent >= 16) {
     out += digits.substr(0, 1);
     if (digits.size() > 1) out += '.' + digits.substr(1);
     return out + fmt::format("e{}{:02}", exponent < 0 ? '-' : '+', std::abs(exponent));
   }
-  if (exponent < 0) return out + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
+  if (exponent < 0)
+    return out + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
   const std::size_t whole = static_cast<std::size_t>(exponent) + 1;
   if (digits.size() <= whole) return out + digits + std::string(whole - digits.size(), '0') + ".0";
   return out + digits.substr(0, whole) + '.' + digits.substr(whole);
@@ -150,9 +152,10 @@ WikisqlQuery read_wikisql_query(JsonObject& sql, std::size_t columns) {
     if (!json.is_array() || json.size() != 3 || !index_below(json[0], last_column) ||
         !index_below(json[1], static_cast<std::int64_t>(kWikisqlOperators.size()) - 1) ||
         json[2].is_null() || !read_wikisql_value(json[2], condition.value)) {
-      sql.fail("conds", fmt::format("a condition must be [column 0 to {}, operator 0 to {}, text or "
-                                    "number], not {}",
-                                    last_column, kWikisqlOperators.size() - 1, json_excerpt(json)));
+      sql.fail("conds",
+               fmt::format("a condition must be [column 0 to {}, operator 0 to {}, text or "
+                           "number], not {}",
+                           last_column, kWikisqlOperators.size() - 1, json_excerpt(json)));
     }
     condition.column = json[0].get<int>();
     condition.op = json[1].get<int>();

@@ -236,7 +236,8 @@ class QueryParser {
   // The condition that an AND at `at` opens.
   ConditionHead next_condition(std::size_t at) const {
     const std::size_t end = keyword(at, "AND");
-    return end == kNone || end == text_.size() ? ConditionHead{} : condition_head(after_space_[end]);
+    return end == kNone || end == text_.size() ? ConditionHead{}
+                                               : condition_head(after_space_[end]);
   }
 
   bool condition_list(std::size_t at) {

@@ -71,9 +71,10 @@ void LongestCommonSubsequence::mark_positions(std::span<const std::uint32_t> pre
                                               std::vector<bool>& taken) {
   if (reference_.empty() || prediction.empty()) return;
   if (prediction.size() > kMaxTableWords / words_) {
-    throw InputError(fmt::format("sentences of {} and {} tokens are too long for rougeLsum; put line "
-                                 "ends between sentences",
-                                 reference_.size(), prediction.size()));
+    throw InputError(
+        fmt::format("sentences of {} and {} tokens are too long for rougeLsum; put line "
+                    "ends between sentences",
+                    reference_.size(), prediction.size()));
   }
   column_.assign(words_, ~std::uint64_t{0});
   table_.clear();

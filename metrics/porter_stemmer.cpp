@@ -10,11 +10,22 @@ namespace rankscope {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kIrregular = {{
-    {"sky", "sky"},         {"skies", "sky"},      {"dying", "die"},      {"lying", "lie"},
-    {"tying", "tie"},       {"news", "news"},      {"innings", "inning"}, {"inning", "inning"},
-    {"outings", "outing"},  {"outing", "outing"},  {"cannings", "canning"},
-    {"canning", "canning"}, {"howe", "howe"},      {"proceed", "proceed"},
-    {"exceed", "exceed"},   {"succeed", "succeed"},
+    {"sky", "sky"},
+    {"skies", "sky"},
+    {"dying", "die"},
+    {"lying", "lie"},
+    {"tying", "tie"},
+    {"news", "news"},
+    {"innings", "inning"},
+    {"inning", "inning"},
+    {"outings", "outing"},
+    {"outing", "outing"},
+    {"cannings", "canning"},
+    {"canning", "canning"},
+    {"howe", "howe"},
+    {"proceed", "proceed"},
+    {"exceed", "exceed"},
+    {"succeed", "succeed"},
 }};
 
 bool is_vowel_letter(char c) { return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u'; }
@@ -145,19 +156,39 @@ void step2(std::string& word) {
 
 void step3(std::string& word) {
   static constexpr std::array<Rule, 7> kRules = {{
-      {"icate", "ic"}, {"ative", ""}, {"alize", "al"}, {"iciti", "ic"},
-      {"ical", "ic"},  {"ful", ""},   {"ness", ""},
+      {"icate", "ic"},
+      {"ative", ""},
+      {"alize", "al"},
+      {"iciti", "ic"},
+      {"ical", "ic"},
+      {"ful", ""},
+      {"ness", ""},
   }};
   apply_rules(word, kRules, 1);
 }
 
 void step4(std::string& word) {
   static constexpr std::array<Rule, 11> kBeforeIon = {{
-      {"al", ""}, {"ance", ""}, {"ence", ""}, {"er", ""}, {"ic", ""}, {"able", ""}, {"ible", ""},
-      {"ant", ""}, {"ement", ""}, {"ment", ""}, {"ent", ""},
+      {"al", ""},
+      {"ance", ""},
+      {"ence", ""},
+      {"er", ""},
+      {"ic", ""},
+      {"able", ""},
+      {"ible", ""},
+      {"ant", ""},
+      {"ement", ""},
+      {"ment", ""},
+      {"ent", ""},
   }};
   static constexpr std::array<Rule, 7> kAfterIon = {{
-      {"ou", ""}, {"ism", ""}, {"ate", ""}, {"iti", ""}, {"ous", ""}, {"ive", ""}, {"ize", ""},
+      {"ou", ""},
+      {"ism", ""},
+      {"ate", ""},
+      {"iti", ""},
+      {"ous", ""},
+      {"ive", ""},
+      {"ize", ""},
   }};
   if (word.ends_with("ion")) {
     const std::string_view stem = without(word, "ion");

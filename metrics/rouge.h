@@ -28,8 +28,8 @@ struct RougeScores {
 
 // Scores pairs of UTF-8 texts: each double equals that of rouge_score 0.1.2's
 // RougeScorer([...], use_stemmer) bit for bit. A token is a run of [a-z0-9] after lower-casing;
-// those of more than three letters are stemmed. Not for two threads at once: it keeps the words that
-// it has seen.
+// those of more than three letters are stemmed. Not for two threads at once: it keeps the words
+// that it has seen.
 class RougeScorer {
  public:
   explicit RougeScorer(bool use_stemmer) : use_stemmer_(use_stemmer) {}

@@ -43,8 +43,12 @@ std::vector<std::uint32_t> code_points(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
     const unsigned char lead = byte(i);
-    const std::size_t size = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3
-                             : lead < 0xF5 ? 4 : 0;
+    const std::size_t size = lead < 0x80   ? 1
+                             : lead < 0xC2 ? 0
+                             : lead < 0xE0 ? 2
+                             : lead < 0xF0 ? 3
+                             : lead < 0xF5 ? 4
+                                           : 0;
     std::uint32_t c = size == 1 ? lead : lead & (0x7Fu >> size);
     bool good = size > 0 && i + size <= text.size();
     for (std::size_t k = 1; good && k < size; ++k) {
@@ -131,8 +135,8 @@ double to_double(std::string_view text) {
   return negative ? -value : value;
 }
 
-// decimal.Decimal(text), then float(). Nothing where Decimal raises InvalidOperation; `raises` where
-// float() does.
+// decimal.Decimal(text), then float(). Nothing where Decimal raises InvalidOperation; `raises`
+// where float() does.
 std::optional<double> decimal_value(std::string text, bool& raises) {
   std::erase(text, '_');
   const std::size_t begin = text.find_first_not_of(" \t\n\v\f\r");
@@ -194,7 +198,8 @@ std::optional<double> first_number(std::string_view text) {
 std::string python_lower(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  if (std::all_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) >= 0; })) {
+  if (std::all_of(text.begin(), text.end(),
+                  [](char c) { return static_cast<signed char>(c) >= 0; })) {
     for (const char c : text) out += ascii_lower(c);
     return out;
   }
@@ -211,8 +216,8 @@ std::string python_lower(std::string_view text) {
     } else {
       const LowerRange* range = find_range<LowerRange>(kLowerRanges, c);
       const bool changes = range != nullptr && (c - range->first) % range->stride == 0;
-      append(out, changes ? static_cast<std::uint32_t>(static_cast<std::int64_t>(c) + range->delta)
-                          : c);
+      append(out,
+             changes ? static_cast<std::uint32_t>(static_cast<std::int64_t>(c) + range->delta) : c);
     }
   }
   return out;

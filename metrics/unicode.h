@@ -13,9 +13,9 @@ namespace rankscope {
 std::string python_lower(std::string_view text);
 
 // The number that WikiSQL's lib/dbengine.py takes a condition's text for when its column is real:
-// babel's parse_decimal in the locale en_US (commas dropped, then decimal.Decimal: signs, exponents,
-// infinities and NaN included), and where that refuses, the first match of [-+]?\d*\.\d+|\d+. Nothing
-// where neither finds a number; there the official script raises.
+// babel's parse_decimal in the locale en_US (commas dropped, then decimal.Decimal: signs,
+// exponents, infinities and NaN included), and where that refuses, the first match of
+// [-+]?\d*\.\d+|\d+. Nothing where neither finds a number; there the official script raises.
 std::optional<double> wikisql_number(std::string_view text);
 
 }  // namespace rankscope

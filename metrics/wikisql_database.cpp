@@ -105,7 +105,7 @@ bool equal_numbers(std::int64_t integer, double real) {
 
 bool equal_values(const SqlValue& a, const SqlValue& b) {
   if (a.index() == b.index()) return a == b;
-  if (const auto *i = std::get_if<std::int64_t>(&a)) {
+  if (const auto* i = std::get_if<std::int64_t>(&a)) {
     const auto* d = std::get_if<double>(&b);
     return d != nullptr && equal_numbers(*i, *d);
   }
@@ -204,8 +204,8 @@ void WikisqlDatabase::add_table(const WikisqlTable& table) {
     }
   }
   const std::string name = table_name(table.id);
-  const auto [entry, added] =
-      state_->tables.try_emplace(name, State::Table{quoted_name(name), &table, table.types, nullptr});
+  const auto [entry, added] = state_->tables.try_emplace(
+      name, State::Table{quoted_name(name), &table, table.types, nullptr});
   if (!added) {
     throw InputError(fmt::format("table '{}' is there twice (as {}); remove one",
                                  printable(table.id), printable(name)));
@@ -220,7 +220,8 @@ void WikisqlDatabase::State::load(Table& table) {
   }
   SQLite::Database& database = database_with_room();
   database.exec(fmt::format("CREATE TABLE {} ({})", table.name, columns));
-  SQLite::Statement insert(database, fmt::format("INSERT INTO {} VALUES ({})", table.name, parameters));
+  SQLite::Statement insert(database,
+                           fmt::format("INSERT INTO {} VALUES ({})", table.name, parameters));
   for (const std::vector<WikisqlValue>& row : table.source->rows) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       if (!bind_value(insert, static_cast<int>(i + 1), row[i])) {
@@ -238,15 +239,15 @@ void WikisqlDatabase::State::load(Table& table) {
 std::string WikisqlDatabase::State::query_sql(const Table& table, const WikisqlQuery& query) {
   std::string select = fmt::format("col{}", query.select);
   if (query.aggregation != 0) {
-    select = fmt::format("{}({})", kWikisqlAggregations.at(static_cast<std::size_t>(query.aggregation)),
-                         select);
+    select = fmt::format(
+        "{}({})", kWikisqlAggregations.at(static_cast<std::size_t>(query.aggregation)), select);
   }
   std::string sql = fmt::format("SELECT {} AS result FROM {}", select, table.name);
   for (std::size_t i = 0; i < query.conditions.size(); ++i) {
     const WikisqlCondition& condition = query.conditions[i];
-    sql += fmt::format(" {} col{} {} :col{}", i == 0 ? "WHERE" : "AND", condition.column,
-                       kWikisqlOperators.at(static_cast<std::size_t>(condition.op)),
-                       condition.column);
+    sql +=
+        fmt::format(" {} col{} {} :col{}", i == 0 ? "WHERE" : "AND", condition.column,
+                    kWikisqlOperators.at(static_cast<std::size_t>(condition.op)), condition.column);
   }
   return sql;
 }

@@ -28,8 +28,8 @@ struct QueryResult {
 // The tables of one data file, either from the official .db or built from rows. A query is
 //   SELECT [AGG](colN) AS result FROM table_ID WHERE colK OP :colK AND ...
 // with the values bound as parameters, texts lower-cased, and on a column of type real the number
-// that the text reads as (wikisql_number). As in dbengine a parameter is named after its column: with
-// two conditions on one column both get the later one's value.
+// that the text reads as (wikisql_number). As in dbengine a parameter is named after its column:
+// with two conditions on one column both get the later one's value.
 class WikisqlDatabase {
  public:
   // Opened read-only. InputError where the file is missing or is no database.

@@ -121,7 +121,7 @@ void JsonRecords::parse(std::string_view text) {
     throw InputError(where() + ": must be a JSON object, not " + json_excerpt(json()));
   }
   for (const auto& [key, value] : object) {
-    if (find(key) != nullptr) fail(key, "is given twice");
+    if (lookup(key) != nullptr) fail(key, "is given twice");
     if (fields_.size() == kMaxKeys) {
       throw InputError(where() + ": more than " + std::to_string(kMaxKeys) + " keys in one object");
     }
@@ -130,6 +130,11 @@ void JsonRecords::parse(std::string_view text) {
 }
 
 const JsonRecords::Element* JsonRecords::find(std::string_view key) const {
+  const Element* value = lookup(key);
+  return value == nullptr || value->is_null() ? nullptr : value;
+}
+
+const JsonRecords::Element* JsonRecords::lookup(std::string_view key) const {
   for (const auto& [name, value] : fields_) {
     if (name == key) return &value;
   }
@@ -138,7 +143,7 @@ const JsonRecords::Element* JsonRecords::find(std::string_view key) const {
 
 const JsonRecords::Element& JsonRecords::need(std::string_view key) const {
   const Element* value = find(key);
-  if (value == nullptr) fail(key, "is missing");
+  if (value == nullptr) fail(key, lookup(key) == nullptr ? "is missing" : "must not be null");
   return *value;
 }
 

@@ -35,7 +35,7 @@ class JsonRecords {
   std::uint64_t blank_lines() const { return blank_lines_; }
   std::string where() const { return source_->where(line_); }
 
-  // The value under `key`, or nullptr.
+  // The value under `key`, or nullptr where it is absent or null.
   const Element* find(std::string_view key) const;
   const Element& need(std::string_view key) const;
   // A string; InputError "FILE:LINE: field 'KEY': is missing" or "must be a string, not ...".
@@ -53,6 +53,7 @@ class JsonRecords {
   [[noreturn]] void fail(std::string_view key, const std::string& message) const;
 
  private:
+  const Element* lookup(std::string_view key) const;
   bool next_line(std::string_view& text);
   bool next_of_array(std::string_view& text);
   std::size_t object_end(std::size_t begin) const;

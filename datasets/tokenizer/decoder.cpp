@@ -1,5 +1,6 @@
 #include "datasets/tokenizer/decoder.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "common/error.h"
@@ -112,9 +113,15 @@ void Decoder::byte_fallback(std::vector<std::string>& tokens) {
   tokens = std::move(out);
 }
 
-void Decoder::metaspace(const Step& step, std::vector<std::string>& tokens) {
-  for (size_t i = 0; i < tokens.size(); ++i)
-    tokens[i] = replace_all(tokens[i], step.pattern, i == 0 && step.drop_first ? "" : " ");
+// Replace, and Metaspace, which replaces its mark by a space or, in the first token, by nothing.
+void Decoder::replace(const Step& step, std::vector<std::string>& tokens, size_t limit) {
+  size_t used = 0;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    std::string_view content = step.content;
+    if (step.kind == Kind::kMetaspace) content = i == 0 && step.drop_first ? "" : " ";
+    tokens[i] = replace_all(tokens[i], step.pattern, content, limit - std::min(limit, used));
+    used += tokens[i].size();
+  }
 }
 
 std::string Decoder::strip(const Step& step, const std::string& token) {
@@ -128,6 +135,9 @@ std::string Decoder::strip(const Step& step, const std::string& token) {
 
 std::string Decoder::apply(std::vector<std::string> tokens) const {
   if (steps_.empty()) return concatenate(tokens, " ");
+  size_t bytes = 0;
+  for (const std::string& token : tokens) bytes += token.size();
+  const size_t limit = grown_limit(bytes);
   for (const Step& step : steps_) {
     switch (step.kind) {
       case Kind::kByteLevel: {
@@ -143,10 +153,8 @@ std::string Decoder::apply(std::vector<std::string> tokens) const {
         tokens = {concatenate(tokens)};
         break;
       case Kind::kMetaspace:
-        metaspace(step, tokens);
-        break;
       case Kind::kReplace:
-        for (std::string& token : tokens) token = replace_all(token, step.pattern, step.content);
+        replace(step, tokens, limit);
         break;
       case Kind::kStrip:
         for (std::string& token : tokens) token = strip(step, token);

@@ -19,7 +19,8 @@ class Decoder {
   // ByteLevel.
   static Decoder byte_level();
 
-  // Well-formed UTF-8; bytes that form no character become U+FFFD.
+  // Well-formed UTF-8; bytes that form no character become U+FFFD. InputError where
+  // replacements make the text longer than grown_limit() allows.
   std::string apply(std::vector<std::string> tokens) const;
 
  private:
@@ -35,7 +36,7 @@ class Decoder {
   void read(JsonObject& json);
 
   static void byte_fallback(std::vector<std::string>& tokens);
-  static void metaspace(const Step& step, std::vector<std::string>& tokens);
+  static void replace(const Step& step, std::vector<std::string>& tokens, size_t limit);
   static std::string strip(const Step& step, const std::string& token);
 
   std::vector<Step> steps_;

@@ -6,7 +6,8 @@
 
 namespace rankscope::tokenizer {
 
-std::string replace_all(std::string_view text, std::string_view pattern, std::string_view content) {
+std::string replace_all(std::string_view text, std::string_view pattern, std::string_view content,
+                        size_t limit) {
   std::string out;
   out.reserve(text.size() + text.size() / 2);
   size_t at = 0;
@@ -14,9 +15,11 @@ std::string replace_all(std::string_view text, std::string_view pattern, std::st
        found = text.find(pattern, at)) {
     out.append(text.substr(at, found - at)).append(content);
     at = found + pattern.size();
-    if (out.size() + (text.size() - at) > kMaxTextBytes)
-      throw InputError("a replacement of the tokenizer makes the text longer than " +
-                       std::to_string(kMaxTextBytes >> 20) + " MiB; give shorter texts");
+    if (out.size() + (text.size() - at) > limit) {
+      throw InputError("the tokenizer's replacements of '" + printable(pattern) +
+                       "' make a text longer than the " + std::to_string(limit) +
+                       " bytes allowed for it; is the tokenizer file intact?");
+    }
   }
   return out.append(text.substr(at));
 }
@@ -67,11 +70,12 @@ void Normalizer::read(JsonObject& json) {
 
 std::string Normalizer::apply(std::string_view text) const {
   std::string out(text);
+  const size_t limit = grown_limit(text.size());
   for (const Step& step : steps_) {
     if (step.kind == Kind::kNfc) {
       out = nfc(out);
     } else if (step.kind == Kind::kReplace) {
-      out = replace_all(out, step.pattern, step.content);
+      out = replace_all(out, step.pattern, step.content, limit);
     } else if (!out.empty()) {
       out.insert(0, step.content);
     }

@@ -9,8 +9,12 @@
 
 namespace rankscope::tokenizer {
 
-// The longest text that is tokenized, before and after normalisation.
+// The longest text that is tokenized.
 inline constexpr size_t kMaxTextBytes = size_t{256} << 20;
+
+// How long a text of `bytes` may become. The replacements of a hostile file can multiply: ten of
+// ten bytes each would fill any memory. Those of real files make a text at most three times longer.
+inline constexpr size_t grown_limit(size_t bytes) { return 64 * bytes + (size_t{1} << 20); }
 
 class Normalizer {
  public:
@@ -20,7 +24,7 @@ class Normalizer {
   explicit Normalizer(JsonObject json);
 
   bool empty() const { return steps_.empty(); }
-  // `text` is well-formed UTF-8. An empty text stays empty.
+  // `text` is well-formed UTF-8. An empty text stays empty. InputError beyond grown_limit().
   std::string apply(std::string_view text) const;
 
  private:
@@ -36,8 +40,9 @@ class Normalizer {
 };
 
 // `text` with `content` for every `pattern`, which is not empty, from left to right.
-// InputError where the result is longer than kMaxTextBytes: a file's replacements can multiply.
-std::string replace_all(std::string_view text, std::string_view pattern, std::string_view content);
+// InputError where the result would be longer than `limit` bytes.
+std::string replace_all(std::string_view text, std::string_view pattern, std::string_view content,
+                        size_t limit);
 
 // The fixed text under "pattern": {"String": ...}. A regular expression is an InputError.
 std::string read_fixed_pattern(JsonObject& json);

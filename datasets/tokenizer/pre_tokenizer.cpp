@@ -87,7 +87,7 @@ std::string PreTokenizer::prepare(std::string_view piece, bool at_start) const {
     return add_prefix_space_ && !piece.starts_with(' ') ? " " + std::string(piece)
                                                         : std::string(piece);
   }
-  std::string text = replace_all(piece, " ", replacement_);
+  std::string text = replace_all(piece, " ", replacement_, grown_limit(piece.size()));
   const bool wanted = prefix_ == Prefix::kAlways || (prefix_ == Prefix::kFirst && at_start);
   if (wanted && !text.starts_with(replacement_)) text.insert(0, replacement_);
   return text;

@@ -231,8 +231,9 @@ int run_wikisql(const ScoreCommand& c) {
 }
 
 CLI::App* add_scorer(CLI::App& score, const std::shared_ptr<ScoreCommand>& c,
-                     const std::string& name, const std::string& help, const std::string& references,
-                     int (*run)(const ScoreCommand&), int& exit_code) {
+                     const std::string& name, const std::string& help,
+                     const std::string& references, int (*run)(const ScoreCommand&),
+                     int& exit_code) {
   CLI::App* command = score.add_subcommand(name, help);
   command->add_option("--predictions", c->predictions, "lines of {\"id\", \"prediction\"}")
       ->required();
@@ -248,9 +249,9 @@ void add_score(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<ScoreCommand>();
   CLI::App* score = app.add_subcommand("score", "predictions against references");
   score->require_subcommand(1);
-  CLI::App* rouge = add_scorer(*score, c, "rouge", "ROUGE-1, -2, -L and -Lsum, as rouge_score's",
-                               "lines of {\"id\", \"reference\"}, or SAMSum's own file", run_rouge,
-                               exit_code);
+  CLI::App* rouge =
+      add_scorer(*score, c, "rouge", "ROUGE-1, -2, -L and -Lsum, as rouge_score's",
+                 "lines of {\"id\", \"reference\"}, or SAMSum's own file", run_rouge, exit_code);
   rouge->add_flag("--stemmer", c->stemmer, "stem words of more than three letters first");
   CLI::App* wikisql =
       add_scorer(*score, c, "wikisql", "logical form, execution and exact match, as evaluate.py's",

@@ -51,23 +51,26 @@ Predictions::Predictions(const std::filesystem::path& path) : path_(path) {
     }
   }
   if (entries_.empty()) {
-    throw InputError(fmt::format("{}: there are no predictions; give lines of {{\"id\", "
-                                 "\"prediction\"}}",
-                                 path.string()));
+    throw InputError(
+        fmt::format("{}: there are no predictions; give lines of {{\"id\", "
+                    "\"prediction\"}}",
+                    path.string()));
   }
 }
 
 const std::string& Predictions::take(const std::string& id, const std::string& where) {
   const auto found = entries_.find(id);
   if (found == entries_.end()) {
-    throw InputError(fmt::format("{}: field 'id': '{}' has no prediction in {}; predict it, or leave "
-                                 "it out of the references",
-                                 where, printable(id), path_.string()));
+    throw InputError(
+        fmt::format("{}: field 'id': '{}' has no prediction in {}; predict it, or leave "
+                    "it out of the references",
+                    where, printable(id), path_.string()));
   }
   if (found->second.taken) {
-    throw InputError(fmt::format("{}: field 'id': '{}' is the id of an earlier reference too; give "
-                                 "each its own",
-                                 where, printable(id)));
+    throw InputError(
+        fmt::format("{}: field 'id': '{}' is the id of an earlier reference too; give "
+                    "each its own",
+                    where, printable(id)));
   }
   found->second.taken = true;
   return found->second.text;
@@ -80,9 +83,10 @@ void Predictions::finish() const {
     if (first == nullptr || entry.second.line < first->second.line) first = &entry;
   }
   if (first == nullptr) return;
-  throw InputError(fmt::format("{}:{}: field 'id': '{}' is no reference's id; are these the "
-                               "predictions of other data?",
-                               path_.string(), first->second.line, printable(first->first)));
+  throw InputError(
+      fmt::format("{}:{}: field 'id': '{}' is no reference's id; are these the "
+                  "predictions of other data?",
+                  path_.string(), first->second.line, printable(first->first)));
 }
 
 TextReferences read_text_references(const std::filesystem::path& path,

@@ -11,15 +11,15 @@
 
 namespace rankscope {
 
-// The lines {"id": ..., "prediction": "..."} of a file; other fields are passed over. An id is a text
-// or a whole number.
+// The lines {"id": ..., "prediction": "..."} of a file; other fields are passed over. An id is a
+// text or a whole number.
 class Predictions {
  public:
   // InputError at an id that is there twice.
   explicit Predictions(const std::filesystem::path& path);
 
-  // The prediction of a reference that stands at `where` ("FILE:LINE"). InputError when there is none
-  // or when it has been taken: then two references have one id.
+  // The prediction of a reference that stands at `where` ("FILE:LINE"). InputError when there is
+  // none or when it has been taken: then two references have one id.
   const std::string& take(const std::string& id, const std::string& where);
   // InputError when a prediction was not taken: its id is in no reference.
   void finish() const;

@@ -57,12 +57,14 @@ TEST_CASE("every query comes back from its text") {
   const std::vector<Header> headers{
       kPlain,
       {"a", "A", "a ", " a", "a AND a", "a = ", "a = a", "\"a\"", "\"a\"#2", "a", "'"},
-      {"from", "FROM table", "table", "where", "SELECT", "COUNT(x)", "x", "x)", "(x", "x) FROM table"},
+      {"from", "FROM table", "table", "where", "SELECT", "COUNT(x)", "x", "x)", "(x",
+       "x) FROM table"},
       {"", " ", "\n", "\"", "\"\"", "#2", "é", "=", ">", "OP", "a OP b", "a", "AND", "AND a"},
       {"x", "x > y", "y", "x > y = z", "z", "x AND y = z", "x", "x"}};
   const std::vector<std::string> pieces{
-      "a", "x", " ", " AND ", " and ", "=", ">", "<", " = ", " OP ", "'", "''", "\"", "#2", "where",
-      " WHERE ", " FROM table", "SELECT ", ")", "(", "\n", "\t", "é", "\xFF", "", "y", "--", ";"};
+      "a",  "x",  " ",  " AND ", " and ", "=",       ">",           "<",       " = ", " OP ",
+      "'",  "''", "\"", "#2",    "where", " WHERE ", " FROM table", "SELECT ", ")",   "(",
+      "\n", "\t", "é",  "\xFF",  "",      "y",       "--",          ";"};
   const Draws draws(3, "test", "queries");
   std::vector<float> numbers(1 << 16);
   draws.fill_uniform(numbers);
@@ -97,7 +99,8 @@ TEST_CASE("a query is understood in other letter case and spacing") {
   for (const char* text :
        {"select count(years in toronto) from table where no. = 21 and player = Bo",
         "SELECT COUNT ( Years  in Toronto ) FROM table WHERE No. =21 AND Player= Bo",
-        "SELECT COUNT(\"years in toronto\") FROM table WHERE \"NO.\" = '21' AND \"player\" = 'Bo'"}) {
+        "SELECT COUNT(\"years in toronto\") FROM table WHERE \"NO.\" = '21' AND \"player\" = "
+        "'Bo'"}) {
     CAPTURE(text);
     CHECK(parse_query(text, kPlain) == want);
   }
@@ -108,16 +111,29 @@ TEST_CASE("a query is understood in other letter case and spacing") {
 }
 
 TEST_CASE("what is no query is nothing") {
-  for (const char* text :
-       {"", " ", "SELECT", "SELECT player", "SELECT player FROM", "SELECT player FROM other",
-        "SELECT player FROM table WHERE", "SELECT player FROM table WHERE player",
-        "SELECT player FROM table WHERE player =", "SELECT player FROM table WHERE player = ",
-        "SELECT player FROM table WHERE player >= 3", "SELECT player FROM table WHERE player <> 3",
-        "SELECT player FROM table;", "SELECT nobody FROM table", "SELECT playerFROM table",
-        "SELECT MEDIAN(player) FROM table", "SELECT COUNT(player FROM table",
-        "SELECT \"player\"#2 FROM table", "SELECT \"player\"#0 FROM table",
-        "SELECT \"player\"#99999999999999999999 FROM table", "SELECT player, no. FROM table",
-        "SELECT player FROM table WHERE x = 3", "DROP TABLE table"}) {
+  for (const char* text : {"",
+                           " ",
+                           "SELECT",
+                           "SELECT player",
+                           "SELECT player FROM",
+                           "SELECT player FROM other",
+                           "SELECT player FROM table WHERE",
+                           "SELECT player FROM table WHERE player",
+                           "SELECT player FROM table WHERE player =",
+                           "SELECT player FROM table WHERE player = ",
+                           "SELECT player FROM table WHERE player >= 3",
+                           "SELECT player FROM table WHERE player <> 3",
+                           "SELECT player FROM table;",
+                           "SELECT nobody FROM table",
+                           "SELECT playerFROM table",
+                           "SELECT MEDIAN(player) FROM table",
+                           "SELECT COUNT(player FROM table",
+                           "SELECT \"player\"#2 FROM table",
+                           "SELECT \"player\"#0 FROM table",
+                           "SELECT \"player\"#99999999999999999999 FROM table",
+                           "SELECT player, no. FROM table",
+                           "SELECT player FROM table WHERE x = 3",
+                           "DROP TABLE table"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_query(text, kPlain));
   }
@@ -126,8 +142,8 @@ TEST_CASE("what is no query is nothing") {
 }
 
 TEST_CASE("a query from outside is checked") {
-  const WikisqlQuery q =
-      read(R"({"sel": 1, "agg": 3, "conds": [[0, 2, "x"], [1, 0, 21], [1, 1, 3.0], [0, 0, 1e22]]})", 2);
+  const WikisqlQuery q = read(
+      R"({"sel": 1, "agg": 3, "conds": [[0, 2, "x"], [1, 0, 21], [1, 1, 3.0], [0, 0, 1e22]]})", 2);
   CHECK(q.select == 1);
   CHECK(q.aggregation == 3);
   REQUIRE(q.conditions.size() == 4);

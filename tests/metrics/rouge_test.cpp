@@ -81,9 +81,9 @@ TEST_CASE("ROUGE equals rouge_score bit for bit") {
     ++rows;
     CAPTURE(reader.line_number());
     for (const bool stem : {false, true}) {
-      const RougeScores got = (stem ? stemmed : plain)
-                                  .score(row["reference"].get<std::string>(),
-                                         row["prediction"].get<std::string>());
+      const RougeScores got =
+          (stem ? stemmed : plain)
+              .score(row["reference"].get<std::string>(), row["prediction"].get<std::string>());
       const Json& want = row[stem ? "stemmed" : "plain"];
       check_equal(got.rouge1, want["rouge1"]);
       check_equal(got.rouge2, want["rouge2"]);
@@ -119,7 +119,8 @@ TEST_CASE("the longest common subsequence is the one that the plain table gives"
       std::vector<bool> got(size, false);
       common.mark_positions(p, got);
       CHECK(got == want);
-      CHECK(common.length(p) == static_cast<std::size_t>(std::count(want.begin(), want.end(), true)));
+      CHECK(common.length(p) ==
+            static_cast<std::size_t>(std::count(want.begin(), want.end(), true)));
     }
   }
 }

@@ -70,8 +70,8 @@ void check_golden_cases(WikisqlDatabase& database, const std::vector<WikisqlTabl
     CHECK(same_logical_form(prediction, gold) == json["logical_form"].get<bool>());
     CHECK(same_logical_form(prediction, gold, true) == json["logical_form_ordered"].get<bool>());
     // The same through text, where every value is one.
-    const WikisqlOutcome outcome = score_wikisql(" " + render_query(prediction, table->header), gold,
-                                                 id, table->header, &database);
+    const WikisqlOutcome outcome = score_wikisql(" " + render_query(prediction, table->header),
+                                                 gold, id, table->header, &database);
     CHECK(outcome.parsed);
     CHECK(outcome.logical_form == json["logical_form"].get<bool>());
     CHECK(outcome.execution.has_value() == result.ok());

@@ -57,6 +57,7 @@ TEST_CASE("WikiSQL's gold queries survive their text and give their rows", "[slo
   CHECK(queries == 49922);
   CHECK(same_text == queries);
   CHECK(same_rows == executed);
-  // The types of these tables are inferred: a column may be called real and be compared with a text.
+  // The types of these tables are inferred: a column may be called real and be compared with a
+  // text.
   CHECK(queries - executed < queries / 100);
 }

@@ -85,6 +85,12 @@ TEST_CASE("what is wrong in MNLI's files is named by file, line and field") {
   CHECK_THAT(refusal("d.jsonl", with_id + "\n" + with_id),
              Contains("d.jsonl:2: field 'pairID': '1n' is also the id of line 1"));
 
+  const std::string null_genre =
+      R"({"gold_label": "neutral", "sentence1": "a", "sentence2": "b", "genre": null})";
+  CHECK(refusal("d.jsonl", null_genre) == "nothing was thrown");
+  CHECK_THAT(refusal("d.jsonl", R"({"gold_label": "neutral", "sentence1": null})"),
+             Contains("d.jsonl:1: field 'sentence1': must not be null"));
+
   CHECK_THAT(refusal("d.tsv", "sentence1\tgold_label\na\tneutral\n"),
              Contains("d.tsv:1: the header row has no column 'sentence2'"));
   CHECK_THAT(refusal("d.tsv", "sentence1\tsentence2\tgold_label\na\tneutral\n"),

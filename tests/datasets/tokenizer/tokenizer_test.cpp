@@ -113,6 +113,22 @@ TEST_CASE("tokenizer files that contradict themselves are refused") {
              Contains("sequence A"));
 }
 
+TEST_CASE("replacements that multiply are stopped") {
+  Json json = read_kind("llama2");
+  const Json step = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aaaaaaaaaa"}};
+  json["normalizer"] = {{"type", "Sequence"}, {"normalizers", Json::array()}};
+  json["decoder"] = {{"type", "Sequence"}, {"decoders", Json::array()}};
+  const std::vector<int32_t> ids = Tokenizer::parse(json.dump(), "t.json").encode("aaa");
+  for (int i = 0; i < 12; ++i) {
+    json["normalizer"]["normalizers"].push_back(step);
+    json["decoder"]["decoders"].push_back(step);
+  }
+  const Tokenizer tokenizer = Tokenizer::parse(json.dump(), "t.json");
+  CHECK_THAT(error_text<InputError>([&] { tokenizer.encode("a"); }), Catch::Contains("replacements"));
+  CHECK_THAT(error_text<InputError>([&] { tokenizer.decode(ids); }), Catch::Contains("replacements"));
+  CHECK_FALSE(tokenizer.encode("none of it in this").empty());
+}
+
 TEST_CASE("vocab.json with merges.txt is read as GPT-2's") {
   const tests::TemporaryFolder folder;
   const Json json = read_kind("gpt2");

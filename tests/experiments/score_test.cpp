@@ -1,0 +1,168 @@
+// `score` as a user runs it.
+#include <catch2/catch.hpp>
+
+#include "common/files.h"
+#include "common/json.h"
+#include "tests/experiments/program.h"
+#include "tests/temporary_folder.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+const std::string kTables =
+    R"({"id": "1-1", "header": ["Ship", "Year"], "types": ["text", "real"], )"
+    R"("rows": [["Ask", "1998"], ["Embla", "2001"]]})"
+    "\n";
+const std::string kQuestions =
+    R"({"table_id": "1-1", "question": "q", "sql": {"sel": 0, "agg": 0, "conds": [[1, 1, "2000"]]}})"
+    "\n"
+    R"({"table_id": "1-1", "question": "q", "sql": {"sel": 1, "agg": 3, "conds": []}})"
+    "\n";
+
+// The file p.jsonl: a line for each id and its prediction.
+std::string prediction_lines(const std::vector<std::pair<Json, std::string>>& predictions) {
+  std::string text;
+  for (const auto& [id, prediction] : predictions) {
+    text += Json({{"id", id}, {"prediction", prediction}}).dump() + "\n";
+  }
+  return text;
+}
+
+class ScoreFolder {
+ public:
+  ScoreFolder() {
+    write("dev.tables.jsonl", kTables);
+    write("dev.jsonl", kQuestions);
+  }
+  void write(const std::string& name, const std::string& text) {
+    write_file_atomically(folder_ / name, text);
+  }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  // `score SCORER --json` on p.jsonl and the references.
+  ProgramResult score(const std::string& scorer, const std::string& references,
+                      const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments{"score",         scorer,          "--json",
+                                       "--predictions", path("p.jsonl"), "--references",
+                                       path(references)};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments);
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+std::vector<Json> json_lines(const ProgramResult& result) {
+  CAPTURE(result.err);
+  REQUIRE(result.exit_code == 0);
+  std::vector<Json> lines;
+  for (const std::string& line : result.out_lines()) lines.push_back(Json::parse(line));
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("score wikisql prints a line an example and the means") {
+  ScoreFolder folder;
+  folder.write("p.jsonl",
+               prediction_lines({{"dev:2", " SELECT COUNT(Ship) FROM table"},
+                                 {"dev:1", " SELECT Ship FROM table WHERE Year > 2000"}}));
+  std::vector<Json> lines = json_lines(folder.score("wikisql", "dev.jsonl"));
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0] == Json::parse(R"({"id": "dev:1", "parsed": true, "logical_form": true,
+                                    "execution": true, "exact": true})"));
+  CHECK(lines[1] == Json::parse(R"({"id": "dev:2", "parsed": true, "logical_form": false,
+                                    "execution": true, "exact": false})"));
+  CHECK(lines[2].at("logical_form") == 0.5);
+  CHECK(lines[2].at("execution") == 1.0);
+  CHECK(lines[2].at("exact") == 0.5);
+  CHECK(lines[2].at("standard_error").at("logical_form") == 0.5);
+  CHECK(lines[2].at("unparsable") == 0);
+
+  // Headers alone give no execution accuracy, and text that is no query is counted.
+  folder.write("heads.jsonl", R"({"id": "1-1", "header": ["Ship", "Year"]})");
+  folder.write("p.jsonl",
+               prediction_lines({{"dev:1", ""}, {"dev:2", "SELECT COUNT(Year) FROM table"}}));
+  lines =
+      json_lines(folder.score("wikisql", "dev.jsonl", {"--tables", folder.path("heads.jsonl")}));
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0].at("execution").is_null());
+  CHECK(lines[2].at("execution").is_null());
+  CHECK(lines[2].at("unparsable") == 1);
+  CHECK(lines[2].at("logical_form") == 0.5);
+}
+
+TEST_CASE("score rouge and accuracy take lines with a reference, and the tasks' own files") {
+  ScoreFolder folder;
+  folder.write("p.jsonl", prediction_lines({{1, "the cats ran"}, {"2", "yes"}}));
+  folder.write("r.jsonl", R"({"id": 1, "reference": "a cat ran"})"
+                          "\n"
+                          R"({"id": "2", "reference": "yes"})");
+  std::vector<Json> lines = json_lines(folder.score("rouge", "r.jsonl"));
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0].at("rouge1").at("p") == 1.0 / 3);
+  CHECK(lines[2].at("rougeL").at("f") == Approx(2.0 / 3));
+  CHECK(lines[2].at("standard_error").at("rouge1").at("f") == Approx(1.0 / 3));
+  lines = json_lines(folder.score("rouge", "r.jsonl", {"--stemmer"}));
+  CHECK(lines[0].at("rouge1").at("p") == 2.0 / 3);
+
+  lines = json_lines(folder.score("accuracy", "r.jsonl"));
+  CHECK(lines[2].at("accuracy") == 0.5);
+  CHECK(lines[2].at("standard_error").at("accuracy") == 0.5);
+
+  folder.write("val.json", R"([{"id": "a", "dialogue": "x: y", "summary": "x says y"}])");
+  folder.write("p.jsonl", prediction_lines({{"a", "x says y"}}));
+  CHECK(json_lines(folder.score("rouge", "val.json")).back().at("rougeLsum").at("f") == 1.0);
+
+  folder.write("mnli.jsonl",
+               R"({"sentence1": "a", "sentence2": "b", "gold_label": "neutral"})"
+               "\n"
+               R"({"sentence1": "a", "sentence2": "b", "gold_label": "-"})"
+               "\n"
+               R"({"sentence1": "a", "sentence2": "b", "gold_label": "contradiction"})");
+  folder.write("p.jsonl", prediction_lines({{"mnli:1", " neutral"}, {"mnli:3", "neutral"}}));
+  lines = json_lines(folder.score("accuracy", "mnli.jsonl"));
+  CHECK(lines.back().at("accuracy") == 0.5);
+  CHECK(lines.back().at("skipped") == 1);
+  CHECK(
+      lines.back().at("confusion") ==
+      Json::parse(R"({"labels": ["contradiction", "neutral"], "counts": [[0, 1, 0], [0, 1, 0]]})"));
+}
+
+TEST_CASE("score refuses what does not belong together, by file, line and field") {
+  const std::string one = prediction_lines({{"dev:1", "x"}});
+  const std::string two = prediction_lines({{"dev:2", "x"}});
+  struct Case {
+    std::string predictions, questions, expected;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"", kQuestions, "p.jsonl: there are no predictions"},
+           {one, kQuestions, "dev.jsonl:2: field 'id': 'dev:2' has no prediction"},
+           {one + two + one, kQuestions, "p.jsonl:3: field 'id': 'dev:1' is predicted in line 1"},
+           {one + two + prediction_lines({{"dev:9", "x"}}), kQuestions,
+            "p.jsonl:3: field 'id': 'dev:9' is no reference's id"},
+           {one + R"({"prediction": "x"})", kQuestions, "p.jsonl:2: field 'id'"},
+           {one + R"({"id": "dev:2"})", kQuestions, "p.jsonl:2: field 'prediction'"},
+           {one + R"({"id": [], "prediction": ""})", kQuestions, "p.jsonl:2: field 'id'"},
+           {one + "{", kQuestions, "p.jsonl:2"},
+           {one,
+            R"({"table_id": "1-2", "question": "q", "sql": {"sel": 0, "agg": 0, "conds": []}})",
+            "dev.jsonl:1: field 'table_id'"},
+           {one,
+            R"({"table_id": "1-1", "question": "q", "sql": {"sel": 2, "agg": 0, "conds": []}})",
+            "dev.jsonl:1: field 'sql.sel'"},
+           {one, R"({"table_id": "1-1", "question": "q"})", "dev.jsonl:1: field 'sql'"},
+           {one, "", "dev.jsonl"}}) {
+    ScoreFolder folder;
+    folder.write("p.jsonl", c.predictions);
+    folder.write("dev.jsonl", c.questions);
+    const ProgramResult result = folder.score("wikisql", "dev.jsonl");
+    CAPTURE(c.expected, result.err);
+    CHECK(result.exit_code == 2);
+    CHECK(result.err_lines().size() == 1);
+    CHECK_THAT(result.err, Catch::Contains(c.expected));
+    CHECK(result.out.empty());
+  }
+}
