@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 
+#include "common/error.h"
 #include "tests/bench/training_table.h"
 
 int main(int argc, char** argv) {
@@ -12,7 +13,12 @@ int main(int argc, char** argv) {
     if (const std::string argument = argv[i]; argument.starts_with("--benchmark_filter="))
       filter = argument.substr(argument.find('=') + 1);
   int status = 0;
-  if (filter.empty() || filter == "table") status = rankscope::bench::print_training_table();
+  try {
+    if (filter.empty() || filter == "table") status = rankscope::bench::print_training_table();
+  } catch (const rankscope::Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 3;
+  }
   if (filter == "table") return status;
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;

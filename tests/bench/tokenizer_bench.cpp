@@ -1,4 +1,4 @@
-// Tokenizing the lines of real files with each shared tokenizer, one thread; peers/tokenize.py does
+// Tokenizing the lines of real files with each shared tokenizer, one thread; peers/tokenizers_speed.py does
 // the same with Hugging Face tokenizers. Without the shared folder: own text, a small tokenizer.
 #include <benchmark/benchmark.h>
 

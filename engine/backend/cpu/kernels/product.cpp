@@ -20,6 +20,10 @@ constexpr int64_t kDepth = 768;
 constexpr int64_t kAliasFloats = 512;
 constexpr int64_t kRowPadding = 16;
 
+// How many steps of k ahead a panel is fetched: the time of one load from memory, which the
+// processor's own look-ahead does not cover.
+constexpr int64_t kPrefetchSteps = 32;
+
 inline NativeF load_native(const float* p) {
   NativeF v;
   __builtin_memcpy(&v, p, sizeof v);
@@ -54,7 +58,10 @@ void micro(int64_t k, const float* a, int64_t row_step, int64_t k_step, const fl
   for (int64_t p = 0; p < k; ++p) {
     NativeF bv[kVectors];
 #pragma GCC unroll 2
-    for (int j = 0; j < kVectors; ++j) bv[j] = load_native(b + j * kNativeLanes);
+    for (int j = 0; j < kVectors; ++j) {
+      bv[j] = load_native(b + j * kNativeLanes);
+      __builtin_prefetch(b + kPrefetchSteps * b_stride + j * kNativeLanes);
+    }
 #pragma GCC unroll 12
     for (int i = 0; i < kRows; ++i) {
       const float* base = i < 3 ? a0 : i < 6 ? a1 : i < 9 ? a2 : a3;

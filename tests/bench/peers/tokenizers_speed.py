@@ -1,6 +1,6 @@
 """Hugging Face tokenizers on the lines of files, one thread: the peer of BM_Tokenize in ../tokenizer_bench.cpp.
 
-    tokenize.py [--shared DIR] [--models gpt2-tokenizer stories3m stories260k] [--rounds 5] [--json]
+    tokenizers_speed.py [--shared DIR] [--models gpt2-tokenizer stories3m stories260k] [--rounds 5] [--json]
 
 Times encode() line by line and encode_batch() on all lines, and reports the faster; the best of --rounds counts.
 """
