@@ -86,6 +86,32 @@ struct AttentionLayout {
   int64_t sequences() const { return static_cast<int64_t>(key_begin.size()) - 1; }
 };
 
+// Positions of a page of kept keys and values.
+inline constexpr int64_t kPageTokens = 16;
+
+// One layer's kept keys and values, each [pages, kv_heads * head_dim * kPageTokens]. At position t
+// of a page, element i of kv head h is in column (h * head_dim + i) * kPageTokens + t of `keys` and
+// (h * kPageTokens + t) * head_dim + i of `values`.
+struct KeyValuePages {
+  Matrix keys;
+  Matrix values;
+};
+
+// Which kept keys each query row sees: the first keys[r] positions of the pages that begin at entry
+// page_begin[r] of `pages`. Rows may share pages.
+struct PagedLayout {
+  std::vector<int32_t> pages;
+  std::vector<int64_t> page_begin;  // [query rows]
+  std::vector<int32_t> keys;        // [query rows], at least 1
+  int64_t queries() const { return static_cast<int64_t>(keys.size()); }
+};
+
+// Tokens that may not be chosen: row r's are ids [begin[r], begin[r + 1]); both may be empty.
+struct BannedTokens {
+  std::vector<int32_t> ids;
+  std::vector<int64_t> begin;  // [rows + 1]
+};
+
 struct AttentionShape {
   int64_t heads = 0;
   int64_t kv_heads = 0;  // query head h reads key/value head h / (heads / kv_heads)
@@ -140,6 +166,23 @@ class Backend {
                                   ConstMatrix q, ConstMatrix k, ConstMatrix v, ConstMatrix out,
                                   ConstMatrix log_sum, ConstMatrix dout, Matrix dq, Matrix dk,
                                   Matrix dv) = 0;
+
+  // ---- Decoding -------------------------------------------------------------------------------
+  // Row r of k and v [rows, kv_heads * head_dim] goes to position slots[r] % kPageTokens of page
+  // slots[r] / kPageTokens.
+  virtual void store_pages(const AttentionShape& shape, ConstMatrix k, ConstMatrix v,
+                           std::span<const int32_t> slots, const KeyValuePages& pages) = 0;
+  // As attention, over kept keys and values: q and out [query rows, heads * head_dim].
+  virtual void paged_attention(const AttentionShape& shape, const PagedLayout& layout,
+                               ConstMatrix q, const KeyValuePages& pages, Matrix out) = 0;
+  // x[to[i]] = x[from[i]], in the order of i.
+  virtual void copy_rows(std::span<const int32_t> from, std::span<const int32_t> to, Matrix x) = 0;
+  // The `count` tokens of each row with the largest logits, largest first and equal ones by id, to
+  // ids and (where it is not null) log_probs [rows, count]; a log probability is the logit less the
+  // log of the sum of all exponentials, banned tokens' included. Banned tokens' logits become
+  // -infinity. Logits that are NaN or -infinity are not chosen; what is then missing is id -1.
+  virtual void best_tokens(Matrix logits, const BannedTokens& banned, int64_t count, int32_t* ids,
+                           float* log_probs) = 0;
 
   // ---- Rows -----------------------------------------------------------------------------------
   // LayerNorm: out = (x - mean) * rstd * gain + bias, variance over d (not d - 1).

@@ -22,10 +22,10 @@ struct Batch {
   std::shared_ptr<const std::vector<int32_t>> tokens;     // [rows]
   std::shared_ptr<const std::vector<int32_t>> positions;  // [rows], from 0 in each sequence
   std::vector<int64_t> sequence_begin;                    // [sequences + 1], rows
-  // Rows whose next token is a target, rising, and that next token.
+  // Rows whose next token is a target (or, in decoding, wanted), rising, and that next token.
   std::shared_ptr<const std::vector<int32_t>> loss_rows;       // [targets]
   std::shared_ptr<const std::vector<int32_t>> loss_positions;  // [targets], positions of loss_rows
-  std::vector<int32_t> loss_labels;                            // [targets]
+  std::vector<int32_t> loss_labels;  // [targets]; in decoding none
   std::vector<int64_t> loss_begin;                             // [sequences + 1], into loss_rows
   // Identity of each row for dropout: (draw id of its sequence << 32) | position.
   std::vector<uint64_t> row_ids;       // [rows]
@@ -34,7 +34,7 @@ struct Batch {
   std::shared_ptr<const AttentionLayout> loss_layout;  // queries at loss_rows
 
   int64_t rows() const { return static_cast<int64_t>(tokens->size()); }
-  int64_t targets() const { return static_cast<int64_t>(loss_labels.size()); }
+  int64_t targets() const { return static_cast<int64_t>(loss_rows->size()); }
   int64_t sequences() const { return static_cast<int64_t>(sequence_begin.size()) - 1; }
 };
 

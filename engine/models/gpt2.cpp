@@ -142,7 +142,7 @@ class Gpt2 : public Model {
     const Var v = apply_site(context, {layer, SiteKind::Wv}, a, BatchRows::kAll);
     const BatchRows rows = narrow(context, layer, x, a);
     const Var q = apply_site(context, {layer, SiteKind::Wq}, a, rows);
-    a = attention(context.tape, attention_shape(), layout(context.batch, rows), q, k, v);
+    a = attend(context, layer, q, k, v, rows);
     x = apply_site_to_residual(context, {layer, SiteKind::Wo}, a, x, rows);
     const Var h = apply_site(context, {layer, SiteKind::W1}, norm(context, at + "ln_2", x), rows,
                              {.activation = Activation::kGeluTanh});

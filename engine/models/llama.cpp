@@ -201,7 +201,7 @@ class Llama : public Model {
     const Var q =
         rotary(context.tape, apply_site(context, {layer, SiteKind::Wq}, a, rows), head_dim,
                rows == BatchRows::kAll ? batch.positions : batch.loss_positions, table);
-    a = attention(context.tape, attention_shape(), layout(batch, rows), q, k, v);
+    a = attend(context, layer, q, k, v, rows);
     x = apply_site_to_residual(context, {layer, SiteKind::Wo}, a, x, rows);
     const Var n = norm(context, at + "post_attention_layernorm", x);
     const Var gate = apply_site(context, {layer, SiteKind::W3}, n, rows);

@@ -187,6 +187,31 @@ BatchRows Model::narrow(const ForwardContext& context, int layer, Var& x, Var& n
   return BatchRows::kLoss;
 }
 
+Var Model::attend(const ForwardContext& context, int layer, const Var& q, const Var& k,
+                  const Var& v, BatchRows rows) const {
+  const bool all = rows == BatchRows::kAll;
+  const auto& layout = all ? context.batch.full_layout : context.batch.loss_layout;
+  if (context.cache == nullptr) {
+    return attention(context.tape, attention_shape(), layout, q, k, v);
+  }
+  const CacheRows& cache = *context.cache;
+  const KeyValuePages pages = cache.cache.layer(layer);
+  backend_.store_pages(attention_shape(), k.value.view(), v.value.view(), cache.slots, pages);
+  Tensor out = backend_.empty(q.value.rows(), q.value.cols());
+  const int64_t fresh = all ? cache.fresh_rows : cache.fresh_loss_rows;
+  if (fresh > 0) {
+    Tensor log_sum = backend_.empty(fresh, config().heads);
+    backend_.attention(attention_shape(), *layout, q.value.slice(0, fresh).view(), k.value.view(),
+                       v.value.view(), out.slice(0, fresh).matrix(), log_sum.matrix());
+  }
+  if (fresh < q.value.rows()) {
+    backend_.paged_attention(attention_shape(), all ? cache.continued : cache.continued_loss,
+                             q.value.slice(fresh, q.value.rows()).view(), pages,
+                             out.slice(fresh, out.rows()).matrix());
+  }
+  return {out, nullptr};
+}
+
 AttentionShape Model::attention_shape() const {
   const ModelConfig& c = config();
   const double scale = c.scale_attention ? 1.0 / std::sqrt(static_cast<double>(c.head_dim)) : 1.0;

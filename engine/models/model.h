@@ -15,6 +15,7 @@
 #include "engine/models/config.h"
 #include "engine/models/weights.h"
 #include "engine/models/batch.h"
+#include "engine/models/kv_cache.h"
 
 namespace rankscope {
 
@@ -32,6 +33,7 @@ struct ForwardContext {
   const Adaptation* adaptation = nullptr;  // null: the base alone
   std::optional<StepDraws> draws;          // training with dropout
   double base_dropout_scale = 0.0;         // 1: the config's dropouts apply; 0: none
+  const CacheRows* cache = nullptr;        // decoding: on a tape that does not record
 };
 
 // Which rows of the batch an activation holds: the last layer keeps the rows with loss alone.
@@ -95,12 +97,13 @@ class Model {
             const std::shared_ptr<const std::vector<int32_t>>& ids) const;
   // In the last layer, narrows the residual stream and its normalised form to the rows with loss.
   BatchRows narrow(const ForwardContext& context, int layer, Var& x, Var& normed) const;
-  AttentionShape attention_shape() const;
-  static const std::shared_ptr<const AttentionLayout>& layout(const Batch& batch, BatchRows rows) {
-    return rows == BatchRows::kAll ? batch.full_layout : batch.loss_layout;
-  }
+  // Causal attention of a layer's queries, those at `rows`, over the keys and values of its
+  // sequences: the batch's own, and with a cache the kept ones, to which the batch's are added.
+  Var attend(const ForwardContext& context, int layer, const Var& q, const Var& k, const Var& v,
+             BatchRows rows) const;
 
  private:
+  AttentionShape attention_shape() const;
   LinearWeight linear_weight(const SiteSpec& spec) const;
   LinearWeight head_weight() const;
   void release_when_packed(LinearWeight& weight, const std::string& tensor) const;

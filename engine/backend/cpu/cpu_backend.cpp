@@ -135,6 +135,65 @@ class CpuBackend final : public Backend {
     }, kernels_.attention_backward);
   }
 
+  void store_pages(const AttentionShape& shape, ConstMatrix k, ConstMatrix v,
+                   std::span<const int32_t> slots, const KeyValuePages& pages) override {
+    by_rows(k.rows, k.cols, [&](int64_t begin, int64_t rows) {
+      for (int64_t r = begin; r < begin + rows; ++r) {
+        const int64_t page = slots[static_cast<size_t>(r)] / kPageTokens;
+        const int64_t position = slots[static_cast<size_t>(r)] % kPageTokens;
+        float* keys = pages.keys.row(page) + position;
+        for (int64_t i = 0; i < k.cols; ++i) keys[i * kPageTokens] = k.row(r)[i];
+        for (int64_t h = 0; h < shape.kv_heads; ++h) {
+          std::copy_n(v.row(r) + h * shape.head_dim, shape.head_dim,
+                      pages.values.row(page) + (h * kPageTokens + position) * shape.head_dim);
+        }
+      }
+    });
+  }
+
+  void paged_attention(const AttentionShape& shape, const PagedLayout& layout, ConstMatrix q,
+                       const KeyValuePages& pages, Matrix out) override {
+    if (layout.queries() == 0) return;
+    const int64_t most = *std::max_element(layout.keys.begin(), layout.keys.end());
+    const size_t floats = static_cast<size_t>(ceil_div(most, kPageTokens) * kPageTokens);
+    pool_.run(layout.queries() * shape.kv_heads, [&](int64_t index, int thread) {
+      const int64_t row = index / shape.kv_heads;
+      cpu::PagedAttentionTask t{};
+      t.head_dim = shape.head_dim;
+      t.scale = shape.scale;
+      t.heads_per_group = shape.heads / shape.kv_heads;
+      t.kv_head = index % shape.kv_heads;
+      t.keys = layout.keys[static_cast<size_t>(row)];
+      t.pages = layout.pages.data() + layout.page_begin[static_cast<size_t>(row)];
+      const int64_t first = t.kv_head * t.heads_per_group * t.head_dim;
+      t.q = q.row(row) + first;
+      t.out = out.row(row) + first;
+      t.key_pages = pages.keys.data;
+      t.value_pages = pages.values.data;
+      t.page_stride = pages.keys.stride;
+      t.scratch = scratch(thread, floats);
+      kernels_.paged_attention(t);
+    });
+  }
+
+  void copy_rows(std::span<const int32_t> from, std::span<const int32_t> to, Matrix x) override {
+    by_columns(x.cols, [&](int64_t begin, int64_t end) {
+      for (size_t i = 0; i < from.size(); ++i)
+        std::copy(x.row(from[i]) + begin, x.row(from[i]) + end, x.row(to[i]) + begin);
+    });
+  }
+
+  void best_tokens(Matrix logits, const BannedTokens& banned, int64_t count, int32_t* ids,
+                   float* log_probs) override {
+    pool_.run(logits.rows, [&](int64_t row, int) {
+      const bool any = !banned.begin.empty();
+      const int64_t begin = any ? banned.begin[static_cast<size_t>(row)] : 0;
+      const int64_t end = any ? banned.begin[static_cast<size_t>(row) + 1] : 0;
+      kernels_.best_tokens(logits.row(row), logits.cols, banned.ids.data() + begin, end - begin,
+                           count, ids + row * count, log_probs ? log_probs + row * count : nullptr);
+    });
+  }
+
   void layer_norm(ConstMatrix x, const float* gain, const float* bias, float epsilon, Matrix out,
                   Matrix stats) override {
     by_rows(x.rows, x.cols, [&](int64_t begin, int64_t rows) {
@@ -302,8 +361,8 @@ class CpuBackend final : public Backend {
     const int64_t groups = ceil_div(panels, group);
     const size_t floats = kernels_.product_scratch(block_rows, group, longest_k);
     pool_.run(row_blocks * groups, [&](int64_t task, int thread) {
-      const int64_t row = task / groups * block_rows;
-      const int64_t panel = task % groups * group;
+      const int64_t row = task % row_blocks * block_rows;
+      const int64_t panel = task / row_blocks * group;
       std::array<cpu::TileTerm, kMaxTerms> local;
       for (size_t i = 0; i < terms.size(); ++i) {
         local[i] = terms[i];

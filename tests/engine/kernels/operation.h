@@ -58,6 +58,7 @@ const std::vector<Operation>& operations();
 // Parts of operations(), by file.
 std::vector<Operation> product_operations();
 std::vector<Operation> attention_operations();
+std::vector<Operation> decoding_operations();
 std::vector<Operation> norm_operations();
 std::vector<Operation> element_operations();
 std::vector<Operation> row_operations();

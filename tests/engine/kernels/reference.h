@@ -46,6 +46,14 @@ void attention_backward(const AttentionShape& shape, const AttentionLayout& layo
                         const Array& k, const Array& v, const Array& dout, Array& dq, Array& dk,
                         Array& dv);
 
+void store_pages(const AttentionShape& shape, const Array& k, const Array& v,
+                 const std::vector<int32_t>& slots, Array& keys, Array& values);
+Array paged_attention(const AttentionShape& shape, const PagedLayout& layout, const Array& q,
+                      const Array& keys, const Array& values);
+// log_probs is 0 where ids is -1.
+void best_tokens(const Array& logits, const BannedTokens& banned, int64_t count, Array& ids,
+                 Array& log_probs);
+
 // stats, dgain, dbias and bias may be null.
 Array layer_norm(const Array& x, const Array& gain, const Array* bias, double epsilon,
                  Array* stats = nullptr);

@@ -106,6 +106,26 @@ TEST_CASE("kernels: NaN in a row reaches that row's results and no other's") {
   }
 }
 
+TEST_CASE("kernels: of equal logits the first is best, and NaN is never chosen") {
+  for (const auto& backend : cpu_backends(1)) {
+    INFO(backend->instruction_set());
+    std::vector<float> logits(300, 1.0f);
+    int32_t ids[3];
+    const auto best = [&] {
+      backend->best_tokens({logits.data(), 1, 300, 300}, {}, 3, ids, nullptr);
+      return std::vector<int32_t>(ids, ids + 3);
+    };
+    CHECK(best() == std::vector<int32_t>{0, 1, 2});
+    logits[299] = logits[170] = 2.0f;
+    CHECK(best() == std::vector<int32_t>{170, 299, 0});
+    for (const size_t at : {0, 1, 16, 100, 171, 298}) logits[at] = kNaN;
+    CHECK(best() == std::vector<int32_t>{170, 299, 2});
+    std::fill(logits.begin(), logits.end(), -kInfinity);
+    logits[7] = 0.0f;
+    CHECK(best() == std::vector<int32_t>{7, -1, -1});
+  }
+}
+
 TEST_CASE("kernels: SwiGLU saturates where its gate is extreme") {
   for (const auto& backend : cpu_backends(1)) {
     const float gate[] = {100.0f, -100.0f, 1e30f, -1e30f, 0.0f};

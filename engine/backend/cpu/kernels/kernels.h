@@ -50,6 +50,21 @@ struct AttentionTask {
   float* scratch;            // attention_scratch() floats
 };
 
+// One query row and one key/value head over kept pages (KeyValuePages of backend.h).
+struct PagedAttentionTask {
+  int64_t head_dim;
+  float scale;
+  int64_t heads_per_group;
+  int64_t kv_head;
+  int64_t keys;
+  const int32_t* pages;       // [ceil(keys / 16)]
+  const float *q;             // the row, first head of the group
+  const float *key_pages, *value_pages;
+  int64_t page_stride;        // floats of a page
+  float* out;                 // like q
+  float* scratch;             // keys rounded up to 16 floats
+};
+
 struct KernelTable {
   const char* instruction_set;
   int panel_width;   // columns of a packed panel
@@ -72,6 +87,13 @@ struct KernelTable {
   void (*attention_forward)(const AttentionTask& task);
   void (*attention_backward)(const AttentionTask& task);
   size_t (*attention_scratch)(int64_t keys, int64_t head_dim);
+
+  // kernels/paged_attention.cpp
+  void (*paged_attention)(const PagedAttentionTask& task);
+
+  // kernels/best_tokens.cpp: one row, as in backend.h.
+  void (*best_tokens)(float* logits, int64_t cols, const int32_t* banned, int64_t banned_count,
+                      int64_t count, int32_t* ids, float* log_probs);
 
   // kernels/norm.cpp: `rows` rows, strides in floats. Formulas as in backend.h.
   void (*layer_norm)(const float* x, int64_t x_stride, const float* gain, const float* bias,

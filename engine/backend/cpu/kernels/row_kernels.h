@@ -1,4 +1,5 @@
-// The kernels of norm.cpp, elementwise.cpp, dropout.cpp, gather.cpp and cross_entropy.cpp. What
+// The kernels of norm.cpp, elementwise.cpp, dropout.cpp, gather.cpp, cross_entropy.cpp and
+// best_tokens.cpp. What
 // each does stands at the field of its name in KernelTable.
 #pragma once
 
@@ -53,5 +54,9 @@ void gather(const void* table, int dtype, int64_t row_step, int64_t col_step, in
 // cross_entropy.cpp
 void cross_entropy(float* logits, int64_t stride, int64_t rows, int64_t cols, const int32_t* labels,
                    float smoothing, float gradient_scale, float* loss, float* nll);
+
+// best_tokens.cpp
+void best_tokens(float* logits, int64_t cols, const int32_t* banned, int64_t banned_count,
+                 int64_t count, int32_t* ids, float* log_probs);
 
 }  // namespace rankscope::cpu::RANKSCOPE_ISA

@@ -17,6 +17,8 @@ const KernelTable& RANKSCOPE_KERNELS() {
       .attention_forward = isa::attention_forward,
       .attention_backward = isa::attention_backward,
       .attention_scratch = isa::attention_scratch,
+      .paged_attention = isa::paged_attention,
+      .best_tokens = isa::best_tokens,
       .layer_norm = isa::layer_norm,
       .layer_norm_dx = isa::layer_norm_dx,
       .layer_norm_dgain = isa::layer_norm_dgain,
