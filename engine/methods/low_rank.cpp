@@ -35,6 +35,34 @@ const LowRankUpdate* LowRankAdaptation::update_at(Site site) const {
   return found == updates_.end() ? nullptr : &found->second;
 }
 
+void LowRankAdaptation::merge_into(Model& model) {
+  Backend& backend = model.backend();
+  for (const auto& [site, update] : updates_) {
+    const SiteSpec& spec = *model.shape().find(site);
+    model.make_writable(spec.weight);
+    const Tensor& stored = model.parameter(spec.weight).value;
+    const ConstMatrix a = update.a->value.view(), b = update.b->value.view();
+    // Stored [out, in] the update is B A; stored [in, out] it is A^T B^T.
+    const PackedMatrix right = backend.pack(spec.stored_transposed
+                                                ? WeightView::of(a)
+                                                : WeightView::of(b).transposed());
+    Tensor left = update.b->value;
+    if (!spec.stored_transposed) {
+      left = backend.empty(a.cols, a.rows);
+      for (int64_t i = 0; i < a.cols; ++i)
+        for (int64_t j = 0; j < a.rows; ++j) left.row(i)[j] = a.row(j)[i];
+    }
+    const Matrix slice =
+        spec.stored_transposed
+            ? stored.slice(spec.begin, spec.begin + spec.out).matrix()
+            : stored.matrix().columns(spec.begin, spec.begin + spec.out);
+    const ProductTerm term{left.view(), &right};
+    backend.product({&term, 1}, {.scale = update.scale, .accumulate = true}, slice);
+  }
+  updates_.clear();
+  model.refresh();
+}
+
 int LowRankAdaptation::lowest_trained_layer() const {
   // Sites are ordered by layer.
   return updates_.empty() ? static_cast<int>(model_.config().layers)

@@ -29,6 +29,8 @@ class LowRankAdaptation : public Adaptation {
 
   std::vector<TrainedParameter> trained() override;
   const LowRankUpdate* update_at(Site site) const override;
+  // W += scale B A, each element's sum in fp32 as PEFT's merge.
+  void merge_into(Model& model) override;
   int lowest_trained_layer() const override;
   int64_t update_rank(Site site) const override;
   const std::map<Site, std::unique_ptr<Factors>>& factors() const { return factors_; }

@@ -54,6 +54,10 @@ class Adaptation {
   virtual std::vector<TrainedParameter> trained() = 0;
   // The low-rank update of a site, or null.
   virtual const LowRankUpdate* update_at(Site) const { return nullptr; }
+  // Puts what can be expressed as base weights into the model's, where it is then written: the
+  // forward pass costs what the base's costs, and results differ by rounding alone. From then on
+  // update_at gives nothing for a merged site. What a method trains in the base is there already.
+  virtual void merge_into(Model&) {}
   // Called after each optimizer step.
   virtual void after_step(Model&) {}
   // The lowest layer that holds a trained parameter: gradients flow down to it; used to count

@@ -33,10 +33,8 @@ void KvCache::extend(CachedSequence& sequence, int64_t tokens, std::vector<int32
     int32_t& last = sequence.pages.back();
     if (users_[static_cast<size_t>(last)] > 1) {
       const int32_t own = take_page();
-      for (size_t layer = 0; layer < keys_.size(); ++layer) {
-        backend_.copy_rows({&last, 1}, {&own, 1}, keys_[layer].matrix());
-        backend_.copy_rows({&last, 1}, {&own, 1}, values_[layer].matrix());
-      }
+      copy_from_.push_back(last);
+      copy_to_.push_back(own);
       drop_page(last);
       last = own;
     }
@@ -47,6 +45,16 @@ void KvCache::extend(CachedSequence& sequence, int64_t tokens, std::vector<int32
     slots.push_back(static_cast<int32_t>(sequence.pages.back() * kPageTokens + offset));
     ++sequence.tokens;
   }
+}
+
+void KvCache::copy_shared_pages() {
+  if (copy_from_.empty()) return;
+  for (size_t layer = 0; layer < keys_.size(); ++layer) {
+    backend_.copy_rows(copy_from_, copy_to_, keys_[layer].matrix());
+    backend_.copy_rows(copy_from_, copy_to_, values_[layer].matrix());
+  }
+  copy_from_.clear();
+  copy_to_.clear();
 }
 
 CachedSequence KvCache::fork(const CachedSequence& sequence) {

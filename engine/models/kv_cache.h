@@ -32,10 +32,12 @@ class KvCache {
   static int64_t pages_for(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
   int64_t free_pages() const { return static_cast<int64_t>(free_.size()); }
 
-  // Makes room for `tokens` more tokens of the sequence and appends their slots, in order; the
-  // caller then stores keys and values there in every layer. A last page that is shared becomes the
-  // sequence's own. Throws std::logic_error where the pages do not suffice.
+  // Makes room for `tokens` more tokens of the sequence and appends their slots, in order. In the
+  // place of a last page that is shared the sequence gets a copy of its own. Throws
+  // std::logic_error where the pages do not suffice.
   void extend(CachedSequence& sequence, int64_t tokens, std::vector<int32_t>& slots);
+  // Makes the copies that extend() promised. Due before keys and values are stored in the slots.
+  void copy_shared_pages();
   // A second sequence with the same tokens.
   CachedSequence fork(const CachedSequence& sequence);
   void release(CachedSequence& sequence);
@@ -50,6 +52,7 @@ class KvCache {
   std::vector<Tensor> keys_, values_;  // [layers]
   std::vector<int32_t> users_;         // of each page
   std::vector<int32_t> free_;
+  std::vector<int32_t> copy_from_, copy_to_;  // due
 };
 
 // How the rows of a batch use a cache. Rows [0, fresh_rows) are whole sequences that begin here:

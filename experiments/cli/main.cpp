@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
   int exit_code = 0;
   rankscope::add_train(app, exit_code);
   rankscope::add_nll(app, exit_code);
+  rankscope::add_generate(app, exit_code);
   rankscope::add_score(app, exit_code);
   rankscope::add_render(app, exit_code);
   rankscope::add_tokenize(app, exit_code);

@@ -20,7 +20,7 @@ using cpu::KernelTable;
 // second-level cache beside a panel.
 constexpr int64_t kTileRows = 96;
 // Elements that are worth a task of their own in elementwise work.
-constexpr int64_t kElementsPerTask = 1 << 15;
+constexpr int64_t kElementsPerTask = 1 << 13;
 // Block of sum_of_squares: part of the arithmetic, so it depends on nothing.
 constexpr int64_t kSquaresBlock = 65536;
 
@@ -354,9 +354,11 @@ class CpuBackend final : public Backend {
     const int64_t block_rows = ceil_div(ceil_div(out.rows, blocks), tile) * tile;
     const int64_t row_blocks = ceil_div(out.rows, block_rows);
     const int64_t panels = ceil_div(out.cols, kernels_.panel_width);
-    // Some 32 tasks a thread even out the end; a task has at least 4 panels to pay for itself.
+    // Some 32 tasks a thread even out the end; a task has at least 4 panels to pay for itself, or
+    // each thread's share where that is less.
     const int64_t wanted = ceil_div(int64_t{32} * threads(), row_blocks);
-    const int64_t group = std::clamp(ceil_div(panels, wanted), std::min<int64_t>(4, panels),
+    const int64_t share = ceil_div(panels * row_blocks, threads());
+    const int64_t group = std::clamp(ceil_div(panels, wanted), std::min<int64_t>(4, share),
                                      std::max<int64_t>(8, kMaxTileColumns / kernels_.panel_width));
     const int64_t groups = ceil_div(panels, group);
     const size_t floats = kernels_.product_scratch(block_rows, group, longest_k);

@@ -11,6 +11,9 @@ namespace {
 // could use for long.
 constexpr int kSpins = 20000;
 
+// An index that no job reaches.
+constexpr uint64_t kNoTask = 0xFFFFFFFF;
+
 void pause_briefly() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -40,9 +43,20 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadPool::drain(int thread) {
-  for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;)
-    function_(context_, i, thread);
+void ThreadPool::drain(uint32_t generation, int thread) {
+  for (uint64_t ticket = ticket_.load(std::memory_order_acquire); ticket >> 32 == generation;) {
+    const auto index = static_cast<int64_t>(ticket & kNoTask);
+    const int64_t count = count_.load(std::memory_order_relaxed);
+    const Function function = function_.load(std::memory_order_relaxed);
+    const void* context = context_.load(std::memory_order_relaxed);
+    if (index >= count) return;
+    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel,
+                                       std::memory_order_acquire))
+      continue;
+    function(context, index, thread);
+    finished_.fetch_add(1, std::memory_order_release);
+    ticket = ticket_.load(std::memory_order_acquire);
+  }
 }
 
 void ThreadPool::run_erased(int64_t count, Function function, const void* context) {
@@ -51,21 +65,22 @@ void ThreadPool::run_erased(int64_t count, Function function, const void* contex
     for (int64_t i = 0; i < count; ++i) function(context, i, 0);
     return;
   }
-  function_ = function;
-  context_ = context;
-  count_ = count;
-  next_.store(0, std::memory_order_relaxed);
-  active_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  generation_.fetch_add(1, std::memory_order_release);
+  const uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
+  // No task can be claimed while the fields change.
+  ticket_.store(uint64_t{generation} << 32 | kNoTask, std::memory_order_seq_cst);
+  function_.store(function, std::memory_order_relaxed);
+  context_.store(context, std::memory_order_relaxed);
+  count_.store(count, std::memory_order_relaxed);
+  finished_.store(0, std::memory_order_relaxed);
+  ticket_.store(uint64_t{generation} << 32, std::memory_order_release);
+  generation_.store(generation, std::memory_order_release);
   generation_.notify_all();
-  drain(0);
-  for (int spins = 0; active_.load(std::memory_order_acquire) != 0; ++spins) {
-    if (spins < kSpins) {
+  drain(generation, 0);
+  for (int spins = 0; finished_.load(std::memory_order_acquire) != count; ++spins) {
+    if (spins < kSpins)
       pause_briefly();
-    } else {
-      const int still = active_.load(std::memory_order_acquire);
-      if (still != 0) active_.wait(still, std::memory_order_acquire);
-    }
+    else
+      sched_yield();
   }
 }
 
@@ -78,10 +93,9 @@ void ThreadPool::work(int thread) {
       else
         generation_.wait(seen, std::memory_order_acquire);
     }
-    ++seen;
+    seen = generation_.load(std::memory_order_acquire);
     if (stop_.load()) return;
-    drain(thread);
-    if (active_.fetch_sub(1, std::memory_order_acq_rel) == 1) active_.notify_all();
+    drain(seen, thread);
   }
 }
 

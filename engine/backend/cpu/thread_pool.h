@@ -33,15 +33,19 @@ class ThreadPool {
   using Function = void (*)(const void* context, int64_t index, int thread);
   void run_erased(int64_t count, Function function, const void* context);
   void work(int thread);
-  void drain(int thread);
+  void drain(uint32_t generation, int thread);
 
-  // One job at a time: published by `generation_`, finished when `active_` is back at zero.
-  Function function_ = nullptr;
-  const void* context_ = nullptr;
-  int64_t count_ = 0;
-  alignas(64) std::atomic<int64_t> next_{0};
-  alignas(64) std::atomic<uint32_t> generation_{0};
-  alignas(64) std::atomic<int> active_{0};
+  // One job at a time. It is over when its tasks are: a worker that the system does not run just
+  // then, because another process has its processor, is not waited for. Such a worker may look at
+  // the job's fields while they are being written for the next, so that a task is its own only
+  // once `ticket_`, (generation << 32 | next index), has been moved on from what it saw before it
+  // read them.
+  alignas(64) std::atomic<uint64_t> ticket_{0};
+  std::atomic<Function> function_{nullptr};
+  std::atomic<const void*> context_{nullptr};
+  std::atomic<int64_t> count_{0};
+  alignas(64) std::atomic<int64_t> finished_{0};
+  alignas(64) std::atomic<uint32_t> generation_{0};  // what idle workers wait on
   std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;
 };

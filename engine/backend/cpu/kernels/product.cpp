@@ -123,6 +123,11 @@ inline F16 gelu_tanh(F16 x, F16* derivative) {
   return x * s;
 }
 
+bool is_plain(const TileEpilogue& e) {
+  return e.scale == 1.0f && !e.bias && e.activation == 0 && !e.multiplier && !e.residual &&
+         !e.accumulate;
+}
+
 void finish_row(const TileEpilogue& e, int64_t row, int64_t col, int64_t count, const float* tile,
                 float* out) {
   const bool gelu = e.activation != 0;
@@ -165,9 +170,13 @@ size_t product_scratch(int64_t rows, int64_t panels, int64_t longest_k) {
 void product_tile(const TileTerm* terms, int term_count, const TileEpilogue& epilogue, int64_t rows,
                   int64_t n, int64_t panel_begin, int64_t panel_end, float* out, int64_t out_stride,
                   float* scratch) {
-  const int64_t tile_stride = (panel_end - panel_begin) * kPanel;
-  float* tile = scratch;
-  float* left_copy = tile + rows * tile_stride;
+  const int64_t col = panel_begin * kPanel;
+  const int64_t count = (panel_end * kPanel < n ? panel_end * kPanel : n) - col;
+  // Sums that are the result as they are, in whole vectors, are formed where it lies.
+  const bool direct = is_plain(epilogue) && (count % kPanel == 0 || count % kPanel == kNativeLanes);
+  const int64_t tile_stride = direct ? out_stride : (panel_end - panel_begin) * kPanel;
+  float* tile = direct ? out + col : scratch;
+  float* left_copy = scratch + (direct ? 0 : rows * tile_stride);
   bool first = true;
   for (int t = 0; t < term_count; ++t) {
     const TileTerm& term = terms[t];
@@ -222,8 +231,7 @@ void product_tile(const TileTerm* terms, int term_count, const TileEpilogue& epi
       first = false;
     }
   }
-  const int64_t col = panel_begin * kPanel;
-  const int64_t count = (panel_end * kPanel < n ? panel_end * kPanel : n) - col;
+  if (direct) return;
   for (int64_t i = 0; i < rows; ++i)
     finish_row(epilogue, i, col, count, tile + i * tile_stride, out + i * out_stride + col);
 }

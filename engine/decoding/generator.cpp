@@ -1,0 +1,185 @@
+#include "engine/decoding/generator.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "common/error.h"
+#include "common/interrupt.h"
+#include "engine/decoding/segments.h"
+
+namespace rankscope {
+
+namespace {
+
+// One prompt that is being continued.
+struct Active {
+  size_t index = 0;
+  std::unique_ptr<Search> search;
+  std::vector<CachedSequence> kept;  // of each live row
+  std::vector<int32_t> next;         // each live row's last token, not computed yet; at first none
+};
+
+// Pages that one prompt can come to hold: those of the prompt are shared by the beams but for the
+// last, and each beam may hold a copy of a page while its parent still holds the original.
+int64_t pages_needed(size_t prompt_tokens, const DecodingSettings& settings) {
+  const auto prompt = static_cast<int64_t>(prompt_tokens);
+  if (settings.beams == 1) return KvCache::pages_for(prompt + settings.max_new);
+  return KvCache::pages_for(prompt) +
+         settings.beams * (KvCache::pages_for(settings.max_new) + 2);
+}
+
+int64_t pages_needed(std::span<const std::vector<int32_t>> prompts,
+                     const DecodingSettings& settings, int64_t in_flight) {
+  std::vector<int64_t> needed;
+  for (const std::vector<int32_t>& prompt : prompts)
+    needed.push_back(pages_needed(prompt.size(), settings));
+  std::ranges::sort(needed, std::greater<>());
+  int64_t total = 0;
+  for (size_t i = 0; i < needed.size() && i < static_cast<size_t>(in_flight); ++i)
+    total += needed[i];
+  return total;
+}
+
+class Run {
+ public:
+  Run(const Model& model, const Adaptation* adaptation,
+      std::span<const std::vector<int32_t>> prompts, const DecodingSettings& settings,
+      const GeneratorOptions& options)
+      : model_(model),
+        adaptation_(adaptation),
+        prompts_(prompts),
+        settings_(settings),
+        options_(options),
+        cache_(model.config(), model.backend(),
+               pages_needed(prompts, settings, options.in_flight)) {}
+
+  bool finished() const { return active_.empty() && waiting_ == prompts_.size(); }
+
+  void step(const std::function<void(size_t, Prediction)>& on_prediction) {
+    const size_t continued = active_.size();
+    admit();
+    // Those that begin stand first, in the batch and so among the candidates.
+    std::rotate(active_.begin(), active_.begin() + static_cast<std::ptrdiff_t>(continued),
+                active_.end());
+    choose(hidden());
+    size_t row = 0;
+    for (Active& one : active_) row += advance(one, row);
+    std::erase_if(active_, [&](Active& one) {
+      if (!one.kept.empty()) return false;
+      on_prediction(one.index, one.search->take());
+      return true;
+    });
+  }
+
+ private:
+  void admit() {
+    int64_t tokens = 0;
+    while (waiting_ < prompts_.size() && static_cast<int64_t>(active_.size()) < options_.in_flight) {
+      const auto length = static_cast<int64_t>(prompts_[waiting_].size());
+      if (tokens > 0 && tokens + length > options_.prompt_tokens_at_once) return;
+      tokens += length;
+      Active one{waiting_, make_search(settings_), {}, {}};
+      one.kept.emplace_back();
+      active_.push_back(std::move(one));
+      ++waiting_;
+    }
+  }
+
+  Tensor hidden() {
+    std::vector<Segment> segments;
+    for (Active& one : active_) {
+      if (one.next.empty()) segments.push_back({&one.kept[0], prompts_[one.index], 1});
+      for (size_t i = 0; i < one.next.size(); ++i)
+        segments.push_back({&one.kept[i], {&one.next[i], 1}, 1});
+    }
+    return run_segments(model_, adaptation_, cache_, segments);
+  }
+
+  // The best next tokens of every row.
+  void choose(const Tensor& hidden) {
+    Backend& backend = model_.backend();
+    const LinearWeight& head = model_.head();
+    Tensor logits = backend.empty(hidden.rows(), head.out());
+    const ProductTerm term{hidden.view(), &head.forward_packed(backend)};
+    backend.product({&term, 1}, {.bias = head.bias()}, logits.matrix());
+    const Search& any = *active_[0].search;
+    ids_.resize(static_cast<size_t>(hidden.rows() * any.candidates()));
+    log_probs_.resize(any.needs_log_probs() ? ids_.size() : 0);
+    backend.best_tokens(logits.matrix(), banned(), any.candidates(), ids_.data(),
+                        any.needs_log_probs() ? log_probs_.data() : nullptr);
+  }
+
+  BannedTokens banned() const {
+    BannedTokens banned;
+    if (settings_.no_repeat_ngram == 0 && settings_.min_new == 0) return banned;
+    banned.begin.push_back(0);
+    for (const Active& one : active_) {
+      for (size_t i = 0; i < one.kept.size(); ++i) {
+        const auto tokens = one.search->tokens(static_cast<int64_t>(i));
+        if (settings_.no_repeat_ngram > 0)
+          ban_repeats(prompts_[one.index], tokens, settings_.no_repeat_ngram, banned.ids);
+        if (static_cast<int64_t>(tokens.size()) < settings_.min_new) {
+          banned.ids.insert(banned.ids.end(), settings_.end_ids.begin(), settings_.end_ids.end());
+        }
+        banned.begin.push_back(static_cast<int64_t>(banned.ids.size()));
+      }
+    }
+    return banned;
+  }
+
+  // Gives the search the candidates of its rows, the first of which is `row`; keeps the sequences
+  // that go on. Returns how many rows they were.
+  size_t advance(Active& one, size_t row) {
+    const size_t rows = one.kept.size();
+    const auto each = static_cast<size_t>(one.search->candidates());
+    const auto part = [&](auto& all) {
+      return std::span(all).subspan(all.empty() ? 0 : row * each, all.empty() ? 0 : rows * each);
+    };
+    const std::vector<Search::Row> next = one.search->advance(part(ids_), part(log_probs_));
+    std::vector<CachedSequence> kept;
+    one.next.clear();
+    for (size_t i = 0; i < next.size(); ++i) {
+      CachedSequence& parent = one.kept[static_cast<size_t>(next[i].parent)];
+      const bool last_child =
+          std::none_of(next.begin() + static_cast<std::ptrdiff_t>(i) + 1, next.end(),
+                       [&](const Search::Row& r) { return r.parent == next[i].parent; });
+      kept.push_back(last_child ? std::exchange(parent, {}) : cache_.fork(parent));
+      one.next.push_back(next[i].token);
+    }
+    for (CachedSequence& left : one.kept) cache_.release(left);
+    one.kept = std::move(kept);
+    return rows;
+  }
+
+  const Model& model_;
+  const Adaptation* adaptation_;
+  std::span<const std::vector<int32_t>> prompts_;
+  const DecodingSettings& settings_;
+  const GeneratorOptions& options_;
+  KvCache cache_;
+  size_t waiting_ = 0;  // the next prompt to begin
+  std::vector<Active> active_;
+  std::vector<int32_t> ids_;
+  std::vector<float> log_probs_;
+};
+
+}  // namespace
+
+void generate(const Model& model, const Adaptation* adaptation,
+              std::span<const std::vector<int32_t>> prompts, const DecodingSettings& settings,
+              const GeneratorOptions& options,
+              const std::function<void(size_t index, Prediction prediction)>& on_prediction) {
+  for (const std::vector<int32_t>& prompt : prompts) {
+    if (prompt.empty() || static_cast<int64_t>(prompt.size()) + settings.max_new >
+                              model.config().context)
+      throw std::logic_error("a prompt is empty or leaves no room in the model's context");
+  }
+  Run run(model, adaptation, prompts, settings, options);
+  while (!run.finished()) {
+    if (stop_requested()) throw Interrupted("interrupted while generating");
+    run.step(on_prediction);
+  }
+}
+
+}  // namespace rankscope

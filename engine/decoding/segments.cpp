@@ -1,0 +1,97 @@
+#include "engine/decoding/segments.h"
+
+#include <stdexcept>
+
+namespace rankscope {
+
+namespace {
+
+// A batch of segments while it grows, row by row.
+class SegmentBatch {
+ public:
+  explicit SegmentBatch(KvCache& cache) : rows_{cache, {}, 0, 0, {}, {}} {}
+
+  void add(const Segment& segment) {
+    const int64_t kept = segment.sequence->tokens;
+    const auto length = static_cast<int64_t>(segment.tokens.size());
+    rows_.cache.extend(*segment.sequence, length, rows_.slots);
+    if (kept > 0) {
+      begin_continued(*segment.sequence);
+    } else if (rows_.continued.queries() > 0) {
+      throw std::logic_error("segments of empty sequences come first");
+    }
+    for (int64_t i = 0; i < length; ++i) {
+      const auto position = static_cast<int32_t>(kept + i);
+      const bool wanted = i >= length - segment.wanted;
+      if (wanted) {
+        loss_rows_.push_back(static_cast<int32_t>(tokens_.size()));
+        loss_positions_.push_back(position);
+      }
+      tokens_.push_back(segment.tokens[static_cast<size_t>(i)]);
+      positions_.push_back(position);
+      if (kept > 0) {
+        see(rows_.continued, position);
+        if (wanted) see(rows_.continued_loss, position);
+      }
+    }
+    if (kept == 0) end_fresh();
+  }
+
+  const CacheRows& rows() const { return rows_; }
+
+  Batch batch() {
+    Batch batch;
+    full_.query_positions.assign(positions_.begin(), positions_.begin() + rows_.fresh_rows);
+    loss_.query_positions.assign(loss_positions_.begin(),
+                                 loss_positions_.begin() + rows_.fresh_loss_rows);
+    batch.full_layout = std::make_shared<const AttentionLayout>(std::move(full_));
+    batch.loss_layout = std::make_shared<const AttentionLayout>(std::move(loss_));
+    batch.tokens = std::make_shared<const std::vector<int32_t>>(std::move(tokens_));
+    batch.positions = std::make_shared<const std::vector<int32_t>>(std::move(positions_));
+    batch.loss_rows = std::make_shared<const std::vector<int32_t>>(std::move(loss_rows_));
+    batch.loss_positions = std::make_shared<const std::vector<int32_t>>(std::move(loss_positions_));
+    return batch;
+  }
+
+ private:
+  // All rows of a segment look at the same pages; each sees those up to its own position.
+  void begin_continued(const CachedSequence& sequence) {
+    for (PagedLayout* layout : {&rows_.continued, &rows_.continued_loss}) {
+      page_begin_ = static_cast<int64_t>(layout->pages.size());
+      layout->pages.insert(layout->pages.end(), sequence.pages.begin(), sequence.pages.end());
+    }
+  }
+
+  void see(PagedLayout& layout, int32_t position) {
+    layout.page_begin.push_back(page_begin_);
+    layout.keys.push_back(position + 1);
+  }
+
+  void end_fresh() {
+    rows_.fresh_rows = static_cast<int64_t>(tokens_.size());
+    rows_.fresh_loss_rows = static_cast<int64_t>(loss_rows_.size());
+    full_.key_begin.push_back(rows_.fresh_rows);
+    full_.query_begin.push_back(rows_.fresh_rows);
+    loss_.key_begin.push_back(rows_.fresh_rows);
+    loss_.query_begin.push_back(rows_.fresh_loss_rows);
+  }
+
+  CacheRows rows_;
+  AttentionLayout full_{{0}, {0}, {}}, loss_{{0}, {0}, {}};
+  std::vector<int32_t> tokens_, positions_, loss_rows_, loss_positions_;
+  int64_t page_begin_ = 0;  // of the segment's pages, in both layouts
+};
+
+}  // namespace
+
+Tensor run_segments(const Model& model, const Adaptation* adaptation, KvCache& cache,
+                    std::span<const Segment> segments) {
+  SegmentBatch rows(cache);
+  for (const Segment& segment : segments) rows.add(segment);
+  cache.copy_shared_pages();
+  const Batch batch = rows.batch();
+  Tape tape(model.backend(), false);
+  return model.forward({tape, batch, adaptation, std::nullopt, 0.0, &rows.rows()}).value;
+}
+
+}  // namespace rankscope

@@ -1,0 +1,27 @@
+// Segments: rows of several sequences computed in one forward pass, their keys and values kept.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "engine/methods/method.h"
+#include "engine/models/kv_cache.h"
+#include "engine/models/model.h"
+
+namespace rankscope {
+
+// Tokens that follow what is kept of a sequence. The hidden states of its last `wanted` rows are
+// given back.
+struct Segment {
+  CachedSequence* sequence = nullptr;
+  std::span<const int32_t> tokens;  // at least one
+  int64_t wanted = 1;
+};
+
+// Hidden states after the final norm, [sum of wanted, width], in the order of the segments, which
+// begins with those of empty sequences. Null adaptation: the base alone (or a merged adapter). A
+// row's bits depend on its own sequence only, and on which of its tokens came in one segment.
+Tensor run_segments(const Model& model, const Adaptation* adaptation, KvCache& cache,
+                    std::span<const Segment> segments);
+
+}  // namespace rankscope

@@ -1,0 +1,76 @@
+#include "experiments/base_tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "common/error.h"
+#include "common/log.h"
+#include "common/text.h"
+
+namespace rankscope {
+
+BaseTokenizer::BaseTokenizer(const std::filesystem::path& model_folder, const ModelConfig& config)
+    : tokenizer_(Tokenizer::load(model_folder)),
+      folder_(printable(model_folder.native(), 300)),
+      vocabulary_(config.vocabulary) {
+  if (tokenizer_.id_count() < vocabulary_) {
+    log::warning("{}: the tokenizer has {} ids, the model {}: ids beyond decode to nothing",
+                 folder_, tokenizer_.id_count(), vocabulary_);
+  }
+}
+
+std::vector<std::int32_t> BaseTokenizer::encode(std::string_view text, Part part) const {
+  std::vector<std::int32_t> ids;
+  if (part == Part::kPrompt) ids = tokenizer_.special_tokens().before;
+  tokenizer_.encode(text, false, ids);
+  for (const std::int32_t id : ids) {
+    if (id >= vocabulary_) {
+      throw InputError(fmt::format(
+          "{}: the tokenizer gives id {}, but the model's vocabulary has {}; is the tokenizer "
+          "another model's?",
+          folder_, id, vocabulary_));
+    }
+  }
+  return ids;
+}
+
+std::string BaseTokenizer::decode(std::span<const std::int32_t> ids) const {
+  return tokenizer_.decode(ids, true);
+}
+
+std::int32_t BaseTokenizer::single_token(const std::string& text) const {
+  std::int32_t id = -1;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (error == std::errc() && rest == text.data() + text.size()) {
+    if (id >= 0 && id < vocabulary_) return id;
+    throw InputError(fmt::format("token id {} is outside the model's vocabulary of {}", id,
+                                 vocabulary_));
+  }
+  if (const auto found = tokenizer_.id_of(text); found && *found < vocabulary_) return *found;
+  const std::vector<std::int32_t> ids = encode(text, Part::kContinuation);
+  if (ids.size() == 1) return ids[0];
+  throw InputError(fmt::format("'{}' is {} tokens to this tokenizer, not one; give a token or its id",
+                               printable(text), ids.size()));
+}
+
+bool has_tokenizer(const std::filesystem::path& model_folder) {
+  std::error_code ignored;
+  return std::filesystem::exists(model_folder / "tokenizer.json", ignored) ||
+         std::filesystem::exists(model_folder / "vocab.json", ignored);
+}
+
+std::vector<std::int32_t> end_tokens(const ModelConfig& config, const BaseTokenizer& tokenizer,
+                                     const std::string& given) {
+  if (!given.empty()) return {tokenizer.single_token(given)};
+  std::vector<std::int32_t> ids;
+  for (const std::int64_t id : config.eos_ids) ids.push_back(static_cast<std::int32_t>(id));
+  if (ids.empty()) {
+    throw InputError(
+        "config.json has no eos_token_id; give the token that ended documents in the base's "
+        "pretraining with --end-token");
+  }
+  return ids;
+}
+
+}  // namespace rankscope

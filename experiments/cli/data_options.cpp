@@ -1,0 +1,46 @@
+#include "experiments/cli/data_options.h"
+
+#include <cstdint>
+
+#include "experiments/cli/checks.h"
+
+namespace rankscope {
+
+std::string task_list() {
+  std::string list;
+  const auto all = tasks();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    list += i == 0 ? "" : i + 1 < all.size() ? ", " : " or ";
+    list += all[i].name;
+  }
+  return list;
+}
+
+CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std::string& what) {
+  DataSource& source = options.source;
+  CLI::Option* task =
+      command.add_option("--task", source.task, "what --data holds: " + task_list())
+          ->check(not_empty());
+  CLI::Option* data = command.add_option(
+      "--data", options.data,
+      "with --task: the folder of its splits, or one file" + (what.empty() ? "" : "; else " + what));
+  data->check(not_empty());
+  if (what.empty()) data->needs(task);
+  command.add_option("--split", source.split, "with --task: train, dev, ... (a folder's file)")
+      ->capture_default_str()
+      ->check(not_empty())
+      ->needs(task);
+  command.add_option("--limit", source.limit, "with --task: the first N examples; 0: all")
+      ->check(whole_number(0, std::int64_t{1} << 40));
+  command.add_option("--template", source.template_keys,
+                     "with --task: KEY=VALUE of the prompt's template (prompt, target, truncate, "
+                     "verbalisers); may be repeated")
+      ->allow_extra_args(false);
+  command.add_option("--max-tokens", source.max_tokens,
+                     "with --task: most tokens of prompt and target, prompts are cut to it; 0: the "
+                     "model's context")
+      ->check(whole_number(0, std::int64_t{1} << 30));
+  return data;
+}
+
+}  // namespace rankscope

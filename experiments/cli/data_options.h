@@ -1,0 +1,30 @@
+// The options that say which data a command works on.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "experiments/task_examples.h"
+
+namespace rankscope {
+
+struct DataOptions {
+  DataSource source;
+  std::string data;
+
+  DataSource get() const {
+    DataSource got = source;
+    got.data = data;
+    return got;
+  }
+};
+
+// --task, --data, --split, --limit, --template, --max-tokens, --end-token. `what` describes the
+// file that --data names without --task; empty: there is none such, and --data needs --task.
+// Returns the option --data.
+CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std::string& what);
+
+// "wikisql, mnli, samsum or own", from the table of tasks.
+std::string task_list();
+
+}  // namespace rankscope

@@ -1,0 +1,265 @@
+// generate: continues prompts, or picks the likeliest of their choices.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "common/error.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "engine/checkpoint/adapter.h"
+#include "engine/decoding/generator.h"
+#include "engine/decoding/ranking.h"
+#include "experiments/cli/checks.h"
+#include "experiments/cli/commands.h"
+#include "experiments/cli/data_options.h"
+#include "experiments/prompt_file.h"
+
+namespace rankscope {
+
+namespace {
+
+struct GenerateCommand {
+  std::string model, adapter, prompts;
+  DataOptions data;
+  DecodingSettings decoding;
+  std::vector<std::string> stop;
+  std::int64_t in_flight = 32;
+  std::int64_t tokens_at_once = 1024;
+  std::int64_t max_prompt = 0;
+  bool unmerged = false;
+  bool free_text = false;
+  int threads = 0;
+  bool json = false;
+};
+
+struct Base {
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Adaptation> adaptation;  // null: none, or merged
+  std::optional<BaseTokenizer> tokenizer;
+};
+
+std::vector<Prompt> task_prompts(const GenerateCommand& c, const Base& base) {
+  TaskExamples task = read_task_examples(c.data.get(), *base.tokenizer, base.model->config(),
+                                         c.decoding.max_new, false);
+  log_reports(task);
+  std::vector<Prompt> prompts;
+  for (std::size_t i = 0; i < task.examples.size(); ++i) {
+    EncodedExample& example = task.examples[i];
+    Prompt prompt{example.id, example.id, std::move(example.prompt), {}, {}};
+    if (!c.free_text) {
+      prompt.choice_texts = std::move(task.choice_texts[i]);
+      prompt.choices = std::move(example.choices);
+    }
+    prompts.push_back(std::move(prompt));
+  }
+  return prompts;
+}
+
+// Prints predictions in the order of the prompts, whatever the order in which they come.
+class Printer {
+ public:
+  Printer(const std::vector<Prompt>& prompts, bool json)
+      : prompts_(prompts), json_(json), begin_(std::chrono::steady_clock::now()) {}
+
+  void add(std::size_t index, OrderedJson line, std::size_t tokens) {
+    done_ += 1;
+    tokens_ += tokens;
+    waiting_.emplace(index, std::move(line));
+    for (auto next = waiting_.find(printed_); next != waiting_.end();
+         next = waiting_.find(++printed_)) {
+      print(next->second);
+      waiting_.erase(next);
+    }
+    progress_.update(status());
+  }
+
+  void finish() { progress_.finish(status()); }
+
+ private:
+  void print(const OrderedJson& line) const {
+    const std::string text =
+        json_ ? line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"
+              : fmt::format("{}: {}\n", line.at("id").dump(),
+                            line.at("prediction").is_null() ? line.at("ids").dump()
+                                                            : line.at("prediction").dump());
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
+      throw MachineError("cannot write to standard output; is its disk full?");
+  }
+
+  std::string status() const {
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+    const double left = seconds / static_cast<double>(done_) *
+                        static_cast<double>(prompts_.size() - done_);
+    return fmt::format("{}/{} predictions  {:.0f} tokens/s  {:.0f} s left", done_, prompts_.size(),
+                       static_cast<double>(tokens_) / seconds, left);
+  }
+
+  const std::vector<Prompt>& prompts_;
+  bool json_;
+  std::chrono::steady_clock::time_point begin_;
+  log::Progress progress_;
+  std::map<std::size_t, OrderedJson> waiting_;
+  std::size_t printed_ = 0, done_ = 0, tokens_ = 0;
+};
+
+void generate_free(const GenerateCommand& c, const Base& base, const std::vector<Prompt>& prompts,
+                   const std::vector<std::size_t>& chosen, Printer& printer) {
+  std::vector<std::vector<std::int32_t>> ids;
+  for (const std::size_t i : chosen) ids.push_back(prompts[i].ids);
+  const GeneratorOptions options{c.in_flight, c.tokens_at_once};
+  generate(*base.model, base.adaptation.get(), ids, c.decoding, options,
+           [&](std::size_t index, Prediction prediction) {
+             OrderedJson line;
+             line["id"] = prompts[chosen[index]].written_id;
+             std::span<const std::int32_t> text = prediction.ids;
+             if (prediction.ended) text = text.first(text.size() - 1);
+             line["prediction"] =
+                 base.tokenizer ? OrderedJson(base.tokenizer->decode(text)) : OrderedJson();
+             line["ids"] = prediction.ids;
+             if (c.decoding.beams > 1) line["score"] = prediction.score;
+             const std::size_t tokens = prediction.ids.size();
+             printer.add(chosen[index], std::move(line), tokens);
+           });
+}
+
+void pick_choices(const GenerateCommand& c, const Base& base, const std::vector<Prompt>& prompts,
+                  const std::vector<std::size_t>& chosen, Printer& printer) {
+  std::vector<RankedPrompt> ranked;
+  for (const std::size_t i : chosen) ranked.push_back({prompts[i].ids, prompts[i].choices});
+  rank_choices(*base.model, base.adaptation.get(), ranked, c.tokens_at_once,
+               [&](std::size_t index, std::span<const double> log_likelihoods) {
+                 const Prompt& prompt = prompts[chosen[index]];
+                 std::size_t best = 0, tokens = 0;
+                 for (std::size_t k = 0; k < log_likelihoods.size(); ++k) {
+                   if (!std::isfinite(log_likelihoods[k])) {
+                     throw InputError("'" + prompt.id +
+                                      "': the likelihood of a choice is not finite; was the "
+                                      "adapter's training stable?");
+                   }
+                   if (log_likelihoods[k] > log_likelihoods[best]) best = k;
+                   tokens += prompt.choices[k].size();
+                 }
+                 OrderedJson line;
+                 line["id"] = prompt.written_id;
+                 line["prediction"] = prompt.choice_texts[best];
+                 line["ids"] = prompt.choices[best];
+                 line["log_likelihoods"] = log_likelihoods;
+                 printer.add(chosen[index], std::move(line), tokens);
+               });
+}
+
+Base load_base(const GenerateCommand& c) {
+  Base base;
+  base.backend = make_cpu_backend(c.threads);
+  base.model = load_model(c.model, *base.backend);
+  if (!c.adapter.empty()) base.adaptation = load_adapter(c.adapter, *base.model);
+  if (base.adaptation && !c.unmerged) base.adaptation->merge_into(*base.model);
+  if (has_tokenizer(c.model)) base.tokenizer.emplace(c.model, base.model->config());
+  return base;
+}
+
+std::vector<std::int32_t> ending_tokens(const GenerateCommand& c, const Base& base) {
+  const ModelConfig& config = base.model->config();
+  std::vector<std::int32_t> ids;
+  if (base.tokenizer) {
+    if (!config.eos_ids.empty() || !c.data.source.end_token.empty())
+      ids = end_tokens(config, *base.tokenizer, c.data.source.end_token);
+    for (const std::string& stop : c.stop) ids.push_back(base.tokenizer->single_token(stop));
+  } else {
+    if (!c.stop.empty() || !c.data.source.end_token.empty())
+      throw InputError("--stop, --end-token: the model's folder has no tokenizer.json");
+    for (const std::int64_t id : config.eos_ids) ids.push_back(static_cast<std::int32_t>(id));
+  }
+  return ids;
+}
+
+int run_generate(GenerateCommand& c) {
+  if (c.prompts.empty() == c.data.source.task.empty())
+    throw InputError("give either --prompts FILE or --task NAME with --data");
+  if (!c.data.source.task.empty() && c.data.data.empty())
+    throw InputError("--task: give the task's folder or file with --data");
+  const Base base = load_base(c);
+  c.decoding.end_ids = ending_tokens(c, base);
+  std::vector<Prompt> prompts;
+  if (c.prompts.empty()) {
+    if (!base.tokenizer) throw InputError("--task: the model's folder has no tokenizer.json");
+    prompts = task_prompts(c, base);
+  } else {
+    const PromptLimits limits{c.decoding.max_new, c.max_prompt, !c.free_text,
+                              c.decoding.end_ids.empty() ? -1 : c.decoding.end_ids.front()};
+    prompts = read_prompt_file(c.prompts, base.tokenizer ? &*base.tokenizer : nullptr,
+                               base.model->config(), limits);
+  }
+  std::vector<std::size_t> free, ranked;
+  for (std::size_t i = 0; i < prompts.size(); ++i)
+    (prompts[i].choices.empty() ? free : ranked).push_back(i);
+  Printer printer(prompts, c.json);
+  pick_choices(c, base, prompts, ranked, printer);
+  generate_free(c, base, prompts, free, printer);
+  printer.finish();
+  return 0;
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app, int& exit_code) {
+  auto c = std::make_shared<GenerateCommand>();
+  CLI::App* command =
+      app.add_subcommand("generate", "continue prompts, or pick the likeliest of their choices");
+  command->add_option("--model", c->model, "Hugging Face folder of the base")
+      ->required()
+      ->check(not_empty());
+  command->add_option("--adapter", c->adapter, "PEFT folder, or one that train wrote")
+      ->check(not_empty());
+  command
+      ->add_option("--prompts", c->prompts,
+                   "lines of {\"id\", \"prompt\" or \"prompt_ids\"}; with \"choices\" (texts) the "
+                   "prediction is the likeliest of them")
+      ->check(not_empty());
+  c->data.source.split = "dev";
+  add_data_options(*command, c->data, "");
+  command->add_option("--end-token", c->data.source.end_token,
+                      "a token or id that ends a text; default: config.json's eos_token_id");
+  command->add_option("--max-new", c->decoding.max_new, "most new tokens of a prediction")
+      ->capture_default_str()
+      ->check(whole_number(1, std::int64_t{1} << 30));
+  command->add_option("--min-new", c->decoding.min_new, "tokens before a text may end")
+      ->check(whole_number(0, std::int64_t{1} << 30));
+  command->add_option("--beams", c->decoding.beams, "width of the beam search; 1: greedy")
+      ->capture_default_str()
+      ->check(whole_number(1, 1000));
+  command->add_option("--length-penalty", c->decoding.length_penalty,
+                      "beam search: finished scores are divided by length to this power")
+      ->capture_default_str()
+      ->check(real_number(-100, 100));
+  command->add_option("--no-repeat-ngram", c->decoding.no_repeat_ngram,
+                      "no n-gram of this length twice; 0: no rule")
+      ->capture_default_str()
+      ->check(whole_number(0, 1 << 20));
+  command->add_option("--stop", c->stop, "another token or id that ends a text; may be repeated")
+      ->allow_extra_args(false);
+  command->add_option("--max-prompt", c->max_prompt,
+                      "with --prompts: longer prompts keep their first N tokens; 0: they are refused "
+                      "where they do not fit")
+      ->check(whole_number(0, std::int64_t{1} << 30));
+  command->add_flag("--unmerged", c->unmerged,
+                    "leave the adapter beside the weights (default: merged into them)");
+  command->add_flag("--free", c->free_text, "generate text where there are choices too");
+  command->add_option("--in-flight", c->in_flight,
+                      "prompts continued at a time (changes speed and memory, no result)")
+      ->capture_default_str()
+      ->check(whole_number(1, 1 << 20));
+  command->add_option("--threads", c->threads, "0: all processors")
+      ->check(whole_number(0, kMostThreads));
+  command->add_flag("--json", c->json, "a line a prompt: {\"id\", \"prediction\", \"ids\"}");
+  command->callback([c, &exit_code] { exit_code = run_generate(*c); });
+}
+
+}  // namespace rankscope

@@ -1,0 +1,56 @@
+#include "experiments/examples.h"
+
+#include <fmt/format.h>
+
+#include "common/error.h"
+#include "common/hash.h"
+#include "engine/training/token_file.h"
+
+namespace rankscope {
+
+namespace {
+
+std::string hash_of(const std::vector<TokenExample>& examples) {
+  Sha256 hash;
+  for (const TokenExample& example : examples) {
+    for (const std::vector<int32_t>* part : {&example.prompt, &example.target}) {
+      hash.update_u64(part->size()).update(std::as_bytes(std::span(*part)));
+    }
+  }
+  return hash.hex();
+}
+
+void refuse_task_options(const DataSource& source) {
+  const char* option = source.limit > 0                 ? "--limit"
+                       : !source.template_keys.empty()  ? "--template"
+                       : source.max_tokens > 0          ? "--max-tokens"
+                       : !source.end_token.empty()      ? "--end-token"
+                                                        : nullptr;
+  if (option != nullptr) {
+    throw InputError(fmt::format(
+        "{}: a file of token ids is taken as it is; give --task for a task's data", option));
+  }
+}
+
+}  // namespace
+
+LoadedExamples load_examples(const DataSource& source, const std::filesystem::path& model_folder,
+                             const ModelConfig& config) {
+  LoadedExamples loaded;
+  if (source.task.empty()) {
+    refuse_task_options(source);
+    loaded.examples = read_token_file(source.data, config);
+  } else {
+    const BaseTokenizer tokenizer(model_folder, config);
+    TaskExamples task = read_task_examples(source, tokenizer, config, 0, true);
+    log_reports(task);
+    for (EncodedExample& example : task.examples) {
+      loaded.examples.push_back({std::move(example.prompt), std::move(example.target)});
+      loaded.ids.push_back(std::move(example.id));
+    }
+  }
+  loaded.hash = hash_of(loaded.examples);
+  return loaded;
+}
+
+}  // namespace rankscope

@@ -1,0 +1,82 @@
+#include "experiments/task_examples.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "common/error.h"
+#include "common/log.h"
+#include "common/text.h"
+
+namespace rankscope {
+
+CompiledTemplate compile_template(const Task& task, const std::vector<std::string>& assignments,
+                                  const std::string& option) {
+  PromptTemplate form = task.default_template();
+  for (const std::string& assignment : assignments) {
+    const std::size_t equals = assignment.find('=');
+    if (equals == std::string::npos)
+      throw InputError(option + " " + printable(assignment) + ": must be KEY=VALUE");
+    form.set(assignment.substr(0, equals), assignment.substr(equals + 1));
+  }
+  return {task, std::move(form)};
+}
+
+TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& tokenizer,
+                                const ModelConfig& config, std::int64_t reserved_tokens,
+                                bool need_targets) {
+  TaskExamples out;
+  out.task = &find_task(source.task);
+  out.file = std::filesystem::is_directory(source.data)
+                 ? find_split(*out.task, source.data, source.split)
+                 : source.data;
+  const CompiledTemplate form = compile_template(*out.task, source.template_keys, "--template");
+  RecordSet set = read_records(*out.task, out.file, {},
+                               {.limit = source.limit, .allow_unlabelled = !need_targets});
+  out.read = std::move(set.report);
+  const std::int64_t most = source.max_tokens > 0 ? source.max_tokens : config.context;
+  if (most > config.context) {
+    throw InputError(fmt::format("--max-tokens: {} is more than the model's context, {}", most,
+                                 config.context));
+  }
+  const EncodeLimits limits{static_cast<std::size_t>(most),
+                            static_cast<std::size_t>(reserved_tokens),
+                            end_tokens(config, tokenizer, source.end_token).front()};
+  const Encode encode = [&](std::string_view text, Part part) {
+    return tokenizer.encode(text, part);
+  };
+  for (const Record& record : set.records) {
+    auto example = encode_example(form, record, encode, limits, out.encoded);
+    if (!example) continue;
+    if (example->prompt.empty()) {
+      throw InputError(fmt::format("{}:{}: the prompt of '{}' has no token; the base begins no text "
+                                   "with a token of its own",
+                                   printable(out.file.native(), 300), record.line,
+                                   printable(record.id)));
+    }
+    out.choice_texts.push_back(form.choices(record));
+    out.examples.push_back(std::move(*example));
+  }
+  if (out.examples.empty()) {
+    throw InputError(fmt::format("{}: no example fits into {} tokens, the first is '{}'; raise "
+                                 "--max-tokens or lower --max-new",
+                                 printable(out.file.native(), 300), most,
+                                 printable(out.encoded.too_long_ids.at(0))));
+  }
+  return out;
+}
+
+void log_reports(const TaskExamples& examples) {
+  log::info("{}", report_text(examples.read));
+  const EncodeReport& r = examples.encoded;
+  if (r.truncated > 0) {
+    log::info("{}: {} of {} prompts were cut, by {} tokens in all", examples.file.string(),
+              r.truncated, r.examples, r.dropped_tokens);
+  }
+  if (r.too_long > 0) {
+    log::warning("{}: {} examples fit in no way and were left out: {}{}", examples.file.string(),
+                 r.too_long, fmt::join(r.too_long_ids, ", "),
+                 r.too_long > r.too_long_ids.size() ? ", ..." : "");
+  }
+}
+
+}  // namespace rankscope

@@ -1,0 +1,48 @@
+// A task's data as tokens for one base: text in, EncodedExamples out, with an account of both steps.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "datasets/prompts/example.h"
+#include "datasets/task.h"
+#include "experiments/base_tokenizer.h"
+
+namespace rankscope {
+
+// What the command line or a sweep file says about a task's data.
+struct DataSource {
+  std::string task;                        // a name of tasks()
+  std::filesystem::path data;              // a folder of splits, or one file
+  std::string split = "train";             // of a folder
+  std::uint64_t limit = 0;                 // the first so many examples; 0: all
+  std::vector<std::string> template_keys;  // KEY=VALUE
+  std::int64_t max_tokens = 0;             // of prompt and target; 0: the model's context
+  std::string end_token;                   // a token or id; empty: config.json's
+};
+
+struct TaskExamples {
+  const Task* task = nullptr;
+  std::filesystem::path file;
+  std::vector<EncodedExample> examples;
+  std::vector<std::vector<std::string>> choice_texts;  // of each example, as its choices
+  ReadReport read;
+  EncodeReport encoded;
+};
+
+// `reserved_tokens`: room behind a prompt for what will be generated. Without `need_targets` files
+// without answers are read too. InputError where no example is left.
+TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& tokenizer,
+                                const ModelConfig& config, std::int64_t reserved_tokens,
+                                bool need_targets);
+
+// Both accounts for people, on standard error.
+void log_reports(const TaskExamples& examples);
+
+// The template of a task with KEY=VALUE settings applied; `option` names where they came from.
+CompiledTemplate compile_template(const Task& task, const std::vector<std::string>& assignments,
+                                  const std::string& option);
+
+}  // namespace rankscope
