@@ -32,16 +32,17 @@ std::string model_hash(const fs::path& folder) {
 }  // namespace
 
 RunFolder::RunFolder(const TrainRunOptions& options, const Method& method,
-                     const TrainSettings& settings, const Backend& backend)
+                     const TrainSettings& settings, const Backend& backend,
+                     const DataHashes& hashes)
     : out_(options.out) {
   if (out_.empty()) return;
   identity_["model"] = model_hash(options.model);
-  identity_["data"] = sha256_file(options.data);
+  identity_["data"] = hashes.data;
   identity_["method"] = std::string(method.name());
   for (const auto& [key, value] : method.settings()) identity_["method." + key] = value;
   for (const auto& [key, value] : settings.canonical()) identity_["training." + key] = value;
   identity_["eval_every"] = std::to_string(options.eval_every);
-  if (!options.eval_data.empty()) identity_["eval_data"] = sha256_file(options.eval_data);
+  if (!hashes.eval_data.empty()) identity_["eval_data"] = hashes.eval_data;
   identity_["backend"] = std::string(backend.name());
   identity_["instruction_set"] = std::string(backend.instruction_set());
   identity_["numeric_version"] = std::to_string(kNumericVersion);

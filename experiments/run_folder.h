@@ -14,9 +14,12 @@ namespace rankscope {
 // Without an --out folder nothing is kept, and only keeps() may be asked.
 class RunFolder {
  public:
+  struct DataHashes {
+    std::string data, eval_data;  // LoadedExamples::hash; empty where there is none
+  };
   // Works out the identity of the run; reads nothing in the folder and makes nothing.
   RunFolder(const TrainRunOptions& options, const Method& method, const TrainSettings& settings,
-            const Backend& backend);
+            const Backend& backend, const DataHashes& hashes);
 
   bool keeps() const { return !out_.empty(); }
   bool has_state() const { return has(kState); }

@@ -9,7 +9,6 @@
 #include "common/json.h"
 #include "common/text.h"
 #include "engine/checkpoint/adapter.h"
-#include "engine/training/token_file.h"
 #include "experiments/run_folder.h"
 
 namespace rankscope {
@@ -21,17 +20,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-// A pipe could be read once only: as examples, or for its hash. What is missing or a folder is left
-// to the reader's own message.
-void refuse_pipe(const char* option, const fs::path& path) {
-  std::error_code ignored;
-  const fs::file_status status = fs::status(path, ignored);
-  if (!fs::exists(status) || fs::is_regular_file(status) || fs::is_directory(status)) return;
-  throw InputError(std::string(option) + ": '" + printable(path.native(), 300) +
-                   "' is not a regular file; copy its content to one, which --out needs to tell "
-                   "this run from others");
 }
 
 // Speed over the steps made in this process. The first step, in which weights are packed and memory
@@ -81,26 +69,24 @@ TrainOutcome run_training(const TrainRunOptions& options,
     throw InputError("--steps and --set steps differ; give one");
   if (options.steps > 0) train.steps = options.steps;
   if (train.steps <= 0) throw InputError("--steps: give the number of steps, at least 1");
-  if (!options.out.empty()) {
-    refuse_pipe("--data", options.data);
-    refuse_pipe("--eval-data", options.eval_data);
-  }
-
   const std::unique_ptr<Backend> backend = make_cpu_backend(options.threads);
   const std::unique_ptr<Model> model = load_model(options.model, *backend);
   if (train.base_dropout && model->has_attention_dropout())
     throw InputError("--set base_dropout: the model's config asks for attention dropout, which is "
                      "not supported; set attn_pdrop / attention_dropout to 0 in a copy of the config");
-  const std::vector<TokenExample> examples = read_token_file(options.data, model->config());
+  const LoadedExamples loaded = load_examples(options.data, options.model, model->config());
+  const std::vector<TokenExample>& examples = loaded.examples;
   if (std::ranges::none_of(examples, [](const TokenExample& e) { return e.tokens() > 1; }))
-    throw InputError(options.data.string() + ": no line has a token to predict: the first token of a "
-                     "line has nothing before it; give each a prompt");
-  std::vector<TokenExample> held_out;
-  if (!options.eval_data.empty()) held_out = read_token_file(options.eval_data, model->config());
-  if (options.eval_every > 0 && held_out.empty())
-    throw InputError("--eval-every: give the held-out lines with --eval-data FILE.jsonl");
+    throw InputError(options.data.data.string() + ": no line has a token to predict: the first "
+                     "token of a line has nothing before it; give each a prompt");
+  LoadedExamples held_out;
+  if (!options.eval_data.data.empty())
+    held_out = load_examples(options.eval_data, options.model, model->config());
+  if (options.eval_every > 0 && held_out.examples.empty())
+    throw InputError("--eval-every: give the held-out examples with --eval-data, or with --task "
+                     "their split with --eval-split");
 
-  RunFolder folder(options, *method, train, *backend);
+  RunFolder folder(options, *method, train, *backend, {loaded.hash, held_out.hash});
   if (folder.is_done()) return outcome_of(folder.read_done(), options.out.string());
 
   const std::unique_ptr<Adaptation> adaptation = method->adapt(*model, train.init_seed);
@@ -136,7 +122,7 @@ TrainOutcome run_training(const TrainRunOptions& options,
     if (options.eval_every > 0 && !progress.step.diverged &&
         (progress.step.step % options.eval_every == 0 || trainer.finished()))
       progress.eval_loss =
-          evaluate(*model, adaptation.get(), held_out, train.micro_batch_tokens).mean();
+          evaluate(*model, adaptation.get(), held_out.examples, train.micro_batch_tokens).mean();
     outcome.loss = progress.step.loss;
     outcome.tokens_per_second = progress.tokens_per_second;
     outcome.useful_gflops = progress.useful_gflops;

@@ -1,4 +1,4 @@
-// One adapter trained from token files: what `rankscope train` does.
+// One adapter trained from token files or a task's data: what `rankscope train` does.
 #pragma once
 
 #include <filesystem>
@@ -8,13 +8,14 @@
 
 #include "engine/methods/method.h"
 #include "engine/training/trainer.h"
+#include "experiments/examples.h"
 
 namespace rankscope {
 
 struct TrainRunOptions {
   std::filesystem::path model;
-  std::filesystem::path data;
-  std::filesystem::path eval_data;  // empty: no held-out loss
+  DataSource data;
+  DataSource eval_data;             // whose data is empty: no held-out loss
   std::filesystem::path out;        // empty: nothing is kept
   std::string method = "lora";
   Settings settings;                // the method's and the training's

@@ -40,6 +40,8 @@ CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std
                      "with --task: most tokens of prompt and target, prompts are cut to it; 0: the "
                      "model's context")
       ->check(whole_number(0, std::int64_t{1} << 30));
+  command.add_option("--end-token", source.end_token,
+                     "the token or id that ends a text; default: config.json's eos_token_id");
   return data;
 }
 

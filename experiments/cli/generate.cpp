@@ -225,8 +225,6 @@ void add_generate(CLI::App& app, int& exit_code) {
       ->check(not_empty());
   c->data.source.split = "dev";
   add_data_options(*command, c->data, "");
-  command->add_option("--end-token", c->data.source.end_token,
-                      "a token or id that ends a text; default: config.json's eos_token_id");
   command->add_option("--max-new", c->decoding.max_new, "most new tokens of a prediction")
       ->capture_default_str()
       ->check(whole_number(1, std::int64_t{1} << 30));

@@ -7,17 +7,19 @@
 
 #include "common/json.h"
 #include "engine/checkpoint/adapter.h"
-#include "engine/training/token_file.h"
 #include "engine/training/trainer.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
+#include "experiments/cli/data_options.h"
+#include "experiments/examples.h"
 
 namespace rankscope {
 
 namespace {
 
 struct NllCommand {
-  std::string model, adapter, data;
+  std::string model, adapter;
+  DataOptions data;
   int threads = 0;
   int64_t micro_batch_tokens = 1024;
   bool json = false;
@@ -28,8 +30,9 @@ int run_nll(const NllCommand& c) {
   const std::unique_ptr<Model> model = load_model(c.model, *backend);
   std::unique_ptr<Adaptation> adaptation;
   if (!c.adapter.empty()) adaptation = load_adapter(c.adapter, *model);
-  const std::vector<TokenExample> examples = read_token_file(c.data, model->config());
-  const Evaluation result = evaluate(*model, adaptation.get(), examples, c.micro_batch_tokens);
+  const LoadedExamples loaded = load_examples(c.data.get(), c.model, model->config());
+  const Evaluation result =
+      evaluate(*model, adaptation.get(), loaded.examples, c.micro_batch_tokens);
   int64_t tokens = 0;
   for (size_t i = 0; i < result.nll.size(); ++i) {
     tokens += result.tokens[i];
@@ -37,7 +40,8 @@ int run_nll(const NllCommand& c) {
     // Nine significant digits; JSON has no word for what is not finite.
     const std::string nll =
         std::isfinite(result.nll[i]) ? fmt::format("{:.9g}", result.nll[i]) : "null";
-    std::printf("{\"index\":%zu,\"tokens\":%lld,\"nll\":%s}\n", i,
+    const std::string id = loaded.ids.empty() ? "" : "\"id\":" + Json(loaded.ids[i]).dump() + ",";
+    std::printf("{\"index\":%zu,%s\"tokens\":%lld,\"nll\":%s}\n", i, id.c_str(),
                 static_cast<long long>(result.tokens[i]), nll.c_str());
   }
   if (!c.json)
@@ -57,9 +61,8 @@ void add_nll(CLI::App& app, int& exit_code) {
       ->check(not_empty());
   command->add_option("--adapter", c->adapter, "PEFT folder, or one that train wrote")
       ->check(not_empty());
-  command->add_option("--data", c->data, "lines of {\"prompt_ids\": [...], \"target_ids\": [...]}")
-      ->required()
-      ->check(not_empty());
+  add_data_options(*command, c->data, "lines of {\"prompt_ids\": [...], \"target_ids\": [...]}")
+      ->required();
   command->add_option("--micro-batch-tokens", c->micro_batch_tokens,
                       "tokens computed at once (changes memory, no result)")
       ->capture_default_str()

@@ -1,4 +1,4 @@
-// train: one adapter from token files.
+// train: one adapter from token files or a task's data.
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -9,6 +9,7 @@
 #include "engine/backend/cpu/reference_rate.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
+#include "experiments/cli/data_options.h"
 #include "experiments/cli/machine.h"
 #include "experiments/train_run.h"
 
@@ -19,7 +20,9 @@ namespace {
 struct TrainCommand {
   TrainRunOptions run;
   std::vector<std::string> assignments;
-  std::string model, data, eval_data, out;
+  DataOptions data;
+  std::string model, eval_data, eval_split, out;
+  std::uint64_t eval_limit = 0;
   bool json = false;
 };
 
@@ -74,10 +77,22 @@ void print_json_outcome(const TrainOutcome& o, int threads) {
   std::printf("%s\n", line.dump().c_str());
 }
 
+// The held-out examples are read as the trained ones are: same task, template and limits of length.
+DataSource held_out(const TrainCommand& c) {
+  DataSource source = c.data.get();
+  source.limit = c.eval_limit;
+  source.data = c.eval_data;
+  if (!c.eval_split.empty()) {
+    source.split = c.eval_split;
+    if (c.eval_data.empty()) source.data = c.data.data;
+  }
+  return source;
+}
+
 int run_train(TrainCommand& c) {
   c.run.model = c.model;
-  c.run.data = c.data;
-  c.run.eval_data = c.eval_data;
+  c.run.data = c.data.get();
+  c.run.eval_data = held_out(c);
   c.run.out = c.out;
   for (const std::string& assignment : c.assignments) c.run.settings.add(assignment);
   log::Progress progress;
@@ -106,15 +121,21 @@ int run_train(TrainCommand& c) {
 
 void add_train(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<TrainCommand>();
-  CLI::App* command = app.add_subcommand("train", "train one adapter from token files");
+  CLI::App* command = app.add_subcommand("train", "train one adapter");
   command->add_option("--model", c->model, "Hugging Face folder of the base")
       ->required()
       ->check(not_empty());
-  command->add_option("--data", c->data, "lines of {\"prompt_ids\": [...], \"target_ids\": [...]}")
-      ->required()
+  add_data_options(*command, c->data, "lines of {\"prompt_ids\": [...], \"target_ids\": [...]}")
+      ->required();
+  command->add_option("--eval-data", c->eval_data, "held-out examples of the same form")
       ->check(not_empty());
-  command->add_option("--eval-data", c->eval_data, "held-out lines of the same form")
-      ->check(not_empty());
+  command->add_option("--eval-split", c->eval_split,
+                      "with --task: the held-out split (of --eval-data, else of --data)")
+      ->check(not_empty())
+      ->needs("--task");
+  command->add_option("--eval-limit", c->eval_limit, "the first N held-out examples; 0: all")
+      ->check(whole_number(0, std::int64_t{1} << 40))
+      ->needs("--task");
   command->add_option("--eval-every", c->run.eval_every, "held-out loss every N steps (0: never)")
       ->check(whole_number(0, kMostSteps));
   command->add_option("--method", c->run.method, "none, full, lora or bitfit")

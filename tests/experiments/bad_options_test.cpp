@@ -111,12 +111,6 @@ TEST_CASE("the program refuses output folders that it cannot use") {
          s.set("--out", s.beside("other"));
        },
        "no resume point of a run"},
-      {"data from a pipe",
-       [](Scene& s) {
-         std::filesystem::remove(s.data());
-         REQUIRE(mkfifo(s.data().c_str(), 0600) == 0);
-       },
-       "is not a regular file"},
   });
 }
 
