@@ -51,6 +51,7 @@ int run_render(const RenderCommand& c) {
     line["id"] = std::move(example.id);
     line["prompt"] = std::move(example.prompt);
     line["target"] = example.has_target ? OrderedJson(std::move(example.target)) : OrderedJson();
+    if (!example.choices.empty()) line["choices"] = std::move(example.choices);
     const std::string text = line.dump() + "\n";
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) break;
   }
