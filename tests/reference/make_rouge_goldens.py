@@ -2,10 +2,13 @@
 """ROUGE and stems as Google's rouge_score and NLTK compute them (rouge_score 0.1.2, nltk 3.10.4).
 
     python make_rouge_goldens.py write                      writes goldens/rouge.jsonl, goldens/porter_stems.json
+    python make_rouge_goldens.py words DATA                 writes goldens/dataset_stems.json: a hash over the stems of every
+                                                            word of SAMSum, MNLI and WikiSQL's questions in the folder DATA
     python make_rouge_goldens.py compare PROGRAM SAMSUM N   N pairs, half from SAMSum's train.json and half random,
                                                             through `PROGRAM score rouge`; prints the largest difference
 """
 
+import hashlib
 import json
 import random
 import subprocess
@@ -14,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from nltk.stem.porter import PorterStemmer
-from rouge_score import rouge_scorer
+from rouge_score import rouge_scorer, tokenizers
 
 GOLDENS = Path(__file__).resolve().parent / "goldens"
 TYPES = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
@@ -85,6 +88,27 @@ def write():
     (GOLDENS / "porter_stems.json").write_text(json.dumps({w: stemmer.stem(w) for w in words}, indent=0) + "\n")
 
 
+def texts_of(data):
+    """The texts of the data sets that a scorer or a prompt may hold."""
+    for name in ("train", "val"):
+        for row in json.load(open(data / f"samsum/{name}.json")):
+            yield from (row["dialogue"], row["summary"])
+    for name, keys in {"mnli/train": ("sentence1", "sentence2"), "mnli/dev_matched": ("sentence1", "sentence2"),
+                       "wikisql/train": ("question",), "wikisql/dev": ("question",)}.items():
+        for line in open(data / f"{name}.jsonl"):
+            row = json.loads(line)
+            yield from (row[key] for key in keys)
+
+
+def words(data):
+    tokenizer, stemmer = tokenizers.DefaultTokenizer(use_stemmer=False), PorterStemmer()
+    found = sorted({word for text in texts_of(data) for word in tokenizer.tokenize(text)})
+    lines = "".join(f"{word} {stemmer.stem(word)}\n" for word in found)
+    result = {"words": len(found), "sha256": hashlib.sha256(lines.encode()).hexdigest()}
+    (GOLDENS / "dataset_stems.json").write_text(json.dumps(result) + "\n")
+    print(result)
+
+
 def samsum_pairs(path, rng, count):
     rows = json.load(open(path))
     for i in range(count):
@@ -117,6 +141,8 @@ def compare(program, samsum, count):
 if __name__ == "__main__":
     if sys.argv[1:] == ["write"]:
         write()
+    elif sys.argv[1:2] == ["words"] and len(sys.argv) == 3:
+        words(Path(sys.argv[2]))
     elif sys.argv[1:2] == ["compare"] and len(sys.argv) == 5:
         compare(sys.argv[2], sys.argv[3], int(sys.argv[4]))
     else:
