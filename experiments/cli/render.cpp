@@ -1,5 +1,6 @@
 // render: a task's file as the texts that a model is given and taught, one JSON object a line.
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "common/text.h"
 #include "datasets/prompts/example.h"
 #include "datasets/task.h"
+#include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 
 namespace rankscope {
@@ -53,10 +55,8 @@ int run_render(const RenderCommand& c) {
     line["target"] = example.has_target ? OrderedJson(std::move(example.target)) : OrderedJson();
     if (!example.choices.empty()) line["choices"] = std::move(example.choices);
     const std::string text = line.dump() + "\n";
+    // main() reports what could not be written.
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) break;
-  }
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    throw MachineError("cannot write to standard output; is the disk full?");
   }
   log::info("{}", report_text(set.report));
   return 0;
@@ -72,7 +72,9 @@ void add_render(CLI::App& app, int& exit_code) {
   command->add_option("--tables", c->tables, "WikiSQL's *.tables.jsonl; default: the one beside");
   command->add_option("--set", c->assignments, "KEY=VALUE of the template: prompt, target, ...")
       ->allow_extra_args(false);
-  command->add_option("--limit", c->limit, "the first N examples; 0: all")->capture_default_str();
+  command->add_option("--limit", c->limit, "the first N examples; 0: all")
+      ->capture_default_str()
+      ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
   command->add_flag("--json", c->json, "JSON Lines, as without it");
   command->callback([c, &exit_code] { exit_code = run_render(*c); });
 }

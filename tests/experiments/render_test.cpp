@@ -1,0 +1,85 @@
+// `render` as a user runs it.
+#include <catch2/catch.hpp>
+
+#include "common/json.h"
+#include "tests/experiments/program.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+std::string data_file(const std::string& name) {
+  return std::string(RANKSCOPE_SOURCE_DIR) + "/tests/datasets/files/" + name;
+}
+
+std::vector<Json> rendered(const std::string& task, const std::string& file,
+                           const std::vector<std::string>& more = {}) {
+  std::vector<std::string> arguments{"render", task, "--json", "--references", data_file(file)};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  const ProgramResult result = run_program(arguments);
+  CAPTURE(result.err);
+  REQUIRE(result.exit_code == 0);
+  std::vector<Json> lines;
+  for (const std::string& line : result.out_lines()) lines.push_back(Json::parse(line));
+  return lines;
+}
+
+std::string refusal(const std::vector<std::string>& arguments) {
+  const ProgramResult result = run_program(arguments);
+  CHECK(result.exit_code == 2);
+  CHECK(result.err_lines().size() == 1);
+  CHECK(result.out.empty());
+  return result.err;
+}
+
+}  // namespace
+
+TEST_CASE("render prints id, prompt and target, and choices where there are some") {
+  const std::vector<Json> chats = rendered("samsum", "samsum/val.jsonl");
+  REQUIRE(chats.size() == 2);
+  CHECK(chats[0] == Json({{"id", "911"},
+                          {"prompt", "Mo: hi\nNa: hello\n\n"},
+                          {"target", " Mo and Na greet."}}));
+  CHECK(chats[1].at("id") == "912");
+
+  const std::vector<Json> pairs = rendered("mnli", "mnli/reduced.jsonl");
+  REQUIRE(pairs.size() == 2);
+  CHECK(pairs[0].at("target") == " true");
+  CHECK(pairs[0].at("choices") == Json({" true", " neither", " false"}));
+  CHECK(pairs[1].at("id") == "reduced:3");
+
+  const std::vector<Json> own = rendered("own", "own/train.jsonl");
+  REQUIRE(own.size() == 3);
+  CHECK(own[0].at("choices") == Json({" 3", " 4"}));
+  CHECK_FALSE(own[1].contains("choices"));
+}
+
+TEST_CASE("render takes tables, another template, a limit and files without answers") {
+  const std::vector<Json> questions =
+      rendered("wikisql", "wikisql/dev.jsonl",
+               {"--tables", data_file("wikisql/headers.tables.jsonl"), "--limit", "1", "--set",
+                "prompt={question} ({columns})"});
+  REQUIRE(questions.size() == 1);
+  CHECK(questions[0].at("prompt") == "How deep is Long Tarn? (lake, depth (m), area, visited, by)");
+
+  const std::vector<Json> pairs =
+      rendered("mnli", "mnli/test_matched.tsv", {"--set", "verbalisers=yes,maybe,no"});
+  REQUIRE(pairs.size() == 1);
+  CHECK(pairs[0].at("target").is_null());
+  CHECK(pairs[0].at("choices") == Json({" yes", " maybe", " no"}));
+}
+
+TEST_CASE("render refuses what it does not know") {
+  const std::string pairs = data_file("mnli/reduced.jsonl");
+  CHECK_THAT(refusal({"render", "mlni", "--references", pairs}),
+             Catch::Contains("did you mean 'mnli'?"));
+  CHECK_THAT(refusal({"render", "mnli", "--references", pairs, "--tables", pairs}),
+             Catch::Contains("--tables: mnli has no tables"));
+  CHECK_THAT(refusal({"render", "mnli", "--references", pairs, "--limit", "-1"}),
+             Catch::Contains("must be a whole number from 0"));
+  CHECK_THAT(refusal({"render", "mnli", "--references", pairs, "--set", "promt=x"}),
+             Catch::Contains("did you mean 'prompt'?"));
+  CHECK_THAT(refusal({"render", "samsum", "--references", pairs}),
+             Catch::Contains("reduced.jsonl:1: field 'dialogue': is missing"));
+}
