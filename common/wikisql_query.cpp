@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "common/error.h"
+#include "common/text.h"
 
 namespace rankscope {
 
@@ -143,8 +144,7 @@ WikisqlQuery read_wikisql_query(JsonObject& sql, std::size_t columns) {
   query.select = static_cast<int>(sql.get_int("sel", 0, last_column));
   query.aggregation = static_cast<int>(
       sql.get_int("agg", 0, static_cast<std::int64_t>(kWikisqlAggregations.size()) - 1));
-  const Json& conditions = sql.get_array("conds");
-  for (const Json& json : conditions) {
+  for (const Json& json : sql.get_array("conds")) {
     const auto index_below = [&](const Json& element, std::int64_t last) {
       return element.is_number_integer() && element >= 0 && element <= last;
     };
@@ -152,10 +152,11 @@ WikisqlQuery read_wikisql_query(JsonObject& sql, std::size_t columns) {
     if (!json.is_array() || json.size() != 3 || !index_below(json[0], last_column) ||
         !index_below(json[1], static_cast<std::int64_t>(kWikisqlOperators.size()) - 1) ||
         json[2].is_null() || !read_wikisql_value(json[2], condition.value)) {
-      sql.fail("conds",
-               fmt::format("a condition must be [column 0 to {}, operator 0 to {}, text or "
-                           "number], not {}",
-                           last_column, kWikisqlOperators.size() - 1, json_excerpt(json)));
+      sql.fail(fmt::format("conds[{}]", query.conditions.size()),
+               fmt::format("must be [column from 0 to {}, operator from 0 to {}, text or number], "
+                           "not {}",
+                           last_column, kWikisqlOperators.size() - 1,
+                           printable(json.dump(-1, ' ', false, Json::error_handler_t::replace), 60)));
     }
     condition.column = json[0].get<int>();
     condition.op = json[1].get<int>();

@@ -114,6 +114,10 @@ void JsonRecords::parse(std::string_view text) {
   if (error == simdjson::MEMALLOC) throw std::bad_alloc();
   if (error != simdjson::SUCCESS) {
     json();  // says what is wrong and in which column
+    // The slower parser rounds such numbers.
+    if (error == simdjson::NUMBER_ERROR) {
+      throw InputError(where() + ": holds a number beyond 64 bits; write it as a text");
+    }
     throw InputError(where() + ": " + simdjson::error_message(error));
   }
   simdjson::dom::object object;
@@ -143,7 +147,7 @@ const JsonRecords::Element* JsonRecords::lookup(std::string_view key) const {
 
 const JsonRecords::Element& JsonRecords::need(std::string_view key) const {
   const Element* value = find(key);
-  if (value == nullptr) fail(key, lookup(key) == nullptr ? "is missing" : "must not be null");
+  if (value == nullptr) fail(key, lookup(key) == nullptr ? "is missing; every entry needs it" : "must not be null");
   return *value;
 }
 

@@ -106,8 +106,11 @@ void read_rows(const JsonRecords& records, const Element& element, WikisqlTable&
     cells.reserve(table.header.size());
     for (const Element value : values) {
       if (cells.size() == table.header.size()) break;
-      if (!read_value(value, cells.emplace_back())) {
-        refuse("cell " + std::to_string(cells.size()) + " must be a text, a number or null");
+      WikisqlValue& cell = cells.emplace_back();
+      // SQLite's integers are signed.
+      if (value.type() == simdjson::dom::element_type::UINT64 || !read_value(value, cell)) {
+        refuse("cell " + std::to_string(cells.size()) +
+               " must be a text, a number of at most 64 bits or null");
       }
     }
     if (cells.size() != table.header.size() || values.size() != table.header.size()) {
@@ -137,6 +140,9 @@ WikisqlTable read_table(const JsonRecords& records, bool with_rows) {
   }
   const Element* rows = with_rows ? records.find("rows") : nullptr;
   if (rows != nullptr) read_rows(records, *rows, table);
+  if (!table.rows.empty() && table.types.empty()) {
+    records.fail("types", "is missing beside 'rows'; give 'text' or 'real' for each column");
+  }
   return table;
 }
 
@@ -166,7 +172,7 @@ WikisqlTables read_wikisql_tables(const std::filesystem::path& path, bool with_r
     const std::string& id = result.tables.back().id;
     const auto index = static_cast<std::uint32_t>(result.tables.size() - 1);
     if (!result.by_id.emplace(id, index).second) {
-      records.fail("id", "a table '" + printable(id) + "' was given before");
+      records.fail("id", "a table '" + printable(id) + "' was given before; remove one");
     }
   }
   return result;

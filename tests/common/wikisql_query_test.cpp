@@ -163,8 +163,11 @@ TEST_CASE("a query from outside is checked") {
                                 "[0, 0, \"x\", 1]", "[18446744073709551615, 0, \"x\"]"}) {
     CAPTURE(condition);
     CHECK_THAT(error(std::string(R"({"sel": 0, "agg": 0, "conds": [)") + condition + "]}"),
-               Catch::Contains("'conds'"));
+               Catch::Contains("'conds[0]'"));
   }
+  CHECK_THAT(error(R"({"sel": 0, "agg": 0, "conds": [[0, 0, "x"], [2, 0, "x"]]})"),
+             Catch::Contains("'conds[1]': must be [column from 0 to 1, ") &&
+                 Catch::Contains("not [2,0,\"x\"]"));
   CHECK_THROWS_AS(render_query(query(2, 0), Header{"a", "b"}), InputError);
   CHECK_THROWS_AS(render_query(query(0, 0, {{0, 4, {"x"}}}), Header{"a", "b"}), InputError);
 }

@@ -115,13 +115,14 @@ TEST_CASE("what is wrong in WikiSQL's files is named by file, line and field") {
   CHECK_THAT(refusal(question_with(R"({"sel": 0, "agg": 0})")),
              Contains("field 'sql.conds': is missing"));
   CHECK_THAT(refusal(question_with(R"({"sel": 0, "agg": 0, "conds": [[2, 0, "x"]]})")),
-             Contains("field 'sql.conds'") && Contains("column 0 to 1"));
+             Contains("field 'sql.conds[0]'") && Contains("column from 0 to 1") &&
+                 Contains("not [2,0,\"x\"]"));
   CHECK_THAT(refusal(question_with(R"({"sel": 0, "agg": 0, "conds": [[0, 4, "x"]]})")),
-             Contains("field 'sql.conds'"));
+             Contains("field 'sql.conds[0]'"));
   CHECK_THAT(refusal(question_with(R"({"sel": 0, "agg": 0, "conds": [[0, 0, null]]})")),
-             Contains("field 'sql.conds'"));
+             Contains("field 'sql.conds[0]'"));
   CHECK_THAT(refusal(question_with(R"({"sel": 0, "agg": 0, "conds": [[0, 0]]})")),
-             Contains("field 'sql.conds'"));
+             Contains("field 'sql.conds[0]'"));
   CHECK_THAT(refusal(question_with(R"({"sel": 0, "sel": 0, "agg": 0, "conds": []})")),
              Contains("dev.jsonl:1:") && Contains("given twice"));
 
@@ -138,6 +139,11 @@ TEST_CASE("what is wrong in WikiSQL's files is named by file, line and field") {
              Contains("field 'rows': row 2: has 2 cells for 1 columns"));
   CHECK_THAT(refusal(good, R"({"id": "t", "header": ["a"], "rows": [[true]]})"),
              Contains("field 'rows': row 1: cell 1 must be"));
+  CHECK_THAT(refusal(good, R"({"id": "t", "header": ["a", "b"], "types": ["text", "real"],)"
+                           R"( "rows": [["x", 9223372036854775808]]})"),
+             Contains("field 'rows': row 1: cell 2 must be") && Contains("at most 64 bits"));
+  CHECK_THAT(refusal(good, R"({"id": "t", "header": ["a", "b"], "rows": [["x", 1]]})"),
+             Contains("dev.tables.jsonl:1: field 'types': is missing beside 'rows'"));
   CHECK_THAT(refusal(good, std::string(kTable) + "\n" + kTable),
              Contains("dev.tables.jsonl:2: field 'id': a table 't' was given before"));
 }
