@@ -8,10 +8,10 @@
 #include "common/error.h"
 #include "common/json.h"
 #include "common/log.h"
-#include "common/text.h"
 #include "datasets/prompts/example.h"
 #include "datasets/task.h"
 #include "experiments/cli/checks.h"
+#include "experiments/cli/chosen_template.h"
 #include "experiments/cli/commands.h"
 
 namespace rankscope {
@@ -26,18 +26,6 @@ struct RenderCommand {
   std::uint64_t limit = 0;
   bool json = false;  // the output is JSON Lines with and without it
 };
-
-PromptTemplate chosen_template(const Task& task, const std::vector<std::string>& assignments) {
-  PromptTemplate form = task.default_template();
-  for (const std::string& assignment : assignments) {
-    const std::size_t equals = assignment.find('=');
-    if (equals == std::string::npos) {
-      throw InputError("--set " + printable(assignment) + ": must be KEY=VALUE");
-    }
-    form.set(assignment.substr(0, equals), assignment.substr(equals + 1));
-  }
-  return form;
-}
 
 int run_render(const RenderCommand& c) {
   const Task& task = find_task(c.task);

@@ -8,6 +8,8 @@
 #include "common/jsonl.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "datasets/task.h"
+#include "experiments/cli/chosen_template.h"
 
 namespace rankscope {
 
@@ -21,17 +23,46 @@ std::optional<std::string> find_id(JsonObject& object) {
   object.fail("id", "must be a text or a whole number, not " + json_excerpt(*id));
 }
 
-// Whether the file's first line is an object with a `reference`.
-bool holds_references(const std::filesystem::path& path) {
+// The first line that is not blank, where it is an object. Anything else is for the task's reader
+// to judge.
+Json first_object(const std::filesystem::path& path) {
   LineReader lines(path);
-  std::string_view line;
-  while (lines.next(line)) {
+  for (std::string_view line; lines.next(line);) {
     if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
-    // Anything else is for the task's reader to judge.
-    const Json json = Json::parse(line, nullptr, false);
-    return json.is_object() && json.contains("reference");
+    Json json = Json::parse(line, nullptr, false);
+    return json.is_object() ? json : Json::object();
   }
-  return false;
+  return Json::object();
+}
+
+std::vector<TextReference> read_reference_lines(const std::filesystem::path& path) {
+  std::vector<TextReference> references;
+  JsonlReader reader(path);
+  Json json;
+  while (reader.next(json)) {
+    JsonObject object = reader.object(json);
+    const std::optional<std::string> id = find_id(object);
+    if (!id) object.fail("id", "is missing; a prediction is found by it");
+    references.push_back({*id, {object.get_string("reference")}, reader.where(), {}});
+  }
+  return references;
+}
+
+TextReferences read_task_references(const std::filesystem::path& path, const Task& task,
+                                    const std::vector<std::string>& assignments) {
+  const CompiledTemplate form(task, chosen_template(task, assignments));
+  const RecordSet set = task.read(path, {}, {});
+  TextReferences out;
+  out.labels.assign(task.labels.begin(), task.labels.end());
+  out.skipped = set.report.skipped_total();
+  if (out.skipped > 0) log::info("{}", report_text(set.report));
+  for (const Record& record : set.records) {
+    TextReference& reference = out.references.emplace_back();
+    reference = {record.id, record.references, fmt::format("{}:{}", path.string(), record.line),
+                 {}};
+    if (!task.labels.empty()) reference.label_targets = form.choices(record);
+  }
+  return out;
 }
 
 }  // namespace
@@ -89,27 +120,16 @@ void Predictions::finish() const {
                   path_.string(), first->second.line, printable(first->first)));
 }
 
-TextReferences read_text_references(const std::filesystem::path& path,
-                                    RecordSet (*read_task)(const std::filesystem::path&,
-                                                           const ReadOptions&)) {
+TextReferences read_text_references(const std::filesystem::path& path, const std::string& task,
+                                    const std::vector<std::string>& assignments) {
+  const Json first = first_object(path);
   TextReferences out;
-  if (holds_references(path)) {
-    JsonlReader reader(path);
-    Json json;
-    while (reader.next(json)) {
-      JsonObject object = reader.object(json);
-      const std::optional<std::string> id = find_id(object);
-      if (!id) object.fail("id", "is missing; a prediction is found by it");
-      out.references.push_back({*id, object.get_string("reference"), reader.where()});
-    }
+  if (first.contains("prompt") && first.contains("target")) {
+    out = read_task_references(path, find_task("own"), assignments);
+  } else if (first.contains("reference")) {
+    out.references = read_reference_lines(path);
   } else {
-    const RecordSet set = read_task(path, {});
-    out.skipped = set.report.skipped_total();
-    if (out.skipped > 0) log::info("{}", report_text(set.report));
-    for (const Record& record : set.records) {
-      out.references.push_back(
-          {record.id, record.references.at(0), fmt::format("{}:{}", path.string(), record.line)});
-    }
+    out = read_task_references(path, find_task(task), assignments);
   }
   if (out.references.empty()) {
     throw InputError(path.string() + ": there are no references; is it the right file?");

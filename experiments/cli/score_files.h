@@ -7,8 +7,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "datasets/readers/record.h"
-
 namespace rankscope {
 
 // The lines {"id": ..., "prediction": "..."} of a file; other fields are passed over. An id is a
@@ -36,20 +34,23 @@ class Predictions {
 
 struct TextReference {
   std::string id;
-  std::string text;
-  std::string where;  // "FILE:LINE"
+  std::vector<std::string> texts;  // at least one
+  std::string where;               // "FILE:LINE"
+  // A task with labels: what a model is taught to write for each.
+  std::vector<std::string> label_targets;
 };
 
 struct TextReferences {
   std::vector<TextReference> references;
+  std::vector<std::string> labels;  // the names that label_targets stand for; empty without labels
   // Entries of the file that have no reference: an empty dialogue, a gold label of "-".
   std::uint64_t skipped = 0;
 };
 
-// Lines {"id": ..., "reference": "..."}, or else the task's own file, read by `read_task`
-// (datasets/readers). InputError when there are none.
-TextReferences read_text_references(const std::filesystem::path& path,
-                                    RecordSet (*read_task)(const std::filesystem::path&,
-                                                           const ReadOptions&));
+// Lines {"id": ..., "reference": "..."}; or an own task's file, lines with `prompt` and `target`; or
+// else a file of the task named. `assignments` change the template (see chosen_template).
+// InputError when there are none.
+TextReferences read_text_references(const std::filesystem::path& path, const std::string& task,
+                                    const std::vector<std::string>& assignments = {});
 
 }  // namespace rankscope

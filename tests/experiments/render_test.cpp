@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/json.h"
+#include "tests/datasets/test_files.h"
 #include "tests/experiments/program.h"
 
 using namespace rankscope;
@@ -9,13 +10,9 @@ using namespace rankscope::tests;
 
 namespace {
 
-std::string data_file(const std::string& name) {
-  return std::string(RANKSCOPE_SOURCE_DIR) + "/tests/datasets/files/" + name;
-}
-
 std::vector<Json> rendered(const std::string& task, const std::string& file,
                            const std::vector<std::string>& more = {}) {
-  std::vector<std::string> arguments{"render", task, "--json", "--references", data_file(file)};
+  std::vector<std::string> arguments{"render", task, "--json", "--references", data_file(file).string()};
   arguments.insert(arguments.end(), more.begin(), more.end());
   const ProgramResult result = run_program(arguments);
   CAPTURE(result.err);
@@ -58,7 +55,7 @@ TEST_CASE("render prints id, prompt and target, and choices where there are some
 TEST_CASE("render takes tables, another template, a limit and files without answers") {
   const std::vector<Json> questions =
       rendered("wikisql", "wikisql/dev.jsonl",
-               {"--tables", data_file("wikisql/headers.tables.jsonl"), "--limit", "1", "--set",
+               {"--tables", data_file("wikisql/headers.tables.jsonl").string(), "--limit", "1", "--set",
                 "prompt={question} ({columns})"});
   REQUIRE(questions.size() == 1);
   CHECK(questions[0].at("prompt") == "How deep is Long Tarn? (lake, depth (m), area, visited, by)");
@@ -71,7 +68,7 @@ TEST_CASE("render takes tables, another template, a limit and files without answ
 }
 
 TEST_CASE("render refuses what it does not know") {
-  const std::string pairs = data_file("mnli/reduced.jsonl");
+  const std::string pairs = data_file("mnli/reduced.jsonl").string();
   CHECK_THAT(refusal({"render", "mlni", "--references", pairs}),
              Catch::Contains("did you mean 'mnli'?"));
   CHECK_THAT(refusal({"render", "mnli", "--references", pairs, "--tables", pairs}),

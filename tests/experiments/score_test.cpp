@@ -131,6 +131,42 @@ TEST_CASE("score rouge and accuracy take lines with a reference, and the tasks' 
       Json::parse(R"({"labels": ["contradiction", "neutral"], "counts": [[0, 1, 0], [0, 1, 0]]})"));
 }
 
+TEST_CASE("score accuracy reads MNLI's predictions as the template writes the labels") {
+  ScoreFolder folder;
+  folder.write("mnli.jsonl", R"({"sentence1": "a", "sentence2": "b", "gold_label": "neutral"})"
+                             "\n"
+                             R"({"sentence1": "a", "sentence2": "b", "gold_label": "entailment"})");
+  folder.write("p.jsonl", prediction_lines({{"mnli:1", " neither"}, {"mnli:2", " neither"}}));
+  Json means = json_lines(folder.score("accuracy", "mnli.jsonl")).back();
+  CHECK(means.at("accuracy") == 0.5);
+  CHECK(means.at("confusion") ==
+        Json::parse(R"({"labels": ["entailment", "neutral"], "counts": [[0, 1, 0], [0, 1, 0]]})"));
+
+  // The template's words win over the labels' names.
+  folder.write("p.jsonl", prediction_lines({{"mnli:1", "It is no."}, {"mnli:2", "It is neutral."}}));
+  const std::vector<std::string> other{"--set", "verbalisers=neutral,no,yes", "--set",
+                                       "target=It is {label}."};
+  CHECK(json_lines(folder.score("accuracy", "mnli.jsonl", other)).back().at("accuracy") == 1.0);
+  CHECK(json_lines(folder.score("accuracy", "mnli.jsonl")).back().at("accuracy") == 0.0);
+}
+
+TEST_CASE("score takes an own task's file, whose entries may have several references") {
+  ScoreFolder folder;
+  folder.write("own.jsonl",
+               R"({"prompt": "Capital?", "target": " Paris", "references": ["Paris", "paris town"]})"
+               "\n"
+               R"({"id": "b", "prompt": "2 + 2 =", "target": " 4", "choices": [" 3", " 4"]})");
+  folder.write("p.jsonl", prediction_lines({{"own:1", "paris town"}, {"b", " 3"}}));
+  const std::vector<Json> lines = json_lines(folder.score("accuracy", "own.jsonl"));
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0].at("correct") == true);
+  CHECK(lines[1].at("correct") == false);
+  // The best of the references counts.
+  const std::vector<Json> rouge = json_lines(folder.score("rouge", "own.jsonl"));
+  CHECK(rouge[0].at("rouge2").at("f") == 1.0);
+  CHECK(rouge[1].at("rouge1").at("f") == 0.0);
+}
+
 TEST_CASE("score refuses what does not belong together, by file, line and field") {
   const std::string one = prediction_lines({{"dev:1", "x"}});
   const std::string two = prediction_lines({{"dev:2", "x"}});

@@ -1,0 +1,75 @@
+// score accuracy: right answers, and which label was taken for which.
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+#include "experiments/cli/score.h"
+#include "experiments/cli/score_files.h"
+#include "metrics/accuracy.h"
+
+namespace rankscope {
+
+namespace {
+
+// What the prediction stands for: the label whose target it is, the reference that it equals, or
+// else itself.
+std::string answer_of(const std::string& prediction, const TextReference& reference,
+                      const std::vector<std::string>& labels) {
+  for (std::size_t i = 0; i < reference.label_targets.size(); ++i) {
+    if (exact_match(prediction, reference.label_targets[i])) return labels[i];
+  }
+  const bool right = std::ranges::any_of(
+      reference.texts, [&](const std::string& text) { return exact_match(prediction, text); });
+  return right ? reference.texts.front() : prediction;
+}
+
+void print_matrix(const ConfusionMatrix& matrix) {
+  for (std::size_t r = 0; r < matrix.labels.size(); ++r) {
+    std::printf("%s:", matrix.labels[r].c_str());
+    for (std::size_t p = 0; p < matrix.labels.size(); ++p) {
+      std::printf(" %s %llu", matrix.labels[p].c_str(),
+                  static_cast<unsigned long long>(matrix.counts[r][p]));
+    }
+    std::printf(" (none of these) %llu\n",
+                static_cast<unsigned long long>(matrix.counts[r].back()));
+  }
+}
+
+}  // namespace
+
+int run_score_accuracy(const ScoreCommand& c) {
+  Predictions predictions(c.predictions);
+  const TextReferences read = read_text_references(c.references, "mnli", c.assignments);
+  const std::vector<TextReference>& references = read.references;
+  std::vector<std::string> answers, golds;
+  std::vector<double> correct;
+  for (const TextReference& reference : references) {
+    golds.push_back(reference.texts.front());
+    answers.push_back(answer_of(predictions.take(reference.id, reference.where), reference, read.labels));
+    correct.push_back(exact_match(answers.back(), golds.back()) ? 1 : 0);
+  }
+  // A prediction for an entry that was skipped is no mistake.
+  if (read.skipped == 0) predictions.finish();
+  const Mean accuracy = mean_of(correct);
+  const ConfusionMatrix matrix = confusion_matrix(answers, golds);
+  // A text for every example is no set of labels: then the matrix would be one row each.
+  constexpr std::size_t kMostLabels = 32;
+  const bool show_matrix = matrix.labels.size() <= kMostLabels;
+  if (!c.json) {
+    print_mean("accuracy", accuracy);
+    if (show_matrix) print_matrix(matrix);
+    return 0;
+  }
+  for (std::size_t i = 0; i < references.size(); ++i) {
+    print_line({{"id", references[i].id}, {"correct", correct[i] == 1}});
+  }
+  OrderedJson summary = {{"count", references.size()}, {"skipped", read.skipped}};
+  add_mean(summary, "accuracy", accuracy);
+  if (show_matrix) {
+    summary["confusion"] = {{"labels", matrix.labels}, {"counts", matrix.counts}};
+  }
+  print_line(summary);
+  return 0;
+}
+
+}  // namespace rankscope
