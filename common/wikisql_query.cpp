@@ -152,11 +152,12 @@ WikisqlQuery read_wikisql_query(JsonObject& sql, std::size_t columns) {
     if (!json.is_array() || json.size() != 3 || !index_below(json[0], last_column) ||
         !index_below(json[1], static_cast<std::int64_t>(kWikisqlOperators.size()) - 1) ||
         json[2].is_null() || !read_wikisql_value(json[2], condition.value)) {
-      sql.fail(fmt::format("conds[{}]", query.conditions.size()),
-               fmt::format("must be [column from 0 to {}, operator from 0 to {}, text or number], "
-                           "not {}",
-                           last_column, kWikisqlOperators.size() - 1,
-                           printable(json.dump(-1, ' ', false, Json::error_handler_t::replace), 60)));
+      sql.fail(
+          fmt::format("conds[{}]", query.conditions.size()),
+          fmt::format("must be [column from 0 to {}, operator from 0 to {}, text or number], "
+                      "not {}",
+                      last_column, kWikisqlOperators.size() - 1,
+                      printable(json.dump(-1, ' ', false, Json::error_handler_t::replace), 60)));
     }
     condition.column = json[0].get<int>();
     condition.op = json[1].get<int>();

@@ -147,7 +147,8 @@ const JsonRecords::Element* JsonRecords::lookup(std::string_view key) const {
 
 const JsonRecords::Element& JsonRecords::need(std::string_view key) const {
   const Element* value = find(key);
-  if (value == nullptr) fail(key, lookup(key) == nullptr ? "is missing; every entry needs it" : "must not be null");
+  if (value == nullptr)
+    fail(key, lookup(key) == nullptr ? "is missing; every entry needs it" : "must not be null");
   return *value;
 }
 

@@ -58,8 +58,8 @@ TextReferences read_task_references(const std::filesystem::path& path, const Tas
   if (out.skipped > 0) log::info("{}", report_text(set.report));
   for (const Record& record : set.records) {
     TextReference& reference = out.references.emplace_back();
-    reference = {record.id, record.references, fmt::format("{}:{}", path.string(), record.line),
-                 {}};
+    reference = {
+        record.id, record.references, fmt::format("{}:{}", path.string(), record.line), {}};
     if (!task.labels.empty()) reference.label_targets = form.choices(record);
   }
   return out;

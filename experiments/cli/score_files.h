@@ -47,8 +47,8 @@ struct TextReferences {
   std::uint64_t skipped = 0;
 };
 
-// Lines {"id": ..., "reference": "..."}; or an own task's file, lines with `prompt` and `target`; or
-// else a file of the task named. `assignments` change the template (see chosen_template).
+// Lines {"id": ..., "reference": "..."}; or an own task's file, lines with `prompt` and `target`;
+// or else a file of the task named. `assignments` change the template (see chosen_template).
 // InputError when there are none.
 TextReferences read_text_references(const std::filesystem::path& path, const std::string& task,
                                     const std::vector<std::string>& assignments = {});

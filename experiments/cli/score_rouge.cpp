@@ -53,7 +53,8 @@ int run_score_rouge(const ScoreCommand& c) {
   for (const TextReference& reference : references) {
     const std::string& prediction = predictions.take(reference.id, reference.where);
     std::vector<RougeScores> scores;
-    for (const std::string& text : reference.texts) scores.push_back(scorer.score(text, prediction));
+    for (const std::string& text : reference.texts)
+      scores.push_back(scorer.score(text, prediction));
     for (RougeColumn& column : columns) add_best(scores, column);
   }
   // A prediction for an entry that was skipped is no mistake.

@@ -4,6 +4,7 @@
 #include "common/json.h"
 #include "tests/datasets/test_files.h"
 #include "tests/experiments/program.h"
+#include "tests/temporary_folder.h"
 
 using namespace rankscope;
 using namespace rankscope::tests;
@@ -12,7 +13,8 @@ namespace {
 
 std::vector<Json> rendered(const std::string& task, const std::string& file,
                            const std::vector<std::string>& more = {}) {
-  std::vector<std::string> arguments{"render", task, "--json", "--references", data_file(file).string()};
+  std::vector<std::string> arguments{"render", task, "--json", "--references",
+                                     data_file(file).string()};
   arguments.insert(arguments.end(), more.begin(), more.end());
   const ProgramResult result = run_program(arguments);
   CAPTURE(result.err);
@@ -35,9 +37,9 @@ std::string refusal(const std::vector<std::string>& arguments) {
 TEST_CASE("render prints id, prompt and target, and choices where there are some") {
   const std::vector<Json> chats = rendered("samsum", "samsum/val.jsonl");
   REQUIRE(chats.size() == 2);
-  CHECK(chats[0] == Json({{"id", "911"},
-                          {"prompt", "Mo: hi\nNa: hello\n\n"},
-                          {"target", " Mo and Na greet."}}));
+  CHECK(
+      chats[0] ==
+      Json({{"id", "911"}, {"prompt", "Mo: hi\nNa: hello\n\n"}, {"target", " Mo and Na greet."}}));
   CHECK(chats[1].at("id") == "912");
 
   const std::vector<Json> pairs = rendered("mnli", "mnli/reduced.jsonl");
@@ -55,8 +57,8 @@ TEST_CASE("render prints id, prompt and target, and choices where there are some
 TEST_CASE("render takes tables, another template, a limit and files without answers") {
   const std::vector<Json> questions =
       rendered("wikisql", "wikisql/dev.jsonl",
-               {"--tables", data_file("wikisql/headers.tables.jsonl").string(), "--limit", "1", "--set",
-                "prompt={question} ({columns})"});
+               {"--tables", data_file("wikisql/headers.tables.jsonl").string(), "--limit", "1",
+                "--set", "prompt={question} ({columns})"});
   REQUIRE(questions.size() == 1);
   CHECK(questions[0].at("prompt") == "How deep is Long Tarn? (lake, depth (m), area, visited, by)");
 
@@ -79,4 +81,53 @@ TEST_CASE("render refuses what it does not know") {
              Catch::Contains("did you mean 'prompt'?"));
   CHECK_THAT(refusal({"render", "samsum", "--references", pairs}),
              Catch::Contains("reduced.jsonl:1: field 'dialogue': is missing"));
+}
+
+TEST_CASE("render reads files with odd ends, and names line and field of what is wrong") {
+  struct TaskCase {
+    std::string task, line, other_line, key;  // `key` is needed and holds "a"
+  };
+  for (const TaskCase& c : std::vector<TaskCase>{
+           {"mnli",
+            R"({"pairID": "1", "sentence1": "x", "sentence2": "a", "gold_label": "neutral"})",
+            R"({"pairID": "2", "sentence1": "x", "sentence2": "a", "gold_label": "neutral"})",
+            "sentence2"},
+           {"samsum", R"({"id": "1", "dialogue": "a", "summary": "s"})",
+            R"({"id": "2", "dialogue": "a", "summary": "s"})", "dialogue"},
+           {"own", R"({"id": "1", "prompt": "a", "target": "t"})",
+            R"({"id": "2", "prompt": "a", "target": "t"})", "prompt"}}) {
+    CAPTURE(c.task);
+    const TemporaryFolder folder;
+    const auto arguments = [&](const std::string& text) {
+      return std::vector<std::string>{"render", c.task, "--references",
+                                      put(folder / "x.jsonl", text).string()};
+    };
+    const auto with_value = [&](const std::string& value) {
+      std::string line = c.other_line;
+      return c.line + "\n" + line.replace(line.find("\"a\""), 3, value) + "\n";
+    };
+    const ProgramResult odd =
+        run_program(arguments("\xef\xbb\xbf" + c.line + "\r\n" + c.other_line));
+    CHECK(odd.exit_code == 0);
+    CHECK(odd.out_lines().size() == 2);
+    const std::string megabyte(std::size_t{1} << 20, 'a');
+    const ProgramResult large = run_program(arguments(with_value('"' + megabyte + '"')));
+    CHECK(large.exit_code == 0);
+    CHECK(large.out.size() > megabyte.size());
+
+    const std::string at_field = "x.jsonl:2: field '" + c.key + "': ";
+    CHECK_THAT(refusal(arguments(with_value("null"))), Catch::Contains(at_field + "must not be"));
+    CHECK_THAT(refusal(arguments(with_value("5"))), Catch::Contains(at_field + "must be a string"));
+    CHECK_THAT(refusal(arguments(with_value("\"\xff\""))), Catch::Contains("x.jsonl:2:"));
+    CHECK_THAT(refusal(arguments(with_value("\"\\ud800\""))), Catch::Contains("surrogate"));
+    std::string missing = with_value("\"a\"");
+    missing.replace(missing.rfind(c.key), 1, "X");
+    CHECK_THAT(refusal(arguments(missing)), Catch::Contains(at_field + "is missing"));
+    CHECK_THAT(refusal(arguments(c.line + "\n" + c.other_line.substr(0, 20))),
+               Catch::Contains("x.jsonl:2:21: syntax error"));
+    CHECK_THAT(
+        refusal(arguments(c.line + "\n" + c.line)),
+        Catch::Contains("x.jsonl:2: field '") && Catch::Contains("is also the id of line 1"));
+    CHECK_THAT(refusal(arguments("")), Catch::Contains("x.jsonl: is empty"));
+  }
 }

@@ -143,7 +143,8 @@ TEST_CASE("score accuracy reads MNLI's predictions as the template writes the la
         Json::parse(R"({"labels": ["entailment", "neutral"], "counts": [[0, 1, 0], [0, 1, 0]]})"));
 
   // The template's words win over the labels' names.
-  folder.write("p.jsonl", prediction_lines({{"mnli:1", "It is no."}, {"mnli:2", "It is neutral."}}));
+  folder.write("p.jsonl",
+               prediction_lines({{"mnli:1", "It is no."}, {"mnli:2", "It is neutral."}}));
   const std::vector<std::string> other{"--set", "verbalisers=neutral,no,yes", "--set",
                                        "target=It is {label}."};
   CHECK(json_lines(folder.score("accuracy", "mnli.jsonl", other)).back().at("accuracy") == 1.0);
@@ -152,10 +153,11 @@ TEST_CASE("score accuracy reads MNLI's predictions as the template writes the la
 
 TEST_CASE("score takes an own task's file, whose entries may have several references") {
   ScoreFolder folder;
-  folder.write("own.jsonl",
-               R"({"prompt": "Capital?", "target": " Paris", "references": ["Paris", "paris town"]})"
-               "\n"
-               R"({"id": "b", "prompt": "2 + 2 =", "target": " 4", "choices": [" 3", " 4"]})");
+  folder.write(
+      "own.jsonl",
+      R"({"prompt": "Capital?", "target": " Paris", "references": ["Paris", "paris town"]})"
+      "\n"
+      R"({"id": "b", "prompt": "2 + 2 =", "target": " 4", "choices": [" 3", " 4"]})");
   folder.write("p.jsonl", prediction_lines({{"own:1", "paris town"}, {"b", " 3"}}));
   const std::vector<Json> lines = json_lines(folder.score("accuracy", "own.jsonl"));
   REQUIRE(lines.size() == 3);
