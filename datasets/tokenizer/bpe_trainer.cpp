@@ -158,7 +158,7 @@ OrderedJson pre_tokenizer_json(SplitPattern pattern) {
 }
 
 OrderedJson special_token_json(const std::string& content, size_t id) {
-  return {{"id", id},         {"content", content}, {"single_word", false}, {"lstrip", false},
+  return {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
           {"rstrip", false}, {"normalized", false}, {"special", true}};
 }
 

@@ -15,15 +15,15 @@ namespace rankscope {
 
 struct BpeTrainerSettings {
   tokenizer::SplitPattern pattern = tokenizer::SplitPattern::kGpt2;
-  int64_t vocabulary = 0;    // ids at most, special tokens included
-  int64_t min_count = 2;     // a pair seen less often is not merged
+  int64_t vocabulary = 0;                   // ids at most, special tokens included
+  int64_t min_count = 2;                    // a pair seen less often is not merged
   std::vector<std::string> special_tokens;  // the first ids, in this order
 };
 
 class BpeTrainer {
  public:
-  // InputError where the vocabulary cannot hold the 256 bytes and the special tokens, or where these
-  // are empty, equal or single bytes of the alphabet.
+  // InputError where the vocabulary cannot hold the 256 bytes and the special tokens, or where
+  // these are empty, equal or single bytes of the alphabet.
   explicit BpeTrainer(BpeTrainerSettings settings);
 
   // Counts the words of one text. Bytes that are not UTF-8 count as U+FFFD.

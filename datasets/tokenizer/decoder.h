@@ -27,9 +27,9 @@ class Decoder {
   enum class Kind { kByteLevel, kByteFallback, kFuse, kMetaspace, kReplace, kStrip };
   struct Step {
     Kind kind = Kind::kFuse;
-    std::string pattern;      // kReplace, kStrip, kMetaspace: a text, a character, a character
-    std::string content;      // kReplace
-    uint64_t start = 0;       // kStrip: how many at most
+    std::string pattern;  // kReplace, kStrip, kMetaspace: a text, a character, a character
+    std::string content;  // kReplace
+    uint64_t start = 0;   // kStrip: how many at most
     uint64_t stop = 0;
     bool drop_first = false;  // kMetaspace: no space from the first token
   };

@@ -24,9 +24,7 @@ class MergeTable {
     Slot& slot = slots_[place(key)];
     slot = {key, found};
   }
-  Found find(int32_t left, int32_t right) const {
-    return slots_[place(pair(left, right))].found;
-  }
+  Found find(int32_t left, int32_t right) const { return slots_[place(pair(left, right))].found; }
 
  private:
   struct Slot {

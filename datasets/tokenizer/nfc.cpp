@@ -88,8 +88,7 @@ void decompose(char32_t c, std::vector<char32_t>& out) {
 // The composite of a pair, 0 where there is none.
 char32_t compose(char32_t first, char32_t second) {
   if (within(first, kLeading, kLeadingCount) && within(second, kVowels, kVowelCount))
-    return kSyllables +
-           ((first - kLeading) * kVowelCount + (second - kVowels)) * kTrailingCount;
+    return kSyllables + ((first - kLeading) * kVowelCount + (second - kVowels)) * kTrailingCount;
   if (within(first, kSyllables, kSyllableCount) && (first - kSyllables) % kTrailingCount == 0 &&
       within(second, kTrailing + 1, kTrailingCount - 1))
     return first + (second - kTrailing);
@@ -107,8 +106,9 @@ void reorder(std::vector<char32_t>& text) {
     size_t end = begin;
     while (end < text.size() && combining_class(text[end]) != 0) ++end;
     std::stable_sort(text.begin() + static_cast<std::ptrdiff_t>(begin),
-                     text.begin() + static_cast<std::ptrdiff_t>(end),
-                     [&](char32_t a, char32_t b) { return combining_class(a) < combining_class(b); });
+                     text.begin() + static_cast<std::ptrdiff_t>(end), [&](char32_t a, char32_t b) {
+                       return combining_class(a) < combining_class(b);
+                     });
     begin = end;
   }
 }
@@ -148,7 +148,8 @@ std::string nfc(std::string_view text) {
     }
     return false;
   };
-  const auto at = std::ranges::find_if(text, [](char c) { return static_cast<uint8_t>(c) >= 0xcc; });
+  const auto at =
+      std::ranges::find_if(text, [](char c) { return static_cast<uint8_t>(c) >= 0xcc; });
   if (at == text.end() || !involved(text.substr(static_cast<size_t>(at - text.begin()))))
     return std::string(text);
   std::vector<char32_t> decomposed;

@@ -35,8 +35,8 @@ std::string read_fixed_pattern(JsonObject& json) {
 }
 
 void refuse_type(const JsonObject& json, const std::string& type, const std::string& supported) {
-  json.fail("type", "is '" + printable(type) + "', which is not supported; supported are " +
-                        supported);
+  json.fail("type",
+            "is '" + printable(type) + "', which is not supported; supported are " + supported);
 }
 
 std::vector<JsonObject> sequence_items(JsonObject& json, const std::string& key) {

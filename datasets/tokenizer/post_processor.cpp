@@ -29,8 +29,7 @@ PostProcessor read_template(JsonObject& json, int64_t id_count) {
   for (JsonObject& item : sequence_items(json, "single")) {
     if (item.has("Sequence")) {
       const std::string id = item.get_object("Sequence").get_string("id");
-      if (id != "A" || text_seen)
-        json.fail("single", "must hold the sequence A once and no other");
+      if (id != "A" || text_seen) json.fail("single", "must hold the sequence A once and no other");
       text_seen = true;
     } else {
       const std::string name = item.get_object("SpecialToken").get_string("id");

@@ -49,9 +49,10 @@ void PreTokenizer::read_split(JsonObject& json) {
   if (pattern.has("String")) pattern.fail("String", "is not supported; a Regex is");
   pattern_ = find_pattern(pattern.get_string("Regex"));
   if (!pattern_) {
-    pattern.fail("Regex",
-                 "is a pattern that is not supported; supported are exactly those of GPT-2, Llama 3 "
-                 "and Qwen2");
+    pattern.fail(
+        "Regex",
+        "is a pattern that is not supported; supported are exactly those of GPT-2, Llama 3 "
+        "and Qwen2");
   }
   pattern.finish();
   const std::string behavior = json.get_string("behavior");

@@ -187,8 +187,9 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 void Tokenizer::encode(std::string_view text, bool add_special_tokens,
                        std::vector<int32_t>& ids) const {
   if (text.size() > kMaxTextBytes) {
-    throw InputError("a text of " + std::to_string(text.size()) + " bytes is too long to tokenize; " +
-                     std::to_string(kMaxTextBytes >> 20) + " MiB are allowed");
+    throw InputError("a text of " + std::to_string(text.size()) +
+                     " bytes is too long to tokenize; " + std::to_string(kMaxTextBytes >> 20) +
+                     " MiB are allowed");
   }
   const PostProcessor& around = parts_.post_processor;
   if (add_special_tokens) ids.insert(ids.end(), around.before.begin(), around.before.end());

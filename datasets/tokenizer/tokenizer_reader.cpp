@@ -153,8 +153,8 @@ std::vector<AddedToken> read_added_tokens(JsonObject& json, const Vocabulary& vo
                           ", but the vocabulary has it as " + std::to_string(found->second));
     }
     if (token.id >= limit)
-      item.fail("id", "must be below " + std::to_string(limit) + ", not " +
-                          std::to_string(token.id));
+      item.fail("id",
+                "must be below " + std::to_string(limit) + ", not " + std::to_string(token.id));
     if (found == vocabulary.end() && !taken.insert(token.id).second)
       item.fail("id", std::to_string(token.id) + " is also another token's");
     tokens.push_back(std::move(token));
@@ -175,10 +175,12 @@ void refuse_if_set(JsonObject& json, const std::string& key) {
 }
 
 Tokenizer load_gpt2(const std::filesystem::path& folder) {
-  const std::filesystem::path vocab_path = folder / "vocab.json", merges_path = folder / "merges.txt";
+  const std::filesystem::path vocab_path = folder / "vocab.json",
+                              merges_path = folder / "merges.txt";
   const std::string extra = (folder / "added_tokens.json").string();
   if (std::filesystem::exists(extra))
-    throw InputError(extra + ": is not read beside vocab.json; convert the folder to tokenizer.json");
+    throw InputError(extra +
+                     ": is not read beside vocab.json; convert the folder to tokenizer.json");
   Vocabulary vocabulary =
       read_vocabulary(read_json_file(vocab_path, kTokenizerLimits), vocab_path.string());
   std::vector<Merge> merges;
@@ -208,18 +210,19 @@ Tokenizer Tokenizer::parse(std::string_view json_text, const std::string& source
   const Json parsed = parse_json(json_text, source_name, kTokenizerLimits);
   JsonObject json(parsed, source_name, JsonObject::Nulls::kAbsent);
   if (const std::string format = json.get_string_or("version", "1.0"); format != "1.0")
-    json.fail("version", "is '" + printable(format) + "', which is not supported; supported is 1.0");
+    json.fail("version",
+              "is '" + printable(format) + "', which is not supported; supported is 1.0");
   refuse_if_set(json, "truncation");
   refuse_if_set(json, "padding");
   TokenizerParts parts;
   if (json.has("normalizer")) parts.normalizer = Normalizer(json.get_object("normalizer"));
-  if (json.has("pre_tokenizer")) parts.pre_tokenizer = PreTokenizer(json.get_object("pre_tokenizer"));
+  if (json.has("pre_tokenizer"))
+    parts.pre_tokenizer = PreTokenizer(json.get_object("pre_tokenizer"));
   if (json.has("decoder")) parts.decoder = Decoder(json.get_object("decoder"));
   parts.model = read_model(json.get_object("model"), parts.pre_tokenizer.byte_level());
   parts.added = read_added_tokens(json, parts.model.vocabulary());
   if (json.has("post_processor")) {
-    parts.post_processor =
-        read_post_processor(json.get_object("post_processor"), count_ids(parts));
+    parts.post_processor = read_post_processor(json.get_object("post_processor"), count_ids(parts));
   }
   json.finish();
   return Tokenizer(std::move(parts));
@@ -230,7 +233,8 @@ Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
   if (std::filesystem::exists(path))
     return parse(read_text_file(path, kTokenizerLimits.max_bytes), path.string());
   if (std::filesystem::exists(folder / "vocab.json")) return load_gpt2(folder);
-  throw InputError(folder.string() + ": holds neither tokenizer.json nor vocab.json; is this a model's folder?");
+  throw InputError(folder.string() +
+                   ": holds neither tokenizer.json nor vocab.json; is this a model's folder?");
 }
 
 }  // namespace rankscope

@@ -9,10 +9,9 @@
 namespace rankscope {
 
 // Calls `use` for each line of `path`: with `jsonl` the JSON string it holds, otherwise the line
-// itself without its end ("\n" or "\r\n"; a byte order mark at the file's start is dropped). `where`
-// is FILE:LINE. InputError where a line of a `jsonl` file is not one JSON string.
-void for_each_text(
-    const std::filesystem::path& path, bool jsonl,
-    const std::function<void(std::string_view text, const std::string& where)>& use);
+// itself without its end ("\n" or "\r\n"; a byte order mark at the file's start is dropped).
+// `where` is FILE:LINE. InputError where a line of a `jsonl` file is not one JSON string.
+void for_each_text(const std::filesystem::path& path, bool jsonl,
+                   const std::function<void(std::string_view text, const std::string& where)>& use);
 
 }  // namespace rankscope

@@ -40,11 +40,12 @@ std::vector<int32_t> read_ids(std::string_view line, const Tokenizer& tokenizer,
     throw InputError(where + ": must be a JSON array of ids, not " + json_excerpt(array));
   std::vector<int32_t> ids;
   for (const Json& value : array) {
-    const bool fits = value.is_number_unsigned() &&
-                      value.get<uint64_t>() <= std::numeric_limits<int32_t>::max();
+    const bool fits =
+        value.is_number_unsigned() && value.get<uint64_t>() <= std::numeric_limits<int32_t>::max();
     const int32_t id = fits ? value.get<int32_t>() : -1;
     if (tokenizer.token_of(id) == nullptr) {
-      throw InputError(where + ": " + json_excerpt(value) + " is no id of this tokenizer, which has " +
+      throw InputError(where + ": " + json_excerpt(value) +
+                       " is no id of this tokenizer, which has " +
                        std::to_string(tokenizer.id_count()));
     }
     ids.push_back(id);
@@ -93,7 +94,8 @@ int run_tokenize(const TokenizeCommand& c) {
 void add_tokenize(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<TokenizeCommand>();
   CLI::App* command = app.add_subcommand("tokenize", "token ids of each line of a file, and back");
-  command->add_option("--model", c->model, "folder with tokenizer.json, or vocab.json and merges.txt")
+  command
+      ->add_option("--model", c->model, "folder with tokenizer.json, or vocab.json and merges.txt")
       ->required();
   command->add_option("file", c->file, "one text a line")->required();
   CLI::Option* jsonl = command->add_flag("--jsonl", c->jsonl, "each line is a JSON string");

@@ -49,7 +49,10 @@ TEST_CASE("what a tokenizer file asks for and is not supported is refused by nam
                        t["normalizer"]["normalizers"][1]["pattern"] = {{"Regex", " +"}};
                      }),
              Contains("pattern.Regex") && Contains("not supported"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["pre_tokenizer"] = {{"type", "Whitespace"}}; }),
+  CHECK_THAT(refusal("gpt2",
+                     [](Json& t) {
+                       t["pre_tokenizer"] = {{"type", "Whitespace"}};
+                     }),
              Contains("'pre_tokenizer.type'") && Contains("Whitespace"));
   CHECK_THAT(refusal("llama3",
                      [](Json& t) {
@@ -68,11 +71,20 @@ TEST_CASE("what a tokenizer file asks for and is not supported is refused by nam
              Contains("byte_fallback"));
   CHECK_THAT(refusal("gpt2", [](Json& t) { t["model"]["max_input_chars_per_word"] = 9; }),
              Contains("max_input_chars_per_word"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["decoder"] = {{"type", "WordPiece"}}; }),
+  CHECK_THAT(refusal("gpt2",
+                     [](Json& t) {
+                       t["decoder"] = {{"type", "WordPiece"}};
+                     }),
              Contains("'decoder.type'") && Contains("WordPiece"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["post_processor"] = {{"type", "BertProcessing"}}; }),
+  CHECK_THAT(refusal("gpt2",
+                     [](Json& t) {
+                       t["post_processor"] = {{"type", "BertProcessing"}};
+                     }),
              Contains("'post_processor.type'") && Contains("BertProcessing"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["truncation"] = {{"max_length", 8}}; }),
+  CHECK_THAT(refusal("gpt2",
+                     [](Json& t) {
+                       t["truncation"] = {{"max_length", 8}};
+                     }),
              Contains("'truncation'") && Contains("null"));
   CHECK_THAT(refusal("gpt2", [](Json& t) { t["extra"] = 1; }), Contains("'extra'"));
 }
@@ -103,19 +115,18 @@ TEST_CASE("tokenizer files that contradict themselves are refused") {
              Contains("added_tokens[1]") && Contains("twice"));
   CHECK_THAT(refusal("qwen2", [](Json& t) { t["added_tokens"][1]["content"] = ""; }),
              Contains("added_tokens[1]"));
-  CHECK_THAT(refusal("llama2",
-                     [](Json& t) {
-                       t["post_processor"]["special_tokens"]["<s>"]["ids"] = {100000};
-                     }),
-             Contains("100000"));
-  CHECK_THAT(refusal("llama2",
-                     [](Json& t) { t["post_processor"]["single"].erase(size_t{1}); }),
+  CHECK_THAT(
+      refusal("llama2",
+              [](Json& t) { t["post_processor"]["special_tokens"]["<s>"]["ids"] = {100000}; }),
+      Contains("100000"));
+  CHECK_THAT(refusal("llama2", [](Json& t) { t["post_processor"]["single"].erase(size_t{1}); }),
              Contains("sequence A"));
 }
 
 TEST_CASE("replacements that multiply are stopped") {
   Json json = read_kind("llama2");
-  const Json step = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aaaaaaaaaa"}};
+  const Json step = {
+      {"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aaaaaaaaaa"}};
   json["normalizer"] = {{"type", "Sequence"}, {"normalizers", Json::array()}};
   json["decoder"] = {{"type", "Sequence"}, {"decoders", Json::array()}};
   const std::vector<int32_t> ids = Tokenizer::parse(json.dump(), "t.json").encode("aaa");
@@ -124,8 +135,10 @@ TEST_CASE("replacements that multiply are stopped") {
     json["decoder"]["decoders"].push_back(step);
   }
   const Tokenizer tokenizer = Tokenizer::parse(json.dump(), "t.json");
-  CHECK_THAT(error_text<InputError>([&] { tokenizer.encode("a"); }), Catch::Contains("replacements"));
-  CHECK_THAT(error_text<InputError>([&] { tokenizer.decode(ids); }), Catch::Contains("replacements"));
+  CHECK_THAT(error_text<InputError>([&] { tokenizer.encode("a"); }),
+             Catch::Contains("replacements"));
+  CHECK_THAT(error_text<InputError>([&] { tokenizer.decode(ids); }),
+             Catch::Contains("replacements"));
   CHECK_FALSE(tokenizer.encode("none of it in this").empty());
 }
 
@@ -196,10 +209,10 @@ TEST_CASE("NFC composes, reorders and leaves alone") {
   using tokenizer::nfc;
   CHECK(nfc("plain ascii and é") == "plain ascii and é");
   CHECK(nfc("e\xcc\x81") == "é");
-  CHECK(nfc("q\xcc\x87\xcc\xa3") == "q\xcc\xa3\xcc\x87");        // dot above and dot below change places
-  CHECK(nfc("\xe2\x84\xab") == "\xc3\x85");                      // Angstrom sign
-  CHECK(nfc("\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab") == "한");    // conjoining jamo
-  CHECK(nfc("\xe0\xa5\x98") == "\xe0\xa4\x95\xe0\xa4\xbc");      // a composition exclusion
+  CHECK(nfc("q\xcc\x87\xcc\xa3") == "q\xcc\xa3\xcc\x87");  // dot above and dot below change places
+  CHECK(nfc("\xe2\x84\xab") == "\xc3\x85");                // Angstrom sign
+  CHECK(nfc("\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab") == "한");  // conjoining jamo
+  CHECK(nfc("\xe0\xa5\x98") == "\xe0\xa4\x95\xe0\xa4\xbc");    // a composition exclusion
   CHECK(nfc("") == "");
 }
 
@@ -220,7 +233,8 @@ TEST_CASE("the trainer refuses what it cannot do") {
              Catch::Contains("too small") && Catch::Contains("257"));
   settings.vocabulary = 300;
   settings.special_tokens = {"<a>", "<a>"};
-  CHECK_THAT(error_text<InputError>([&] { BpeTrainer trainer(settings); }), Catch::Contains("twice"));
+  CHECK_THAT(error_text<InputError>([&] { BpeTrainer trainer(settings); }),
+             Catch::Contains("twice"));
   settings.special_tokens = {"a"};
   CHECK_THAT(error_text<InputError>([&] { BpeTrainer trainer(settings); }), Catch::Contains("'a'"));
 }
@@ -233,9 +247,15 @@ TEST_CASE("the shared tokenizers give Hugging Face's ids") {
   };
   const std::string text = "They'll pay $1,024 for 10 naïve   cats 👍<|endoftext|></s>";
   const Case cases[] = {
-      {"gpt2-tokenizer", {2990, 1183, 1414, 720, 16, 11, 40839, 329, 838, 41492, 220, 220, 11875, 50169, 235, 50256, 3556, 82, 29}},
-      {"stories3m", {1, 342, 4023, 306, 2537, 3994, 4078, 4059, 4016, 4061, 4063, 4068, 387, 3994, 4059, 4061, 297, 3996, 198, 178, 360, 3994, 3994, 3551, 3994, 243, 162, 148, 144, 4088, 4090, 367, 3998, 845, 886, 3997, 4090, 4089, 2}},
-      {"stories260k", {1, 342, 439, 306, 282, 283, 410, 494, 475, 432, 477, 479, 484, 387, 410, 475, 477, 297, 412, 198, 178, 360, 410, 410, 280, 294, 419, 410, 243, 162, 148, 144, 504, 506, 367, 414, 431, 413, 411, 444, 413, 506, 505, 2}},
+      {"gpt2-tokenizer",
+       {2990, 1183, 1414, 720, 16, 11, 40839, 329, 838, 41492, 220, 220, 11875, 50169, 235, 50256,
+        3556, 82, 29}},
+      {"stories3m", {1,    342,  4023, 306,  2537, 3994, 4078, 4059, 4016, 4061, 4063, 4068, 387,
+                     3994, 4059, 4061, 297,  3996, 198,  178,  360,  3994, 3994, 3551, 3994, 243,
+                     162,  148,  144,  4088, 4090, 367,  3998, 845,  886,  3997, 4090, 4089, 2}},
+      {"stories260k", {1,   342, 439, 306, 282, 283, 410, 494, 475, 432, 477, 479, 484, 387, 410,
+                       475, 477, 297, 412, 198, 178, 360, 410, 410, 280, 294, 419, 410, 243, 162,
+                       148, 144, 504, 506, 367, 414, 431, 413, 411, 444, 413, 506, 505, 2}},
   };
   for (const Case& c : cases) {
     const auto folder = tests::shared_file(std::string("models/") + c.folder);
