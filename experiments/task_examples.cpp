@@ -6,20 +6,9 @@
 #include "common/error.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "experiments/chosen_template.h"
 
 namespace rankscope {
-
-CompiledTemplate compile_template(const Task& task, const std::vector<std::string>& assignments,
-                                  const std::string& option) {
-  PromptTemplate form = task.default_template();
-  for (const std::string& assignment : assignments) {
-    const std::size_t equals = assignment.find('=');
-    if (equals == std::string::npos)
-      throw InputError(option + " " + printable(assignment) + ": must be KEY=VALUE");
-    form.set(assignment.substr(0, equals), assignment.substr(equals + 1));
-  }
-  return {task, std::move(form)};
-}
 
 TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& tokenizer,
                                 const ModelConfig& config, std::int64_t reserved_tokens,
@@ -29,7 +18,8 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
   out.file = std::filesystem::is_directory(source.data)
                  ? find_split(*out.task, source.data, source.split)
                  : source.data;
-  const CompiledTemplate form = compile_template(*out.task, source.template_keys, "--template");
+  const CompiledTemplate form(*out.task,
+                              chosen_template(*out.task, source.template_keys, "--template"));
   RecordSet set = read_records(*out.task, out.file, {},
                                {.limit = source.limit, .allow_unlabelled = !need_targets});
   out.read = std::move(set.report);

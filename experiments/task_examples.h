@@ -41,8 +41,4 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
 // Both accounts for people, on standard error.
 void log_reports(const TaskExamples& examples);
 
-// The template of a task with KEY=VALUE settings applied; `option` names where they came from.
-CompiledTemplate compile_template(const Task& task, const std::vector<std::string>& assignments,
-                                  const std::string& option);
-
 }  // namespace rankscope

@@ -11,7 +11,7 @@
 #include "datasets/prompts/example.h"
 #include "datasets/task.h"
 #include "experiments/cli/checks.h"
-#include "experiments/cli/chosen_template.h"
+#include "experiments/chosen_template.h"
 #include "experiments/cli/commands.h"
 
 namespace rankscope {

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 
 namespace rankscope {
@@ -39,6 +40,8 @@ CLI::App* add_scorer(CLI::App& score, const std::shared_ptr<ScoreCommand>& c,
   command->add_option("--predictions", c->predictions, "lines of {\"id\", \"prediction\"}")
       ->required();
   command->add_option("--references", c->references, references)->required();
+  command->add_option("--limit", c->limit, "the first N references; 0: all")
+      ->check(whole_number(0, std::int64_t{1} << 40));
   command->add_flag("--json", c->json, "a line an example, and a last line with the means");
   command->callback([c, run, &exit_code] { exit_code = run(*c); });
   return command;

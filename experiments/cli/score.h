@@ -1,6 +1,7 @@
 // The scorers behind `score`, one file each, and how they print means.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@ namespace rankscope {
 struct ScoreCommand {
   std::string predictions, references, tables, db;
   std::vector<std::string> assignments;  // KEY=VALUE of the task's template
+  std::uint64_t limit = 0;  // the first so many references; 0: all
   bool stemmer = false;
   bool ordered = false;
   bool json = false;

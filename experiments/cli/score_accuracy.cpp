@@ -39,7 +39,7 @@ void print_matrix(const ConfusionMatrix& matrix) {
 
 int run_score_accuracy(const ScoreCommand& c) {
   Predictions predictions(c.predictions);
-  const TextReferences read = read_text_references(c.references, "mnli", c.assignments);
+  const TextReferences read = read_text_references(c.references, "mnli", c.assignments, c.limit);
   const std::vector<TextReference>& references = read.references;
   std::vector<std::string> answers, golds;
   std::vector<double> correct;

@@ -9,7 +9,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "datasets/task.h"
-#include "experiments/cli/chosen_template.h"
+#include "experiments/chosen_template.h"
 
 namespace rankscope {
 
@@ -35,11 +35,12 @@ Json first_object(const std::filesystem::path& path) {
   return Json::object();
 }
 
-std::vector<TextReference> read_reference_lines(const std::filesystem::path& path) {
+std::vector<TextReference> read_reference_lines(const std::filesystem::path& path,
+                                                std::uint64_t limit) {
   std::vector<TextReference> references;
   JsonlReader reader(path);
   Json json;
-  while (reader.next(json)) {
+  while ((limit == 0 || references.size() < limit) && reader.next(json)) {
     JsonObject object = reader.object(json);
     const std::optional<std::string> id = find_id(object);
     if (!id) object.fail("id", "is missing; a prediction is found by it");
@@ -49,9 +50,10 @@ std::vector<TextReference> read_reference_lines(const std::filesystem::path& pat
 }
 
 TextReferences read_task_references(const std::filesystem::path& path, const Task& task,
-                                    const std::vector<std::string>& assignments) {
+                                    const std::vector<std::string>& assignments,
+                                    std::uint64_t limit) {
   const CompiledTemplate form(task, chosen_template(task, assignments));
-  const RecordSet set = task.read(path, {}, {});
+  const RecordSet set = task.read(path, {}, {.limit = limit});
   TextReferences out;
   out.labels.assign(task.labels.begin(), task.labels.end());
   out.skipped = set.report.skipped_total();
@@ -121,15 +123,16 @@ void Predictions::finish() const {
 }
 
 TextReferences read_text_references(const std::filesystem::path& path, const std::string& task,
-                                    const std::vector<std::string>& assignments) {
+                                    const std::vector<std::string>& assignments,
+                                    std::uint64_t limit) {
   const Json first = first_object(path);
   TextReferences out;
   if (first.contains("prompt") && first.contains("target")) {
-    out = read_task_references(path, find_task("own"), assignments);
+    out = read_task_references(path, find_task("own"), assignments, limit);
   } else if (first.contains("reference")) {
-    out.references = read_reference_lines(path);
+    out.references = read_reference_lines(path, limit);
   } else {
-    out = read_task_references(path, find_task(task), assignments);
+    out = read_task_references(path, find_task(task), assignments, limit);
   }
   if (out.references.empty()) {
     throw InputError(path.string() + ": there are no references; is it the right file?");

@@ -48,9 +48,10 @@ struct TextReferences {
 };
 
 // Lines {"id": ..., "reference": "..."}; or an own task's file, lines with `prompt` and `target`;
-// or else a file of the task named. `assignments` change the template (see chosen_template).
-// InputError when there are none.
+// or else a file of the task named. `assignments` change the template (see chosen_template);
+// `limit` keeps the first so many, 0 all. InputError when there are none.
 TextReferences read_text_references(const std::filesystem::path& path, const std::string& task,
-                                    const std::vector<std::string>& assignments = {});
+                                    const std::vector<std::string>& assignments,
+                                    std::uint64_t limit);
 
 }  // namespace rankscope

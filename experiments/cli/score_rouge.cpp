@@ -44,7 +44,7 @@ void add_best(const std::vector<RougeScores>& scores, RougeColumn& column) {
 
 int run_score_rouge(const ScoreCommand& c) {
   Predictions predictions(c.predictions);
-  const auto [references, labels, skipped] = read_text_references(c.references, "samsum");
+  const auto [references, labels, skipped] = read_text_references(c.references, "samsum", {}, c.limit);
   std::array<RougeColumn, 4> columns = {{{"rouge1", &RougeScores::rouge1, {}},
                                          {"rouge2", &RougeScores::rouge2, {}},
                                          {"rougeL", &RougeScores::rougeL, {}},

@@ -37,7 +37,7 @@ std::optional<WikisqlDatabase> open_database(const ScoreCommand& c, const Wikisq
 int run_score_wikisql(const ScoreCommand& c) {
   Predictions predictions(c.predictions);
   // With a database the rows of the tables are not needed.
-  const WikisqlData data = read_wikisql(c.references, c.tables, {}, c.db.empty());
+  const WikisqlData data = read_wikisql(c.references, c.tables, {.limit = c.limit}, c.db.empty());
   if (data.gold.empty()) {
     throw InputError(c.references + ": there are no references; is it the right file?");
   }

@@ -1,0 +1,88 @@
+// What a prediction or a ranking yields does not depend on what it shares a batch with.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <numeric>
+
+#include "common/draws.h"
+#include "engine/decoding/ranking.h"
+#include "engine/training/trainer.h"
+#include "tests/engine/decoding/decoding_case.h"
+#include "tests/engine/goldens/golden_case.h"
+
+namespace rankscope::tests {
+namespace {
+
+bool same(const Prediction& a, const Prediction& b) {
+  return a.ids == b.ids && a.ended == b.ended && a.score == b.score;
+}
+
+TEST_CASE("decoding: batch size, order, neighbours and threads change no prediction") {
+  for (const char* name : {"gpt2_tied", "llama_gqa"}) {
+    const auto one_thread = make_cpu_backend(1), four_threads = make_cpu_backend(4);
+    const auto alone_model = GoldenCase(name).load(*one_thread);
+    const auto model = GoldenCase(name).load(*four_threads);
+    const auto prompts = drawn_prompts(40, 36, model->config().vocabulary);
+    for (const int64_t beams : {1, 3}) {
+      DecodingSettings settings;
+      settings.max_new = 24;
+      settings.beams = beams;
+      settings.no_repeat_ngram = 3;
+      // Ids that some of the predictions hold, so that they end at different steps.
+      settings.end_ids = predict(*model, {prompts[0], prompts[1]}, settings)[0].ids;
+      settings.end_ids.resize(2);
+      const auto expected = predict(*alone_model, prompts, settings, {1, 1});
+      REQUIRE(std::ranges::any_of(expected, [](const Prediction& p) { return p.ended; }));
+      REQUIRE(std::ranges::any_of(expected, [](const Prediction& p) { return !p.ended; }));
+      for (const int64_t in_flight : {1, 3, 32}) {
+        for (const int64_t at_once : {1, 50, 1024}) {
+          INFO(name << ", beams " << beams << ", " << in_flight << " in flight, " << at_once
+                    << " prompt tokens at once");
+          const auto got = predict(*model, prompts, settings, {in_flight, at_once});
+          for (size_t i = 0; i < prompts.size(); ++i) CHECK(same(got[i], expected[i]));
+        }
+      }
+      // Another order: every prompt meets other neighbours.
+      std::vector<std::vector<int32_t>> shuffled(prompts.size());
+      for (size_t i = 0; i < prompts.size(); ++i) shuffled[i * 7 % prompts.size()] = prompts[i];
+      const auto got = predict(*model, shuffled, settings, {5, 64});
+      for (size_t i = 0; i < prompts.size(); ++i)
+        CHECK(same(got[i * 7 % prompts.size()], expected[i]));
+    }
+  }
+}
+
+std::vector<std::vector<double>> rank(const Model& model, const std::vector<RankedPrompt>& prompts,
+                                      int64_t at_once) {
+  std::vector<std::vector<double>> all(prompts.size());
+  rank_choices(model, nullptr, prompts, at_once, [&](size_t index, std::span<const double> values) {
+    all[index].assign(values.begin(), values.end());
+  });
+  return all;
+}
+
+TEST_CASE("decoding: a ranking is the likelihood of each whole text, whatever the batch") {
+  for (const char* name : {"gpt2_untied", "llama_gqa"}) {
+    const auto backend = make_cpu_backend(2);
+    const auto model = GoldenCase(name).load(*backend);
+    std::vector<RankedPrompt> prompts;
+    const auto drawn = drawn_prompts(60, 30, model->config().vocabulary);
+    for (size_t i = 0; i < 20; ++i) {
+      RankedPrompt& prompt = prompts.emplace_back();
+      prompt.prompt = drawn[i];
+      prompt.choices = {drawn[20 + i], drawn[40 + i], {drawn[i][0]}};
+    }
+    const auto expected = rank(*model, prompts, 1);
+    for (const int64_t at_once : {100, 4096}) CHECK(rank(*model, prompts, at_once) == expected);
+    for (size_t i = 0; i < prompts.size(); ++i) {
+      for (size_t k = 0; k < 3; ++k) {
+        INFO(name << ", prompt " << i << ", choice " << k);
+        const std::vector<TokenExample> whole = {{prompts[i].prompt, prompts[i].choices[k]}};
+        CHECK(-expected[i][k] == Approx(evaluate(*model, nullptr, whole, 1024).nll[0]).epsilon(1e-5));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rankscope::tests
