@@ -7,7 +7,7 @@
 
 namespace rankscope {
 
-// Well-formed UTF-8 by RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
+// Well-formed UTF-8 (common/utf8.h).
 bool valid_utf8(std::string_view text);
 
 // `text` for a message: control characters become \n, \t or \xNN, and so does every byte that is

@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "common/utf8.h"
+
 namespace rankscope {
 
 namespace {
@@ -40,47 +42,24 @@ bool in(std::span<const Range> ranges, std::uint32_t c) { return find_range(rang
 std::vector<std::uint32_t> code_points(std::string_view text) {
   std::vector<std::uint32_t> out;
   out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
-    const unsigned char lead = byte(i);
-    const std::size_t size = lead < 0x80   ? 1
-                             : lead < 0xC2 ? 0
-                             : lead < 0xE0 ? 2
-                             : lead < 0xF0 ? 3
-                             : lead < 0xF5 ? 4
-                                           : 0;
-    std::uint32_t c = size == 1 ? lead : lead & (0x7Fu >> size);
-    bool good = size > 0 && i + size <= text.size();
-    for (std::size_t k = 1; good && k < size; ++k) {
-      good = (byte(i + k) & 0xC0) == 0x80;
-      c = c << 6 | (byte(i + k) & 0x3F);
+  while (!text.empty()) {
+    if (character_bytes(text) == 0) {
+      out.push_back(kStrayByte + static_cast<unsigned char>(text[0]));
+      text.remove_prefix(1);
+      continue;
     }
-    good = good && !(size == 3 && (c < 0x800 || (c >= 0xD800 && c < 0xE000))) &&
-           !(size == 4 && (c < 0x10000 || c >= kStrayByte));
-    out.push_back(good ? c : kStrayByte + lead);
-    i += good ? size : 1;
+    const CodePoint c = first_code_point(text);
+    out.push_back(c.value);
+    text.remove_prefix(c.bytes);
   }
   return out;
 }
 
 void append(std::string& out, std::uint32_t c) {
-  const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
   if (c >= kStrayByte) {
-    put(c - kStrayByte);
-  } else if (c < 0x80) {
-    put(c);
-  } else if (c < 0x800) {
-    put(0xC0 | c >> 6);
-    put(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    put(0xE0 | c >> 12);
-    put(0x80 | (c >> 6 & 0x3F));
-    put(0x80 | (c & 0x3F));
+    out += static_cast<char>(c - kStrayByte);
   } else {
-    put(0xF0 | c >> 18);
-    put(0x80 | (c >> 12 & 0x3F));
-    put(0x80 | (c >> 6 & 0x3F));
-    put(0x80 | (c & 0x3F));
+    append_utf8(out, c);
   }
 }
 

@@ -162,7 +162,7 @@ std::string_view JsonRecords::string(std::string_view key) const {
 
 std::optional<std::string_view> JsonRecords::find_string(std::string_view key) const {
   const Element* value = find(key);
-  if (value == nullptr || value->is_null()) return std::nullopt;
+  if (value == nullptr) return std::nullopt;
   return string(key);
 }
 

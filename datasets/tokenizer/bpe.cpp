@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <queue>
 
+#include "common/utf8.h"
 #include "datasets/tokenizer/byte_alphabet.h"
-#include "datasets/tokenizer/utf8.h"
 
 namespace rankscope::tokenizer {
 namespace {

@@ -8,8 +8,8 @@
 #include "common/error.h"
 #include "common/json.h"
 #include "common/text.h"
+#include "common/utf8.h"
 #include "datasets/tokenizer/byte_alphabet.h"
-#include "datasets/tokenizer/utf8.h"
 
 namespace rankscope {
 

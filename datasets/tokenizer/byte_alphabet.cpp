@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "datasets/tokenizer/utf8.h"
+#include "common/utf8.h"
 
 namespace rankscope::tokenizer {
 namespace {

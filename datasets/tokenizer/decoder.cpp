@@ -5,9 +5,9 @@
 
 #include "common/error.h"
 #include "common/text.h"
+#include "common/utf8.h"
 #include "datasets/tokenizer/byte_alphabet.h"
 #include "datasets/tokenizer/normalizer.h"
-#include "datasets/tokenizer/utf8.h"
 
 namespace rankscope::tokenizer {
 namespace {
@@ -141,9 +141,9 @@ std::string Decoder::apply(std::vector<std::string> tokens) const {
   for (const Step& step : steps_) {
     switch (step.kind) {
       case Kind::kByteLevel: {
-        std::string bytes;
-        for (const std::string& token : tokens) bytes += read_bytes(token).value_or(token);
-        tokens = {repair_utf8(bytes)};
+        std::string text;
+        for (const std::string& token : tokens) text += read_bytes(token).value_or(token);
+        tokens = {repair_utf8(text)};
         break;
       }
       case Kind::kByteFallback:

@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "datasets/tokenizer/utf8.h"
+#include "common/utf8.h"
 
 namespace rankscope::tokenizer {
 namespace {

@@ -2,8 +2,8 @@
 
 #include "common/error.h"
 #include "common/text.h"
+#include "common/utf8.h"
 #include "datasets/tokenizer/normalizer.h"
-#include "datasets/tokenizer/utf8.h"
 
 namespace rankscope::tokenizer {
 

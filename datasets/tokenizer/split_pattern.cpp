@@ -2,8 +2,8 @@
 
 #include <array>
 
+#include "common/utf8.h"
 #include "datasets/tokenizer/unicode_classes.h"
-#include "datasets/tokenizer/utf8.h"
 
 namespace rankscope::tokenizer {
 namespace {

@@ -4,7 +4,7 @@
 #include <mutex>
 
 #include "common/error.h"
-#include "datasets/tokenizer/utf8.h"
+#include "common/utf8.h"
 #include "datasets/tokenizer/word_cache.h"
 
 namespace rankscope {

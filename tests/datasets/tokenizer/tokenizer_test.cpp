@@ -10,10 +10,10 @@
 #include "common/error.h"
 #include "common/files.h"
 #include "common/json.h"
+#include "common/utf8.h"
 #include "datasets/tokenizer/bpe_trainer.h"
 #include "datasets/tokenizer/nfc.h"
 #include "datasets/tokenizer/tokenizer.h"
-#include "datasets/tokenizer/utf8.h"
 #include "tests/error_text.h"
 #include "tests/shared_files.h"
 #include "tests/skip.h"
@@ -217,7 +217,6 @@ TEST_CASE("NFC composes, reorders and leaves alone") {
 }
 
 TEST_CASE("ill-formed UTF-8 becomes one U+FFFD for each maximal part") {
-  using tokenizer::repair_utf8;
   const std::string r = "\xef\xbf\xbd";
   CHECK(repair_utf8("a\x80z") == "a" + r + "z");
   CHECK(repair_utf8("\xf0\x9f\x91z") == r + "z");
@@ -259,7 +258,7 @@ TEST_CASE("the shared tokenizers give Hugging Face's ids") {
   };
   for (const Case& c : cases) {
     const auto folder = tests::shared_file(std::string("models/") + c.folder);
-    if (!folder) RANKSCOPE_SKIP("the shared models are not on this machine");
+    if (!folder) RANKSCOPE_SKIP("no models/* in RANKSCOPE_SHARED");
     CHECK(Tokenizer::load(*folder).encode(text) == c.ids);
   }
 }

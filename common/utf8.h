@@ -1,11 +1,11 @@
-// UTF-8 for tokenizers: repairing what is invalid, walking what is valid.
+// UTF-8: walking what is valid, finding and repairing what is not.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-namespace rankscope::tokenizer {
+namespace rankscope {
 
 struct CodePoint {
   char32_t value = 0;
@@ -28,6 +28,10 @@ CodePoint last_code_point(std::string_view text);
 
 void append_utf8(std::string& text, char32_t code_point);
 
+// Bytes of the well-formed character at the start of `text`, which must not be empty; 0 where there
+// is none (RFC 3629, section 4: no overlong forms, no surrogates, nothing above U+10FFFF).
+size_t character_bytes(std::string_view text);
+
 // Where well-formedness ends: the length of the longest well-formed prefix.
 size_t valid_prefix(std::string_view text);
 
@@ -35,4 +39,4 @@ size_t valid_prefix(std::string_view text);
 // table 3-8), which is what Python's errors="replace" and Rust's from_utf8_lossy do.
 std::string repair_utf8(std::string_view text);
 
-}  // namespace rankscope::tokenizer
+}  // namespace rankscope

@@ -1,8 +1,8 @@
-#include "datasets/tokenizer/utf8.h"
+#include "common/utf8.h"
 
 #include <cstring>
 
-namespace rankscope::tokenizer {
+namespace rankscope {
 namespace {
 
 // How far a character at the start of `text` is well-formed. `complete` says whether it is whole;
@@ -66,6 +66,11 @@ void append_utf8(std::string& text, char32_t c) {
   }
 }
 
+size_t character_bytes(std::string_view text) {
+  const Part part = first_part(text);
+  return part.complete ? part.bytes : 0;
+}
+
 size_t valid_prefix(std::string_view text) {
   size_t at = 0;
   while (at < text.size()) {
@@ -96,4 +101,4 @@ std::string repair_utf8(std::string_view text) {
   return repaired;
 }
 
-}  // namespace rankscope::tokenizer
+}  // namespace rankscope
