@@ -104,7 +104,7 @@ TEST_CASE("what is wrong in MNLI's files is named by file, line and field") {
 TEST_CASE("MNLI's shared files have the official counts", "[slow]") {
   const auto dev = shared_file("data/mnli/dev_matched.jsonl");
   const auto train = shared_file("data/mnli/train.jsonl");
-  if (!dev || !train) RANKSCOPE_SKIP("the shared MNLI files are not here");
+  if (!dev || !train) RANKSCOPE_SKIP("no data/mnli in RANKSCOPE_SHARED");
   const RecordSet set = read_mnli(*dev);
   CHECK(set.records.size() == 9815);
   std::array<std::size_t, 3> counts{};

@@ -66,7 +66,7 @@ TEST_CASE("what is wrong in SAMSum's files is named by file, line and field") {
 TEST_CASE("SAMSum's shared files have the corpus' counts", "[slow]") {
   const auto train = shared_file("data/samsum/train.json");
   const auto val = shared_file("data/samsum/val.json");
-  if (!train || !val) RANKSCOPE_SKIP("the shared SAMSum files are not here");
+  if (!train || !val) RANKSCOPE_SKIP("no data/samsum in RANKSCOPE_SHARED");
   const RecordSet set = read_samsum(*train);
   CHECK(set.records.size() == 14731);  // 14,732 less the empty dialogue
   CHECK(set.report.skipped_total() == 1);

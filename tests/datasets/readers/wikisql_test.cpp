@@ -169,7 +169,7 @@ TEST_CASE("WikiSQL's published files have the counts of the release", "[slow]") 
   };
   for (const Split split : {Split{"dev", 8421, 2630}, Split{"train", 49922, 16047}}) {
     const auto path = shared_file("data/wikisql/" + std::string(split.name) + ".jsonl");
-    if (!path) RANKSCOPE_SKIP("the shared WikiSQL files are not here");
+    if (!path) RANKSCOPE_SKIP("no data/wikisql in RANKSCOPE_SHARED");
     const WikisqlData data = read_wikisql(*path);
     CHECK(data.set.records.size() == split.questions);
     CHECK(data.tables.tables.size() == split.tables);
