@@ -155,7 +155,7 @@ class CpuBackend final : public Backend {
                        const KeyValuePages& pages, Matrix out) override {
     if (layout.queries() == 0) return;
     const int64_t most = *std::max_element(layout.keys.begin(), layout.keys.end());
-    const size_t floats = static_cast<size_t>(ceil_div(most, kPageTokens) * kPageTokens);
+    const size_t floats = kernels_.paged_attention_scratch(most);
     pool_.run(layout.queries() * shape.kv_heads, [&](int64_t index, int thread) {
       const int64_t row = index / shape.kv_heads;
       cpu::PagedAttentionTask t{};

@@ -12,5 +12,6 @@ void attention_backward(const AttentionTask& task);
 size_t attention_scratch(int64_t keys, int64_t head_dim);
 
 void paged_attention(const PagedAttentionTask& task);
+size_t paged_attention_scratch(int64_t keys);
 
 }  // namespace rankscope::cpu::RANKSCOPE_ISA

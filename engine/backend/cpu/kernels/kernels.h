@@ -62,7 +62,7 @@ struct PagedAttentionTask {
   const float *key_pages, *value_pages;
   int64_t page_stride;        // floats of a page
   float* out;                 // like q
-  float* scratch;             // keys rounded up to 16 floats
+  float* scratch;             // paged_attention_scratch() floats
 };
 
 struct KernelTable {
@@ -90,6 +90,7 @@ struct KernelTable {
 
   // kernels/paged_attention.cpp
   void (*paged_attention)(const PagedAttentionTask& task);
+  size_t (*paged_attention_scratch)(int64_t keys);
 
   // kernels/best_tokens.cpp: one row, as in backend.h.
   void (*best_tokens)(float* logits, int64_t cols, const int32_t* banned, int64_t banned_count,

@@ -11,22 +11,57 @@ namespace {
 constexpr int64_t kPage = 16;  // kPageTokens of backend.h
 static_assert(kPage == kLanes);
 
-// Scores of `count` (1 to 4) pages, one after the other, to `scores`.
-template <int count>
-void score_pages(const PagedAttentionTask& t, const float* q, int64_t page, float* scores) {
-  const float* keys[count];
-  F16 total[count];
-  for (int j = 0; j < count; ++j) {
-    keys[j] = t.key_pages + t.pages[page + j] * t.page_stride + t.kv_head * t.head_dim * kPage;
-    total[j] = F16::zero();
+// Query heads that are worked on at a time: they share the loads of keys and values.
+constexpr int kHeads = 4;
+// Pages whose scores are formed at a time, so that enough sums run beside one another.
+template <int heads>
+constexpr int kPages = heads == 1   ? 4
+                       : heads == 2 ? 3
+                                    : 2;
+
+// Scores of `pages` pages from `page` on, of `heads` heads at q, to scores + head * stride. (Every
+// loop over sums is unrolled whole: an array that is indexed in a loop lives in memory.)
+template <int heads, int pages>
+void score_pages(const PagedAttentionTask& t, const float* q, int64_t page, float* scores,
+                 int64_t stride) {
+  const float* keys[pages];
+  const float* next_keys[pages];
+  const float* values[pages];
+  F16 total[heads][pages];
+  const int64_t head = t.kv_head * t.head_dim * kPage;
+  const int64_t last = (t.keys - 1) / kPage;
+#pragma GCC unroll 4
+  for (int j = 0; j < pages; ++j) {
+    const int64_t next = page + j + pages;
+    keys[j] = t.key_pages + t.pages[page + j] * t.page_stride + head;
+    next_keys[j] = t.key_pages + t.pages[next < last ? next : last] * t.page_stride + head;
+    values[j] = t.value_pages + t.pages[page + j] * t.page_stride + head;
+#pragma GCC unroll 4
+    for (int h = 0; h < heads; ++h) total[h][j] = F16::zero();
   }
   for (int64_t i = 0; i < t.head_dim; ++i) {
-    const F16 element = F16::broadcast(q[i]);
-    for (int j = 0; j < count; ++j)
-      total[j] = multiply_add(element, F16::load(keys[j] + i * kPage), total[j]);
+    F16 key[pages];
+#pragma GCC unroll 4
+    for (int j = 0; j < pages; ++j) {
+      key[j] = F16::load(keys[j] + i * kPage);
+      // A page lies by itself, too short for the processor's own look-ahead.
+      __builtin_prefetch(next_keys[j] + i * kPage);
+      __builtin_prefetch(values[j] + i * kPage);
+    }
+#pragma GCC unroll 4
+    for (int h = 0; h < heads; ++h) {
+      const F16 element = F16::broadcast(q[h * t.head_dim + i]);
+#pragma GCC unroll 4
+      for (int j = 0; j < pages; ++j) total[h][j] = multiply_add(element, key[j], total[h][j]);
+    }
   }
   const F16 scale = F16::broadcast(t.scale);
-  for (int j = 0; j < count; ++j) (total[j] * scale).store(scores + (page + j) * kPage);
+#pragma GCC unroll 4
+  for (int h = 0; h < heads; ++h) {
+#pragma GCC unroll 4
+    for (int j = 0; j < pages; ++j)
+      (total[h][j] * scale).store(scores + h * stride + (page + j) * kPage);
+  }
 }
 
 // scores[j] = e^(scores[j] - their largest) for j < keys; the sum.
@@ -45,42 +80,81 @@ float softmax_numerators(float* scores, int64_t keys) {
   return sums.total();
 }
 
-// out [n <= 16] = the weighted sum of columns [c, c + n) of the values.
-void weighted_values(const PagedAttentionTask& t, const float* weights, float inverse, int64_t c,
-                     int64_t n, float* out) {
-  F16 total[4] = {F16::zero(), F16::zero(), F16::zero(), F16::zero()};
-  for (int64_t begin = 0; begin < t.keys; begin += kPage) {
-    const float* values = t.value_pages + t.pages[begin / kPage] * t.page_stride +
-                          t.kv_head * kPage * t.head_dim + c;
-    const int64_t positions = t.keys - begin < kPage ? t.keys - begin : kPage;
-    const float* w = weights + begin;
-    int64_t p = 0;
-    for (; p + 4 <= positions; p += 4) {
-      for (int j = 0; j < 4; ++j)
-        total[j] = multiply_add(F16::broadcast(w[p + j]),
-                                F16::load_first(values + (p + j) * t.head_dim, n), total[j]);
-    }
-    for (int j = 0; p + j < positions; ++j)
-      total[j] = multiply_add(F16::broadcast(w[p + j]),
-                              F16::load_first(values + (p + j) * t.head_dim, n), total[j]);
+// Columns [c, c + n), n <= 16, of `heads` outputs at out + head * head_dim: the weighted sums of
+// the values.
+template <int heads>
+void weighted_values(const PagedAttentionTask& t, const float* weights, int64_t stride,
+                     const float* inverse, int64_t c, int64_t n, float* out) {
+  F16 total[heads][4];
+#pragma GCC unroll 4
+  for (int h = 0; h < heads; ++h) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) total[h][j] = F16::zero();
   }
-  const F16 all = (total[0] + total[1]) + (total[2] + total[3]);
-  (all * F16::broadcast(inverse)).store_first(out, n);
+  for (int64_t begin = 0; begin < t.keys; begin += kPage) {
+    const float* values =
+        t.value_pages + t.pages[begin / kPage] * t.page_stride + t.kv_head * kPage * t.head_dim + c;
+    // Beyond the last key the weights are zero; what lies there may be of another sequence, or
+    // nothing yet, and is not read.
+    const int64_t positions = t.keys - begin < kPage ? t.keys - begin : kPage;
+    for (int64_t p = 0; p < positions; p += 4) {
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) {
+        if (p + j >= positions) break;
+        const F16 value = n == kLanes ? F16::load(values + (p + j) * t.head_dim)
+                                      : F16::load_first(values + (p + j) * t.head_dim, n);
+#pragma GCC unroll 4
+        for (int h = 0; h < heads; ++h)
+          total[h][j] =
+              multiply_add(F16::broadcast(weights[h * stride + begin + p + j]), value, total[h][j]);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int h = 0; h < heads; ++h) {
+    const F16 all = (total[h][0] + total[h][1]) + (total[h][2] + total[h][3]);
+    (all * F16::broadcast(inverse[h])).store_first(out + h * t.head_dim + c, n);
+  }
+}
+
+template <int heads>
+void attend(const PagedAttentionTask& t, int64_t first) {
+  const int64_t pages = (t.keys + kPage - 1) / kPage;
+  const int64_t stride = pages * kPage;
+  const float* q = t.q + first * t.head_dim;
+  int64_t page = 0;
+  for (; page + kPages<heads> <= pages; page += kPages<heads>)
+    score_pages<heads, kPages<heads>>(t, q, page, t.scratch, stride);
+  for (; page < pages; ++page) score_pages<heads, 1>(t, q, page, t.scratch, stride);
+  float inverse[heads];
+  for (int h = 0; h < heads; ++h)
+    inverse[h] = 1.0f / softmax_numerators(t.scratch + h * stride, t.keys);
+  each_chunk(t.head_dim, [&](int64_t c, int64_t n) RANKSCOPE_INLINE {
+    weighted_values<heads>(t, t.scratch, stride, inverse, c, n, t.out + first * t.head_dim);
+  });
 }
 
 }  // namespace
 
+size_t paged_attention_scratch(int64_t keys) {
+  return static_cast<size_t>(kHeads * ((keys + kPage - 1) / kPage * kPage));
+}
+
 void paged_attention(const PagedAttentionTask& t) {
-  const int64_t pages = (t.keys + kPage - 1) / kPage;
-  for (int64_t h = 0; h < t.heads_per_group; ++h) {
-    const float* q = t.q + h * t.head_dim;
-    int64_t page = 0;
-    for (; page + 4 <= pages; page += 4) score_pages<4>(t, q, page, t.scratch);
-    for (; page < pages; ++page) score_pages<1>(t, q, page, t.scratch);
-    const float inverse = 1.0f / softmax_numerators(t.scratch, t.keys);
-    each_chunk(t.head_dim, [&](int64_t c, int64_t n) RANKSCOPE_INLINE {
-      weighted_values(t, t.scratch, inverse, c, n, t.out + h * t.head_dim + c);
-    });
+  for (int64_t h = 0; h < t.heads_per_group; h += kHeads) {
+    switch (t.heads_per_group - h) {
+      case 1:
+        attend<1>(t, h);
+        break;
+      case 2:
+        attend<2>(t, h);
+        break;
+      case 3:
+        attend<3>(t, h);
+        break;
+      default:
+        attend<kHeads>(t, h);
+    }
   }
 }
 

@@ -24,6 +24,12 @@ constexpr int64_t kRowPadding = 16;
 // processor's own look-ahead does not cover.
 constexpr int64_t kPrefetchSteps = 32;
 
+// Few rows over a matrix that no cache holds wait for memory: then the next panel is fetched during
+// all passes over the present one, which took products of 32 rows from 220 to 265 GFLOP/s. Where a
+// cache holds the matrix, the instructions for it cost more than they gain.
+constexpr int64_t kFetchTiles = 4;
+constexpr int64_t kFetchFloats = int64_t{1} << 20;
+
 inline NativeF load_native(const float* p) {
   NativeF v;
   __builtin_memcpy(&v, p, sizeof v);
@@ -31,9 +37,16 @@ inline NativeF load_native(const float* p) {
 }
 inline void store_native(float* p, NativeF v) { __builtin_memcpy(p, &v, sizeof v); }
 
-template <int kRows, int kVectors>
+// Where the next panel lies, of which a pass of the inner loop fetches its part while it multiplies:
+// each row tile that shares the present panel another one, so that memory is busy throughout.
+struct NextPanel {
+  const float* from = nullptr;
+  int64_t step = 0;  // floats for a step of k
+};
+
+template <int kRows, int kVectors, bool kFetchNext>
 void micro(int64_t k, const float* a, int64_t row_step, int64_t k_step, const float* b,
-           int64_t b_stride, float* c, int64_t c_stride, bool first) {
+           int64_t b_stride, float* c, int64_t c_stride, bool first, NextPanel next) {
   // Every loop over the tile is unrolled whole: an accumulator array that is indexed in a loop lives
   // in memory, and moving it there and back costs as much as 60 steps of k.
   NativeF acc[kRows][kVectors];
@@ -56,11 +69,16 @@ void micro(int64_t k, const float* a, int64_t row_step, int64_t k_step, const fl
   const float* a2 = a + 6 * row_step;
   const float* a3 = a + 9 * row_step;
   for (int64_t p = 0; p < k; ++p) {
+    if constexpr (kFetchNext) {
+      __builtin_prefetch(next.from, 0, 2);
+      next.from += next.step;
+    }
     NativeF bv[kVectors];
 #pragma GCC unroll 2
     for (int j = 0; j < kVectors; ++j) {
       bv[j] = load_native(b + j * kNativeLanes);
-      __builtin_prefetch(b + kPrefetchSteps * b_stride + j * kNativeLanes);
+      if constexpr (!kFetchNext)
+        __builtin_prefetch(b + kPrefetchSteps * b_stride + j * kNativeLanes);
     }
 #pragma GCC unroll 12
     for (int i = 0; i < kRows; ++i) {
@@ -82,13 +100,15 @@ void micro(int64_t k, const float* a, int64_t row_step, int64_t k_step, const fl
       store_native(c + i * c_stride + j * kNativeLanes, acc[i][j]);
 }
 
-template <int kVectors>
+template <int kVectors, bool kFetchNext>
 void micro_rows(int64_t rows, int64_t k, const float* a, int64_t row_step, int64_t k_step,
-                const float* b, int64_t b_stride, float* c, int64_t c_stride, bool first) {
+                const float* b, int64_t b_stride, float* c, int64_t c_stride, bool first,
+                NextPanel next = {}) {
   switch (rows) {
-#define RANKSCOPE_CASE(n)                                                                 \
-  case n:                                                                                 \
-    return micro<n, kVectors>(k, a, row_step, k_step, b, b_stride, c, c_stride, first);
+#define RANKSCOPE_CASE(n)                                                                   \
+  case n:                                                                                   \
+    return micro<n, kVectors, kFetchNext>(k, a, row_step, k_step, b, b_stride, c, c_stride, \
+                                          first, next);
     RANKSCOPE_CASE(1)
     RANKSCOPE_CASE(2)
     RANKSCOPE_CASE(3)
@@ -156,9 +176,9 @@ void block_product(int64_t rows, int64_t cols, int64_t k, const float* a, int64_
                    int64_t k_step, const float* b, int64_t b_stride, float* c, int64_t c_stride,
                    bool first) {
   if (cols > kNativeLanes)
-    micro_rows<2>(rows, k, a, row_step, k_step, b, b_stride, c, c_stride, first);
+    micro_rows<2, false>(rows, k, a, row_step, k_step, b, b_stride, c, c_stride, first);
   else
-    micro_rows<1>(rows, k, a, row_step, k_step, b, b_stride, c, c_stride, first);
+    micro_rows<1, false>(rows, k, a, row_step, k_step, b, b_stride, c, c_stride, first);
 }
 
 size_t product_scratch(int64_t rows, int64_t panels, int64_t longest_k) {
@@ -177,6 +197,7 @@ void product_tile(const TileTerm* terms, int term_count, const TileEpilogue& epi
   const int64_t tile_stride = direct ? out_stride : (panel_end - panel_begin) * kPanel;
   float* tile = direct ? out + col : scratch;
   float* left_copy = scratch + (direct ? 0 : rows * tile_stride);
+  const int64_t tiles = (rows + kRowTile - 1) / kRowTile;
   bool first = true;
   for (int t = 0; t < term_count; ++t) {
     const TileTerm& term = terms[t];
@@ -222,8 +243,17 @@ void product_tile(const TileTerm* terms, int term_count, const TileEpilogue& epi
           }
         }
         float* c = tile + (p - panel_begin) * kPanel;
+        const bool fetch_next = tiles <= kFetchTiles && term.k * n >= kFetchFloats &&
+                                term.plain_stride == 0 && p + 1 < panel_end;
         for (int64_t i = 0; i < rows; i += kRowTile) {
           const int64_t count = rows - i < kRowTile ? rows - i : kRowTile;
+          if (fetch_next) {
+            const int64_t step = (kPanel + tiles - 1) / tiles;
+            micro_rows<2, true>(count, depth, a + i * row_step, row_step, k_step, b, b_stride,
+                                c + i * tile_stride, tile_stride, first,
+                                {b + term.k * kPanel + i / kRowTile * depth * step, step});
+            continue;
+          }
           block_product(count, width, depth, a + i * row_step, row_step, k_step, b, b_stride,
                         c + i * tile_stride, tile_stride, first);
         }

@@ -18,6 +18,7 @@ const KernelTable& RANKSCOPE_KERNELS() {
       .attention_backward = isa::attention_backward,
       .attention_scratch = isa::attention_scratch,
       .paged_attention = isa::paged_attention,
+      .paged_attention_scratch = isa::paged_attention_scratch,
       .best_tokens = isa::best_tokens,
       .layer_norm = isa::layer_norm,
       .layer_norm_dx = isa::layer_norm_dx,
