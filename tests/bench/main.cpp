@@ -1,10 +1,12 @@
-// Every benchmark: the training table (name: table), then Google Benchmark's.
+// Every benchmark: the tables of training (name: table) and of the tasks (tasks), then Google
+// Benchmark's.
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
 #include <string>
 
 #include "common/error.h"
+#include "tests/bench/tasks_table.h"
 #include "tests/bench/training_table.h"
 
 int main(int argc, char** argv) {
@@ -14,12 +16,13 @@ int main(int argc, char** argv) {
       filter = argument.substr(argument.find('=') + 1);
   int status = 0;
   try {
-    if (filter.empty() || filter == "table") status = rankscope::bench::print_training_table();
+    if (filter.empty() || filter == "table") status |= rankscope::bench::print_training_table();
+    if (filter.empty() || filter == "tasks") status |= rankscope::bench::print_tasks_table();
   } catch (const rankscope::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 3;
   }
-  if (filter == "table") return status;
+  if (filter == "table" || filter == "tasks") return status;
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

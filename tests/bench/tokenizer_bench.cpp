@@ -1,5 +1,6 @@
-// Tokenizing the lines of real files with each shared tokenizer, one thread; peers/tokenizers_speed.py does
-// the same with Hugging Face tokenizers. Without the shared folder: own text, a small tokenizer.
+// Tokenizing the lines of real files with each shared tokenizer, one thread;
+// peers/tokenizers_speed.py does the same with Hugging Face tokenizers. Without the shared folder:
+// own text, a small tokenizer.
 #include <benchmark/benchmark.h>
 
 #include <filesystem>

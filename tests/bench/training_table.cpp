@@ -1,23 +1,17 @@
 #include "tests/bench/training_table.h"
 
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <map>
-#include <memory>
+#include <algorithm>
+#include <filesystem>
 #include <string>
 #include <vector>
 
-#include "common/error.h"
-#include "common/files.h"
-#include "common/json.h"
 #include "tests/bench/bench_inputs.h"
+#include "tests/bench/command_table.h"
 
 namespace rankscope::bench {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr int kThreads = 2;
 
 struct Work {
@@ -39,70 +33,6 @@ constexpr Work kWorks[] = {
     {"stories3m", "samsum", 16, 60, 0.60, 0.80, 3.0, 4.5, 0, 0},
 };
 
-// Standard output of a command, line by line with the seconds since its start.
-struct Line {
-  double seconds;
-  Json value;
-};
-
-std::vector<Line> run(const std::string& command) {
-  const Clock::time_point start = Clock::now();
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen((command + " 2>/dev/null").c_str(), "r"), pclose);
-  if (!pipe) throw MachineError("cannot start: " + command);
-  std::vector<Line> lines;
-  std::string text;
-  for (int c; (c = std::fgetc(pipe.get())) != EOF;) {
-    if (c != '\n') {
-      text += static_cast<char>(c);
-      continue;
-    }
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    if (text.starts_with("{")) lines.push_back({seconds, parse_json(text, command)});
-    text.clear();
-  }
-  if (lines.empty()) throw MachineError("no output from: " + command + "\nrun it to see why");
-  return lines;
-}
-
-std::string quoted(const std::string& text) {
-  std::string out = "'";
-  for (char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
-class Table {
- public:
-  explicit Table(std::filesystem::path root) : root_(std::move(root)) {
-    std::printf("%-50s %9s %6s %6s\n", "work", "measured", "must", "aim");
-  }
-
-  // `lower`: the mark is an upper bound. `bound`: what this machine's arithmetic allows, 0 where that
-  // is not the limit.
-  void row(const std::string& work, double measured, double must, double aim, bool lower = false,
-           double bound = 0) {
-    const bool met = lower ? measured <= must : measured >= must;
-    const bool aimed = lower ? measured <= aim : measured >= aim;
-    missed_ |= !met;
-    std::printf("%-50s %9.2f %6.2f %6.2f  %s", work.c_str(), measured, must, aim,
-                aimed ? "aim met" : met ? "met" : "MISSED");
-    if (bound > 0) std::printf(" (%.2f at the speed of sgemm here)", bound);
-    std::printf("\n");
-    std::fflush(stdout);
-    json_.push_back({{"work", work}, {"measured", measured}, {"must", must}, {"aim", aim},
-                     {"met", met}, {"bound", bound > 0 ? OrderedJson(bound) : OrderedJson()}});
-  }
-
-  int finish() {
-    write_file_atomically(root_ / "training_table.json", json_.dump(1) + "\n");
-    return missed_ ? 1 : 0;
-  }
-
- private:
-  std::filesystem::path root_;
-  OrderedJson json_ = OrderedJson::array();
-  bool missed_ = false;
-};
-
 std::string train_command(const std::filesystem::path& root, const Work& w,
                           const std::string& method, int steps) {
   return quoted(RANKSCOPE_PROGRAM) + " train --json --threads " + std::to_string(kThreads) +
@@ -113,14 +43,12 @@ std::string train_command(const std::filesystem::path& root, const Work& w,
 }
 
 double peer_rate(const std::string& python, const std::filesystem::path& root, const Work& w,
-                 const std::string& script) {
-  const std::string command =
-      "HF_HUB_OFFLINE=1 " + quoted(python) + " " +
-      quoted(std::string(RANKSCOPE_SOURCE_DIR) + "/tests/bench/peers/" + script.substr(0, script.find(' '))) +
-      (script.find(' ') == std::string::npos ? "" : script.substr(script.find(' '))) + " --model " +
-      quoted(model_folder(root, w.shape)) + " --data " + quoted(token_file(root, w.shape, w.task)) +
-      " --batch " + std::to_string(w.batch) + " --steps 8 --threads " + std::to_string(kThreads) + " --json";
-  return run(command).back().value.at("tokens_per_second");
+                 const std::string& script, const std::string& more = "") {
+  return run_peer(python, script,
+                  more + " --model " + quoted(model_folder(root, w.shape)) + " --data " +
+                      quoted(token_file(root, w.shape, w.task)) + " --batch " +
+                      std::to_string(w.batch) + " --steps 8 --threads " + std::to_string(kThreads))
+      .at("tokens_per_second");
 }
 
 }  // namespace
@@ -128,16 +56,13 @@ double peer_rate(const std::string& python, const std::filesystem::path& root, c
 int print_training_table() {
   const std::filesystem::path root = std::filesystem::path(RANKSCOPE_BENCH_FOLDER);
   std::filesystem::create_directories(root);
-  const char* python = std::getenv("RANKSCOPE_PEERS_PYTHON");
-  if (!python)
-    std::printf("RANKSCOPE_PEERS_PYTHON is not set: PyTorch and PEFT are not measured "
-                "(tests/bench/peers/README.md)\n");
-  Table table(root);
+  const char* python = peers_python();
+  Table table(root / "training_table.json");
   double peak = 0;
   for (const Work& w : kWorks) {
     const std::string name = std::string(w.shape) + " " + w.task;
-    run(train_command(root, w, "lora", 1));  // brings the files into the page cache
-    const std::vector<Line> lines = run(train_command(root, w, "lora", w.steps));
+    run_command(train_command(root, w, "lora", 1));  // brings the files into the page cache
+    const std::vector<OutputLine> lines = run_command(train_command(root, w, "lora", w.steps));
     const Json& last = lines.back().value;
     const double useful = last.at("useful_gflops"), sgemm = last.at("sgemm_gflops");
     const double rate = last.at("tokens_per_second");
@@ -160,10 +85,11 @@ int print_training_table() {
   table.row("gpt2-small: peak memory, GiB", peak, 2.0, 1.5, true);
   if (python) {
     const Work full = kWorks[0];
-    const double rate =
-        run(train_command(root, full, "full --set lr=1e-5", full.steps)).back().value.at("tokens_per_second");
+    const double rate = run_command(train_command(root, full, "full --set lr=1e-5", full.steps))
+                            .back()
+                            .value.at("tokens_per_second");
     table.row("gpt2-small wikisql: full, tokens/s over PyTorch",
-              rate / peer_rate(python, root, full, "train_peft.py --full"), 2.0, 3.0);
+              rate / peer_rate(python, root, full, "train_peft.py", "--full"), 2.0, 3.0);
   }
   return table.finish();
 }

@@ -1,0 +1,47 @@
+// What the tables of `bench` share: rows of measured figures beside their marks, and commands run
+// as a user runs them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "common/json.h"
+
+namespace rankscope::bench {
+
+class Table {
+ public:
+  // Rows go to standard output as they come, and by finish() to `file`.
+  explicit Table(std::filesystem::path file);
+
+  // `lower`: the marks are upper bounds. `bound`: what this machine's arithmetic allows, 0 where
+  // that is not the limit.
+  void row(const std::string& work, double measured, double must, double aim, bool lower = false,
+           double bound = 0);
+  // 0 where every "must" was met, else 1.
+  int finish();
+
+ private:
+  std::filesystem::path file_;
+  OrderedJson json_ = OrderedJson::array();
+  bool missed_ = false;
+};
+
+// One JSON line of a command's standard output, and the seconds since its start.
+struct OutputLine {
+  double seconds;
+  Json value;
+};
+// MachineError where there are none.
+std::vector<OutputLine> run_command(const std::string& command);
+
+// In single quotes, for the shell.
+std::string quoted(const std::string& text);
+
+// $RANKSCOPE_PEERS_PYTHON, or null after saying that peers are not measured.
+const char* peers_python();
+// The last line that tests/bench/peers/SCRIPT prints; `arguments` are put behind it as they are.
+Json run_peer(const std::string& python, const std::string& script, const std::string& arguments);
+
+}  // namespace rankscope::bench
