@@ -55,6 +55,20 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
   return out;
 }
 
+std::vector<Prompt> task_prompts(TaskExamples examples, bool rank) {
+  std::vector<Prompt> prompts;
+  for (std::size_t i = 0; i < examples.examples.size(); ++i) {
+    EncodedExample& example = examples.examples[i];
+    Prompt prompt{example.id, example.id, std::move(example.prompt), {}, {}};
+    if (rank) {
+      prompt.choice_texts = std::move(examples.choice_texts[i]);
+      prompt.choices = std::move(example.choices);
+    }
+    prompts.push_back(std::move(prompt));
+  }
+  return prompts;
+}
+
 void log_reports(const TaskExamples& examples) {
   log::info("{}", report_text(examples.read));
   const EncodeReport& r = examples.encoded;

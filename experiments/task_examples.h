@@ -9,6 +9,7 @@
 #include "datasets/prompts/example.h"
 #include "datasets/task.h"
 #include "experiments/base_tokenizer.h"
+#include "experiments/prompt_file.h"
 
 namespace rankscope {
 
@@ -37,6 +38,9 @@ struct TaskExamples {
 TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& tokenizer,
                                 const ModelConfig& config, std::int64_t reserved_tokens,
                                 bool need_targets);
+
+// The prompts that are predicted; with `rank`, those with choices are ranked.
+std::vector<Prompt> task_prompts(TaskExamples examples, bool rank);
 
 // Both accounts for people, on standard error.
 void log_reports(const TaskExamples& examples);
