@@ -41,11 +41,11 @@ struct TrialConfig {
   // in canonical text, so that equal configurations are equal maps. Not in it: steps, the seeds,
   // and lr where it is tuned. Empty for method none.
   std::map<std::string, std::string> settings;
-  uint64_t seed = 0;  // at most INT64_MAX, as are the other two
+  uint64_t seed = 0;                             // at most INT64_MAX, as are the other two
   std::optional<uint64_t> init_seed, data_seed;  // in place of seed
   // Exactly one is above 0; for method none both are 0.
-  int64_t steps = 0;   // optimizer steps
-  double epochs = 0;   // passes over the training examples
+  int64_t steps = 0;          // optimizer steps
+  double epochs = 0;          // passes over the training examples
   int64_t eval_every = 0;     // steps from one held-out loss to the next; 0: none is measured
   std::string keep = "last";  // what is scored: the last step, or the "best" held-out loss
   TaskConfig task;
@@ -67,8 +67,9 @@ struct Sweep {
   std::filesystem::path file, base;    // absolute
   std::string text;                    // the file, byte for byte
   std::vector<std::string> overrides;  // as given
-  // In the order of the file (group, combination, task, seed), each configuration once; the
-  // untrained base of every task comes first. Tuning runs are not among them.
+  // In the order of the file (group, combination, task, seed), each configuration once. The
+  // untrained base of a task that no group of method none has stands before them, in group "base".
+  // Tuning runs are not among them.
   std::vector<TrialConfig> trials;
   // For people, a line each: what a rank budget missed, what was merged, what looks wrong.
   std::vector<std::string> notes;
