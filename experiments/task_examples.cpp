@@ -20,8 +20,16 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
                  : source.data;
   const CompiledTemplate form(*out.task,
                               chosen_template(*out.task, source.template_keys, "--template"));
-  RecordSet set = read_records(*out.task, out.file, {},
-                               {.limit = source.limit, .allow_unlabelled = !need_targets});
+  const std::uint64_t end = source.limit > 0 ? source.skip + source.limit : 0;
+  RecordSet set =
+      read_records(*out.task, out.file, {}, {.limit = end, .allow_unlabelled = !need_targets});
+  if (set.records.size() <= source.skip) {
+    throw InputError(fmt::format("{}: has {} usable examples, none is left behind the first {}",
+                                 printable(out.file.native(), 300), set.records.size(),
+                                 source.skip));
+  }
+  set.records.erase(set.records.begin(),
+                    set.records.begin() + static_cast<std::ptrdiff_t>(source.skip));
   out.read = std::move(set.report);
   const std::int64_t most = source.max_tokens > 0 ? source.max_tokens : config.context;
   if (most > config.context) {

@@ -18,7 +18,8 @@ struct DataSource {
   std::string task;                        // a name of tasks()
   std::filesystem::path data;              // a folder of splits, or one file
   std::string split = "train";             // of a folder
-  std::uint64_t limit = 0;                 // the first so many examples; 0: all
+  std::uint64_t limit = 0;                 // the first so many examples behind `skip`; 0: all
+  std::uint64_t skip = 0;                  // so many examples at the beginning are left out
   std::vector<std::string> template_keys;  // KEY=VALUE
   std::int64_t max_tokens = 0;             // of prompt and target; 0: the model's context
   std::string end_token;                   // a token or id; empty: config.json's

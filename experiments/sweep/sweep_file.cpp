@@ -1,0 +1,32 @@
+#include "experiments/sweep/sweep_file.h"
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/text.h"
+#include "experiments/sweep/data_check.h"
+#include "experiments/sweep/expand.h"
+#include "experiments/sweep/overrides.h"
+
+namespace rankscope {
+
+Sweep read_sweep(const std::filesystem::path& file, std::span<const std::string> overrides,
+                 const ShapeOf& shape_of) {
+  Sweep sweep;
+  sweep.file = std::filesystem::absolute(file).lexically_normal();
+  sweep.text = read_text_file(file, YamlLimits{}.max_bytes);
+  sweep.overrides.assign(overrides.begin(), overrides.end());
+  YamlNode root = parse_yaml(sweep.text, printable(file.native(), 300));
+  if (root.kind == YamlNode::Kind::kNull && overrides.empty()) {
+    throw InputError(printable(file.native(), 300) + ": the file is empty");
+  }
+  for (const std::string& assignment : overrides) apply_override(root, assignment);
+  const SweepPlan plan = read_plan(root, sweep.file);
+  sweep.name = plan.name;
+  sweep.base = plan.base;
+  const ModelShape shape = plan.base_place.checked([&] { return shape_of(plan.base); });
+  expand(plan, shape, sweep);
+  check_data(plan, sweep);
+  return sweep;
+}
+
+}  // namespace rankscope
