@@ -1,0 +1,104 @@
+#include "results/store.h"
+
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "results/record_writer.h"
+#include "results/schema.h"
+#include "results/sqlite_error.h"
+
+namespace rankscope {
+
+struct Store::State {
+  State(const std::filesystem::path& path, std::chrono::milliseconds busy_timeout);
+
+  // Runs `action` in a transaction of its own.
+  template <typename Action>
+  void transact(Action&& action) {
+    with_sqlite_errors(database, shown, [&] {
+      // Asks for the right to write at once: where another program holds it, nothing is begun.
+      SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+      action();
+      transaction.commit();
+    });
+  }
+
+  std::string shown;
+  SQLite::Database database;
+  std::optional<RecordWriter> writer;
+};
+
+namespace {
+
+SQLite::Database open_database(const std::filesystem::path& path, const std::string& shown,
+                               std::chrono::milliseconds busy_timeout) {
+  try {
+    return SQLite::Database(path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
+                            static_cast<int>(busy_timeout.count()));
+  } catch (const SQLite::Exception& error) {
+    throw_sqlite_error(error, errno, shown);
+  }
+}
+
+}  // namespace
+
+Store::State::State(const std::filesystem::path& path, std::chrono::milliseconds busy_timeout)
+    : shown(shown_path(path)), database(open_database(path, shown, busy_timeout)) {
+  with_sqlite_errors(database, shown, [&] {
+    // Before anything is written: another program's file must stay as it is.
+    int version = 0;
+    if (file_kind(database, version) == FileKind::kForeign) migrate(database, shown);
+    // Readers see the last whole transaction and never wait. NORMAL syncs at checkpoints: a power
+    // failure may take the last transactions, which the trial folders hold, but breaks nothing.
+    database.exec(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; "
+        "PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -32768");
+    migrate(database, shown);
+    writer.emplace(database);
+  });
+}
+
+Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Store::~Store() = default;
+Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&&) noexcept = default;
+
+Store Store::open(const std::filesystem::path& db, std::chrono::milliseconds busy_timeout) {
+  return Store(std::make_unique<State>(db, busy_timeout));
+}
+
+void Store::put_sweep(const SweepRecord& sweep) {
+  state_->transact([&] { state_->writer->put_sweep(sweep); });
+}
+
+void Store::put_dataset(const DatasetRecord& dataset) {
+  state_->transact([&] { state_->writer->put_dataset(dataset); });
+}
+
+void Store::put_trial(const TrialRecord& trial) {
+  state_->transact([&] { state_->writer->put_trial(trial); });
+}
+
+void Store::remove_trials_not_in(const std::set<std::string>& trials) {
+  state_->transact([&] { state_->writer->remove_trials_not_in(trials); });
+}
+
+bool Store::has_dataset(const std::string& dataset) {
+  return with_sqlite_errors(state_->database, state_->shown,
+                            [&] { return state_->writer->has_dataset(dataset); });
+}
+
+std::string Store::trial_stamp(const std::string& trial) {
+  return with_sqlite_errors(state_->database, state_->shown,
+                            [&] { return state_->writer->trial_stamp(trial); });
+}
+
+void Store::verify() {
+  with_sqlite_errors(state_->database, state_->shown, [&] {
+    const std::string found = state_->database.execAndGet("PRAGMA quick_check(1)").getString();
+    if (found != "ok") throw SQLite::Exception(found, SQLITE_CORRUPT);
+  });
+}
+
+}  // namespace rankscope

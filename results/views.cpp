@@ -1,0 +1,103 @@
+// The views: what people and reports ask for by name.
+#include <array>
+
+#include "results/schema.h"
+
+namespace rankscope {
+
+namespace {
+
+// Trials that differ in nothing but their seeds share a `setting`; the standard deviation is the
+// sample's (n - 1), from the distances to the mean, so that equal scores give zero.
+constexpr std::string_view kMeans = R"sql(
+  SELECT task, metric, method, targets, rank, parameters, mean,
+         CASE WHEN n > 1 THEN sqrt(squares / (n - 1)) END AS standard_deviation,
+         n, diverged, missing, sweep, grp, setting
+  FROM (SELECT task, metric, method, targets, rank, parameters, mean,
+               sum((value - mean) * (value - mean)) AS squares, count(value) AS n,
+               sum(state = 'base') AS diverged, sum(value IS NULL) AS missing,
+               sweep, min(grp) AS grp, setting
+        FROM (SELECT t.task, m.metric, t.method, t.targets, t.rank,
+                     t.trainable_parameters AS parameters, m.value, m.state, t.sweep, t.grp,
+                     t.setting,
+                     avg(m.value) OVER (PARTITION BY t.sweep, t.task, m.metric, t.method, t.targets,
+                                        t.rank, t.trainable_parameters, t.setting) AS mean
+              FROM trial t JOIN metric_value m ON m.trial = t.trial
+              WHERE t.role = 'scored')
+        GROUP BY sweep, task, metric, method, targets, rank, parameters, setting)
+)sql";
+
+constexpr std::array<View, 12> kViews{{
+    {"trials", "every trial: what it is, how it ended",
+     "sweep, grp, role, task, method, targets, rank, seed, trial",
+     R"sql(
+  SELECT t.trial, t.state, t.role, t.method, t.task, t.rank, t.targets, t.seed,
+         t.trainable_parameters, t.steps, t.loss, t.sweep, t.grp, t.last_finite_loss, t.diverged_at,
+         t.attempts, t.error, t.setting, t.dataset, t.train_hash, t.eval_hash
+  FROM trial t)sql"},
+    {"scores", "every metric of every trial, with its standard error",
+     "sweep, task, metric, method, targets, rank, seed, trial",
+     R"sql(
+  SELECT m.trial, m.metric, m.value, m.standard_error, m.count, m.state, t.method, t.task, t.rank,
+         t.targets, t.seed, t.role, t.state AS trial_state, t.sweep, t.grp, t.setting
+  FROM metric_value m JOIN trial t ON t.trial = m.trial)sql"},
+    {"means", "each setting's scores, averaged over its seeds",
+     "sweep, task, metric, method, targets, rank, setting", kMeans},
+    {"table5", "LoRA's scores by weight matrices, budget by budget (the paper's Table 5)",
+     "sweep, task, metric, parameters, targets, rank, setting",
+     R"sql(
+  SELECT task, metric, parameters, targets, rank, mean, standard_deviation, n, diverged, missing,
+         sweep, grp, setting
+  FROM means WHERE method = 'lora')sql"},
+    {"table6", "LoRA's scores by rank, weight matrices by weight matrices (the paper's Table 6)",
+     "sweep, task, metric, targets, rank, parameters, setting",
+     R"sql(
+  SELECT task, metric, targets, rank, parameters, mean, standard_deviation, n, diverged, missing,
+         sweep, grp, setting
+  FROM means WHERE method = 'lora')sql"},
+    {"learning_curves", "every recorded step of every trial", "trial, step",
+     R"sql(
+  SELECT c.trial, c.step, c.loss, c.eval_loss, c.learning_rate, c.gradient_norm, c.tokens,
+         c.target_tokens, t.method, t.task, t.rank, t.targets, t.seed, t.role, t.sweep
+  FROM curve_point c JOIN trial t ON t.trial = c.trial)sql"},
+    {"predictions_scored", "every prediction beside its reference, a row for each metric",
+     "trial, example, metric",
+     R"sql(
+  SELECT p.trial, p.example, o.key AS metric, o.value AS outcome, p.prediction, e.reference,
+         e.prompt, t.method, t.task, t.rank, t.targets, t.seed, t.sweep
+  FROM prediction p JOIN trial t ON t.trial = p.trial
+       LEFT JOIN example e ON e.dataset = t.dataset AND e.example = p.example
+       LEFT JOIN json_each(p.outcomes) o)sql"},
+    {"config", "every configuration value of every trial, by its dotted key", "trial, key",
+     R"sql(
+  SELECT c.trial, c.key, c.value, c.number, t.sweep
+  FROM config_value c JOIN trial t ON t.trial = c.trial)sql"},
+    {"environment", "the machine, the libraries and the program that made each trial", "trial, key",
+     R"sql(
+  SELECT v.trial, v.key, v.value, t.sweep
+  FROM environment_value v JOIN trial t ON t.trial = v.trial)sql"},
+    {"timings", "times, speed and memory of each trial", "trial, name",
+     R"sql(
+  SELECT i.trial, i.name, i.value, t.method, t.task, t.rank, t.targets, t.seed, t.sweep
+  FROM timing i JOIN trial t ON t.trial = i.trial)sql"},
+    {"sweeps", "each sweep, its base, and how many trials are in which state", "sweep",
+     R"sql(
+  SELECT s.sweep, s.base, s.base_hash, count(t.trial) AS trials,
+         count(*) FILTER (WHERE t.state = 'done') AS done,
+         count(*) FILTER (WHERE t.state = 'diverged') AS diverged,
+         count(*) FILTER (WHERE t.state = 'failed') AS failed,
+         count(*) FILTER (WHERE t.state = 'running') AS running,
+         count(*) FILTER (WHERE t.state = 'pending') AS pending
+  FROM sweep s LEFT JOIN trial t ON t.sweep = s.sweep GROUP BY s.sweep)sql"},
+    {"datasets", "each scored dataset and the number of its examples", "dataset",
+     R"sql(
+  SELECT d.dataset, d.task, d.split, d.file,
+         (SELECT count(*) FROM example e WHERE e.dataset = d.dataset) AS examples
+  FROM dataset d)sql"},
+}};
+
+}  // namespace
+
+std::span<const View> views() { return kViews; }
+
+}  // namespace rankscope
