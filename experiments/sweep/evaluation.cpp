@@ -14,6 +14,7 @@
 #include "experiments/examples.h"
 #include "experiments/predictions.h"
 #include "common/appended_lines.h"
+#include "experiments/sweep/environment.h"
 #include "experiments/sweep/scoring.h"
 #include "experiments/sweep/timings.h"
 
@@ -51,6 +52,7 @@ struct Base {
 Base load(const SweepFolder& folder, const Manifest& manifest, const Trial& trial, int threads) {
   Base base;
   base.backend = make_cpu_backend(threads);
+  write_environment(folder.eval_folder(trial), *base.backend);
   base.model = load_model(manifest.base, *base.backend);
   if (trial.trains())
     base.adaptation = load_adapter(folder.train_folder(trial) / "adapter", *base.model);

@@ -39,17 +39,16 @@ fs::path SweepFolder::eval_folder(const Trial& trial) const {
   return train_folder(trial) / ("eval-" + trial.eval_hash.substr(0, 8));
 }
 
-void write_manifest(const SweepFolder& folder, const Sweep& sweep,
-                    const std::vector<Trial>& trials) {
+void write_manifest(const SweepFolder& folder, const Manifest& manifest) {
   OrderedJson json;
   json["version"] = kManifestVersion;
-  json["name"] = sweep.name;
-  json["base"] = sweep.base.string();
-  json["base_hash"] = trials.empty() ? "" : trials.front().train.at("model");
-  json["file"] = sweep.text;
-  json["overrides"] = sweep.overrides;
+  json["name"] = manifest.name;
+  json["base"] = manifest.base.string();
+  json["base_hash"] = manifest.base_hash;
+  json["file"] = manifest.file_text;
+  json["overrides"] = manifest.overrides;
   json["trials"] = OrderedJson::array();
-  for (const Trial& trial : trials) json["trials"].push_back(trial_json(trial));
+  for (const Trial& trial : manifest.trials) json["trials"].push_back(trial_json(trial));
   write_file_atomically(folder.manifest(),
                         json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
 }

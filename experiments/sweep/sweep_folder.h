@@ -37,7 +37,7 @@ struct Manifest {
   std::vector<Trial> trials;
 };
 
-void write_manifest(const SweepFolder& folder, const Sweep& sweep, const std::vector<Trial>& trials);
+void write_manifest(const SweepFolder& folder, const Manifest& manifest);
 // InputError where there is none ("is DIR a sweep's folder?") or it is damaged.
 Manifest read_manifest(const SweepFolder& folder);
 // The trial of that id, or of the one id that begins so. InputError with the nearest id else.
