@@ -245,26 +245,4 @@ void expand(const SweepPlan& plan, const ModelShape& shape, Sweep& sweep) {
   Expander(plan, shape, sweep).run();
 }
 
-std::vector<TrialConfig> tuning_trials(const TrialConfig& trial) {
-  std::vector<TrialConfig> trials;
-  if (!trial.tuning) return trials;
-  const TrialConfig::Tuning& rule = *trial.tuning;
-  for (const double rate : rule.rates) {
-    TrialConfig run;
-    run.group = trial.group;
-    run.role = "tuning";
-    run.method = trial.method;
-    run.settings = rule.settings;
-    run.settings["lr"] = setting_text(rate);
-    run.seed = rule.seed;
-    run.steps = rule.steps;
-    run.task = trial.task;
-    run.task.train = rule.train;
-    run.task.score.data = rule.score;
-    run.task.held_out = {};
-    trials.push_back(std::move(run));
-  }
-  return trials;
-}
-
 }  // namespace rankscope
