@@ -130,14 +130,28 @@ class PlanReader {
     } else {
       read_group(root_, plan);
     }
+    name_groups(plan.groups);
+  }
+
+  // Groups without a name get their method's, numbered from the second on.
+  void name_groups(std::vector<GroupPlan>& groups) const {
     std::set<std::string> names;
-    for (const GroupPlan& group : plan.groups) {
-      if (group.place.find("name") && grouped()) names.insert(group.name);
+    const auto given = [&](const GroupPlan& group) {
+      return grouped() ? group.place.find("name") : std::nullopt;
+    };
+    for (GroupPlan& group : groups) {
+      const std::optional<YamlValue> name = given(group);
+      if (!name) continue;
+      group.name = name->name();
+      if (!names.insert(group.name).second) name->fail("another group has this name");
     }
-    for (GroupPlan& group : plan.groups) {
-      if (group.place.find("name") && grouped()) continue;
+    std::map<std::string, int> last;
+    for (GroupPlan& group : groups) {
+      if (given(group)) continue;
       std::string name = group.name;
-      for (int n = 2; !names.insert(name).second; ++n) name = fmt::format("{}-{}", group.name, n);
+      while (!names.insert(name).second) {
+        name = fmt::format("{}-{}", group.name, ++last.try_emplace(group.name, 1).first->second);
+      }
       group.name = name;
     }
   }
@@ -172,15 +186,7 @@ class PlanReader {
       if (const auto tasks = value.find("tasks"))
         group.tasks = read_task_names(*tasks, group.tasks);
     }
-    const std::optional<YamlValue> name = top ? std::nullopt : value.find("name");
-    group.name = name                         ? name->name()
-                 : method->second.is_scalar() ? method->second.node().text
-                                              : "group";
-    for (const GroupPlan& other : plan.groups) {
-      if (name && other.place.find("name") && other.name == group.name) {
-        name->fail("another group has this name");
-      }
-    }
+    group.name = method->second.is_scalar() ? method->second.node().text : "group";
     plan.groups.push_back(std::move(group));
   }
 

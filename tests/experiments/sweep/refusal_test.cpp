@@ -62,6 +62,9 @@ TEST_CASE("what is missing is named") {
                        "steps: 1\n") ==
         "s.yaml:2: 'tasks.own.score': no split 'tset' of own in data; looked for tset.jsonl, "
         "tset.json");
+  CHECK_THAT(error_text<InputError>(
+                 [&] { parse_sweep(kHead + "method: lora\nsteps: 1\n", folder.file()); }),
+             Catch::Contains("s.yaml:1: 'base': ") && Catch::Contains("has no config.json"));
   CHECK_THAT(error_text<InputError>([&] { read_sweep(folder / "no.yaml"); }),
              Catch::Contains("no.yaml"));
 }
@@ -97,6 +100,8 @@ TEST_CASE("types are those of the page, with nothing read in two ways") {
   CHECK(refused("seeds: [1, 1]") == "s.yaml:6: 'groups.0.seeds.1': seed 1 is given twice");
   CHECK(refused("grid: {rank: 8}") == "s.yaml:6: 'groups.0.grid.rank': must be a list, not 8");
   CHECK(refused("grid: [1]") == "s.yaml:6: 'groups.0.grid': must be a map of keys, not a list");
+  CHECK(refused("name: a\n- {method: full, name: a}") ==
+        "s.yaml:7: 'groups.1.name': another group has this name");
   CHECK_THAT(refused("name: a/b"), Catch::StartsWith("s.yaml:6: 'groups.0.name': must be a name"));
   CHECK(refused("epochs: 0") == "s.yaml:6: 'groups.0.epochs': must be above 0");
 }
