@@ -147,4 +147,15 @@ TEST_CASE("a grid that explodes is refused before it is made") {
     for (int i = 1; i <= 1000; ++i) grid += std::to_string(i) + (i < 1000 ? "," : "]\n");
   }
   CHECK_THAT(folder.refusal(grid), Catch::Contains("the sweep has more than 20000 trials"));
+  std::string rates = kHead + "method: lora\nsteps: 1\ntuning:\n  steps: 1\n  lr: [";
+  for (int i = 1; i <= 101; ++i) rates += std::to_string(i) + (i < 101 ? "," : "]\n");
+  CHECK(folder.refusal(rates) == "s.yaml:7: 'tuning.lr': more than 100 rates");
+  // Every trial would hold the prompt.
+  const std::string prompt =
+      "base: m\nmethod: lora\nsteps: 1\ntasks:\n  own:\n    data: data\n"
+      "    template: {prompt: '{prompt}" +
+      std::string(1000000, 'x') + "'}\n";
+  std::string seeds = "seeds: [";
+  for (int i = 1; i <= 1100; ++i) seeds += std::to_string(i) + (i < 1100 ? "," : "]\n");
+  CHECK_THAT(folder.refusal(prompt + seeds), Catch::Contains("1100 trials of a file of 100"));
 }
