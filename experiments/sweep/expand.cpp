@@ -9,54 +9,15 @@
 #include "common/suggest.h"
 #include "common/text.h"
 #include "experiments/sweep/combination.h"
+#include "experiments/sweep/trial_identity.h"
 
 namespace rankscope {
 namespace {
 
 // More is a slip in a grid: a year of two-minute trials is 262,800 on one worker.
 constexpr std::size_t kMostTrials = 20'000;
-
-OrderedJson source_json(const DataSource& s) {
-  return {s.task, s.data.native(), s.split,      s.limit,
-          s.skip, s.template_keys, s.max_tokens, s.end_token};
-}
-
-// Everything but the group: equal for two trials that are one.
-std::string identity(const TrialConfig& t) {
-  const DecodingSettings& d = t.task.score.decoding;
-  OrderedJson tuning;
-  if (t.tuning) {
-    tuning = {t.tuning->rates,
-              t.tuning->steps,
-              t.tuning->seed,
-              t.tuning->settings,
-              source_json(t.tuning->train),
-              source_json(t.tuning->score)};
-  }
-  const OrderedJson all = {t.role,
-                           t.method,
-                           t.settings,
-                           t.seed,
-                           t.init_seed.value_or(t.seed),
-                           t.data_seed.value_or(t.seed),
-                           t.steps,
-                           t.epochs,
-                           t.eval_every,
-                           t.keep,
-                           t.task.name,
-                           source_json(t.task.train),
-                           source_json(t.task.score.data),
-                           source_json(t.task.held_out),
-                           d.max_new,
-                           d.min_new,
-                           d.beams,
-                           d.length_penalty,
-                           d.no_repeat_ngram,
-                           t.task.score.merged,
-                           t.task.score.free_text,
-                           tuning};
-  return all.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+// Of trials times the file's bytes: each trial may hold most of the file (a template's texts).
+constexpr std::size_t kMostText = std::size_t{1} << 30;
 
 class Expander {
  public:
@@ -86,6 +47,11 @@ class Expander {
       refuse_size(group.place);
     }
     asked_ += count * a_combination;
+    if (asked_ * sweep_.text.size() > kMostText) {
+      group.place.fail(
+          fmt::format("{} trials of a file of {} bytes are too much; shorten its texts", asked_,
+                      sweep_.text.size()));
+    }
     for (std::size_t index = 0; index < count; ++index) {
       add_combination(group, combination(group, index));
     }
@@ -178,7 +144,7 @@ class Expander {
   }
 
   void add(TrialConfig trial) {
-    const auto [known, is_new] = known_.emplace(identity(trial), trial.group);
+    const auto [known, is_new] = known_.emplace(trial_identity(trial), trial.group);
     if (is_new) {
       sweep_.trials.push_back(std::move(trial));
     } else {
@@ -233,7 +199,7 @@ class Expander {
   const ModelShape& shape_;
   Sweep& sweep_;
   std::size_t asked_ = 0;
-  std::map<std::string, std::string> known_;  // identity -> group
+  std::map<std::string, std::string> known_;  // trial_identity -> group
   std::map<std::pair<std::string, std::string>, std::size_t> merged_;
   std::map<std::string, std::map<std::string, std::string>> tuned_;
   std::set<std::string> noted_;
@@ -243,28 +209,6 @@ class Expander {
 
 void expand(const SweepPlan& plan, const ModelShape& shape, Sweep& sweep) {
   Expander(plan, shape, sweep).run();
-}
-
-std::vector<TrialConfig> tuning_trials(const TrialConfig& trial) {
-  std::vector<TrialConfig> trials;
-  if (!trial.tuning) return trials;
-  const TrialConfig::Tuning& rule = *trial.tuning;
-  for (const double rate : rule.rates) {
-    TrialConfig run;
-    run.group = trial.group;
-    run.role = "tuning";
-    run.method = trial.method;
-    run.settings = rule.settings;
-    run.settings["lr"] = setting_text(rate);
-    run.seed = rule.seed;
-    run.steps = rule.steps;
-    run.task = trial.task;
-    run.task.train = rule.train;
-    run.task.score.data = rule.score;
-    run.task.held_out = {};
-    trials.push_back(std::move(run));
-  }
-  return trials;
 }
 
 }  // namespace rankscope

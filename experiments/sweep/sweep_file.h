@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/decoding/search.h"
@@ -84,6 +85,12 @@ using ShapeOf = std::function<ModelShape(const std::filesystem::path& base)>;
 // file. Throws InputError "FILE:LINE: 'KEY': ...", with the nearest known name for an unknown one.
 Sweep read_sweep(const std::filesystem::path& file, std::span<const std::string> overrides = {},
                  const ShapeOf& shape_of = read_model_shape);
+
+// The same from the text itself; `file` need not exist: it names the sweep in messages, and its
+// folder is where relative paths begin.
+Sweep parse_sweep(std::string_view text, const std::filesystem::path& file,
+                  std::span<const std::string> overrides = {},
+                  const ShapeOf& shape_of = read_model_shape);
 
 // The runs that find the learning rate of a trial whose `tuning` is set, one a rate, in their
 // order, with the role "tuning". Trials tuned by the same rule share them.

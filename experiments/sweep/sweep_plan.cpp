@@ -20,18 +20,7 @@ constexpr std::int64_t kMostSteps = 1'000'000'000;
 constexpr std::int64_t kTuningSeed = 1000;  // far from the seeds that people score
 constexpr std::int64_t kTuningExamples = 200;
 constexpr double kHighestRate = 1e6;
-
-std::vector<std::uint64_t> read_seeds(const YamlValue& value) {
-  std::vector<std::uint64_t> seeds;
-  for (const YamlValue& item : value.one_or_more()) {
-    const auto seed = static_cast<std::uint64_t>(item.integer(0, INT64_MAX));
-    if (std::ranges::find(seeds, seed) != seeds.end()) {
-      item.fail(fmt::format("seed {} is given twice", seed));
-    }
-    seeds.push_back(seed);
-  }
-  return seeds;
-}
+constexpr std::size_t kMostRates = 100;
 
 class PlanReader {
  public:
@@ -49,7 +38,7 @@ class PlanReader {
     const std::optional<YamlValue> tuning = root_.find("tuning");
     if (tuning) plan.tuning = read_tuning(*tuning);
     plan.tasks = read_tasks(root_, file_, tuning_examples_);
-    if (const auto seeds = root_.find("seeds")) seeds_ = read_seeds(*seeds);
+    if (const auto seeds = root_.find("seeds")) seeds_ = seeds->seeds();
     read_groups(plan);
     return plan;
   }
@@ -104,7 +93,9 @@ class PlanReader {
     const std::optional<YamlValue> rates = value.find("lr");
     const std::optional<YamlValue> steps = value.find("steps");
     if (!rates || !steps) value.fail("needs 'lr', the rates to try, and 'steps', of each run");
-    for (const YamlValue& item : rates->items()) {
+    const std::vector<YamlValue> listed = rates->items();
+    if (listed.size() > kMostRates) rates->fail(fmt::format("more than {} rates", kMostRates));
+    for (const YamlValue& item : listed) {
       const double rate = item.number(0, kHighestRate);
       if (rate <= 0) item.fail("must be above 0");
       if (std::ranges::find(tuning.rates, rate) != tuning.rates.end()) {
@@ -130,14 +121,28 @@ class PlanReader {
     } else {
       read_group(root_, plan);
     }
+    name_groups(plan.groups);
+  }
+
+  // Groups without a name get their method's, numbered from the second on.
+  void name_groups(std::vector<GroupPlan>& groups) const {
     std::set<std::string> names;
-    for (const GroupPlan& group : plan.groups) {
-      if (group.place.find("name") && grouped()) names.insert(group.name);
+    const auto given = [&](const GroupPlan& group) {
+      return grouped() ? group.place.find("name") : std::nullopt;
+    };
+    for (GroupPlan& group : groups) {
+      const std::optional<YamlValue> name = given(group);
+      if (!name) continue;
+      group.name = name->name();
+      if (!names.insert(group.name).second) name->fail("another group has this name");
     }
-    for (GroupPlan& group : plan.groups) {
-      if (group.place.find("name") && grouped()) continue;
+    std::map<std::string, int> last;
+    for (GroupPlan& group : groups) {
+      if (given(group)) continue;
       std::string name = group.name;
-      for (int n = 2; !names.insert(name).second; ++n) name = fmt::format("{}-{}", group.name, n);
+      while (!names.insert(name).second) {
+        name = fmt::format("{}-{}", group.name, ++last.try_emplace(group.name, 1).first->second);
+      }
       group.name = name;
     }
   }
@@ -168,19 +173,11 @@ class PlanReader {
     read_zip_lengths(group);
     for (const TaskPlan& task : plan.tasks) group.tasks.push_back(task.config.name);
     if (!top) {
-      if (const auto seeds = value.find("seeds")) group.seeds = read_seeds(*seeds);
+      if (const auto seeds = value.find("seeds")) group.seeds = seeds->seeds();
       if (const auto tasks = value.find("tasks"))
         group.tasks = read_task_names(*tasks, group.tasks);
     }
-    const std::optional<YamlValue> name = top ? std::nullopt : value.find("name");
-    group.name = name                         ? name->name()
-                 : method->second.is_scalar() ? method->second.node().text
-                                              : "group";
-    for (const GroupPlan& other : plan.groups) {
-      if (name && other.place.find("name") && other.name == group.name) {
-        name->fail("another group has this name");
-      }
-    }
+    group.name = method->second.is_scalar() ? method->second.node().text : "group";
     plan.groups.push_back(std::move(group));
   }
 

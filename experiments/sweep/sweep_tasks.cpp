@@ -39,7 +39,8 @@ class TaskReader {
     config.train = common;
     if (train) read_source(*train, config.train);
     config.score.data = common;
-    config.score.data.split = "dev";
+    // MNLI's releases have two development sets; the paper's MNLI-m is the matched one.
+    config.score.data.split = common.task == "mnli" ? "dev_matched" : "dev";
     read_score(score, config.score);
     read_held_out(task, tune);
     for (const auto& [source, place] :
@@ -90,6 +91,7 @@ class TaskReader {
 
   void read_score(const std::optional<YamlValue>& value, ScoreSettings& score) const {
     DecodingSettings& decoding = score.decoding;
+    // SAMSum's summaries are longer than the other tasks' answers.
     decoding.max_new = score.data.task == "samsum" ? 100 : 64;
     if (!value) return;
     read_source(*value, score.data);

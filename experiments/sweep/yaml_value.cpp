@@ -130,6 +130,18 @@ bool YamlValue::flag() const {
   return text == "true";
 }
 
+std::vector<std::uint64_t> YamlValue::seeds() const {
+  std::vector<std::uint64_t> seeds;
+  for (const YamlValue& item : one_or_more()) {
+    const auto seed = static_cast<std::uint64_t>(item.integer(0, INT64_MAX));
+    if (std::ranges::find(seeds, seed) != seeds.end()) {
+      item.fail(fmt::format("seed {} is given twice", seed));
+    }
+    seeds.push_back(seed);
+  }
+  return seeds;
+}
+
 std::int64_t YamlValue::amount() const {
   const std::string wanted = "a number of parameters, as 18M, 4.7M, 500k, 1B or 18874368";
   std::string_view text = scalar(wanted);

@@ -61,6 +61,8 @@ class YamlValue {
   std::int64_t integer(std::int64_t low, std::int64_t high) const;
   double number(double low, double high) const;
   bool flag() const;
+  // One whole number from 0 to INT64_MAX or a list of them, each once.
+  std::vector<std::uint64_t> seeds() const;
   // A whole number that may end in k, M or B: 18M is 18,000,000, 4.7M is 4,700,000.
   std::int64_t amount() const;
   // The scalar as a setting's text, for a reader that knows its type by `example`, its default: a
