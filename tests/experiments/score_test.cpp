@@ -54,14 +54,6 @@ class ScoreFolder {
   TemporaryFolder folder_;
 };
 
-std::vector<Json> json_lines(const ProgramResult& result) {
-  CAPTURE(result.err);
-  REQUIRE(result.exit_code == 0);
-  std::vector<Json> lines;
-  for (const std::string& line : result.out_lines()) lines.push_back(Json::parse(line));
-  return lines;
-}
-
 }  // namespace
 
 TEST_CASE("score wikisql prints a line an example and the means") {
@@ -197,10 +189,6 @@ TEST_CASE("score refuses what does not belong together, by file, line and field"
     folder.write("p.jsonl", c.predictions);
     folder.write("dev.jsonl", c.questions);
     const ProgramResult result = folder.score("wikisql", "dev.jsonl");
-    CAPTURE(c.expected, result.err);
-    CHECK(result.exit_code == 2);
-    CHECK(result.err_lines().size() == 1);
-    CHECK_THAT(result.err, Catch::Contains(c.expected));
-    CHECK(result.out.empty());
+    check_refused(result, c.expected);
   }
 }
