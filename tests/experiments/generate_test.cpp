@@ -1,6 +1,8 @@
 // `generate` as a user runs it, on small models.
 #include <catch2/catch.hpp>
 
+#include <signal.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -146,4 +148,24 @@ TEST_CASE("generate with an adapter: merged or beside the weights, the same text
   const std::vector<Json> got = scene.generate(prompts, merged);
   CHECK(got == scene.generate(prompts, unmerged));
   CHECK(got != scene.generate(prompts, {"--max-new", "16"}));
+}
+
+TEST_CASE("generate interrupted ends at once, with whole lines of what was done") {
+  TemporaryFolder folder;
+  const std::vector<Json> prompts = drawn_lines(3000);
+  write_file_atomically(folder / "p.jsonl", to_lines(prompts));
+  const std::vector<std::string> command{"generate",  "--json",
+                                         "--threads", "1",
+                                         "--model",   golden_folder("gpt2_tied").string(),
+                                         "--prompts", (folder / "p.jsonl").string(),
+                                         "--max-new", "30"};
+  const ProgramResult result = run_program(command, {.signal_after_lines = 3, .signal = SIGINT});
+  INFO(result.err);
+  CHECK(result.exit_code == 130);
+  const std::vector<std::string> lines = result.out_lines();
+  REQUIRE(lines.size() >= 3);
+  CHECK(lines.size() < prompts.size());
+  CHECK(result.out.ends_with("\n"));
+  for (size_t i = 0; i < lines.size(); ++i)
+    CHECK(Json::parse(lines[i]).at("id") == prompts[i].at("id"));
 }
