@@ -12,7 +12,7 @@ namespace rankscope {
 
 TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& tokenizer,
                                 const ModelConfig& config, std::int64_t reserved_tokens,
-                                bool need_targets) {
+                                bool need_targets, bool rank) {
   TaskExamples out;
   out.task = &find_task(source.task);
   out.file = std::filesystem::is_directory(source.data)
@@ -36,13 +36,15 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
     throw InputError(fmt::format("--max-tokens: {} is more than the model's context, {}", most,
                                  config.context));
   }
-  const EncodeLimits limits{static_cast<std::size_t>(most),
-                            static_cast<std::size_t>(reserved_tokens),
-                            end_tokens(config, tokenizer, source.end_token).front()};
+  EncodeLimits limits{.max_tokens = static_cast<std::size_t>(most),
+                      .end_token = end_tokens(config, tokenizer, source.end_token).front()};
   const Encode encode = [&](std::string_view text, Part part) {
     return tokenizer.encode(text, part);
   };
   for (const Record& record : set.records) {
+    std::vector<std::string> choices = form.choices(record);
+    limits.reserved_tokens =
+        rank && !choices.empty() ? 0 : static_cast<std::size_t>(reserved_tokens);
     auto example = encode_example(form, record, encode, limits, out.encoded);
     if (!example) continue;
     if (example->prompt.empty()) {
@@ -51,7 +53,7 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
                                    printable(out.file.native(), 300), record.line,
                                    printable(record.id)));
     }
-    out.choice_texts.push_back(form.choices(record));
+    out.choice_texts.push_back(std::move(choices));
     out.examples.push_back(std::move(*example));
   }
   if (out.examples.empty()) {

@@ -132,12 +132,12 @@ int run_generate(GenerateCommand& c) {
   if (c.prompts.empty()) {
     if (!base.tokenizer) throw InputError("--task: the model's folder has no tokenizer.json");
     TaskExamples task = read_task_examples(c.data.get(), *base.tokenizer, base.model->config(),
-                                           c.decoding.max_new, false);
+                                           c.decoding.max_new, false, !c.free_text);
     log_reports(task);
     prompts = task_prompts(std::move(task), !c.free_text);
   } else {
-    const PromptLimits limits{c.decoding.max_new, c.max_prompt, !c.free_text,
-                              c.decoding.end_ids.empty() ? -1 : c.decoding.end_ids.front()};
+    PromptLimits limits{c.decoding.max_new, c.max_prompt, !c.free_text};
+    if (!c.decoding.end_ids.empty()) limits.end_token = c.decoding.end_ids.front();
     prompts = read_prompt_file(c.prompts, base.tokenizer ? &*base.tokenizer : nullptr,
                                base.model->config(), limits);
   }
@@ -190,9 +190,12 @@ void add_generate(CLI::App& app, int& exit_code) {
   command->add_option("--max-prompt", c->max_prompt,
                       "with --prompts: longer prompts keep their first N tokens; 0: they are refused "
                       "where they do not fit")
+      ->needs("--prompts")
       ->check(whole_number(0, std::int64_t{1} << 30));
-  command->add_flag("--unmerged", c->unmerged,
-                    "leave the adapter beside the weights (default: merged into them)");
+  command
+      ->add_flag("--unmerged", c->unmerged,
+                 "leave the adapter beside the weights (default: merged into them)")
+      ->needs("--adapter");
   command->add_flag("--free", c->free_text, "generate text where there are choices too");
   command->add_option("--in-flight", c->in_flight,
                       "prompts continued at a time (changes speed and memory, no result)")

@@ -84,7 +84,8 @@ std::vector<std::string> predict_missing(const Base& base, const Manifest& manif
   decoding.end_ids =
       ending_tokens(base.model->config(), tokenizer, score.data.end_token, {});
   const std::vector<Prompt> prompts = task_prompts(
-      read_task_examples(score.data, tokenizer, base.model->config(), decoding.max_new, false),
+      read_task_examples(score.data, tokenizer, base.model->config(), decoding.max_new, false,
+                         !score.free_text),
       !score.free_text);
   std::unordered_map<std::string, std::string> kept = read_kept(file);
   std::vector<Prompt> missing;
