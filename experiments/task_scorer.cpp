@@ -29,10 +29,15 @@ fs::path file_of(const DataSource& source) {
              : source.data;
 }
 
+// Up to the last example of the source; those that it leaves out at the beginning do no harm.
+std::uint64_t last_of(const DataSource& source) {
+  return source.limit > 0 ? source.skip + source.limit : 0;
+}
+
 class WikisqlTaskScorer : public TaskScorer {
  public:
   explicit WikisqlTaskScorer(const DataSource& source)
-      : data_(read_wikisql(file_of(source), {}, {.limit = source.limit})) {
+      : data_(read_wikisql(file_of(source), {}, {.limit = last_of(source)})) {
     for (std::size_t i = 0; i < data_.gold.size(); ++i) {
       by_id_.emplace(data_.set.records[i].id, i);
       const WikisqlTable& table = data_.tables.tables[data_.gold[i].table];
@@ -78,12 +83,12 @@ class TextTaskScorer : public TaskScorer {
   explicit TextTaskScorer(const DataSource& source)
       : labelled_(!find_task(source.task).labels.empty()),
         read_(read_text_references(file_of(source), source.task, source.template_keys,
-                                   source.limit)) {
+                                   last_of(source))) {
     for (std::size_t i = 0; i < read_.references.size(); ++i)
       by_id_.emplace(read_.references[i].id, i);
     if (source.task != "own") return;
     const RecordSet set =
-        read_records(find_task(source.task), file_of(source), {}, {.limit = source.limit});
+        read_records(find_task(source.task), file_of(source), {}, {.limit = last_of(source)});
     for (const Record& record : set.records)
       if (!record.choices.empty()) closed_.emplace(record.id, true);
   }

@@ -21,9 +21,12 @@ DatasetRecord scored_dataset(const Trial& trial) {
                                          : source.data;
   const CompiledTemplate form(task, chosen_template(task, source.template_keys, "template"));
   const RecordSet set =
-      read_records(task, file, {}, {.limit = source.limit, .allow_unlabelled = true});
+      read_records(task, file, {},
+                   {.limit = source.limit > 0 ? source.skip + source.limit : 0,
+                    .allow_unlabelled = true});
   DatasetRecord record{dataset_key(trial), source.task, source.split, file.filename().string(), {}};
-  for (const Record& entry : set.records) {
+  for (std::size_t i = source.skip; i < set.records.size(); ++i) {
+    const Record& entry = set.records[i];
     const Example example = make_example(form, entry);
     record.examples.push_back(
         {example.id, example.prompt, example.references.empty() ? "" : example.references.front()});

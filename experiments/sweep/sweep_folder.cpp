@@ -148,7 +148,7 @@ std::optional<double> tuned_rate(const SweepFolder& folder, const Manifest& mani
     if (object.get_string("state") != "done") continue;
     const double loss = object.get_object("metrics").get_object("nll").get_double("value");
     const double rate = trial.config.tuning->rates.at(i);
-    if (!best_rate || loss < best_loss || (loss == best_loss && rate < *best_rate)) {
+    if (!best_rate || loss < best_loss) {
       best_rate = rate;
       best_loss = loss;
     }

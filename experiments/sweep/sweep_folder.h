@@ -56,8 +56,8 @@ std::vector<std::string> trial_errors(const SweepFolder& folder, const Trial& tr
 void add_trial_error(const SweepFolder& folder, const Trial& trial, const std::string& error);
 void clear_trial_errors(const SweepFolder& folder, const Trial& trial);
 
-// Of the lower of the rates whose runs ended with the lowest held-out loss; a diverged run does not
-// count. Nothing while a run is missing. InputError where every run diverged.
+// The rate whose run ended with the lowest held-out loss, the first of equals; a diverged run does
+// not count. Nothing while a run is missing. InputError where every run diverged.
 std::optional<double> tuned_rate(const SweepFolder& folder, const Manifest& manifest,
                                  const Trial& trial);
 

@@ -30,6 +30,7 @@ void add_data(const DataSource& source, const std::string& name, FileHashes& has
   // A file's name is part of the ids that it gives its examples.
   keys[name + ".file"] = file.stem().string() + ":" + hash;
   keys[name + ".task"] = source.task;
+  keys[name + ".skip"] = std::to_string(source.skip);
   keys[name + ".limit"] = std::to_string(source.limit);
   std::vector<std::string> assignments = source.template_keys;
   std::ranges::sort(assignments);

@@ -12,6 +12,7 @@ OrderedJson data_json(const DataSource& source) {
   json["task"] = source.task;
   json["data"] = source.data.string();
   json["split"] = source.split;
+  json["skip"] = source.skip;
   json["limit"] = source.limit;
   json["template"] = source.template_keys;
   json["max_tokens"] = source.max_tokens;
@@ -24,6 +25,7 @@ DataSource data_from(JsonObject object) {
   source.task = object.get_string("task");
   source.data = object.get_string("data");
   source.split = object.get_string("split");
+  source.skip = object.get_uint("skip");
   source.limit = object.get_uint("limit");
   source.template_keys = object.get_string_array("template");
   source.max_tokens = object.get_int("max_tokens", 0);
