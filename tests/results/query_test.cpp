@@ -171,6 +171,7 @@ TEST_CASE("a question is one statement") {
   CHECK_THAT(refusal(reader, ""), Contains("the query is empty"));
   CHECK_THAT(refusal(reader, " -- nothing"), Contains("the query is empty"));
   CHECK_THAT(refusal(reader, std::string("SELECT 1\0 x", 11)), Contains("zero byte"));
+  CHECK_THAT(refusal(reader, "SELECT zeroblob(300000000)"), Contains("too big"));
   CHECK_THAT(refusal(reader, "SELECT ?"), Contains("1 parameters, but 0 values"));
   CHECK_THAT(refusal(reader, "SELECT colour FROM trials"), Contains("no such column: colour"));
   CHECK(reader.rows("SELECT 1; -- done\n ;").size() == 1);

@@ -178,6 +178,27 @@ TEST_CASE("a read-only folder can be read, and is named where it cannot be writt
   fs::permissions(sweep, fs::perms(0755));
 }
 
+TEST_CASE("a writer that was killed loses nothing it had put, and its leavings stop nobody") {
+  TemporaryFolder folder;
+  const auto write_and_die = [&] {
+    in_child([] {},
+             [&] {
+               Store store = Store::open(folder / "results.db");
+               store.put_trial(lora_trial("Wq", 1, 0, 0.5));
+               ::_exit(0);
+             });
+  };
+  write_and_die();
+  REQUIRE(fs::file_size(folder / "results.db-wal") > 0);
+  CHECK(ResultsReader({folder.path()}).rows("trials").size() == 1);
+  CHECK_FALSE(Store::open(folder / "results.db").trial_stamp("Wq-r1-s0").empty());
+  // The database deleted, its log left behind.
+  write_and_die();
+  REQUIRE(fs::file_size(folder / "results.db-wal") > 0);
+  fs::remove(folder / "results.db");
+  CHECK(Store::open(folder / "results.db").trial_stamp("Wq-r1-s0").empty());
+}
+
 TEST_CASE("a reader does not stop the writer, nor the writer a reader") {
   TemporaryFolder folder;
   fill_sample(folder / "results.db");
