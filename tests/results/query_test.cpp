@@ -1,4 +1,4 @@
-// Reading: views, SELECTs, several folders, and nothing but reading.
+// Questions: names and SELECTs, and nothing but reading.
 #include "results/query.h"
 
 #include <fmt/format.h>
@@ -6,10 +6,8 @@
 #include <catch2/catch.hpp>
 
 #include "common/error.h"
-#include "common/files.h"
 #include "results/row_writers.h"
 #include "results/schema.h"
-#include "results/store.h"
 #include "tests/error_text.h"
 #include "tests/results/sample.h"
 #include "tests/temporary_folder.h"
@@ -21,100 +19,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string answer(ResultsReader& reader, const std::string& question,
-                   RowFormat format = RowFormat::kCsv, const Row& parameters = {}) {
-  std::string text;
-  reader.run(question, *make_row_writer(format, [&](std::string_view t) { text += t; }),
-             parameters);
-  return text;
-}
-
 std::string refusal(ResultsReader& reader, const std::string& question) {
   return error_text<InputError>([&] { reader.rows(question); });
 }
 
-// A sweep's folder with the sample in it.
-class SampleFolder {
- public:
-  SampleFolder() { fill_sample(folder_ / "results.db"); }
-  const fs::path& path() const { return folder_.path(); }
-
- private:
-  TemporaryFolder folder_;
-};
-
 }  // namespace
-
-TEST_CASE("table5 and table6 average over the seeds of a setting and say what is missing") {
-  SampleFolder folder;
-  ResultsReader reader({folder.path()});
-  // 0.25, 0.75 and the base's 0.125 of the diverged seed: mean 0.375, deviations .125, .375, .25.
-  const std::string first =
-      "SELECT targets, rank, parameters, mean, standard_deviation, n, diverged, missing FROM ";
-  for (const char* view : {"table5", "table6"}) {
-    CHECK(answer(reader, std::string(first) + view + " WHERE task = 'wikisql' ORDER BY rank") ==
-          "targets,rank,parameters,mean,standard_deviation,n,diverged,missing\r\n"
-          "Wq,1,1000,0.375,0.33071891388307384,3,1,0\r\n"
-          "Wq+Wv,4,4000,0.5,0.0,2,0,0\r\n"
-          "Wq,8,8000,,,0,0,1\r\n");
-  }
-  CHECK(answer(reader, "SELECT count(*) AS n FROM means WHERE method = 'none'") == "n\r\n1\r\n");
-}
-
-TEST_CASE("seeds of different settings are never averaged") {
-  TemporaryFolder folder;
-  {
-    Store store = Store::open(folder / "results.db");
-    TrialRecord a = lora_trial("Wq", 1, 0, 0), b = lora_trial("Wq", 1, 1, 1);
-    b.config["training.lr"] = "1e-3";
-    TrialRecord tuning = lora_trial("Wq", 1, 2, 1);
-    tuning.role = "tuning";
-    for (const TrialRecord& trial : {a, b, tuning}) store.put_trial(trial);
-  }
-  ResultsReader reader({folder.path()});
-  CHECK(answer(reader, "SELECT mean, n FROM table5 ORDER BY mean") ==
-        "mean,n\r\n0.0,1\r\n1.0,1\r\n");
-}
-
-TEST_CASE("views name trials, scores, curves, predictions and where they came from") {
-  SampleFolder folder;
-  ResultsReader reader({folder.path()});
-  const std::string where = " WHERE trial = ?";
-  const Row trial{"Wq-r1-s2"};
-  CHECK(answer(reader,
-               "SELECT trial, state, role, method, task, rank, targets, seed, "
-               "trainable_parameters, steps, loss, sweep, grp, diverged_at FROM trials" +
-                   where,
-               RowFormat::kJson, trial) ==
-        R"({"trial":"Wq-r1-s2","state":"diverged","role":"scored","method":"lora",)"
-        R"("task":"wikisql","rank":1,"targets":"Wq","seed":2,"trainable_parameters":1000,)"
-        R"("steps":2,"loss":null,"sweep":"small","grp":"ranks","diverged_at":2})"
-        "\n");
-  CHECK(answer(reader, "SELECT metric, value, standard_error, count, state FROM scores" + where,
-               RowFormat::kCsv,
-               trial) == "metric,value,standard_error,count,state\r\nexact,0.125,0.25,2,base\r\n");
-  CHECK(answer(reader, "SELECT step, loss, eval_loss FROM learning_curves" + where, RowFormat::kCsv,
-               trial) == "step,loss,eval_loss\r\n1,2.5,\r\n2,,0.625\r\n");
-  CHECK(answer(reader,
-               "SELECT example, metric, outcome, prediction, reference, prompt "
-               "FROM predictions_scored" +
-                   where + " ORDER BY example, metric LIMIT 3",
-               RowFormat::kCsv, trial) ==
-        "example,metric,outcome,prediction,reference,prompt\r\n"
-        "e1,exact,1.0,SELECT a,SELECT a,Which a?\r\n"
-        "e1,rouge1,1.0,SELECT a,SELECT a,Which a?\r\n"
-        "e2,exact,0.0,SELECT b,SELECT b FROM table,Which b?\r\n");
-  CHECK(answer(reader, "SELECT key, value, number FROM config WHERE trial = ? AND number > 0 ",
-               RowFormat::kCsv, trial) ==
-        "key,value,number\r\nmethod.rank,1,1.0\r\ntraining.lr,2e-4,0.0002\r\n"
-        "training.seed,2,2.0\r\n");
-  CHECK(answer(reader, "SELECT key, value FROM environment" + where, RowFormat::kCsv, trial) ==
-        "key,value\r\ngit,0123abc\r\ninstruction_set,avx2\r\n");
-  CHECK(answer(reader, "SELECT name, value FROM timings" + where, RowFormat::kCsv, trial) ==
-        "name,value\r\npeak_memory_mib,300.0\r\ntrain_seconds,12.5\r\n");
-  CHECK_THAT(answer(reader, "sweeps"), Contains(",9,6,1,1,0,1\r\n"));
-  CHECK_THAT(answer(reader, "datasets"), Contains("d1,wikisql,dev,dev.jsonl,2\r\n"));
-}
 
 TEST_CASE("every view can be asked for by name, and unknown names get the nearest") {
   SampleFolder folder;
@@ -226,69 +135,4 @@ TEST_CASE("aggregate views look at no prediction and no curve, and long views ne
   const std::string plan =
       answer(reader, "EXPLAIN QUERY PLAN SELECT * FROM predictions_scored WHERE trial = 'x'");
   CHECK_THAT(plan, Contains("SEARCH p USING PRIMARY KEY (trial=?)"));
-}
-
-TEST_CASE("several folders are read as one, and each row says which sweep it is of") {
-  SampleFolder a;
-  TemporaryFolder b;
-  {
-    Store store = Store::open(b / "results.db");
-    store.put_sweep(sample_sweep("second"));
-    TrialRecord trial = lora_trial("Wq", 1, 0, 1);
-    trial.sweep = "second";
-    store.put_trial(trial);
-  }
-  ResultsReader reader({a.path(), b.path()});
-  CHECK(answer(reader, "SELECT sweep, count(*) AS n FROM trials GROUP BY sweep") ==
-        "sweep,n\r\nsecond,1\r\nsmall,9\r\n");
-  CHECK(answer(reader, "SELECT sweep, value FROM scores WHERE trial = 'Wq-r1-s0' ORDER BY 1") ==
-        "sweep,value\r\nsecond,1.0\r\nsmall,0.25\r\n");
-  CHECK(answer(reader, "SELECT DISTINCT sweep FROM prediction ORDER BY 1") ==
-        "sweep\r\nsecond\r\nsmall\r\n");
-  for (const ViewName& view : view_names()) CHECK_FALSE(reader.rows(view.name).empty());
-  CHECK_THROWS_AS(reader.rows("DELETE FROM folder1.trial"), InputError);
-  CHECK_THROWS_AS(reader.rows("DROP VIEW trials"), InputError);
-}
-
-TEST_CASE("two sweeps of one name are told apart by their folders") {
-  SampleFolder a, b;
-  ResultsReader reader({a.path(), b.path()});
-  const std::vector<Row> rows = reader.rows("SELECT DISTINCT sweep FROM trials ORDER BY 1");
-  REQUIRE(rows.size() == 2);
-  for (const Row& row : rows) CHECK_THAT(std::get<std::string>(row[0]), Contains("small (/"));
-  CHECK(reader.rows("SELECT * FROM table5").size() == 8);
-}
-
-TEST_CASE("the number of folders is bounded, and none is given twice") {
-  SampleFolder a;
-  CHECK_THAT(error_text<InputError>([&] {
-               ResultsReader({a.path(), a.path() / "."});
-             }),
-             Contains("is given twice"));
-  CHECK_THAT(error_text<InputError>([&] { ResultsReader(std::vector<fs::path>(11, a.path())); }),
-             Contains("11 folders were given; at most 10"));
-  std::vector<std::unique_ptr<SampleFolder>> folders;
-  std::vector<fs::path> paths;
-  while (paths.size() < ResultsReader::kMostFolders)
-    paths.push_back(folders.emplace_back(std::make_unique<SampleFolder>())->path());
-  CHECK(ResultsReader(paths).rows("SELECT DISTINCT sweep FROM trials").size() == 10);
-}
-
-TEST_CASE("a folder's name may hold what a URI or SQL would read as its own") {
-  TemporaryFolder folder;
-  const fs::path odd = folder / "a'b?c#d%20e \xc3\xa9";
-  fs::create_directory(odd);
-  fill_sample(odd / "results.db");
-  CHECK_FALSE(ResultsReader({odd}).rows("trials").empty());
-  SampleFolder plain;
-  CHECK(ResultsReader({odd, plain.path()}).rows("SELECT DISTINCT sweep FROM trials").size() == 2);
-}
-
-TEST_CASE("a reader sees one moment, whatever is written meanwhile") {
-  SampleFolder folder;
-  ResultsReader reader({folder.path()});
-  const size_t before = reader.rows("trials").size();
-  Store::open(folder.path() / "results.db").remove_trials_not_in({});
-  CHECK(reader.rows("trials").size() == before);
-  CHECK(ResultsReader({folder.path()}).rows("trials").empty());
 }
