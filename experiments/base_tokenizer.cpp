@@ -73,4 +73,13 @@ std::vector<std::int32_t> end_tokens(const ModelConfig& config, const BaseTokeni
   return ids;
 }
 
+std::vector<std::int32_t> ending_tokens(const ModelConfig& config, const BaseTokenizer& tokenizer,
+                                        const std::string& given,
+                                        std::span<const std::string> stops) {
+  std::vector<std::int32_t> ids;
+  if (!config.eos_ids.empty() || !given.empty()) ids = end_tokens(config, tokenizer, given);
+  for (const std::string& stop : stops) ids.push_back(tokenizer.single_token(stop));
+  return ids;
+}
+
 }  // namespace rankscope

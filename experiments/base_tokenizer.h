@@ -43,4 +43,10 @@ bool has_tokenizer(const std::filesystem::path& model_folder);
 std::vector<std::int32_t> end_tokens(const ModelConfig& config, const BaseTokenizer& tokenizer,
                                      const std::string& given);
 
+// The tokens at which a generated text ends: those above, where there are any, and each of `stops`
+// (tokens or ids).
+std::vector<std::int32_t> ending_tokens(const ModelConfig& config, const BaseTokenizer& tokenizer,
+                                        const std::string& given,
+                                        std::span<const std::string> stops);
+
 }  // namespace rankscope

@@ -9,7 +9,10 @@ namespace rankscope {
 // however it ends; nothing is written. Throws InputError where another process holds it.
 class FolderLock {
  public:
-  explicit FolderLock(const std::filesystem::path& folder);
+  // What to do while another process holds the folder: refuse at once, or wait until it is free or
+  // a stop is requested (Interrupted). Nothing expires by the clock.
+  enum class Busy { kRefuse, kWait };
+  explicit FolderLock(const std::filesystem::path& folder, Busy busy = Busy::kRefuse);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;

@@ -39,11 +39,13 @@ class PromptReader {
       behind = std::max(behind, static_cast<std::int64_t>(choice.size()));
     const std::int64_t all = static_cast<std::int64_t>(prompt.ids.size()) + behind;
     if (all > config_.context) {
+      const std::int64_t room = config_.context - behind;
       object.fail(key(object),
-                  fmt::format("{} tokens and {} behind them are more than the model's context, {}; "
-                              "shorten it, or cut prompts with --max-prompt {}",
+                  fmt::format("{} tokens and {} behind them are more than the model's context, {}; {}",
                               prompt.ids.size(), behind, config_.context,
-                              std::max<std::int64_t>(1, config_.context - behind)));
+                              room > 0 ? fmt::format("shorten it, or cut prompts with --max-prompt {}",
+                                                     room)
+                                       : "lower --max-new"));
     }
     return prompt;
   }
@@ -76,12 +78,19 @@ class PromptReader {
 
   void read_choices(JsonObject& object, Prompt& prompt) const {
     const Json* choices = object.find_array("choices");
+    if (tokenizer_ != nullptr && !limits_.end_token) {
+      object.fail("choices",
+                  "end with the token that ends a text, but config.json has no eos_token_id; give "
+                  "it with --end-token");
+    }
     for (const Json& choice : *choices) {
       if (!choice.is_string())
         object.fail("choices", "must hold texts, not " + json_excerpt(choice));
+      if (std::ranges::count(*choices, choice) > 1)
+        object.fail("choices", json_excerpt(choice) + " is given twice; they must differ");
       prompt.choice_texts.push_back(choice.get<std::string>());
       prompt.choices.push_back(encode(object, prompt.choice_texts.back(), Part::kContinuation));
-      prompt.choices.back().push_back(limits_.end_token);
+      prompt.choices.back().push_back(*limits_.end_token);
     }
     if (prompt.choices.size() < 2) object.fail("choices", "must hold at least two texts");
   }

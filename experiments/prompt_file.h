@@ -26,7 +26,7 @@ struct PromptLimits {
   std::int64_t max_new = 0;     // room behind a prompt
   std::int64_t max_prompt = 0;  // longer prompts keep their first tokens; 0: no cut
   bool rank = true;             // false: choices are passed over
-  std::int32_t end_token = 0;   // behind every choice
+  std::optional<std::int32_t> end_token = {};  // behind every choice; none: choices are refused
 };
 
 // Reads the whole file. A missing id is FILE:LINE; other fields are passed over. `tokenizer` may be

@@ -12,11 +12,8 @@
 
 namespace rankscope {
 
-namespace {
-
 namespace fs = std::filesystem;
 
-// Of the configuration and every weight file, by name, in the order of the names.
 std::string model_hash(const fs::path& folder) {
   std::map<std::string, fs::path> files;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
@@ -29,12 +26,17 @@ std::string model_hash(const fs::path& folder) {
   return hash.hex();
 }
 
-}  // namespace
+bool BestStep::improved(std::int64_t candidate, double eval_loss) {
+  if (!std::isfinite(eval_loss) || (step > 0 && eval_loss >= loss)) return false;
+  step = candidate;
+  loss = eval_loss;
+  return true;
+}
 
 RunFolder::RunFolder(const TrainRunOptions& options, const Method& method,
                      const TrainSettings& settings, const Backend& backend,
                      const DataHashes& hashes)
-    : out_(options.out) {
+    : out_(options.out), busy_(options.busy) {
   if (out_.empty()) return;
   identity_["model"] = model_hash(options.model);
   identity_["data"] = hashes.data;
@@ -43,6 +45,7 @@ RunFolder::RunFolder(const TrainRunOptions& options, const Method& method,
   for (const auto& [key, value] : settings.canonical()) identity_["training." + key] = value;
   identity_["eval_every"] = std::to_string(options.eval_every);
   if (!hashes.eval_data.empty()) identity_["eval_data"] = hashes.eval_data;
+  if (options.keep_best) identity_["keep"] = "best";
   identity_["backend"] = std::string(backend.name());
   identity_["instruction_set"] = std::string(backend.instruction_set());
   identity_["numeric_version"] = std::to_string(kNumericVersion);
@@ -60,7 +63,7 @@ void RunFolder::prepare() {
       throw MachineError(text);
     throw InputError(text);
   }
-  lock_.emplace(out_);
+  lock_.emplace(out_, busy_);
   // Every run that gets as far as an adapter has a resume point beside it.
   if (!has_state() && has(kAdapter))
     throw InputError("'" + printable((out_ / kAdapter).native(), 300) +
@@ -103,6 +106,29 @@ double RunFolder::load(Trainer& trainer) {
   return loss;
 }
 
+BestStep RunFolder::best_step() const {
+  BestStep best;
+  std::size_t begin = 0;
+  for (std::size_t end; (end = curve_.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    const Json line = Json::parse(curve_.begin() + static_cast<std::ptrdiff_t>(begin),
+                                  curve_.begin() + static_cast<std::ptrdiff_t>(end));
+    if (const auto loss = line.find("eval_loss"); loss != line.end() && loss->is_number())
+      best.improved(line.at("step"), *loss);
+  }
+  return best;
+}
+
+// A kill between the renaming and done.json leaves the adapter in its place and no best/.
+void RunFolder::keep_best_adapter() {
+  if (!has(kBest)) return;
+  std::error_code error;
+  fs::remove_all(adapter(), error);
+  fs::rename(best_adapter(), adapter(), error);
+  if (error)
+    throw MachineError("cannot put '" + best_adapter().string() + "' in the adapter's place: " +
+                       system_error_text(error.value()));
+}
+
 void RunFolder::add_to_curve(const TrainProgress& p) {
   if (!keeps()) return;
   OrderedJson line;
@@ -136,6 +162,10 @@ void RunFolder::finish(const TrainOutcome& outcome) {
   else
     done["loss"] = nullptr;
   if (outcome.last_finite_loss) done["last_finite_loss"] = *outcome.last_finite_loss;
+  if (outcome.best_step > 0) {
+    done["best_step"] = outcome.best_step;
+    done["best_eval_loss"] = *outcome.best_eval_loss;
+  }
   done["trainable_parameters"] = outcome.trainable_parameters;
   done["identity"] = identity_;
   write_file_atomically(out_ / kDone, done.dump(1) + "\n");

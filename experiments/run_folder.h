@@ -11,6 +11,15 @@
 
 namespace rankscope {
 
+// The step with the lowest held-out loss so far, the earliest of equal ones.
+struct BestStep {
+  std::int64_t step = 0;  // 0: none yet
+  double loss = 0;
+
+  // Takes the step where its loss is lower than every earlier one.
+  bool improved(std::int64_t candidate, double eval_loss);
+};
+
 // Without an --out folder nothing is kept, and only keeps() may be asked.
 class RunFolder {
  public:
@@ -25,6 +34,12 @@ class RunFolder {
   bool has_state() const { return has(kState); }
   bool is_done() const { return has(kDone); }
   std::filesystem::path adapter() const { return out_ / kAdapter; }
+  // Where the adapter of the best step so far is kept while the run goes on.
+  std::filesystem::path best_adapter() const { return out_ / kBest; }
+  // Makes it the run's adapter. Once it is, nothing happens.
+  void keep_best_adapter();
+  // Of the steps in the curve.
+  BestStep best_step() const;
 
   // Makes the folder, takes it for this process alone and tries that it can be written, before
   // hours of work depend on it. Called when everything outside the folder has been checked, so that
@@ -47,10 +62,12 @@ class RunFolder {
   static constexpr const char* kCurve = "curve.jsonl";
   static constexpr const char* kDone = "done.json";
   static constexpr const char* kAdapter = "adapter";
+  static constexpr const char* kBest = "best";
 
   bool has(const char* name) const;
 
   std::filesystem::path out_;
+  FolderLock::Busy busy_;
   Trainer::Identity identity_;
   std::string curve_;
   std::optional<FolderLock> lock_;

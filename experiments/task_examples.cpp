@@ -12,7 +12,7 @@ namespace rankscope {
 
 TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& tokenizer,
                                 const ModelConfig& config, std::int64_t reserved_tokens,
-                                bool need_targets) {
+                                bool need_targets, bool rank) {
   TaskExamples out;
   out.task = &find_task(source.task);
   out.file = std::filesystem::is_directory(source.data)
@@ -20,21 +20,31 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
                  : source.data;
   const CompiledTemplate form(*out.task,
                               chosen_template(*out.task, source.template_keys, "--template"));
-  RecordSet set = read_records(*out.task, out.file, {},
-                               {.limit = source.limit, .allow_unlabelled = !need_targets});
+  const std::uint64_t end = source.limit > 0 ? source.skip + source.limit : 0;
+  RecordSet set =
+      read_records(*out.task, out.file, {}, {.limit = end, .allow_unlabelled = !need_targets});
+  if (set.records.size() <= source.skip) {
+    throw InputError(fmt::format("{}: has {} usable examples, none is left behind the first {}",
+                                 printable(out.file.native(), 300), set.records.size(),
+                                 source.skip));
+  }
+  set.records.erase(set.records.begin(),
+                    set.records.begin() + static_cast<std::ptrdiff_t>(source.skip));
   out.read = std::move(set.report);
   const std::int64_t most = source.max_tokens > 0 ? source.max_tokens : config.context;
   if (most > config.context) {
     throw InputError(fmt::format("--max-tokens: {} is more than the model's context, {}", most,
                                  config.context));
   }
-  const EncodeLimits limits{static_cast<std::size_t>(most),
-                            static_cast<std::size_t>(reserved_tokens),
-                            end_tokens(config, tokenizer, source.end_token).front()};
+  EncodeLimits limits{.max_tokens = static_cast<std::size_t>(most),
+                      .end_token = end_tokens(config, tokenizer, source.end_token).front()};
   const Encode encode = [&](std::string_view text, Part part) {
     return tokenizer.encode(text, part);
   };
   for (const Record& record : set.records) {
+    std::vector<std::string> choices = form.choices(record);
+    limits.reserved_tokens =
+        rank && !choices.empty() ? 0 : static_cast<std::size_t>(reserved_tokens);
     auto example = encode_example(form, record, encode, limits, out.encoded);
     if (!example) continue;
     if (example->prompt.empty()) {
@@ -43,7 +53,7 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
                                    printable(out.file.native(), 300), record.line,
                                    printable(record.id)));
     }
-    out.choice_texts.push_back(form.choices(record));
+    out.choice_texts.push_back(std::move(choices));
     out.examples.push_back(std::move(*example));
   }
   if (out.examples.empty()) {
@@ -53,6 +63,20 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
                                  printable(out.encoded.too_long_ids.at(0))));
   }
   return out;
+}
+
+std::vector<Prompt> task_prompts(TaskExamples examples, bool rank) {
+  std::vector<Prompt> prompts;
+  for (std::size_t i = 0; i < examples.examples.size(); ++i) {
+    EncodedExample& example = examples.examples[i];
+    Prompt prompt{example.id, example.id, std::move(example.prompt), {}, {}};
+    if (rank) {
+      prompt.choice_texts = std::move(examples.choice_texts[i]);
+      prompt.choices = std::move(example.choices);
+    }
+    prompts.push_back(std::move(prompt));
+  }
+  return prompts;
 }
 
 void log_reports(const TaskExamples& examples) {

@@ -9,6 +9,7 @@
 #include "datasets/prompts/example.h"
 #include "datasets/task.h"
 #include "experiments/base_tokenizer.h"
+#include "experiments/prompt_file.h"
 
 namespace rankscope {
 
@@ -17,7 +18,8 @@ struct DataSource {
   std::string task;                        // a name of tasks()
   std::filesystem::path data;              // a folder of splits, or one file
   std::string split = "train";             // of a folder
-  std::uint64_t limit = 0;                 // the first so many examples; 0: all
+  std::uint64_t limit = 0;                 // the first so many examples behind `skip`; 0: all
+  std::uint64_t skip = 0;                  // so many examples at the beginning are left out
   std::vector<std::string> template_keys;  // KEY=VALUE
   std::int64_t max_tokens = 0;             // of prompt and target; 0: the model's context
   std::string end_token;                   // a token or id; empty: config.json's
@@ -32,11 +34,15 @@ struct TaskExamples {
   EncodeReport encoded;
 };
 
-// `reserved_tokens`: room behind a prompt for what will be generated. Without `need_targets` files
-// without answers are read too. InputError where no example is left.
+// `reserved_tokens`: room behind a prompt for what will be generated; with `rank` none behind one
+// that has choices, of which one will be picked. Without `need_targets` files without answers are
+// read too. InputError where no example is left.
 TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& tokenizer,
                                 const ModelConfig& config, std::int64_t reserved_tokens,
-                                bool need_targets);
+                                bool need_targets, bool rank = false);
+
+// The prompts that are predicted; with `rank`, those with choices are ranked.
+std::vector<Prompt> task_prompts(TaskExamples examples, bool rank);
 
 // Both accounts for people, on standard error.
 void log_reports(const TaskExamples& examples);

@@ -68,7 +68,9 @@ TrainOutcome run_training(const TrainRunOptions& options,
   if (options.steps > 0 && train.steps > 0 && options.steps != train.steps)
     throw InputError("--steps and --set steps differ; give one");
   if (options.steps > 0) train.steps = options.steps;
-  if (train.steps <= 0) throw InputError("--steps: give the number of steps, at least 1");
+  if (options.epochs > 0 && train.steps > 0)
+    throw InputError("give either steps or epochs, not both");
+  if (train.steps <= 0 && options.epochs <= 0) throw InputError("--steps: give the number of steps, at least 1");
   const std::unique_ptr<Backend> backend = make_cpu_backend(options.threads);
   const std::unique_ptr<Model> model = load_model(options.model, *backend);
   if (train.base_dropout && model->has_attention_dropout())
@@ -79,6 +81,9 @@ TrainOutcome run_training(const TrainRunOptions& options,
   if (std::ranges::none_of(examples, [](const TokenExample& e) { return e.tokens() > 1; }))
     throw InputError(options.data.data.string() + ": no line has a token to predict: the first "
                      "token of a line has nothing before it; give each a prompt");
+  if (options.epochs > 0)
+    train.steps = static_cast<int64_t>(std::ceil(
+        options.epochs * static_cast<double>(examples.size()) / static_cast<double>(train.batch)));
   LoadedExamples held_out;
   if (!options.eval_data.data.empty())
     held_out = load_examples(options.eval_data, options.model, model->config());
@@ -97,6 +102,7 @@ TrainOutcome run_training(const TrainRunOptions& options,
     outcome.loss = folder.load(trainer);
     if (trainer.steps_done() > 0) outcome.last_finite_loss = outcome.loss;
   }
+  BestStep best = folder.best_step();
   outcome.resumed_from = trainer.steps_done();
   outcome.trainable_parameters = method->trainable_parameters(model->shape());
   outcome.set_up_seconds = seconds_since(start);
@@ -127,6 +133,9 @@ TrainOutcome run_training(const TrainRunOptions& options,
     outcome.tokens_per_second = progress.tokens_per_second;
     outcome.useful_gflops = progress.useful_gflops;
     folder.add_to_curve(progress);
+    if (options.keep_best && progress.eval_loss && best.improved(progress.step.step, *progress.eval_loss) &&
+        folder.keeps())
+      save_adapter(folder.best_adapter(), *model, *adaptation, *method);
     on_step(progress);
     if (progress.step.diverged) {
       outcome.diverged = true;
@@ -144,7 +153,13 @@ TrainOutcome run_training(const TrainRunOptions& options,
   }
   outcome.steps = trainer.steps_done();
   if (folder.keeps()) {
-    if (!outcome.diverged) save_adapter(folder.adapter(), *model, *adaptation, *method);
+    if (options.keep_best && best.step > 0) {
+      outcome.best_step = best.step;
+      outcome.best_eval_loss = best.loss;
+      if (!outcome.diverged) folder.keep_best_adapter();
+    } else if (!outcome.diverged) {
+      save_adapter(folder.adapter(), *model, *adaptation, *method);
+    }
     folder.finish(outcome);
   }
   return outcome;

@@ -9,6 +9,7 @@
 #include "engine/methods/method.h"
 #include "engine/training/trainer.h"
 #include "experiments/examples.h"
+#include "experiments/folder_lock.h"
 
 namespace rankscope {
 
@@ -20,10 +21,14 @@ struct TrainRunOptions {
   std::string method = "lora";
   Settings settings;                // the method's and the training's
   int64_t steps = 0;
+  double epochs = 0;                // in place of steps: passes over the examples, the last begun
+                                    // step counting whole
   int64_t eval_every = 0;           // steps; 0: never
+  bool keep_best = false;           // the adapter is that of the lowest held-out loss, not the last
   int64_t save_every_steps = 0;     // a resume point every so many steps; 0: not by steps
   double save_every_minutes = 5;    // and every so many minutes; 0: not by the clock
   int threads = 0;
+  FolderLock::Busy busy = FolderLock::Busy::kRefuse;  // where another process holds `out`
 };
 
 // What a step adds to what the trainer reports.
@@ -43,11 +48,17 @@ struct TrainOutcome {
   bool diverged = false;
   std::optional<double> last_finite_loss;
   double loss = 0;               // of the last step
+  // With keep_best: whose adapter was kept, and its held-out loss.
+  int64_t best_step = 0;
+  std::optional<double> best_eval_loss;
   double tokens_per_second = 0;
   double useful_gflops = 0;
   int64_t trainable_parameters = 0;
   double set_up_seconds = 0;     // from the start to the first step
 };
+
+// SHA-256 of the base's configuration and weight files: part of a run's identity.
+std::string model_hash(const std::filesystem::path& folder);
 
 // Trains, or goes on from the resume point in `out`. `out` gets curve.jsonl (a line a step),
 // state.safetensors (the resume point), adapter/ and, last, done.json. Throws Interrupted after

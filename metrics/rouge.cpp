@@ -202,4 +202,16 @@ RougeScores RougeScorer::score(std::string_view reference, std::string_view pred
   return scores;
 }
 
+RougeScores RougeScorer::score_best(std::span<const std::string> references,
+                                    std::string_view prediction) {
+  RougeScores best = score(references.front(), prediction);
+  for (const std::string& reference : references.subspan(1)) {
+    const RougeScores one = score(reference, prediction);
+    for (RougeScore RougeScores::* const measure :
+         {&RougeScores::rouge1, &RougeScores::rouge2, &RougeScores::rougeL, &RougeScores::rougeLsum})
+      if ((one.*measure).f > (best.*measure).f) best.*measure = one.*measure;
+  }
+  return best;
+}
+
 }  // namespace rankscope

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,9 @@ class RougeScorer {
 
   // InputError: see LongestCommonSubsequence::mark_positions.
   RougeScores score(std::string_view reference, std::string_view prediction);
+  // Of several references (at least one) that with the highest F counts, for each measure by
+  // itself: so does rouge_score's score_multi.
+  RougeScores score_best(std::span<const std::string> references, std::string_view prediction);
 
  private:
   struct Text {

@@ -18,5 +18,9 @@ void add_export(CLI::App& app, int& exit_code);
 void add_render(CLI::App& app, int& exit_code);
 void add_tokenize(CLI::App& app, int& exit_code);
 void add_tokenizer(CLI::App& app, int& exit_code);
+void add_trial(CLI::App& app, int& exit_code);
+void add_run(CLI::App& app, int& exit_code);
+void add_status(CLI::App& app, int& exit_code);
+void add_collect(CLI::App& app, int& exit_code);
 
 }  // namespace rankscope

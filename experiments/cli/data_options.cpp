@@ -25,21 +25,28 @@ CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std
       "--data", options.data,
       "with --task: the folder of its splits, or one file" + (what.empty() ? "" : "; else " + what));
   data->check(not_empty());
-  if (what.empty()) data->needs(task);
   command.add_option("--split", source.split, "with --task: train, dev, ... (a folder's file)")
       ->capture_default_str()
       ->check(not_empty())
       ->needs(task);
-  command.add_option("--limit", source.limit, "with --task: the first N examples; 0: all")
-      ->check(whole_number(0, std::int64_t{1} << 40));
-  command.add_option("--template", source.template_keys,
-                     "with --task: KEY=VALUE of the prompt's template (prompt, target, truncate, "
-                     "verbalisers); may be repeated")
-      ->allow_extra_args(false);
-  command.add_option("--max-tokens", source.max_tokens,
-                     "with --task: most tokens of prompt and target, prompts are cut to it; 0: the "
-                     "model's context")
-      ->check(whole_number(0, std::int64_t{1} << 30));
+  CLI::Option* limit =
+      command.add_option("--limit", source.limit, "with --task: the first N examples; 0: all")
+          ->check(whole_number(0, std::int64_t{1} << 40));
+  CLI::Option* keys =
+      command
+          .add_option("--template", source.template_keys,
+                      "with --task: KEY=VALUE of the prompt's template (prompt, target, truncate, "
+                      "verbalisers); may be repeated")
+          ->allow_extra_args(false);
+  CLI::Option* max_tokens =
+      command
+          .add_option("--max-tokens", source.max_tokens,
+                      "with --task: most tokens of prompt and target, prompts are cut to it; 0: the "
+                      "model's context")
+          ->check(whole_number(0, std::int64_t{1} << 30));
+  // Otherwise load_examples refuses them, beside a file of token ids.
+  if (what.empty())
+    for (CLI::Option* option : {data, limit, keys, max_tokens}) option->needs(task);
   command.add_option("--end-token", source.end_token,
                      "the token or id that ends a text; default: config.json's eos_token_id");
   return data;

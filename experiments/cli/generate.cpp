@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -12,12 +11,11 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "engine/checkpoint/adapter.h"
-#include "engine/decoding/generator.h"
-#include "engine/decoding/ranking.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/data_options.h"
-#include "experiments/prompt_file.h"
+#include "experiments/predictions.h"
+#include "experiments/task_examples.h"
 
 namespace rankscope {
 
@@ -43,23 +41,6 @@ struct Base {
   std::unique_ptr<Adaptation> adaptation;  // null: none, or merged
   std::optional<BaseTokenizer> tokenizer;
 };
-
-std::vector<Prompt> task_prompts(const GenerateCommand& c, const Base& base) {
-  TaskExamples task = read_task_examples(c.data.get(), *base.tokenizer, base.model->config(),
-                                         c.decoding.max_new, false);
-  log_reports(task);
-  std::vector<Prompt> prompts;
-  for (std::size_t i = 0; i < task.examples.size(); ++i) {
-    EncodedExample& example = task.examples[i];
-    Prompt prompt{example.id, example.id, std::move(example.prompt), {}, {}};
-    if (!c.free_text) {
-      prompt.choice_texts = std::move(task.choice_texts[i]);
-      prompt.choices = std::move(example.choices);
-    }
-    prompts.push_back(std::move(prompt));
-  }
-  return prompts;
-}
 
 // Prints predictions in the order of the prompts, whatever the order in which they come.
 class Printer {
@@ -109,50 +90,14 @@ class Printer {
   std::size_t printed_ = 0, done_ = 0, tokens_ = 0;
 };
 
-void generate_free(const GenerateCommand& c, const Base& base, const std::vector<Prompt>& prompts,
-                   const std::vector<std::size_t>& chosen, Printer& printer) {
-  std::vector<std::vector<std::int32_t>> ids;
-  for (const std::size_t i : chosen) ids.push_back(prompts[i].ids);
-  const GeneratorOptions options{c.in_flight, c.tokens_at_once};
-  generate(*base.model, base.adaptation.get(), ids, c.decoding, options,
-           [&](std::size_t index, Prediction prediction) {
-             OrderedJson line;
-             line["id"] = prompts[chosen[index]].written_id;
-             std::span<const std::int32_t> text = prediction.ids;
-             if (prediction.ended) text = text.first(text.size() - 1);
-             line["prediction"] =
-                 base.tokenizer ? OrderedJson(base.tokenizer->decode(text)) : OrderedJson();
-             line["ids"] = prediction.ids;
-             if (c.decoding.beams > 1) line["score"] = prediction.score;
-             const std::size_t tokens = prediction.ids.size();
-             printer.add(chosen[index], std::move(line), tokens);
-           });
-}
-
-void pick_choices(const GenerateCommand& c, const Base& base, const std::vector<Prompt>& prompts,
-                  const std::vector<std::size_t>& chosen, Printer& printer) {
-  std::vector<RankedPrompt> ranked;
-  for (const std::size_t i : chosen) ranked.push_back({prompts[i].ids, prompts[i].choices});
-  rank_choices(*base.model, base.adaptation.get(), ranked, c.tokens_at_once,
-               [&](std::size_t index, std::span<const double> log_likelihoods) {
-                 const Prompt& prompt = prompts[chosen[index]];
-                 std::size_t best = 0, tokens = 0;
-                 for (std::size_t k = 0; k < log_likelihoods.size(); ++k) {
-                   if (!std::isfinite(log_likelihoods[k])) {
-                     throw InputError("'" + prompt.id +
-                                      "': the likelihood of a choice is not finite; was the "
-                                      "adapter's training stable?");
-                   }
-                   if (log_likelihoods[k] > log_likelihoods[best]) best = k;
-                   tokens += prompt.choices[k].size();
-                 }
-                 OrderedJson line;
-                 line["id"] = prompt.written_id;
-                 line["prediction"] = prompt.choice_texts[best];
-                 line["ids"] = prompt.choices[best];
-                 line["log_likelihoods"] = log_likelihoods;
-                 printer.add(chosen[index], std::move(line), tokens);
-               });
+OrderedJson line_of(const Prompt& prompt, const PromptPrediction& prediction) {
+  OrderedJson line;
+  line["id"] = prompt.written_id;
+  line["prediction"] = prediction.text ? OrderedJson(*prediction.text) : OrderedJson();
+  line["ids"] = prediction.ids;
+  if (prediction.score) line["score"] = *prediction.score;
+  if (!prediction.log_likelihoods.empty()) line["log_likelihoods"] = prediction.log_likelihoods;
+  return line;
 }
 
 Base load_base(const GenerateCommand& c) {
@@ -167,16 +112,12 @@ Base load_base(const GenerateCommand& c) {
 
 std::vector<std::int32_t> ending_tokens(const GenerateCommand& c, const Base& base) {
   const ModelConfig& config = base.model->config();
+  if (base.tokenizer)
+    return ending_tokens(config, *base.tokenizer, c.data.source.end_token, c.stop);
+  if (!c.stop.empty() || !c.data.source.end_token.empty())
+    throw InputError("--stop, --end-token: the model's folder has no tokenizer.json");
   std::vector<std::int32_t> ids;
-  if (base.tokenizer) {
-    if (!config.eos_ids.empty() || !c.data.source.end_token.empty())
-      ids = end_tokens(config, *base.tokenizer, c.data.source.end_token);
-    for (const std::string& stop : c.stop) ids.push_back(base.tokenizer->single_token(stop));
-  } else {
-    if (!c.stop.empty() || !c.data.source.end_token.empty())
-      throw InputError("--stop, --end-token: the model's folder has no tokenizer.json");
-    for (const std::int64_t id : config.eos_ids) ids.push_back(static_cast<std::int32_t>(id));
-  }
+  for (const std::int64_t id : config.eos_ids) ids.push_back(static_cast<std::int32_t>(id));
   return ids;
 }
 
@@ -190,19 +131,22 @@ int run_generate(GenerateCommand& c) {
   std::vector<Prompt> prompts;
   if (c.prompts.empty()) {
     if (!base.tokenizer) throw InputError("--task: the model's folder has no tokenizer.json");
-    prompts = task_prompts(c, base);
+    TaskExamples task = read_task_examples(c.data.get(), *base.tokenizer, base.model->config(),
+                                           c.decoding.max_new, false, !c.free_text);
+    log_reports(task);
+    prompts = task_prompts(std::move(task), !c.free_text);
   } else {
-    const PromptLimits limits{c.decoding.max_new, c.max_prompt, !c.free_text,
-                              c.decoding.end_ids.empty() ? -1 : c.decoding.end_ids.front()};
+    PromptLimits limits{c.decoding.max_new, c.max_prompt, !c.free_text};
+    if (!c.decoding.end_ids.empty()) limits.end_token = c.decoding.end_ids.front();
     prompts = read_prompt_file(c.prompts, base.tokenizer ? &*base.tokenizer : nullptr,
                                base.model->config(), limits);
   }
-  std::vector<std::size_t> free, ranked;
-  for (std::size_t i = 0; i < prompts.size(); ++i)
-    (prompts[i].choices.empty() ? free : ranked).push_back(i);
   Printer printer(prompts, c.json);
-  pick_choices(c, base, prompts, ranked, printer);
-  generate_free(c, base, prompts, free, printer);
+  predict(*base.model, base.adaptation.get(), base.tokenizer ? &*base.tokenizer : nullptr, prompts,
+          c.decoding, {c.in_flight, c.tokens_at_once},
+          [&](std::size_t index, PromptPrediction prediction) {
+            printer.add(index, line_of(prompts[index], prediction), prediction.tokens);
+          });
   printer.finish();
   return 0;
 }
@@ -246,9 +190,12 @@ void add_generate(CLI::App& app, int& exit_code) {
   command->add_option("--max-prompt", c->max_prompt,
                       "with --prompts: longer prompts keep their first N tokens; 0: they are refused "
                       "where they do not fit")
+      ->needs("--prompts")
       ->check(whole_number(0, std::int64_t{1} << 30));
-  command->add_flag("--unmerged", c->unmerged,
-                    "leave the adapter beside the weights (default: merged into them)");
+  command
+      ->add_flag("--unmerged", c->unmerged,
+                 "leave the adapter beside the weights (default: merged into them)")
+      ->needs("--adapter");
   command->add_flag("--free", c->free_text, "generate text where there are choices too");
   command->add_option("--in-flight", c->in_flight,
                       "prompts continued at a time (changes speed and memory, no result)")

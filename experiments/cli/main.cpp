@@ -38,6 +38,10 @@ int run(int argc, char** argv) {
              "benchmark.\nExit codes: 0 done, 1 some trial failed, 2 usage or input error, 3 fault "
              "of the machine, 130 interrupted.");
   int exit_code = 0;
+  rankscope::add_run(app, exit_code);
+  rankscope::add_status(app, exit_code);
+  rankscope::add_collect(app, exit_code);
+  rankscope::add_trial(app, exit_code);
   rankscope::add_train(app, exit_code);
   rankscope::add_nll(app, exit_code);
   rankscope::add_generate(app, exit_code);

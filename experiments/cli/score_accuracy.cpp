@@ -4,24 +4,12 @@
 #include <vector>
 
 #include "experiments/cli/score.h"
-#include "experiments/cli/score_files.h"
+#include "experiments/score_files.h"
 #include "metrics/accuracy.h"
 
 namespace rankscope {
 
 namespace {
-
-// What the prediction stands for: the label whose target it is, the reference that it equals, or
-// else itself.
-std::string answer_of(const std::string& prediction, const TextReference& reference,
-                      const std::vector<std::string>& labels) {
-  for (std::size_t i = 0; i < reference.label_targets.size(); ++i) {
-    if (exact_match(prediction, reference.label_targets[i])) return labels[i];
-  }
-  const bool right = std::ranges::any_of(
-      reference.texts, [&](const std::string& text) { return exact_match(prediction, text); });
-  return right ? reference.texts.front() : prediction;
-}
 
 void print_matrix(const ConfusionMatrix& matrix) {
   for (std::size_t r = 0; r < matrix.labels.size(); ++r) {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "experiments/cli/score.h"
-#include "experiments/cli/score_files.h"
+#include "experiments/score_files.h"
 #include "metrics/rouge.h"
 
 namespace rankscope {
@@ -30,16 +30,6 @@ OrderedJson part_json(const RougeScore& s) {
   return {{"p", s.precision}, {"r", s.recall}, {"f", s.f}};
 }
 
-// Of several references the one with the highest F counts, for each measure by itself: so does
-// rouge_score's score_multi.
-void add_best(const std::vector<RougeScores>& scores, RougeColumn& column) {
-  RougeScore best = scores.front().*column.score;
-  for (const RougeScores& s : scores) {
-    if ((s.*column.score).f > best.f) best = s.*column.score;
-  }
-  column.scores.push_back(best);
-}
-
 }  // namespace
 
 int run_score_rouge(const ScoreCommand& c) {
@@ -52,10 +42,8 @@ int run_score_rouge(const ScoreCommand& c) {
   RougeScorer scorer(c.stemmer);
   for (const TextReference& reference : references) {
     const std::string& prediction = predictions.take(reference.id, reference.where);
-    std::vector<RougeScores> scores;
-    for (const std::string& text : reference.texts)
-      scores.push_back(scorer.score(text, prediction));
-    for (RougeColumn& column : columns) add_best(scores, column);
+    const RougeScores best = scorer.score_best(reference.texts, prediction);
+    for (RougeColumn& column : columns) column.scores.push_back(best.*column.score);
   }
   // A prediction for an entry that was skipped is no mistake.
   if (skipped == 0) predictions.finish();

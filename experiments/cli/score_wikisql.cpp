@@ -9,7 +9,7 @@
 #include "common/log.h"
 #include "datasets/readers/wikisql.h"
 #include "experiments/cli/score.h"
-#include "experiments/cli/score_files.h"
+#include "experiments/score_files.h"
 #include "metrics/wikisql_database.h"
 #include "metrics/wikisql_scorer.h"
 

@@ -16,12 +16,6 @@ std::vector<std::string> nll_command(const std::string& model) {
   return {"nll", "--json", "--model", folder.string(), "--data", (folder / "batch.jsonl").string()};
 }
 
-ProgramResult run_with(std::vector<std::string> arguments,
-                       std::initializer_list<std::string> more) {
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return run_program(arguments);
-}
-
 double total(const ProgramResult& result) {
   double sum = 0;
   for (const std::string& line : result.out_lines())

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
+
 #include <algorithm>
 #include <cerrno>
 #include <stdexcept>
@@ -95,6 +97,36 @@ ProgramResult run_program(const std::vector<std::string>& arguments,
   if (WIFEXITED(status)) result.exit_code = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
   return result;
+}
+
+ProgramResult run_with(std::vector<std::string> arguments, const std::vector<std::string>& more,
+                       const ProgramOptions& options) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return run_program(arguments, options);
+}
+
+std::vector<Json> json_lines(const ProgramResult& result) {
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  std::vector<Json> lines;
+  for (const std::string& line : result.out_lines()) lines.push_back(Json::parse(line));
+  return lines;
+}
+
+std::string to_lines(const std::vector<Json>& objects) {
+  std::string text;
+  for (const Json& object : objects) text += object.dump() + "\n";
+  return text;
+}
+
+void check_refused(const ProgramResult& result, const std::string& expected) {
+  INFO("expected: " << expected << "\ngot: " << result.err);
+  CHECK(result.exit_code == 2);
+  CHECK(result.err_lines().size() == 1);
+  CHECK(result.err.starts_with("rankscope: "));
+  CHECK(result.err.find("internal error") == std::string::npos);
+  CHECK_THAT(result.err, Catch::Contains(expected));
+  CHECK(result.out.empty());
 }
 
 std::string read_bytes(const std::filesystem::path& path) { return read_text_file(path); }

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "common/json.h"
+
 namespace rankscope::tests {
 
 struct ProgramResult {
@@ -36,6 +38,17 @@ struct ProgramOptions {
 // Runs `rankscope ARGUMENTS...` to its end.
 ProgramResult run_program(const std::vector<std::string>& arguments,
                           const ProgramOptions& options = {});
+// The same with more words behind.
+ProgramResult run_with(std::vector<std::string> arguments, const std::vector<std::string>& more,
+                       const ProgramOptions& options = {});
+
+// The lines of standard output as JSON; the test fails where the program did.
+std::vector<Json> json_lines(const ProgramResult& result);
+// JSON Lines for the program to read.
+std::string to_lines(const std::vector<Json>& objects);
+// Demands exit code 2, one line on standard error that begins with the program's name and holds
+// what is expected, and nothing on standard output.
+void check_refused(const ProgramResult& result, const std::string& expected);
 
 std::string read_bytes(const std::filesystem::path& path);
 // The names of all files and folders below `folder`, relative to it, sorted; empty where it is not.

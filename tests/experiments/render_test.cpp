@@ -13,15 +13,8 @@ namespace {
 
 std::vector<Json> rendered(const std::string& task, const std::string& file,
                            const std::vector<std::string>& more = {}) {
-  std::vector<std::string> arguments{"render", task, "--json", "--references",
-                                     data_file(file).string()};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  const ProgramResult result = run_program(arguments);
-  CAPTURE(result.err);
-  REQUIRE(result.exit_code == 0);
-  std::vector<Json> lines;
-  for (const std::string& line : result.out_lines()) lines.push_back(Json::parse(line));
-  return lines;
+  return json_lines(
+      run_with({"render", task, "--json", "--references", data_file(file).string()}, more));
 }
 
 std::string refusal(const std::vector<std::string>& arguments) {

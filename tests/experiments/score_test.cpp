@@ -1,4 +1,5 @@
 // `score` as a user runs it.
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <catch2/catch.hpp>
 
 #include "common/files.h"
@@ -54,14 +55,6 @@ class ScoreFolder {
   TemporaryFolder folder_;
 };
 
-std::vector<Json> json_lines(const ProgramResult& result) {
-  CAPTURE(result.err);
-  REQUIRE(result.exit_code == 0);
-  std::vector<Json> lines;
-  for (const std::string& line : result.out_lines()) lines.push_back(Json::parse(line));
-  return lines;
-}
-
 }  // namespace
 
 TEST_CASE("score wikisql prints a line an example and the means") {
@@ -92,6 +85,37 @@ TEST_CASE("score wikisql prints a line an example and the means") {
   CHECK(lines[2].at("execution").is_null());
   CHECK(lines[2].at("unparsable") == 1);
   CHECK(lines[2].at("logical_form") == 0.5);
+}
+
+TEST_CASE("score wikisql executes in a .db, for tables without rows, and can mind the order") {
+  ScoreFolder folder;
+  folder.write("heads.jsonl", R"({"id": "1-1", "header": ["Ship", "Year"]})");
+  {
+    SQLite::Database file(folder.path("dev.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    file.exec("CREATE TABLE table_1_1 (col0 text, col1 real)");
+    file.exec("INSERT INTO table_1_1 VALUES ('ask', 1998), ('embla', 2001)");
+  }
+  folder.write("dev.jsonl", R"({"table_id": "1-1", "question": "q", "sql": {"sel": 0, "agg": 0, )"
+                            R"("conds": [[1, 1, 2000], [0, 0, "Embla"]]}})"
+                            "\n");
+  folder.write("p.jsonl", prediction_lines({{"dev:1",
+                                             "SELECT Ship FROM table WHERE Ship = embla AND "
+                                             "Year > 2000"}}));
+  const std::vector<std::string> more{"--tables", folder.path("heads.jsonl"), "--db",
+                                      folder.path("dev.db")};
+  std::vector<std::string> ordered = more;
+  ordered.push_back("--ordered");
+  const Json free = json_lines(folder.score("wikisql", "dev.jsonl", more)).back();
+  CHECK(free.at("executed") == 1);
+  CHECK(free.at("execution") == 1.0);
+  CHECK(free.at("logical_form") == 1.0);
+  const Json strict = json_lines(folder.score("wikisql", "dev.jsonl", ordered)).back();
+  CHECK(strict.at("execution") == 1.0);
+  CHECK(strict.at("logical_form") == 0.0);
+  check_refused(
+      folder.score("wikisql", "dev.jsonl",
+                   {"--tables", folder.path("heads.jsonl"), "--db", folder.path("p.jsonl")}),
+      "p.jsonl: file is not a database");
 }
 
 TEST_CASE("score rouge and accuracy take lines with a reference, and the tasks' own files") {
@@ -197,10 +221,6 @@ TEST_CASE("score refuses what does not belong together, by file, line and field"
     folder.write("p.jsonl", c.predictions);
     folder.write("dev.jsonl", c.questions);
     const ProgramResult result = folder.score("wikisql", "dev.jsonl");
-    CAPTURE(c.expected, result.err);
-    CHECK(result.exit_code == 2);
-    CHECK(result.err_lines().size() == 1);
-    CHECK_THAT(result.err, Catch::Contains(c.expected));
-    CHECK(result.out.empty());
+    check_refused(result, c.expected);
   }
 }

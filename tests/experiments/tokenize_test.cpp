@@ -31,7 +31,8 @@ std::vector<std::string> lines(const std::vector<std::string>& options, std::str
   return result.out_lines();
 }
 
-void check_refused(const ProgramResult& result, const std::string& expected) {
+// The lines before may have been printed.
+void check_stopped(const ProgramResult& result, const std::string& expected) {
   CAPTURE(expected, result.err);
   CHECK(result.exit_code == 2);
   CHECK(result.err_lines().size() == 1);
@@ -78,21 +79,21 @@ TEST_CASE("tokenize bears every line: marks, line ends, a missing end, no UTF-8,
 }
 
 TEST_CASE("tokenize refuses lines that are not what the options say") {
-  check_refused(tokenize({"--jsonl"}, "\"a\"\n\"b\n"), "in.txt:2:3: syntax error");
-  check_refused(tokenize({"--jsonl"}, "5"), "in.txt:1: must be a JSON string, not 5");
-  check_refused(tokenize({"--jsonl"}, "\"\\ud800\""), "surrogate");
-  check_refused(tokenize({"--jsonl"}, "\"\xff\""), "ill-formed UTF-8");
-  check_refused(tokenize({"--decode"}, "[1]\n[1,99999]"), "in.txt:2: 99999 is no id");
-  check_refused(tokenize({"--decode"}, "[-1]"), "in.txt:1: -1 is no id");
-  check_refused(tokenize({"--decode"}, "[\"a\"]"), "in.txt:1: \"a\" is no id");
-  check_refused(tokenize({"--decode"}, "7"), "in.txt:1: must be a JSON array of ids, not 7");
-  check_refused(tokenize({"--decode", "--jsonl"}, "[1]"), "excludes");
-  check_refused(run_program({"tokenize", "--model", kModel, "nowhere.txt"}), "'nowhere.txt'");
+  check_stopped(tokenize({"--jsonl"}, "\"a\"\n\"b\n"), "in.txt:2:3: syntax error");
+  check_stopped(tokenize({"--jsonl"}, "5"), "in.txt:1: must be a JSON string, not 5");
+  check_stopped(tokenize({"--jsonl"}, "\"\\ud800\""), "surrogate");
+  check_stopped(tokenize({"--jsonl"}, "\"\xff\""), "ill-formed UTF-8");
+  check_stopped(tokenize({"--decode"}, "[1]\n[1,99999]"), "in.txt:2: 99999 is no id");
+  check_stopped(tokenize({"--decode"}, "[-1]"), "in.txt:1: -1 is no id");
+  check_stopped(tokenize({"--decode"}, "[\"a\"]"), "in.txt:1: \"a\" is no id");
+  check_stopped(tokenize({"--decode"}, "7"), "in.txt:1: must be a JSON array of ids, not 7");
+  check_stopped(tokenize({"--decode", "--jsonl"}, "[1]"), "excludes");
+  check_stopped(run_program({"tokenize", "--model", kModel, "nowhere.txt"}), "'nowhere.txt'");
 }
 
 TEST_CASE("tokenize refuses a tokenizer file that is damaged or not supported, by field") {
   const TemporaryFolder folder;
-  check_refused(tokenize({}, "a", folder.path().string()), "holds neither tokenizer.json nor");
+  check_stopped(tokenize({}, "a", folder.path().string()), "holds neither tokenizer.json nor");
   for (const auto& [text, expected] : std::vector<std::pair<std::string, std::string>>{
            {"", "tokenizer.json:1:1: syntax error"},
            {"{", "tokenizer.json:1:2: syntax error"},
@@ -102,6 +103,6 @@ TEST_CASE("tokenize refuses a tokenizer file that is damaged or not supported, b
            {R"({"model": {"vocab": {"a": -1}, "merges": []}})", "token 'a': its id must be"},
            {R"({"model": {"vocab": {"a": 0}, "merges": ["a b"]}})", "'model.merges[0]': 'b'"}}) {
     put(folder / "tokenizer.json", text);
-    check_refused(tokenize({}, "a", folder.path().string()), expected);
+    check_stopped(tokenize({}, "a", folder.path().string()), expected);
   }
 }

@@ -54,4 +54,9 @@ TextReferences read_text_references(const std::filesystem::path& path, const std
                                     const std::vector<std::string>& assignments,
                                     std::uint64_t limit);
 
+// What a prediction stands for: the label (of `labels`) whose target it is, the reference that it
+// equals, or else itself.
+std::string answer_of(const std::string& prediction, const TextReference& reference,
+                      const std::vector<std::string>& labels);
+
 }  // namespace rankscope

@@ -1,6 +1,8 @@
-#include "experiments/cli/score_files.h"
+#include "experiments/score_files.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include <optional>
 
@@ -10,6 +12,8 @@
 #include "common/text.h"
 #include "datasets/task.h"
 #include "experiments/chosen_template.h"
+
+#include "metrics/accuracy.h"
 
 namespace rankscope {
 
@@ -138,6 +142,16 @@ TextReferences read_text_references(const std::filesystem::path& path, const std
     throw InputError(path.string() + ": there are no references; is it the right file?");
   }
   return out;
+}
+
+std::string answer_of(const std::string& prediction, const TextReference& reference,
+                      const std::vector<std::string>& labels) {
+  for (std::size_t i = 0; i < reference.label_targets.size(); ++i) {
+    if (exact_match(prediction, reference.label_targets[i])) return labels[i];
+  }
+  const bool right = std::ranges::any_of(
+      reference.texts, [&](const std::string& text) { return exact_match(prediction, text); });
+  return right ? reference.texts.front() : prediction;
 }
 
 }  // namespace rankscope

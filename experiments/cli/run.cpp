@@ -1,0 +1,215 @@
+// run: a sweep file's trials, from nothing or from where they stand.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "engine/backend/cpu/reference_rate.h"
+#include "engine/models/memory_plan.h"
+#include "experiments/cli/checks.h"
+#include "experiments/cli/commands.h"
+#include "experiments/cli/machine.h"
+#include "experiments/folder_lock.h"
+#include "experiments/sweep/collect.h"
+#include "experiments/sweep/coordinator.h"
+#include "experiments/sweep/heal.h"
+#include "experiments/sweep/live_view.h"
+#include "experiments/sweep/summary.h"
+
+namespace rankscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct RunCommand {
+  std::string file, folder;
+  std::vector<std::string> overrides;
+  RunOptions options;
+  bool dry_run = false;
+  bool json = false;
+};
+
+// What the view shows, the database keeps.
+class Observer : public LiveView {
+ public:
+  Observer(const SweepFolder& folder, const Manifest& manifest, const ModelShape& shape,
+           Collector& collector)
+      : LiveView(folder, manifest, shape), collector_(collector) {}
+  void ended(const Trial& trial, TrialState state) override {
+    LiveView::ended(trial, state);
+    collector_.collect(trial);
+  }
+
+ private:
+  Collector& collector_;
+};
+
+// Holds the sweep's folder and says in it who does.
+class Holder {
+ public:
+  explicit Holder(const SweepFolder& folder) : file_(folder.path() / "coordinator.json") {
+    try {
+      lock_.emplace(folder.path());
+    } catch (const InputError& error) {
+      throw InputError(std::string(error.what()) + who());
+    }
+    char host[256] = "";
+    ::gethostname(host, sizeof host - 1);
+    const OrderedJson json = {{"process", getpid()}, {"host", host}};
+    write_file_atomically(file_, json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  }
+  ~Holder() {
+    std::error_code ignored;
+    fs::remove(file_, ignored);
+  }
+  Holder(const Holder&) = delete;
+  Holder& operator=(const Holder&) = delete;
+
+ private:
+  std::string who() const {
+    try {
+      const Json json = read_json_file(file_);
+      JsonObject object(json, file_.string());
+      return fmt::format(" (process {} on {})", object.get_int("process"),
+                         printable(object.get_string("host")));
+    } catch (const Error&) {
+      return "";
+    }
+  }
+
+  fs::path file_;
+  std::optional<FolderLock> lock_;
+};
+
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    throw InputError("cannot make the folder '" + printable(folder.native(), 300) +
+                     "': " + system_error_text(error.value()) + "; give another --dir");
+}
+
+int64_t parameters_of(const Trial& trial, const ModelShape& shape) {
+  std::map<std::string, std::string> values = trial.config.settings;
+  Settings settings(std::move(values));
+  return make_method(trial.config.method, settings)->trainable_parameters(shape);
+}
+
+int print_plan(const RunCommand& c, const SweepFolder& folder, const Manifest& manifest,
+               const ModelShape& shape) {
+  const RunOptions options = resolve(c.options, manifest, shape);
+  // Training and decoding reach about half of sgemm's rate on small bases, more on large ones.
+  constexpr double kShareOfSgemm = 0.5;
+  const double rate = reference_sgemm_gflops(0) * 1e9 * kShareOfSgemm;
+  double cost = 0;
+  std::size_t finished = 0;
+  for (const Trial& trial : manifest.trials) {
+    const TrialState state = trial_state(folder, trial);
+    const bool ended = state == TrialState::kDone || state == TrialState::kDiverged;
+    finished += ended;
+    const double one = trial_cost(trial, shape);
+    if (!ended) cost += one;
+    const int64_t parameters = parameters_of(trial, shape);
+    if (c.json) {
+      OrderedJson line = {{"trial", trial.id()},
+                          {"state", state_name(state)},
+                          {"title", trial_title(trial)},
+                          {"trainable_parameters", parameters},
+                          {"estimated_seconds", one / rate}};
+      std::printf("%s\n", line.dump().c_str());
+    } else {
+      std::printf("%s  %-8s  %s  %lld parameters  ~%s\n", trial.id().c_str(),
+                  std::string(state_name(state)).c_str(), trial_title(trial).c_str(),
+                  static_cast<long long>(parameters), duration_text(one / rate).c_str());
+    }
+  }
+  if (c.json) return 0;
+  std::printf("%zu trials, %zu finished; about %s to do with %d workers of %d threads, %.0f GFLOP/s "
+              "of sgemm\n",
+              manifest.trials.size(), finished, duration_text(cost / rate).c_str(),
+              options.workers, options.threads, rate / kShareOfSgemm * 1e-9);
+  return 0;
+}
+
+Manifest manifest_of(const Sweep& sweep, std::vector<Trial> trials) {
+  Manifest manifest;
+  manifest.name = sweep.name;
+  manifest.file_text = sweep.text;
+  manifest.overrides = sweep.overrides;
+  manifest.base = sweep.base;
+  if (!trials.empty()) manifest.base_hash = trials.front().train.at("model");
+  manifest.trials = std::move(trials);
+  return manifest;
+}
+
+int run_sweep(const RunCommand& c) {
+  const Sweep sweep = read_sweep(c.file, c.overrides);
+  for (const std::string& note : sweep.notes) log::info("{}", note);
+  const SweepFolder folder(c.folder.empty() ? fs::path("runs") / sweep.name : fs::path(c.folder));
+  FileHashes hashes(folder.hashes());
+  const Manifest manifest = manifest_of(sweep, name_trials(sweep, hashes));
+  const ModelShape shape = read_model_shape(manifest.base);
+  if (c.dry_run) return print_plan(c, folder, manifest, shape);
+
+  make_folder(folder.path());
+  const Holder holder(folder);
+  clear_stale_temporaries(folder.path());
+  hashes.save(folder.hashes());
+  write_manifest(folder, manifest);
+  for (const std::string& healed : heal_trials(folder, manifest)) log::warning("{}", healed);
+  Collector collector(folder, manifest);
+  for (const std::string& problem : collector.collect_all()) log::warning("{}", problem);
+  RunSummary summary;
+  {
+    Observer observer(folder, manifest, shape, collector);
+    summary = run_trials(folder, manifest, resolve(c.options, manifest, shape), observer);
+  }
+  // Trials that diverged count as the base, which may have been scored after them.
+  collector.collect_all();
+  log::info("{}{} trials: {} done and {} diverged in {}, {} finished earlier, {} failed",
+            summary_table(folder, manifest), manifest.trials.size(), summary.done,
+            summary.diverged, duration_text(summary.seconds), summary.already_done,
+            summary.failed);
+  log::info("results: {}", folder.database().string());
+  if (c.json) {
+    const OrderedJson line = {{"trials", manifest.trials.size()}, {"done", summary.done},
+                              {"diverged", summary.diverged},     {"failed", summary.failed},
+                              {"already_done", summary.already_done},
+                              {"seconds", summary.seconds},
+                              {"worker_seconds", summary.worker_seconds},
+                              {"database", folder.database().string()}};
+    std::printf("%s\n", line.dump().c_str());
+  }
+  return summary.failed > 0 ? 1 : 0;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, int& exit_code) {
+  auto c = std::make_shared<RunCommand>();
+  CLI::App* command = app.add_subcommand("run", "train, predict and score a sweep's trials");
+  command->add_option("sweep", c->file, "the sweep file (experiments/sweep/SWEEP_FILE.md)")
+      ->required()
+      ->check(not_empty());
+  command->add_option("overrides", c->overrides, "KEY=VALUE in place of the file's, keys dotted");
+  command->add_option("--dir", c->folder, "the sweep's folder; default: runs/NAME")
+      ->check(not_empty());
+  command->add_option("--workers", c->options.workers, "processes; 0: as cores and memory allow")
+      ->check(whole_number(0, kMostThreads));
+  command->add_option("--threads", c->options.threads, "of each worker; 0: the cores shared out")
+      ->check(whole_number(0, kMostThreads));
+  command->add_flag("--shortest-first", c->options.reversed,
+                    "run the trials in the reverse of the usual order (no result depends on it)");
+  command->add_flag("--dry-run", c->dry_run, "print the trials and what they would cost");
+  command->add_flag("--json", c->json, "one line of JSON at the end; with --dry-run a line a trial");
+  command->callback([c, &exit_code] { exit_code = run_sweep(*c); });
+}
+
+}  // namespace rankscope

@@ -1,0 +1,155 @@
+// status and collect: how far a sweep has come; its database made again from the folders.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdio>
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "experiments/cli/checks.h"
+#include "experiments/cli/commands.h"
+#include "experiments/folder_lock.h"
+#include "experiments/sweep/collect.h"
+#include "experiments/sweep/live_view.h"
+#include "experiments/sweep/summary.h"
+
+namespace rankscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct FolderCommand {
+  std::string folder;
+  bool json = false;
+};
+
+bool is_held(const fs::path& folder) {
+  std::error_code ignored;
+  if (!fs::exists(folder, ignored)) return false;
+  try {
+    const FolderLock lock(folder);
+    return false;
+  } catch (const InputError&) {
+    return true;
+  }
+}
+
+// The trainings in the folder, by their identity: also those that the sweep no longer names.
+std::map<std::string, IdentityKeys> trainings(const SweepFolder& folder) {
+  std::map<std::string, IdentityKeys> out;
+  std::error_code ignored;
+  for (const fs::directory_entry& entry :
+       fs::directory_iterator(folder.path() / "trials", ignored)) {
+    const fs::path file = entry.path() / "trial.json";
+    if (!fs::exists(file, ignored)) continue;
+    try {
+      out[entry.path().filename().string()] =
+          read_json_file(file).at("train").get<IdentityKeys>();
+    } catch (const std::exception&) {  // damaged: `run` mends it, nothing can be compared
+      continue;
+    }
+  }
+  return out;
+}
+
+// The keys in which a training differs from the one that is nearest to it, where that is no trial
+// of the sweep any more: what was changed since.
+std::string changed_keys(const Trial& trial, const std::map<std::string, IdentityKeys>& others,
+                         const Manifest& manifest) {
+  constexpr std::size_t kMostKeys = 4;
+  std::vector<std::string> fewest;
+  std::string nearest;
+  for (const auto& [id, keys] : others) {
+    if (std::ranges::any_of(manifest.trials, [&](const Trial& t) { return t.train_id() == id; }))
+      continue;
+    std::vector<std::string> differing;
+    for (const auto& [key, value] : trial.train) {
+      const auto found = keys.find(key);
+      if (found == keys.end() || found->second != value) differing.push_back(key);
+    }
+    for (const auto& [key, value] : keys)
+      if (!trial.train.contains(key)) differing.push_back(key);
+    if (differing.empty() || differing.size() > kMostKeys) continue;
+    if (nearest.empty() || differing.size() < fewest.size()) {
+      fewest = std::move(differing);
+      nearest = id;
+    }
+  }
+  if (nearest.empty()) return "";
+  return fmt::format("new: {} changed since {}", fmt::join(fewest, ", "), nearest);
+}
+
+int run_status(const FolderCommand& c) {
+  const SweepFolder folder{fs::path(c.folder)};
+  const Manifest manifest = read_manifest(folder);
+  const std::map<std::string, IdentityKeys> others = trainings(folder);
+  std::map<std::string, std::size_t> counts;
+  for (const Trial& trial : manifest.trials) {
+    const TrialState ended = trial_state(folder, trial);
+    std::string state(state_name(ended));
+    if (ended == TrialState::kPending && is_held(folder.eval_folder(trial))) state = "running";
+    ++counts[state];
+    std::string remark;
+    if (ended == TrialState::kFailed) remark = trial_errors(folder, trial).back();
+    if (ended == TrialState::kPending && !fs::exists(folder.train_folder(trial)))
+      remark = changed_keys(trial, others, manifest);
+    if (c.json) {
+      OrderedJson line = {{"trial", trial.id()}, {"state", state}, {"title", trial_title(trial)}};
+      if (!remark.empty()) line["remark"] = remark;
+      std::printf("%s\n", line.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+    } else if (state != "done") {
+      std::printf("%s  %-8s  %s  %s\n", trial.id().c_str(), state.c_str(),
+                  trial_title(trial).c_str(), remark.c_str());
+    }
+  }
+  if (c.json) return 0;
+  std::vector<std::string> parts;
+  for (const auto& [state, count] : counts) parts.push_back(fmt::format("{} {}", count, state));
+  std::printf("%s%zu trials of %s: %s\n", summary_table(folder, manifest).c_str(),
+              manifest.trials.size(), manifest.name.c_str(),
+              fmt::format("{}", fmt::join(parts, ", ")).c_str());
+  return 0;
+}
+
+int run_collect(const FolderCommand& c) {
+  const SweepFolder folder{fs::path(c.folder)};
+  const Manifest manifest = read_manifest(folder);
+  Collector collector(folder, manifest);
+  const std::vector<std::string> problems = collector.collect_all();
+  for (const std::string& problem : problems) log::warning("{}", problem);
+  log::info("{} trials collected into {}", manifest.trials.size() - problems.size(),
+            folder.database().string());
+  return problems.empty() ? 0 : 1;
+}
+
+CLI::App* add_folder_command(CLI::App& app, const char* name, const char* text,
+                             const std::shared_ptr<FolderCommand>& c) {
+  CLI::App* command = app.add_subcommand(name, text);
+  command->add_option("folder", c->folder, "the sweep's folder")->required()->check(not_empty());
+  return command;
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, int& exit_code) {
+  auto c = std::make_shared<FolderCommand>();
+  CLI::App* command =
+      add_folder_command(app, "status", "how far a sweep has come, and what came out", c);
+  command->add_flag("--json", c->json, "a line a trial");
+  command->callback([c, &exit_code] { exit_code = run_status(*c); });
+}
+
+void add_collect(CLI::App& app, int& exit_code) {
+  auto c = std::make_shared<FolderCommand>();
+  CLI::App* command = add_folder_command(
+      app, "collect", "make a sweep's results.db again from its trials' folders", c);
+  command->callback([c, &exit_code] { exit_code = run_collect(*c); });
+}
+
+}  // namespace rankscope

@@ -1,0 +1,215 @@
+#include "experiments/sweep/collect.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "common/appended_lines.h"
+#include "common/error.h"
+#include "common/files.h"
+#include "common/hash.h"
+#include "common/jsonl.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "engine/methods/method.h"
+#include "engine/models/config.h"
+#include "experiments/sweep/scored_dataset.h"
+#include "experiments/sweep/scoring.h"
+#include "experiments/sweep/timings.h"
+
+namespace rankscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Store open_store(const fs::path& file) {
+  try {
+    Store store = Store::open(file);
+    store.verify();
+    return store;
+  } catch (const DamagedDatabase& error) {
+    fs::path aside = file;
+    aside += ".damaged";
+    log::warning("{}; it is put aside as {} and made anew from the trials' folders", error.what(),
+                 aside.filename().string());
+    fs::rename(file, aside);
+    for (const char* end : {"-wal", "-shm"}) {
+      std::error_code ignored;
+      fs::remove(file.string() + end, ignored);
+    }
+    return Store::open(file);
+  }
+}
+
+std::string stamp_of(const fs::path& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) return "-";
+  return fmt::format("{}.{}.{}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+}
+
+std::optional<double> number_at(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  if (found == json.end() || !found->is_number()) return {};
+  return found->get<double>();
+}
+
+std::string setting(const Trial& trial, const char* key) {
+  const auto found = trial.config.settings.find(key);
+  return found == trial.config.settings.end() ? "" : found->second;
+}
+
+}  // namespace
+
+Collector::Collector(const SweepFolder& folder, const Manifest& manifest)
+    : folder_(folder), manifest_(manifest), store_(open_store(folder.database())) {}
+
+std::vector<std::string> Collector::collect_all() {
+  store_.put_sweep(
+      {manifest_.name, manifest_.file_text, manifest_.base.string(), manifest_.base_hash});
+  std::vector<std::string> problems;
+  std::set<std::string> ids;
+  for (const Trial& trial : manifest_.trials) {
+    ids.insert(trial.id());
+    try {
+      collect(trial);
+    } catch (const MachineError&) {
+      throw;
+    } catch (const Error& error) {
+      problems.push_back(fmt::format("trial {}: {}", trial.id(), error.what()));
+    }
+  }
+  store_.remove_trials_not_in(ids);
+  return problems;
+}
+
+void Collector::collect(const Trial& trial) {
+  const fs::path train = folder_.train_folder(trial), eval = folder_.eval_folder(trial);
+  std::string stamp = manifest_.name + " " + trial.config.group;
+  for (const fs::path& file : {train / "done.json", train / "timings.json", eval / "done.json",
+                               eval / "timings.json", eval / "errors.json"})
+    stamp += " " + stamp_of(file);
+  // A diverged trial counts as the base, whose scores may change.
+  const TrialState state = trial_state(folder_, trial);
+  if (state != TrialState::kDiverged && store_.trial_stamp(trial.id()) == stamp) return;
+  if (state == TrialState::kDone && !trial.is_tuning()) put_dataset(trial);
+  TrialRecord record = record_of(trial);
+  record.stamp = stamp;
+  store_.put_trial(record);
+}
+
+void Collector::put_dataset(const Trial& trial) {
+  const std::string key = dataset_key(trial);
+  if (store_.has_dataset(key)) return;
+  store_.put_dataset(scored_dataset(trial));
+}
+
+TrialRecord Collector::record_of(const Trial& trial) {
+  const TrialConfig& config = trial.config;
+  TrialRecord record;
+  record.trial = trial.id();
+  record.train_hash = trial.train_hash;
+  record.eval_hash = trial.eval_hash;
+  record.sweep = manifest_.name;
+  record.group = config.group;
+  record.state = state_name(trial_state(folder_, trial));
+  record.role = config.role;
+  record.method = config.method;
+  record.task = config.task.name;
+  record.targets = setting(trial, "targets");
+  if (const std::string rank = setting(trial, "rank"); !rank.empty())
+    record.rank = std::stoll(rank);
+  record.seed = static_cast<int64_t>(config.seed);
+  for (const auto& [key, value] : trial.train)
+    if (key != "model" && key != "tokenizer" && key != "numeric_version")
+      record.config[key] = value;
+  for (const auto& [key, value] : trial.eval)
+    if (key != "train" && key != "numeric_version") record.config[key] = value;
+  record.environment = {{"numeric_version", trial.train.at("numeric_version")},
+                        {"model_hash", trial.train.at("model")},
+                        {"tokenizer_hash", trial.train.at("tokenizer")}};
+  const std::vector<std::string> errors = trial_errors(folder_, trial);
+  record.attempts = static_cast<int64_t>(errors.size());
+  if (!errors.empty()) record.error = errors.back();
+  add_training(trial, record);
+  add_evaluation(trial, record);
+  return record;
+}
+
+void Collector::add_training(const Trial& trial, TrialRecord& record) const {
+  const fs::path folder = folder_.train_folder(trial);
+  const Timings timings(folder);
+  for (const auto& [name, value] : timings.values()) record.timings[name] = value;
+  const fs::path environment = folder_.eval_folder(trial) / "environment.json";
+  std::error_code ignored;
+  if (fs::exists(environment, ignored)) {
+    const Json json = read_json_file(environment);
+    for (const auto& [key, value] : json.items())
+      if (value.is_string()) record.environment[key] = value;
+  }
+  if (!trial.trains() || !fs::exists(folder / "done.json", ignored)) return;
+  const Json done = read_json_file(folder / "done.json");
+  JsonObject object(done, printable((folder / "done.json").native(), 300));
+  record.steps = object.get_int("steps");
+  record.trainable_parameters = object.get_int("trainable_parameters");
+  record.loss = number_at(done, "loss");
+  record.last_finite_loss = number_at(done, "last_finite_loss");
+  if (object.get_string("state") == "diverged") record.diverged_at = *record.steps + 1;
+  JsonlReader reader(folder / "curve.jsonl");
+  for (Json line; reader.next(line);) {
+    JsonObject point = reader.object(line, JsonObject::Nulls::kAbsent);
+    record.curve.push_back({point.get_int("step"), number_at(line, "loss"), point.get_double("lr"),
+                            number_at(line, "gradient_norm"), point.get_int("tokens"),
+                            point.get_int("target_tokens"), number_at(line, "eval_loss")});
+  }
+}
+
+void Collector::add_evaluation(const Trial& trial, TrialRecord& record) const {
+  const fs::path folder = folder_.eval_folder(trial);
+  const Timings timings(folder);
+  for (const auto& [name, value] : timings.values()) record.timings[name] = value;
+  if (record.state == "diverged") return add_base_scores(trial, record);
+  if (record.state != "done") return;
+  const Json done = read_json_file(folder / "done.json");
+  for (const auto& [name, metric] : done.at("metrics").items()) {
+    MetricValue value{name, number_at(metric, "value"), number_at(metric, "standard_error"),
+                      metric.at("count").get<int64_t>(), "ok"};
+    if (!value.value) value.state = "missing: not finite";
+    record.metrics.push_back(std::move(value));
+  }
+  if (trial.is_tuning()) return;
+  record.dataset = dataset_key(trial);
+  std::map<std::string, std::map<std::string, double>> outcomes;
+  JsonlReader scored(folder / "outcomes.jsonl");
+  for (Json line; scored.next(line);)
+    outcomes[line.at("id")] = line.at("outcomes").get<std::map<std::string, double>>();
+  JsonlReader predicted(folder / "predictions.jsonl");
+  for (Json line; predicted.next(line);) {
+    const std::string id = line.at("id");
+    record.predictions.push_back({id, line.at("prediction"), std::move(outcomes[id])});
+  }
+}
+
+// A diverged trial counts as the base's score on the same data, decoded the same way, marked.
+void Collector::add_base_scores(const Trial& trial, TrialRecord& record) const {
+  if (trial.is_tuning()) return;
+  const auto same = [&](const Trial& base) {
+    if (base.trains()) return false;
+    return std::ranges::all_of(trial.eval, [&](const auto& entry) {
+      return entry.first == "train" || entry.first == "role" || entry.first == "merged" ||
+             base.eval.at(entry.first) == entry.second;
+    });
+  };
+  const auto base = std::ranges::find_if(manifest_.trials, same);
+  if (base == manifest_.trials.end() || trial_state(folder_, *base) != TrialState::kDone) {
+    record.metrics.push_back({"score", {}, {}, 0, "missing: diverged, and the base is not scored"});
+    return;
+  }
+  const Json done = read_json_file(folder_.eval_folder(*base) / "done.json");
+  for (const auto& [name, metric] : done.at("metrics").items())
+    record.metrics.push_back({name, number_at(metric, "value"), number_at(metric, "standard_error"),
+                              metric.at("count").get<int64_t>(), "base"});
+}
+
+}  // namespace rankscope

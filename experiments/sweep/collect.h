@@ -1,0 +1,39 @@
+// Trial folders into results.db. The folders are the truth: the database can be deleted and made
+// again at any time, to the same content.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "experiments/sweep/sweep_folder.h"
+#include "results/store.h"
+
+namespace rankscope {
+
+class Collector {
+ public:
+  // Opens the sweep's database; a damaged one is put aside (results.db.damaged) and made anew,
+  // with a warning.
+  Collector(const SweepFolder& folder, const Manifest& manifest);
+
+  // Stores what the folders hold of every trial, and forgets trials that the sweep no longer has.
+  // Unchanged ones are passed over. Returns what could not be read, a line each: those trials are
+  // stored without their results.
+  std::vector<std::string> collect_all();
+  // One trial, as after its end.
+  void collect(const Trial& trial);
+
+ private:
+  TrialRecord record_of(const Trial& trial);
+  void add_training(const Trial& trial, TrialRecord& record) const;
+  void add_evaluation(const Trial& trial, TrialRecord& record) const;
+  void add_base_scores(const Trial& trial, TrialRecord& record) const;
+  void put_dataset(const Trial& trial);
+
+  const SweepFolder& folder_;
+  const Manifest& manifest_;
+  Store store_;
+};
+
+}  // namespace rankscope

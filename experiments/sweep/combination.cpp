@@ -1,0 +1,215 @@
+#include "experiments/sweep/combination.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "common/suggest.h"
+#include "engine/methods/method.h"
+#include "engine/training/trainer.h"
+#include "experiments/sweep/rank_budget.h"
+
+namespace rankscope {
+namespace {
+
+constexpr std::int64_t kMostSteps = 1'000'000'000;
+constexpr double kMostEpochs = 1e6;
+
+// What joins the items of a list given as one value; 0: the key takes no list.
+char list_separator(const std::string& key) {
+  if (key == "targets" || key == "layers") return '+';
+  return key == "ranks" ? ',' : '\0';
+}
+
+// The key that an error of the engine is about: "setting 'rank=0': ...", "sites 'Wx': ...".
+std::string key_in(const std::string& message) {
+  constexpr std::string_view kSetting = "setting '", kSites = "sites '";
+  if (message.starts_with(kSites)) return "targets";
+  if (!message.starts_with(kSetting)) return {};
+  const std::size_t end = message.find_first_of("='", kSetting.size());
+  return message.substr(kSetting.size(), end - kSetting.size());
+}
+
+class Maker {
+ public:
+  Maker(Combination& made, const GroupPlan& group, std::map<std::string, YamlValue> values,
+        const ModelShape& shape)
+      : made_(made), group_(group), values_(std::move(values)), shape_(shape) {}
+
+  void make(const std::map<std::string, YamlValue>& training) {
+    const YamlValue method = take("method").value();
+    made_.trial.method = method.text();
+    method.checked([&] { method_settings(made_.trial.method); });
+    if (made_.trial.method == "none") {
+      make_base(training);
+      return;
+    }
+    read_length();
+    read_keep();
+    read_seeds();
+    read_rate();
+    const std::optional<YamlValue> budget = take("parameters");
+    read_settings();
+    if (budget) read_budget(*budget);
+    canonicalise();
+  }
+
+ private:
+  std::optional<YamlValue> take(const char* key) {
+    auto node = values_.extract(key);
+    if (node.empty()) return std::nullopt;
+    return std::move(node.mapped());
+  }
+
+  // What training: says is for the others; what the group itself says would be ignored.
+  void make_base(const std::map<std::string, YamlValue>& training) const {
+    for (const auto& [key, value] : values_) {
+      const auto common = training.find(key);
+      if (common != training.end() && common->second.path() == value.path()) continue;
+      value.fail("method none trains nothing; leave it out");
+    }
+  }
+
+  void read_length() {
+    const std::optional<YamlValue> steps = take("steps"), epochs = take("epochs");
+    if (!steps && !epochs) {
+      group_.place.fail("neither 'steps' nor 'epochs' is given, here or under 'training'");
+    }
+    if (steps) made_.trial.steps = steps->integer(1, kMostSteps);
+    if (epochs) {
+      made_.trial.epochs = epochs->number(0, kMostEpochs);
+      if (made_.trial.epochs <= 0) epochs->fail("must be above 0");
+    }
+  }
+
+  void read_keep() {
+    const std::optional<YamlValue> every = take("eval_every"), keep = take("keep");
+    if (every) made_.trial.eval_every = every->integer(0, kMostSteps);
+    if (!keep) return;
+    made_.trial.keep = keep->choice({"last", "best"});
+    if (made_.trial.keep == "best" && made_.trial.eval_every == 0) {
+      keep->fail("'best' needs 'eval_every', the steps from one held-out loss to the next");
+    }
+  }
+
+  void read_seeds() {
+    const auto seed = [&](const char* key, std::optional<uint64_t>& into) {
+      if (const auto value = take(key)) {
+        into = static_cast<uint64_t>(value->integer(0, INT64_MAX));
+      }
+    };
+    seed("init_seed", made_.trial.init_seed);
+    seed("data_seed", made_.trial.data_seed);
+  }
+
+  void read_rate() {
+    const auto found = values_.find("lr");
+    if (found == values_.end()) return;
+    made_.lr_place = found->second;
+    made_.tuned = found->second.is_scalar() && found->second.node().text == "tuned";
+    if (made_.tuned) values_.erase(found);
+  }
+
+  // Runs what the engine checks; its refusal gets the place of the key that it names.
+  template <typename Action>
+  auto at_key(const YamlValue* otherwise, Action&& action) const {
+    try {
+      return action();
+    } catch (const InputError& error) {
+      const auto named = values_.find(key_in(error.what()));
+      if (named != values_.end()) named->second.fail(error.what());
+      otherwise->fail(error.what());
+    }
+  }
+
+  // Everything that is left is a setting, of the method or of the training.
+  void read_settings() {
+    const std::map<std::string, std::string>& own = method_settings(made_.trial.method);
+    for (const auto& [key, value] : values_) {
+      const auto of_method = own.find(key);
+      const bool of_training = training_settings().contains(key);
+      if (of_method == own.end() && !of_training) refuse_setting(value, own);
+      const std::string& example = of_training ? training_settings().at(key) : of_method->second;
+      given_[key] = value.setting(example, list_separator(key));
+    }
+  }
+
+  [[noreturn]] void refuse_setting(const YamlValue& value,
+                                   const std::map<std::string, std::string>& own) const {
+    std::vector<std::string> known;
+    for (const auto& [key, fallback] : own) known.push_back(key);
+    value.fail(fmt::format("method {} has no such key{}", made_.trial.method,
+                           did_you_mean(value.key(), known)));
+  }
+
+  void read_budget(const YamlValue& place) {
+    const std::int64_t budget = place.amount();
+    if (!method_settings(made_.trial.method).contains("rank")) {
+      place.fail("method " + made_.trial.method + " has no rank that could follow from a budget");
+    }
+    if (given_.contains("ranks")) place.fail("excludes 'ranks', which is given beside it");
+    std::map<std::string, std::string> settings;
+    for (const auto& [key, text] : given_) {
+      if (!training_settings().contains(key)) settings[key] = text;
+    }
+    const BudgetedRank got = at_key(
+        &place, [&] { return rank_for_budget(budget, made_.trial.method, settings, shape_); });
+    given_["rank"] = std::to_string(got.rank);
+    made_.note = budget_note(budget, got);
+    const auto targets = given_.find("targets");
+    if (!made_.note.empty() && targets != given_.end()) {
+      made_.note = targets->second + ": " + made_.note;
+    }
+  }
+
+  void canonicalise() {
+    std::map<std::string, std::string>& settings = made_.trial.settings;
+    at_key(&group_.place, [&] {
+      Settings engine(given_);
+      const std::unique_ptr<Method> method = make_method(made_.trial.method, engine);
+      const TrainSettings training = TrainSettings::from(engine);
+      engine.refuse_unknown("sweep");
+      method->trainable_parameters(shape_);
+      if (training.base_dropout && shape_.config.attention_dropout > 0) {
+        throw InputError(
+            "setting 'base_dropout=true': the base's config asks for attention "
+            "dropout, which is not supported; set it to 0 in a copy of the config");
+      }
+      settings = method->settings();
+      std::map<std::string, std::string> trained = training.canonical();
+      for (const auto& [key, fallback] : training_settings()) {
+        if (!key.starts_with("warmup")) settings[key] = trained.at(key);
+      }
+      if (training.warmup.amount > 0) {
+        constexpr const char* kUnits[] = {"warmup_steps", "warmup_tokens", "warmup_ratio"};
+        settings[kUnits[static_cast<int>(training.warmup.unit)]] =
+            setting_text(training.warmup.amount);
+      }
+    });
+    // An empty text is a setting left out.
+    std::erase_if(settings, [](const auto& entry) { return entry.second.empty(); });
+    if (made_.tuned) settings.erase("lr");
+  }
+
+  Combination& made_;
+  const GroupPlan& group_;
+  std::map<std::string, YamlValue> values_;
+  const ModelShape& shape_;
+  std::map<std::string, std::string> given_;
+};
+
+}  // namespace
+
+Combination::Combination(const GroupPlan& group, std::map<std::string, YamlValue> values,
+                         const std::map<std::string, YamlValue>& training,
+                         const ModelShape& shape) {
+  Maker(*this, group, std::move(values), shape).make(training);
+}
+
+std::string setting_text(double number) {
+  char buffer[32];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, number).ptr;
+  return std::string(buffer, end);
+}
+
+}  // namespace rankscope

@@ -1,0 +1,190 @@
+#include "experiments/sweep/coordinator.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <chrono>
+#include <list>
+#include <map>
+#include <set>
+
+#include "common/error.h"
+#include "common/interrupt.h"
+#include "experiments/sweep/worker.h"
+
+namespace rankscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kPollMilliseconds = 200;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+struct Running {
+  Running(const SweepFolder& folder, const Trial& t, int threads)
+      : trial(&t),
+        worker(folder.path(), t.id(), threads, folder.eval_folder(t) / "log.txt"),
+        start(Clock::now()) {}
+  const Trial* trial;
+  Worker worker;
+  Clock::time_point start;
+};
+
+class Run {
+ public:
+  Run(const SweepFolder& folder, const Manifest& manifest, const RunOptions& options,
+      RunObserver& observer)
+      : folder_(folder),
+        manifest_(manifest),
+        options_(options),
+        observer_(observer),
+        shape_(read_model_shape(manifest.base)) {
+    for (const Trial& trial : manifest.trials) {
+      clear_trial_errors(folder, trial);
+      states_[trial.id()] = trial_state(folder, trial);
+      if (states_[trial.id()] == TrialState::kPending)
+        waiting_.push_back(&trial);
+      else
+        ++summary_.already_done;
+    }
+    std::stable_sort(waiting_.begin(), waiting_.end(), [&](const Trial* a, const Trial* b) {
+      if (a->is_tuning() != b->is_tuning()) return a->is_tuning();
+      const double cost_a = trial_cost(*a, shape_), cost_b = trial_cost(*b, shape_);
+      return options.reversed ? cost_a < cost_b : cost_a > cost_b;
+    });
+  }
+
+  RunSummary run() {
+    const Clock::time_point start = Clock::now();
+    while (!waiting_.empty() || !running_.empty()) {
+      if (stop_requested() && !stopping_) stop_workers();
+      if (!stopping_) start_workers();
+      if (running_.empty()) break;
+      wait_for_events();
+      observer_.idle();
+    }
+    summary_.seconds = seconds_since(start);
+    if (!machine_error_.empty()) throw MachineError(machine_error_);
+    if (stop_requested())
+      throw Interrupted("interrupted; the same command goes on from here");
+    return summary_;
+  }
+
+ private:
+  void stop_workers() {
+    stopping_ = true;
+    for (const Running& one : running_) one.worker.interrupt();
+  }
+
+  void start_workers() {
+    while (running_.size() < static_cast<std::size_t>(options_.workers)) {
+      const auto next = std::ranges::find_if(waiting_, [&](const Trial* t) { return ready(*t); });
+      if (next == waiting_.end()) return;
+      const Trial& trial = **next;
+      waiting_.erase(next);
+      fs::create_directories(folder_.eval_folder(trial));
+      running_.emplace_back(folder_, trial, options_.threads);
+      observer_.started(trial);
+    }
+  }
+
+  bool ready(const Trial& trial) const {
+    for (const std::string& id : trial.tuning_trials)
+      if (states_.at(id) == TrialState::kPending) return false;
+    return std::ranges::none_of(
+        running_, [&](const Running& one) { return one.trial->train_hash == trial.train_hash; });
+  }
+
+  void wait_for_events() {
+    std::vector<pollfd> polled;
+    for (const Running& one : running_) polled.push_back({one.worker.descriptor(), POLLIN, 0});
+    ::poll(polled.data(), polled.size(), kPollMilliseconds);
+    for (auto one = running_.begin(); one != running_.end();) {
+      const Trial& trial = *one->trial;
+      const bool open = one->worker.read_events(
+          [&](const Json& event) { observer_.progressed(trial, progress_of(event)); });
+      if (open) {
+        ++one;
+        continue;
+      }
+      const Worker::End end = one->worker.wait();
+      summary_.worker_seconds += seconds_since(one->start);
+      running_.erase(one++);
+      ended(trial, end);
+    }
+  }
+
+  // An event that is not as `trial --json` writes it shows nothing and harms nothing.
+  static TrialProgress progress_of(const Json& event) {
+    TrialProgress progress;
+    const auto number = [&](const char* key) {
+      const auto found = event.find(key);
+      return found != event.end() && found->is_number() ? found->get<double>() : 0.0;
+    };
+    const auto phase = event.find("phase");
+    if (phase != event.end() && *phase == "evaluation")
+      progress.phase = TrialProgress::Phase::kEvaluation;
+    progress.done = static_cast<std::int64_t>(number("done"));
+    progress.of = static_cast<std::int64_t>(number("of"));
+    progress.loss = number("loss");
+    progress.tokens_per_second = number("tokens_per_second");
+    return progress;
+  }
+
+  void ended(const Trial& trial, const Worker::End& end) {
+    // What the folder says counts: a worker may be killed after its last file was written.
+    TrialState state = trial_state(folder_, trial);
+    if (state == TrialState::kDone || state == TrialState::kDiverged) {
+      ++(state == TrialState::kDone ? summary_.done : summary_.diverged);
+      states_[trial.id()] = state;
+      observer_.ended(trial, state);
+      return;
+    }
+    if (end.exit_code == 130) {
+      if (!stopping_) waiting_.insert(waiting_.begin(), &trial);  // somebody stopped the worker
+      return;
+    }
+    if (end.exit_code == 3) {
+      if (machine_error_.empty()) machine_error_ = "trial " + trial.id() + ": " + end.error;
+      stop_workers();
+      return;
+    }
+    add_trial_error(folder_, trial, end.error);
+    const auto attempts = static_cast<int>(trial_errors(folder_, trial).size());
+    observer_.attempt_failed(trial, end.error, attempts);
+    state = trial_state(folder_, trial);
+    states_[trial.id()] = state;
+    if (state == TrialState::kPending) {
+      waiting_.insert(waiting_.begin(), &trial);
+      return;
+    }
+    ++summary_.failed;
+    observer_.ended(trial, state);
+  }
+
+  const SweepFolder& folder_;
+  const Manifest& manifest_;
+  const RunOptions& options_;
+  RunObserver& observer_;
+  ModelShape shape_;
+  std::vector<const Trial*> waiting_;
+  std::list<Running> running_;
+  std::map<std::string, TrialState> states_;
+  RunSummary summary_;
+  std::string machine_error_;
+  bool stopping_ = false;
+};
+
+}  // namespace
+
+RunSummary run_trials(const SweepFolder& folder, const Manifest& manifest,
+                      const RunOptions& options, RunObserver& observer) {
+  return Run(folder, manifest, options, observer).run();
+}
+
+}  // namespace rankscope

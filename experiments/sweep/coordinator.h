@@ -1,0 +1,50 @@
+// The coordinator: runs a sweep's trials in worker processes until each has a result.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "experiments/sweep/sweep_folder.h"
+#include "experiments/sweep/trial_run.h"
+
+namespace rankscope {
+
+struct RunOptions {
+  int workers = 0;  // 0: as many as cores and memory allow
+  int threads = 0;  // of each worker; 0: the cores shared out
+  bool reversed = false;  // shortest first: for tests, since no result may depend on it
+};
+
+// What the user is shown, and what keeps the results: told of every change, on one thread.
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  virtual void started(const Trial&) {}
+  virtual void progressed(const Trial&, const TrialProgress&) {}
+  // The folder holds the trial's end.
+  virtual void ended(const Trial&, TrialState) {}
+  virtual void attempt_failed(const Trial&, const std::string& /*error*/, int /*attempt*/) {}
+  // Called a few times a second while workers run.
+  virtual void idle() {}
+};
+
+struct RunSummary {
+  std::size_t done = 0, diverged = 0, failed = 0, already_done = 0;
+  double seconds = 0;         // of the run
+  double worker_seconds = 0;  // summed over workers, from start to end of each
+};
+
+// Longest trials first; a tuned trial after its tuning runs; never two that share an adapter at a
+// time. A trial that fails is tried again, kAttempts times in all; errors of earlier runs are
+// forgotten. Throws Interrupted when a stop was requested and all workers have saved, MachineError
+// when a worker met a fault of the machine (the others are asked to save and stop first).
+RunSummary run_trials(const SweepFolder& folder, const Manifest& manifest,
+                      const RunOptions& options, RunObserver& observer);
+
+// What a trial costs, in floating point operations, roughly: for the order and for estimates.
+double trial_cost(const Trial& trial, const ModelShape& shape);
+
+// Workers and threads of each for these trials, as RunOptions has them with its zeros resolved.
+RunOptions resolve(const RunOptions& options, const Manifest& manifest, const ModelShape& shape);
+
+}  // namespace rankscope

@@ -1,0 +1,145 @@
+#include "experiments/sweep/evaluation.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <unordered_map>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/jsonl.h"
+#include "common/text.h"
+#include "engine/checkpoint/adapter.h"
+#include "engine/training/trainer.h"
+#include "experiments/examples.h"
+#include "experiments/predictions.h"
+#include "common/appended_lines.h"
+#include "experiments/sweep/environment.h"
+#include "experiments/sweep/scoring.h"
+#include "experiments/sweep/timings.h"
+
+namespace rankscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+using OnProgress = std::function<void(std::int64_t, std::int64_t, double)>;
+
+// Tokens of the micro-batches of a likelihood; changes memory, no result.
+constexpr std::int64_t kEvaluationTokens = 1024;
+
+std::string line_text(const OrderedJson& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// The predictions that an earlier process made of these prompts, by id, as their lines stand.
+std::unordered_map<std::string, std::string> read_kept(const fs::path& file) {
+  std::unordered_map<std::string, std::string> kept;
+  for (std::string& line : AppendedLines::whole_lines(file)) {
+    const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object() || !json.contains("id") || !json["id"].is_string()) continue;
+    kept[json["id"]] = std::move(line);
+  }
+  return kept;
+}
+
+struct Base {
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Adaptation> adaptation;  // null: none, or merged
+};
+
+Base load(const SweepFolder& folder, const Manifest& manifest, const Trial& trial, int threads) {
+  Base base;
+  base.backend = make_cpu_backend(threads);
+  write_environment(folder.eval_folder(trial), *base.backend);
+  base.model = load_model(manifest.base, *base.backend);
+  if (trial.trains())
+    base.adaptation = load_adapter(folder.train_folder(trial) / "adapter", *base.model);
+  if (base.adaptation && trial.config.task.score.merged) base.adaptation->merge_into(*base.model);
+  return base;
+}
+
+void evaluate_likelihood(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
+                         int threads, const OnProgress& on_progress) {
+  const Base base = load(folder, manifest, trial, threads);
+  const LoadedExamples loaded =
+      load_examples(trial.config.task.score.data, manifest.base, base.model->config());
+  const Evaluation result =
+      evaluate(*base.model, base.adaptation.get(), loaded.examples, kEvaluationTokens);
+  const auto count = static_cast<std::int64_t>(result.nll.size());
+  on_progress(count, count, 0);
+  OrderedJson metrics;
+  metrics["nll"] = {{"value", result.mean()}, {"standard_error", nullptr}, {"count", count}};
+  write_done(folder.eval_folder(trial), metrics, result.nll.size());
+}
+
+// predictions.jsonl whole, a line a prompt in the order of the prompts.
+std::vector<std::string> predict_missing(const Base& base, const Manifest& manifest,
+                                         const Trial& trial, const fs::path& file,
+                                         const OnProgress& on_progress) {
+  const ScoreSettings& score = trial.config.task.score;
+  const BaseTokenizer tokenizer(manifest.base, base.model->config());
+  DecodingSettings decoding = score.decoding;
+  decoding.end_ids =
+      ending_tokens(base.model->config(), tokenizer, score.data.end_token, {});
+  const std::vector<Prompt> prompts = task_prompts(
+      read_task_examples(score.data, tokenizer, base.model->config(), decoding.max_new, false,
+                         !score.free_text),
+      !score.free_text);
+  std::unordered_map<std::string, std::string> kept = read_kept(file);
+  std::vector<Prompt> missing;
+  for (const Prompt& prompt : prompts)
+    if (!kept.contains(prompt.id)) missing.push_back(prompt);
+  const auto total = static_cast<std::int64_t>(prompts.size());
+  std::int64_t done = total - static_cast<std::int64_t>(missing.size());
+  const auto start = std::chrono::steady_clock::now();
+  std::size_t tokens = 0;
+  {
+    AppendedLines lines(file);
+    predict(*base.model, base.adaptation.get(), &tokenizer, missing, decoding, {},
+            [&](std::size_t index, PromptPrediction prediction) {
+              OrderedJson json;
+              json["id"] = missing[index].id;
+              json["prediction"] = *prediction.text;
+              json["ids"] = prediction.ids;
+              if (prediction.score) json["score"] = *prediction.score;
+              if (!prediction.log_likelihoods.empty())
+                json["log_likelihoods"] = prediction.log_likelihoods;
+              std::string& line = kept[missing[index].id] = line_text(json);
+              lines.append(line);
+              line.pop_back();
+              tokens += prediction.tokens;
+              const double seconds =
+                  std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+              on_progress(++done, total, static_cast<double>(tokens) / seconds);
+            });
+  }
+  std::vector<std::string> ordered;
+  for (const Prompt& prompt : prompts) ordered.push_back(kept.at(prompt.id));
+  return ordered;
+}
+
+}  // namespace
+
+void evaluate_trial(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
+                    int threads, const OnProgress& on_progress) {
+  const fs::path out = folder.eval_folder(trial);
+  Timings timings(out);
+  Timings::Clock clock(timings, "eval_seconds");
+  const OnProgress ticking = [&](std::int64_t done, std::int64_t of, double rate) {
+    clock.tick();
+    on_progress(done, of, rate);
+  };
+  if (trial.is_tuning()) return evaluate_likelihood(folder, manifest, trial, threads, ticking);
+  const fs::path file = out / "predictions.jsonl";
+  const Base base = load(folder, manifest, trial, threads);
+  const std::vector<std::string> lines = predict_missing(base, manifest, trial, file, ticking);
+  // Made in whatever order and by however many processes, kept in one.
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  write_file_atomically(file, text);
+  score_predictions(trial, out, lines);
+}
+
+}  // namespace rankscope

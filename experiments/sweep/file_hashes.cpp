@@ -1,0 +1,91 @@
+#include "experiments/sweep/file_hashes.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/hash.h"
+#include "common/json.h"
+#include "common/text.h"
+
+namespace rankscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string stamp_of(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0)
+    throw InputError("cannot read '" + printable(path.native(), 300) +
+                     "': " + system_error_text(errno) + "; is the path right?");
+  return fmt::format("{}:{}:{}.{:09}", status.st_ino, status.st_size, status.st_mtim.tv_sec,
+                     status.st_mtim.tv_nsec);
+}
+
+bool is_hash(const Json& value) {
+  return value.is_string() && value.get_ref<const std::string&>().size() == 64;
+}
+
+}  // namespace
+
+FileHashes::FileHashes(const fs::path& kept) {
+  try {
+    const Json json = read_json_file(kept);
+    for (const auto& [path, entry] : json.items()) {
+      if (!entry.is_object() || !entry.contains("stamp") || !entry["stamp"].is_string() ||
+          !entry.contains("sha256") || !is_hash(entry["sha256"]))
+        continue;
+      entries_[path] = {entry["stamp"], entry["sha256"]};
+    }
+  } catch (const Error&) {
+    entries_.clear();
+  }
+}
+
+std::string FileHashes::file(const fs::path& path) {
+  const std::string stamp = stamp_of(path);
+  Entry& entry = entries_[fs::absolute(path).lexically_normal().string()];
+  if (entry.stamp != stamp) entry = {stamp, sha256_file(path)};
+  return entry.sha256;
+}
+
+std::string FileHashes::named(const std::map<std::string, fs::path>& files) {
+  Sha256 hash;
+  for (const auto& [name, path] : files) hash.update_field(name).update_field(file(path));
+  return hash.hex();
+}
+
+std::string FileHashes::model(const fs::path& folder) {
+  std::map<std::string, fs::path> files;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    const fs::path& path = entry.path();
+    if (path.filename() == "config.json" || path.extension() == ".safetensors")
+      files[path.filename().string()] = path;
+  }
+  if (error || files.empty())
+    throw InputError("'" + printable(folder.native(), 300) +
+                     "' is not a model's folder: it has no config.json; give base a Hugging Face "
+                     "folder");
+  return named(files);
+}
+
+std::string FileHashes::tokenizer(const fs::path& folder) {
+  std::map<std::string, fs::path> files;
+  for (const char* name : {"tokenizer.json", "vocab.json", "merges.txt"})
+    if (fs::exists(folder / name)) files[name] = folder / name;
+  return files.empty() ? "" : named(files);
+}
+
+void FileHashes::save(const fs::path& kept) const {
+  OrderedJson json = OrderedJson::object();
+  for (const auto& [path, entry] : entries_)
+    json[path] = {{"stamp", entry.stamp}, {"sha256", entry.sha256}};
+  write_file_atomically(kept, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+}  // namespace rankscope

@@ -1,0 +1,36 @@
+// SHA-256 of the files that trials depend on, kept from run to run: a base of many gigabytes is
+// read once, not once a trial.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+namespace rankscope {
+
+class FileHashes {
+ public:
+  FileHashes() = default;
+  // Reads what an earlier run kept; a file that is missing or damaged only costs the hashing.
+  explicit FileHashes(const std::filesystem::path& kept);
+
+  // Of a file's bytes. A kept hash counts as long as size, time of change and inode are the same.
+  std::string file(const std::filesystem::path& path);
+  // Of a base: config.json and every *.safetensors, by name.
+  std::string model(const std::filesystem::path& folder);
+  // Of the files that make a base's tokenizer, by name; empty where it has none.
+  std::string tokenizer(const std::filesystem::path& folder);
+
+  void save(const std::filesystem::path& kept) const;
+
+ private:
+  struct Entry {
+    std::string stamp;
+    std::string sha256;
+  };
+  std::string named(const std::map<std::string, std::filesystem::path>& files);
+
+  std::map<std::string, Entry> entries_;  // by absolute path
+};
+
+}  // namespace rankscope

@@ -1,0 +1,16 @@
+// Trial folders that a fault of the machine left damaged.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/sweep/sweep_folder.h"
+
+namespace rankscope {
+
+// Puts aside (under NAME.damaged) every file of the trials' that cannot be read as what it is, so
+// that the trial is run again from what is whole. Returns what was done, a line each. Called by the
+// coordinator alone, before any worker runs.
+std::vector<std::string> heal_trials(const SweepFolder& folder, const Manifest& manifest);
+
+}  // namespace rankscope

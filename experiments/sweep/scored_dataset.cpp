@@ -1,0 +1,34 @@
+#include "experiments/sweep/scored_dataset.h"
+
+#include "datasets/prompts/example.h"
+#include "datasets/task.h"
+#include "experiments/chosen_template.h"
+
+namespace rankscope {
+
+std::string dataset_key(const Trial& trial) {
+  IdentityKeys keys;
+  for (const auto& [key, value] : trial.eval)
+    if (key.starts_with("score.")) keys.emplace(key, value);
+  return hash_of(keys);
+}
+
+DatasetRecord scored_dataset(const Trial& trial) {
+  const DataSource& source = trial.config.task.score.data;
+  const Task& task = find_task(source.task);
+  const std::filesystem::path file = std::filesystem::is_directory(source.data)
+                                         ? find_split(task, source.data, source.split)
+                                         : source.data;
+  const CompiledTemplate form(task, chosen_template(task, source.template_keys, "template"));
+  const RecordSet set =
+      read_records(task, file, {}, {.limit = source.limit, .allow_unlabelled = true});
+  DatasetRecord record{dataset_key(trial), source.task, source.split, file.filename().string(), {}};
+  for (const Record& entry : set.records) {
+    const Example example = make_example(form, entry);
+    record.examples.push_back(
+        {example.id, example.prompt, example.references.empty() ? "" : example.references.front()});
+  }
+  return record;
+}
+
+}  // namespace rankscope

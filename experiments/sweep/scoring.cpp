@@ -1,0 +1,71 @@
+#include "experiments/sweep/scoring.h"
+
+#include <map>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/text.h"
+#include "experiments/task_scorer.h"
+#include "metrics/mean.h"
+
+namespace rankscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+OrderedJson metric_json(const Mean& mean) {
+  OrderedJson json;
+  json["value"] = mean.value;
+  json["standard_error"] = mean.standard_error ? OrderedJson(*mean.standard_error) : OrderedJson();
+  json["count"] = mean.count;
+  return json;
+}
+
+}  // namespace
+
+void write_done(const fs::path& eval_folder, const OrderedJson& metrics, std::size_t examples) {
+  OrderedJson done;
+  done["state"] = "done";
+  done["metrics_version"] = kMetricsVersion;
+  done["examples"] = examples;
+  done["metrics"] = metrics;
+  write_file_atomically(eval_folder / "done.json", done.dump(1) + "\n");
+}
+
+void write_diverged(const fs::path& eval_folder) {
+  const OrderedJson done = {{"state", "diverged"}, {"metrics_version", kMetricsVersion}};
+  write_file_atomically(eval_folder / "done.json", done.dump(1) + "\n");
+}
+
+bool scores_are_stale(const fs::path& eval_folder) {
+  const fs::path file = eval_folder / "done.json";
+  const Json json = read_json_file(file);
+  JsonObject done(json, printable(file.native(), 300));
+  return done.get_string("state") == "done" && done.get_int("metrics_version") < kMetricsVersion;
+}
+
+void score_predictions(const Trial& trial, const fs::path& eval_folder,
+                       const std::vector<std::string>& lines) {
+  const std::unique_ptr<TaskScorer> scorer = make_task_scorer(trial.config.task.score.data);
+  const std::string file = printable((eval_folder / "predictions.jsonl").native(), 300);
+  std::map<std::string, std::vector<double>> values;
+  std::string text;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const Json json = parse_json(lines[i], file, {}, i + 1);
+    JsonObject line(json, file + ":" + std::to_string(i + 1));
+    const std::string id = line.get_string("id");
+    const Outcomes outcomes = scorer->outcomes(id, line.get_string("prediction"));
+    for (const auto& [metric, value] : outcomes) values[metric].push_back(value);
+    OrderedJson out;
+    out["id"] = id;
+    out["outcomes"] = outcomes;
+    text += out.dump() + "\n";
+  }
+  OrderedJson metrics = OrderedJson::object();
+  for (const auto& [metric, scores] : values) metrics[metric] = metric_json(mean_of(scores));
+  write_file_atomically(eval_folder / "outcomes.jsonl", text);
+  write_done(eval_folder, metrics, lines.size());
+}
+
+}  // namespace rankscope

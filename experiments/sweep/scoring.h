@@ -1,0 +1,31 @@
+// Scores of a trial's predictions. They are a function of predictions.jsonl and the scored data
+// alone: a new metric retrains and predicts nothing.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "common/json.h"
+#include "experiments/sweep/trial.h"
+
+namespace rankscope {
+
+// Raised when a metric is added or changes: `run` then scores finished trials again.
+inline constexpr int kMetricsVersion = 1;
+
+// Writes outcomes.jsonl (a line an example: id, and the value of each metric) and, last, done.json
+// with the mean of each. `lines` are those of predictions.jsonl.
+void score_predictions(const Trial& trial, const std::filesystem::path& eval_folder,
+                       const std::vector<std::string>& lines);
+
+// The done.json of a finished evaluation.
+void write_done(const std::filesystem::path& eval_folder, const OrderedJson& metrics,
+                std::size_t examples);
+// The done.json of a trial whose training diverged: there is no adapter to be evaluated.
+void write_diverged(const std::filesystem::path& eval_folder);
+
+// Whether the trial is done, but its scores are of an older kMetricsVersion.
+bool scores_are_stale(const std::filesystem::path& eval_folder);
+
+}  // namespace rankscope

@@ -1,0 +1,14 @@
+// What a sweep came to, for people: a line a task, method and setting, over its seeds.
+#pragma once
+
+#include <string>
+
+#include "experiments/sweep/sweep_folder.h"
+
+namespace rankscope {
+
+// An aligned table: task, method, targets, rank, lr, seeds, and the mean and standard deviation
+// (n - 1) of the task's first metric, in percent. Diverged trials count as the base and are marked.
+std::string summary_table(const SweepFolder& folder, const Manifest& manifest);
+
+}  // namespace rankscope

@@ -1,0 +1,60 @@
+#include "experiments/sweep/sweep_file.h"
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/text.h"
+#include "experiments/sweep/combination.h"
+#include "experiments/sweep/data_check.h"
+#include "experiments/sweep/expand.h"
+#include "experiments/sweep/overrides.h"
+
+namespace rankscope {
+
+Sweep read_sweep(const std::filesystem::path& file, std::span<const std::string> overrides,
+                 const ShapeOf& shape_of) {
+  return parse_sweep(read_text_file(file, YamlLimits{}.max_bytes), file, overrides, shape_of);
+}
+
+Sweep parse_sweep(std::string_view text, const std::filesystem::path& file,
+                  std::span<const std::string> overrides, const ShapeOf& shape_of) {
+  Sweep sweep;
+  sweep.file = std::filesystem::absolute(file).lexically_normal();
+  sweep.text = text;
+  sweep.overrides.assign(overrides.begin(), overrides.end());
+  YamlNode root = parse_yaml(text, printable(file.native(), 300));
+  if (root.kind == YamlNode::Kind::kNull && overrides.empty()) {
+    throw InputError(printable(file.native(), 300) + ": the file is empty");
+  }
+  for (const std::string& assignment : overrides) apply_override(root, assignment);
+  const SweepPlan plan = read_plan(root, sweep.file);
+  sweep.name = plan.name;
+  sweep.base = plan.base;
+  const ModelShape shape = plan.base_place.checked([&] { return shape_of(plan.base); });
+  expand(plan, shape, sweep);
+  check_data(plan, sweep);
+  return sweep;
+}
+
+std::vector<TrialConfig> tuning_trials(const TrialConfig& trial) {
+  std::vector<TrialConfig> trials;
+  if (!trial.tuning) return trials;
+  const TrialConfig::Tuning& rule = *trial.tuning;
+  for (const double rate : rule.rates) {
+    TrialConfig run;
+    run.group = trial.group;
+    run.role = "tuning";
+    run.method = trial.method;
+    run.settings = rule.settings;
+    run.settings["lr"] = setting_text(rate);
+    run.seed = rule.seed;
+    run.steps = rule.steps;
+    run.task = trial.task;
+    run.task.train = rule.train;
+    run.task.score.data = rule.score;
+    run.task.held_out = {};
+    trials.push_back(std::move(run));
+  }
+  return trials;
+}
+
+}  // namespace rankscope

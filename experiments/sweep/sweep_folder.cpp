@@ -1,0 +1,161 @@
+#include "experiments/sweep/sweep_folder.h"
+
+#include <fmt/format.h>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/suggest.h"
+#include "common/text.h"
+
+namespace rankscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kManifestVersion = 1;
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+bool is_diverged(const fs::path& done) {
+  const Json json = read_json_file(done);
+  return JsonObject(json, done.string()).get_string("state") == "diverged";
+}
+
+fs::path errors_file(const SweepFolder& folder, const Trial& trial) {
+  return folder.eval_folder(trial) / "errors.json";
+}
+
+}  // namespace
+
+fs::path SweepFolder::train_folder(const Trial& trial) const {
+  return path_ / "trials" / trial.train_id();
+}
+
+fs::path SweepFolder::eval_folder(const Trial& trial) const {
+  return train_folder(trial) / ("eval-" + trial.eval_hash.substr(0, 8));
+}
+
+void write_manifest(const SweepFolder& folder, const Manifest& manifest) {
+  OrderedJson json;
+  json["version"] = kManifestVersion;
+  json["name"] = manifest.name;
+  json["base"] = manifest.base.string();
+  json["base_hash"] = manifest.base_hash;
+  json["file"] = manifest.file_text;
+  json["overrides"] = manifest.overrides;
+  json["trials"] = OrderedJson::array();
+  for (const Trial& trial : manifest.trials) json["trials"].push_back(trial_json(trial));
+  write_file_atomically(folder.manifest(),
+                        json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+Manifest read_manifest(const SweepFolder& folder) {
+  const fs::path file = folder.manifest();
+  if (!is_there(file))
+    throw InputError("'" + printable(folder.path().native(), 300) +
+                     "' holds no sweep: there is no sweep.json; give the folder that `run --dir` "
+                     "made");
+  const Json json = read_json_file(file);
+  JsonObject object(json, printable(file.native(), 300));
+  object.get_int("version", kManifestVersion, kManifestVersion);
+  Manifest manifest;
+  manifest.name = object.get_string("name");
+  manifest.base = object.get_string("base");
+  manifest.base_hash = object.get_string("base_hash");
+  manifest.file_text = object.get_string("file");
+  manifest.overrides = object.get_string_array("overrides");
+  for (const Json& trial : object.get_array("trials"))
+    manifest.trials.push_back(trial_from_json(
+        trial, fmt::format("{}: trial {}", object.where(), manifest.trials.size())));
+  object.finish();
+  return manifest;
+}
+
+const Trial& find_trial(const Manifest& manifest, const std::string& id) {
+  const Trial* found = nullptr;
+  std::vector<std::string> ids;
+  for (const Trial& trial : manifest.trials) {
+    ids.push_back(trial.id());
+    if (trial.id() == id) return trial;
+    if (id.empty() || !trial.id().starts_with(id)) continue;
+    if (found != nullptr)
+      throw InputError("several trials begin with '" + printable(id) + "': " + found->id() + ", " +
+                       trial.id() + "; give more of the id");
+    found = &trial;
+  }
+  if (found == nullptr)
+    throw InputError("the sweep has no trial '" + printable(id) + "'" + did_you_mean(id, ids) +
+                     "; `rankscope status DIR` lists them");
+  return *found;
+}
+
+std::string_view state_name(TrialState state) {
+  switch (state) {
+    case TrialState::kDone:
+      return "done";
+    case TrialState::kDiverged:
+      return "diverged";
+    case TrialState::kFailed:
+      return "failed";
+    case TrialState::kPending:
+      break;
+  }
+  return "pending";
+}
+
+TrialState trial_state(const SweepFolder& folder, const Trial& trial) {
+  const fs::path done = folder.eval_folder(trial) / "done.json";
+  if (is_there(done)) return is_diverged(done) ? TrialState::kDiverged : TrialState::kDone;
+  return trial_errors(folder, trial).size() >= kAttempts ? TrialState::kFailed
+                                                         : TrialState::kPending;
+}
+
+std::vector<std::string> trial_errors(const SweepFolder& folder, const Trial& trial) {
+  const fs::path file = errors_file(folder, trial);
+  if (!is_there(file)) return {};
+  const Json json = read_json_file(file);
+  return JsonObject(json, printable(file.native(), 300)).get_string_array("errors");
+}
+
+void add_trial_error(const SweepFolder& folder, const Trial& trial, const std::string& error) {
+  std::vector<std::string> errors = trial_errors(folder, trial);
+  errors.push_back(error);
+  fs::create_directories(folder.eval_folder(trial));
+  const OrderedJson json = {{"errors", errors}};
+  write_file_atomically(errors_file(folder, trial),
+                        json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+void clear_trial_errors(const SweepFolder& folder, const Trial& trial) {
+  std::error_code ignored;
+  fs::remove(errors_file(folder, trial), ignored);
+}
+
+std::optional<double> tuned_rate(const SweepFolder& folder, const Manifest& manifest,
+                                 const Trial& trial) {
+  std::optional<double> best_rate;
+  double best_loss = 0;
+  for (std::size_t i = 0; i < trial.tuning_trials.size(); ++i) {
+    const Trial& run = find_trial(manifest, trial.tuning_trials[i]);
+    const fs::path done = folder.eval_folder(run) / "done.json";
+    if (!is_there(done)) return {};
+    const Json json = read_json_file(done);
+    JsonObject object(json, printable(done.native(), 300));
+    if (object.get_string("state") != "done") continue;
+    const double loss = object.get_object("metrics").get_object("nll").get_double("value");
+    const double rate = trial.config.tuning->rates.at(i);
+    if (!best_rate || loss < best_loss || (loss == best_loss && rate < *best_rate)) {
+      best_rate = rate;
+      best_loss = loss;
+    }
+  }
+  if (!best_rate)
+    throw InputError("every learning rate of the tuning diverged; list lower ones under tuning.lr");
+  return best_rate;
+}
+
+}  // namespace rankscope

@@ -1,0 +1,64 @@
+// The folder of a sweep (FORMAT.md): which trials it holds and how far each has come. The folder is
+// the truth; nothing else is asked.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/json.h"
+#include "experiments/sweep/trial.h"
+
+namespace rankscope {
+
+class SweepFolder {
+ public:
+  explicit SweepFolder(std::filesystem::path path) : path_(std::move(path)) {}
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path manifest() const { return path_ / "sweep.json"; }
+  std::filesystem::path database() const { return path_ / "results.db"; }
+  std::filesystem::path hashes() const { return path_ / "hashes.json"; }
+  // What training leaves; shared by all trials that score this adapter.
+  std::filesystem::path train_folder(const Trial& trial) const;
+  // What one evaluation of it leaves.
+  std::filesystem::path eval_folder(const Trial& trial) const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+// What sweep.json holds.
+struct Manifest {
+  std::string name, file_text, base_hash;
+  std::vector<std::string> overrides;
+  std::filesystem::path base;
+  std::vector<Trial> trials;
+};
+
+void write_manifest(const SweepFolder& folder, const Manifest& manifest);
+// InputError where there is none ("is DIR a sweep's folder?") or it is damaged.
+Manifest read_manifest(const SweepFolder& folder);
+// The trial of that id, or of the one id that begins so. InputError with the nearest id else.
+const Trial& find_trial(const Manifest& manifest, const std::string& id);
+
+enum class TrialState { kPending, kDone, kDiverged, kFailed };
+std::string_view state_name(TrialState state);
+
+// By what the trial's folders hold: failed after the last of the attempts that are allowed.
+TrialState trial_state(const SweepFolder& folder, const Trial& trial);
+
+inline constexpr int kAttempts = 3;
+
+// The errors of a trial's attempts so far, the latest last.
+std::vector<std::string> trial_errors(const SweepFolder& folder, const Trial& trial);
+void add_trial_error(const SweepFolder& folder, const Trial& trial, const std::string& error);
+void clear_trial_errors(const SweepFolder& folder, const Trial& trial);
+
+// Of the lower of the rates whose runs ended with the lowest held-out loss; a diverged run does not
+// count. Nothing while a run is missing. InputError where every run diverged.
+std::optional<double> tuned_rate(const SweepFolder& folder, const Manifest& manifest,
+                                 const Trial& trial);
+
+}  // namespace rankscope

@@ -1,0 +1,113 @@
+#include "experiments/sweep/sweep_keys.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+#include "common/suggest.h"
+#include "common/text.h"
+#include "engine/methods/method.h"
+#include "engine/training/trainer.h"
+
+namespace rankscope {
+namespace {
+
+struct Section {
+  std::string_view name;
+  std::vector<std::string> keys;
+};
+
+const std::vector<Section>& sections() {
+  static const std::vector<Section> all = {
+      {"sweep", {"name", "base", "seeds", "tasks", "training", "groups", "tuning"}},
+      {"task", {"task", "data", "max_tokens", "end_token", "template", "train", "score", "tune"}},
+      {"train", {"data", "split", "skip", "limit"}},
+      {"score",
+       {"data", "split", "skip", "limit", "max_new", "min_new", "beams", "length_penalty",
+        "no_repeat_ngram", "merged", "free_text"}},
+      {"tune", {"data", "split", "skip", "limit"}},
+      {"template", {"prompt", "target", "truncate", "verbalisers"}},
+      {"tuning", {"lr", "steps", "seed", "examples", "per"}},
+      {"training", {"steps", "epochs", "eval_every", "keep"}},
+      {"group",
+       {"name", "method", "tasks", "seeds", "init_seed", "data_seed", "parameters", "grid", "zip"}},
+  };
+  return all;
+}
+
+void append_keys(std::vector<std::string>& keys, const std::map<std::string, std::string>& map) {
+  for (const auto& [key, value] : map) {
+    if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> sweep_keys(std::string_view section) {
+  std::vector<std::string> keys = std::ranges::find(sections(), section, &Section::name)->keys;
+  if (section == "training") append_keys(keys, training_settings());
+  if (section == "group") {
+    for (const std::string& key : sweep_keys("training")) keys.push_back(key);
+    for (const std::string_view method : method_names()) {
+      append_keys(keys, method_settings(std::string(method)));
+    }
+  }
+  return keys;
+}
+
+const std::map<std::string, std::string>& training_settings() {
+  static const std::map<std::string, std::string> settings = [] {
+    std::map<std::string, std::string> all = TrainSettings{}.canonical();
+    for (const char* key : {"steps", "init_seed", "data_seed", "warmup"}) all.erase(key);
+    for (const char* key : {"warmup_steps", "warmup_tokens", "warmup_ratio"}) all.emplace(key, "0");
+    return all;
+  }();
+  return settings;
+}
+
+const std::map<std::string, std::string>& method_settings(const std::string& method) {
+  static const std::map<std::string, std::map<std::string, std::string>, std::less<>> all = [] {
+    std::map<std::string, std::map<std::string, std::string>, std::less<>> made;
+    for (const std::string_view name : method_names()) {
+      Settings none;
+      made[std::string(name)] = make_method(std::string(name), none)->settings();
+    }
+    return made;
+  }();
+  const auto found = all.find(method);
+  if (found != all.end()) return found->second;
+  Settings none;
+  make_method(method, none);  // throws, naming those there are
+  return all.begin()->second;
+}
+
+std::span<const std::string_view> exclusive_with(std::string_view key) {
+  static constexpr std::array<std::string_view, 2> kLength{"steps", "epochs"};
+  static constexpr std::array<std::string_view, 3> kWarmup{"warmup_steps", "warmup_tokens",
+                                                           "warmup_ratio"};
+  static constexpr std::array<std::string_view, 2> kRank{"rank", "parameters"};
+  for (const std::span<const std::string_view> set :
+       {std::span<const std::string_view>(kLength), std::span<const std::string_view>(kWarmup),
+        std::span<const std::string_view>(kRank)}) {
+    if (std::ranges::find(set, key) != set.end()) return set;
+  }
+  return {};
+}
+
+void refuse_unknown_keys(const YamlValue& map, const std::vector<std::string>& known) {
+  for (const YamlValue& value : map.entries()) {
+    const std::string key = value.key();
+    if (std::ranges::find(known, key) != known.end()) continue;
+    const std::string suggestion = did_you_mean(key, known);
+    if (key.find(':') != std::string::npos) {
+      value.fail("there is no such key; YAML wants a space behind ':'");
+    }
+    value.fail("there is no such key" + (suggestion.empty()
+                                             ? fmt::format("; there are {}", fmt::join(known, ", "))
+                                             : suggestion));
+  }
+}
+
+}  // namespace rankscope

@@ -1,0 +1,48 @@
+#include "experiments/sweep/timings.h"
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/json.h"
+
+namespace rankscope {
+
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+constexpr std::chrono::seconds kSaveEvery{5};
+
+}  // namespace
+
+Timings::Timings(const std::filesystem::path& folder) : file_(folder / "timings.json") {
+  try {
+    const Json json = read_json_file(file_);
+    for (const auto& [name, value] : json.items())
+      if (value.is_number()) values_[name] = value;
+  } catch (const Error&) {
+    values_.clear();
+  }
+}
+
+void Timings::save() const { write_file_atomically(file_, OrderedJson(values_).dump(1) + "\n"); }
+
+Timings::Clock::Clock(Timings& timings, std::string name)
+    : timings_(timings), name_(std::move(name)), counted_(SteadyClock::now()), saved_(counted_) {}
+
+void Timings::Clock::tick() {
+  const SteadyClock::time_point now = SteadyClock::now();
+  timings_.add(name_, std::chrono::duration<double>(now - counted_).count());
+  counted_ = now;
+  if (now - saved_ < kSaveEvery) return;
+  timings_.save();
+  saved_ = now;
+}
+
+Timings::Clock::~Clock() {
+  tick();
+  try {
+    timings_.save();
+  } catch (const Error&) {  // a full disk: what matters has been reported already
+  }
+}
+
+}  // namespace rankscope

@@ -1,0 +1,129 @@
+#include "experiments/sweep/trial.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "common/hash.h"
+#include "datasets/readers/wikisql.h"
+#include "engine/training/numeric_version.h"
+
+namespace rankscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string number(double value) { return fmt::format("{:.17g}", value); }
+
+// The data's content and how it is read, under "NAME.KEY".
+void add_data(const DataSource& source, const std::string& name, FileHashes& hashes,
+              IdentityKeys& keys) {
+  const Task& task = find_task(source.task);
+  const fs::path file = fs::is_directory(source.data)
+                            ? find_split(task, source.data, source.split)
+                            : source.data;
+  std::string hash = hashes.file(file);
+  if (source.task == "wikisql") hash += "+" + hashes.file(wikisql_tables_beside(file));
+  // A file's name is part of the ids that it gives its examples.
+  keys[name + ".file"] = file.stem().string() + ":" + hash;
+  keys[name + ".task"] = source.task;
+  keys[name + ".limit"] = std::to_string(source.limit);
+  std::vector<std::string> assignments = source.template_keys;
+  std::ranges::sort(assignments);
+  keys[name + ".template"] = fmt::format("{}", fmt::join(assignments, "\n"));
+  keys[name + ".max_tokens"] = std::to_string(source.max_tokens);
+  keys[name + ".end_token"] = source.end_token;
+}
+
+IdentityKeys train_keys(const TrialConfig& config, const fs::path& base, FileHashes& hashes) {
+  IdentityKeys keys;
+  keys["model"] = hashes.model(base);
+  keys["tokenizer"] = hashes.tokenizer(base);
+  keys["method"] = config.method;
+  keys["numeric_version"] = std::to_string(kNumericVersion);
+  if (config.method == "none") return keys;
+  for (const auto& [key, value] : config.settings) keys["settings." + key] = value;
+  add_data(config.task.train, "train", hashes, keys);
+  keys["seed"] = std::to_string(config.seed);
+  if (config.init_seed) keys["init_seed"] = std::to_string(*config.init_seed);
+  if (config.data_seed) keys["data_seed"] = std::to_string(*config.data_seed);
+  if (config.steps > 0) keys["steps"] = std::to_string(config.steps);
+  if (config.epochs > 0) keys["epochs"] = number(config.epochs);
+  keys["keep"] = config.keep;
+  if (config.eval_every > 0) {
+    keys["eval_every"] = std::to_string(config.eval_every);
+    add_data(config.task.held_out, "held_out", hashes, keys);
+  }
+  if (config.tuning) {
+    const TrialConfig::Tuning& tuning = *config.tuning;
+    std::vector<std::string> rates;
+    for (const double rate : tuning.rates) rates.push_back(number(rate));
+    keys["tuning.rates"] = fmt::format("{}", fmt::join(rates, " "));
+    keys["tuning.steps"] = std::to_string(tuning.steps);
+    keys["tuning.seed"] = std::to_string(tuning.seed);
+    for (const auto& [key, value] : tuning.settings) keys["tuning.settings." + key] = value;
+    add_data(tuning.train, "tuning.train", hashes, keys);
+    add_data(tuning.score, "tuning.score", hashes, keys);
+  }
+  return keys;
+}
+
+IdentityKeys eval_keys(const TrialConfig& config, const std::string& train_hash,
+                       FileHashes& hashes) {
+  IdentityKeys keys;
+  keys["train"] = train_hash;
+  keys["role"] = config.role;
+  keys["numeric_version"] = std::to_string(kNumericVersion);
+  add_data(config.task.score.data, "score", hashes, keys);
+  if (config.role == "tuning") return keys;  // scored by its likelihood: nothing is decoded
+  const DecodingSettings& decoding = config.task.score.decoding;
+  keys["decoding.max_new"] = std::to_string(decoding.max_new);
+  keys["decoding.min_new"] = std::to_string(decoding.min_new);
+  keys["decoding.beams"] = std::to_string(decoding.beams);
+  keys["decoding.length_penalty"] = number(decoding.length_penalty);
+  keys["decoding.no_repeat_ngram"] = std::to_string(decoding.no_repeat_ngram);
+  keys["merged"] = config.task.score.merged ? "true" : "false";
+  keys["free_text"] = config.task.score.free_text ? "true" : "false";
+  return keys;
+}
+
+}  // namespace
+
+std::string hash_of(const IdentityKeys& keys) {
+  Sha256 hash;
+  for (const auto& [key, value] : keys) hash.update_field(key).update_field(value);
+  return hash.hex();
+}
+
+Trial name_trial(const TrialConfig& config, const fs::path& base, FileHashes& hashes) {
+  Trial trial;
+  trial.config = config;
+  trial.train = train_keys(config, base, hashes);
+  trial.train_hash = hash_of(trial.train);
+  trial.eval = eval_keys(config, trial.train_hash, hashes);
+  trial.eval_hash = hash_of(trial.eval);
+  return trial;
+}
+
+std::vector<Trial> name_trials(const Sweep& sweep, FileHashes& hashes) {
+  std::vector<Trial> tuning, scored;
+  std::set<std::string> known;
+  for (const TrialConfig& config : sweep.trials) {
+    Trial trial = name_trial(config, sweep.base, hashes);
+    if (config.tuning) {
+      for (const TrialConfig& run : tuning_trials(config)) {
+        Trial named = name_trial(run, sweep.base, hashes);
+        trial.tuning_trials.push_back(named.id());
+        if (known.insert(named.id()).second) tuning.push_back(std::move(named));
+      }
+    }
+    if (known.insert(trial.id()).second) scored.push_back(std::move(trial));
+  }
+  std::ranges::move(scored, std::back_inserter(tuning));
+  return tuning;
+}
+
+}  // namespace rankscope

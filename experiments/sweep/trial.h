@@ -1,0 +1,44 @@
+// Trial: one configuration under its name. Two hashes name it: `train`, of all that can change the
+// adapter, and `eval`, of the adapter and all that can change its predictions. Neither holds a
+// path, a number of threads or workers, nor anything that only reads results.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/json.h"
+#include "experiments/sweep/file_hashes.h"
+#include "experiments/sweep/sweep_file.h"
+
+namespace rankscope {
+
+// What a hash is made of, by dotted key: readable, so that `status` can say what differs.
+using IdentityKeys = std::map<std::string, std::string>;
+
+struct Trial {
+  TrialConfig config;
+  IdentityKeys train, eval;
+  std::string train_hash, eval_hash;      // 64 digits
+  std::vector<std::string> tuning_trials;  // ids, in the order of the tuning's rates
+
+  std::string train_id() const { return train_hash.substr(0, 12); }
+  // Names the trial for people, in the database and in the folder: "0c5d1f3a9b2e-77aa01ff".
+  std::string id() const { return train_id() + "-" + eval_hash.substr(0, 8); }
+  bool is_tuning() const { return config.role == "tuning"; }
+  bool trains() const { return config.method != "none"; }
+};
+
+// Hashes the base and the data files. InputError where a file of them cannot be read.
+Trial name_trial(const TrialConfig& config, const std::filesystem::path& base, FileHashes& hashes);
+
+// All trials of a sweep: those of the file and, before them, the tuning runs they need, each once.
+std::vector<Trial> name_trials(const Sweep& sweep, FileHashes& hashes);
+
+std::string hash_of(const IdentityKeys& keys);
+
+OrderedJson trial_json(const Trial& trial);
+// InputError by `where` for anything that is not as trial_json writes it.
+Trial trial_from_json(const Json& json, const std::string& where);
+
+}  // namespace rankscope

@@ -1,0 +1,115 @@
+#include "experiments/sweep/trial_run.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/text.h"
+#include "experiments/cli/machine.h"
+#include "experiments/folder_lock.h"
+#include "experiments/sweep/evaluation.h"
+#include "experiments/sweep/scoring.h"
+#include "experiments/sweep/timings.h"
+#include "experiments/train_run.h"
+
+namespace rankscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    throw MachineError("cannot make the folder '" + printable(folder.native(), 300) +
+                       "': " + system_error_text(error.value()));
+}
+
+// What the folder holds, for people and for `status`: written once.
+void describe(const fs::path& file, const char* name, const IdentityKeys& keys) {
+  if (fs::exists(file)) return;
+  OrderedJson json;
+  json[name] = keys;
+  write_file_atomically(file, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+Settings settings_of(const SweepFolder& folder, const Manifest& manifest, const Trial& trial) {
+  std::map<std::string, std::string> values = trial.config.settings;
+  if (trial.config.tuning) {
+    const std::optional<double> rate = tuned_rate(folder, manifest, trial);
+    if (!rate)
+      throw TrialFailed("the learning rate of " + trial.id() +
+                        " is not tuned yet: run its tuning trials first (`run` does)");
+    values["lr"] = fmt::format("{:.17g}", *rate);
+  }
+  values["init_seed"] = std::to_string(trial.config.init_seed.value_or(trial.config.seed));
+  values["data_seed"] = std::to_string(trial.config.data_seed.value_or(trial.config.seed));
+  return Settings(std::move(values));
+}
+
+// Whether the training diverged.
+bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
+           const TrialRunOptions& options,
+           const std::function<void(const TrialProgress&)>& on_progress) {
+  const fs::path out = folder.train_folder(trial);
+  TrainRunOptions run;
+  run.model = manifest.base;
+  run.data = trial.config.task.train;
+  run.out = out;
+  run.method = trial.config.method;
+  run.settings = settings_of(folder, manifest, trial);
+  run.steps = trial.config.steps;
+  run.epochs = trial.config.epochs;
+  run.eval_every = trial.config.eval_every;
+  if (run.eval_every > 0) run.eval_data = trial.config.task.held_out;
+  run.keep_best = trial.config.keep == "best";
+  run.save_every_minutes = options.save_every_minutes;
+  run.threads = options.threads;
+  run.busy = FolderLock::Busy::kWait;
+  Timings timings(out);
+  Timings::Clock clock(timings, "train_seconds");
+  const TrainOutcome outcome = run_training(run, [&](const TrainProgress& p) {
+    clock.tick();
+    on_progress({TrialProgress::Phase::kTraining, p.step.step, p.steps, p.step.loss,
+                 p.tokens_per_second});
+  });
+  if (!outcome.already_done) {
+    timings.set("train_tokens_per_second", outcome.tokens_per_second);
+    timings.set("train_useful_gflops", outcome.useful_gflops);
+    timings.set("train_peak_memory_mib", peak_memory_mib());
+    timings.save();
+    // With done.json in place nothing goes on from it, and it is three times the adapter's size.
+    std::error_code ignored;
+    fs::remove(out / "state.safetensors", ignored);
+  }
+  return outcome.diverged;
+}
+
+}  // namespace
+
+TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
+                     const TrialRunOptions& options,
+                     const std::function<void(const TrialProgress&)>& on_progress) {
+  make_folder(folder.eval_folder(trial));
+  describe(folder.train_folder(trial) / "trial.json", "train", trial.train);
+  describe(folder.eval_folder(trial) / "eval.json", "eval", trial.eval);
+  // A worker whose coordinator was killed may still be saving.
+  const FolderLock lock(folder.eval_folder(trial), FolderLock::Busy::kWait);
+  const TrialState state = trial_state(folder, trial);
+  if (state == TrialState::kDone || state == TrialState::kDiverged) return state;
+  clear_stale_temporaries(folder.eval_folder(trial));
+  if (trial.trains() && train(folder, manifest, trial, options, on_progress)) {
+    write_diverged(folder.eval_folder(trial));
+    return TrialState::kDiverged;
+  }
+  evaluate_trial(folder, manifest, trial, options.threads,
+                 [&](std::int64_t done, std::int64_t of, double rate) {
+                   on_progress({TrialProgress::Phase::kEvaluation, done, of, 0, rate});
+                 });
+  return TrialState::kDone;
+}
+
+}  // namespace rankscope

@@ -1,0 +1,32 @@
+// One trial of a sweep, run to its end: trained, its predictions made and scored. What
+// `rankscope trial DIR ID` does and every launcher calls.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "experiments/sweep/sweep_folder.h"
+
+namespace rankscope {
+
+// How far a trial has come, for a live view.
+struct TrialProgress {
+  enum class Phase { kTraining, kEvaluation } phase = Phase::kTraining;
+  std::int64_t done = 0, of = 0;  // steps, or examples
+  double loss = 0;                // training
+  double tokens_per_second = 0;
+};
+
+struct TrialRunOptions {
+  int threads = 0;                 // 0: all processors
+  double save_every_minutes = 2;   // between resume points
+};
+
+// Goes on from where the folder stands. Throws what went wrong (common/error.h), Interrupted after
+// saving where a stop was requested.
+TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
+                     const TrialRunOptions& options,
+                     const std::function<void(const TrialProgress&)>& on_progress);
+
+}  // namespace rankscope

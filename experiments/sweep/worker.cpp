@@ -1,0 +1,135 @@
+#include "experiments/sweep/worker.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/text.h"
+
+namespace rankscope {
+
+namespace {
+
+constexpr std::size_t kLongestMessage = 500;
+constexpr std::size_t kLongestEvent = 1 << 20;
+
+// Runs in the child, between fork and exec: only what is safe there.
+[[noreturn]] void become_worker(char* const* arguments, int output, int log, pid_t parent) {
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) _exit(130);  // it died before the line above
+  dup2(output, STDOUT_FILENO);
+  dup2(log, STDERR_FILENO);
+  execv("/proc/self/exe", arguments);
+  _exit(127);
+}
+
+std::string last_message(const std::filesystem::path& log) {
+  std::string text;
+  try {
+    text = read_text_file(log);
+  } catch (const Error&) {
+    return "";
+  }
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  const std::size_t begin = text.rfind('\n');
+  std::string line = begin == std::string::npos ? text : text.substr(begin + 1);
+  constexpr std::string_view kPrefix = "rankscope: ";
+  if (line.starts_with(kPrefix)) line.erase(0, kPrefix.size());
+  return printable(line, kLongestMessage);
+}
+
+}  // namespace
+
+Worker::Worker(const std::filesystem::path& sweep_folder, const std::string& trial, int threads,
+               const std::filesystem::path& log)
+    : log_(log) {
+  std::vector<std::string> words = {"rankscope", "trial",     sweep_folder.string(),
+                                    trial,       "--threads", std::to_string(threads),
+                                    "--json"};
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  const int log_file = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (log_file < 0)
+    throw MachineError("cannot write '" + printable(log.native(), 300) +
+                       "': " + system_error_text(errno));
+  std::array<int, 2> pipe_ends{};
+  if (::pipe2(pipe_ends.data(), O_CLOEXEC) != 0) {
+    const int error_number = errno;
+    ::close(log_file);
+    throw MachineError("cannot start a worker: " + system_error_text(error_number));
+  }
+  const pid_t parent = getpid();
+  process_ = ::fork();
+  if (process_ == 0) become_worker(arguments.data(), pipe_ends[1], log_file, parent);
+  const int error_number = errno;
+  ::close(pipe_ends[1]);
+  ::close(log_file);
+  output_ = pipe_ends[0];
+  if (process_ < 0) {
+    ::close(output_);
+    throw MachineError("cannot start a worker: " + system_error_text(error_number));
+  }
+  ::fcntl(output_, F_SETFL, O_NONBLOCK);
+}
+
+Worker::~Worker() {
+  if (process_ > 0) {
+    ::kill(process_, SIGKILL);
+    ::waitpid(process_, nullptr, 0);
+  }
+  ::close(output_);
+}
+
+bool Worker::read_events(const std::function<void(const Json& event)>& on_event) {
+  std::array<char, 65536> buffer{};
+  for (;;) {
+    const ssize_t count = ::read(output_, buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return true;
+    if (count <= 0) return false;
+    pending_.append(buffer.data(), static_cast<std::size_t>(count));
+    std::size_t begin = 0;
+    for (std::size_t end; (end = pending_.find('\n', begin)) != std::string::npos;
+         begin = end + 1) {
+      const Json event = Json::parse(pending_.begin() + static_cast<std::ptrdiff_t>(begin),
+                                     pending_.begin() + static_cast<std::ptrdiff_t>(end), nullptr,
+                                     /*allow_exceptions=*/false);
+      if (event.is_object()) on_event(event);
+    }
+    pending_.erase(0, begin);
+    if (pending_.size() > kLongestEvent) pending_.clear();
+  }
+}
+
+void Worker::interrupt() const {
+  if (process_ > 0) ::kill(process_, SIGINT);
+}
+
+Worker::End Worker::wait() {
+  int status = 0;
+  while (::waitpid(process_, &status, 0) < 0 && errno == EINTR) {
+  }
+  process_ = -1;
+  if (WIFSIGNALED(status)) {
+    const int number = WTERMSIG(status);
+    return {128 + number, fmt::format("killed by signal {} ({})", number, strsignal(number))};
+  }
+  const int code = WEXITSTATUS(status);
+  if (code == 0) return {0, ""};
+  const std::string message = last_message(log_);
+  return {code, message.empty() ? fmt::format("ended with exit code {}", code) : message};
+}
+
+}  // namespace rankscope

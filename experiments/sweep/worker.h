@@ -1,0 +1,49 @@
+// A worker: one `rankscope trial` process, its events and its end.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "common/json.h"
+
+namespace rankscope {
+
+class Worker {
+ public:
+  // Starts this program's `trial DIR ID --threads N --json` in a process group of its own, its
+  // messages going to `log`. A worker whose parent dies is asked to stop (SIGTERM), which saves.
+  // MachineError where no process can be started.
+  Worker(const std::filesystem::path& sweep_folder, const std::string& trial, int threads,
+         const std::filesystem::path& log);
+  ~Worker();  // one that still runs is killed
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // For poll(2).
+  int descriptor() const { return output_; }
+  // Takes what has come, an event a line. False once the worker's output has ended.
+  bool read_events(const std::function<void(const Json& event)>& on_event);
+
+  // Asks it to save and stop.
+  void interrupt() const;
+
+  struct End {
+    int exit_code = 0;  // 128 + the signal where one ended it
+    std::string error;  // the last line of its messages, or the signal; empty after success
+  };
+  // Waits for its end; to be called once, after its output has ended.
+  End wait();
+
+  pid_t process() const { return process_; }
+
+ private:
+  std::filesystem::path log_;
+  pid_t process_ = -1;
+  int output_ = -1;
+  std::string pending_;  // the beginning of a line
+};
+
+}  // namespace rankscope

@@ -1,0 +1,129 @@
+#include "experiments/task_scorer.h"
+
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "common/error.h"
+#include "common/text.h"
+#include "datasets/readers/wikisql.h"
+#include "experiments/score_files.h"
+#include "metrics/accuracy.h"
+#include "metrics/rouge.h"
+#include "metrics/wikisql_scorer.h"
+
+namespace rankscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse_id(const std::string& id) {
+  throw InputError("the scored data has no example '" + printable(id) +
+                   "'; was it changed after the predictions were made?");
+}
+
+fs::path file_of(const DataSource& source) {
+  return fs::is_directory(source.data)
+             ? find_split(find_task(source.task), source.data, source.split)
+             : source.data;
+}
+
+class WikisqlTaskScorer : public TaskScorer {
+ public:
+  explicit WikisqlTaskScorer(const DataSource& source)
+      : data_(read_wikisql(file_of(source), {}, {.limit = source.limit})) {
+    for (std::size_t i = 0; i < data_.gold.size(); ++i) {
+      by_id_.emplace(data_.set.records[i].id, i);
+      const WikisqlTable& table = data_.tables.tables[data_.gold[i].table];
+      if (table.rows.empty()) continue;
+      if (!database_) database_.emplace();
+      if (added_.emplace(table.id, true).second) database_->add_table(table);
+    }
+  }
+
+  std::string reference(const std::string& id) const override {
+    return data_.set.records[index(id)].references.front();
+  }
+
+  Outcomes outcomes(const std::string& id, const std::string& prediction) override {
+    const WikisqlGold& gold = data_.gold[index(id)];
+    const WikisqlTable& table = data_.tables.tables[gold.table];
+    const WikisqlOutcome outcome =
+        score_wikisql(prediction, gold.query, table.id, table.header,
+                      database_ && added_.contains(table.id) ? &*database_ : nullptr);
+    Outcomes out = {{"logical_form", outcome.logical_form},
+                    {"exact", outcome.exact},
+                    {"parsed", outcome.parsed}};
+    if (outcome.execution) out["execution"] = *outcome.execution;
+    return out;
+  }
+
+ private:
+  std::size_t index(const std::string& id) const {
+    const auto found = by_id_.find(id);
+    if (found == by_id_.end()) refuse_id(id);
+    return found->second;
+  }
+
+  WikisqlData data_;
+  std::unordered_map<std::string, std::size_t> by_id_;
+  std::unordered_map<std::string, bool> added_;
+  std::optional<WikisqlDatabase> database_;
+};
+
+// Tasks whose references are texts.
+class TextTaskScorer : public TaskScorer {
+ public:
+  explicit TextTaskScorer(const DataSource& source)
+      : labelled_(!find_task(source.task).labels.empty()),
+        read_(read_text_references(file_of(source), source.task, source.template_keys,
+                                   source.limit)) {
+    for (std::size_t i = 0; i < read_.references.size(); ++i)
+      by_id_.emplace(read_.references[i].id, i);
+    if (source.task != "own") return;
+    const RecordSet set =
+        read_records(find_task(source.task), file_of(source), {}, {.limit = source.limit});
+    for (const Record& record : set.records)
+      if (!record.choices.empty()) closed_.emplace(record.id, true);
+  }
+
+  std::string reference(const std::string& id) const override {
+    return entry(id).texts.front();
+  }
+
+  Outcomes outcomes(const std::string& id, const std::string& prediction) override {
+    const TextReference& reference = entry(id);
+    const bool right =
+        exact_match(answer_of(prediction, reference, read_.labels), reference.texts.front());
+    if (labelled_ || closed_.contains(id)) return {{"accuracy", right}};
+    const RougeScores rouge = rouge_.score_best(reference.texts, prediction);
+    return {{"exact", right},
+            {"rouge1", rouge.rouge1.f},
+            {"rouge2", rouge.rouge2.f},
+            {"rougeL", rouge.rougeL.f},
+            {"rougeLsum", rouge.rougeLsum.f}};
+  }
+
+ private:
+  const TextReference& entry(const std::string& id) const {
+    const auto found = by_id_.find(id);
+    if (found == by_id_.end()) refuse_id(id);
+    return read_.references[found->second];
+  }
+
+  bool labelled_;
+  TextReferences read_;
+  std::unordered_map<std::string, std::size_t> by_id_;
+  std::unordered_map<std::string, bool> closed_;  // own entries with choices
+  RougeScorer rouge_{/*use_stemmer=*/true};
+};
+
+}  // namespace
+
+std::unique_ptr<TaskScorer> make_task_scorer(const DataSource& source) {
+  if (source.task == "wikisql") return std::make_unique<WikisqlTaskScorer>(source);
+  return std::make_unique<TextTaskScorer>(source);
+}
+
+}  // namespace rankscope

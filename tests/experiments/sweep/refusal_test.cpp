@@ -1,0 +1,161 @@
+// What a sweep file is refused for: the file, the line, the key's path, and what would be right.
+#include <catch2/catch.hpp>
+
+#include "tests/experiments/sweep/sweep_folder.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+const std::string kHead = "base: model\ntasks: {own: {data: data}}\n";
+
+}  // namespace
+
+TEST_CASE("unknown keys name the nearest known one") {
+  const SweepFolder folder;
+  const std::string lora = kHead + "method: lora\nsteps: 1\n";
+  CHECK(folder.refusal(lora + "grd: {rank: [1]}\n") ==
+        "s.yaml:5: 'grd': there is no such key; did you mean 'grid'?");
+  CHECK(folder.refusal(lora + "grid:\n  rnak: [1]\n") ==
+        "s.yaml:6: 'grid.rnak': there is no such key; did you mean 'rank'?");
+  CHECK(folder.refusal(lora + "grid: {seed: [1]}\n") ==
+        "s.yaml:5: 'grid.seed': seeds are listed under 'seeds', of the sweep or of a group");
+  CHECK(folder.refusal("base: m\ntasks:\n  own:\n    data: data\n    score:\n      beam: 3\n") ==
+        "s.yaml:6: 'tasks.own.score.beam': there is no such key; did you mean 'beams'?");
+  CHECK(
+      folder.refusal("base: m\ntasks: {wikisq: {data: data}}\n") ==
+      "s.yaml:2: 'tasks.wikisq': task 'wikisq' is not known; there are wikisql, mnli, samsum, own; "
+      "did you mean 'wikisql'?");
+  CHECK(folder.refusal(kHead + "steps: 1\nmethod: lra\n") ==
+        "s.yaml:4: 'method': there is no method 'lra'; did you mean 'lora'?; there are none, full, "
+        "lora, bitfit");
+  CHECK(folder.refusal(kHead + "training: {steps: 1}\ngroups:\n- {method: full, rank: 3}\n") ==
+        "s.yaml:5: 'groups.0.rank': method full has no such key");
+  CHECK_THAT(folder.refusal(lora + "lr:1e-3\n"), Catch::StartsWith("s.yaml:"));
+  CHECK(folder.refusal(kHead + "training: {lr:1e-3}\n") ==
+        "s.yaml:3: 'training.lr:1e-3': there is no such key; YAML wants a space behind ':'");
+  CHECK(folder.refusal(kHead + "rank: 4\ngroups:\n- {method: lora, steps: 1}\n") ==
+        "s.yaml:3: 'rank': beside 'groups' it belongs into one of them, or under 'training'");
+  CHECK(folder.refusal(kHead + "groups: [{method: lora, steps: 1, tasks: [owm]}]\n") ==
+        "s.yaml:3: 'groups.0.tasks.0': there is no task 'owm' in this file; did you mean 'own'?");
+}
+
+TEST_CASE("what is missing is named") {
+  const SweepFolder folder;
+  CHECK(folder.refusal("tasks: {own: {data: data}}\nmethod: lora\n") ==
+        "s.yaml:1: 'base' is missing: the folder of the model that is adapted");
+  CHECK_THAT(folder.refusal("base: m\nmethod: lora\n"),
+             Catch::StartsWith("s.yaml:1: 'tasks' is missing"));
+  CHECK(folder.refusal("base: m\ntasks: {own: {train: {limit: 1}}}\nmethod: lora\nsteps: 1\n") ==
+        "s.yaml:2: 'tasks.own.train': 'data' is missing: the folder of the task's splits, or one "
+        "file");
+  CHECK(folder.refusal(kHead) ==
+        "s.yaml:1: neither 'groups' nor 'method' is given: what is to be trained?");
+  CHECK(folder.refusal(kHead + "groups:\n- {rank: 3}\n") ==
+        "s.yaml:4: 'groups.0': 'method' is missing");
+  CHECK_THAT(folder.refusal(kHead + "method: lora\n"),
+             Catch::StartsWith("s.yaml:1: neither 'steps' nor 'epochs' is given"));
+  CHECK(folder.refusal("base: m\ntasks: {own: {data: nowhere}}\nmethod: lora\nsteps: 1\n") ==
+        "s.yaml:2: 'tasks.own': there is no nowhere");
+  CHECK(folder.refusal("base: m\ntasks: {own: {data: data, score: {split: tset}}}\nmethod: lora\n"
+                       "steps: 1\n") ==
+        "s.yaml:2: 'tasks.own.score': no split 'tset' of own in data; looked for tset.jsonl, "
+        "tset.json");
+  CHECK_THAT(error_text<InputError>(
+                 [&] { parse_sweep(kHead + "method: lora\nsteps: 1\n", folder.file()); }),
+             Catch::Contains("s.yaml:1: 'base': ") && Catch::Contains("has no config.json"));
+  CHECK_THAT(error_text<InputError>([&] { read_sweep(folder / "no.yaml"); }),
+             Catch::Contains("no.yaml"));
+}
+
+TEST_CASE("types are those of the page, with nothing read in two ways") {
+  const SweepFolder folder;
+  const auto refused = [&](const std::string& line) {
+    return folder.refusal(kHead + "training: {steps: 1}\ngroups:\n- method: lora\n  " + line +
+                          "\n");
+  };
+  for (const char* number : {"0x10", "0o17", "010", "1_000", "+1", "\"8\"", "1e1", "8.0", ""}) {
+    INFO(number);
+    CHECK_THAT(refused(std::string("rank: ") + number),
+               Catch::StartsWith("s.yaml:6: 'groups.0.rank': "));
+    CHECK_THAT(refused(std::string("seeds: ") + number),
+               Catch::StartsWith("s.yaml:6: 'groups.0.seeds': must be a whole number"));
+  }
+  for (const char* flag : {"on", "yes", "True", "1", "'true'", "~", "[true]"}) {
+    INFO(flag);
+    CHECK_THAT(refused(std::string("rslora: ") + flag),
+               Catch::StartsWith("s.yaml:6: 'groups.0.rslora': "));
+  }
+  for (const char* rate : {".5", ".inf", "nan", "1e400", "-1", "fast", "'1e-3'"}) {
+    INFO(rate);
+    CHECK_THAT(refused(std::string("lr: ") + rate), Catch::StartsWith("s.yaml:6: 'groups.0.lr': "));
+  }
+  CHECK(refused("lr: 2E-4") == "nothing was thrown");
+  CHECK(refused("keep: lost") ==
+        "s.yaml:6: 'groups.0.keep': must be one of last, best, not lost; did you mean 'last'?");
+  CHECK(refused("seeds: []") ==
+        "s.yaml:6: 'groups.0.seeds': the list is empty; give at least one value or leave the key "
+        "out");
+  CHECK(refused("seeds: [1, 1]") == "s.yaml:6: 'groups.0.seeds.1': seed 1 is given twice");
+  CHECK(refused("grid: {rank: 8}") == "s.yaml:6: 'groups.0.grid.rank': must be a list, not 8");
+  CHECK(refused("grid: [1]") == "s.yaml:6: 'groups.0.grid': must be a map of keys, not a list");
+  CHECK(refused("name: a\n- {method: full, name: a}") ==
+        "s.yaml:7: 'groups.1.name': another group has this name");
+  CHECK_THAT(refused("name: a/b"), Catch::StartsWith("s.yaml:6: 'groups.0.name': must be a name"));
+  CHECK(refused("epochs: 0") == "s.yaml:6: 'groups.0.epochs': must be above 0");
+}
+
+TEST_CASE("what the engine would refuse later is refused here, at its line") {
+  const SweepFolder folder;
+  const auto refused = [&](const std::string& lines) {
+    return folder.refusal(kHead + "method: lora\nsteps: 1\n" + lines);
+  };
+  CHECK_THAT(refused("alpha: 1\ngrid:\n  rank:\n  - 4\n  - 0\n"),
+             Catch::StartsWith("s.yaml:9: 'grid.rank.1': setting 'rank=0': rank must be a whole"));
+  CHECK_THAT(refused("targets: Wq+Wx\n"),
+             Catch::StartsWith("s.yaml:5: 'targets': sites 'Wq+Wx': there is no site 'Wx'"));
+  CHECK_THAT(
+      refused("targets: W3\n"),
+      Catch::StartsWith("s.yaml:5: 'targets': setting 'targets=W3': a gpt2 model has no W3"));
+  CHECK_THAT(refused("layers: 0-2\n"), Catch::Contains("the model has 2 layers"));
+  CHECK_THAT(refused("schedule: sine\n"), Catch::StartsWith("s.yaml:5: 'schedule': "));
+  CHECK_THAT(error_text<InputError>([&] {
+               folder.read(kHead + "method: lora\nsteps: 1\nbase_dropout: true\n", {},
+                           gpt2_shape(2, 8, 2, 0.1));
+             }),
+             Catch::Contains("s.yaml:5: 'base_dropout': setting 'base_dropout=true': the base's"));
+  CHECK_THAT(refused("warmup_steps: 1\nwarmup_ratio: 0.1\n"),
+             Catch::StartsWith("s.yaml:6: 'warmup_ratio': excludes 'warmup_steps'"));
+  CHECK_THAT(refused("grid: {epochs: [1]}\n"),
+             Catch::StartsWith("s.yaml:5: 'grid.epochs': excludes 'steps'"));
+  CHECK_THAT(refused("grid: {steps: [1]}\n"),
+             Catch::StartsWith("s.yaml:5: 'grid.steps': is given as 'steps' too"));
+  CHECK_THAT(refused("zip: {rank: [1, 2], alpha: [1]}\n"),
+             Catch::StartsWith("s.yaml:5: 'zip.alpha': has 1 values and 'zip.rank' has 2"));
+  CHECK_THAT(
+      folder.refusal("base: m\ntasks:\n  own:\n    data: data\n    template:\n"
+                     "      prompt: '{target}'\nmethod: lora\nsteps: 1\n"),
+      Catch::StartsWith("s.yaml:5: 'tasks.own.template': template 'prompt': {target} is the"));
+}
+
+TEST_CASE("a grid that explodes is refused before it is made") {
+  const SweepFolder folder;
+  std::string grid = kHead + "method: lora\nsteps: 1\ngrid:\n";
+  for (const char* key : {"rank", "alpha", "batch", "clip", "weight_decay", "micro_batch_tokens"}) {
+    grid += std::string("  ") + key + ": [";
+    for (int i = 1; i <= 1000; ++i) grid += std::to_string(i) + (i < 1000 ? "," : "]\n");
+  }
+  CHECK_THAT(folder.refusal(grid), Catch::Contains("the sweep has more than 20000 trials"));
+  std::string rates = kHead + "method: lora\nsteps: 1\ntuning:\n  steps: 1\n  lr: [";
+  for (int i = 1; i <= 101; ++i) rates += std::to_string(i) + (i < 101 ? "," : "]\n");
+  CHECK(folder.refusal(rates) == "s.yaml:7: 'tuning.lr': more than 100 rates");
+  // Every trial would hold the prompt.
+  const std::string prompt =
+      "base: m\nmethod: lora\nsteps: 1\ntasks:\n  own:\n    data: data\n"
+      "    template: {prompt: '{prompt}" +
+      std::string(1000000, 'x') + "'}\n";
+  std::string seeds = "seeds: [";
+  for (int i = 1; i <= 1100; ++i) seeds += std::to_string(i) + (i < 1100 ? "," : "]\n");
+  CHECK_THAT(folder.refusal(prompt + seeds), Catch::Contains("1100 trials of a file of 100"));
+}

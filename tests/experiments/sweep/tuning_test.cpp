@@ -1,0 +1,117 @@
+// Learning rates that are tuned, and the examples and seeds that no tuning may see.
+#include <catch2/catch.hpp>
+
+#include "tests/experiments/sweep/sweep_folder.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+const std::string kHead = R"(base: model
+seeds: [1, 2]
+tasks:
+  wikisql: {data: data, train: {limit: 100}, score: {limit: 9}}
+training: {steps: 50}
+)";
+const std::string kTuning = "tuning: {lr: [1e-3, 1e-2], steps: 20, examples: 30}\n";
+
+}  // namespace
+
+TEST_CASE("a method is tuned once, by the settings of its first trial") {
+  const SweepFolder folder;
+  const Sweep sweep =
+      folder.read(kHead + kTuning +
+                  "groups:\n"
+                  "- {method: lora, lr: tuned, grid: {rank: [4, 1], batch: [8, 2]}}\n"
+                  "- {method: full, lr: tuned}\n"
+                  "- {method: lora, lr: tuned, rank: 2}\n"
+                  "- {method: lora, rank: 16, lr: 5e-4}\n");
+  const std::vector<TrialConfig> trials = trained(sweep);
+  REQUIRE(trials.size() == 8 + 2 + 2 + 2);
+  std::string ranks;
+  for (std::size_t i = 0; i < 12; i += 2) {
+    REQUIRE(trials[i].tuning);
+    CHECK_FALSE(trials[i].settings.contains("lr"));
+    const TrialConfig::Tuning& rule = *trials[i].tuning;
+    CHECK(rule.rates == std::vector<double>{1e-3, 1e-2});
+    CHECK(rule.steps == 20);
+    CHECK(rule.seed == 1000);
+    CHECK(rule.train.limit == 100);
+    CHECK(rule.train.skip == 0);
+    CHECK(rule.score.split == "train");
+    CHECK(rule.score.skip == 100);
+    CHECK(rule.score.limit == 30);
+    ranks += (rule.settings.contains("rank") ? rule.settings.at("rank") : "-") + "/" +
+             rule.settings.at("batch") + " ";
+  }
+  // batch belongs to the training: each has its own search; the rank does not.
+  CHECK(ranks == "4/8 4/2 4/8 4/2 -/8 4/8 ");
+  CHECK_FALSE(trials[12].tuning);
+  CHECK(trials[12].settings.at("lr") == "5e-04");
+
+  const std::vector<TrialConfig> runs = tuning_trials(trials[4]);
+  REQUIRE(runs.size() == 2);
+  CHECK(runs[1].role == "tuning");
+  CHECK(runs[1].method == "lora");
+  CHECK(runs[1].settings.at("lr") == "0.01");
+  CHECK(runs[1].settings.at("rank") == "4");
+  CHECK(runs[1].seed == 1000);
+  CHECK(runs[1].steps == 20);
+  CHECK(runs[1].epochs == 0);
+  CHECK(runs[1].task.train.limit == 100);
+  CHECK(runs[1].task.score.data.skip == 100);
+  CHECK(runs[1].task.score.decoding.max_new == 64);
+  CHECK_FALSE(runs[1].tuning);
+  CHECK(tuning_trials(trials[12]).empty());
+}
+
+TEST_CASE("each configuration can be tuned by itself") {
+  const SweepFolder folder;
+  const Sweep sweep =
+      folder.read(kHead + kTuning + "method: lora\nlr: tuned\ngrid: {rank: [4, 1]}\n",
+                  {"tuning.per=trial", "tuning.seed=77"});
+  CHECK(trained(sweep)[0].tuning->settings.at("rank") == "4");
+  CHECK(trained(sweep)[2].tuning->settings.at("rank") == "1");
+  CHECK(trained(sweep)[2].tuning->seed == 77);
+}
+
+TEST_CASE("tuning never sees what is scored") {
+  const SweepFolder folder;
+  const std::string lora = "method: lora\nlr: tuned\n";
+  const auto refused = [&](const std::vector<std::string>& overrides) {
+    return folder.refusal(kHead + kTuning + lora, overrides);
+  };
+  CHECK(refused({}) == "nothing was thrown");
+  CHECK(
+      refused({"seeds=[3, 1000]"}) ==
+      "s.yaml:6: 'tuning': seed 1000 is scored in group 'lora'; rates are tuned on a seed that is "
+      "not");
+  CHECK_THAT(refused({"data_seed=1000"}), Catch::Contains("seed 1000 is scored"));
+  CHECK(refused({"tasks.wikisql.tune.split=dev"}) ==
+        "override 'tasks.wikisql.tune.split=dev': 'tasks.wikisql.tune': examples that tune or "
+        "choose must not be scored: both take "
+        "data/dev.jsonl from example 1");
+  CHECK(refused({"tasks.wikisql.tune={split: dev, skip: 8}"}).find("from example 9") !=
+        std::string::npos);
+  CHECK(refused({"tasks.wikisql.tune={split: dev, skip: 9}"}) == "nothing was thrown");
+  CHECK(refused({"tasks.wikisql.tune.data=" + (folder / "data/dev.jsonl").string()})
+            .find("must not be scored") != std::string::npos);
+  CHECK_THAT(refused({"tasks.wikisql.tune.skip=99"}),
+             Catch::Contains("must not be trained on") && Catch::Contains("from example 100"));
+  CHECK_THAT(refused({"tasks.wikisql.train.limit=0"}),
+             Catch::StartsWith("s.yaml:4: 'tasks.wikisql': 'lr: tuned' needs held-out examples"));
+  CHECK_THAT(folder.refusal(kHead + lora),
+             Catch::StartsWith("s.yaml:7: 'lr': 'lr: tuned' needs a section 'tuning'"));
+  CHECK_THAT(folder.refusal(kHead + "method: lora\nkeep: best\n"),
+             Catch::StartsWith("s.yaml:7: 'keep': 'best' needs 'eval_every'"));
+}
+
+TEST_CASE("scored examples that are trained on are pointed out, and so is a tuning of nothing") {
+  const SweepFolder folder;
+  const Sweep sweep =
+      folder.read(kHead + kTuning + "method: lora\n", {"tasks.wikisql.score.split=train"});
+  REQUIRE(sweep.notes.size() == 2);
+  CHECK(sweep.notes[0] == "'tuning' is given, and no group says 'lr: tuned': nothing is tuned");
+  CHECK(sweep.notes[1] == "task 'wikisql': scored examples are trained on");
+}

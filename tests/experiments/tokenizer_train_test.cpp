@@ -1,0 +1,57 @@
+// `tokenizer train` as a user runs it.
+#include <catch2/catch.hpp>
+
+#include "common/jsonl.h"
+#include "tests/datasets/test_files.h"
+#include "tests/experiments/program.h"
+#include "tests/temporary_folder.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+const std::filesystem::path kTrained =
+    std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests/reference/tokenizers/trained";
+
+}  // namespace
+
+TEST_CASE("tokenizer train writes Hugging Face's vocabulary, which tokenize reads") {
+  const TemporaryFolder folder;
+  std::vector<Json> texts;
+  LineReader lines(kTrained / "text.txt");
+  for (std::string_view line; lines.next(line);) texts.emplace_back(line);
+  const std::string file = put(folder / "texts.jsonl", to_lines(texts)).string();
+  for (const std::string pattern : {"gpt2", "llama3", "qwen2"}) {
+    INFO(pattern);
+    const std::string out = (folder / pattern).string();
+    const std::vector<Json> printed =
+        json_lines(run_program({"tokenizer", "train", "--json", "--jsonl", "--data", file,
+                                "--vocab", "900", "--min-count", "1", "--special", "<|endoftext|>",
+                                "--special", "<|pad|>", "--pattern", pattern, "--out", out}));
+    const Json expected = read_json_file(kTrained / (pattern + ".json")).at("vocab");
+    CHECK(printed == std::vector<Json>{{{"ids", expected.size()}}});
+    CHECK(read_json_file(folder / pattern / "tokenizer.json").at("model").at("vocab") == expected);
+    const ProgramResult ids = run_program({"tokenize", "--jsonl", "--model", out, file});
+    REQUIRE(json_lines(ids).size() == texts.size());
+    const std::string ids_file = put(folder / "ids.jsonl", ids.out).string();
+    CHECK(json_lines(run_program({"tokenize", "--decode", "--model", out, ids_file})) == texts);
+  }
+}
+
+TEST_CASE("tokenizer train refuses what it cannot do, and writes nothing") {
+  const TemporaryFolder folder;
+  const std::string text = (kTrained / "text.txt").string();
+  const auto refuse = [&](const std::string& file, const std::vector<std::string>& more,
+                          const std::string& expected) {
+    check_refused(
+        run_with({"tokenizer", "train", "--data", file, "--out", (folder / "out").string()}, more),
+        expected);
+    CHECK_FALSE(std::filesystem::exists(folder / "out"));
+  };
+  refuse(text, {}, "--vocab is required");
+  refuse(text, {"--vocab", "100"}, "--vocab");
+  refuse(text, {"--vocab", "400", "--pattern", "gtp2"}, "known are gpt2, llama3, qwen2");
+  refuse("nowhere.txt", {"--vocab", "400"}, "'nowhere.txt'");
+  refuse(text, {"--vocab", "400", "--jsonl"}, "text.txt:1:");
+}
