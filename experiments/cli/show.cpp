@@ -104,6 +104,13 @@ void print_json(ResultsReader& reader, const std::string& trial) {
   }
 }
 
+// A number as a text: in a column of mixed values it would stand at the right.
+Cell as_text(const Cell& cell) {
+  if (const auto* integer = std::get_if<int64_t>(&cell)) return fmt::format("{}", *integer);
+  if (const auto* real = std::get_if<double>(&cell)) return fmt::format("{:.6g}", *real);
+  return cell;
+}
+
 // The first row as lines "name  value"; what is NULL or empty is left out.
 class Fields : public RowSink {
  public:
@@ -114,7 +121,7 @@ class Fields : public RowSink {
     for (std::size_t i = 0; i < cells.size(); ++i) {
       if (std::holds_alternative<std::monostate>(cells[i]) || cells[i] == Cell(std::string()))
         continue;
-      table->row({columns_[i], cells[i]});
+      table->row({columns_[i], as_text(cells[i])});
     }
     table->end();
   }
