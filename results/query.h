@@ -28,6 +28,7 @@ class RowSink {
   virtual void end() = 0;
 };
 
+// All questions see the databases as they were when the reader was made, whatever a writer adds.
 // Errors: InputError where a folder holds no results.db, where a database is of another schema
 // version, in use or damaged (DamagedDatabase), and where a question is none; MachineError for a
 // failing disk or a lack of memory; Interrupted where a stop was requested.

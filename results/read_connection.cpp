@@ -186,8 +186,11 @@ void forbid_writing(SQLite::Database& database) {
   sqlite3* const handle = database.getHandle();
   sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  database.exec("PRAGMA query_only = 1");
+  // The look at a table of each database fixes the moment that is seen.
+  database.exec("PRAGMA query_only = 1; BEGIN; SELECT count(*) FROM sweep");
   sqlite3_set_authorizer(handle, allow_reading, nullptr);
+  // Far above what is stored, far below what would fill the memory.
+  sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 256 << 20);
   // A question may never end; this is where Ctrl-C reaches it.
   constexpr int kInstructionsBetweenLooks = 100'000;
   sqlite3_progress_handler(

@@ -27,6 +27,8 @@ constexpr std::string_view kMeans = R"sql(
         GROUP BY sweep, task, metric, method, targets, rank, parameters, setting)
 )sql";
 
+// The orders of learning_curves and predictions_scored are those of their tables' keys: millions of
+// rows come without being sorted first, a prediction's metrics in the order of their names.
 constexpr std::array<View, 12> kViews{{
     {"trials", "every trial: what it is, how it ended",
      "sweep, grp, role, task, method, targets, rank, seed, trial",
@@ -61,7 +63,7 @@ constexpr std::array<View, 12> kViews{{
          c.target_tokens, t.method, t.task, t.rank, t.targets, t.seed, t.role, t.sweep
   FROM curve_point c JOIN trial t ON t.trial = c.trial)sql"},
     {"predictions_scored", "every prediction beside its reference, a row for each metric",
-     "trial, example, metric",
+     "trial, example",
      R"sql(
   SELECT p.trial, p.example, o.key AS metric, o.value AS outcome, p.prediction, e.reference,
          e.prompt, t.method, t.task, t.rank, t.targets, t.seed, t.sweep

@@ -46,6 +46,9 @@ int run(int argc, char** argv) {
   rankscope::add_nll(app, exit_code);
   rankscope::add_generate(app, exit_code);
   rankscope::add_score(app, exit_code);
+  rankscope::add_query(app, exit_code);
+  rankscope::add_show(app, exit_code);
+  rankscope::add_export(app, exit_code);
   rankscope::add_render(app, exit_code);
   rankscope::add_tokenize(app, exit_code);
   rankscope::add_tokenizer(app, exit_code);

@@ -144,4 +144,12 @@ std::string dump(const std::filesystem::path& db) {
   return text;
 }
 
+std::string answer(ResultsReader& reader, const std::string& question, RowFormat format,
+                   const Row& parameters) {
+  std::string text;
+  const auto put = [&](std::string_view piece) { text += piece; };
+  reader.run(question, *make_row_writer(format, put), parameters);
+  return text;
+}
+
 }  // namespace rankscope::tests

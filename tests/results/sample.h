@@ -5,7 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "results/query.h"
 #include "results/records.h"
+#include "results/row_writers.h"
+#include "tests/temporary_folder.h"
 
 namespace rankscope::tests {
 
@@ -23,5 +26,19 @@ void fill_sample(const std::filesystem::path& db);
 
 // Every table's rows in the order of their keys, values spelt with their types, and every view's.
 std::string dump(const std::filesystem::path& db);
+
+// A sweep's folder with the sample in it.
+class SampleFolder {
+ public:
+  SampleFolder() { fill_sample(folder_ / "results.db"); }
+  const std::filesystem::path& path() const { return folder_.path(); }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+// What a question's rows are as text.
+std::string answer(ResultsReader& reader, const std::string& question,
+                   RowFormat format = RowFormat::kCsv, const Row& parameters = {});
 
 }  // namespace rankscope::tests

@@ -1,17 +1,15 @@
-// What can be wrong with the file, the folder, the disk and the neighbours.
+// What can be wrong with the file, the folder and the disk.
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <fstream>
-#include <functional>
 
 #include "common/files.h"
 #include "results/query.h"
 #include "results/store.h"
-#include "tests/error_text.h"
+#include "tests/results/faults.h"
 #include "tests/results/sample.h"
 #include "tests/temporary_folder.h"
 
@@ -21,58 +19,6 @@ using Catch::Contains;
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr std::chrono::milliseconds kNoWait{0};
-
-std::string open_error(const fs::path& db) {
-  return error_text<InputError>([&] { Store::open(db, kNoWait); });
-}
-
-std::string read_error(const fs::path& folder) {
-  return error_text<InputError>([&] {
-    ResultsReader reader({folder}, kNoWait);
-    for (const char* view : {"trials", "scores", "predictions_scored"}) reader.rows(view);
-  });
-}
-
-// Runs `action` in a child process and returns what it throws: "KIND: text", or "" for nothing.
-std::string in_child(const std::function<void()>& prepare, const std::function<void()>& action) {
-  int ends[2];
-  REQUIRE(::pipe(ends) == 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    std::string text;
-    prepare();
-    try {
-      action();
-    } catch (const InputError& error) {
-      text = std::string("input: ") + error.what();
-    } catch (const MachineError& error) {
-      text = std::string("machine: ") + error.what();
-    } catch (const std::exception& error) {
-      text = std::string("other: ") + error.what();
-    }
-    const bool written = ::write(ends[1], text.data(), text.size()) >= 0;
-    ::_exit(written ? 0 : 1);
-  }
-  ::close(ends[1]);
-  std::string text;
-  char buffer[4096];
-  for (ssize_t count = 0; (count = ::read(ends[0], buffer, sizeof buffer)) > 0;)
-    text.append(buffer, static_cast<size_t>(count));
-  ::close(ends[0]);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  REQUIRE(WIFEXITED(status));
-  REQUIRE(WEXITSTATUS(status) == 0);
-  return text;
-}
-
-// The superuser may write anywhere: a child gives that up.
-void become_nobody() {
-  constexpr uid_t kNobody = 65534;
-  if (::geteuid() == 0 && (::setgid(kNobody) != 0 || ::setuid(kNobody) != 0)) ::_exit(2);
-}
 
 void overwrite(const fs::path& file, std::streamoff at, size_t bytes) {
   std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
@@ -176,41 +122,6 @@ TEST_CASE("a read-only folder can be read, and is named where it cannot be writt
   CHECK_THAT(in_child(become_nobody, [&] { Store::open(sweep / "other.db"); }),
              Contains("input: cannot use '") && Contains("other.db"));
   fs::permissions(sweep, fs::perms(0755));
-}
-
-TEST_CASE("a reader does not stop the writer, nor the writer a reader") {
-  TemporaryFolder folder;
-  fill_sample(folder / "results.db");
-  SQLite::Database reader((folder / "results.db").string());
-  reader.exec("BEGIN");
-  const int before = reader.execAndGet("SELECT count(*) FROM trial").getInt();
-  Store store = Store::open(folder / "results.db", kNoWait);
-  store.put_trial(lora_trial("Wo", 64, 0, 0.5));
-  CHECK(reader.execAndGet("SELECT count(*) FROM trial").getInt() == before);
-  reader.exec("COMMIT");
-  CHECK(reader.execAndGet("SELECT count(*) FROM trial").getInt() == before + 1);
-}
-
-TEST_CASE("a database held by another writer is named after the timeout") {
-  TemporaryFolder folder;
-  fill_sample(folder / "results.db");
-  Store store = Store::open(folder / "results.db", kNoWait);
-  SQLite::Database other((folder / "results.db").string(), SQLite::OPEN_READWRITE);
-  other.exec("BEGIN IMMEDIATE");
-  CHECK_THAT(error_text<InputError>([&] { store.put_trial(lora_trial("Wo", 64, 0, 0.5)); }),
-             Contains("results.db' is in use by another program (database is locked)"));
-  CHECK(ResultsReader({folder.path()}, kNoWait).rows("trials").size() == sample_trials().size());
-  other.exec("COMMIT");
-  store.put_trial(lora_trial("Wo", 64, 0, 0.5));
-}
-
-TEST_CASE("a database locked as a whole is named to writers and readers") {
-  TemporaryFolder folder;
-  fill_sample(folder / "results.db");
-  SQLite::Database other((folder / "results.db").string(), SQLite::OPEN_READWRITE);
-  other.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
-  CHECK_THAT(open_error(folder / "results.db"), Contains("is in use by another program"));
-  CHECK_THAT(read_error(folder.path()), Contains("is in use by another program"));
 }
 
 TEST_CASE("a full disk is the machine's fault, and what was written stays") {

@@ -1,0 +1,82 @@
+// The views: what they average, and what they show.
+#include <catch2/catch.hpp>
+
+#include "results/query.h"
+#include "results/store.h"
+#include "tests/results/sample.h"
+#include "tests/temporary_folder.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+using Catch::Contains;
+
+TEST_CASE("table5 and table6 average over the seeds of a setting and say what is missing") {
+  SampleFolder folder;
+  ResultsReader reader({folder.path()});
+  // 0.25, 0.75 and the base's 0.125 of the diverged seed: mean 0.375, deviations .125, .375, .25.
+  const std::string first =
+      "SELECT targets, rank, parameters, mean, standard_deviation, n, diverged, missing FROM ";
+  for (const char* view : {"table5", "table6"}) {
+    CHECK(answer(reader, std::string(first) + view + " WHERE task = 'wikisql' ORDER BY rank") ==
+          "targets,rank,parameters,mean,standard_deviation,n,diverged,missing\r\n"
+          "Wq,1,1000,0.375,0.33071891388307384,3,1,0\r\n"
+          "Wq+Wv,4,4000,0.5,0.0,2,0,0\r\n"
+          "Wq,8,8000,,,0,0,1\r\n");
+  }
+  CHECK(answer(reader, "SELECT count(*) AS n FROM means WHERE method = 'none'") == "n\r\n1\r\n");
+}
+
+TEST_CASE("seeds of different settings are never averaged") {
+  TemporaryFolder folder;
+  {
+    Store store = Store::open(folder / "results.db");
+    TrialRecord a = lora_trial("Wq", 1, 0, 0), b = lora_trial("Wq", 1, 1, 1);
+    b.config["training.lr"] = "1e-3";
+    TrialRecord tuning = lora_trial("Wq", 1, 2, 1);
+    tuning.role = "tuning";
+    for (const TrialRecord& trial : {a, b, tuning}) store.put_trial(trial);
+  }
+  ResultsReader reader({folder.path()});
+  CHECK(answer(reader, "SELECT mean, n FROM table5 ORDER BY mean") ==
+        "mean,n\r\n0.0,1\r\n1.0,1\r\n");
+}
+
+TEST_CASE("views name trials, scores, curves, predictions and where they came from") {
+  SampleFolder folder;
+  ResultsReader reader({folder.path()});
+  const std::string where = " WHERE trial = ?";
+  const Row trial{"Wq-r1-s2"};
+  CHECK(answer(reader,
+               "SELECT trial, state, role, method, task, rank, targets, seed, "
+               "trainable_parameters, steps, loss, sweep, grp, diverged_at FROM trials" +
+                   where,
+               RowFormat::kJson, trial) ==
+        R"({"trial":"Wq-r1-s2","state":"diverged","role":"scored","method":"lora",)"
+        R"("task":"wikisql","rank":1,"targets":"Wq","seed":2,"trainable_parameters":1000,)"
+        R"("steps":2,"loss":null,"sweep":"small","grp":"ranks","diverged_at":2})"
+        "\n");
+  CHECK(answer(reader, "SELECT metric, value, standard_error, count, state FROM scores" + where,
+               RowFormat::kCsv,
+               trial) == "metric,value,standard_error,count,state\r\nexact,0.125,0.25,2,base\r\n");
+  CHECK(answer(reader, "SELECT step, loss, eval_loss FROM learning_curves" + where, RowFormat::kCsv,
+               trial) == "step,loss,eval_loss\r\n1,2.5,\r\n2,,0.625\r\n");
+  CHECK(answer(reader,
+               "SELECT example, metric, outcome, prediction, reference, prompt "
+               "FROM predictions_scored" +
+                   where + " ORDER BY example, metric LIMIT 3",
+               RowFormat::kCsv, trial) ==
+        "example,metric,outcome,prediction,reference,prompt\r\n"
+        "e1,exact,1.0,SELECT a,SELECT a,Which a?\r\n"
+        "e1,rouge1,1.0,SELECT a,SELECT a,Which a?\r\n"
+        "e2,exact,0.0,SELECT b,SELECT b FROM table,Which b?\r\n");
+  CHECK(answer(reader, "SELECT key, value, number FROM config WHERE trial = ? AND number > 0 ",
+               RowFormat::kCsv, trial) ==
+        "key,value,number\r\nmethod.rank,1,1.0\r\ntraining.lr,2e-4,0.0002\r\n"
+        "training.seed,2,2.0\r\n");
+  CHECK(answer(reader, "SELECT key, value FROM environment" + where, RowFormat::kCsv, trial) ==
+        "key,value\r\ngit,0123abc\r\ninstruction_set,avx2\r\n");
+  CHECK(answer(reader, "SELECT name, value FROM timings" + where, RowFormat::kCsv, trial) ==
+        "name,value\r\npeak_memory_mib,300.0\r\ntrain_seconds,12.5\r\n");
+  CHECK_THAT(answer(reader, "sweeps"), Contains(",9,6,1,1,0,1\r\n"));
+  CHECK_THAT(answer(reader, "datasets"), Contains("d1,wikisql,dev,dev.jsonl,2\r\n"));
+}
