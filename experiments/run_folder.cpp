@@ -7,12 +7,16 @@
 #include "common/files.h"
 #include "common/hash.h"
 #include "common/jsonl.h"
+#include "common/log.h"
+#include "common/safetensors.h"
 #include "common/text.h"
 #include "engine/training/numeric_version.h"
 
 namespace rankscope {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kInstructionSet = "instruction_set";
 
 std::string model_hash(const fs::path& folder) {
   std::map<std::string, fs::path> files;
@@ -36,7 +40,7 @@ bool BestStep::improved(std::int64_t candidate, double eval_loss) {
 RunFolder::RunFolder(const TrainRunOptions& options, const Method& method,
                      const TrainSettings& settings, const Backend& backend,
                      const DataHashes& hashes)
-    : out_(options.out), busy_(options.busy) {
+    : out_(options.out), busy_(options.busy), other_machines_(options.other_machines) {
   if (out_.empty()) return;
   identity_["model"] = model_hash(options.model);
   identity_["data"] = hashes.data;
@@ -47,7 +51,7 @@ RunFolder::RunFolder(const TrainRunOptions& options, const Method& method,
   if (!hashes.eval_data.empty()) identity_["eval_data"] = hashes.eval_data;
   if (options.keep_best) identity_["keep"] = "best";
   identity_["backend"] = std::string(backend.name());
-  identity_["instruction_set"] = std::string(backend.instruction_set());
+  identity_[kInstructionSet] = std::string(backend.instruction_set());
   identity_["numeric_version"] = std::to_string(kNumericVersion);
 }
 
@@ -64,6 +68,8 @@ void RunFolder::prepare() {
     throw InputError(text);
   }
   lock_.emplace(out_, busy_);
+  if (is_done()) return;
+  if (other_machines_) forget_other_machines_state();
   // Every run that gets as far as an adapter has a resume point beside it.
   if (!has_state() && has(kAdapter))
     throw InputError("'" + printable((out_ / kAdapter).native(), 300) +
@@ -72,12 +78,30 @@ void RunFolder::prepare() {
   AtomicFile trial(out_ / kCurve);
 }
 
+void RunFolder::forget_other_machines_state() {
+  if (!has_state()) return;
+  {
+    const SafetensorsFile state(out_ / kState);
+    const auto saved = state.metadata().find(std::string("identity.") + kInstructionSet);
+    if (saved == state.metadata().end() || saved->second == identity_.at(kInstructionSet)) return;
+    log::info("the resume point in {} is of another instruction set ({}); the training starts over",
+              printable(out_.native(), 300), printable(saved->second));
+  }
+  std::error_code error;
+  for (const char* name : {kAdapter, kBest}) fs::remove_all(out_ / name, error);
+  if (!error) fs::remove(out_ / kState, error);
+  if (error)
+    throw MachineError("cannot clear '" + printable(out_.native(), 300) +
+                       "': " + system_error_text(error.value()));
+}
+
 Json RunFolder::read_done() const {
   Json done = read_json_file((out_ / kDone).string());
   JsonObject object(done, (out_ / kDone).string());
   JsonObject saved = object.get_object("identity");
   for (const auto& [key, value] : identity_)
-    if (const std::string was = saved.get_string_or(key, "(absent)"); was != value)
+    if (const std::string was = saved.get_string_or(key, "(absent)");
+        was != value && !(other_machines_ && key == kInstructionSet))
       throw InputError(out_.string() + " holds another finished run: " + key + " was " + was +
                        " and is now " + value + "; use another --out folder");
   return done;

@@ -65,9 +65,11 @@ class RunFolder {
   static constexpr const char* kBest = "best";
 
   bool has(const char* name) const;
+  void forget_other_machines_state();
 
   std::filesystem::path out_;
   FolderLock::Busy busy_;
+  bool other_machines_;
   Trainer::Identity identity_;
   std::string curve_;
   std::optional<FolderLock> lock_;

@@ -97,6 +97,8 @@ TrainOutcome run_training(const TrainRunOptions& options,
   const std::unique_ptr<Adaptation> adaptation = method->adapt(*model, train.init_seed);
   Trainer trainer(*model, *adaptation, examples, train);
   folder.prepare();
+  // Another process may have finished it while this one waited for the folder.
+  if (folder.is_done()) return outcome_of(folder.read_done(), options.out.string());
   TrainOutcome outcome;
   if (folder.has_state()) {
     outcome.loss = folder.load(trainer);

@@ -29,6 +29,9 @@ struct TrainRunOptions {
   double save_every_minutes = 5;    // and every so many minutes; 0: not by the clock
   int threads = 0;
   FolderLock::Busy busy = FolderLock::Busy::kRefuse;  // where another process holds `out`
+  // Whether a run of another instruction set is no other run: where it is finished it counts, half
+  // done it starts over, since its bits are not this machine's.
+  bool other_machines = false;
 };
 
 // What a step adds to what the trainer reports.
