@@ -37,7 +37,12 @@ std::unordered_map<std::string, std::string> read_kept(const fs::path& file) {
   std::unordered_map<std::string, std::string> kept;
   for (std::string& line : AppendedLines::whole_lines(file)) {
     const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object() || !json.contains("id") || !json["id"].is_string()) continue;
+    const auto has = [&](const char* key, Json::value_t type) {
+      return json.contains(key) && json[key].type() == type;
+    };
+    if (!json.is_object() || !has("id", Json::value_t::string) ||
+        !has("prediction", Json::value_t::string) || !has("ids", Json::value_t::array))
+      continue;
     kept[json["id"]] = std::move(line);
   }
   return kept;

@@ -25,6 +25,13 @@ bool is_diverged(const fs::path& done) {
   return JsonObject(json, done.string()).get_string("state") == "diverged";
 }
 
+void describe(const fs::path& file, const char* name, const IdentityKeys& keys) {
+  OrderedJson json;
+  json[name] = keys;
+  const std::string text = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  if (!is_there(file) || read_text_file(file) != text) write_file_atomically(file, text);
+}
+
 fs::path errors_file(const SweepFolder& folder, const Trial& trial) {
   return folder.eval_folder(trial) / "errors.json";
 }
@@ -37,6 +44,15 @@ fs::path SweepFolder::train_folder(const Trial& trial) const {
 
 fs::path SweepFolder::eval_folder(const Trial& trial) const {
   return train_folder(trial) / ("eval-" + trial.eval_hash.substr(0, 8));
+}
+
+void make_trial_folder(const SweepFolder& folder, const Trial& trial) {
+  std::error_code error;
+  fs::create_directories(folder.eval_folder(trial), error);
+  if (error)
+    throw MachineError("cannot make the folder '" +
+                       printable(folder.eval_folder(trial).native(), 300) +
+                       "': " + system_error_text(error.value()));
 }
 
 void write_manifest(const SweepFolder& folder, const Manifest& manifest) {
@@ -93,6 +109,11 @@ const Trial& find_trial(const Manifest& manifest, const std::string& id) {
   return *found;
 }
 
+void describe_trial(const SweepFolder& folder, const Trial& trial) {
+  describe(folder.train_folder(trial) / "trial.json", "train", trial.train);
+  describe(folder.eval_folder(trial) / "eval.json", "eval", trial.eval);
+}
+
 std::string_view state_name(TrialState state) {
   switch (state) {
     case TrialState::kDone:
@@ -124,7 +145,7 @@ std::vector<std::string> trial_errors(const SweepFolder& folder, const Trial& tr
 void add_trial_error(const SweepFolder& folder, const Trial& trial, const std::string& error) {
   std::vector<std::string> errors = trial_errors(folder, trial);
   errors.push_back(error);
-  fs::create_directories(folder.eval_folder(trial));
+  make_trial_folder(folder, trial);
   const OrderedJson json = {{"errors", errors}};
   write_file_atomically(errors_file(folder, trial),
                         json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");

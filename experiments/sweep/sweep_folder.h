@@ -29,6 +29,9 @@ class SweepFolder {
   std::filesystem::path path_;
 };
 
+// Makes both. MachineError where they cannot be made.
+void make_trial_folder(const SweepFolder& folder, const Trial& trial);
+
 // What sweep.json holds.
 struct Manifest {
   std::string name, file_text, base_hash;
@@ -42,6 +45,10 @@ void write_manifest(const SweepFolder& folder, const Manifest& manifest);
 Manifest read_manifest(const SweepFolder& folder);
 // The trial of that id, or of the one id that begins so. InputError with the nearest id else.
 const Trial& find_trial(const Manifest& manifest, const std::string& id);
+
+// What the trial's folders hold, for people and for `status`: trial.json and eval.json. Written where
+// they are missing or damaged.
+void describe_trial(const SweepFolder& folder, const Trial& trial);
 
 enum class TrialState { kPending, kDone, kDiverged, kFailed };
 std::string_view state_name(TrialState state);

@@ -109,6 +109,12 @@ Trial name_trial(const TrialConfig& config, const fs::path& base, FileHashes& ha
   return trial;
 }
 
+bool score_data_is(const Trial& trial, FileHashes& hashes) {
+  IdentityKeys keys;
+  add_data(trial.config.task.score.data, "score", hashes, keys);
+  return keys.at("score.file") == trial.eval.at("score.file");
+}
+
 std::vector<Trial> name_trials(const Sweep& sweep, FileHashes& hashes) {
   std::vector<Trial> tuning, scored;
   std::set<std::string> known;

@@ -32,6 +32,9 @@ struct Trial {
 // Hashes the base and the data files. InputError where a file of them cannot be read.
 Trial name_trial(const TrialConfig& config, const std::filesystem::path& base, FileHashes& hashes);
 
+// Whether the file of the scored examples still is what names the trial.
+bool score_data_is(const Trial& trial, FileHashes& hashes);
+
 // All trials of a sweep: those of the file and, before them, the tuning runs they need, each once.
 std::vector<Trial> name_trials(const Sweep& sweep, FileHashes& hashes);
 

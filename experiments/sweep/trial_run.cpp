@@ -20,20 +20,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void make_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error)
-    throw MachineError("cannot make the folder '" + printable(folder.native(), 300) +
-                       "': " + system_error_text(error.value()));
-}
-
-// What the folder holds, for people and for `status`: written once.
-void describe(const fs::path& file, const char* name, const IdentityKeys& keys) {
-  if (fs::exists(file)) return;
-  OrderedJson json;
-  json[name] = keys;
-  write_file_atomically(file, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+// The files may have changed since the coordinator named the trial by their content: what is made of
+// others must not go under its name.
+void check_name(const SweepFolder& folder, const Manifest& manifest, const Trial& trial) {
+  FileHashes hashes(folder.hashes());
+  const Trial now = name_trial(trial.config, manifest.base, hashes);
+  for (const auto& [before, after] : {std::pair{&trial.train, &now.train}, {&trial.eval, &now.eval}})
+    for (const auto& [key, value] : *after)
+      if (key != "train" && before->at(key) != value)
+        throw InputError("trial " + trial.id() + ": " + key +
+                         " changed since the sweep was started; run it again to name its trials "
+                         "anew");
 }
 
 Settings settings_of(const SweepFolder& folder, const Manifest& manifest, const Trial& trial) {
@@ -69,6 +66,7 @@ bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& tri
   run.save_every_minutes = options.save_every_minutes;
   run.threads = options.threads;
   run.busy = FolderLock::Busy::kWait;
+  run.other_machines = true;
   Timings timings(out);
   Timings::Clock clock(timings, "train_seconds");
   const TrainOutcome outcome = run_training(run, [&](const TrainProgress& p) {
@@ -81,10 +79,10 @@ bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& tri
     timings.set("train_useful_gflops", outcome.useful_gflops);
     timings.set("train_peak_memory_mib", peak_memory_mib());
     timings.save();
-    // With done.json in place nothing goes on from it, and it is three times the adapter's size.
-    std::error_code ignored;
-    fs::remove(out / "state.safetensors", ignored);
   }
+  // With done.json in place nothing goes on from it, and it is three times the adapter's size.
+  std::error_code ignored;
+  fs::remove(out / "state.safetensors", ignored);
   return outcome.diverged;
 }
 
@@ -93,14 +91,14 @@ bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& tri
 TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
                      const TrialRunOptions& options,
                      const std::function<void(const TrialProgress&)>& on_progress) {
-  make_folder(folder.eval_folder(trial));
-  describe(folder.train_folder(trial) / "trial.json", "train", trial.train);
-  describe(folder.eval_folder(trial) / "eval.json", "eval", trial.eval);
+  make_trial_folder(folder, trial);
   // A worker whose coordinator was killed may still be saving.
   const FolderLock lock(folder.eval_folder(trial), FolderLock::Busy::kWait);
   const TrialState state = trial_state(folder, trial);
   if (state == TrialState::kDone || state == TrialState::kDiverged) return state;
   clear_stale_temporaries(folder.eval_folder(trial));
+  check_name(folder, manifest, trial);
+  describe_trial(folder, trial);
   if (trial.trains() && train(folder, manifest, trial, options, on_progress)) {
     write_diverged(folder.eval_folder(trial));
     return TrialState::kDiverged;
