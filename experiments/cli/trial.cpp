@@ -1,5 +1,6 @@
 // trial: runs one trial of a sweep's folder; what workers execute.
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -42,6 +43,8 @@ void print_event(const TrialProgress& p) {
 
 int run_one(const TrialCommand& c) {
   constexpr std::chrono::milliseconds kBetweenEvents{200};
+  // When the coordinator is killed nobody reads the events, and there is still a state to be saved.
+  if (c.json) std::signal(SIGPIPE, SIG_IGN);
   const SweepFolder folder{std::filesystem::path(c.folder)};
   const Manifest manifest = read_manifest(folder);
   const Trial& trial = find_trial(manifest, c.id);

@@ -60,6 +60,18 @@ class Run {
   }
 
   RunSummary run() {
+    try {
+      return run_all();
+    } catch (...) {
+      // A fault of the coordinator's own, as a full disk: the workers save what they have.
+      stop_workers();
+      for (Running& one : running_) one.worker.wait_for_output();
+      throw;
+    }
+  }
+
+ private:
+  RunSummary run_all() {
     const Clock::time_point start = Clock::now();
     while (!waiting_.empty() || !running_.empty()) {
       if (stop_requested() && !stopping_) stop_workers();
@@ -75,7 +87,6 @@ class Run {
     return summary_;
   }
 
- private:
   void stop_workers() {
     stopping_ = true;
     for (const Running& one : running_) one.worker.interrupt();
@@ -87,7 +98,7 @@ class Run {
       if (next == waiting_.end()) return;
       const Trial& trial = **next;
       waiting_.erase(next);
-      fs::create_directories(folder_.eval_folder(trial));
+      make_trial_folder(folder_, trial);
       running_.emplace_back(folder_, trial, options_.threads);
       observer_.started(trial);
     }
@@ -142,6 +153,8 @@ class Run {
     if (state == TrialState::kDone || state == TrialState::kDiverged) {
       ++(state == TrialState::kDone ? summary_.done : summary_.diverged);
       states_[trial.id()] = state;
+      // A result is the same whatever went wrong on the way to it.
+      clear_trial_errors(folder_, trial);
       observer_.ended(trial, state);
       return;
     }
@@ -149,7 +162,8 @@ class Run {
       if (!stopping_) waiting_.insert(waiting_.begin(), &trial);  // somebody stopped the worker
       return;
     }
-    if (end.exit_code == 3) {
+    // A fault of the program is not one of the machine: other trials may be free of it.
+    if (end.exit_code == 3 && !end.error.starts_with("internal error")) {
       if (machine_error_.empty()) machine_error_ = "trial " + trial.id() + ": " + end.error;
       stop_workers();
       return;

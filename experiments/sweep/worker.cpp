@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -111,6 +112,13 @@ bool Worker::read_events(const std::function<void(const Json& event)>& on_event)
     pending_.erase(0, begin);
     if (pending_.size() > kLongestEvent) pending_.clear();
   }
+}
+
+void Worker::wait_for_output() {
+  pollfd polled{output_, POLLIN, 0};
+  do {
+    ::poll(&polled, 1, -1);
+  } while (read_events([](const Json&) {}));
 }
 
 void Worker::interrupt() const {

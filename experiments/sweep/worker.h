@@ -27,6 +27,9 @@ class Worker {
   // Takes what has come, an event a line. False once the worker's output has ended.
   bool read_events(const std::function<void(const Json& event)>& on_event);
 
+  // Until its output ends, taking no notice of it.
+  void wait_for_output();
+
   // Asks it to save and stop.
   void interrupt() const;
 
