@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "common/error.h"
 #include "common/files.h"
@@ -44,11 +45,20 @@ class Observer : public LiveView {
       : LiveView(folder, manifest, shape), collector_(collector) {}
   void ended(const Trial& trial, TrialState state) override {
     LiveView::ended(trial, state);
-    collector_.collect(trial);
+    if (given_up_) return;
+    try {
+      collector_.collect(trial);
+    } catch (const InputError& error) {
+      // Held by another program, or damaged. The folders hold all, and the run's end tries again: a
+      // wait at every trial would only keep the workers waiting.
+      log::warning("{}", error.what());
+      given_up_ = true;
+    }
   }
 
  private:
   Collector& collector_;
+  bool given_up_ = false;
 };
 
 // Holds the sweep's folder and says in it who does.
@@ -58,7 +68,9 @@ class Holder {
     try {
       lock_.emplace(folder.path());
     } catch (const InputError& error) {
-      throw InputError(std::string(error.what()) + who());
+      if (!fs::is_directory(folder.path())) throw;
+      throw InputError("the sweep in '" + printable(folder.path().native(), 300) +
+                       "' is being run" + who() + "; wait for it or give another --dir");
     }
     char host[256] = "";
     ::gethostname(host, sizeof host - 1);
@@ -77,7 +89,7 @@ class Holder {
     try {
       const Json json = read_json_file(file_);
       JsonObject object(json, file_.string());
-      return fmt::format(" (process {} on {})", object.get_int("process"),
+      return fmt::format(" by process {} on {}", object.get_int("process"),
                          printable(object.get_string("host")));
     } catch (const Error&) {
       return "";
@@ -172,7 +184,8 @@ int run_sweep(const RunCommand& c) {
     summary = run_trials(folder, manifest, resolve(c.options, manifest, shape), observer);
   }
   // Trials that diverged count as the base, which may have been scored after them.
-  collector.collect_all();
+  const std::vector<std::string> problems = collector.collect_all();
+  for (const std::string& problem : problems) log::warning("{}", problem);
   log::info("{}{} trials: {} done and {} diverged in {}, {} finished earlier, {} failed",
             summary_table(folder, manifest), manifest.trials.size(), summary.done,
             summary.diverged, duration_text(summary.seconds), summary.already_done,
@@ -187,7 +200,7 @@ int run_sweep(const RunCommand& c) {
                               {"database", folder.database().string()}};
     std::printf("%s\n", line.dump().c_str());
   }
-  return summary.failed > 0 ? 1 : 0;
+  return summary.failed > 0 || !problems.empty() ? 1 : 0;
 }
 
 }  // namespace

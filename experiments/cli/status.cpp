@@ -11,6 +11,7 @@
 #include "common/files.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/text.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/folder_lock.h"
@@ -97,7 +98,7 @@ int run_status(const FolderCommand& c) {
     ++counts[state];
     std::string remark;
     if (ended == TrialState::kFailed) remark = trial_errors(folder, trial).back();
-    if (ended == TrialState::kPending && !fs::exists(folder.train_folder(trial)))
+    if (ended == TrialState::kPending)
       remark = changed_keys(trial, others, manifest);
     if (c.json) {
       OrderedJson line = {{"trial", trial.id()}, {"state", state}, {"title", trial_title(trial)}};
@@ -120,6 +121,11 @@ int run_status(const FolderCommand& c) {
 int run_collect(const FolderCommand& c) {
   const SweepFolder folder{fs::path(c.folder)};
   const Manifest manifest = read_manifest(folder);
+  // The database has one writer: a second might take what the first has half written for damage.
+  if (is_held(folder.path()))
+    throw InputError("the sweep in '" + printable(folder.path().native(), 300) +
+                     "' is being run, and its results are collected as they come; wait for its end");
+  const FolderLock lock(folder.path());
   Collector collector(folder, manifest);
   const std::vector<std::string> problems = collector.collect_all();
   for (const std::string& problem : problems) log::warning("{}", problem);

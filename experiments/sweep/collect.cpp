@@ -29,12 +29,16 @@ Store open_store(const fs::path& file) {
     Store store = Store::open(file);
     store.verify();
     return store;
-  } catch (const DamagedDatabase& error) {
+  } catch (const DamagedDatabase& damage) {
     fs::path aside = file;
     aside += ".damaged";
-    log::warning("{}; it is put aside as {} and made anew from the trials' folders", error.what(),
+    log::warning("{}; it is put aside as {} and made anew from the trials' folders", damage.what(),
                  aside.filename().string());
-    fs::rename(file, aside);
+    std::error_code error;
+    fs::rename(file, aside, error);
+    if (error)
+      throw InputError("cannot put '" + printable(file.native(), 300) +
+                       "' aside: " + system_error_text(error.value()));
     for (const char* end : {"-wal", "-shm"}) {
       std::error_code ignored;
       fs::remove(file.string() + end, ignored);
@@ -63,7 +67,7 @@ std::string setting(const Trial& trial, const char* key) {
 }  // namespace
 
 Collector::Collector(const SweepFolder& folder, const Manifest& manifest)
-    : folder_(folder), manifest_(manifest), store_(open_store(folder.database())) {}
+    : folder_(folder), manifest_(manifest), hashes_(folder.hashes()), store_(open_store(folder.database())) {}
 
 std::vector<std::string> Collector::collect_all() {
   store_.put_sweep(
@@ -78,6 +82,11 @@ std::vector<std::string> Collector::collect_all() {
       throw;
     } catch (const Error& error) {
       problems.push_back(fmt::format("trial {}: {}", trial.id(), error.what()));
+    } catch (const Json::exception& error) {
+      problems.push_back(fmt::format("trial {}: {}: a file is not as it was written: {}",
+                                     trial.id(),
+                                     printable(folder_.eval_folder(trial).native(), 300),
+                                     error.what()));
     }
   }
   store_.remove_trials_not_in(ids);
@@ -102,6 +111,10 @@ void Collector::collect(const Trial& trial) {
 void Collector::put_dataset(const Trial& trial) {
   const std::string key = dataset_key(trial);
   if (store_.has_dataset(key)) return;
+  // Prompts and references are those that were scored, or none.
+  if (!score_data_is(trial, hashes_))
+    throw InputError("'" + printable(trial.config.task.score.data.data.native(), 300) +
+                     "' has changed since it was scored; restore it, or run the sweep again");
   store_.put_dataset(scored_dataset(trial));
 }
 

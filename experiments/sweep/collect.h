@@ -33,6 +33,7 @@ class Collector {
 
   const SweepFolder& folder_;
   const Manifest& manifest_;
+  FileHashes hashes_;
   Store store_;
 };
 
