@@ -36,6 +36,9 @@ std::vector<std::string> lines_of(const std::string& text) {
     const rlimit limit{*options.file_size_limit, *options.file_size_limit};
     if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) ::_exit(126);
   }
+  constexpr uid_t kNobody = 65534;
+  if (options.as_nobody && ::geteuid() == 0 && (::setgid(kNobody) != 0 || ::setuid(kNobody) != 0))
+    ::_exit(126);
   if (::dup2(out, STDOUT_FILENO) < 0 || ::dup2(err, STDERR_FILENO) < 0) ::_exit(126);
   ::execv(arguments[0], arguments);
   ::_exit(127);

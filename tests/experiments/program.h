@@ -31,6 +31,8 @@ struct ProgramOptions {
   std::function<void()> before_signal = {};  // called first
   // No file may grow beyond so many bytes (RLIMIT_FSIZE): to the program, a full disk.
   std::optional<std::uint64_t> file_size_limit = {};
+  // The program runs as nobody, whom a folder's permissions bind, where the tests run as root.
+  bool as_nobody = false;
   // Standard output goes there instead of into `out`.
   std::optional<std::filesystem::path> out_file = {};
 };

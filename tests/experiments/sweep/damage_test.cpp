@@ -1,0 +1,192 @@
+// What a fault of the machine leaves damaged is named in a line and healed by the next run, and
+// nothing else is lost.
+#include <catch2/catch.hpp>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <functional>
+
+#include "common/draws.h"
+#include "common/files.h"
+#include "tests/experiments/sweep/small_sweep.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+using Damage = std::function<void(const fs::path&)>;
+
+void truncate(const fs::path& file) { fs::resize_file(file, fs::file_size(file) / 2); }
+void empty(const fs::path& file) { fs::resize_file(file, 0); }
+void remove(const fs::path& file) { fs::remove(file); }
+void spoil(const fs::path& file) {
+  const Draws draws(1, "damage test", file.filename().string());
+  std::string bytes;
+  for (std::uintmax_t i = 0; i < fs::file_size(file); ++i)
+    bytes += static_cast<char>(draws.bits(i) & 0xff);
+  write_file_atomically(file, bytes);
+}
+// JSON still, but of another kind.
+void replace(const fs::path& file) { write_file_atomically(file, "{\"id\": 7, \"state\": []}\n"); }
+// A whole line less: what is left is no worse than before.
+void cut_line(const fs::path& file) {
+  const std::string text = read_bytes(file);
+  write_file_atomically(file, text.substr(0, text.rfind('\n', text.size() - 2) + 1));
+}
+
+const std::vector<std::pair<const char*, Damage>> kDamages = {
+    {"truncated", truncate}, {"empty", empty},      {"removed", remove},
+    {"garbage", spoil},      {"replaced", replace}, {"a line less", cut_line}};
+
+void remove_database(const fs::path& out) {
+  for (const char* end : {"", "-wal", "-shm"}) fs::remove(out / (std::string("results.db") + end));
+}
+
+// Warnings and errors are one line each, and none is the program's own fault.
+void check_lines(const ProgramResult& result) {
+  INFO(result.err);
+  CHECK(result.err.find("internal error") == std::string::npos);
+  CHECK(result.signal == 0);
+}
+
+}  // namespace
+
+TEST_CASE("a damaged file of a trial is healed by the next run") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path expected = sweep.out("undisturbed");
+  std::vector<Json> trials;
+  for (const Json& trial : trials_of(expected))
+    if (trial.at("config").at("group") == "tuned" && trial.at("config").at("role") == "scored")
+      trials.push_back(trial);
+  REQUIRE(trials.size() == 8);
+  const Json best = trial_of(expected, "best", "write"), base = trial_of(expected, "base", "pick");
+  const Json wild = trial_of(expected, "wild", "pick");
+  const fs::path out = sweep.out("damaged");
+  // Each another trial's.
+  const fs::path files[] = {train_folder(out, trials[0]) / "done.json",
+                            train_folder(out, trials[1]) / "curve.jsonl",
+                            train_folder(out, trials[2]) / "adapter/adapter_model.safetensors",
+                            train_folder(out, trials[3]) / "adapter/adapter_config.json",
+                            train_folder(out, trials[4]) / "adapter/rankscope.json",
+                            train_folder(out, trials[5]) / "trial.json",
+                            train_folder(out, trials[5]) / "timings.json",
+                            train_folder(out, best) / "adapter/model.safetensors",
+                            train_folder(out, wild) / "done.json",
+                            eval_folder(out, trials[6]) / "done.json",
+                            eval_folder(out, trials[7]) / "predictions.jsonl",
+                            eval_folder(out, base) / "outcomes.jsonl",
+                            eval_folder(out, trials[5]) / "eval.json",
+                            eval_folder(out, trials[5]) / "environment.json",
+                            eval_folder(out, trials[6]) / "timings.json",
+                            out / "hashes.json"};
+  for (const auto& [what, damage] : kDamages) {
+    INFO(what);
+    copy_undisturbed("damaged");
+    for (const fs::path& file : files) damage(file);
+    write_file_atomically(eval_folder(out, trials[0]) / "errors.json", "[");
+    remove_database(out);
+    // `collect` names what it cannot read, and stores the rest.
+    const ProgramResult collected = run_program({"collect", out.string()});
+    check_lines(collected);
+    CHECK(collected.exit_code == 1);
+    const ProgramResult healed = sweep.run("damaged");
+    INFO(healed.err);
+    check_lines(healed);
+    CHECK(healed.exit_code == 0);
+    check_results(out, expected);
+    // What was whole was left alone.
+    const auto times = adapter_times(out), before = adapter_times(expected);
+    std::size_t untouched = 0;
+    for (const auto& [name, time] : before) untouched += times.at(name) == time;
+    CHECK(untouched >= before.size() - 6 * 3);
+  }
+}
+
+TEST_CASE("a damaged sweep.json is named, and made anew by the next run") {
+  SmallSweep& sweep = shared_sweep();
+  for (const auto& [what, damage] : kDamages) {
+    INFO(what);
+    copy_undisturbed("manifest");
+    damage(sweep.out("manifest") / "sweep.json");
+    for (const char* command : {"collect", "status"})
+      check_refused(run_program({command, sweep.out("manifest").string()}), "sweep.json");
+    sweep.finish("manifest");
+    check_results(sweep.out("manifest"), sweep.out("undisturbed"));
+    CHECK(adapter_times(sweep.out("manifest")) == adapter_times(sweep.out("undisturbed")));
+  }
+}
+
+TEST_CASE("a damaged results.db is made anew from the folders") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path out = sweep.out("database"), expected = sweep.out("undisturbed");
+  copy_undisturbed("database");
+  const std::string rows = database_rows(expected);
+  for (const auto& [what, damage] : kDamages) {
+    if (std::string(what) == "a line less") continue;
+    INFO(what);
+    damage(out / "results.db");
+    const bool by_run = std::string(what) == "garbage";
+    const ProgramResult result =
+        by_run ? sweep.run("database") : run_program({"collect", out.string()});
+    INFO(result.err);
+    check_lines(result);
+    CHECK(result.exit_code == 0);
+    CHECK(database_rows(out) == rows);
+  }
+  // A reader in the middle of its reading keeps nobody from writing.
+  SQLite::Database reader((out / "results.db").string(), SQLite::OPEN_READONLY);
+  SQLite::Statement reading(reader, "SELECT * FROM trial");
+  REQUIRE(reading.executeStep());
+  const ProgramResult beside = sweep.run("database", {"seeds=[1]"});
+  INFO(beside.err);
+  CHECK(beside.exit_code == 0);
+  CHECK(database_rows(out) != rows);
+}
+
+TEST_CASE("scores of an older program and adapters of another machine train nothing again") {
+  SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("older");
+  const fs::path out = sweep.out("older"), expected = sweep.out("undisturbed");
+  const Json scored = trial_of(out, "tuned", "write"), trained = trial_of(out, "wide", "pick");
+  const auto change = [](const fs::path& file, const std::function<void(Json&)>& by) {
+    Json json = read_json_file(file);
+    by(json);
+    write_file_atomically(file, json.dump());
+  };
+  change(eval_folder(out, scored) / "done.json", [](Json& json) { json["metrics_version"] = 0; });
+  change(train_folder(out, trained) / "done.json",
+         [](Json& json) { json["identity"]["instruction_set"] = "another"; });
+  fs::remove_all(eval_folder(out, trained));
+  sweep.finish("older");
+  CHECK(adapter_times(out) == adapter_times(expected));
+  const std::string name = "predictions.jsonl", done = "done.json";
+  CHECK(read_bytes(eval_folder(out, scored) / done) ==
+        read_bytes(eval_folder(expected, scored) / done));
+  CHECK(read_bytes(eval_folder(out, trained) / name) ==
+        read_bytes(eval_folder(expected, trained) / name));
+}
+
+TEST_CASE("data that changed under a sweep goes under no old name") {
+  SmallSweep sweep;
+  sweep.finish("out");
+  const fs::path out = sweep.out("out");
+  const Json trial = trial_of(out, "tuned", "pick");
+  const std::string rows = database_rows(out);
+  const std::string data = read_bytes(sweep.data("pick_dev.jsonl"));
+  write_file_atomically(sweep.data("pick_dev.jsonl"), data + data.substr(0, data.find('\n') + 1));
+  remove_database(out);
+  const ProgramResult collected = run_program({"collect", out.string()});
+  INFO(collected.err);
+  CHECK(collected.exit_code == 1);
+  CHECK_THAT(collected.err, Catch::Contains("has changed since it was scored"));
+  fs::remove_all(eval_folder(out, trial));
+  const ProgramResult result =
+      run_program({"trial", out.string(), trial.at("id").get<std::string>(), "--threads", "1"});
+  check_refused(result, "score.file changed since the sweep was started");
+  write_file_atomically(sweep.data("pick_dev.jsonl"), data);
+  sweep.finish("out");
+  CHECK(database_rows(out) == rows);
+}

@@ -1,0 +1,222 @@
+// Faults around a running sweep: full disks, folders that cannot be written, other coordinators,
+// stopped workers, trials that fail, and Ctrl-C.
+#include <catch2/catch.hpp>
+
+#include <signal.h>
+
+#include <algorithm>
+
+#include "common/files.h"
+#include "tests/experiments/sweep/running_program.h"
+#include "tests/experiments/sweep/small_sweep.h"
+#include "tests/skip.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::size_t finished_trials(const fs::path& out) {
+  if (!fs::exists(out / "sweep.json")) return 0;
+  return static_cast<std::size_t>(std::ranges::count_if(trials_of(out), [&](const Json& trial) {
+    return fs::exists(eval_folder(out, trial) / "done.json");
+  }));
+}
+
+std::vector<Json> query(const fs::path& out, const std::string& text) {
+  return json_lines(run_program({"query", out.string(), text, "--format", "json"}));
+}
+
+// Trials long enough to be caught in the middle of their training.
+const char* const kLong = "groups=[{name: long, method: lora, steps: 400, tasks: write}]";
+
+}  // namespace
+
+TEST_CASE("a sweep on a full disk says so and goes on when there is room") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path adapter =
+      train_folder(sweep.out("undisturbed"), trial_of(sweep.out("undisturbed"), "best", "write")) /
+      "adapter/model.safetensors";
+  // The full fine-tuning's files do not fit; then not even sweep.json.
+  for (const std::uint64_t limit : {fs::file_size(adapter) - 1, std::uintmax_t{4096}}) {
+    INFO(limit);
+    const ProgramResult full = sweep.run("full", {}, {.file_size_limit = limit});
+    INFO(full.err);
+    CHECK(full.exit_code == 3);
+    CHECK(full.signal == 0);
+    CHECK_THAT(full.err_lines().back(), Catch::StartsWith("rankscope: "));
+    CHECK_THAT(full.err_lines().back(), Catch::Contains("cannot write"));
+  }
+  const std::size_t finished = finished_trials(sweep.out("full"));
+  const auto adapters = adapter_times(sweep.out("full"));
+  sweep.finish("full");
+  CHECK(finished_trials(sweep.out("full")) == SmallSweep::kTrials);
+  CHECK(finished < SmallSweep::kTrials);
+  const auto after = adapter_times(sweep.out("full"));
+  for (const auto& [name, time] : adapters) CHECK(after.at(name) == time);
+  check_results(sweep.out("full"), sweep.out("undisturbed"));
+}
+
+TEST_CASE("a folder that cannot be written is refused in a line") {
+  SmallSweep sweep;
+  // A file where the folder should be.
+  write_file_atomically(sweep.out("file"), "");
+  check_refused(sweep.run("file"), "give another --dir");
+  check_refused(sweep.run("file/below"), "give another --dir");
+  // Nobody may read the base and the data, and write nothing.
+  fs::permissions(sweep.path(), fs::perms(0755));
+  fs::permissions(fs::path(sweep.model().path()), fs::perms(0755));
+  fs::create_directories(sweep.out("read-only"));
+  fs::permissions(sweep.out("read-only"), fs::perms(0555));
+  const ProgramResult result = sweep.run("read-only", {}, {.as_nobody = true});
+  if (result.exit_code == 126 || result.exit_code == 127)
+    RANKSCOPE_SKIP("the program cannot be run as nobody");
+  check_refused(result, "cannot write");
+  fs::permissions(sweep.out("read-only"), fs::perms(0755));
+}
+
+TEST_CASE("a second coordinator says who holds the sweep") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path out = sweep.out("two");
+  RunningProgram first(sweep.words("two"));
+  REQUIRE(first.wait_until([&] { return !first.workers().empty(); }));
+  first.send(SIGSTOP);
+  check_refused(sweep.run("two"), "is being run by process " + std::to_string(first.process()));
+  check_refused(run_program({"collect", out.string()}), "is being run");
+  CHECK(run_program({"status", out.string()}).exit_code == 0);
+  first.send(SIGCONT);
+  INFO(first.output());
+  CHECK(first.wait() == 0);
+  check_results(out, sweep.out("undisturbed"));
+}
+
+TEST_CASE("a worker that stands still while another run starts loses and doubles nothing") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path out = sweep.out("stopped");
+  RunningProgram first(sweep.words("stopped"));
+  REQUIRE(first.wait_until([&] { return !first.workers().empty(); }));
+  first.send(SIGSTOP);
+  const pid_t worker = first.workers().front();
+  ::kill(worker, SIGSTOP);
+  first.send(SIGKILL);
+  first.wait();
+  const std::size_t before = finished_trials(out);
+  RunningProgram second(sweep.words("stopped"));
+  second.wait_until([&] { return finished_trials(out) > before + 2; });
+  ::kill(worker, SIGCONT);
+  const int end = second.wait();
+  INFO(second.output());
+  CHECK(end == 0);
+  check_results(out, sweep.out("undisturbed"));
+}
+
+TEST_CASE("a trial that always fails is tried three times, and the others go on") {
+  SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("failing");
+  const fs::path out = sweep.out("failing");
+  const Json trial = trial_of(out, "wide", "pick");
+  const fs::path folder = eval_folder(out, trial);
+  // A folder where its predictions should be; and another trial that has to be run.
+  fs::remove_all(folder);
+  fs::create_directories(folder / "predictions.jsonl");
+  fs::remove_all(train_folder(out, trial_of(out, "best", "write")));
+  const ProgramResult result = sweep.run("failing", {"--json"});
+  INFO(result.err);
+  CHECK(result.exit_code == 1);
+  const Json end = Json::parse(result.out);
+  CHECK(end.at("failed") == 1);
+  CHECK(end.at("done") == 1);
+  const std::vector<Json> rows =
+      query(out, "SELECT trial, attempts, error FROM trials WHERE state = 'failed'");
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].at("trial") == trial.at("id"));
+  CHECK(rows[0].at("attempts") == 3);
+  CHECK_THAT(rows[0].at("error").get<std::string>(), Catch::Contains("predictions.jsonl"));
+  CHECK_THAT(run_program({"status", out.string()}).out, Catch::Contains("predictions.jsonl"));
+  fs::remove_all(folder / "predictions.jsonl");
+  sweep.finish("failing");
+  check_results(out, sweep.out("undisturbed"));
+}
+
+TEST_CASE("a trial that diverges is a result and counts as the base") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path out = sweep.out("undisturbed");
+  const std::vector<Json> wild =
+      query(out, "SELECT * FROM trials WHERE grp = 'wild' ORDER BY task");
+  REQUIRE(wild.size() == 2);
+  for (const Json& trial : wild) {
+    CHECK(trial.at("state") == "diverged");
+    CHECK(trial.at("diverged_at") > 0);
+    CHECK(trial.at("last_finite_loss").is_number());
+    CHECK(trial.at("attempts") == 0);
+    const std::string id = trial.at("trial"), task = trial.at("task");
+    const std::vector<Json> scores = query(
+        out, "SELECT metric, value, state FROM scores WHERE trial = '" + id + "' ORDER BY metric");
+    std::vector<Json> base = query(out,
+                                   "SELECT metric, value FROM scores WHERE grp = 'base' AND "
+                                   "task = '" +
+                                       task + "' ORDER BY metric");
+    for (Json& metric : base) metric["state"] = "base";
+    CHECK(!base.empty());
+    CHECK(scores == base);
+  }
+}
+
+TEST_CASE("Ctrl-C once saves, and the next run goes on without doing anything twice") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path out = sweep.out("interrupted");
+  RunningProgram first(sweep.words("interrupted"));
+  REQUIRE(first.wait_until([&] { return finished_trials(out) >= 3; }));
+  first.send(SIGINT);
+  const int end = first.wait();
+  INFO(first.output());
+  // The whole sweep may have been done before the signal came.
+  CHECK((end == 130 || end == 0));
+  const auto adapters = adapter_times(out);
+  const std::size_t finished = finished_trials(out);
+  const Json again = json_lines(sweep.run("interrupted", {"--json"})).back();
+  CHECK(again.at("already_done") == finished);
+  const auto after = adapter_times(out);
+  for (const auto& [name, time] : adapters) CHECK(after.at(name) == time);
+  check_results(out, sweep.out("undisturbed"));
+}
+
+TEST_CASE("an interrupted training goes on from its resume point, or over where that is lost") {
+  SmallSweep sweep;
+  sweep.finish("whole", {kLong});
+  const fs::path out = sweep.out("resumed");
+  {
+    RunningProgram run(sweep.words("resumed", {kLong}));
+    REQUIRE(run.wait_until([&] { return !run.workers().empty(); }));
+    run.send(SIGINT);
+    run.wait();
+  }
+  fs::remove_all(out / "trials");
+  const Json trial = trial_of(out, "long", "write");
+  const fs::path folder = train_folder(out, trial);
+  const ProgramResult stopped =
+      run_program({"trial", out.string(), trial.at("id"), "--threads", "1", "--json"},
+                  {.signal_after_lines = 1, .signal = SIGINT});
+  INFO(stopped.err);
+  REQUIRE(stopped.exit_code == 130);
+  REQUIRE(fs::exists(folder / "state.safetensors"));
+  const std::string state = read_bytes(folder / "state.safetensors");
+  const std::string curve = read_bytes(folder / "curve.jsonl");
+  const std::pair<const char*, std::string> damages[] = {
+      {"state.safetensors", state}, {"state.safetensors", state.substr(0, state.size() / 2)},
+      {"state.safetensors", ""},    {"curve.jsonl", curve.substr(0, curve.size() / 2)},
+      {"curve.jsonl", ""},
+  };
+  for (const auto& [name, bytes] : damages) {
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    write_file_atomically(folder / "curve.jsonl", curve);
+    write_file_atomically(folder / "state.safetensors", state);
+    write_file_atomically(folder / name, bytes);
+    sweep.finish("resumed", {kLong});
+    check_results(out, sweep.out("whole"));
+    CHECK_FALSE(fs::exists(folder / "state.safetensors"));
+  }
+}

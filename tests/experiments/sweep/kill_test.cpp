@@ -1,0 +1,75 @@
+// Interrupted equals uninterrupted: a sweep whose coordinator and workers are killed at moments
+// spread over its duration ends with the same rows and bytes.
+#include <catch2/catch.hpp>
+
+#include <signal.h>
+
+#include <chrono>
+#include <cstdlib>
+
+#include "common/draws.h"
+#include "tests/experiments/sweep/running_program.h"
+#include "tests/experiments/sweep/small_sweep.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Seconds = std::chrono::duration<double>;
+
+// RANKSCOPE_KILLS asks for another number.
+int number_of_kills() {
+  const char* text = std::getenv("RANKSCOPE_KILLS");
+  return text == nullptr ? 6 : std::atoi(text);
+}
+
+enum class Victim { kCoordinator, kWorker, kWorkers, kAll };
+
+void kill_one(RunningProgram& run, Victim victim) {
+  // The coordinator is stopped first, so that it starts no worker while its workers are counted.
+  if (victim == Victim::kAll) run.send(SIGSTOP);
+  if (victim != Victim::kCoordinator)
+    for (const pid_t worker : run.workers()) {
+      ::kill(worker, SIGKILL);
+      if (victim == Victim::kWorker) break;
+    }
+  if (victim == Victim::kAll || victim == Victim::kCoordinator) run.send(SIGKILL);
+}
+
+}  // namespace
+
+TEST_CASE("a sweep that is killed again and again ends as an undisturbed one") {
+  const int kills = number_of_kills();
+  // Where there are more kills there is more to be killed.
+  SmallSweep sweep(kills > 10 ? 40 : 6);
+  const Clock::time_point start = Clock::now();
+  sweep.finish("undisturbed");
+  const Seconds duration = Clock::now() - start;
+  const Draws draws(5, "kill test", "moments");
+  int landed = 0;
+  for (int i = 0; i < kills; ++i) {
+    RunningProgram run(sweep.words("killed"));
+    // Each run goes on from where the one before was killed, and so the moments spread over the
+    // sweep. A quarter falls into the start, before there is any worker.
+    const bool from_first_worker = draws.below(3 * i, 4) > 0;
+    const double wait = 2 * draws.uniform_double(100000 + i) * duration.count() / kills;
+    const auto victim = static_cast<Victim>(draws.below(3 * i + 1, 4));
+    if (from_first_worker) run.wait_until([&] { return !run.workers().empty(); });
+    const Clock::time_point from = Clock::now();
+    run.wait_until([&] { return Seconds(Clock::now() - from).count() >= wait; });
+    landed += !run.ended();
+    if (!run.ended()) kill_one(run, victim);
+    // Without its coordinator's death a run goes on to the next moment; it is ended there.
+    if (victim == Victim::kWorker || victim == Victim::kWorkers) {
+      const Clock::time_point again = Clock::now();
+      run.wait_until([&] { return Seconds(Clock::now() - again).count() >= wait; });
+      if (!run.ended()) kill_one(run, Victim::kAll);
+    }
+    run.wait();
+  }
+  sweep.finish("killed");
+  INFO(landed << " of " << kills << " fell into a run");
+  check_results(sweep.out("killed"), sweep.out("undisturbed"));
+}

@@ -1,0 +1,110 @@
+// Together equals alone: workers, threads, order and place change no result; and a sweep that is
+// changed starts only what changed.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+#include "common/files.h"
+#include "tests/experiments/sweep/small_sweep.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// What `run --json` says at its end.
+Json run_json(const SmallSweep& sweep, const std::string& name,
+              const std::vector<std::string>& more = {}) {
+  std::vector<std::string> words = more;
+  words.push_back("--json");
+  return json_lines(sweep.run(name, words)).back();
+}
+
+std::string status_of(const fs::path& out) {
+  const ProgramResult result = run_program({"status", out.string(), "--json"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  return result.out;
+}
+
+}  // namespace
+
+TEST_CASE("workers, threads and the order of trials change no result") {
+  SmallSweep& sweep = shared_sweep();
+  sweep.finish("one", {"--workers", "1", "--threads", "2"});
+  check_results(sweep.out("one"), sweep.out("undisturbed"));
+  sweep.finish("reversed", {"--workers", "3", "--shortest-first"});
+  check_results(sweep.out("reversed"), sweep.out("undisturbed"));
+}
+
+TEST_CASE("a finished sweep is run again, collected again and moved without a change") {
+  SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("moved");
+  const fs::path out = sweep.out("moved"), expected = sweep.out("undisturbed");
+  const Json again = run_json(sweep, "moved");
+  CHECK(again.at("already_done") == SmallSweep::kTrials);
+  CHECK(again.at("done") == 0);
+  CHECK(again.at("diverged") == 0);
+  CHECK(adapter_times(out) == adapter_times(expected));
+
+  const std::string rows = database_rows(expected);
+  for (const char* end : {"", "-wal", "-shm"}) fs::remove(out / (std::string("results.db") + end));
+  REQUIRE(run_program({"collect", out.string()}).exit_code == 0);
+  CHECK(database_rows(out) == rows);
+
+  const fs::path there = sweep.path() / "elsewhere" / "renamed";
+  fs::create_directories(there.parent_path());
+  fs::rename(out, there);
+  CHECK(run_json(sweep, "elsewhere/renamed").at("already_done") == SmallSweep::kTrials);
+  check_results(there, expected);
+  CHECK(adapter_times(there) == adapter_times(expected));
+}
+
+TEST_CASE("a sweep that is changed starts only what changed") {
+  SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("changed");
+  const fs::path out = sweep.out("changed");
+  const auto adapters = adapter_times(out);
+
+  // More scored examples: everything is evaluated again, and nothing trained.
+  const Json scored = run_json(sweep, "changed", {"tasks.pick.score.limit=8"});
+  CHECK(scored.at("done").get<int>() + scored.at("diverged").get<int>() == 8);
+  CHECK(adapter_times(out) == adapters);
+
+  // One seed more: two ranks and two tasks, and a run each of `wide` and `best`.
+  const Json seeded = run_json(sweep, "changed", {"seeds=[1,2,3]"});
+  CHECK(seeded.at("done") == 6);
+  CHECK(seeded.at("already_done") == SmallSweep::kTrials);
+  for (const auto& [name, time] : adapters) CHECK(adapter_times(out).at(name) == time);
+
+  // Another rate of one group: its trials alone, and `status` says why they are new.
+  const ProgramResult stopped = run_program({"run", sweep.file().string(), "--dir", out.string(),
+                                             "--dry-run", "--json", "groups.1.lr=2e-3"});
+  const std::vector<Json> plan = json_lines(stopped);
+  CHECK(std::ranges::count_if(plan, [](const Json& t) { return t.at("state") == "pending"; }) == 2);
+  const Json rated = run_json(sweep, "changed", {"groups.1.lr=2e-3"});
+  CHECK(rated.at("done") == 2);
+  CHECK(rated.at("already_done") == SmallSweep::kTrials - 2);
+}
+
+TEST_CASE("status names the key that made a trial new") {
+  SmallSweep sweep;
+  sweep.finish("out");
+  const auto remarks_after = [&](const std::vector<std::string>& change) {
+    // Without a database no trial is run; their names are in sweep.json by then.
+    fs::remove(sweep.out("out") / "results.db");
+    fs::create_directories(sweep.out("out") / "results.db");
+    CHECK(sweep.run("out", change).exit_code == 2);
+    return status_of(sweep.out("out"));
+  };
+  CHECK_THAT(remarks_after({"groups.2.lr=5e-3"}),
+             Catch::Contains("new: settings.lr changed since"));
+  const std::string line = Json({{"id", "more"}, {"prompt", "A"}, {"target", " b"}}).dump() + "\n";
+  write_file_atomically(sweep.data("write_train.jsonl"),
+                        read_bytes(sweep.data("write_train.jsonl")) + line);
+  CHECK_THAT(remarks_after({}), Catch::Contains("train.file"));
+  sweep.model().folder().change_config([](Json& config) { config["rms_norm_eps"] = 2e-5; });
+  CHECK_THAT(remarks_after({}), Catch::Contains("model changed since"));
+}

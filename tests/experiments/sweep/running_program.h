@@ -1,0 +1,46 @@
+// The program while it runs: its workers can be seen, stopped and killed.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/temporary_folder.h"
+
+namespace rankscope::tests {
+
+class RunningProgram {
+ public:
+  // Both outputs go to a file.
+  explicit RunningProgram(const std::vector<std::string>& arguments);
+  ~RunningProgram();  // one that still runs is killed, its workers too
+  RunningProgram(const RunningProgram&) = delete;
+  RunningProgram& operator=(const RunningProgram&) = delete;
+
+  pid_t process() const { return process_; }
+  bool ended();
+  // Waits for its end. The exit code, or 128 + the signal.
+  int wait();
+  std::string output() const;
+  // Processes that it started and that still run.
+  std::vector<pid_t> workers() const;
+  void send(int signal) const;
+
+  // Until the condition holds or the program has ended; whether it holds. A minute at most, so that
+  // a program that stands still is a failed test.
+  bool wait_until(const std::function<bool()>& condition);
+
+ private:
+  TemporaryFolder folder_;
+  pid_t process_ = -1;
+  bool ended_ = false;
+  int status_ = 0;
+};
+
+// Whether the process is there: a child of nobody's, too.
+bool is_alive(pid_t process);
+
+}  // namespace rankscope::tests
