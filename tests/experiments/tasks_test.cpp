@@ -163,7 +163,7 @@ TEST_CASE("done.json records the files that were trained on, their hashes, and w
   const std::string out = (folder / "out").string();
   const ProgramResult result =
       run_task("train", model.path(), samsum, {"--method", "lora", "--steps", "1", "--out", out});
-  REQUIRE(result.status == 0);
+  REQUIRE(result.exit_code == 0);
   const Json read = read_json_file(folder / "out" / "done.json").at("read").at("data");
   CHECK(read.at("examples") == samsum.examples);
   const Json& file = read.at("files").at(0);
