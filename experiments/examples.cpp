@@ -44,6 +44,7 @@ LoadedExamples load_examples(const DataSource& source, const std::filesystem::pa
     const BaseTokenizer tokenizer(model_folder, config);
     TaskExamples task = read_task_examples(source, tokenizer, config, 0, true);
     log_reports(task);
+    loaded.account = account_of(task);
     for (EncodedExample& example : task.examples) {
       loaded.examples.push_back({std::move(example.prompt), std::move(example.target)});
       loaded.ids.push_back(std::move(example.id));

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/json.h"
 #include "engine/models/batch.h"
 #include "engine/models/config.h"
 #include "experiments/task_examples.h"
@@ -14,6 +15,8 @@ namespace rankscope {
 struct LoadedExamples {
   std::vector<TokenExample> examples;
   std::vector<std::string> ids;  // of a task's examples; none for a token file
+  // A task's: which files with which hashes were read, and what was skipped, cut or left out, why.
+  OrderedJson account;
   std::string hash;              // SHA-256 of what is trained on or scored: part of a run's identity
 };
 

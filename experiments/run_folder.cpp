@@ -39,16 +39,18 @@ bool BestStep::improved(std::int64_t candidate, double eval_loss) {
 
 RunFolder::RunFolder(const TrainRunOptions& options, const Method& method,
                      const TrainSettings& settings, const Backend& backend,
-                     const DataHashes& hashes)
+                     const Data& data)
     : out_(options.out), busy_(options.busy), other_machines_(options.other_machines) {
   if (out_.empty()) return;
   identity_["model"] = model_hash(options.model);
-  identity_["data"] = hashes.data;
+  identity_["data"] = data.trained.hash;
   identity_["method"] = std::string(method.name());
   for (const auto& [key, value] : method.settings()) identity_["method." + key] = value;
   for (const auto& [key, value] : settings.canonical()) identity_["training." + key] = value;
   identity_["eval_every"] = std::to_string(options.eval_every);
-  if (!hashes.eval_data.empty()) identity_["eval_data"] = hashes.eval_data;
+  if (!data.held_out.hash.empty()) identity_["eval_data"] = data.held_out.hash;
+  if (!data.trained.account.is_null()) accounts_["data"] = data.trained.account;
+  if (!data.held_out.account.is_null()) accounts_["eval_data"] = data.held_out.account;
   if (options.keep_best) identity_["keep"] = "best";
   identity_["backend"] = std::string(backend.name());
   identity_[kInstructionSet] = std::string(backend.instruction_set());
@@ -191,6 +193,7 @@ void RunFolder::finish(const TrainOutcome& outcome) {
     done["best_eval_loss"] = *outcome.best_eval_loss;
   }
   done["trainable_parameters"] = outcome.trainable_parameters;
+  if (!accounts_.empty()) done["read"] = accounts_;
   done["identity"] = identity_;
   write_file_atomically(out_ / kDone, done.dump(1) + "\n");
 }

@@ -23,12 +23,13 @@ struct BestStep {
 // Without an --out folder nothing is kept, and only keeps() may be asked.
 class RunFolder {
  public:
-  struct DataHashes {
-    std::string data, eval_data;  // LoadedExamples::hash; empty where there is none
+  struct Data {
+    const LoadedExamples& trained;
+    const LoadedExamples& held_out;  // without a hash where there is none
   };
   // Works out the identity of the run; reads nothing in the folder and makes nothing.
   RunFolder(const TrainRunOptions& options, const Method& method, const TrainSettings& settings,
-            const Backend& backend, const DataHashes& hashes);
+            const Backend& backend, const Data& data);
 
   bool keeps() const { return !out_.empty(); }
   bool has_state() const { return has(kState); }
@@ -71,6 +72,7 @@ class RunFolder {
   FolderLock::Busy busy_;
   bool other_machines_;
   Trainer::Identity identity_;
+  OrderedJson accounts_ = OrderedJson::object();  // of the data that was read
   std::string curve_;
   std::optional<FolderLock> lock_;
 };

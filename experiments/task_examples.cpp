@@ -79,6 +79,15 @@ std::vector<Prompt> task_prompts(TaskExamples examples, bool rank) {
   return prompts;
 }
 
+OrderedJson account_of(const TaskExamples& examples) {
+  OrderedJson json = report_json(examples.read);
+  json["examples"] = examples.examples.size();
+  json["prompts_cut"] = examples.encoded.truncated;
+  json["tokens_cut"] = examples.encoded.dropped_tokens;
+  json["left_out"] = examples.encoded.too_long;
+  return json;
+}
+
 void log_reports(const TaskExamples& examples) {
   log::info("{}", report_text(examples.read));
   const EncodeReport& r = examples.encoded;

@@ -44,6 +44,8 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
 // The prompts that are predicted; with `rank`, those with choices are ranked.
 std::vector<Prompt> task_prompts(TaskExamples examples, bool rank);
 
+// Both accounts: report_json's keys, and `examples`, `prompts_cut`, `tokens_cut`, `left_out`.
+OrderedJson account_of(const TaskExamples& examples);
 // Both accounts for people, on standard error.
 void log_reports(const TaskExamples& examples);
 

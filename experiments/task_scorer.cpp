@@ -82,11 +82,12 @@ class TextTaskScorer : public TaskScorer {
  public:
   explicit TextTaskScorer(const DataSource& source)
       : labelled_(!find_task(source.task).labels.empty()),
+        own_(source.task == "own"),
         read_(read_text_references(file_of(source), source.task, source.template_keys,
                                    last_of(source))) {
     for (std::size_t i = 0; i < read_.references.size(); ++i)
       by_id_.emplace(read_.references[i].id, i);
-    if (source.task != "own") return;
+    if (!own_) return;
     const RecordSet set =
         read_records(find_task(source.task), file_of(source), {}, {.limit = last_of(source)});
     for (const Record& record : set.records)
@@ -103,11 +104,12 @@ class TextTaskScorer : public TaskScorer {
         exact_match(answer_of(prediction, reference, read_.labels), reference.texts.front());
     if (labelled_ || closed_.contains(id)) return {{"accuracy", right}};
     const RougeScores rouge = rouge_.score_best(reference.texts, prediction);
-    return {{"exact", right},
-            {"rouge1", rouge.rouge1.f},
-            {"rouge2", rouge.rouge2.f},
-            {"rougeL", rouge.rougeL.f},
-            {"rougeLsum", rouge.rougeLsum.f}};
+    Outcomes out = {{"rouge1", rouge.rouge1.f},
+                    {"rouge2", rouge.rouge2.f},
+                    {"rougeL", rouge.rougeL.f},
+                    {"rougeLsum", rouge.rougeLsum.f}};
+    if (own_) out["exact"] = right;
+    return out;
   }
 
  private:
@@ -118,6 +120,7 @@ class TextTaskScorer : public TaskScorer {
   }
 
   bool labelled_;
+  bool own_;
   TextReferences read_;
   std::unordered_map<std::string, std::size_t> by_id_;
   std::unordered_map<std::string, bool> closed_;  // own entries with choices

@@ -91,7 +91,7 @@ TrainOutcome run_training(const TrainRunOptions& options,
     throw InputError("--eval-every: give the held-out examples with --eval-data, or with --task "
                      "their split with --eval-split");
 
-  RunFolder folder(options, *method, train, *backend, {loaded.hash, held_out.hash});
+  RunFolder folder(options, *method, train, *backend, {loaded, held_out});
   if (folder.is_done()) return outcome_of(folder.read_done(), options.out.string());
 
   const std::unique_ptr<Adaptation> adaptation = method->adapt(*model, train.init_seed);

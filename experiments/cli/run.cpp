@@ -21,6 +21,7 @@
 #include "experiments/sweep/coordinator.h"
 #include "experiments/sweep/heal.h"
 #include "experiments/sweep/live_view.h"
+#include "experiments/sweep/scoring.h"
 #include "experiments/sweep/summary.h"
 
 namespace rankscope {
@@ -176,6 +177,8 @@ int run_sweep(const RunCommand& c) {
   hashes.save(folder.hashes());
   write_manifest(folder, manifest);
   for (const std::string& healed : heal_trials(folder, manifest)) log::warning("{}", healed);
+  if (const std::size_t count = score_again(folder, manifest.trials); count > 0)
+    log::info("{} finished trials were scored again, by metrics that are newer than theirs", count);
   Collector collector(folder, manifest);
   for (const std::string& problem : collector.collect_all()) log::warning("{}", problem);
   RunSummary summary;

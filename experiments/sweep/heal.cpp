@@ -14,7 +14,6 @@
 #include "common/safetensors.h"
 #include "common/text.h"
 #include "experiments/folder_lock.h"
-#include "experiments/sweep/scoring.h"
 
 namespace rankscope {
 
@@ -161,7 +160,6 @@ void check_evaluation(const fs::path& folder) {
   const Json json = read_json_file(done);
   JsonObject object(json, shown(done));
   if (object.get_string("state") == "diverged") return;
-  object.get_int("metrics_version");
   const std::int64_t examples = object.get_int("examples", 0);
   object.get_object("metrics");
   for (const auto& [name, metric] : json.at("metrics").items())
@@ -194,8 +192,6 @@ void heal_evaluation(const fs::path& folder, bool needs_training, bool is_traine
     damage = "'" + shown(done) + "' stands without its training";
   if (!damage.empty())
     healer.put_aside(done, damage + "; the trial is evaluated again: done.json");
-  else if (scores_are_stale(folder))
-    healer.put_aside(done, "'" + shown(done) + "' has the scores of an older program");
 }
 
 // Nothing where there is no such folder yet, or a process is at work in it: a worker that outlived

@@ -75,7 +75,7 @@ LiveView::~LiveView() { erase(); }
 
 void LiveView::started(const Trial& trial) {
   running_[trial.id()] = {&trial, {}};
-  draw();
+  if (terminal_) draw();
 }
 
 void LiveView::progressed(const Trial& trial, const TrialProgress& progress) {

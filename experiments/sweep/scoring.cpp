@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "common/error.h"
+#include "common/appended_lines.h"
 #include "common/files.h"
 #include "common/text.h"
 #include "experiments/task_scorer.h"
@@ -38,13 +38,6 @@ void write_diverged(const fs::path& eval_folder) {
   write_file_atomically(eval_folder / "done.json", done.dump(1) + "\n");
 }
 
-bool scores_are_stale(const fs::path& eval_folder) {
-  const fs::path file = eval_folder / "done.json";
-  const Json json = read_json_file(file);
-  JsonObject done(json, printable(file.native(), 300));
-  return done.get_string("state") == "done" && done.get_int("metrics_version") < kMetricsVersion;
-}
-
 void score_predictions(const Trial& trial, const fs::path& eval_folder,
                        const std::vector<std::string>& lines) {
   const std::unique_ptr<TaskScorer> scorer = make_task_scorer(trial.config.task.score.data);
@@ -66,6 +59,20 @@ void score_predictions(const Trial& trial, const fs::path& eval_folder,
   for (const auto& [metric, scores] : values) metrics[metric] = metric_json(mean_of(scores));
   write_file_atomically(eval_folder / "outcomes.jsonl", text);
   write_done(eval_folder, metrics, lines.size());
+}
+
+std::size_t score_again(const SweepFolder& folder, const std::vector<Trial>& trials) {
+  std::size_t count = 0;
+  for (const Trial& trial : trials) {
+    if (trial.is_tuning() || trial_state(folder, trial) != TrialState::kDone) continue;
+    const fs::path out = folder.eval_folder(trial);
+    const Json json = read_json_file(out / "done.json");
+    JsonObject done(json, printable((out / "done.json").native(), 300));
+    if (done.get_int_or("metrics_version", 0) >= kMetricsVersion) continue;
+    score_predictions(trial, out, AppendedLines::whole_lines(out / "predictions.jsonl"));
+    ++count;
+  }
+  return count;
 }
 
 }  // namespace rankscope

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/json.h"
-#include "experiments/sweep/trial.h"
+#include "experiments/sweep/sweep_folder.h"
 
 namespace rankscope {
 
@@ -25,7 +25,8 @@ void write_done(const std::filesystem::path& eval_folder, const OrderedJson& met
 // The done.json of a trial whose training diverged: there is no adapter to be evaluated.
 void write_diverged(const std::filesystem::path& eval_folder);
 
-// Whether the trial is done, but its scores are of an older kMetricsVersion.
-bool scores_are_stale(const std::filesystem::path& eval_folder);
+// Scores the finished trials whose scores are of an older kMetricsVersion from their predictions.
+// Returns how many.
+std::size_t score_again(const SweepFolder& folder, const std::vector<Trial>& trials);
 
 }  // namespace rankscope

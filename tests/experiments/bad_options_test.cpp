@@ -65,7 +65,7 @@ TEST_CASE("the program refuses settings that are unknown, ill-typed or out of ra
 TEST_CASE("the program refuses options that make no sense") {
   check_refused({
       command({}, "subcommand is required"),
-      command({"trian"}, "there is no subcommand 'trian'; did you mean 'train'?"),
+      command({"trin"}, "there is no subcommand 'trin'; did you mean 'train'?"),
       command({"info"}, "--model is required"),
       command({"nll", "--model", "x", "--data", "y", "--micro-batch-tokens", "0"},
               "must be a whole number from 1 to"),

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "common/hash.h"
 #include "tests/datasets/test_files.h"
 #include "tests/experiments/program.h"
 #include "tests/experiments/text_model.h"
@@ -153,6 +154,22 @@ TEST_CASE("what a task's file holds, was skipped, cut and left out is reported")
              Catch::Contains("warning: ") &&
                  Catch::Contains("examples fit in no way and were left out: dev:"));
   CHECK(json_lines(run_task("nll", model.path(), questions, {"--max-tokens", limit})).size() < 4);
+}
+
+TEST_CASE("done.json records the files that were trained on, their hashes, and what was skipped") {
+  const TextModel model;
+  const TaskFile samsum = task_files()[2];
+  TemporaryFolder folder;
+  const std::string out = (folder / "out").string();
+  const ProgramResult result =
+      run_task("train", model.path(), samsum, {"--method", "lora", "--steps", "1", "--out", out});
+  REQUIRE(result.exit_code == 0);
+  const Json read = read_json_file(folder / "out" / "done.json").at("read").at("data");
+  CHECK(read.at("examples") == samsum.examples);
+  const Json& file = read.at("files").at(0);
+  CHECK(file.at("sha256") == sha256_file(folder_of(samsum) + "/" + samsum.file));
+  CHECK(read.at("skipped").size() == 1);
+  CHECK(read.contains("prompts_cut"));
 }
 
 TEST_CASE("a ranking keeps no room for text that is not generated") {

@@ -1,0 +1,105 @@
+// What a trial's predictions score is what `score` says of them, an example at a time.
+#include "experiments/task_scorer.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "tests/datasets/test_files.h"
+#include "tests/error_text.h"
+#include "tests/experiments/program.h"
+#include "tests/temporary_folder.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+struct Scored {
+  std::string task, file, scorer;
+  std::vector<std::string> more;
+};
+
+const std::vector<Scored> kScored = {{"wikisql", "dev.jsonl", "wikisql", {}},
+                                     {"mnli", "train.tsv", "accuracy", {}},
+                                     {"samsum", "train.json", "rouge", {"--stemmer"}}};
+
+DataSource source_of(const Scored& scored) {
+  DataSource source;
+  source.task = scored.task;
+  source.data = data_file(scored.task) / scored.file;
+  return source;
+}
+
+// Ids and targets as `render` prints them; every second prediction is another's.
+std::vector<std::pair<std::string, std::string>> predictions_of(const Scored& scored) {
+  std::vector<std::pair<std::string, std::string>> out;
+  const std::vector<Json> rendered = json_lines(run_program(
+      {"render", scored.task, "--json", "--references", source_of(scored).data.string()}));
+  for (size_t i = 0; i < rendered.size(); ++i)
+    out.emplace_back(rendered[i].at("id"), rendered[i % 2 == 0 ? i : 0].at("target"));
+  return out;
+}
+
+// The values of a line of `score --json`, by the names that a trial's metrics have.
+std::map<std::string, double> values_of(const Json& line) {
+  std::map<std::string, double> out;
+  for (const auto& [key, value] : line.items()) {
+    if (value.is_boolean())
+      out[key == "correct" ? "accuracy" : key] = value.get<bool>() ? 1 : 0;
+    else if (value.is_object())
+      out[key] = value.at("f");
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a task's scorer gives each example what `score` gives it") {
+  for (const Scored& scored : kScored) {
+    INFO(scored.task);
+    const auto predictions = predictions_of(scored);
+    REQUIRE(predictions.size() >= 2);
+    TemporaryFolder folder;
+    std::string text;
+    for (const auto& [id, prediction] : predictions)
+      text += Json({{"id", id}, {"prediction", prediction}}).dump() + "\n";
+    write_file_atomically(folder / "p.jsonl", text);
+    const std::vector<Json> lines = json_lines(
+        run_with({"score", scored.scorer, "--json", "--predictions", (folder / "p.jsonl").string(),
+                  "--references", source_of(scored).data.string()},
+                 scored.more));
+    REQUIRE(lines.size() == predictions.size() + 1);
+    const auto scorer = make_task_scorer(source_of(scored));
+    double total = 0;
+    for (size_t i = 0; i < predictions.size(); ++i) {
+      const Outcomes outcomes = scorer->outcomes(predictions[i].first, predictions[i].second);
+      CHECK(outcomes == values_of(lines[i]));
+      total += outcomes.begin()->second;
+    }
+    // Some are right and some are wrong: the comparison above sees both.
+    CHECK(total > 0);
+    CHECK(total < static_cast<double>(predictions.size()));
+  }
+}
+
+TEST_CASE("an own task's entries are scored by accuracy where they have choices, else by their text") {
+  const Scored own{"own", "train.jsonl", "", {}};
+  const auto scorer = make_task_scorer(source_of(own));
+  CHECK(scorer->outcomes("a", " 4") == Outcomes{{"accuracy", 1}});
+  CHECK(scorer->outcomes("a", " 3") == Outcomes{{"accuracy", 0}});
+  const Outcomes text = scorer->outcomes("train:2", "paris");
+  CHECK(text.at("exact") == 1);
+  CHECK(text.at("rouge1") == 1);
+  CHECK(scorer->reference("train:2") == "Paris");
+}
+
+TEST_CASE("a source that leaves out its first examples is scored on those that it has") {
+  DataSource source = source_of(kScored[0]);
+  source.skip = 2;
+  source.limit = 1;
+  const auto scorer = make_task_scorer(source);
+  CHECK(scorer->outcomes("dev:3", "nonsense").at("parsed") == 0);
+  CHECK_THAT(error_text<InputError>([&] { scorer->outcomes("dev:4", ""); }),
+             Catch::Contains("has no example 'dev:4'"));
+}
