@@ -38,8 +38,7 @@ bool BestStep::improved(std::int64_t candidate, double eval_loss) {
 }
 
 RunFolder::RunFolder(const TrainRunOptions& options, const Method& method,
-                     const TrainSettings& settings, const Backend& backend,
-                     const Data& data)
+                     const TrainSettings& settings, const Backend& backend, const Data& data)
     : out_(options.out), busy_(options.busy), other_machines_(options.other_machines) {
   if (out_.empty()) return;
   identity_["model"] = model_hash(options.model);

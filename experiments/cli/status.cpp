@@ -98,8 +98,7 @@ int run_status(const FolderCommand& c) {
     ++counts[state];
     std::string remark;
     if (ended == TrialState::kFailed) remark = trial_errors(folder, trial).back();
-    if (ended == TrialState::kPending)
-      remark = changed_keys(trial, others, manifest);
+    if (ended == TrialState::kPending) remark = changed_keys(trial, others, manifest);
     if (c.json) {
       OrderedJson line = {{"trial", trial.id()}, {"state", state}, {"title", trial_title(trial)}};
       if (!remark.empty()) line["remark"] = remark;
@@ -123,8 +122,9 @@ int run_collect(const FolderCommand& c) {
   const Manifest manifest = read_manifest(folder);
   // The database has one writer: a second might take what the first has half written for damage.
   if (is_held(folder.path()))
-    throw InputError("the sweep in '" + printable(folder.path().native(), 300) +
-                     "' is being run, and its results are collected as they come; wait for its end");
+    throw InputError(
+        "the sweep in '" + printable(folder.path().native(), 300) +
+        "' is being run, and its results are collected as they come; wait for its end");
   const FolderLock lock(folder.path());
   Collector collector(folder, manifest);
   const std::vector<std::string> problems = collector.collect_all();

@@ -67,7 +67,10 @@ std::string setting(const Trial& trial, const char* key) {
 }  // namespace
 
 Collector::Collector(const SweepFolder& folder, const Manifest& manifest)
-    : folder_(folder), manifest_(manifest), hashes_(folder.hashes()), store_(open_store(folder.database())) {}
+    : folder_(folder),
+      manifest_(manifest),
+      hashes_(folder.hashes()),
+      store_(open_store(folder.database())) {}
 
 std::vector<std::string> Collector::collect_all() {
   store_.put_sweep(
@@ -83,10 +86,9 @@ std::vector<std::string> Collector::collect_all() {
     } catch (const Error& error) {
       problems.push_back(fmt::format("trial {}: {}", trial.id(), error.what()));
     } catch (const Json::exception& error) {
-      problems.push_back(fmt::format("trial {}: {}: a file is not as it was written: {}",
-                                     trial.id(),
-                                     printable(folder_.eval_folder(trial).native(), 300),
-                                     error.what()));
+      problems.push_back(
+          fmt::format("trial {}: {}: a file is not as it was written: {}", trial.id(),
+                      printable(folder_.eval_folder(trial).native(), 300), error.what()));
     }
   }
   store_.remove_trials_not_in(ids);

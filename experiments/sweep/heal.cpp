@@ -190,8 +190,7 @@ void heal_evaluation(const fs::path& folder, bool needs_training, bool is_traine
   std::string damage = damage_found_by([&] { check_evaluation(folder); });
   if (damage.empty() && needs_training && !is_trained)
     damage = "'" + shown(done) + "' stands without its training";
-  if (!damage.empty())
-    healer.put_aside(done, damage + "; the trial is evaluated again: done.json");
+  if (!damage.empty()) healer.put_aside(done, damage + "; the trial is evaluated again: done.json");
 }
 
 // Nothing where there is no such folder yet, or a process is at work in it: a worker that outlived

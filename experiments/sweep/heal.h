@@ -9,8 +9,8 @@
 namespace rankscope {
 
 // Puts aside (under NAME.damaged) every file of the trials' that cannot be read as what it is, so
-// that the trial is run again from what is whole. Trials that a process works on are passed over. Returns what was done, a line each. Called by the
-// coordinator alone, before it starts workers.
+// that the trial is run again from what is whole. Trials that a process works on are passed over.
+// Returns what was done, a line each. Called by the coordinator alone, before it starts workers.
 std::vector<std::string> heal_trials(const SweepFolder& folder, const Manifest& manifest);
 
 }  // namespace rankscope

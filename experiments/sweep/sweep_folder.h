@@ -46,8 +46,8 @@ Manifest read_manifest(const SweepFolder& folder);
 // The trial of that id, or of the one id that begins so. InputError with the nearest id else.
 const Trial& find_trial(const Manifest& manifest, const std::string& id);
 
-// What the trial's folders hold, for people and for `status`: trial.json and eval.json. Written where
-// they are missing or damaged.
+// What the trial's folders hold, for people and for `status`: trial.json and eval.json. Written
+// where they are missing or damaged.
 void describe_trial(const SweepFolder& folder, const Trial& trial);
 
 enum class TrialState { kPending, kDone, kDiverged, kFailed };

@@ -20,12 +20,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The files may have changed since the coordinator named the trial by their content: what is made of
-// others must not go under its name.
+// The files may have changed since the coordinator named the trial by their content: what is made
+// of others must not go under its name.
 void check_name(const SweepFolder& folder, const Manifest& manifest, const Trial& trial) {
   FileHashes hashes(folder.hashes());
   const Trial now = name_trial(trial.config, manifest.base, hashes);
-  for (const auto& [before, after] : {std::pair{&trial.train, &now.train}, {&trial.eval, &now.eval}})
+  for (const auto& [before, after] :
+       {std::pair{&trial.train, &now.train}, {&trial.eval, &now.eval}})
     for (const auto& [key, value] : *after)
       if (key != "train" && before->at(key) != value)
         throw InputError("trial " + trial.id() + ": " + key +
