@@ -45,8 +45,8 @@ class Healer {
     fs::remove_all(aside, error);
     fs::rename(file, aside, error);
     if (error)
-      throw MachineError("cannot put '" + file.string() + "' aside: " +
-                         system_error_text(error.value()));
+      throw MachineError("cannot put '" + file.string() +
+                         "' aside: " + system_error_text(error.value()));
     done_.push_back(fmt::format("{}; put aside as {}", why, aside.filename().string()));
   }
 
@@ -70,9 +70,8 @@ void heal_training(const fs::path& folder, Healer& healer) {
   const fs::path done = folder / "done.json";
   bool damaged = healer.check(done, read_state);
   damaged |= healer.check(folder / "curve.jsonl", read_lines);
-  damaged |= healer.check(folder / "state.safetensors", [](const fs::path& file) {
-    const SafetensorsFile read(file);
-  });
+  damaged |= healer.check(folder / "state.safetensors",
+                          [](const fs::path& file) { const SafetensorsFile read(file); });
   const bool diverged =
       there(done) && read_json_file(done).value("state", std::string()) == "diverged";
   const fs::path adapter = folder / "adapter";
@@ -92,7 +91,9 @@ void heal_training(const fs::path& folder, Healer& healer) {
   if (!damaged) return;
   // The rest of a training is worth nothing without the part that is lost: it starts over.
   for (const char* name : {"done.json", "curve.jsonl", "state.safetensors", "adapter", "best"})
-    if (there(folder / name)) healer.put_aside(folder / name, (folder / name).string() + ": a file of this training is damaged, it starts over");
+    if (there(folder / name))
+      healer.put_aside(folder / name, (folder / name).string() +
+                                          ": a file of this training is damaged, it starts over");
 }
 
 void heal_evaluation(const fs::path& folder, Healer& healer) {
@@ -109,8 +110,7 @@ void heal_evaluation(const fs::path& folder, Healer& healer) {
   const bool needs_lines = json.value("state", std::string()) == "done" &&
                            !json.value("metrics", Json::object()).contains("nll");
   if (damaged || lines_damaged ||
-      (needs_lines &&
-       (!there(folder / "outcomes.jsonl") || !there(folder / "predictions.jsonl"))))
+      (needs_lines && (!there(folder / "outcomes.jsonl") || !there(folder / "predictions.jsonl"))))
     healer.put_aside(done, done.string() + ": a file beside it is damaged or missing");
 }
 
