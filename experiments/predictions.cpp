@@ -13,10 +13,10 @@ namespace {
 
 using OnPrediction = std::function<void(std::size_t, PromptPrediction)>;
 
-void generate_free(const Model& model, const Adaptation* adaptation,
-                   const BaseTokenizer* tokenizer, std::span<const Prompt> prompts,
-                   const std::vector<std::size_t>& chosen, const DecodingSettings& decoding,
-                   const GeneratorOptions& options, const OnPrediction& on_prediction) {
+void generate_free(const Model& model, const Adaptation* adaptation, const BaseTokenizer* tokenizer,
+                   std::span<const Prompt> prompts, const std::vector<std::size_t>& chosen,
+                   const DecodingSettings& decoding, const GeneratorOptions& options,
+                   const OnPrediction& on_prediction) {
   std::vector<std::vector<std::int32_t>> ids;
   for (const std::size_t i : chosen) ids.push_back(prompts[i].ids);
   generate(model, adaptation, ids, decoding, options,

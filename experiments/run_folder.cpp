@@ -1,34 +1,21 @@
 #include "experiments/run_folder.h"
 
 #include <cmath>
-#include <map>
 
 #include "common/error.h"
 #include "common/files.h"
-#include "common/hash.h"
 #include "common/jsonl.h"
 #include "common/log.h"
 #include "common/safetensors.h"
 #include "common/text.h"
 #include "engine/training/numeric_version.h"
+#include "experiments/file_hashes.h"
 
 namespace rankscope {
 
 namespace fs = std::filesystem;
 
 constexpr const char* kInstructionSet = "instruction_set";
-
-std::string model_hash(const fs::path& folder) {
-  std::map<std::string, fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    const fs::path& path = entry.path();
-    if (path.filename() == "config.json" || path.extension() == ".safetensors")
-      files[path.filename().string()] = path;
-  }
-  Sha256 hash;
-  for (const auto& [name, path] : files) hash.update_field(name).update_field(sha256_file(path));
-  return hash.hex();
-}
 
 bool BestStep::improved(std::int64_t candidate, double eval_loss) {
   if (!std::isfinite(eval_loss) || (step > 0 && eval_loss >= loss)) return false;
@@ -41,7 +28,8 @@ RunFolder::RunFolder(const TrainRunOptions& options, const Method& method,
                      const TrainSettings& settings, const Backend& backend, const Data& data)
     : out_(options.out), busy_(options.busy), other_machines_(options.other_machines) {
   if (out_.empty()) return;
-  identity_["model"] = model_hash(options.model);
+  FileHashes hashes;
+  identity_["model"] = (options.hashes ? *options.hashes : hashes).model(options.model);
   identity_["data"] = data.trained.hash;
   identity_["method"] = std::string(method.name());
   for (const auto& [key, value] : method.settings()) identity_["method." + key] = value;
@@ -150,8 +138,8 @@ void RunFolder::keep_best_adapter() {
   fs::remove_all(adapter(), error);
   fs::rename(best_adapter(), adapter(), error);
   if (error)
-    throw MachineError("cannot put '" + best_adapter().string() + "' in the adapter's place: " +
-                       system_error_text(error.value()));
+    throw MachineError("cannot put '" + best_adapter().string() +
+                       "' in the adapter's place: " + system_error_text(error.value()));
 }
 
 void RunFolder::add_to_curve(const TrainProgress& p) {

@@ -94,9 +94,7 @@ class TextTaskScorer : public TaskScorer {
       if (!record.choices.empty()) closed_.emplace(record.id, true);
   }
 
-  std::string reference(const std::string& id) const override {
-    return entry(id).texts.front();
-  }
+  std::string reference(const std::string& id) const override { return entry(id).texts.front(); }
 
   Outcomes outcomes(const std::string& id, const std::string& prediction) override {
     const TextReference& reference = entry(id);

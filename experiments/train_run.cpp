@@ -70,16 +70,19 @@ TrainOutcome run_training(const TrainRunOptions& options,
   if (options.steps > 0) train.steps = options.steps;
   if (options.epochs > 0 && train.steps > 0)
     throw InputError("give either steps or epochs, not both");
-  if (train.steps <= 0 && options.epochs <= 0) throw InputError("--steps: give the number of steps, at least 1");
+  if (train.steps <= 0 && options.epochs <= 0)
+    throw InputError("--steps: give the number of steps, at least 1");
   const std::unique_ptr<Backend> backend = make_cpu_backend(options.threads);
   const std::unique_ptr<Model> model = load_model(options.model, *backend);
   if (train.base_dropout && model->has_attention_dropout())
-    throw InputError("--set base_dropout: the model's config asks for attention dropout, which is "
-                     "not supported; set attn_pdrop / attention_dropout to 0 in a copy of the config");
+    throw InputError(
+        "--set base_dropout: the model's config asks for attention dropout, which is "
+        "not supported; set attn_pdrop / attention_dropout to 0 in a copy of the config");
   const LoadedExamples loaded = load_examples(options.data, options.model, model->config());
   const std::vector<TokenExample>& examples = loaded.examples;
   if (std::ranges::none_of(examples, [](const TokenExample& e) { return e.tokens() > 1; }))
-    throw InputError(options.data.data.string() + ": no line has a token to predict: the first "
+    throw InputError(options.data.data.string() +
+                     ": no line has a token to predict: the first "
                      "token of a line has nothing before it; give each a prompt");
   if (options.epochs > 0)
     train.steps = static_cast<int64_t>(std::ceil(
@@ -88,8 +91,9 @@ TrainOutcome run_training(const TrainRunOptions& options,
   if (!options.eval_data.data.empty())
     held_out = load_examples(options.eval_data, options.model, model->config());
   if (options.eval_every > 0 && held_out.examples.empty())
-    throw InputError("--eval-every: give the held-out examples with --eval-data, or with --task "
-                     "their split with --eval-split");
+    throw InputError(
+        "--eval-every: give the held-out examples with --eval-data, or with --task "
+        "their split with --eval-split");
 
   RunFolder folder(options, *method, train, *backend, {loaded, held_out});
   if (folder.is_done()) return outcome_of(folder.read_done(), options.out.string());
@@ -135,8 +139,8 @@ TrainOutcome run_training(const TrainRunOptions& options,
     outcome.tokens_per_second = progress.tokens_per_second;
     outcome.useful_gflops = progress.useful_gflops;
     folder.add_to_curve(progress);
-    if (options.keep_best && progress.eval_loss && best.improved(progress.step.step, *progress.eval_loss) &&
-        folder.keeps())
+    if (options.keep_best && progress.eval_loss &&
+        best.improved(progress.step.step, *progress.eval_loss) && folder.keeps())
       save_adapter(folder.best_adapter(), *model, *adaptation, *method);
     on_step(progress);
     if (progress.step.diverged) {
@@ -144,10 +148,10 @@ TrainOutcome run_training(const TrainRunOptions& options,
       break;
     }
     outcome.last_finite_loss = progress.step.loss;
-    const bool due = (options.save_every_steps > 0 &&
-                      progress.step.step % options.save_every_steps == 0) ||
-                     (options.save_every_minutes > 0 &&
-                      seconds_since(last_save) >= 60 * options.save_every_minutes);
+    const bool due =
+        (options.save_every_steps > 0 && progress.step.step % options.save_every_steps == 0) ||
+        (options.save_every_minutes > 0 &&
+         seconds_since(last_save) >= 60 * options.save_every_minutes);
     if (folder.keeps() && (due || trainer.finished())) {
       folder.save(trainer);
       last_save = Clock::now();

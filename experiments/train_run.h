@@ -13,21 +13,24 @@
 
 namespace rankscope {
 
+class FileHashes;
+
 struct TrainRunOptions {
   std::filesystem::path model;
   DataSource data;
-  DataSource eval_data;             // whose data is empty: no held-out loss
-  std::filesystem::path out;        // empty: nothing is kept
+  DataSource eval_data;       // whose data is empty: no held-out loss
+  std::filesystem::path out;  // empty: nothing is kept
   std::string method = "lora";
-  Settings settings;                // the method's and the training's
+  Settings settings;  // the method's and the training's
   int64_t steps = 0;
-  double epochs = 0;                // in place of steps: passes over the examples, the last begun
-                                    // step counting whole
-  int64_t eval_every = 0;           // steps; 0: never
-  bool keep_best = false;           // the adapter is that of the lowest held-out loss, not the last
-  int64_t save_every_steps = 0;     // a resume point every so many steps; 0: not by steps
-  double save_every_minutes = 5;    // and every so many minutes; 0: not by the clock
+  double epochs = 0;              // in place of steps: passes over the examples, the last begun
+                                  // step counting whole
+  int64_t eval_every = 0;         // steps; 0: never
+  bool keep_best = false;         // the adapter is that of the lowest held-out loss, not the last
+  int64_t save_every_steps = 0;   // a resume point every so many steps; 0: not by steps
+  double save_every_minutes = 5;  // and every so many minutes; 0: not by the clock
   int threads = 0;
+  FileHashes* hashes = nullptr;                       // those that are known already, or null
   FolderLock::Busy busy = FolderLock::Busy::kRefuse;  // where another process holds `out`
   // Whether a run of another instruction set is no other run: where it is finished it counts, half
   // done it starts over, since its bits are not this machine's.
@@ -37,31 +40,28 @@ struct TrainRunOptions {
 // What a step adds to what the trainer reports.
 struct TrainProgress {
   StepReport step;
-  int64_t steps = 0;                  // of the whole run
-  std::optional<double> eval_loss;    // mean NLL per held-out target token
-  double tokens_per_second = 0;       // of this process's steps after the first, which is set-up
+  int64_t steps = 0;                // of the whole run
+  std::optional<double> eval_loss;  // mean NLL per held-out target token
+  double tokens_per_second = 0;     // of this process's steps after the first, which is set-up
   double useful_gflops = 0;
   double seconds_left = 0;
 };
 
 struct TrainOutcome {
-  int64_t steps = 0;             // made in all, earlier processes included
+  int64_t steps = 0;  // made in all, earlier processes included
   int64_t resumed_from = 0;
   bool already_done = false;
   bool diverged = false;
   std::optional<double> last_finite_loss;
-  double loss = 0;               // of the last step
+  double loss = 0;  // of the last step
   // With keep_best: whose adapter was kept, and its held-out loss.
   int64_t best_step = 0;
   std::optional<double> best_eval_loss;
   double tokens_per_second = 0;
   double useful_gflops = 0;
   int64_t trainable_parameters = 0;
-  double set_up_seconds = 0;     // from the start to the first step
+  double set_up_seconds = 0;  // from the start to the first step
 };
-
-// SHA-256 of the base's configuration and weight files: part of a run's identity.
-std::string model_hash(const std::filesystem::path& folder);
 
 // Trains, or goes on from the resume point in `out`. `out` gets curve.jsonl (a line a step),
 // state.safetensors (the resume point), adapter/ and, last, done.json. Throws Interrupted after

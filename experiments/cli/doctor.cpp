@@ -9,7 +9,7 @@
 #include "engine/training/numeric_version.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
-#include "experiments/cli/machine.h"
+#include "experiments/machine.h"
 
 namespace rankscope {
 

@@ -76,8 +76,8 @@ class Printer {
   std::string status() const {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-    const double left = seconds / static_cast<double>(done_) *
-                        static_cast<double>(prompts_.size() - done_);
+    const double left =
+        seconds / static_cast<double>(done_) * static_cast<double>(prompts_.size() - done_);
     return fmt::format("{}/{} predictions  {:.0f} tokens/s  {:.0f} s left", done_, prompts_.size(),
                        static_cast<double>(tokens_) / seconds, left);
   }
@@ -177,19 +177,22 @@ void add_generate(CLI::App& app, int& exit_code) {
   command->add_option("--beams", c->decoding.beams, "width of the beam search; 1: greedy")
       ->capture_default_str()
       ->check(whole_number(1, 1000));
-  command->add_option("--length-penalty", c->decoding.length_penalty,
-                      "beam search: finished scores are divided by length to this power")
+  command
+      ->add_option("--length-penalty", c->decoding.length_penalty,
+                   "beam search: finished scores are divided by length to this power")
       ->capture_default_str()
       ->check(real_number(-100, 100));
-  command->add_option("--no-repeat-ngram", c->decoding.no_repeat_ngram,
-                      "no n-gram of this length twice; 0: no rule")
+  command
+      ->add_option("--no-repeat-ngram", c->decoding.no_repeat_ngram,
+                   "no n-gram of this length twice; 0: no rule")
       ->capture_default_str()
       ->check(whole_number(0, 1 << 20));
   command->add_option("--stop", c->stop, "another token or id that ends a text; may be repeated")
       ->allow_extra_args(false);
-  command->add_option("--max-prompt", c->max_prompt,
-                      "with --prompts: longer prompts keep their first N tokens; 0: they are refused "
-                      "where they do not fit")
+  command
+      ->add_option("--max-prompt", c->max_prompt,
+                   "with --prompts: longer prompts keep their first N tokens; 0: they are refused "
+                   "where they do not fit")
       ->needs("--prompts")
       ->check(whole_number(0, std::int64_t{1} << 30));
   command
@@ -197,8 +200,9 @@ void add_generate(CLI::App& app, int& exit_code) {
                  "leave the adapter beside the weights (default: merged into them)")
       ->needs("--adapter");
   command->add_flag("--free", c->free_text, "generate text where there are choices too");
-  command->add_option("--in-flight", c->in_flight,
-                      "prompts continued at a time (changes speed and memory, no result)")
+  command
+      ->add_option("--in-flight", c->in_flight,
+                   "prompts continued at a time (changes speed and memory, no result)")
       ->capture_default_str()
       ->check(whole_number(1, 1 << 20));
   command->add_option("--threads", c->threads, "0: all processors")

@@ -15,8 +15,8 @@
 #include "engine/models/memory_plan.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
-#include "experiments/cli/machine.h"
 #include "experiments/folder_lock.h"
+#include "experiments/machine.h"
 #include "experiments/sweep/collect.h"
 #include "experiments/sweep/coordinator.h"
 #include "experiments/sweep/heal.h"
@@ -144,10 +144,11 @@ int print_plan(const RunCommand& c, const SweepFolder& folder, const Manifest& m
     }
   }
   if (c.json) return 0;
-  std::printf("%zu trials, %zu finished; about %s to do with %d workers of %d threads, %.0f GFLOP/s "
-              "of sgemm\n",
-              manifest.trials.size(), finished, duration_text(cost / rate).c_str(),
-              options.workers, options.threads, rate / kShareOfSgemm * 1e-9);
+  std::printf(
+      "%zu trials, %zu finished; about %s to do with %d workers of %d threads, %.0f GFLOP/s "
+      "of sgemm\n",
+      manifest.trials.size(), finished, duration_text(cost / rate).c_str(), options.workers,
+      options.threads, rate / kShareOfSgemm * 1e-9);
   return 0;
 }
 
@@ -190,13 +191,14 @@ int run_sweep(const RunCommand& c) {
   const std::vector<std::string> problems = collector.collect_all();
   for (const std::string& problem : problems) log::warning("{}", problem);
   log::info("{}{} trials: {} done and {} diverged in {}, {} finished earlier, {} failed",
-            summary_table(folder, manifest), manifest.trials.size(), summary.done,
-            summary.diverged, duration_text(summary.seconds), summary.already_done,
-            summary.failed);
+            summary_table(folder, manifest), manifest.trials.size(), summary.done, summary.diverged,
+            duration_text(summary.seconds), summary.already_done, summary.failed);
   log::info("results: {}", folder.database().string());
   if (c.json) {
-    const OrderedJson line = {{"trials", manifest.trials.size()}, {"done", summary.done},
-                              {"diverged", summary.diverged},     {"failed", summary.failed},
+    const OrderedJson line = {{"trials", manifest.trials.size()},
+                              {"done", summary.done},
+                              {"diverged", summary.diverged},
+                              {"failed", summary.failed},
                               {"already_done", summary.already_done},
                               {"seconds", summary.seconds},
                               {"worker_seconds", summary.worker_seconds},
@@ -224,7 +226,8 @@ void add_run(CLI::App& app, int& exit_code) {
   command->add_flag("--shortest-first", c->options.reversed,
                     "run the trials in the reverse of the usual order (no result depends on it)");
   command->add_flag("--dry-run", c->dry_run, "print the trials and what they would cost");
-  command->add_flag("--json", c->json, "one line of JSON at the end; with --dry-run a line a trial");
+  command->add_flag("--json", c->json,
+                    "one line of JSON at the end; with --dry-run a line a trial");
   command->callback([c, &exit_code] { exit_code = run_sweep(*c); });
 }
 

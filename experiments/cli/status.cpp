@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cstdio>
 #include <algorithm>
+#include <cstdio>
 #include <map>
 #include <memory>
 
@@ -50,8 +50,7 @@ std::map<std::string, IdentityKeys> trainings(const SweepFolder& folder) {
     const fs::path file = entry.path() / "trial.json";
     if (!fs::exists(file, ignored)) continue;
     try {
-      out[entry.path().filename().string()] =
-          read_json_file(file).at("train").get<IdentityKeys>();
+      out[entry.path().filename().string()] = read_json_file(file).at("train").get<IdentityKeys>();
     } catch (const std::exception&) {  // damaged: `run` mends it, nothing can be compared
       continue;
     }

@@ -10,7 +10,7 @@
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/data_options.h"
-#include "experiments/cli/machine.h"
+#include "experiments/machine.h"
 #include "experiments/train_run.h"
 
 namespace rankscope {

@@ -26,8 +26,7 @@ std::string progress_text(const TrialProgress& p) {
   return p.phase == TrialProgress::Phase::kTraining
              ? fmt::format("step {}/{}  loss {:.4f}  {:.0f} tokens/s", p.done, p.of, p.loss,
                            p.tokens_per_second)
-             : fmt::format("{}/{} predictions  {:.0f} tokens/s", p.done, p.of,
-                           p.tokens_per_second);
+             : fmt::format("{}/{} predictions  {:.0f} tokens/s", p.done, p.of, p.tokens_per_second);
 }
 
 void print_event(const TrialProgress& p) {

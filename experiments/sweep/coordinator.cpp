@@ -82,8 +82,7 @@ class Run {
     }
     summary_.seconds = seconds_since(start);
     if (!machine_error_.empty()) throw MachineError(machine_error_);
-    if (stop_requested())
-      throw Interrupted("interrupted; the same command goes on from here");
+    if (stop_requested()) throw Interrupted("interrupted; the same command goes on from here");
     return summary_;
   }
 

@@ -10,8 +10,8 @@
 namespace rankscope {
 
 struct RunOptions {
-  int workers = 0;  // 0: as many as cores and memory allow
-  int threads = 0;  // of each worker; 0: the cores shared out
+  int workers = 0;        // 0: as many as cores and memory allow
+  int threads = 0;        // of each worker; 0: the cores shared out
   bool reversed = false;  // shortest first: for tests, since no result may depend on it
 };
 

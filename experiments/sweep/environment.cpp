@@ -4,7 +4,7 @@
 #include "common/json.h"
 #include "engine/backend/cpu/reference_rate.h"
 #include "engine/training/numeric_version.h"
-#include "experiments/cli/machine.h"
+#include "experiments/machine.h"
 #include "experiments/program_version.h"
 
 namespace rankscope {

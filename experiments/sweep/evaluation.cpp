@@ -5,6 +5,7 @@
 #include <chrono>
 #include <unordered_map>
 
+#include "common/appended_lines.h"
 #include "common/error.h"
 #include "common/files.h"
 #include "common/jsonl.h"
@@ -13,7 +14,6 @@
 #include "engine/training/trainer.h"
 #include "experiments/examples.h"
 #include "experiments/predictions.h"
-#include "common/appended_lines.h"
 #include "experiments/sweep/environment.h"
 #include "experiments/sweep/scoring.h"
 #include "experiments/sweep/timings.h"
@@ -86,12 +86,11 @@ std::vector<std::string> predict_missing(const Base& base, const Manifest& manif
   const ScoreSettings& score = trial.config.task.score;
   const BaseTokenizer tokenizer(manifest.base, base.model->config());
   DecodingSettings decoding = score.decoding;
-  decoding.end_ids =
-      ending_tokens(base.model->config(), tokenizer, score.data.end_token, {});
-  const std::vector<Prompt> prompts = task_prompts(
-      read_task_examples(score.data, tokenizer, base.model->config(), decoding.max_new, false,
-                         !score.free_text),
-      !score.free_text);
+  decoding.end_ids = ending_tokens(base.model->config(), tokenizer, score.data.end_token, {});
+  const std::vector<Prompt> prompts =
+      task_prompts(read_task_examples(score.data, tokenizer, base.model->config(), decoding.max_new,
+                                      false, !score.free_text),
+                   !score.free_text);
   std::unordered_map<std::string, std::string> kept = read_kept(file);
   std::vector<Prompt> missing;
   for (const Prompt& prompt : prompts)

@@ -7,9 +7,11 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "common/error.h"
 #include "common/files.h"
+#include "common/hash.h"
 #include "common/jsonl.h"
 #include "common/safetensors.h"
 #include "common/text.h"
@@ -91,13 +93,19 @@ std::int64_t saved_step(const fs::path& state) {
   return step;
 }
 
-void check_adapter(const fs::path& folder) {
+// `by_hash`: its values too, which takes reading them.
+void check_adapter(const fs::path& folder, bool by_hash) {
   if (!there(folder / "rankscope.json"))
     throw InputError("'" + shown(folder) + "' holds no adapter");
   const Json json = read_json_file(folder / "rankscope.json");
   JsonObject about(json, shown(folder / "rankscope.json"));
-  const SafetensorsFile weights(folder / about.get_string("weights_file"));
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+  const fs::path weights = folder / about.get_string("weights_file");
+  if (!there(weights)) throw InputError("'" + shown(weights) + "' is missing");
+  if (by_hash && sha256_file(weights) != about.get_string("weights_sha256"))
+    throw InputError(shown(weights) + ": is not the file that was written, by its SHA-256");
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const fs::directory_entry& entry = *it;
     if (entry.path().extension() == ".json") read_json_file(entry.path());
     if (entry.path().extension() == ".safetensors") const SafetensorsFile read(entry.path());
   }
@@ -109,7 +117,7 @@ void check_adapter(const fs::path& folder) {
 }
 
 // Demands that a training can go on from what its folder holds, or that it is finished and whole.
-void check_training(const fs::path& folder) {
+void check_training(const fs::path& folder, bool is_needed) {
   // The resume point first: it goes when done.json has come, and its curve is there before it.
   const fs::path state = folder / "state.safetensors", done = folder / "done.json";
   const std::int64_t resume_at = there(state) ? saved_step(state) : -1;
@@ -123,7 +131,7 @@ void check_training(const fs::path& folder) {
     steps = object.get_int("steps", 0) + (diverged ? 1 : 0);
     object.get_int("trainable_parameters", 0);
     object.get_object("identity");
-    if (!diverged) check_adapter(folder / "adapter");
+    if (!diverged) check_adapter(folder / "adapter", is_needed);
   } else if (resume_at < 0 && there(folder / "adapter")) {
     throw InputError("'" + shown(folder) +
                      "' has an adapter, but neither done.json nor a resume "
@@ -137,9 +145,10 @@ void check_training(const fs::path& folder) {
         fmt::format("{}: has {} lines for {} steps", shown(folder / "curve.jsonl"), lines, steps));
 }
 
-// Whether the training is finished and nothing is wrong with it.
-bool heal_training(const fs::path& folder, Healer& healer) {
-  const std::string damage = damage_found_by([&] { check_training(folder); });
+// Whether the training is finished and nothing is wrong with it. `is_needed`: an evaluation is
+// going to read it.
+bool heal_training(const fs::path& folder, bool is_needed, Healer& healer) {
+  const std::string damage = damage_found_by([&] { check_training(folder, is_needed); });
   // The rest of a training is worth nothing without the part that is lost: it starts over.
   if (!damage.empty())
     for (const char* name : {"done.json", "curve.jsonl", "state.safetensors", "adapter", "best"})
@@ -210,13 +219,16 @@ bool take(const fs::path& folder, std::optional<FolderLock>& lock) {
 std::vector<std::string> heal_trials(const SweepFolder& folder, const Manifest& manifest) {
   Healer healer;
   std::map<std::string, bool> trained;  // by the training's hash
+  std::set<std::string> needed;
+  for (const Trial& trial : manifest.trials)
+    if (!there(folder.eval_folder(trial) / "done.json")) needed.insert(trial.train_hash);
   for (const Trial& trial : manifest.trials) {
     const fs::path train = folder.train_folder(trial);
     std::optional<FolderLock> train_lock, eval_lock;
     if (!take(train, train_lock)) continue;
     clear_stale_temporaries(train);
     if (trial.trains() && !trained.contains(trial.train_hash))
-      trained[trial.train_hash] = heal_training(train, healer);
+      trained[trial.train_hash] = heal_training(train, needed.contains(trial.train_hash), healer);
     if (!take(folder.eval_folder(trial), eval_lock)) continue;
     clear_stale_temporaries(folder.eval_folder(trial));
     heal_evaluation(folder.eval_folder(trial), trial.trains(), trained[trial.train_hash], healer);

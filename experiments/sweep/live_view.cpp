@@ -118,8 +118,7 @@ std::string LiveView::bar_text() const {
   const double part = total_cost_ > 0 ? std::min(1.0, done / total_cost_) : 1;
   const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
   std::string text = fmt::format("{}/{} trials", finished_, total_);
-  if (part > 0.01 && part < 1)
-    text += ", " + duration_text(seconds / part * (1 - part)) + " left";
+  if (part > 0.01 && part < 1) text += ", " + duration_text(seconds / part * (1 - part)) + " left";
   return text;
 }
 

@@ -20,10 +20,9 @@ DatasetRecord scored_dataset(const Trial& trial) {
                                          ? find_split(task, source.data, source.split)
                                          : source.data;
   const CompiledTemplate form(task, chosen_template(task, source.template_keys, "template"));
-  const RecordSet set =
-      read_records(task, file, {},
-                   {.limit = source.limit > 0 ? source.skip + source.limit : 0,
-                    .allow_unlabelled = true});
+  const RecordSet set = read_records(
+      task, file, {},
+      {.limit = source.limit > 0 ? source.skip + source.limit : 0, .allow_unlabelled = true});
   DatasetRecord record{dataset_key(trial), source.task, source.split, file.filename().string(), {}};
   for (std::size_t i = source.skip; i < set.records.size(); ++i) {
     const Record& entry = set.records[i];

@@ -93,8 +93,7 @@ std::string summary_table(const SweepFolder& folder, const Manifest& manifest) {
   for (const Trial& trial : manifest.trials) {
     if (trial.is_tuning()) continue;
     const Key key = {trial.config.task.name, trial.config.method, setting(trial, "targets"),
-                     setting(trial, "rank"),
-                     trial.config.tuning ? "tuned" : setting(trial, "lr")};
+                     setting(trial, "rank"), trial.config.tuning ? "tuned" : setting(trial, "lr")};
     auto found = std::ranges::find_if(rows, [&](const auto& row) { return row.first == key; });
     if (found == rows.end()) {
       rows.push_back({key, {}});

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/json.h"
-#include "experiments/sweep/file_hashes.h"
+#include "experiments/file_hashes.h"
 #include "experiments/sweep/sweep_file.h"
 
 namespace rankscope {
@@ -19,7 +19,7 @@ using IdentityKeys = std::map<std::string, std::string>;
 struct Trial {
   TrialConfig config;
   IdentityKeys train, eval;
-  std::string train_hash, eval_hash;      // 64 digits
+  std::string train_hash, eval_hash;       // 64 digits
   std::vector<std::string> tuning_trials;  // ids, in the order of the tuning's rates
 
   std::string train_id() const { return train_hash.substr(0, 12); }

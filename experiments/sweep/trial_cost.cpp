@@ -3,7 +3,7 @@
 
 #include "engine/backend/cpu/thread_pool.h"
 #include "engine/models/memory_plan.h"
-#include "experiments/cli/machine.h"
+#include "experiments/machine.h"
 #include "experiments/sweep/coordinator.h"
 
 namespace rankscope {
@@ -50,9 +50,9 @@ double trial_cost(const Trial& trial, const ModelShape& shape) {
     if (const auto rank = config.settings.find("rank"); rank != config.settings.end())
       flops *= 1 + 1e-4 * std::stod(rank->second);  // the larger rank first, other things equal
   }
-  const double rows = tokens_of(config.task.score.data.task) +
-                      static_cast<double>(config.task.score.decoding.beams *
-                                          config.task.score.decoding.max_new);
+  const double rows =
+      tokens_of(config.task.score.data.task) +
+      static_cast<double>(config.task.score.decoding.beams * config.task.score.decoding.max_new);
   return flops + examples_of(config.task.score.data) * rows * 2 * parameters;
 }
 

@@ -131,7 +131,8 @@ TrialConfig config_from(JsonObject object, const Json& json) {
   config.task.train = data_from(object.get_object("train"));
   config.task.held_out = data_from(object.get_object("held_out"));
   config.task.score = score_from(object.get_object("score"));
-  if (object.has("tuning")) config.tuning = tuning_from(object.get_object("tuning"), json.at("tuning"));
+  if (object.has("tuning"))
+    config.tuning = tuning_from(object.get_object("tuning"), json.at("tuning"));
   object.finish();
   return config;
 }

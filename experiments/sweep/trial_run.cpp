@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-
 #include "common/error.h"
 #include "common/files.h"
 #include "common/text.h"
-#include "experiments/cli/machine.h"
+#include "experiments/file_hashes.h"
 #include "experiments/folder_lock.h"
+#include "experiments/machine.h"
 #include "experiments/sweep/evaluation.h"
 #include "experiments/sweep/scoring.h"
 #include "experiments/sweep/timings.h"
@@ -20,18 +19,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The files may have changed since the coordinator named the trial by their content: what is made
-// of others must not go under its name.
-void check_name(const SweepFolder& folder, const Manifest& manifest, const Trial& trial) {
-  FileHashes hashes(folder.hashes());
+// A trial's name speaks of the files as they were when the sweep was started.
+void refuse_changed_files(const Manifest& manifest, const Trial& trial, FileHashes& hashes) {
   const Trial now = name_trial(trial.config, manifest.base, hashes);
-  for (const auto& [before, after] :
-       {std::pair{&trial.train, &now.train}, {&trial.eval, &now.eval}})
-    for (const auto& [key, value] : *after)
-      if (key != "train" && before->at(key) != value)
-        throw InputError("trial " + trial.id() + ": " + key +
-                         " changed since the sweep was started; run it again to name its trials "
-                         "anew");
+  if (now.train_hash == trial.train_hash && now.eval_hash == trial.eval_hash) return;
+  std::string changed;
+  for (const auto& [was, is] : {std::pair(&trial.train, &now.train), {&trial.eval, &now.eval}})
+    for (const auto& [key, value] : *was)
+      if (key != "train" && is->at(key) != value) changed += (changed.empty() ? "" : ", ") + key;
+  throw TrialFailed(changed + " changed since the sweep was started; run the sweep again");
 }
 
 Settings settings_of(const SweepFolder& folder, const Manifest& manifest, const Trial& trial) {
@@ -50,7 +46,7 @@ Settings settings_of(const SweepFolder& folder, const Manifest& manifest, const 
 
 // Whether the training diverged.
 bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
-           const TrialRunOptions& options,
+           const TrialRunOptions& options, FileHashes& hashes,
            const std::function<void(const TrialProgress&)>& on_progress) {
   const fs::path out = folder.train_folder(trial);
   TrainRunOptions run;
@@ -66,14 +62,15 @@ bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& tri
   run.keep_best = trial.config.keep == "best";
   run.save_every_minutes = options.save_every_minutes;
   run.threads = options.threads;
+  run.hashes = &hashes;
   run.busy = FolderLock::Busy::kWait;
   run.other_machines = true;
   Timings timings(out);
   Timings::Clock clock(timings, "train_seconds");
   const TrainOutcome outcome = run_training(run, [&](const TrainProgress& p) {
     clock.tick();
-    on_progress({TrialProgress::Phase::kTraining, p.step.step, p.steps, p.step.loss,
-                 p.tokens_per_second});
+    on_progress(
+        {TrialProgress::Phase::kTraining, p.step.step, p.steps, p.step.loss, p.tokens_per_second});
   });
   if (!outcome.already_done) {
     timings.set("train_tokens_per_second", outcome.tokens_per_second);
@@ -98,9 +95,10 @@ TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const 
   const TrialState state = trial_state(folder, trial);
   if (state == TrialState::kDone || state == TrialState::kDiverged) return state;
   clear_stale_temporaries(folder.eval_folder(trial));
-  check_name(folder, manifest, trial);
+  FileHashes hashes(folder.hashes());
+  refuse_changed_files(manifest, trial, hashes);
   describe_trial(folder, trial);
-  if (trial.trains() && train(folder, manifest, trial, options, on_progress)) {
+  if (trial.trains() && train(folder, manifest, trial, options, hashes, on_progress)) {
     write_diverged(folder.eval_folder(trial));
     return TrialState::kDiverged;
   }

@@ -19,8 +19,8 @@ struct TrialProgress {
 };
 
 struct TrialRunOptions {
-  int threads = 0;                 // 0: all processors
-  double save_every_minutes = 2;   // between resume points
+  int threads = 0;                // 0: all processors
+  double save_every_minutes = 2;  // between resume points
 };
 
 // Goes on from where the folder stands. Throws what went wrong (common/error.h), Interrupted after

@@ -83,7 +83,8 @@ TEST_CASE("a task's scorer gives each example what `score` gives it") {
   }
 }
 
-TEST_CASE("an own task's entries are scored by accuracy where they have choices, else by their text") {
+TEST_CASE(
+    "an own task's entries are scored by accuracy where they have choices, else by their text") {
   const Scored own{"own", "train.jsonl", "", {}};
   const auto scorer = make_task_scorer(source_of(own));
   CHECK(scorer->outcomes("a", " 4") == Outcomes{{"accuracy", 1}});

@@ -1,4 +1,4 @@
-#include "experiments/sweep/file_hashes.h"
+#include "experiments/file_hashes.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
-// SHA-256 of the files that trials depend on, kept from run to run: a base of many gigabytes is
-// read once, not once a trial.
+// SHA-256 of the files that a training depends on, which a sweep keeps from run to run: a base of
+// many gigabytes is read once, not once a trial.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include "experiments/cli/machine.h"
+#include "experiments/machine.h"
 
 #include <unistd.h>
 
