@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 
@@ -25,6 +26,15 @@ int number_of_kills() {
   return text == nullptr ? 6 : std::atoi(text);
 }
 
+// Whether a trial's predictions are being made.
+bool is_evaluating(const std::filesystem::path& out, const std::vector<Json>& trials) {
+  return std::ranges::any_of(trials, [&](const Json& trial) {
+    const std::filesystem::path folder = eval_folder(out, trial);
+    return std::filesystem::exists(folder / "predictions.jsonl") &&
+           !std::filesystem::exists(folder / "done.json");
+  });
+}
+
 enum class Victim { kCoordinator, kWorker, kWorkers, kAll };
 
 void kill_one(RunningProgram& run, Victim victim) {
@@ -43,22 +53,28 @@ void kill_one(RunningProgram& run, Victim victim) {
 TEST_CASE("a sweep that is killed again and again ends as an undisturbed one") {
   const int kills = number_of_kills();
   // Where there are more kills there is more to be killed.
-  SmallSweep sweep(kills > 10 ? 40 : 6);
+  SmallSweep sweep(kills > 10 ? 40 : 6, 40);
   const Clock::time_point start = Clock::now();
   sweep.finish("undisturbed");
   const Seconds duration = Clock::now() - start;
   const Draws draws(5, "kill test", "moments");
-  int landed = 0;
+  const std::vector<Json> trials = trials_of(sweep.out("undisturbed"));
+  int landed = 0, evaluations = 0;
   for (int i = 0; i < kills; ++i) {
     RunningProgram run(sweep.words("killed"));
     // Each run goes on from where the one before was killed, and so the moments spread over the
-    // sweep. A quarter falls into the start, before there is any worker.
-    const bool from_first_worker = draws.below(3 * i, 4) > 0;
+    // sweep. A quarter is counted from the start, when there is no worker yet; a quarter falls into
+    // an evaluation.
+    const std::uint64_t from_what = draws.below(3 * i, 4);
     const double wait = 2 * draws.uniform_double(100000 + i) * duration.count() / kills;
     const auto victim = static_cast<Victim>(draws.below(3 * i + 1, 4));
-    if (from_first_worker) run.wait_until([&] { return !run.workers().empty(); });
+    if (from_what > 0) run.wait_until([&] { return !run.workers().empty(); });
     const Clock::time_point from = Clock::now();
-    run.wait_until([&] { return Seconds(Clock::now() - from).count() >= wait; });
+    run.wait_until([&] {
+      return from_what == 1 ? is_evaluating(sweep.out("killed"), trials)
+                            : Seconds(Clock::now() - from).count() >= wait;
+    });
+    evaluations += from_what == 1 && !run.ended();
     landed += !run.ended();
     if (!run.ended()) kill_one(run, victim);
     // Without its coordinator's death a run goes on to the next moment; it is ended there.
@@ -70,6 +86,7 @@ TEST_CASE("a sweep that is killed again and again ends as an undisturbed one") {
     run.wait();
   }
   sweep.finish("killed");
-  INFO(landed << " of " << kills << " fell into a run");
+  INFO(landed << " of " << kills << " fell into a run, " << evaluations
+              << " of them into an evaluation");
   check_results(sweep.out("killed"), sweep.out("undisturbed"));
 }

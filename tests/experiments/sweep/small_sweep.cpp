@@ -38,12 +38,13 @@ std::string ranked(int count, int offset) {
 
 }  // namespace
 
-SmallSweep::SmallSweep(int steps) {
+SmallSweep::SmallSweep(int steps, int scored) {
   fs::create_directories(folder_ / "data");
   put(data("write_train.jsonl"), written(16, 0));
-  put(data("write_dev.jsonl"), written(8, 100));
+  put(data("write_dev.jsonl"), written(scored + 2, 100));
   put(data("pick_train.jsonl"), ranked(16, 0));
-  put(data("pick_dev.jsonl"), ranked(8, 100));
+  put(data("pick_dev.jsonl"), ranked(scored + 2, 100));
+  const std::string count_of_scored = std::to_string(scored);
   const std::string count = std::to_string(steps);
   put(file(), "name: small\nbase: " + model_.path() + R"(
 seeds: [1, 2]
@@ -51,12 +52,14 @@ tasks:
   write:
     task: own
     train: {data: data/write_train.jsonl, limit: 12}
-    score: {data: data/write_dev.jsonl, limit: 5, max_new: 8}
+    score: {data: data/write_dev.jsonl, limit: )" +
+                  count_of_scored + R"(, max_new: 8}
     tune: {limit: 4}
   pick:
     task: own
     train: {data: data/pick_train.jsonl, limit: 12}
-    score: {data: data/pick_dev.jsonl, limit: 6}
+    score: {data: data/pick_dev.jsonl, limit: )" +
+                  count_of_scored + R"(}
     tune: {limit: 4}
 training: {batch: 4, steps: )" +
                   count + R"(, lr: 1e-3}

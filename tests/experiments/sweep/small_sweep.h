@@ -19,8 +19,8 @@ namespace rankscope::tests {
 class SmallSweep {
  public:
   static constexpr int kTrials = 20;
-  // `steps` of each training: more make a longer sweep.
-  explicit SmallSweep(int steps = 6);
+  // `steps` of each training, `scored` examples of each evaluation: more make a longer sweep.
+  explicit SmallSweep(int steps = 6, int scored = 6);
 
   const std::filesystem::path& path() const { return folder_.path(); }
   std::filesystem::path file() const { return folder_ / "small.yaml"; }
