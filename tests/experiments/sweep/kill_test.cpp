@@ -67,7 +67,7 @@ TEST_CASE("a sweep that is killed again and again ends as an undisturbed one") {
     // sweep. A quarter is counted from the start, when there is no worker yet; a quarter falls into
     // an evaluation.
     const std::uint64_t from_what = draws.below(3 * i, 4);
-    const double wait = 2 * draws.uniform_double(100000 + i) * duration.count() / kills;
+    const double wait = draws.uniform_double(100000 + i) * duration.count() / kills;
     const auto victim = static_cast<Victim>(draws.below(3 * i + 1, 4));
     if (from_what > 0) run.wait_until([&] { return !run.workers().empty(); });
     const Clock::time_point from = Clock::now();
