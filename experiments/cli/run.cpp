@@ -1,10 +1,7 @@
 // run: a sweep file's trials, from nothing or from where they stand.
 #include <fmt/format.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <memory>
-#include <optional>
 
 #include "common/error.h"
 #include "common/files.h"
@@ -15,7 +12,6 @@
 #include "engine/models/memory_plan.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
-#include "experiments/folder_lock.h"
 #include "experiments/machine.h"
 #include "experiments/sweep/collect.h"
 #include "experiments/sweep/coordinator.h"
@@ -23,6 +19,7 @@
 #include "experiments/sweep/live_view.h"
 #include "experiments/sweep/scoring.h"
 #include "experiments/sweep/summary.h"
+#include "experiments/sweep/sweep_hold.h"
 
 namespace rankscope {
 
@@ -60,45 +57,6 @@ class Observer : public LiveView {
  private:
   Collector& collector_;
   bool given_up_ = false;
-};
-
-// Holds the sweep's folder and says in it who does.
-class Holder {
- public:
-  explicit Holder(const SweepFolder& folder) : file_(folder.path() / "coordinator.json") {
-    try {
-      lock_.emplace(folder.path());
-    } catch (const InputError& error) {
-      if (!fs::is_directory(folder.path())) throw;
-      throw InputError("the sweep in '" + printable(folder.path().native(), 300) +
-                       "' is being run" + who() + "; wait for it or give another --dir");
-    }
-    char host[256] = "";
-    ::gethostname(host, sizeof host - 1);
-    const OrderedJson json = {{"process", getpid()}, {"host", host}};
-    write_file_atomically(file_, json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
-  }
-  ~Holder() {
-    std::error_code ignored;
-    fs::remove(file_, ignored);
-  }
-  Holder(const Holder&) = delete;
-  Holder& operator=(const Holder&) = delete;
-
- private:
-  std::string who() const {
-    try {
-      const Json json = read_json_file(file_);
-      JsonObject object(json, file_.string());
-      return fmt::format(" by process {} on {}", object.get_int("process"),
-                         printable(object.get_string("host")));
-    } catch (const Error&) {
-      return "";
-    }
-  }
-
-  fs::path file_;
-  std::optional<FolderLock> lock_;
 };
 
 void make_folder(const fs::path& folder) {
@@ -173,7 +131,7 @@ int run_sweep(const RunCommand& c) {
   if (c.dry_run) return print_plan(c, folder, manifest, shape);
 
   make_folder(folder.path());
-  const Holder holder(folder);
+  const SweepHold hold(folder);
   clear_stale_temporaries(folder.path());
   hashes.save(folder.hashes());
   write_manifest(folder, manifest);

@@ -5,6 +5,8 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 
 #include "common/files.h"
 #include "tests/experiments/sweep/running_program.h"
@@ -23,6 +25,12 @@ std::size_t finished_trials(const fs::path& out) {
   return static_cast<std::size_t>(std::ranges::count_if(trials_of(out), [&](const Json& trial) {
     return fs::exists(eval_folder(out, trial) / "done.json");
   }));
+}
+
+// Its words, a zero byte after each; empty where it has ended.
+std::string command_of(pid_t process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/cmdline");
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 std::vector<Json> query(const fs::path& out, const std::string& text) {
@@ -97,8 +105,10 @@ TEST_CASE("a worker that stands still while another run starts loses and doubles
   const fs::path out = sweep.out("stopped");
   RunningProgram first(sweep.words("stopped"));
   REQUIRE(first.wait_until([&] { return !first.workers().empty(); }));
-  first.send(SIGSTOP);
   const pid_t worker = first.workers().front();
+  // Until then it is a copy of the coordinator, its lock included.
+  REQUIRE(first.wait_until([&] { return command_of(worker).find("trial") != std::string::npos; }));
+  first.send(SIGSTOP);
   ::kill(worker, SIGSTOP);
   first.send(SIGKILL);
   first.wait();
