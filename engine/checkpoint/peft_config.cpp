@@ -48,12 +48,25 @@ void check_init(JsonObject& json) {
                                      "path_initial_model_for_weight_conversion)");
 }
 
+// A backslash, itself not escaped, before a digit.
+bool has_back_reference(const std::string& pattern) {
+  for (size_t i = 0; i + 1 < pattern.size(); ++i) {
+    if (pattern[i] != '\\') continue;
+    ++i;
+    if (pattern[i] >= '0' && pattern[i] <= '9') return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 ModulePattern::ModulePattern(const std::string& pattern, const std::string& where) {
-  if (pattern.size() > kMaxPatternLength || pattern.find('{') != std::string::npos) {
+  // libstdc++ overflows on the long numbers that a repetition or a back reference may have.
+  if (pattern.size() > kMaxPatternLength || pattern.find('{') != std::string::npos ||
+      has_back_reference(pattern)) {
     throw InputError(where + ": the pattern '" + printable(pattern) +
-                     "' is too long or has a counted repetition; list the modules' names");
+                     "' is too long or has a counted repetition or a back reference; list the "
+                     "modules' names");
   }
   try {
     expression_ = std::regex(pattern, std::regex::ECMAScript | std::regex_constants::__polynomial);

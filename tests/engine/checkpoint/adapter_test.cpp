@@ -301,6 +301,8 @@ TEST_CASE("Patterns that could hang or crash a matcher are refused or harmless")
              Contains("does not cover"));
   CHECK_THAT(folder.refusal_with("rank_pattern", {{std::string(200, '('), 2}}),
              Contains("rank_pattern"));
+  CHECK_THAT(folder.refusal_with("rank_pattern", {{"(q)\\77777777777777777777", 2}}),
+             Contains("back reference"));
 }
 
 TEST_CASE("Tensors that are no factors of this model are refused") {
