@@ -18,8 +18,8 @@ class Collector {
   Collector(const SweepFolder& folder, const Manifest& manifest);
 
   // Stores what the folders hold of every trial, and forgets trials that the sweep no longer has.
-  // Unchanged ones are passed over. Returns what could not be read, a line each: those trials are
-  // stored without their results.
+  // Unchanged ones are passed over. Returns what could not be read, a line each: of those trials the
+  // database keeps what it has.
   std::vector<std::string> collect_all();
   // One trial, as after its end.
   void collect(const Trial& trial);
