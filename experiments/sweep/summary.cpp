@@ -119,6 +119,13 @@ std::string summary_table(const SweepFolder& folder, const Manifest& manifest) {
         ++row.pending;
     }
   }
+  // Task by task, in the order of the file.
+  std::vector<std::string> tasks;
+  for (const auto& [key, row] : rows)
+    if (std::ranges::find(tasks, key[0]) == tasks.end()) tasks.push_back(key[0]);
+  std::ranges::stable_sort(rows, {}, [&](const auto& row) {
+    return std::ranges::find(tasks, row.first[0]) - tasks.begin();
+  });
   std::vector<Key> table = {{"task", "method", "targets", "rank", "lr", "n", "metric", "score, %"}};
   for (auto& [key, row] : rows) {
     Key line = key;
