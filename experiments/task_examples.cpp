@@ -10,19 +10,27 @@
 
 namespace rankscope {
 
+std::filesystem::path file_of(const DataSource& source) {
+  return std::filesystem::is_directory(source.data)
+             ? find_split(find_task(source.task), source.data, source.split)
+             : source.data;
+}
+
+std::uint64_t read_limit(const DataSource& source) {
+  return source.limit > 0 ? source.skip + source.limit : 0;
+}
+
 TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& tokenizer,
                                 const ModelConfig& config, std::int64_t reserved_tokens,
                                 bool need_targets, bool rank) {
   TaskExamples out;
   out.task = &find_task(source.task);
-  out.file = std::filesystem::is_directory(source.data)
-                 ? find_split(*out.task, source.data, source.split)
-                 : source.data;
+  out.file = file_of(source);
   const CompiledTemplate form(*out.task,
                               chosen_template(*out.task, source.template_keys, "--template"));
-  const std::uint64_t end = source.limit > 0 ? source.skip + source.limit : 0;
   RecordSet set =
-      read_records(*out.task, out.file, {}, {.limit = end, .allow_unlabelled = !need_targets});
+      read_records(*out.task, out.file, {},
+                   {.limit = read_limit(source), .allow_unlabelled = !need_targets});
   if (set.records.size() <= source.skip) {
     throw InputError(fmt::format("{}: has {} usable examples, none is left behind the first {}",
                                  printable(out.file.native(), 300), set.records.size(),

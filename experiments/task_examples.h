@@ -25,6 +25,11 @@ struct DataSource {
   std::string end_token;                   // a token or id; empty: config.json's
 };
 
+// The file that a source reads: its data, or the split of it in the folder that its data is.
+std::filesystem::path file_of(const DataSource& source);
+// How many examples of that file are read, those counted that `skip` leaves out; 0: all.
+std::uint64_t read_limit(const DataSource& source);
+
 struct TaskExamples {
   const Task* task = nullptr;
   std::filesystem::path file;

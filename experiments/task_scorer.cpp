@@ -16,28 +16,15 @@ namespace rankscope {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 [[noreturn]] void refuse_id(const std::string& id) {
   throw InputError("the scored data has no example '" + printable(id) +
                    "'; was it changed after the predictions were made?");
 }
 
-fs::path file_of(const DataSource& source) {
-  return fs::is_directory(source.data)
-             ? find_split(find_task(source.task), source.data, source.split)
-             : source.data;
-}
-
-// Up to the last example of the source; those that it leaves out at the beginning do no harm.
-std::uint64_t last_of(const DataSource& source) {
-  return source.limit > 0 ? source.skip + source.limit : 0;
-}
-
 class WikisqlTaskScorer : public TaskScorer {
  public:
   explicit WikisqlTaskScorer(const DataSource& source)
-      : data_(read_wikisql(file_of(source), {}, {.limit = last_of(source)})) {
+      : data_(read_wikisql(file_of(source), {}, {.limit = read_limit(source)})) {
     for (std::size_t i = 0; i < data_.gold.size(); ++i) {
       by_id_.emplace(data_.set.records[i].id, i);
       const WikisqlTable& table = data_.tables.tables[data_.gold[i].table];
@@ -84,12 +71,12 @@ class TextTaskScorer : public TaskScorer {
       : labelled_(!find_task(source.task).labels.empty()),
         own_(source.task == "own"),
         read_(read_text_references(file_of(source), source.task, source.template_keys,
-                                   last_of(source))) {
+                                   read_limit(source))) {
     for (std::size_t i = 0; i < read_.references.size(); ++i)
       by_id_.emplace(read_.references[i].id, i);
     if (!own_) return;
     const RecordSet set =
-        read_records(find_task(source.task), file_of(source), {}, {.limit = last_of(source)});
+        read_records(find_task(source.task), file_of(source), {}, {.limit = read_limit(source)});
     for (const Record& record : set.records)
       if (!record.choices.empty()) closed_.emplace(record.id, true);
   }

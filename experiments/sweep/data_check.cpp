@@ -19,9 +19,7 @@ struct Range {
 
 Range range_of(const DataSource& source, const YamlValue& place) {
   return place.checked([&] {
-    const fs::path file = fs::is_directory(source.data)
-                              ? find_split(find_task(source.task), source.data, source.split)
-                              : source.data;
+    const fs::path file = file_of(source);
     std::error_code error;
     if (!fs::exists(file, error)) {
       throw InputError("there is no " + printable(file.native(), 300));

@@ -111,11 +111,15 @@ double LiveView::fraction_of(const Trial& trial, const TrialProgress& progress) 
              : kTrainingShare + part * (1 - kTrainingShare);
 }
 
-std::string LiveView::bar_text() const {
+double LiveView::part_done() const {
   double done = ended_cost_;
   for (const auto& [id, one] : running_)
     done += costs_.at(id) * fraction_of(*one.first, one.second);
-  const double part = total_cost_ > 0 ? std::min(1.0, done / total_cost_) : 1;
+  return total_cost_ > 0 ? std::min(1.0, done / total_cost_) : 1;
+}
+
+std::string LiveView::bar_text() const {
+  const double part = part_done();
   const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
   std::string text = fmt::format("{}/{} trials", finished_, total_);
   if (part > 0.01 && part < 1) text += ", " + duration_text(seconds / part * (1 - part)) + " left";
@@ -141,10 +145,7 @@ void LiveView::draw() {
             "\n";
     ++drawn_;
   }
-  double done = ended_cost_;
-  for (const auto& [id, one] : running_)
-    done += costs_.at(id) * fraction_of(*one.first, one.second);
-  const double part = total_cost_ > 0 ? std::min(1.0, done / total_cost_) : 1;
+  const double part = part_done();
   const int cells = static_cast<int>(part * kBarCells);
   text += fmt::format("[{}{}] {:.0f}%  {}", std::string(static_cast<std::size_t>(cells), '#'),
                       std::string(static_cast<std::size_t>(kBarCells - cells), '.'), 100 * part,

@@ -26,6 +26,7 @@ class LiveView : public RunObserver {
   using Clock = std::chrono::steady_clock;
 
   double fraction_of(const Trial& trial, const TrialProgress& progress) const;
+  double part_done() const;
   std::string bar_text() const;
   void draw();
   void erase();

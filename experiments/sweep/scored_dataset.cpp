@@ -16,13 +16,11 @@ std::string dataset_key(const Trial& trial) {
 DatasetRecord scored_dataset(const Trial& trial) {
   const DataSource& source = trial.config.task.score.data;
   const Task& task = find_task(source.task);
-  const std::filesystem::path file = std::filesystem::is_directory(source.data)
-                                         ? find_split(task, source.data, source.split)
-                                         : source.data;
+  const std::filesystem::path file = file_of(source);
   const CompiledTemplate form(task, chosen_template(task, source.template_keys, "template"));
   const RecordSet set = read_records(
       task, file, {},
-      {.limit = source.limit > 0 ? source.skip + source.limit : 0, .allow_unlabelled = true});
+      {.limit = read_limit(source), .allow_unlabelled = true});
   DatasetRecord record{dataset_key(trial), source.task, source.split, file.filename().string(), {}};
   for (std::size_t i = source.skip; i < set.records.size(); ++i) {
     const Record& entry = set.records[i];

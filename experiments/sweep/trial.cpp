@@ -21,9 +21,7 @@ std::string number(double value) { return fmt::format("{:.17g}", value); }
 // The data's content and how it is read, under "NAME.KEY".
 void add_data(const DataSource& source, const std::string& name, FileHashes& hashes,
               IdentityKeys& keys) {
-  const Task& task = find_task(source.task);
-  const fs::path file =
-      fs::is_directory(source.data) ? find_split(task, source.data, source.split) : source.data;
+  const fs::path file = file_of(source);
   std::string hash = hashes.file(file);
   if (source.task == "wikisql") hash += "+" + hashes.file(wikisql_tables_beside(file));
   // A file's name is part of the ids that it gives its examples.
