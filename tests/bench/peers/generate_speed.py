@@ -6,29 +6,19 @@ FILE holds lines {"prompt_ids": [...]}. Prompts are sorted by length, padded on 
 tokens each; the clock runs over padding and generate().
 """
 
-import argparse
 import json
-import time
 
+import peer
 import torch
-from transformers import AutoModelForCausalLM
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--model", required=True)
-    options.add_argument("--prompts", required=True)
-    options.add_argument("--batch", type=int, default=32)
+    options = peer.evaluation_parser(__doc__)
     options.add_argument("--new", type=int, default=64)
     options.add_argument("--beams", type=int, default=1)
-    options.add_argument("--threads", type=int)
-    options.add_argument("--json", action="store_true")
     options = options.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    with open(options.prompts, encoding="utf-8") as lines:
-        prompts = sorted((json.loads(line)["prompt_ids"] for line in lines if line.strip()), key=len)
-    model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32).eval()
+    model, examples = peer.prepare_evaluation(options)
+    prompts = [example["prompt_ids"] for example in examples]
 
     def generate(batch, new):
         longest = max(map(len, batch))
@@ -41,10 +31,7 @@ def main():
             )  # fmt: skip
 
     generate(prompts[: options.batch], 2)
-    start = time.perf_counter()
-    for first in range(0, len(prompts), options.batch):
-        generate(prompts[first : first + options.batch], options.new)
-    seconds = time.perf_counter() - start
+    seconds = peer.timed(lambda batch: generate(batch, options.new), prompts, options.batch)
     result = {
         "peer": "transformers generate",
         "new_tokens_per_second": len(prompts) * options.new / seconds,

@@ -1,4 +1,4 @@
-"""What both peers share: options, token files, padded batches, the timed loop and the result line."""
+"""What the peers share: options, token files, padded batches, timed loops and result lines."""
 
 import argparse
 import json
@@ -12,27 +12,60 @@ from transformers import AutoModelForCausalLM
 WARM_UP_STEPS = 2
 
 
-def parser(description):
+def base_parser(description, batch):
+    """What every peer that runs a model takes; `batch` is the default."""
     options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--model", required=True, help="model folder: config.json and model.safetensors")
-    options.add_argument("--data", required=True, help='lines {"prompt_ids": [...], "target_ids": [...]}, from tokens.py')
-    options.add_argument("--batch", type=int, default=8, help="examples in a step")
-    options.add_argument("--steps", type=int, default=10, help=f"timed steps, after {WARM_UP_STEPS} that are not")
+    options.add_argument("--batch", type=int, default=batch, help="examples in a step")
     options.add_argument("--threads", type=int, help="default: PyTorch's own")
-    options.add_argument("--r", type=int, default=8, help="LoRA rank; alpha equals it")
-    options.add_argument("--lr", type=float, default=2e-4)
-    options.add_argument("--bf16", action="store_true", help="autocast to bfloat16")
     options.add_argument("--json", action="store_true", help="print one JSON line instead of a sentence")
     return options
 
 
-def prepare(options):
+def parser(description):
+    """The options of a peer that trains."""
+    options = base_parser(description, batch=8)
+    options.add_argument("--data", required=True, help='lines {"prompt_ids": [...], "target_ids": [...]}, from tokens.py')
+    options.add_argument("--steps", type=int, default=10, help=f"timed steps, after {WARM_UP_STEPS} that are not")
+    options.add_argument("--r", type=int, default=8, help="LoRA rank; alpha equals it")
+    options.add_argument("--lr", type=float, default=2e-4)
+    options.add_argument("--bf16", action="store_true", help="autocast to bfloat16")
+    return options
+
+
+def evaluation_parser(description):
+    """The options of a peer that decodes or ranks."""
+    options = base_parser(description, batch=32)
+    options.add_argument("--prompts", required=True, help="FILE of the description")
+    return options
+
+
+def start(options, file):
+    """The lines of `file`, with PyTorch set up for them."""
     torch.manual_seed(0)
     if options.threads:
         torch.set_num_threads(options.threads)
-    with open(options.data, encoding="utf-8") as lines:
-        examples = [json.loads(line) for line in lines if line.strip()]
-    return [(example["prompt_ids"], example["target_ids"]) for example in examples]
+    with open(file, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines if line.strip()]
+
+
+def prepare_evaluation(options):
+    """(model in fp32, the lines of --prompts sorted by the length of their prompt)."""
+    examples = sorted(start(options, options.prompts), key=lambda example: len(example["prompt_ids"]))
+    return AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32).eval(), examples
+
+
+def timed(work, examples, batch):
+    """Seconds of work(BATCH) over all examples."""
+    began = time.perf_counter()
+    for first in range(0, len(examples), batch):
+        work(examples[first : first + batch])
+    return time.perf_counter() - began
+
+
+def prepare(options):
+    """The examples of --data as (prompt ids, target ids)."""
+    return [(example["prompt_ids"], example["target_ids"]) for example in start(options, options.data)]
 
 
 def load_model(folder):
@@ -78,13 +111,13 @@ def measure(name, options, model, batches, step_loss, warm_up=WARM_UP_STEPS):
     seconds, tokens, padded = 0.0, 0, 0
     for step in range(warm_up + options.steps):
         tensors = pad(batches[step % len(batches)])
-        start = time.perf_counter()
+        began = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
             loss = step_loss(*tensors)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        elapsed = time.perf_counter() - start
+        elapsed = time.perf_counter() - began
         if step >= warm_up:
             seconds += elapsed
             tokens += int(tensors[1].sum())

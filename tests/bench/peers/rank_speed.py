@@ -6,28 +6,15 @@ FILE holds lines {"prompt_ids": [...], "choices": [[...], ...]}. Each example ma
 to end, padded on the right; one forward pass a batch of --batch examples; logits at the choices' positions alone.
 """
 
-import argparse
 import json
-import time
 
+import peer
 import torch
-from transformers import AutoModelForCausalLM
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--model", required=True)
-    options.add_argument("--prompts", required=True)
-    options.add_argument("--batch", type=int, default=32)
-    options.add_argument("--threads", type=int)
-    options.add_argument("--json", action="store_true")
-    options = options.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    with open(options.prompts, encoding="utf-8") as lines:
-        examples = [json.loads(line) for line in lines if line.strip()]
-    examples.sort(key=lambda example: len(example["prompt_ids"]))
-    model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32).eval()
+    options = peer.evaluation_parser(__doc__).parse_args()
+    model, examples = peer.prepare_evaluation(options)
 
     def rank(batch):
         rows = [(e["prompt_ids"], choice) for e in batch for choice in e["choices"]]
@@ -50,10 +37,7 @@ def main():
         return scores.view(len(batch), -1).argmax(1).tolist()
 
     rank(examples[: options.batch])
-    start = time.perf_counter()
-    for first in range(0, len(examples), options.batch):
-        rank(examples[first : first + options.batch])
-    rate = len(examples) / (time.perf_counter() - start)
+    rate = len(examples) / peer.timed(rank, examples, options.batch)
     result = {"peer": "PyTorch ranking", "examples_per_second": rate, "threads": torch.get_num_threads()}
     print(json.dumps(result) if options.json else f"{rate:,.1f} examples/s")
 
