@@ -1,0 +1,22 @@
+// The embedded task sets as files of the official formats.
+#pragma once
+
+#include <filesystem>
+
+#include "datasets/embedded/world.h"
+
+namespace rankscope::embedded {
+
+// The seed of the world that the repository's base was trained on and its sets were made from.
+inline constexpr std::uint64_t kWorldSeed = 2106;
+
+// Examples of each training split and of each other.
+inline constexpr std::size_t kTrainingExamples = 4000;
+inline constexpr std::size_t kScoredExamples = 500;
+
+// Writes DIR/wikisql/{train,dev,test}{,.tables}.jsonl, DIR/mnli/multinli_1.0_{train,dev_matched,
+// dev_mismatched}.jsonl and DIR/samsum/{train,val,test}.json, each atomically. train is made of names
+// and patterns of Pool::kTraining, the others of Pool::kScored.
+void write_sets(const World& world, const std::filesystem::path& folder);
+
+}  // namespace rankscope::embedded

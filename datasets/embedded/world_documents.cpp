@@ -1,0 +1,247 @@
+#include "datasets/embedded/world_documents.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "datasets/embedded/events.h"
+#include "datasets/embedded/statements.h"
+
+namespace rankscope::embedded {
+
+namespace {
+
+constexpr Pool kPool = Pool::kDocuments;
+
+std::size_t any_kind(Picker& picker) { return picker.below(kinds().size()); }
+
+std::vector<Entity> any_entities(const World& world, std::size_t kind, std::size_t count,
+                                 Picker& picker) {
+  std::vector<Entity> result;
+  while (result.size() < count) {
+    Entity entity = world.any(kind, kPool, picker);
+    if (std::ranges::find(result, entity.name, &Entity::name) == result.end())
+      result.push_back(std::move(entity));
+  }
+  return result;
+}
+
+std::string text_of(const Entity& entity, std::size_t count, Picker& picker) {
+  const Description d =
+      of_pool(kPool, [&] { return any_description(*entity.kind, count, picker); });
+  std::string text;
+  for (const std::string& s : d.sentences(entity)) text += sentence(s, ". ");
+  text.pop_back();
+  return text;
+}
+
+std::string description(const World& world, Picker& picker) {
+  const Entity entity = world.any(any_kind(picker), kPool, picker);
+  return text_of(entity, 2 + picker.below(4), picker);
+}
+
+std::string article(std::string_view noun) {
+  return std::string(std::string_view("aeiou").find(noun[0]) == std::string_view::npos ? "a " : "an ") +
+         std::string(noun);
+}
+
+// One thing's record, in one of four layouts.
+std::string record_of(const Entity& entity, const std::vector<std::size_t>& attributes,
+                      Picker& picker) {
+  struct Layout {
+    std::string_view begin, colon, between;
+  };
+  constexpr std::array<Layout, 4> kLayouts = {
+      Layout{"", ": ", "\n"}, {"", ": ", "; "}, {"* ", " = ", "\n* "}, {"", " ", ", "}};
+  const Layout& layout = picker.pick(kLayouts);
+  std::vector<std::string> parts = {std::string(picker.pick(entity.kind->headers)) +
+                                    std::string(layout.colon) + entity.name};
+  for (std::size_t a : attributes)
+    parts.push_back(std::string(picker.pick(entity.kind->attributes[a].headers)) +
+                    std::string(layout.colon) + entity.values[a]);
+  return std::string(layout.begin) + join(parts, layout.between);
+}
+
+std::string question(const Attribute& attribute, std::string_view name, Picker& picker) {
+  return sentence(filled(picker.pick(attribute.questions), name, ""), "?");
+}
+
+// Something about a thing, then questions on it. Some answers name the heading to look under.
+std::string quiz(const World& world, Picker& picker) {
+  const std::size_t kind = any_kind(picker);
+  const std::vector<Entity> entities = any_entities(world, kind, 1 + picker.below(2), picker);
+  const std::vector<std::size_t> attributes = any_attributes(kinds()[kind], 3, picker);
+  std::string text;
+  for (const Entity& entity : entities) text += record_of(entity, attributes, picker) + "\n";
+  constexpr std::array<std::string_view, 3> kAsked = {"Q: ", "Question. ", "- "};
+  constexpr std::array<std::string_view, 3> kAnswered = {"\nA: ", "\nAnswer. ", "\n- "};
+  const std::size_t style = picker.below(3);
+  for (std::uint64_t n = 1 + picker.below(3); n > 0; --n) {
+    const Entity& entity = picker.pick(entities);
+    const std::size_t a = picker.pick(attributes);
+    const Attribute& attribute = entity.kind->attributes[a];
+    text += std::string(kAsked[style]) + question(attribute, entity.name, picker) +
+            std::string(kAnswered[style]);
+    if (picker.chance(40)) text += "See " + std::string(picker.pick(attribute.headers)) + ": ";
+    text += entity.values[a] + "\n";
+  }
+  text.pop_back();
+  return text;
+}
+
+// A description and what is said of it, judged.
+std::string judgements(const World& world, Picker& picker) {
+  const std::size_t kind = any_kind(picker);
+  const std::vector<Entity> entities = any_entities(world, kind, 1 + picker.below(2), picker);
+  std::vector<std::vector<std::size_t>> told;
+  std::string text;
+  for (const Entity& entity : entities) {
+    const Description d = of_pool(
+        kPool, [&] { return any_description(*entity.kind, 1 + picker.below(3), picker); });
+    for (const std::string& s : d.sentences(entity)) text += sentence(s, ". ");
+    told.push_back(d.attributes);
+  }
+  constexpr std::array<std::string_view, 4> kYes = {" That is true.", " Yes, true.", " So it is.",
+                                                    " That is right."};
+  constexpr std::array<std::string_view, 4> kNo = {" That is false.", " No, false.",
+                                                   " It is not so.", " That is wrong."};
+  constexpr std::array<std::string_view, 4> kOpen = {
+      " Neither yes nor no.", " That is neither said nor denied.", " Nothing is said of it.",
+      " It can be neither."};
+  constexpr std::array<std::string_view, 4> kSaid = {"It is said that ", "Some hold that ",
+                                                     "Is it so that ", "Somebody wrote that "};
+  for (std::uint64_t n = 1 + picker.below(3); n > 0; --n) {
+    const std::size_t e = picker.below(entities.size());
+    const Entity& entity = entities[e];
+    const std::uint64_t verdict = picker.below(3);
+    std::vector<std::size_t> candidates = told[e];
+    if (verdict == 2) {
+      candidates.clear();
+      for (std::size_t a = 0; a < entity.values.size(); ++a)
+        if (std::ranges::find(told[e], a) == told[e].end()) candidates.push_back(a);
+    }
+    const std::size_t a = picker.pick(candidates);
+    const Attribute& attribute = entity.kind->attributes[a];
+    std::string value = entity.values[a];
+    if (verdict == 1) {
+      // The other thing's value, where there is one: so both must be kept apart.
+      const Entity& other = entities[entities.size() - 1 - e];
+      value = other.values[a] != value && picker.chance(50)
+                  ? other.values[a]
+                  : other_value(world, attribute, value, kPool, picker);
+    }
+    const std::string_view said = picker.pick(kSaid);
+    text += std::string(said) + filled(picker.pick(attribute.statements), entity.name, value) +
+            (said.starts_with("Is") ? "?" : ".");
+    text += picker.pick(verdict == 0 ? kYes : verdict == 1 ? kNo : kOpen);
+    text += " ";
+  }
+  text.pop_back();
+  return text;
+}
+
+// A list of things under headings, and what can be read off it.
+std::string listing(const World& world, Picker& picker) {
+  const std::size_t kind = any_kind(picker);
+  const Kind& k = kinds()[kind];
+  std::vector<Entity> entities = any_entities(world, kind, 3 + picker.below(3), picker);
+  const std::vector<std::size_t> attributes = any_attributes(k, 2 + picker.below(2), picker);
+  const std::string_view bar = picker.chance(50) ? " | " : ", ";
+  std::vector<std::string> row = {std::string(picker.pick(k.headers))};
+  std::vector<std::string> headings;
+  for (std::size_t a : attributes) {
+    headings.emplace_back(picker.pick(k.attributes[a].headers));
+    row.push_back(headings.back());
+  }
+  std::string text = join(row, bar) + "\n";
+  for (const Entity& entity : entities) {
+    row = {entity.name};
+    for (std::size_t a : attributes) row.push_back(entity.values[a]);
+    text += join(row, bar) + "\n";
+  }
+  for (std::uint64_t n = 1 + picker.below(3); n > 0; --n) {
+    const std::size_t i = picker.below(attributes.size());
+    const Attribute& attribute = k.attributes[attributes[i]];
+    const Entity& one = picker.pick(entities);
+    const std::string& value = one.values[attributes[i]];
+    std::vector<std::string> found;
+    for (const Entity& entity : entities)
+      if (entity.values[attributes[i]] == value) found.push_back(entity.name);
+    text += "Looking under " + headings[i] + ": " + std::string(k.plural) + " " +
+            filled(picker.pick(attribute.conditions), "", value) + ", " + join(found, ", ") + ".\n";
+    if (attribute.values.numeric()) {
+      const auto by_value = [&](const Entity& e) { return std::stoll(e.values[attributes[i]]); };
+      const bool most = picker.chance(50);
+      const Entity& end = most ? *std::ranges::max_element(entities, {}, by_value)
+                               : *std::ranges::min_element(entities, {}, by_value);
+      text += std::string(most ? "The highest " : "The lowest ") +
+              std::string(picker.pick(attribute.nouns)) + ", " + (most ? "MAX" : "MIN") + "(" +
+              headings[i] + "), is " + end.values[attributes[i]] + ".\n";
+    }
+  }
+  text.pop_back();
+  return text;
+}
+
+std::string any_story(const World& world, Picker& picker) {
+  return story(event(world, kPool, picker.below(std::uint64_t{1} << 40)), picker);
+}
+
+std::string any_dialogue(const World& world, Picker& picker) {
+  return dialogue(event(world, kPool, picker.below(std::uint64_t{1} << 40)), kPool, 3, picker);
+}
+
+// The capitals, signs and brackets of query languages, where they mean little.
+std::string notice(const World& world, Picker& picker) {
+  const Entity entity = world.any(any_kind(picker), kPool, picker);
+  const std::size_t a = picker.below(entity.values.size());
+  const std::string heading(picker.pick(entity.kind->attributes[a].headers));
+  const std::string name = world.any_name(NameKind::kTown, kPool, picker);
+  const std::string first = world.any_name(NameKind::kFirst, kPool, picker);
+  switch (picker.below(4)) {
+    case 0:
+      return "NOTICE FROM table " + std::to_string(picker.between(1, 20)) + ". Guests SELECT bread AND " +
+             std::string(picker.pick(slot_words(SlotKind::kFood))) + ". WHERE? " + name + ".";
+    case 1: {
+      const std::int64_t x = picker.between(1, 99), y = picker.between(1, 99);
+      const std::string both = "(" + std::to_string(x) + ", " + std::to_string(y) + ")";
+      const std::string larger = std::to_string(std::max(x, y)), less = std::to_string(std::min(x, y));
+      return "MAX" + both + " = " + larger + ". MIN" + both + " = " + less + ". SUM" + both + " = " +
+             std::to_string(x + y) + ". COUNT" + both + " = 2. AVG" + both + " = " +
+             std::to_string((x + y) / 2) + ". " + larger + (x == y ? " = " : " > ") + less + ".";
+    }
+    case 2:
+      return first + " keeps a book on " + article(entity.kind->key) + " with the heading " + heading +
+             ". A heading can be counted, COUNT(" + heading + "), added, SUM(" + heading +
+             "), and averaged, AVG(" + heading + ").";
+    default:
+      return "SIGN FROM " + name + ": WHERE " + heading + " = " + entity.values[a] + " AND " +
+             entity.name + " stand together, SELECT with care.";
+  }
+}
+
+using Maker = std::string (*)(const World&, Picker&);
+struct Share {
+  std::uint64_t parts;
+  Maker make;
+};
+
+constexpr std::array<Share, 7> kShares = {Share{10, description}, {25, quiz},        {25, judgements},
+                                          {20, listing},          {8, any_story},    {8, any_dialogue},
+                                          {4, notice}};
+
+}  // namespace
+
+std::string world_document(const World& world, std::uint64_t index) {
+  Picker picker(world.seed(), "embedded document", "", index);
+  std::uint64_t all = 0;
+  for (const Share& share : kShares) all += share.parts;
+  std::uint64_t drawn = picker.below(all);
+  for (const Share& share : kShares) {
+    if (drawn < share.parts) return share.make(world, picker);
+    drawn -= share.parts;
+  }
+  return {};
+}
+
+}  // namespace rankscope::embedded
