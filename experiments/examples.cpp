@@ -34,6 +34,13 @@ void refuse_task_options(const DataSource& source) {
 
 }  // namespace
 
+LoadedExamples made_examples(std::vector<TokenExample> examples) {
+  LoadedExamples made;
+  made.examples = std::move(examples);
+  made.hash = hash_of(made.examples);
+  return made;
+}
+
 LoadedExamples load_examples(const DataSource& source, const std::filesystem::path& model_folder,
                              const ModelConfig& config) {
   LoadedExamples loaded;

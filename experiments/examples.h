@@ -17,8 +17,11 @@ struct LoadedExamples {
   std::vector<std::string> ids;  // of a task's examples; none for a token file
   // A task's: which files with which hashes were read, and what was skipped, cut or left out, why.
   OrderedJson account;
-  std::string hash;              // SHA-256 of what is trained on or scored: part of a run's identity
+  std::string hash;  // SHA-256 of what is trained on or scored: part of a run's identity
 };
+
+// Examples made in memory, with their hash.
+LoadedExamples made_examples(std::vector<TokenExample> examples);
 
 // Without a task, `source.data` is a token file. InputError for anything that does not fit the
 // model.

@@ -43,6 +43,24 @@ class Rate {
   double seconds_ = 0, tokens_ = 0, flops_ = 0;
 };
 
+// The examples in memory, or those of the source, which `read` then holds.
+const LoadedExamples& examples_of(const ExampleSource& from, const TrainRunOptions& options,
+                                  const ModelConfig& config, LoadedExamples& read) {
+  if (const auto* in_memory = std::get_if<const LoadedExamples*>(&from)) return **in_memory;
+  read = load_examples(std::get<DataSource>(from), options.model, config);
+  return read;
+}
+
+bool is_given(const ExampleSource& from) {
+  const auto* source = std::get_if<DataSource>(&from);
+  return source == nullptr || !source->data.empty();
+}
+
+std::string name_of(const ExampleSource& from) {
+  const auto* source = std::get_if<DataSource>(&from);
+  return source != nullptr ? source->data.string() : "the examples";
+}
+
 TrainOutcome outcome_of(const Json& done, const std::string& where) {
   JsonObject object(done, where, JsonObject::Nulls::kAbsent);
   TrainOutcome outcome;
@@ -78,18 +96,20 @@ TrainOutcome run_training(const TrainRunOptions& options,
     throw InputError(
         "--set base_dropout: the model's config asks for attention dropout, which is "
         "not supported; set attn_pdrop / attention_dropout to 0 in a copy of the config");
-  const LoadedExamples loaded = load_examples(options.data, options.model, model->config());
+  LoadedExamples read, read_held_out;
+  const LoadedExamples& loaded = examples_of(options.data, options, model->config(), read);
   const std::vector<TokenExample>& examples = loaded.examples;
   if (std::ranges::none_of(examples, [](const TokenExample& e) { return e.tokens() > 1; }))
-    throw InputError(options.data.data.string() +
+    throw InputError(name_of(options.data) +
                      ": no line has a token to predict: the first "
                      "token of a line has nothing before it; give each a prompt");
   if (options.epochs > 0)
     train.steps = static_cast<int64_t>(std::ceil(
         options.epochs * static_cast<double>(examples.size()) / static_cast<double>(train.batch)));
-  LoadedExamples held_out;
-  if (!options.eval_data.data.empty())
-    held_out = load_examples(options.eval_data, options.model, model->config());
+  const LoadedExamples& held_out =
+      is_given(options.eval_data)
+          ? examples_of(options.eval_data, options, model->config(), read_held_out)
+          : read_held_out;
   if (options.eval_every > 0 && held_out.examples.empty())
     throw InputError(
         "--eval-every: give the held-out examples with --eval-data, or with --task "

@@ -1,10 +1,12 @@
-// One adapter trained from token files or a task's data: what `rankscope train` does.
+// One adapter trained from token files, a task's data or examples in memory: what `rankscope train`
+// does.
 #pragma once
 
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "engine/methods/method.h"
 #include "engine/training/trainer.h"
@@ -15,10 +17,13 @@ namespace rankscope {
 
 class FileHashes;
 
+// Examples that are to be read, or that are in memory already and outlive the run.
+using ExampleSource = std::variant<DataSource, const LoadedExamples*>;
+
 struct TrainRunOptions {
   std::filesystem::path model;
-  DataSource data;
-  DataSource eval_data;       // whose data is empty: no held-out loss
+  ExampleSource data;
+  ExampleSource eval_data;    // a source whose data is empty: no held-out loss
   std::filesystem::path out;  // empty: nothing is kept
   std::string method = "lora";
   Settings settings;  // the method's and the training's

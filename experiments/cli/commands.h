@@ -9,6 +9,7 @@ namespace rankscope {
 void add_doctor(CLI::App& app, int& exit_code);
 void add_info(CLI::App& app, int& exit_code);
 void add_train(CLI::App& app, int& exit_code);
+void add_pretrain(CLI::App& app, int& exit_code);
 void add_nll(CLI::App& app, int& exit_code);
 void add_generate(CLI::App& app, int& exit_code);
 void add_score(CLI::App& app, int& exit_code);

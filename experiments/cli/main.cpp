@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   rankscope::add_collect(app, exit_code);
   rankscope::add_trial(app, exit_code);
   rankscope::add_train(app, exit_code);
+  rankscope::add_pretrain(app, exit_code);
   rankscope::add_nll(app, exit_code);
   rankscope::add_generate(app, exit_code);
   rankscope::add_score(app, exit_code);

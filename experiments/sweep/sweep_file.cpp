@@ -6,7 +6,7 @@
 #include "experiments/sweep/combination.h"
 #include "experiments/sweep/data_check.h"
 #include "experiments/sweep/expand.h"
-#include "experiments/sweep/overrides.h"
+#include "experiments/yaml/overrides.h"
 
 namespace rankscope {
 

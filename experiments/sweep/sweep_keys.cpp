@@ -1,15 +1,9 @@
 #include "experiments/sweep/sweep_keys.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <array>
 
-#include "common/suggest.h"
-#include "common/text.h"
 #include "engine/methods/method.h"
-#include "engine/training/trainer.h"
 
 namespace rankscope {
 namespace {
@@ -57,16 +51,6 @@ std::vector<std::string> sweep_keys(std::string_view section) {
   return keys;
 }
 
-const std::map<std::string, std::string>& training_settings() {
-  static const std::map<std::string, std::string> settings = [] {
-    std::map<std::string, std::string> all = TrainSettings{}.canonical();
-    for (const char* key : {"steps", "init_seed", "data_seed", "warmup"}) all.erase(key);
-    for (const char* key : {"warmup_steps", "warmup_tokens", "warmup_ratio"}) all.emplace(key, "0");
-    return all;
-  }();
-  return settings;
-}
-
 const std::map<std::string, std::string>& method_settings(const std::string& method) {
   static const std::map<std::string, std::map<std::string, std::string>, std::less<>> all = [] {
     std::map<std::string, std::map<std::string, std::string>, std::less<>> made;
@@ -94,20 +78,6 @@ std::span<const std::string_view> exclusive_with(std::string_view key) {
     if (std::ranges::find(set, key) != set.end()) return set;
   }
   return {};
-}
-
-void refuse_unknown_keys(const YamlValue& map, const std::vector<std::string>& known) {
-  for (const YamlValue& value : map.entries()) {
-    const std::string key = value.key();
-    if (std::ranges::find(known, key) != known.end()) continue;
-    const std::string suggestion = did_you_mean(key, known);
-    if (key.find(':') != std::string::npos) {
-      value.fail("there is no such key; YAML wants a space behind ':'");
-    }
-    value.fail("there is no such key" + (suggestion.empty()
-                                             ? fmt::format("; there are {}", fmt::join(known, ", "))
-                                             : suggestion));
-  }
 }
 
 }  // namespace rankscope

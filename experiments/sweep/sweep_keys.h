@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "experiments/sweep/yaml_value.h"
+#include "experiments/training_settings.h"
 
 namespace rankscope {
 
@@ -17,15 +17,10 @@ namespace rankscope {
 // TrainSettings themselves: "training" and "group" hold them too.
 std::vector<std::string> sweep_keys(std::string_view section);
 
-// The settings of the trainer, with their defaults as text. Steps and seeds are not among them.
-const std::map<std::string, std::string>& training_settings();
 // The settings of a method, with their defaults. InputError for an unknown method.
 const std::map<std::string, std::string>& method_settings(const std::string& method);
 
 // Keys of which one configuration holds at most one: `key` itself and those it excludes.
 std::span<const std::string_view> exclusive_with(std::string_view key);
-
-// Refuses, with its place and the nearest known name, a key of `map` that is not among `known`.
-void refuse_unknown_keys(const YamlValue& map, const std::vector<std::string>& known);
 
 }  // namespace rankscope

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "experiments/sweep/sweep_file.h"
-#include "experiments/sweep/yaml_value.h"
+#include "experiments/yaml/yaml_value.h"
 
 namespace rankscope {
 

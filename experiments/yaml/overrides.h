@@ -1,9 +1,9 @@
-// KEY=VALUE from the command line, put into the tree of a sweep file.
+// KEY=VALUE from the command line, put into the tree of a YAML file.
 #pragma once
 
 #include <string>
 
-#include "experiments/sweep/yaml_text.h"
+#include "experiments/yaml/yaml_text.h"
 
 namespace rankscope {
 

@@ -1,4 +1,4 @@
-#include "experiments/sweep/yaml_text.h"
+#include "experiments/yaml/yaml_text.h"
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
@@ -25,8 +25,8 @@ using Source = std::shared_ptr<const std::string>;
 // What can be told without the library, before it sees a byte.
 void scan(std::string_view text, const Source& source, const YamlLimits& limits) {
   if (text.size() > limits.max_bytes) {
-    throw InputError(fmt::format("{}: {} bytes; a sweep file has at most {}", *source, text.size(),
-                                 limits.max_bytes));
+    throw InputError(fmt::format("{}: {} bytes; a file of settings has at most {}", *source,
+                                 text.size(), limits.max_bytes));
   }
   if (!valid_utf8(text)) throw InputError(*source + ": not UTF-8 text");
   std::uint64_t line = 1;
@@ -42,7 +42,7 @@ void scan(std::string_view text, const Source& source, const YamlLimits& limits)
       refuse(source, line, "a tab in the indentation; YAML indents with spaces");
     }
     if (c == '%' && (at == 0 || text[at - 1] == '\n')) {
-      refuse(source, line, "a directive (%); a sweep file has none");
+      refuse(source, line, "a directive (%); a file of settings has none");
     }
     const auto byte = static_cast<unsigned char>(c);
     if ((byte < 0x20 && c != '\t' && c != '\r') || byte == 0x7f) {
@@ -117,7 +117,7 @@ class Builder : public YAML::EventHandler {
   void plain(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     if (anchor != 0) refuse(source_, line_of(mark), "an anchor (&); write the value out");
     if (!tag.empty() && tag != "?" && tag != "!") {
-      refuse(source_, line_of(mark), "a tag (!); a sweep file has none");
+      refuse(source_, line_of(mark), "a tag (!); a file of settings has none");
     }
   }
 
@@ -215,7 +215,7 @@ YamlNode parse_yaml(std::string_view text, const std::string& source, YamlLimits
       Builder second(name, limits);
       if (parser.HandleNextDocument(second)) {
         refuse(name, std::max<std::uint64_t>(1, second.take().line),
-               "a second document (---); a sweep file has one");
+               "a second document (---); a file of settings has one");
       }
       return root;
     }

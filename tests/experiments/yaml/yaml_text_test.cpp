@@ -1,5 +1,5 @@
 // YAML from outside: what is taken, with its lines, and what is refused without harm.
-#include "experiments/sweep/yaml_text.h"
+#include "experiments/yaml/yaml_text.h"
 
 #include <catch2/catch.hpp>
 
@@ -51,15 +51,15 @@ TEST_CASE("maps, lists and scalars keep their text and their lines") {
   CHECK(place_text("f", 0) == "f");
 }
 
-TEST_CASE("what a sweep file has no use for is refused, with its line") {
+TEST_CASE("what a file of settings has no use for is refused, with its line") {
   CHECK(refusal("a: 1\nb: &x 2\n") == "f:2: an anchor (&); write the value out");
   CHECK(refusal("a: 1\nb: &x [2]\n") == "f:2: an anchor (&); write the value out");
   CHECK_THAT(refusal("a: 1\nb: *x\n"), Catch::StartsWith("f:2: "));
   CHECK(refusal("<<: {a: 1}\n") == "f:1: a merge key (<<); write the values out");
-  CHECK(refusal("a: !!int 3\n") == "f:1: a tag (!); a sweep file has none");
-  CHECK(refusal("a: !x [3]\n") == "f:1: a tag (!); a sweep file has none");
-  CHECK(refusal("%YAML 1.2\n---\na: 1\n") == "f:1: a directive (%); a sweep file has none");
-  CHECK(refusal("a: 1\n---\nb: 2\n") == "f:3: a second document (---); a sweep file has one");
+  CHECK(refusal("a: !!int 3\n") == "f:1: a tag (!); a file of settings has none");
+  CHECK(refusal("a: !x [3]\n") == "f:1: a tag (!); a file of settings has none");
+  CHECK(refusal("%YAML 1.2\n---\na: 1\n") == "f:1: a directive (%); a file of settings has none");
+  CHECK(refusal("a: 1\n---\nb: 2\n") == "f:3: a second document (---); a file of settings has one");
   CHECK(refusal("a: 1\nb: 2\na: 3\n") ==
         "f:3: key 'a' is given twice, first in line 1; give it once");
   CHECK(refusal("a: {b: 1, 'b': 2}\n") ==
@@ -97,7 +97,7 @@ TEST_CASE("hostile YAML never takes the program down") {
   CHECK(refusal(repeated("? ", 100000)) == "f:1: a key must be one word, not a list or a map");
   CHECK(refusal("a: [" + repeated("1,", 60000) + "1]") ==
         "f:1: more than 50000 values in one file");
-  CHECK(refusal(repeated("a", 10 << 20)) == "f: 10485760 bytes; a sweep file has at most 1048576");
+  CHECK(refusal(repeated("a", 10 << 20)) == "f: 10485760 bytes; a file of settings has at most 1048576");
   std::string nested;
   for (int i = 0; i < 30; ++i) nested += repeated(" ", i) + "a:\n";
   CHECK(refusal(nested) == "f:17: more than 16 maps and lists inside one another");

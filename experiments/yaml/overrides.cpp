@@ -1,4 +1,4 @@
-#include "experiments/sweep/overrides.h"
+#include "experiments/yaml/overrides.h"
 
 #include <fmt/format.h>
 

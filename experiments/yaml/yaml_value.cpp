@@ -1,6 +1,7 @@
-#include "experiments/sweep/yaml_value.h"
+#include "experiments/yaml/yaml_value.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -212,6 +213,20 @@ std::string YamlValue::choice(std::initializer_list<std::string_view> allowed) c
     fail("must be one of " + list + ", not " + shown(*node_) + did_you_mean(text, names));
   }
   return text;
+}
+
+void refuse_unknown_keys(const YamlValue& map, const std::vector<std::string>& known) {
+  for (const YamlValue& value : map.entries()) {
+    const std::string key = value.key();
+    if (std::ranges::find(known, key) != known.end()) continue;
+    const std::string suggestion = did_you_mean(key, known);
+    if (key.find(':') != std::string::npos) {
+      value.fail("there is no such key; YAML wants a space behind ':'");
+    }
+    value.fail("there is no such key" + (suggestion.empty()
+                                             ? fmt::format("; there are {}", fmt::join(known, ", "))
+                                             : suggestion));
+  }
 }
 
 }  // namespace rankscope

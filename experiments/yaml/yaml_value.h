@@ -1,4 +1,4 @@
-// A value of a sweep file with its place, read with its type checked.
+// A value of a YAML file with its place, read with its type checked.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "common/error.h"
-#include "experiments/sweep/yaml_text.h"
+#include "experiments/yaml/yaml_text.h"
 
 namespace rankscope {
 
@@ -85,5 +85,8 @@ class YamlValue {
   std::string path_;
   std::uint64_t line_;
 };
+
+// Refuses, with its place and the nearest known name, a key of `map` that is not among `known`.
+void refuse_unknown_keys(const YamlValue& map, const std::vector<std::string>& known);
 
 }  // namespace rankscope

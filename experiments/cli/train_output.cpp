@@ -1,0 +1,84 @@
+#include "experiments/cli/train_output.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdio>
+
+#include "common/json.h"
+#include "engine/backend/cpu/reference_rate.h"
+#include "experiments/machine.h"
+
+namespace rankscope {
+
+namespace {
+
+Json number_or_null(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
+
+std::string duration(double seconds) {
+  const long long s = static_cast<long long>(seconds + 0.5);
+  if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+  return fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+}  // namespace
+
+void print_json_step(const TrainProgress& p) {
+  OrderedJson line;
+  line["step"] = p.step.step;
+  line["loss"] = number_or_null(p.step.loss);
+  line["lr"] = p.step.learning_rate;
+  line["gradient_norm"] = number_or_null(p.step.gradient_norm);
+  line["tokens"] = p.step.tokens;
+  line["target_tokens"] = p.step.target_tokens;
+  line["seconds"] = p.step.seconds;
+  if (p.eval_loss) line["eval_loss"] = *p.eval_loss;
+  std::printf("%s\n", line.dump().c_str());
+  std::fflush(stdout);
+}
+
+std::string progress_text(const TrainProgress& p) {
+  return fmt::format(
+      "step {}/{}  loss {:.4f}{}  {:.0f} tokens/s  {:.0f} useful GFLOP/s  {:.0f} MiB  "
+      "{} left",
+      p.step.step, p.steps, p.step.loss,
+      p.eval_loss ? fmt::format("  held-out {:.4f}", *p.eval_loss) : "", p.tokens_per_second,
+      p.useful_gflops, peak_memory_mib(), duration(p.seconds_left));
+}
+
+void print_json_outcome(const TrainOutcome& o, int threads) {
+  OrderedJson line;
+  line["steps"] = o.steps;
+  line["loss"] = number_or_null(o.loss);
+  line["state"] = o.diverged ? "diverged" : "done";
+  if (o.diverged)
+    line["last_finite_loss"] = o.last_finite_loss ? Json(*o.last_finite_loss) : Json();
+  line["resumed_from"] = o.resumed_from;
+  line["trainable_parameters"] = o.trainable_parameters;
+  // Before the reference is measured: its buffers are not the run's.
+  const double memory = peak_memory_mib();
+  if (!o.already_done) {
+    line["tokens_per_second"] = o.tokens_per_second;
+    line["useful_gflops"] = o.useful_gflops;
+    line["sgemm_gflops"] =
+        reference_sgemm_gflops(threads > 0 ? threads : make_cpu_backend(0)->threads());
+    line["set_up_seconds"] = o.set_up_seconds;
+  }
+  line["peak_memory_mib"] = memory;
+  std::printf("%s\n", line.dump().c_str());
+}
+
+std::string outcome_text(const TrainOutcome& o, const std::string& out) {
+  if (o.already_done)
+    return fmt::format("{}: finished earlier, {} steps, loss {:.4f}; nothing to do", out, o.steps,
+                       o.loss);
+  if (o.diverged)
+    return fmt::format(
+        "diverged at step {}: the loss is not finite; last finite loss {}; try a lower lr or "
+        "clip=1",
+        o.steps + 1, o.last_finite_loss ? fmt::format("{:.4f}", *o.last_finite_loss) : "none");
+  return fmt::format("{} steps, loss {:.4f}, {:.0f} tokens/s, {:.0f} MiB at most", o.steps, o.loss,
+                     o.tokens_per_second, peak_memory_mib());
+}
+
+}  // namespace rankscope

@@ -1,0 +1,20 @@
+// What `train` and `pretrain` print.
+#pragma once
+
+#include <string>
+
+#include "experiments/train_run.h"
+
+namespace rankscope {
+
+// A step as a line of JSON on standard output.
+void print_json_step(const TrainProgress& progress);
+// A step for people: loss, speed, memory, time left.
+std::string progress_text(const TrainProgress& progress);
+
+// The end as a line of JSON, and for people, where `out` is the folder, if any. `threads`: as the
+// run was asked for.
+void print_json_outcome(const TrainOutcome& outcome, int threads);
+std::string outcome_text(const TrainOutcome& outcome, const std::string& out);
+
+}  // namespace rankscope

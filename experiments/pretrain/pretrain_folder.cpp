@@ -1,0 +1,108 @@
+#include "experiments/pretrain/pretrain_folder.h"
+
+#include <charconv>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/text.h"
+#include "engine/methods/method.h"
+#include "engine/training/numeric_version.h"
+#include "engine/training/trainer.h"
+#include "experiments/pretrain/base_folder.h"
+
+namespace rankscope {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kIdentityFile = "identity.json";
+
+// Enough digits that two doubles differ in text where they differ in value.
+std::string text_of(double number) {
+  char buffer[32];
+  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, number).ptr};
+}
+
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) {
+    throw InputError("cannot make the folder '" + printable(path.native(), 300) +
+                     "': " + system_error_text(error.value()) + "; give another --out folder");
+  }
+}
+
+}  // namespace
+
+PretrainIdentity identity_of(const PretrainPlan& plan, const Documents& documents) {
+  PretrainIdentity identity;
+  identity["seed"] = std::to_string(plan.seed);
+  identity["documents"] = documents.sha256;
+  identity["held_out"] = std::to_string(plan.held_out);
+  identity["window"] = std::to_string(plan.window);
+  identity["tokenizer.vocabulary"] = std::to_string(plan.tokenizer.vocabulary);
+  identity["tokenizer.pattern"] = plan.tokenizer.pattern;
+  identity["tokenizer.tokens_from"] = std::to_string(
+      plan.tokenizer.tokens_from > 0 ? plan.tokenizer.tokens_from
+                                     : static_cast<std::int64_t>(documents.trained().size()));
+  identity["model.n_embd"] = std::to_string(plan.model.n_embd);
+  identity["model.n_layer"] = std::to_string(plan.model.n_layer);
+  identity["model.n_head"] = std::to_string(plan.model.n_head);
+  identity["model.n_positions"] = std::to_string(plan.model.n_positions);
+  identity["model.initializer_range"] = text_of(plan.model.initializer_range);
+  Settings settings(plan.training);
+  for (const auto& [key, value] : TrainSettings::from(settings).canonical()) {
+    if (!key.ends_with("_seed")) identity["training." + key] = value;
+  }
+  identity["training.eval_every"] = std::to_string(plan.eval_every);
+  identity["numeric_version"] = std::to_string(kNumericVersion);
+  return identity;
+}
+
+PretrainFolder::PretrainFolder(fs::path path, const PretrainIdentity& identity)
+    : path_(std::move(path)) {
+  make_folder(path_);
+  lock_.emplace(path_);
+  clear_stale_temporaries(path_);
+  const fs::path file = path_ / kIdentityFile;
+  std::error_code ignored;
+  if (fs::exists(file, ignored)) {
+    check_identity(file, identity);
+    return;
+  }
+  for (const fs::path& made : {start(), training(), base()}) {
+    if (!fs::exists(made, ignored)) continue;
+    throw InputError("'" + printable(made.native(), 300) + "' is there, but no " + kIdentityFile +
+                     " that says what it is of; give another --out folder");
+  }
+  write_file_atomically(file, OrderedJson(identity).dump(1) + "\n");
+}
+
+void PretrainFolder::check_identity(const fs::path& file, const PretrainIdentity& identity) const {
+  const Json saved = read_json_file(file);
+  JsonObject object(saved, printable(file.native(), 300));
+  for (const auto& [key, value] : identity) {
+    const std::string was = object.get_string_or(key, "(absent)");
+    if (was == value) continue;
+    throw InputError(printable(path_.native(), 300) + " holds another pretraining: " + key +
+                     " was " + printable(was) + " and is now " + value +
+                     "; give another --out folder, or remove this one");
+  }
+}
+
+std::optional<OrderedJson> PretrainFolder::finished() const {
+  const fs::path file = base() / kBaseRecord;
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) {
+    // Nothing here writes one without the other; said now, not when the training is done.
+    if (fs::exists(base(), ignored)) {
+      throw InputError("'" + printable(base().native(), 300) + "' has no " + kBaseRecord +
+                       "; remove it to make the base anew");
+    }
+    return std::nullopt;
+  }
+  read_json_file(file);  // refuses what is damaged, with its place
+  return OrderedJson::parse(read_text_file(file));
+}
+
+}  // namespace rankscope
