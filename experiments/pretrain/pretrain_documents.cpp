@@ -22,9 +22,10 @@ OrderedJson account_of(ReadReport report) {
 void make_embedded(const PretrainPlan::Documents& plan, Documents& documents) {
   documents.source = {{"embedded", plan.embedded}, {"seed", plan.seed}};
   documents.texts.reserve(static_cast<std::size_t>(plan.embedded));
+  const embedded::World world(plan.seed);
   for (std::int64_t i = 0; i < plan.embedded; ++i) {
     throw_if_stop_requested();
-    documents.texts.push_back(world_document(plan.seed, static_cast<std::uint64_t>(i)));
+    documents.texts.push_back(embedded::world_document(world, static_cast<std::uint64_t>(i)));
   }
 }
 
