@@ -1,4 +1,4 @@
-#include "tests/bench/sweep_table.h"
+#include "tests/bench/trial_rate.h"
 
 #include <chrono>
 #include <cstdio>
@@ -53,7 +53,7 @@ void render(const fs::path& references, int limit, const fs::path& out) {
 
 }  // namespace
 
-int print_sweep_table() {
+int print_trial_rate() {
   const fs::path model = shared_data("../models/stories3m");
   const fs::path data = shared_data("wikisql");
   if (!fs::exists(model) || !fs::exists(data)) {
@@ -65,7 +65,7 @@ int print_sweep_table() {
   fs::remove_all(root);
   fs::create_directories(root);
   write_file_atomically(root / "sweep.yaml", sweep_file(model, data));
-  Table table(root / "sweep_table.json");
+  Table table(root / "trial_rate.json");
   // The base is one of the three trials; it is not trained and not counted.
   const double seconds =
       seconds_of(quoted(RANKSCOPE_PROGRAM) + " run " + quoted(root / "sweep.yaml") + " --dir " +

@@ -5,6 +5,6 @@ namespace rankscope::bench {
 
 // Prints the table; needs stories3m and WikiSQL in the shared folder and says so where they are
 // missing. 1 where a mark that must be met was missed, else 0.
-int print_sweep_table();
+int print_trial_rate();
 
 }  // namespace rankscope::bench
