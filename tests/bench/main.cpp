@@ -1,11 +1,12 @@
-// Every benchmark: the tables of training (name: table) and of the tasks (tasks), then Google
-// Benchmark's.
+// Every benchmark: the tables of training (name: table), of the tasks (tasks) and of a large sweep
+// (sweep), then Google Benchmark's.
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
 #include <string>
 
 #include "common/error.h"
+#include "tests/bench/sweep_table.h"
 #include "tests/bench/tasks_table.h"
 #include "tests/bench/training_table.h"
 
@@ -18,11 +19,12 @@ int main(int argc, char** argv) {
   try {
     if (filter.empty() || filter == "table") status |= rankscope::bench::print_training_table();
     if (filter.empty() || filter == "tasks") status |= rankscope::bench::print_tasks_table();
+    if (filter.empty() || filter == "sweep") status |= rankscope::bench::print_sweep_table();
   } catch (const rankscope::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 3;
   }
-  if (filter == "table" || filter == "tasks") return status;
+  if (filter == "table" || filter == "tasks" || filter == "sweep") return status;
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();
