@@ -25,6 +25,11 @@ std::string system_error_text(int error_number) {
   return text;
 }
 
+bool is_there(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
 void throw_file_error(const std::string& action, const std::filesystem::path& path,
                       int error_number) {
   const std::string message =
@@ -69,11 +74,18 @@ std::size_t read_some(int descriptor, char* buffer, std::size_t size,
 
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
   const FileDescriptor file(path, O_RDONLY, "cannot read");
-  constexpr std::size_t kFirst = std::size_t{64} << 10;
+  constexpr std::size_t kUnknown = std::size_t{64} << 10;
+  // One byte more than there are, and the end is met without a larger buffer. A pipe's size, or
+  // one under /proc, is not known: 0.
+  struct stat status {};
+  std::size_t first = kUnknown;
+  if (::fstat(file.number(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0 &&
+      static_cast<std::uint64_t>(status.st_size) <= max_bytes)
+    first = static_cast<std::size_t>(status.st_size) + 1;
   std::string text;
   std::size_t used = 0;
   for (;;) {
-    if (used == text.size()) text.resize(std::max(kFirst, 2 * text.size()));
+    if (used == text.size()) text.resize(std::max(first, 2 * text.size()));
     const std::size_t count =
         read_some(file.number(), text.data() + used, text.size() - used, path);
     if (count == 0) break;

@@ -15,6 +15,9 @@
 
 namespace rankscope {
 
+// Whether the name is there, whatever it names. Where that cannot be found out it is not.
+bool is_there(const std::filesystem::path& path);
+
 // The whole file, at most `max_bytes` of it: a longer one is an InputError. Pipes can be read too.
 std::string read_text_file(const std::filesystem::path& path,
                            std::uint64_t max_bytes = std::uint64_t{1} << 30);

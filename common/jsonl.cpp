@@ -16,15 +16,16 @@ constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 }  // namespace
 
 LineReader::LineReader(const std::filesystem::path& path, std::size_t max_line_bytes)
-    : path_(path), max_line_bytes_(max_line_bytes), file_(path, O_RDONLY, "cannot read") {
+    : path_(path),
+      name_(printable(path.native(), 300)),
+      max_line_bytes_(max_line_bytes),
+      file_(path, O_RDONLY, "cannot read") {
   while (buffer_.size() < kByteOrderMark.size() && fill()) {
   }
   if (buffer_.starts_with(kByteOrderMark)) begin_ = scanned_ = kByteOrderMark.size();
 }
 
-std::string LineReader::where() const {
-  return printable(path_.native(), 300) + ":" + std::to_string(line_number_);
-}
+std::string LineReader::where() const { return name_ + ":" + std::to_string(line_number_); }
 
 bool LineReader::fill() {
   if (at_end_) return false;
@@ -74,7 +75,7 @@ bool JsonlReader::next(Json& value) {
       ++blank_lines_;
       continue;
     }
-    value = parse_json(line, printable(lines_.path().native(), 300), limits_, lines_.line_number());
+    value = parse_json(line, lines_.name(), limits_, lines_.line_number());
     if (!value.is_object()) {
       throw InputError(lines_.where() + ": must be a JSON object, not " + json_excerpt(value));
     }

@@ -29,7 +29,8 @@ class LineReader {
   // False only when the line last returned was the file's last and had no line end: in a file that
   // is appended to, a sign that the writer was killed in the middle.
   bool line_was_ended() const { return line_was_ended_; }
-  const std::filesystem::path& path() const { return path_; }
+  // For messages: the path, control characters made visible.
+  const std::string& name() const { return name_; }
   // "FILE:LINE", for messages.
   std::string where() const;
 
@@ -37,6 +38,7 @@ class LineReader {
   bool fill();
 
   std::filesystem::path path_;
+  std::string name_;
   std::size_t max_line_bytes_;
   FileDescriptor file_;
   std::string buffer_;

@@ -4,6 +4,7 @@
 
 #include "common/error.h"
 #include "common/files.h"
+#include "common/hash.h"
 #include "common/jsonl.h"
 #include "common/log.h"
 #include "common/safetensors.h"
@@ -181,6 +182,7 @@ void RunFolder::finish(const TrainOutcome& outcome) {
   }
   done["trainable_parameters"] = outcome.trainable_parameters;
   if (!accounts_.empty()) done["read"] = accounts_;
+  done["files"][kCurve] = sha256_hex(curve_);
   done["identity"] = identity_;
   write_file_atomically(out_ / kDone, done.dump(1) + "\n");
 }

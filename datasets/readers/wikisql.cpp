@@ -1,6 +1,11 @@
 #include "datasets/readers/wikisql.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <functional>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 
 #include "common/error.h"
@@ -120,7 +125,10 @@ void read_rows(const JsonRecords& records, const Element& element, WikisqlTable&
   }
 }
 
-WikisqlTable read_table(const JsonRecords& records, bool with_rows) {
+// Which tables' rows are read.
+using WantsRows = std::function<bool(const std::string& id)>;
+
+WikisqlTable read_table(const JsonRecords& records, const WantsRows& wants_rows) {
   WikisqlTable table;
   table.id = records.string("id");
   if (table.id.empty()) records.fail("id", "must not be empty");
@@ -138,7 +146,7 @@ WikisqlTable read_table(const JsonRecords& records, bool with_rows) {
       }
     }
   }
-  const Element* rows = with_rows ? records.find("rows") : nullptr;
+  const Element* rows = wants_rows(table.id) ? records.find("rows") : nullptr;
   if (rows != nullptr) read_rows(records, *rows, table);
   if (!table.rows.empty() && table.types.empty()) {
     records.fail("types", "is missing beside 'rows'; give 'text' or 'real' for each column");
@@ -146,13 +154,30 @@ WikisqlTable read_table(const JsonRecords& records, bool with_rows) {
   return table;
 }
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) {
-    if (!text.empty()) text += ", ";
-    text += name;
+WikisqlTables read_tables(const std::filesystem::path& path, const WantsRows& wants_rows) {
+  const SourceText source(path);
+  WikisqlTables result;
+  result.file = source.file();
+  JsonRecords records(source);
+  while (records.next()) {
+    result.tables.push_back(read_table(records, wants_rows));
+    const std::string& id = result.tables.back().id;
+    const auto index = static_cast<std::uint32_t>(result.tables.size() - 1);
+    if (!result.by_id.emplace(id, index).second) {
+      records.fail("id", "a table '" + printable(id) + "' was given before; remove one");
+    }
   }
-  return text;
+  return result;
+}
+
+// The tables that the first `limit` questions ask.
+std::unordered_set<std::string> tables_asked(const SourceText& source, std::uint64_t limit) {
+  std::unordered_set<std::string> ids;
+  JsonRecords records(source);
+  for (std::uint64_t read = 0; read < limit && records.next(); ++read) {
+    ids.emplace(records.string("table_id"));
+  }
+  return ids;
 }
 
 }  // namespace
@@ -163,19 +188,7 @@ std::int64_t WikisqlTables::find(const std::string& id) const {
 }
 
 WikisqlTables read_wikisql_tables(const std::filesystem::path& path, bool with_rows) {
-  const SourceText source(path);
-  WikisqlTables result;
-  result.file = source.file();
-  JsonRecords records(source);
-  while (records.next()) {
-    result.tables.push_back(read_table(records, with_rows));
-    const std::string& id = result.tables.back().id;
-    const auto index = static_cast<std::uint32_t>(result.tables.size() - 1);
-    if (!result.by_id.emplace(id, index).second) {
-      records.fail("id", "a table '" + printable(id) + "' was given before; remove one");
-    }
-  }
-  return result;
+  return read_tables(path, [&](const std::string&) { return with_rows; });
 }
 
 std::filesystem::path wikisql_tables_beside(const std::filesystem::path& path) {
@@ -186,8 +199,13 @@ WikisqlData read_wikisql(const std::filesystem::path& path, const std::filesyste
                          const ReadOptions& options, bool with_rows) {
   WikisqlData data;
   const SourceText source(path);
-  data.tables =
-      read_wikisql_tables(tables.empty() ? wikisql_tables_beside(path) : tables, with_rows);
+  // A few hundred questions of a large split ask few of its tables, and rows are most of the work.
+  std::unordered_set<std::string> asked;
+  if (with_rows && options.limit > 0) asked = tables_asked(source, options.limit);
+  data.tables = read_tables(tables.empty() ? wikisql_tables_beside(path) : tables,
+                            [&](const std::string& id) {
+                              return with_rows && (options.limit == 0 || asked.contains(id));
+                            });
   ReadReport& report = data.set.report;
   report.files = {source.file(), data.tables.file};
   JsonRecords records(source);
@@ -202,7 +220,7 @@ WikisqlData read_wikisql(const std::filesystem::path& path, const std::filesyste
     }
     const WikisqlTable& table = data.tables.tables[static_cast<std::size_t>(index)];
     std::string& names = columns[static_cast<std::size_t>(index)];
-    if (names.empty()) names = joined(table.header);
+    if (names.empty()) names = fmt::format("{}", fmt::join(table.header, ", "));
     WikisqlGold& gold = data.gold.emplace_back();
     gold.table = static_cast<std::uint32_t>(index);
     gold.query = query_of(records, table.header.size());

@@ -42,7 +42,8 @@ struct WikisqlData {
 };
 
 // Reads the questions: `table_id`, `question`, `sql`; `phase` is not read. `tables` empty means the
-// file beside: train.tables.jsonl for train.jsonl. Ids are FILE:LINE.
+// file beside: train.tables.jsonl for train.jsonl. Ids are FILE:LINE. With a limit, rows are read of
+// the tables alone that a question within it asks.
 WikisqlData read_wikisql(const std::filesystem::path& path,
                          const std::filesystem::path& tables = {}, const ReadOptions& options = {},
                          bool with_rows = true);

@@ -83,7 +83,7 @@ int print_plan(const RunCommand& c, const SweepFolder& folder, const Manifest& m
   std::size_t finished = 0;
   for (const Trial& trial : manifest.trials) {
     const TrialState state = trial_state(folder, trial);
-    const bool ended = state == TrialState::kDone || state == TrialState::kDiverged;
+    const bool ended = is_finished(state);
     finished += ended;
     const double one = trial_cost(trial, shape);
     if (!ended) cost += one;
@@ -108,17 +108,6 @@ int print_plan(const RunCommand& c, const SweepFolder& folder, const Manifest& m
       manifest.trials.size(), finished, duration_text(cost / rate).c_str(), options.workers,
       options.threads, rate / kShareOfSgemm * 1e-9);
   return 0;
-}
-
-Manifest manifest_of(const Sweep& sweep, std::vector<Trial> trials) {
-  Manifest manifest;
-  manifest.name = sweep.name;
-  manifest.file_text = sweep.text;
-  manifest.overrides = sweep.overrides;
-  manifest.base = sweep.base;
-  if (!trials.empty()) manifest.base_hash = trials.front().train.at("model");
-  manifest.trials = std::move(trials);
-  return manifest;
 }
 
 int run_sweep(const RunCommand& c) {
@@ -149,8 +138,9 @@ int run_sweep(const RunCommand& c) {
   const std::vector<std::string> problems = collector.collect_all();
   for (const std::string& problem : problems) log::warning("{}", problem);
   log::info("{}{} trials: {} done and {} diverged in {}, {} finished earlier, {} failed",
-            summary_table(folder, manifest), manifest.trials.size(), summary.done, summary.diverged,
-            duration_text(summary.seconds), summary.already_done, summary.failed);
+            summary_table(folder, manifest, trial_states(folder, manifest)), manifest.trials.size(),
+            summary.done, summary.diverged, duration_text(summary.seconds), summary.already_done,
+            summary.failed);
   log::info("results: {}", folder.database().string());
   if (c.json) {
     const OrderedJson line = {{"trials", manifest.trials.size()},

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 
 #include "common/error.h"
 #include "common/files.h"
@@ -31,8 +33,7 @@ struct FolderCommand {
 };
 
 bool is_held(const fs::path& folder) {
-  std::error_code ignored;
-  if (!fs::exists(folder, ignored)) return false;
+  if (!is_there(folder)) return false;
   try {
     const FolderLock lock(folder);
     return false;
@@ -41,14 +42,17 @@ bool is_held(const fs::path& folder) {
   }
 }
 
-// The trainings in the folder, by their identity: also those that the sweep no longer names.
-std::map<std::string, IdentityKeys> trainings(const SweepFolder& folder) {
+// The trainings in the folder that the sweep no longer names, by their identity.
+std::map<std::string, IdentityKeys> former_trainings(const SweepFolder& folder,
+                                                     const Manifest& manifest) {
+  std::set<std::string> named;
+  for (const Trial& trial : manifest.trials) named.insert(trial.train_id());
   std::map<std::string, IdentityKeys> out;
   std::error_code ignored;
   for (const fs::directory_entry& entry :
        fs::directory_iterator(folder.path() / "trials", ignored)) {
     const fs::path file = entry.path() / "trial.json";
-    if (!fs::exists(file, ignored)) continue;
+    if (named.contains(entry.path().filename().string()) || !is_there(file)) continue;
     try {
       out[entry.path().filename().string()] = read_json_file(file).at("train").get<IdentityKeys>();
     } catch (const std::exception&) {  // damaged: `run` mends it, nothing can be compared
@@ -58,16 +62,13 @@ std::map<std::string, IdentityKeys> trainings(const SweepFolder& folder) {
   return out;
 }
 
-// The keys in which a training differs from the one that is nearest to it, where that is no trial
-// of the sweep any more: what was changed since.
-std::string changed_keys(const Trial& trial, const std::map<std::string, IdentityKeys>& others,
-                         const Manifest& manifest) {
+// The keys in which a training differs from the former one that is nearest to it: what was changed
+// since.
+std::string changed_keys(const Trial& trial, const std::map<std::string, IdentityKeys>& former) {
   constexpr std::size_t kMostKeys = 4;
   std::vector<std::string> fewest;
   std::string nearest;
-  for (const auto& [id, keys] : others) {
-    if (std::ranges::any_of(manifest.trials, [&](const Trial& t) { return t.train_id() == id; }))
-      continue;
+  for (const auto& [id, keys] : former) {
     std::vector<std::string> differing;
     for (const auto& [key, value] : trial.train) {
       const auto found = keys.find(key);
@@ -88,16 +89,21 @@ std::string changed_keys(const Trial& trial, const std::map<std::string, Identit
 int run_status(const FolderCommand& c) {
   const SweepFolder folder{fs::path(c.folder)};
   const Manifest manifest = read_manifest(folder);
-  const std::map<std::string, IdentityKeys> others = trainings(folder);
+  std::optional<std::map<std::string, IdentityKeys>> former;  // read where a trial needs them
   std::map<std::string, std::size_t> counts;
-  for (const Trial& trial : manifest.trials) {
-    const TrialState ended = trial_state(folder, trial);
+  const std::vector<TrialState> states = trial_states(folder, manifest);
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    const Trial& trial = manifest.trials[i];
+    const TrialState ended = states[i];
     std::string state(state_name(ended));
     if (ended == TrialState::kPending && is_held(folder.eval_folder(trial))) state = "running";
     ++counts[state];
     std::string remark;
     if (ended == TrialState::kFailed) remark = trial_errors(folder, trial).back();
-    if (ended == TrialState::kPending) remark = changed_keys(trial, others, manifest);
+    if (ended == TrialState::kPending) {
+      if (!former) former = former_trainings(folder, manifest);
+      remark = changed_keys(trial, *former);
+    }
     if (c.json) {
       OrderedJson line = {{"trial", trial.id()}, {"state", state}, {"title", trial_title(trial)}};
       if (!remark.empty()) line["remark"] = remark;
@@ -110,7 +116,7 @@ int run_status(const FolderCommand& c) {
   if (c.json) return 0;
   std::vector<std::string> parts;
   for (const auto& [state, count] : counts) parts.push_back(fmt::format("{} {}", count, state));
-  std::printf("%s%zu trials of %s: %s\n", summary_table(folder, manifest).c_str(),
+  std::printf("%s%zu trials of %s: %s\n", summary_table(folder, manifest, states).c_str(),
               manifest.trials.size(), manifest.name.c_str(),
               fmt::format("{}", fmt::join(parts, ", ")).c_str());
   return 0;

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
+#include "experiments/sweep/live_view.h"
 #include "experiments/sweep/trial_run.h"
 
 namespace rankscope {
@@ -21,13 +22,6 @@ struct TrialCommand {
   TrialRunOptions options;
   bool json = false;
 };
-
-std::string progress_text(const TrialProgress& p) {
-  return p.phase == TrialProgress::Phase::kTraining
-             ? fmt::format("step {}/{}  loss {:.4f}  {:.0f} tokens/s", p.done, p.of, p.loss,
-                           p.tokens_per_second)
-             : fmt::format("{}/{} predictions  {:.0f} tokens/s", p.done, p.of, p.tokens_per_second);
-}
 
 void print_event(const TrialProgress& p) {
   OrderedJson event;
@@ -45,7 +39,7 @@ int run_one(const TrialCommand& c) {
   // When the coordinator is killed nobody reads the events, and there is still a state to be saved.
   if (c.json) std::signal(SIGPIPE, SIG_IGN);
   const SweepFolder folder{std::filesystem::path(c.folder)};
-  const Manifest manifest = read_manifest(folder);
+  const Manifest manifest = read_manifest_for(folder, c.id);
   const Trial& trial = find_trial(manifest, c.id);
   std::optional<log::Progress> progress;
   if (!c.json) progress.emplace();

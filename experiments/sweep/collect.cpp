@@ -9,7 +9,6 @@
 #include "common/error.h"
 #include "common/files.h"
 #include "common/hash.h"
-#include "common/jsonl.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "engine/methods/method.h"
@@ -17,6 +16,7 @@
 #include "experiments/sweep/scored_dataset.h"
 #include "experiments/sweep/scoring.h"
 #include "experiments/sweep/timings.h"
+#include "experiments/sweep/trial_files.h"
 
 namespace rankscope {
 
@@ -57,11 +57,6 @@ std::optional<double> number_at(const Json& json, const char* key) {
   const auto found = json.find(key);
   if (found == json.end() || !found->is_number()) return {};
   return found->get<double>();
-}
-
-std::string setting(const Trial& trial, const char* key) {
-  const auto found = trial.config.settings.find(key);
-  return found == trial.config.settings.end() ? "" : found->second;
 }
 
 }  // namespace
@@ -132,9 +127,8 @@ TrialRecord Collector::record_of(const Trial& trial) {
   record.role = config.role;
   record.method = config.method;
   record.task = config.task.name;
-  record.targets = setting(trial, "targets");
-  if (const std::string rank = setting(trial, "rank"); !rank.empty())
-    record.rank = std::stoll(rank);
+  record.targets = trial.setting("targets");
+  if (const std::string rank = trial.setting("rank"); !rank.empty()) record.rank = std::stoll(rank);
   record.seed = static_cast<int64_t>(config.seed);
   for (const auto& [key, value] : trial.train)
     if (key != "model" && key != "tokenizer" && key != "numeric_version")
@@ -157,13 +151,12 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
   const Timings timings(folder);
   for (const auto& [name, value] : timings.values()) record.timings[name] = value;
   const fs::path environment = folder_.eval_folder(trial) / "environment.json";
-  std::error_code ignored;
-  if (fs::exists(environment, ignored)) {
+  if (is_there(environment)) {
     const Json json = read_json_file(environment);
     for (const auto& [key, value] : json.items())
       if (value.is_string()) record.environment[key] = value;
   }
-  if (!trial.trains() || !fs::exists(folder / "done.json", ignored)) return;
+  if (!trial.trains() || !is_there(folder / "done.json")) return;
   const Json done = read_json_file(folder / "done.json");
   JsonObject object(done, printable((folder / "done.json").native(), 300));
   record.steps = object.get_int("steps");
@@ -171,13 +164,7 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
   record.loss = number_at(done, "loss");
   record.last_finite_loss = number_at(done, "last_finite_loss");
   if (object.get_string("state") == "diverged") record.diverged_at = *record.steps + 1;
-  JsonlReader reader(folder / "curve.jsonl");
-  for (Json line; reader.next(line);) {
-    JsonObject point = reader.object(line, JsonObject::Nulls::kAbsent);
-    record.curve.push_back({point.get_int("step"), number_at(line, "loss"), point.get_double("lr"),
-                            number_at(line, "gradient_norm"), point.get_int("tokens"),
-                            point.get_int("target_tokens"), number_at(line, "eval_loss")});
-  }
+  record.curve = read_curve(folder, done);
 }
 
 void Collector::add_evaluation(const Trial& trial, TrialRecord& record) const {
@@ -195,15 +182,7 @@ void Collector::add_evaluation(const Trial& trial, TrialRecord& record) const {
   }
   if (trial.is_tuning()) return;
   record.dataset = dataset_key(trial);
-  std::map<std::string, std::map<std::string, double>> outcomes;
-  JsonlReader scored(folder / "outcomes.jsonl");
-  for (Json line; scored.next(line);)
-    outcomes[line.at("id")] = line.at("outcomes").get<std::map<std::string, double>>();
-  JsonlReader predicted(folder / "predictions.jsonl");
-  for (Json line; predicted.next(line);) {
-    const std::string id = line.at("id");
-    record.predictions.push_back({id, line.at("prediction"), std::move(outcomes[id])});
-  }
+  record.predictions = read_predictions(folder, done);
 }
 
 // A diverged trial counts as the base's score on the same data, decoded the same way, marked.

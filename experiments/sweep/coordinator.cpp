@@ -149,7 +149,7 @@ class Run {
   void ended(const Trial& trial, const Worker::End& end) {
     // What the folder says counts: a worker may be killed after its last file was written.
     TrialState state = trial_state(folder_, trial);
-    if (state == TrialState::kDone || state == TrialState::kDiverged) {
+    if (is_finished(state)) {
       ++(state == TrialState::kDone ? summary_.done : summary_.diverged);
       states_[trial.id()] = state;
       // A result is the same whatever went wrong on the way to it.

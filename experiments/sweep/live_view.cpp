@@ -25,6 +25,8 @@ std::size_t terminal_columns() {
   return size.ws_col;
 }
 
+}  // namespace
+
 std::string progress_text(const TrialProgress& p) {
   if (p.of == 0) return "starting";
   if (p.phase == TrialProgress::Phase::kTraining)
@@ -33,17 +35,12 @@ std::string progress_text(const TrialProgress& p) {
   return fmt::format("{}/{} predictions  {:.0f} tokens/s", p.done, p.of, p.tokens_per_second);
 }
 
-}  // namespace
-
 std::string trial_title(const Trial& trial) {
-  const auto setting = [&](const char* key) {
-    const auto found = trial.config.settings.find(key);
-    return found == trial.config.settings.end() ? std::string() : found->second;
-  };
   std::string title = trial.config.method;
-  if (const std::string targets = setting("targets"); !targets.empty()) title += " " + targets;
-  if (const std::string rank = setting("rank"); !rank.empty()) title += " r" + rank;
-  if (trial.is_tuning()) title += " lr " + setting("lr");
+  if (const std::string targets = trial.setting("targets"); !targets.empty())
+    title += " " + targets;
+  if (const std::string rank = trial.setting("rank"); !rank.empty()) title += " r" + rank;
+  if (trial.is_tuning()) title += " lr " + trial.setting("lr");
   title += " " + trial.config.task.name;
   if (trial.trains()) title += fmt::format(" seed {}", trial.config.seed);
   return trial.is_tuning() ? "tuning " + title : title;
@@ -62,8 +59,7 @@ LiveView::LiveView(const SweepFolder& folder, const Manifest& manifest, const Mo
       begin_(Clock::now()),
       drawn_at_(begin_) {
   for (const Trial& trial : manifest.trials) {
-    const TrialState state = trial_state(folder, trial);
-    if (state == TrialState::kDone || state == TrialState::kDiverged) {
+    if (is_finished(trial_state(folder, trial))) {
       ++finished_;
       continue;
     }

@@ -44,6 +44,8 @@ class LiveView : public RunObserver {
 
 // "lora Wq+Wv r8 wikisql seed 1": what people call a trial.
 std::string trial_title(const Trial& trial);
+// "step 3/10  loss 2.1000  500 tokens/s".
+std::string progress_text(const TrialProgress& progress);
 // "1:02:03" or "2:03".
 std::string duration_text(double seconds);
 

@@ -4,6 +4,7 @@
 
 #include "common/appended_lines.h"
 #include "common/files.h"
+#include "common/hash.h"
 #include "common/text.h"
 #include "experiments/task_scorer.h"
 #include "metrics/mean.h"
@@ -24,11 +25,13 @@ OrderedJson metric_json(const Mean& mean) {
 
 }  // namespace
 
-void write_done(const fs::path& eval_folder, const OrderedJson& metrics, std::size_t examples) {
+void write_done(const fs::path& eval_folder, const OrderedJson& metrics, std::size_t examples,
+                const OrderedJson& files) {
   OrderedJson done;
   done["state"] = "done";
   done["metrics_version"] = kMetricsVersion;
   done["examples"] = examples;
+  if (!files.empty()) done["files"] = files;
   done["metrics"] = metrics;
   write_file_atomically(eval_folder / "done.json", done.dump(1) + "\n");
 }
@@ -44,7 +47,9 @@ void score_predictions(const Trial& trial, const fs::path& eval_folder,
   const std::string file = printable((eval_folder / "predictions.jsonl").native(), 300);
   std::map<std::string, std::vector<double>> values;
   std::string text;
+  Sha256 predictions;
   for (std::size_t i = 0; i < lines.size(); ++i) {
+    predictions.update(lines[i]).update("\n");
     const Json json = parse_json(lines[i], file, {}, i + 1);
     JsonObject line(json, file + ":" + std::to_string(i + 1));
     const std::string id = line.get_string("id");
@@ -58,7 +63,8 @@ void score_predictions(const Trial& trial, const fs::path& eval_folder,
   OrderedJson metrics = OrderedJson::object();
   for (const auto& [metric, scores] : values) metrics[metric] = metric_json(mean_of(scores));
   write_file_atomically(eval_folder / "outcomes.jsonl", text);
-  write_done(eval_folder, metrics, lines.size());
+  write_done(eval_folder, metrics, lines.size(),
+             {{"predictions.jsonl", predictions.hex()}, {"outcomes.jsonl", sha256_hex(text)}});
 }
 
 std::size_t score_again(const SweepFolder& folder, const std::vector<Trial>& trials) {

@@ -19,9 +19,9 @@ inline constexpr int kMetricsVersion = 1;
 void score_predictions(const Trial& trial, const std::filesystem::path& eval_folder,
                        const std::vector<std::string>& lines);
 
-// The done.json of a finished evaluation.
+// The done.json of a finished evaluation. `files`: the SHA-256 of each file that it answers for.
 void write_done(const std::filesystem::path& eval_folder, const OrderedJson& metrics,
-                std::size_t examples);
+                std::size_t examples, const OrderedJson& files = {});
 // The done.json of a trial whose training diverged: there is no adapter to be evaluated.
 void write_diverged(const std::filesystem::path& eval_folder);
 

@@ -24,11 +24,6 @@ struct Row {
 // The values that tell the rows apart.
 using Key = std::vector<std::string>;
 
-std::string setting(const Trial& trial, const char* key) {
-  const auto found = trial.config.settings.find(key);
-  return found == trial.config.settings.end() ? "" : found->second;
-}
-
 // A task's first metric that the trial has: accuracy for an own task whose entries have choices.
 std::optional<double> first_score(const SweepFolder& folder, const Trial& trial,
                                   std::string& metric) {
@@ -87,20 +82,22 @@ std::string aligned(const std::vector<Key>& rows) {
 
 }  // namespace
 
-std::string summary_table(const SweepFolder& folder, const Manifest& manifest) {
+std::string summary_table(const SweepFolder& folder, const Manifest& manifest,
+                          const std::vector<TrialState>& states) {
   std::vector<std::pair<Key, Row>> rows;
   std::map<std::string, double> base_scores;  // by task
-  for (const Trial& trial : manifest.trials) {
+  for (std::size_t i = 0; i < manifest.trials.size(); ++i) {
+    const Trial& trial = manifest.trials[i];
     if (trial.is_tuning()) continue;
-    const Key key = {trial.config.task.name, trial.config.method, setting(trial, "targets"),
-                     setting(trial, "rank"), trial.config.tuning ? "tuned" : setting(trial, "lr")};
+    const Key key = {trial.config.task.name, trial.config.method, trial.setting("targets"),
+                     trial.setting("rank"), trial.config.tuning ? "tuned" : trial.setting("lr")};
     auto found = std::ranges::find_if(rows, [&](const auto& row) { return row.first == key; });
     if (found == rows.end()) {
       rows.push_back({key, {}});
       found = rows.end() - 1;
     }
     Row& row = found->second;
-    switch (trial_state(folder, trial)) {
+    switch (states[i]) {
       case TrialState::kDone:
         if (const auto score = first_score(folder, trial, row.metric)) {
           row.scores.push_back(*score);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "experiments/sweep/sweep_folder.h"
 
@@ -9,6 +10,8 @@ namespace rankscope {
 
 // An aligned table: task, method, targets, rank, lr, seeds, and the mean and standard deviation
 // (n - 1) of the task's first metric, in percent. Diverged trials count as the base and are marked.
-std::string summary_table(const SweepFolder& folder, const Manifest& manifest);
+// `states`: of the manifest's trials, in their order.
+std::string summary_table(const SweepFolder& folder, const Manifest& manifest,
+                          const std::vector<TrialState>& states);
 
 }  // namespace rankscope

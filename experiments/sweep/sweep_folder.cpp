@@ -4,7 +4,6 @@
 
 #include "common/error.h"
 #include "common/files.h"
-#include "common/suggest.h"
 #include "common/text.h"
 
 namespace rankscope {
@@ -12,13 +11,6 @@ namespace rankscope {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int kManifestVersion = 1;
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
 
 bool is_diverged(const fs::path& done) {
   const Json json = read_json_file(done);
@@ -55,60 +47,6 @@ void make_trial_folder(const SweepFolder& folder, const Trial& trial) {
                        "': " + system_error_text(error.value()));
 }
 
-void write_manifest(const SweepFolder& folder, const Manifest& manifest) {
-  OrderedJson json;
-  json["version"] = kManifestVersion;
-  json["name"] = manifest.name;
-  json["base"] = manifest.base.string();
-  json["base_hash"] = manifest.base_hash;
-  json["file"] = manifest.file_text;
-  json["overrides"] = manifest.overrides;
-  json["trials"] = OrderedJson::array();
-  for (const Trial& trial : manifest.trials) json["trials"].push_back(trial_json(trial));
-  write_file_atomically(folder.manifest(),
-                        json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
-}
-
-Manifest read_manifest(const SweepFolder& folder) {
-  const fs::path file = folder.manifest();
-  if (!is_there(file))
-    throw InputError("'" + printable(folder.path().native(), 300) +
-                     "' holds no sweep: there is no sweep.json; give the folder that `run --dir` "
-                     "made");
-  const Json json = read_json_file(file);
-  JsonObject object(json, printable(file.native(), 300));
-  object.get_int("version", kManifestVersion, kManifestVersion);
-  Manifest manifest;
-  manifest.name = object.get_string("name");
-  manifest.base = object.get_string("base");
-  manifest.base_hash = object.get_string("base_hash");
-  manifest.file_text = object.get_string("file");
-  manifest.overrides = object.get_string_array("overrides");
-  for (const Json& trial : object.get_array("trials"))
-    manifest.trials.push_back(trial_from_json(
-        trial, fmt::format("{}: trial {}", object.where(), manifest.trials.size())));
-  object.finish();
-  return manifest;
-}
-
-const Trial& find_trial(const Manifest& manifest, const std::string& id) {
-  const Trial* found = nullptr;
-  std::vector<std::string> ids;
-  for (const Trial& trial : manifest.trials) {
-    ids.push_back(trial.id());
-    if (trial.id() == id) return trial;
-    if (id.empty() || !trial.id().starts_with(id)) continue;
-    if (found != nullptr)
-      throw InputError("several trials begin with '" + printable(id) + "': " + found->id() + ", " +
-                       trial.id() + "; give more of the id");
-    found = &trial;
-  }
-  if (found == nullptr)
-    throw InputError("the sweep has no trial '" + printable(id) + "'" + did_you_mean(id, ids) +
-                     "; `rankscope status DIR` lists them");
-  return *found;
-}
-
 void describe_trial(const SweepFolder& folder, const Trial& trial) {
   describe(folder.train_folder(trial) / "trial.json", "train", trial.train);
   describe(folder.eval_folder(trial) / "eval.json", "eval", trial.eval);
@@ -128,11 +66,21 @@ std::string_view state_name(TrialState state) {
   return "pending";
 }
 
+bool is_finished(TrialState state) {
+  return state == TrialState::kDone || state == TrialState::kDiverged;
+}
+
 TrialState trial_state(const SweepFolder& folder, const Trial& trial) {
   const fs::path done = folder.eval_folder(trial) / "done.json";
   if (is_there(done)) return is_diverged(done) ? TrialState::kDiverged : TrialState::kDone;
   return trial_errors(folder, trial).size() >= kAttempts ? TrialState::kFailed
                                                          : TrialState::kPending;
+}
+
+std::vector<TrialState> trial_states(const SweepFolder& folder, const Manifest& manifest) {
+  std::vector<TrialState> states;
+  for (const Trial& trial : manifest.trials) states.push_back(trial_state(folder, trial));
+  return states;
 }
 
 std::vector<std::string> trial_errors(const SweepFolder& folder, const Trial& trial) {

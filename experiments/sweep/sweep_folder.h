@@ -40,9 +40,14 @@ struct Manifest {
   std::vector<Trial> trials;
 };
 
+Manifest manifest_of(const Sweep& sweep, std::vector<Trial> trials);
 void write_manifest(const SweepFolder& folder, const Manifest& manifest);
 // InputError where there is none ("is DIR a sweep's folder?") or it is damaged.
 Manifest read_manifest(const SweepFolder& folder);
+// The same with only that trial (or those whose ids begin so) and its tuning runs where it is
+// there: what a worker needs, in milliseconds where reading a thousand trials takes a tenth of a
+// second.
+Manifest read_manifest_for(const SweepFolder& folder, const std::string& id);
 // The trial of that id, or of the one id that begins so. InputError with the nearest id else.
 const Trial& find_trial(const Manifest& manifest, const std::string& id);
 
@@ -52,9 +57,13 @@ void describe_trial(const SweepFolder& folder, const Trial& trial);
 
 enum class TrialState { kPending, kDone, kDiverged, kFailed };
 std::string_view state_name(TrialState state);
+// Whether it has a result: nothing is left to be done.
+bool is_finished(TrialState state);
 
 // By what the trial's folders hold: failed after the last of the attempts that are allowed.
 TrialState trial_state(const SweepFolder& folder, const Trial& trial);
+
+std::vector<TrialState> trial_states(const SweepFolder& folder, const Manifest& manifest);
 
 inline constexpr int kAttempts = 3;
 

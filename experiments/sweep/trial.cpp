@@ -96,6 +96,11 @@ std::string hash_of(const IdentityKeys& keys) {
   return hash.hex();
 }
 
+std::string Trial::setting(const std::string& key) const {
+  const auto found = config.settings.find(key);
+  return found == config.settings.end() ? "" : found->second;
+}
+
 Trial name_trial(const TrialConfig& config, const fs::path& base, FileHashes& hashes) {
   Trial trial;
   trial.config = config;

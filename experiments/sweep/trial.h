@@ -27,6 +27,8 @@ struct Trial {
   std::string id() const { return train_id() + "-" + eval_hash.substr(0, 8); }
   bool is_tuning() const { return config.role == "tuning"; }
   bool trains() const { return config.method != "none"; }
+  // A setting of the method's or the training's by its key; empty where the method has none.
+  std::string setting(const std::string& key) const;
 };
 
 // Hashes the base and the data files. InputError where a file of them cannot be read.

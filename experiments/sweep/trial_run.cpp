@@ -93,7 +93,7 @@ TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const 
   // A worker whose coordinator was killed may still be saving.
   const FolderLock lock(folder.eval_folder(trial), FolderLock::Busy::kWait);
   const TrialState state = trial_state(folder, trial);
-  if (state == TrialState::kDone || state == TrialState::kDiverged) return state;
+  if (is_finished(state)) return state;
   clear_stale_temporaries(folder.eval_folder(trial));
   FileHashes hashes(folder.hashes());
   refuse_changed_files(manifest, trial, hashes);

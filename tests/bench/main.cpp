@@ -6,9 +6,10 @@
 #include <string>
 
 #include "common/error.h"
-#include "tests/bench/trial_rate.h"
+#include "tests/bench/sweep_table.h"
 #include "tests/bench/tasks_table.h"
 #include "tests/bench/training_table.h"
+#include "tests/bench/trial_rate.h"
 
 int main(int argc, char** argv) {
   std::string filter;
@@ -19,7 +20,10 @@ int main(int argc, char** argv) {
   try {
     if (filter.empty() || filter == "table") status |= rankscope::bench::print_training_table();
     if (filter.empty() || filter == "tasks") status |= rankscope::bench::print_tasks_table();
-    if (filter.empty() || filter == "sweep") status |= rankscope::bench::print_trial_rate();
+    if (filter.empty() || filter == "sweep") {
+      status |= rankscope::bench::print_trial_rate();
+      status |= rankscope::bench::print_sweep_table();
+    }
   } catch (const rankscope::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 3;

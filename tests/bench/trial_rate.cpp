@@ -61,7 +61,7 @@ int print_trial_rate() {
                  model.c_str(), data.c_str());
     return 0;
   }
-  const fs::path root = fs::path(RANKSCOPE_BENCH_FOLDER) / "sweep";
+  const fs::path root = fs::path(RANKSCOPE_BENCH_FOLDER) / "trial_rate";
   fs::remove_all(root);
   fs::create_directories(root);
   write_file_atomically(root / "sweep.yaml", sweep_file(model, data));

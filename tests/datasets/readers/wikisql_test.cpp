@@ -94,6 +94,20 @@ TEST_CASE("WikiSQL's reader stops at the limit and can leave the rows out") {
   CHECK(data.tables.tables[0].rows.empty());
 }
 
+TEST_CASE("with a limit WikiSQL's reader keeps the rows of the tables that are asked") {
+  TemporaryFolder folder;
+  const std::string other = R"({"id": "u", "header": ["a"], "types": ["text"], "rows": [["y"]]})";
+  const std::string asks_other =
+      R"({"table_id": "u", "question": "q?", "sql": {"sel": 0, "agg": 0, "conds": []}})";
+  const auto path = put(folder / "dev.jsonl", std::string(kQuestion) + "\n" + asks_other + "\n");
+  put(folder / "dev.tables.jsonl", other + "\n" + kTable + "\n");
+  const WikisqlData first = read_wikisql(path, {}, {.limit = 1});
+  CHECK(first.tables.tables.at(0).rows.empty());
+  CHECK(first.tables.tables.at(1).rows.size() == 1);
+  const WikisqlData both = read_wikisql(path, {}, {.limit = 2});
+  CHECK(both.tables.tables.at(0).rows.size() == 1);
+}
+
 TEST_CASE("what is wrong in WikiSQL's files is named by file, line and field") {
   const std::string good = std::string(kQuestion) + "\n";
   CHECK(refusal(good) == "nothing was thrown");

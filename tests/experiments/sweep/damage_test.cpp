@@ -115,6 +115,43 @@ TEST_CASE("a damaged file of a trial is healed by the next run") {
   check_results(out, expected);
 }
 
+TEST_CASE("a file that reads well but is not the one that was written is found by its hash") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path expected = sweep.out("undisturbed"), out = sweep.out("altered");
+  const Json predicted = trial_of(expected, "tuned", "write"),
+             scored = trial_of(expected, "base", "pick");
+  const Json trained = trial_of(expected, "wide", "pick"),
+             older = trial_of(expected, "best", "write");
+  copy_undisturbed("altered");
+  const auto change = [](const fs::path& file, const std::string& from, const std::string& to) {
+    std::string text = read_bytes(file);
+    REQUIRE(text.find(from) != std::string::npos);
+    write_file_atomically(file, text.replace(text.find(from), from.size(), to));
+  };
+  change(eval_folder(out, predicted) / "predictions.jsonl", "\"prediction\":\"",
+         "\"prediction\":\"x");
+  change(eval_folder(out, scored) / "outcomes.jsonl", "\"accuracy\":", "\"accuracy\":1");
+  change(train_folder(out, trained) / "curve.jsonl", "\"loss\":", "\"loss\":1");
+  // An older program's: its lines are read.
+  Json done = read_json_file(eval_folder(out, older) / "done.json");
+  REQUIRE(done.erase("files") == 1);
+  write_file_atomically(eval_folder(out, older) / "done.json", done.dump(1) + "\n");
+  remove_database(out);
+  const ProgramResult collected = run_program({"collect", out.string()});
+  CHECK(collected.exit_code == 1);
+  for (const char* name : {"predictions.jsonl", "outcomes.jsonl", "curve.jsonl"})
+    CHECK_THAT(collected.err,
+               Catch::Contains(std::string(name) + ": is not the file that was written"));
+  const ProgramResult healed = sweep.run("altered", {"--json"});
+  INFO(healed.err);
+  CHECK(json_lines(healed).back().at("done") == 3);
+  CHECK_THAT(healed.err, Catch::Contains("all are made again"));
+  // Other than its done.json nothing of it is different.
+  fs::remove(eval_folder(out, older) / "done.json");
+  sweep.finish("altered");
+  check_results(out, expected);
+}
+
 TEST_CASE("a damaged sweep.json is named, and made anew by the next run") {
   SmallSweep& sweep = shared_sweep();
   for (const auto& [what, damage] : kDamages) {

@@ -1,0 +1,139 @@
+// sweep.json.
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <set>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/suggest.h"
+#include "common/text.h"
+#include "experiments/sweep/sweep_folder.h"
+
+namespace rankscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kManifestVersion = 1;
+
+Manifest manifest_from(const Json& json, const std::string& where) {
+  JsonObject object(json, where);
+  object.get_int("version", kManifestVersion, kManifestVersion);
+  Manifest manifest;
+  manifest.name = object.get_string("name");
+  manifest.base = object.get_string("base");
+  manifest.base_hash = object.get_string("base_hash");
+  manifest.file_text = object.get_string("file");
+  manifest.overrides = object.get_string_array("overrides");
+  for (const Json& trial : object.get_array("trials"))
+    manifest.trials.push_back(trial_from_json(
+        trial, fmt::format("{}: trial {}", object.where(), manifest.trials.size())));
+  object.finish();
+  return manifest;
+}
+
+// The text of sweep.json without the trials that the one of that id does not need. Nothing where
+// there is no such trial, or anything is irregular.
+std::optional<std::string> text_of_one(const fs::path& file, const std::string& id) {
+  const std::string bytes = read_text_file(file);
+  const simdjson::padded_string padded(bytes);
+  simdjson::dom::parser parser;
+  simdjson::dom::object root;
+  simdjson::dom::array trials;
+  if (parser.parse(padded).get(root) != simdjson::SUCCESS ||
+      root["trials"].get(trials) != simdjson::SUCCESS)
+    return {};
+  std::set<std::string_view> wanted;
+  for (const simdjson::dom::element trial : trials) {
+    std::string_view name;
+    simdjson::dom::array tuning;
+    if (trial["id"].get(name) != simdjson::SUCCESS || !name.starts_with(id)) continue;
+    wanted.insert(name);
+    if (trial["tuning_trials"].get(tuning) != simdjson::SUCCESS) return {};
+    for (const simdjson::dom::element run : tuning)
+      if (std::string_view text; run.get(text) == simdjson::SUCCESS) wanted.insert(text);
+  }
+  if (wanted.empty()) return {};
+  std::string text = "{";
+  for (const auto& [key, value] : root)
+    if (key != "trials") text += "\"" + std::string(key) + "\":" + simdjson::minify(value) + ",";
+  text += "\"trials\":[";
+  bool first = true;
+  for (const simdjson::dom::element trial : trials) {
+    std::string_view name;
+    if (trial["id"].get(name) != simdjson::SUCCESS || !wanted.contains(name)) continue;
+    text += (first ? "" : ",") + simdjson::minify(trial);
+    first = false;
+  }
+  return text + "]}";
+}
+
+}  // namespace
+
+Manifest manifest_of(const Sweep& sweep, std::vector<Trial> trials) {
+  Manifest manifest;
+  manifest.name = sweep.name;
+  manifest.file_text = sweep.text;
+  manifest.overrides = sweep.overrides;
+  manifest.base = sweep.base;
+  if (!trials.empty()) manifest.base_hash = trials.front().train.at("model");
+  manifest.trials = std::move(trials);
+  return manifest;
+}
+
+void write_manifest(const SweepFolder& folder, const Manifest& manifest) {
+  OrderedJson json;
+  json["version"] = kManifestVersion;
+  json["name"] = manifest.name;
+  json["base"] = manifest.base.string();
+  json["base_hash"] = manifest.base_hash;
+  json["file"] = manifest.file_text;
+  json["overrides"] = manifest.overrides;
+  json["trials"] = OrderedJson::array();
+  for (const Trial& trial : manifest.trials) json["trials"].push_back(trial_json(trial));
+  write_file_atomically(folder.manifest(),
+                        json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+Manifest read_manifest(const SweepFolder& folder) {
+  const fs::path file = folder.manifest();
+  if (!is_there(file))
+    throw InputError("'" + printable(folder.path().native(), 300) +
+                     "' holds no sweep: there is no sweep.json; give the folder that `run --dir` "
+                     "made");
+  return manifest_from(read_json_file(file), printable(file.native(), 300));
+}
+
+Manifest read_manifest_for(const SweepFolder& folder, const std::string& id) {
+  const fs::path file = folder.manifest();
+  if (is_there(file) && !id.empty()) {
+    try {
+      if (const std::optional<std::string> text = text_of_one(file, id))
+        return manifest_from(parse_json(*text, ""), "");
+    } catch (const InputError&) {  // the reader of the whole says where
+    }
+  }
+  return read_manifest(folder);
+}
+
+const Trial& find_trial(const Manifest& manifest, const std::string& id) {
+  const Trial* found = nullptr;
+  std::vector<std::string> ids;
+  for (const Trial& trial : manifest.trials) {
+    ids.push_back(trial.id());
+    if (trial.id() == id) return trial;
+    if (id.empty() || !trial.id().starts_with(id)) continue;
+    if (found != nullptr)
+      throw InputError("several trials begin with '" + printable(id) + "': " + found->id() + ", " +
+                       trial.id() + "; give more of the id");
+    found = &trial;
+  }
+  if (found == nullptr)
+    throw InputError("the sweep has no trial '" + printable(id) + "'" + did_you_mean(id, ids) +
+                     "; `rankscope status DIR` lists them");
+  return *found;
+}
+
+}  // namespace rankscope
