@@ -11,7 +11,7 @@ namespace rankscope::embedded {
 namespace {
 
 // Share of pairs, in percent, whose premise tells of two things, and whose hypothesis bounds a number.
-constexpr int kTwoSubjects = 40;
+constexpr int kTwoSubjects = 25;
 constexpr int kBounds = 10;
 
 struct Genre {

@@ -22,7 +22,7 @@ constexpr std::string_view kSpace[] = {" "};
 
 constexpr std::string_view kFirstBegins[] = {
     "Al", "Ber", "Car", "Dan", "El", "Fa", "Gre", "Hel", "In", "Jo", "Kat", "Lu",
-    "Mar", "Ne", "Ol", "Pe", "Ro", "Sab", "Tom", "Ur", "Vi", "Wil", "Yo", "Zel"};
+    "Mar", "Nel", "Ol", "Per", "Ro", "Sab", "Tom", "Ur", "Vi", "Wil", "Yo", "Zel"};
 constexpr std::string_view kFirstEnds[] = {"ra", "na", "lo", "mir", "ten", "sa", "ric", "vin",
                                            "da", "lia", "mon", "bert", "ko", "tha", "nis", "gar"};
 constexpr std::string_view kLastBegins[] = {

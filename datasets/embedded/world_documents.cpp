@@ -76,7 +76,7 @@ std::string quiz(const World& world, Picker& picker) {
   constexpr std::array<std::string_view, 3> kAsked = {"Q: ", "Question. ", "- "};
   constexpr std::array<std::string_view, 3> kAnswered = {"\nA: ", "\nAnswer. ", "\n- "};
   const std::size_t style = picker.below(3);
-  for (std::uint64_t n = 1 + picker.below(3); n > 0; --n) {
+  for (std::uint64_t n = 2 + picker.below(4); n > 0; --n) {
     const Entity& entity = picker.pick(entities);
     const std::size_t a = picker.pick(attributes);
     const Attribute& attribute = entity.kind->attributes[a];
@@ -89,55 +89,64 @@ std::string quiz(const World& world, Picker& picker) {
   return text;
 }
 
-// A description and what is said of it, judged.
+// What is said of a thing, judged by what was told of it.
+struct Told {
+  Entity entity;
+  Description description;
+};
+
+std::string judgement(const World& world, const std::vector<Told>& told, Picker& picker) {
+  constexpr std::array<std::array<std::string_view, 2>, 3> kVerdicts = {
+      std::array<std::string_view, 2>{" That is true.", " True."},
+      {" That is false.", " False."},
+      {" That is neither said nor denied.", " Neither."}};
+  constexpr std::array<std::string_view, 3> kSaid = {"It is said that ", "Some hold that ",
+                                                     "Is it so that "};
+  enum { kTrue, kFalse, kOpen };
+  const std::size_t which = picker.below(told.size());
+  const Entity& entity = told[which].entity;
+  const Description& description = told[which].description;
+  const std::uint64_t verdict = picker.below(3);
+  std::vector<std::size_t> candidates = description.attributes;
+  if (verdict == kOpen) {
+    candidates.clear();
+    for (std::size_t a = 0; a < entity.values.size(); ++a)
+      if (std::ranges::find(description.attributes, a) == description.attributes.end())
+        candidates.push_back(a);
+  }
+  const std::size_t a = picker.pick(candidates);
+  const Attribute& attribute = entity.kind->attributes[a];
+  std::string value = entity.values[a];
+  if (verdict == kFalse) {
+    // The other thing's value, where there is one: so both must be kept apart.
+    const Entity& other = told[told.size() - 1 - which].entity;
+    value = other.values[a] != value && picker.chance(50)
+                ? other.values[a]
+                : other_value(world, attribute, value, kPool, picker);
+  }
+  std::string_view form = picker.pick(attribute.statements);
+  // Often in the words in which it was told: whoever cannot compare those compares nothing.
+  const auto stated = std::ranges::find(description.attributes, a);
+  if (stated != description.attributes.end() && picker.chance(50))
+    form = description.forms[static_cast<std::size_t>(stated - description.attributes.begin())];
+  const std::string_view said = picker.pick(kSaid);
+  return std::string(said) + filled(form, entity.name, value) + (said.starts_with("Is") ? "?" : ".") +
+         std::string(picker.pick(kVerdicts[verdict]));
+}
+
+// A description of one or two things, and judgements.
 std::string judgements(const World& world, Picker& picker) {
-  const std::size_t kind = any_kind(picker);
-  const std::vector<Entity> entities = any_entities(world, kind, 1 + picker.below(2), picker);
-  std::vector<std::vector<std::size_t>> told;
-  std::string text;
-  for (const Entity& entity : entities) {
-    const Description d = of_pool(
+  std::vector<Told> told;
+  std::vector<std::string> sentences;
+  for (Entity& entity : any_entities(world, any_kind(picker), 1 + picker.below(2), picker)) {
+    Description d = of_pool(
         kPool, [&] { return any_description(*entity.kind, 1 + picker.below(3), picker); });
-    for (const std::string& s : d.sentences(entity)) text += sentence(s, ". ");
-    told.push_back(d.attributes);
+    for (const std::string& s : d.sentences(entity)) sentences.push_back(sentence(s));
+    told.push_back({std::move(entity), std::move(d)});
   }
-  constexpr std::array<std::string_view, 4> kYes = {" That is true.", " Yes, true.", " So it is.",
-                                                    " That is right."};
-  constexpr std::array<std::string_view, 4> kNo = {" That is false.", " No, false.",
-                                                   " It is not so.", " That is wrong."};
-  constexpr std::array<std::string_view, 4> kOpen = {
-      " Neither yes nor no.", " That is neither said nor denied.", " Nothing is said of it.",
-      " It can be neither."};
-  constexpr std::array<std::string_view, 4> kSaid = {"It is said that ", "Some hold that ",
-                                                     "Is it so that ", "Somebody wrote that "};
-  for (std::uint64_t n = 1 + picker.below(3); n > 0; --n) {
-    const std::size_t e = picker.below(entities.size());
-    const Entity& entity = entities[e];
-    const std::uint64_t verdict = picker.below(3);
-    std::vector<std::size_t> candidates = told[e];
-    if (verdict == 2) {
-      candidates.clear();
-      for (std::size_t a = 0; a < entity.values.size(); ++a)
-        if (std::ranges::find(told[e], a) == told[e].end()) candidates.push_back(a);
-    }
-    const std::size_t a = picker.pick(candidates);
-    const Attribute& attribute = entity.kind->attributes[a];
-    std::string value = entity.values[a];
-    if (verdict == 1) {
-      // The other thing's value, where there is one: so both must be kept apart.
-      const Entity& other = entities[entities.size() - 1 - e];
-      value = other.values[a] != value && picker.chance(50)
-                  ? other.values[a]
-                  : other_value(world, attribute, value, kPool, picker);
-    }
-    const std::string_view said = picker.pick(kSaid);
-    text += std::string(said) + filled(picker.pick(attribute.statements), entity.name, value) +
-            (said.starts_with("Is") ? "?" : ".");
-    text += picker.pick(verdict == 0 ? kYes : verdict == 1 ? kNo : kOpen);
-    text += " ";
-  }
-  text.pop_back();
-  return text;
+  for (std::uint64_t n = 3 + picker.below(4); n > 0; --n)
+    sentences.push_back(judgement(world, told, picker));
+  return join(sentences, " ");
 }
 
 // A list of things under headings, and what can be read off it.
@@ -226,8 +235,8 @@ struct Share {
   Maker make;
 };
 
-constexpr std::array<Share, 7> kShares = {Share{10, description}, {25, quiz},        {25, judgements},
-                                          {20, listing},          {8, any_story},    {8, any_dialogue},
+constexpr std::array<Share, 7> kShares = {Share{6, description}, {25, quiz},     {35, judgements},
+                                          {18, listing},         {6, any_story}, {6, any_dialogue},
                                           {4, notice}};
 
 }  // namespace

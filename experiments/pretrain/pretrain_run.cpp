@@ -112,15 +112,23 @@ class Pretraining {
     Windows held_out = pack_documents(documents_.kept_back(), tokenizer, end_token_, plan_.window);
     trained_account_ = account_of(trained);
     held_out_account_ = account_of(held_out);
-    log::info("{} documents, {} tokens in {} windows ({} documents cut); {} documents held out",
-              trained.documents, trained.tokens, trained.examples.size(), trained.documents_cut,
-              held_out.documents);
+    log::info(
+        "{} documents, {} tokens in {} windows ({} documents cut), taken {:.2f} times each; {} "
+        "documents held out",
+        trained.documents, trained.tokens, trained.examples.size(), trained.documents_cut,
+        epochs_over(trained.examples.size()), held_out.documents);
     trained_ = made_examples(std::move(trained.examples));
     held_out_ = made_examples(std::move(held_out.examples));
     documents_.texts = {};
     if (!held_out_.examples.empty()) {
       write_file_atomically(folder_.held_out(), token_lines(held_out_.examples));
     }
+  }
+
+  double epochs_over(std::size_t windows) const {
+    Settings values(plan_.training);
+    const TrainSettings settings = TrainSettings::from(values);
+    return static_cast<double>(settings.steps * settings.batch) / static_cast<double>(windows);
   }
 
   TrainOutcome train(const std::function<void(const TrainProgress&)>& on_step) const {

@@ -1,6 +1,7 @@
 #include "experiments/sweep/collect.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -135,6 +136,7 @@ TrialRecord Collector::record_of(const Trial& trial) {
       record.config[key] = value;
   for (const auto& [key, value] : trial.eval)
     if (key != "train" && key != "numeric_version") record.config[key] = value;
+  add_tuned_rate(trial, record);
   record.environment = {{"numeric_version", trial.train.at("numeric_version")},
                         {"model_hash", trial.train.at("model")},
                         {"tokenizer_hash", trial.train.at("tokenizer")}};
@@ -144,6 +146,15 @@ TrialRecord Collector::record_of(const Trial& trial) {
   add_training(trial, record);
   add_evaluation(trial, record);
   return record;
+}
+
+// Outcomes of the tuning, not of the file: `setting` leaves them out.
+void Collector::add_tuned_rate(const Trial& trial, TrialRecord& record) const {
+  if (trial.tuning_trials.empty()) return;
+  record.config["tuned.runs"] = fmt::format("{}", fmt::join(trial.tuning_trials, " "));
+  if (record.state != "done" && record.state != "diverged") return;
+  if (const std::optional<double> rate = tuned_rate(folder_, manifest_, trial))
+    record.config["tuned.lr"] = fmt::format("{}", *rate);
 }
 
 void Collector::add_training(const Trial& trial, TrialRecord& record) const {

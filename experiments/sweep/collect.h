@@ -26,6 +26,7 @@ class Collector {
 
  private:
   TrialRecord record_of(const Trial& trial);
+  void add_tuned_rate(const Trial& trial, TrialRecord& record) const;
   void add_training(const Trial& trial, TrialRecord& record) const;
   void add_evaluation(const Trial& trial, TrialRecord& record) const;
   void add_base_scores(const Trial& trial, TrialRecord& record) const;

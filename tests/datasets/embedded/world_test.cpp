@@ -99,6 +99,17 @@ TEST_CASE("embedded world: documents are a function of seed and index alone") {
         "b88004c589255fc6a9798a200a013ab779994a1c7f679e34a68e9435002fc061");
 }
 
+TEST_CASE("embedded world: no document is laid out as a task's example") {
+  const World world(kWorldSeed);
+  for (std::uint64_t i = 0; i < 5000; ++i) {
+    const std::string text = world_document(world, i);
+    CAPTURE(text);
+    for (const char* mark : {"sql:", "question:", "table:", "answer:", "FROM table WHERE", "\n\n"})
+      CHECK(text.find(mark) == std::string::npos);
+    CHECK_FALSE(read_summary(text.substr(text.rfind('\n') + 1)));
+  }
+}
+
 TEST_CASE("embedded world: summaries say what happened and nothing else") {
   const World world(kWorldSeed);
   std::map<std::string_view, int> seen;

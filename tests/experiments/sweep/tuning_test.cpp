@@ -1,6 +1,8 @@
 // Learning rates that are tuned, and the examples and seeds that no tuning may see.
 #include <catch2/catch.hpp>
+#include <sstream>
 
+#include "tests/experiments/sweep/small_sweep.h"
 #include "tests/experiments/sweep/sweep_folder.h"
 
 using namespace rankscope;
@@ -74,6 +76,39 @@ TEST_CASE("each configuration can be tuned by itself") {
   CHECK(trained(sweep)[0].tuning->settings.at("rank") == "4");
   CHECK(trained(sweep)[2].tuning->settings.at("rank") == "1");
   CHECK(trained(sweep)[2].tuning->seed == 77);
+}
+
+TEST_CASE("the rate that was chosen is recorded, beside what the others came to") {
+  const std::filesystem::path out = shared_sweep().out("undisturbed");
+  const auto rows = [&](const std::string& select) {
+    const ProgramResult result = run_program({"query", out.string(), select, "--format", "json"});
+    REQUIRE(result.exit_code == 0);
+    std::vector<Json> lines;
+    for (const std::string& line : result.out_lines()) lines.push_back(Json::parse(line));
+    return lines;
+  };
+  std::size_t checked = 0;
+  for (const Json& trial : rows("SELECT l.trial, l.number AS lr, r.value AS runs FROM config l JOIN "
+                                "config r USING (trial) WHERE l.key = 'tuned.lr' AND r.key = "
+                                "'tuned.runs'")) {
+    double best_rate = 0, best = 1e30;
+    std::istringstream runs(trial.at("runs").get<std::string>());
+    for (std::string run; runs >> run;) {
+      const auto found = rows("SELECT c.number AS lr, s.value AS nll FROM config c JOIN scores s "
+                              "USING (trial) WHERE c.key = 'settings.lr' AND s.metric = 'nll' AND "
+                              "c.trial = '" + run + "'");
+      REQUIRE(found.size() == 1);
+      if (found[0].at("nll").get<double>() >= best) continue;
+      best = found[0].at("nll");
+      best_rate = found[0].at("lr");
+    }
+    CHECK(trial.at("lr").get<double>() == best_rate);
+    ++checked;
+  }
+  CHECK(checked == 8);
+  // Seeds of one setting stay one, whatever was chosen.
+  CHECK(rows("SELECT 1 FROM trials WHERE role = 'scored' AND grp = 'tuned' GROUP BY setting").size() ==
+        4);
 }
 
 TEST_CASE("tuning never sees what is scored") {
