@@ -138,7 +138,7 @@ int run_sweep(const RunCommand& c) {
   const std::vector<std::string> problems = collector.collect_all();
   for (const std::string& problem : problems) log::warning("{}", problem);
   log::info("{}{} trials: {} done and {} diverged in {}, {} finished earlier, {} failed",
-            summary_table(folder, manifest, trial_states(folder, manifest)), manifest.trials.size(),
+            summary_table(manifest, trial_results(folder, manifest)), manifest.trials.size(),
             summary.done, summary.diverged, duration_text(summary.seconds), summary.already_done,
             summary.failed);
   log::info("results: {}", folder.database().string());

@@ -91,10 +91,10 @@ int run_status(const FolderCommand& c) {
   const Manifest manifest = read_manifest(folder);
   std::optional<std::map<std::string, IdentityKeys>> former;  // read where a trial needs them
   std::map<std::string, std::size_t> counts;
-  const std::vector<TrialState> states = trial_states(folder, manifest);
-  for (std::size_t i = 0; i < states.size(); ++i) {
+  const std::vector<TrialResult> results = trial_results(folder, manifest);
+  for (std::size_t i = 0; i < results.size(); ++i) {
     const Trial& trial = manifest.trials[i];
-    const TrialState ended = states[i];
+    const TrialState ended = results[i].state;
     std::string state(state_name(ended));
     if (ended == TrialState::kPending && is_held(folder.eval_folder(trial))) state = "running";
     ++counts[state];
@@ -116,7 +116,7 @@ int run_status(const FolderCommand& c) {
   if (c.json) return 0;
   std::vector<std::string> parts;
   for (const auto& [state, count] : counts) parts.push_back(fmt::format("{} {}", count, state));
-  std::printf("%s%zu trials of %s: %s\n", summary_table(folder, manifest, states).c_str(),
+  std::printf("%s%zu trials of %s: %s\n", summary_table(manifest, results).c_str(),
               manifest.trials.size(), manifest.name.c_str(),
               fmt::format("{}", fmt::join(parts, ", ")).c_str());
   return 0;

@@ -8,7 +8,6 @@
 #include <optional>
 #include <vector>
 
-#include "common/files.h"
 #include "datasets/task.h"
 
 namespace rankscope {
@@ -25,12 +24,10 @@ struct Row {
 using Key = std::vector<std::string>;
 
 // A task's first metric that the trial has: accuracy for an own task whose entries have choices.
-std::optional<double> first_score(const SweepFolder& folder, const Trial& trial,
-                                  std::string& metric) {
-  const Json done = read_json_file(folder.eval_folder(trial) / "done.json");
+std::optional<double> first_score(const Trial& trial, const Json& metrics, std::string& metric) {
   for (const std::string_view name : find_task(trial.config.task.score.data.task).metrics) {
-    const auto found = done.at("metrics").find(std::string(name));
-    if (found == done.at("metrics").end() || !found->at("value").is_number()) continue;
+    const auto found = metrics.find(std::string(name));
+    if (found == metrics.end() || !found->at("value").is_number()) continue;
     metric = name;
     return found->at("value").get<double>();
   }
@@ -82,8 +79,7 @@ std::string aligned(const std::vector<Key>& rows) {
 
 }  // namespace
 
-std::string summary_table(const SweepFolder& folder, const Manifest& manifest,
-                          const std::vector<TrialState>& states) {
+std::string summary_table(const Manifest& manifest, const std::vector<TrialResult>& results) {
   std::vector<std::pair<Key, Row>> rows;
   std::map<std::string, double> base_scores;  // by task
   for (std::size_t i = 0; i < manifest.trials.size(); ++i) {
@@ -97,9 +93,9 @@ std::string summary_table(const SweepFolder& folder, const Manifest& manifest,
       found = rows.end() - 1;
     }
     Row& row = found->second;
-    switch (states[i]) {
+    switch (results[i].state) {
       case TrialState::kDone:
-        if (const auto score = first_score(folder, trial, row.metric)) {
+        if (const auto score = first_score(trial, results[i].metrics, row.metric)) {
           row.scores.push_back(*score);
           if (!trial.trains()) base_scores[trial.config.task.name] = *score;
         }

@@ -10,8 +10,7 @@ namespace rankscope {
 
 // An aligned table: task, method, targets, rank, lr, seeds, and the mean and standard deviation
 // (n - 1) of the task's first metric, in percent. Diverged trials count as the base and are marked.
-// `states`: of the manifest's trials, in their order.
-std::string summary_table(const SweepFolder& folder, const Manifest& manifest,
-                          const std::vector<TrialState>& states);
+// `results`: of the manifest's trials, in their order.
+std::string summary_table(const Manifest& manifest, const std::vector<TrialResult>& results);
 
 }  // namespace rankscope

@@ -12,11 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_diverged(const fs::path& done) {
-  const Json json = read_json_file(done);
-  return JsonObject(json, done.string()).get_string("state") == "diverged";
-}
-
 void describe(const fs::path& file, const char* name, const IdentityKeys& keys) {
   OrderedJson json;
   json[name] = keys;
@@ -70,17 +65,27 @@ bool is_finished(TrialState state) {
   return state == TrialState::kDone || state == TrialState::kDiverged;
 }
 
-TrialState trial_state(const SweepFolder& folder, const Trial& trial) {
-  const fs::path done = folder.eval_folder(trial) / "done.json";
-  if (is_there(done)) return is_diverged(done) ? TrialState::kDiverged : TrialState::kDone;
-  return trial_errors(folder, trial).size() >= kAttempts ? TrialState::kFailed
-                                                         : TrialState::kPending;
+TrialResult trial_result(const SweepFolder& folder, const Trial& trial) {
+  const fs::path file = folder.eval_folder(trial) / "done.json";
+  if (!is_there(file)) {
+    const bool failed = trial_errors(folder, trial).size() >= kAttempts;
+    return {failed ? TrialState::kFailed : TrialState::kPending, {}};
+  }
+  Json json = read_json_file(file);
+  if (JsonObject(json, file.string()).get_string("state") == "diverged")
+    return {TrialState::kDiverged, {}};
+  const auto metrics = json.find("metrics");
+  return {TrialState::kDone, metrics == json.end() ? Json() : std::move(*metrics)};
 }
 
-std::vector<TrialState> trial_states(const SweepFolder& folder, const Manifest& manifest) {
-  std::vector<TrialState> states;
-  for (const Trial& trial : manifest.trials) states.push_back(trial_state(folder, trial));
-  return states;
+TrialState trial_state(const SweepFolder& folder, const Trial& trial) {
+  return trial_result(folder, trial).state;
+}
+
+std::vector<TrialResult> trial_results(const SweepFolder& folder, const Manifest& manifest) {
+  std::vector<TrialResult> results;
+  for (const Trial& trial : manifest.trials) results.push_back(trial_result(folder, trial));
+  return results;
 }
 
 std::vector<std::string> trial_errors(const SweepFolder& folder, const Trial& trial) {

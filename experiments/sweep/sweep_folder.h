@@ -60,10 +60,16 @@ std::string_view state_name(TrialState state);
 // Whether it has a result: nothing is left to be done.
 bool is_finished(TrialState state);
 
-// By what the trial's folders hold: failed after the last of the attempts that are allowed.
-TrialState trial_state(const SweepFolder& folder, const Trial& trial);
+struct TrialResult {
+  TrialState state = TrialState::kPending;
+  Json metrics;  // of a done trial, as its done.json has them
+};
 
-std::vector<TrialState> trial_states(const SweepFolder& folder, const Manifest& manifest);
+// By what the trial's folders hold: failed after the last of the attempts that are allowed.
+TrialResult trial_result(const SweepFolder& folder, const Trial& trial);
+TrialState trial_state(const SweepFolder& folder, const Trial& trial);
+// Of all trials, in their order.
+std::vector<TrialResult> trial_results(const SweepFolder& folder, const Manifest& manifest);
 
 inline constexpr int kAttempts = 3;
 

@@ -34,9 +34,12 @@ DataSource data_from(JsonObject object) {
   return source;
 }
 
-std::map<std::string, std::string> text_map(JsonObject object, const Json& json) {
+std::map<std::string, std::string> text_map(const JsonObject& object, const Json& json) {
   std::map<std::string, std::string> out;
-  for (const auto& [key, value] : json.items()) out[key] = object.get_string(key);
+  for (const auto& [key, value] : json.items()) {
+    if (!value.is_string()) object.fail(key, "must be a string, not " + json_excerpt(value));
+    out.emplace_hint(out.end(), key, value.get_ref<const std::string&>());
+  }
   return out;
 }
 
