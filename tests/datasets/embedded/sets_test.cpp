@@ -1,12 +1,11 @@
-// The embedded task sets: true of the world, apart from what was trained on, read by the official
-// formats' readers, and the same bytes as the files in the repository.
+// The embedded task sets: true of the world, apart from what was trained on, and read by the official
+// formats' readers.
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <cctype>
 #include <map>
 #include <set>
 
-#include "common/files.h"
 #include "datasets/embedded/mnli_set.h"
 #include "datasets/embedded/samsum_set.h"
 #include "datasets/embedded/set_files.h"
@@ -148,23 +147,10 @@ TEST_CASE("embedded sets: tables hold what is true of the world") {
   }
 }
 
-TEST_CASE("embedded sets: the files in the repository are those that the world makes") {
-  const tests::TemporaryFolder folder;
-  write_sets(World(kWorldSeed), folder.path());
-  std::size_t files = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
-    if (!entry.is_regular_file()) continue;
-    const auto name = std::filesystem::relative(entry.path(), folder.path());
-    CAPTURE(name);
-    const auto kept = std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "datasets/embedded" / name;
-    CHECK((read_text_file(entry.path()) == read_text_file(kept)));
-    ++files;
-  }
-  CHECK(files == 12);
-}
-
 TEST_CASE("embedded sets: the readers keep every example") {
-  const std::filesystem::path sets = std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "datasets/embedded";
+  const tests::TemporaryFolder folder;
+  const std::filesystem::path& sets = folder.path();
+  write_sets(World(kWorldSeed), sets);
   for (const char* name : {"wikisql", "mnli", "samsum"}) {
     const Task& task = find_task(name);
     for (std::string split : {"train", "dev", "test"}) {
