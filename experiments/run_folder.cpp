@@ -4,6 +4,7 @@
 
 #include "common/error.h"
 #include "common/files.h"
+#include "common/folders.h"
 #include "common/hash.h"
 #include "common/jsonl.h"
 #include "common/log.h"
@@ -47,16 +48,7 @@ RunFolder::RunFolder(const TrainRunOptions& options, const Method& method,
 
 void RunFolder::prepare() {
   if (!keeps()) return;
-  std::error_code error;
-  fs::create_directories(out_, error);
-  if (error) {
-    const std::string text = "cannot make the folder '" + printable(out_.native(), 300) +
-                             "': " + system_error_text(error.value()) +
-                             "; give another --out folder";
-    if (error == std::errc::no_space_on_device || error == std::errc::io_error)
-      throw MachineError(text);
-    throw InputError(text);
-  }
+  make_folder(out_, "give another --out folder");
   lock_.emplace(out_, busy_);
   if (is_done()) return;
   if (other_machines_) forget_other_machines_state();

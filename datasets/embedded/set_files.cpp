@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/files.h"
+#include "common/folders.h"
 #include "common/json.h"
 #include "datasets/embedded/mnli_set.h"
 #include "datasets/embedded/samsum_set.h"
@@ -93,7 +94,7 @@ void write_samsum(const World& world, const std::filesystem::path& folder, const
 
 void write_sets(const World& world, const std::filesystem::path& folder) {
   for (const char* task : {"wikisql", "mnli", "samsum"})
-    std::filesystem::create_directories(folder / task);
+    make_folder(folder / task, "give another folder");
   for (const char* split : {"train", "dev", "test"})
     write_wikisql(world, folder / "wikisql", split,
                   split == std::string_view("train") ? Pool::kTraining : Pool::kScored);

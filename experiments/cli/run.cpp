@@ -5,6 +5,7 @@
 
 #include "common/error.h"
 #include "common/files.h"
+#include "common/folders.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -59,14 +60,6 @@ class Observer : public LiveView {
   bool given_up_ = false;
 };
 
-void make_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error)
-    throw InputError("cannot make the folder '" + printable(folder.native(), 300) +
-                     "': " + system_error_text(error.value()) + "; give another --dir");
-}
-
 int64_t parameters_of(const Trial& trial, const ModelShape& shape) {
   std::map<std::string, std::string> values = trial.config.settings;
   Settings settings(std::move(values));
@@ -119,7 +112,7 @@ int run_sweep(const RunCommand& c) {
   const ModelShape shape = read_model_shape(manifest.base);
   if (c.dry_run) return print_plan(c, folder, manifest, shape);
 
-  make_folder(folder.path());
+  make_folder(folder.path(), "give another --dir");
   const SweepHold hold(folder);
   clear_stale_temporaries(folder.path());
   hashes.save(folder.hashes());

@@ -5,6 +5,7 @@
 
 #include "common/error.h"
 #include "common/files.h"
+#include "common/folders.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "datasets/tokenizer/bpe_trainer.h"
@@ -39,9 +40,7 @@ int run_tokenizer_train(TokenizerTrainCommand& c) {
   const std::string json = trainer.train();
   const std::filesystem::path path = std::filesystem::path(c.out) / "tokenizer.json";
   const Tokenizer tokenizer = Tokenizer::parse(json, path.string());
-  std::error_code error;
-  std::filesystem::create_directories(c.out, error);
-  if (error) throw InputError(printable(c.out, 300) + ": cannot be made: " + error.message());
+  make_folder(c.out, "give another --out folder");
   write_file_atomically(path, json);
   const auto ids = static_cast<long long>(tokenizer.id_count());
   if (c.json) {

@@ -1,12 +1,10 @@
 // world: the embedded world's task sets and documents, made from its seed.
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 
 #include "common/error.h"
 #include "common/json.h"
 #include "common/log.h"
-#include "common/text.h"
 #include "datasets/embedded/overlap.h"
 #include "datasets/embedded/set_files.h"
 #include "datasets/embedded/world_documents.h"
@@ -46,9 +44,6 @@ int run_world(const WorldCommand& c) {
   }
   if (c.overlap > 0) print_overlap(world, c.overlap);
   if (c.out.empty()) return 0;
-  std::error_code error;
-  std::filesystem::create_directories(c.out, error);
-  if (error) throw InputError(printable(c.out, 300) + ": cannot be made: " + error.message());
   embedded::write_sets(world, c.out);
   log::info("task sets in {}: wikisql, mnli, samsum", c.out);
   return 0;

@@ -4,6 +4,7 @@
 
 #include "common/error.h"
 #include "common/files.h"
+#include "common/folders.h"
 #include "common/text.h"
 #include "engine/methods/method.h"
 #include "engine/training/numeric_version.h"
@@ -21,15 +22,6 @@ constexpr const char* kIdentityFile = "identity.json";
 std::string text_of(double number) {
   char buffer[32];
   return {buffer, std::to_chars(buffer, buffer + sizeof buffer, number).ptr};
-}
-
-void make_folder(const fs::path& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) {
-    throw InputError("cannot make the folder '" + printable(path.native(), 300) +
-                     "': " + system_error_text(error.value()) + "; give another --out folder");
-  }
 }
 
 }  // namespace
@@ -61,17 +53,16 @@ PretrainIdentity identity_of(const PretrainPlan& plan, const Documents& document
 
 PretrainFolder::PretrainFolder(fs::path path, const PretrainIdentity& identity)
     : path_(std::move(path)) {
-  make_folder(path_);
+  make_folder(path_, "give another --out folder");
   lock_.emplace(path_);
   clear_stale_temporaries(path_);
   const fs::path file = path_ / kIdentityFile;
-  std::error_code ignored;
-  if (fs::exists(file, ignored)) {
+  if (is_there(file)) {
     check_identity(file, identity);
     return;
   }
   for (const fs::path& made : {start(), training(), base()}) {
-    if (!fs::exists(made, ignored)) continue;
+    if (!is_there(made)) continue;
     throw InputError("'" + printable(made.native(), 300) + "' is there, but no " + kIdentityFile +
                      " that says what it is of; give another --out folder");
   }
@@ -92,10 +83,9 @@ void PretrainFolder::check_identity(const fs::path& file, const PretrainIdentity
 
 std::optional<OrderedJson> PretrainFolder::finished() const {
   const fs::path file = base() / kBaseRecord;
-  std::error_code ignored;
-  if (!fs::exists(file, ignored)) {
+  if (!is_there(file)) {
     // Nothing here writes one without the other; said now, not when the training is done.
-    if (fs::exists(base(), ignored)) {
+    if (is_there(base())) {
       throw InputError("'" + printable(base().native(), 300) + "' has no " + kBaseRecord +
                        "; remove it to make the base anew");
     }

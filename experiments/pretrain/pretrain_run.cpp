@@ -90,8 +90,7 @@ class Pretraining {
 
  private:
   void make_start() {
-    std::error_code ignored;
-    if (fs::exists(folder_.start(), ignored)) return;
+    if (is_there(folder_.start())) return;
     write_start(folder_.start(), plan_, train_tokenizer(plan_, documents_));
   }
 

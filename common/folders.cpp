@@ -1,0 +1,22 @@
+#include "common/folders.h"
+
+#include <system_error>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/text.h"
+
+namespace rankscope {
+
+void make_folder(const std::filesystem::path& path, const std::string& advice) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (!error) return;
+  const std::string text = "cannot make the folder '" + printable(path.native(), 300) +
+                           "': " + system_error_text(error.value()) + "; " + advice;
+  if (error == std::errc::no_space_on_device || error == std::errc::io_error)
+    throw MachineError(text);
+  throw InputError(text);
+}
+
+}  // namespace rankscope
