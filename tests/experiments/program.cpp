@@ -143,4 +143,14 @@ std::vector<std::string> names_below(const std::filesystem::path& folder) {
   return names;
 }
 
+void check_same_folder(const std::filesystem::path& a, const std::filesystem::path& b) {
+  const std::vector<std::string> names = names_below(a);
+  CHECK(names_below(b) == names);
+  for (const std::string& name : names) {
+    if (std::filesystem::is_directory(a / name) || !std::filesystem::exists(b / name)) continue;
+    INFO(name);
+    CHECK(read_bytes(a / name) == read_bytes(b / name));
+  }
+}
+
 }  // namespace rankscope::tests

@@ -76,17 +76,6 @@ std::vector<std::string> expected_names(const std::string& method) {
           "state.safetensors"};
 }
 
-// Every file of both folders, byte for byte.
-void check_same_folder(const fs::path& a, const fs::path& b) {
-  const std::vector<std::string> names = names_below(a);
-  CHECK(names_below(b) == names);
-  for (const std::string& name : names) {
-    if (fs::is_directory(a / name) || !fs::exists(b / name)) continue;
-    INFO(name);
-    CHECK(read_bytes(a / name) == read_bytes(b / name));
-  }
-}
-
 int64_t saved_step(const fs::path& out) {
   return std::stoll(SafetensorsFile(out / "state.safetensors").metadata().at("step"));
 }

@@ -15,16 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void check_same_folder(const fs::path& a, const fs::path& b) {
-  const std::vector<std::string> names = names_below(a);
-  CHECK(names_below(b) == names);
-  for (const std::string& name : names) {
-    if (fs::is_directory(a / name) || !fs::exists(b / name)) continue;
-    INFO(name);
-    CHECK(read_bytes(a / name) == read_bytes(b / name));
-  }
-}
-
 // More than a pipe that is not read lets pass (program.h).
 const std::string kLong = "training.steps=60";
 
