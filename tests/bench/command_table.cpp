@@ -60,6 +60,10 @@ std::vector<OutputLine> run_command(const std::string& command) {
   return lines;
 }
 
+double seconds_of_program(const std::string& arguments) {
+  return run_command(quoted(RANKSCOPE_PROGRAM) + " " + arguments + " && echo '{}'").back().seconds;
+}
+
 std::string quoted(const std::string& text) {
   std::string out = "'";
   for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);

@@ -7,12 +7,18 @@
 
 namespace rankscope::bench {
 
-std::filesystem::path shared_data(const std::string& name) {
+namespace {
+
+std::filesystem::path shared() {
   const char* folder = std::getenv("RANKSCOPE_SHARED");
-  const std::filesystem::path base =
-      folder != nullptr ? folder : std::filesystem::path(RANKSCOPE_SOURCE_DIR) / ".." / "shared";
-  return base / "data" / name;
+  return folder != nullptr ? folder : std::filesystem::path(RANKSCOPE_SOURCE_DIR) / ".." / "shared";
 }
+
+}  // namespace
+
+std::filesystem::path shared_data(const std::string& name) { return shared() / "data" / name; }
+
+std::filesystem::path shared_model(const std::string& name) { return shared() / "models" / name; }
 
 WikisqlQueries read_wikisql_queries(std::size_t count) {
   WikisqlQueries data;

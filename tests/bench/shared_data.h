@@ -13,6 +13,8 @@ namespace rankscope::bench {
 
 // Below $RANKSCOPE_SHARED/data, by default ../shared beside the repository. It need not exist.
 std::filesystem::path shared_data(const std::string& name);
+// Beside them, below models.
+std::filesystem::path shared_model(const std::string& name);
 
 struct WikisqlQueries {
   std::unordered_map<std::string, WikisqlTable> tables;

@@ -51,20 +51,16 @@ void fill(const SweepFolder& folder, const Manifest& manifest) {
   }
 }
 
-double seconds_of(const std::string& arguments) {
-  return run_command(quoted(RANKSCOPE_PROGRAM) + " " + arguments + " && echo '{}'").back().seconds;
-}
-
 double fastest(const std::string& arguments) {
   double best = 1e30;
-  for (int round = 0; round < kRounds; ++round) best = std::min(best, seconds_of(arguments));
+  for (int round = 0; round < kRounds; ++round) best = std::min(best, seconds_of_program(arguments));
   return best;
 }
 
 }  // namespace
 
 int print_sweep_table() {
-  const fs::path base = shared_data("").parent_path().parent_path() / "models/stories260k";
+  const fs::path base = shared_model("stories260k");
   if (!is_there(base) || !is_there(shared_data("wikisql/dev.jsonl"))) {
     std::printf("the shared base and data are not on this machine: the sweep is left out\n");
     return 0;
@@ -85,7 +81,7 @@ int print_sweep_table() {
 
   Table table(root / "sweep_table.json");
   const std::string dir = quoted(folder.path().string());
-  table.row("1,000 trials of 1,000 predictions: collect, s", seconds_of("collect " + dir), 30, 10,
+  table.row("1,000 trials of 1,000 predictions: collect, s", seconds_of_program("collect " + dir), 30, 10,
             true);
   table.row("1,000 trials: status, s", fastest("status " + dir), 0.3, 0.1, true);
   table.row("1,000 trials: query table6, s", fastest("query " + dir + " table6"), 0.3, 0.1, true);

@@ -1,6 +1,5 @@
 #include "tests/bench/trial_rate.h"
 
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -35,12 +34,6 @@ std::string sweep_file(const fs::path& model, const fs::path& data) {
          "grid: {rank: [1, 8]}\n";
 }
 
-double seconds_of(const std::string& command) {
-  const auto began = std::chrono::steady_clock::now();
-  run_command(command);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-}
-
 // What `render` prints of the split's first examples, which the peer reads.
 void render(const fs::path& references, int limit, const fs::path& out) {
   std::string text;
@@ -54,7 +47,7 @@ void render(const fs::path& references, int limit, const fs::path& out) {
 }  // namespace
 
 int print_trial_rate() {
-  const fs::path model = shared_data("../models/stories3m");
+  const fs::path model = shared_model("stories3m");
   const fs::path data = shared_data("wikisql");
   if (!fs::exists(model) || !fs::exists(data)) {
     std::fprintf(stderr, "sweep: not measured: %s or %s is missing (RANKSCOPE_SHARED)\n",
@@ -68,8 +61,8 @@ int print_trial_rate() {
   Table table(root / "trial_rate.json");
   // The base is one of the three trials; it is not trained and not counted.
   const double seconds =
-      seconds_of(quoted(RANKSCOPE_PROGRAM) + " run " + quoted(root / "sweep.yaml") + " --dir " +
-                 quoted(root / "run") + " --workers 2 --threads 1 --json");
+      seconds_of_program("run " + quoted(root / "sweep.yaml") + " --dir " + quoted(root / "run") +
+                         " --workers 2 --threads 1");
   const double rate = 3600 * 2 / seconds;
   std::printf("%.0f trials/hour\n", rate);
   if (const char* python = peers_python()) {
