@@ -45,12 +45,6 @@ std::vector<std::string_view> any_turns(const Scenario& scenario, int exchanges,
   return turns;
 }
 
-std::string joined(const std::vector<std::string_view>& parts) {
-  std::string text;
-  for (std::string_view part : parts) text += std::string(part) + "|";
-  return text;
-}
-
 // The summary's text as a pattern that matches what it can become.
 std::regex summary_pattern(std::string_view text, std::vector<std::string>& slots) {
   std::string pattern;
@@ -110,7 +104,7 @@ std::string dialogue(const Event& event, Pool pool, int small_talk, Picker& pick
   std::vector<std::string_view> turns;
   do {
     turns = any_turns(*event.scenario, small_talk, picker);
-  } while (pool_of_pattern(joined(turns)) != pool);
+  } while (pool_of_pattern(pattern_of(turns)) != pool);
   std::string text;
   for (std::string_view turn : turns) {
     if (!text.empty()) text += "\n";

@@ -57,11 +57,7 @@ std::string laid_out(std::string_view layout, std::string_view told, const World
 std::string_view bound(Inference& pair, const Attribute& attribute, Picker& picker) {
   const bool more = picker.chance(50);
   const bool above = more == (pair.verdict == Verdict::kEntailment);  // the truth is above the bound
-  const std::int64_t truth = std::stoll(pair.subject.values[pair.attribute]);
-  const std::int64_t most =
-      std::max<std::int64_t>(1, (attribute.values.high - attribute.values.low) / 4);
-  const std::int64_t away = picker.between(1, most);
-  pair.value = std::to_string(std::max<std::int64_t>(0, truth + (above ? -away : away)));
+  pair.value = bound_near(attribute, pair.subject.values[pair.attribute], above, picker);
   pair.op = more ? '>' : '<';
   return picker.pick(more ? attribute.more : attribute.less);
 }

@@ -5,12 +5,6 @@
 
 namespace rankscope::embedded {
 
-std::string Description::pattern() const {
-  std::string text;
-  for (std::string_view form : forms) text += std::string(form) + "|";
-  return text;
-}
-
 std::vector<std::string> Description::sentences(const Entity& entity) const {
   std::vector<std::string> result;
   for (std::size_t i = 0; i < forms.size(); ++i)
@@ -40,6 +34,15 @@ std::string other_value(const World& world, const Attribute& attribute, std::str
     other = world.any_value(attribute.values, pool, picker);
   } while (other == value);
   return other;
+}
+
+std::string bound_near(const Attribute& attribute, std::string_view truth, bool above,
+                       Picker& picker) {
+  const std::int64_t most =
+      std::max<std::int64_t>(1, (attribute.values.high - attribute.values.low) / 4);
+  const std::int64_t away = picker.between(1, most);
+  return std::to_string(
+      std::max<std::int64_t>(0, std::stoll(std::string(truth)) + (above ? -away : away)));
 }
 
 std::string join(const std::vector<std::string>& parts, std::string_view between) {

@@ -14,7 +14,7 @@ namespace rankscope::embedded {
 struct Description {
   std::vector<std::size_t> attributes;
   std::vector<std::string_view> forms;
-  std::string pattern() const;
+  std::string pattern() const { return pattern_of(forms); }
   // The sentences of an entity, in order.
   std::vector<std::string> sentences(const Entity& entity) const;
 };
@@ -27,6 +27,11 @@ Description any_description(const Kind& kind, std::size_t count, Picker& picker)
 // A value of the attribute that is not `value`.
 std::string other_value(const World& world, const Attribute& attribute, std::string_view value,
                         Pool pool, Picker& picker);
+
+// A bound by which the numeric `truth` is more (`above`) or less than the bound, by one to a quarter of
+// the attribute's range; never below 0.
+std::string bound_near(const Attribute& attribute, std::string_view truth, bool above,
+                       Picker& picker);
 
 // The parts with `between` between them.
 std::string join(const std::vector<std::string>& parts, std::string_view between);

@@ -35,6 +35,10 @@ struct Draft {
   bool order = false;
   WikisqlQuery query;
   const std::string& pattern() const { return form; }
+  void say(std::string_view words, std::string_view subject = "", std::string_view value = "") {
+    form += words;
+    text += filled(words, subject, value);
+  }
 };
 
 // What may stand before a question, and before an order.
@@ -77,19 +81,11 @@ void add_condition(const Sheet& sheet, const Entity& row, int column, Operator o
                    Picker& picker) {
   const Attribute& attribute = sheet.attribute(column);
   std::string value = sheet.cell(row, column);
-  if (op != kEqual) {
-    // A bound that the row passes: by one, or by up to a quarter of the range.
-    const std::int64_t most =
-        std::max<std::int64_t>(1, (attribute.values.high - attribute.values.low) / 4);
-    const std::int64_t away = picker.between(1, most);
-    value = std::to_string(std::max<std::int64_t>(
-        0, std::stoll(value) + (op == kMore ? -away : away)));
-  }
+  if (op != kEqual) value = bound_near(attribute, value, op == kMore, picker);
   const std::string_view form = picker.pick(op == kEqual  ? attribute.conditions
                                             : op == kMore ? attribute.more
                                                           : attribute.less);
-  draft.form += form;
-  draft.text += filled(form, "", value);
+  draft.say(form, "", value);
   draft.query.conditions.push_back({column, op, value_of(attribute, value)});
 }
 
@@ -97,16 +93,14 @@ void begin_search(const Sheet& sheet, const auto& searches, Draft& draft, Picker
   const Search& choice = picker.pick(searches);
   const std::string search = with_plural(choice.text, sheet.kind->plural);
   draft.order = choice.order;
-  draft.form += search;
-  draft.text += search;
+  draft.say(search);
 }
 
 // What is the river of X?
 void ask_value(const Sheet& sheet, const Entity& row, Draft& draft, Picker& picker) {
   const int column = any_column(sheet, picker);
   const std::string_view form = picker.pick(sheet.attribute(column).questions);
-  draft.form += form;
-  draft.text += filled(form, row.name, "");
+  draft.say(form, row.name);
   draft.query.select = column;
   draft.query.conditions.push_back({0, kEqual, {.text = row.name}});
 }
@@ -119,8 +113,7 @@ void ask_names(const Sheet& sheet, const Entity& row, bool two, Draft& draft, Pi
   picker.shuffle(columns);
   add_condition(sheet, row, columns[0], kEqual, draft, picker);
   if (!two) return;
-  draft.form += " and ";
-  draft.text += " and ";
+  draft.say(" and ");
   add_condition(sheet, row, columns[1], kEqual, draft, picker);
 }
 
@@ -158,14 +151,12 @@ void ask_aggregate(const Sheet& sheet, const Entity& row, int column, Draft& dra
   const std::string form = "what is " + std::string(words.text) +
                            std::string(picker.pick(sheet.attribute(column).nouns)) + " of the " +
                            std::string(sheet.kind->plural);
-  draft.form += form;
-  draft.text += form;
+  draft.say(form);
   draft.query.aggregation = words.aggregation;
   draft.query.select = column;
   int other = any_column(sheet, picker);
   if (other == column || picker.chance(40)) return;
-  draft.form += " ";
-  draft.text += " ";
+  draft.say(" ");
   add_condition(sheet, row, other, kEqual, draft, picker);
 }
 
@@ -197,12 +188,7 @@ Sheet any_sheet(const World& world, Pool pool, Picker& picker) {
   const std::size_t kind = picker.below(kinds().size());
   Sheet sheet{.kind = &kinds()[kind], .attributes = {}, .rows = {}};
   sheet.attributes = any_attributes(*sheet.kind, 3 + picker.below(3), picker);
-  const std::size_t rows = 5 + picker.below(6);
-  while (sheet.rows.size() < rows) {
-    Entity entity = world.any(kind, pool, picker);
-    if (std::ranges::find(sheet.rows, entity.name, &Entity::name) == sheet.rows.end())
-      sheet.rows.push_back(std::move(entity));
-  }
+  sheet.rows = world.any_different(kind, pool, 5 + picker.below(6), picker);
   return sheet;
 }
 

@@ -1,5 +1,6 @@
 #include "datasets/embedded/world.h"
 
+#include <algorithm>
 #include <array>
 
 #include "common/hash.h"
@@ -61,6 +62,17 @@ Entity World::any(std::size_t kind, Pool pool, Picker& picker) const {
   return entity(kind, pool, picker.below(count(kind, pool)));
 }
 
+std::vector<Entity> World::any_different(std::size_t kind, Pool pool, std::size_t number,
+                                         Picker& picker) const {
+  std::vector<Entity> result;
+  while (result.size() < number) {
+    Entity entity = any(kind, pool, picker);
+    if (std::ranges::find(result, entity.name, &Entity::name) == result.end())
+      result.push_back(std::move(entity));
+  }
+  return result;
+}
+
 std::string World::any_name(NameKind kind, Pool pool, Picker& picker) const {
   return names_.name(kind, pool, picker.below(names_.size(kind, pool)));
 }
@@ -74,8 +86,11 @@ std::string World::any_value(const ValueSource& values, Pool pool, Picker& picke
       return std::string(picker.pick(values.words));
     case ValueSource::Type::kName:
       return any_name(values.name, pool, picker);
-    case ValueSource::Type::kPerson:
-      return any_name(NameKind::kFirst, pool, picker) + " " + any_name(NameKind::kLast, pool, picker);
+    case ValueSource::Type::kPerson: {
+      // One draw after the other: the order within a sum is the compiler's.
+      const std::string last = any_name(NameKind::kLast, pool, picker);
+      return any_name(NameKind::kFirst, pool, picker) + " " + last;
+    }
   }
   return {};
 }
@@ -102,6 +117,12 @@ std::string sentence(std::string_view text, std::string_view end) {
     result[0] = static_cast<char>(result[0] - 'a' + 'A');
   result += end;
   return result;
+}
+
+std::string pattern_of(std::span<const std::string_view> parts) {
+  std::string text;
+  for (std::string_view part : parts) text += std::string(part) + "|";
+  return text;
 }
 
 Pool pool_of_pattern(std::string_view pattern) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,9 @@ class World {
   Entity entity(std::size_t kind, Pool pool, std::uint64_t index) const;
   // Any of them.
   Entity any(std::size_t kind, Pool pool, Picker& picker) const;
+  // `number` different ones, number <= count.
+  std::vector<Entity> any_different(std::size_t kind, Pool pool, std::size_t number,
+                                    Picker& picker) const;
 
   std::string person_name(Pool pool, std::uint64_t index) const;
   std::string any_name(NameKind kind, Pool pool, Picker& picker) const;
@@ -51,6 +55,8 @@ std::string filled(std::string_view text, std::string_view subject, std::string_
 // The text with a capital letter at its beginning and `end` behind it.
 std::string sentence(std::string_view text, std::string_view end = ".");
 
+// The pattern of a text that is put together of these.
+std::string pattern_of(std::span<const std::string_view> parts);
 // Which pool a pattern of texts belongs to. A pattern is a text, or several put together, before
 // names and values are filled in: what is scored is asked in patterns that were never read.
 Pool pool_of_pattern(std::string_view pattern);

@@ -15,29 +15,14 @@ constexpr Pool kPool = Pool::kDocuments;
 
 std::size_t any_kind(Picker& picker) { return picker.below(kinds().size()); }
 
-std::vector<Entity> any_entities(const World& world, std::size_t kind, std::size_t count,
-                                 Picker& picker) {
-  std::vector<Entity> result;
-  while (result.size() < count) {
-    Entity entity = world.any(kind, kPool, picker);
-    if (std::ranges::find(result, entity.name, &Entity::name) == result.end())
-      result.push_back(std::move(entity));
-  }
-  return result;
-}
-
-std::string text_of(const Entity& entity, std::size_t count, Picker& picker) {
-  const Description d =
-      of_pool(kPool, [&] { return any_description(*entity.kind, count, picker); });
-  std::string text;
-  for (const std::string& s : d.sentences(entity)) text += sentence(s, ". ");
-  text.pop_back();
-  return text;
-}
-
 std::string description(const World& world, Picker& picker) {
   const Entity entity = world.any(any_kind(picker), kPool, picker);
-  return text_of(entity, 2 + picker.below(4), picker);
+  const std::size_t count = 2 + picker.below(4);
+  const Description d =
+      of_pool(kPool, [&] { return any_description(*entity.kind, count, picker); });
+  std::vector<std::string> sentences;
+  for (const std::string& s : d.sentences(entity)) sentences.push_back(sentence(s));
+  return join(sentences, " ");
 }
 
 std::string article(std::string_view noun) {
@@ -69,7 +54,8 @@ std::string question(const Attribute& attribute, std::string_view name, Picker& 
 // Something about a thing, then questions on it. Some answers name the heading to look under.
 std::string quiz(const World& world, Picker& picker) {
   const std::size_t kind = any_kind(picker);
-  const std::vector<Entity> entities = any_entities(world, kind, 1 + picker.below(2), picker);
+  const std::vector<Entity> entities = 
+      world.any_different(kind, kPool, 1 + picker.below(2), picker);
   const std::vector<std::size_t> attributes = any_attributes(kinds()[kind], 3, picker);
   std::string text;
   for (const Entity& entity : entities) text += record_of(entity, attributes, picker) + "\n";
@@ -138,7 +124,9 @@ std::string judgement(const World& world, const std::vector<Told>& told, Picker&
 std::string judgements(const World& world, Picker& picker) {
   std::vector<Told> told;
   std::vector<std::string> sentences;
-  for (Entity& entity : any_entities(world, any_kind(picker), 1 + picker.below(2), picker)) {
+  const std::size_t count = 1 + picker.below(2);
+  const std::size_t kind = any_kind(picker);
+  for (Entity& entity : world.any_different(kind, kPool, count, picker)) {
     Description d = of_pool(
         kPool, [&] { return any_description(*entity.kind, 1 + picker.below(3), picker); });
     for (const std::string& s : d.sentences(entity)) sentences.push_back(sentence(s));
@@ -153,7 +141,7 @@ std::string judgements(const World& world, Picker& picker) {
 std::string listing(const World& world, Picker& picker) {
   const std::size_t kind = any_kind(picker);
   const Kind& k = kinds()[kind];
-  std::vector<Entity> entities = any_entities(world, kind, 3 + picker.below(3), picker);
+  std::vector<Entity> entities = world.any_different(kind, kPool, 3 + picker.below(3), picker);
   const std::vector<std::size_t> attributes = any_attributes(k, 2 + picker.below(2), picker);
   const std::string_view bar = picker.chance(50) ? " | " : ", ";
   std::vector<std::string> row = {std::string(picker.pick(k.headers))};
@@ -208,9 +196,12 @@ std::string notice(const World& world, Picker& picker) {
   const std::string name = world.any_name(NameKind::kTown, kPool, picker);
   const std::string first = world.any_name(NameKind::kFirst, kPool, picker);
   switch (picker.below(4)) {
-    case 0:
-      return "NOTICE FROM table " + std::to_string(picker.between(1, 20)) + ". Guests SELECT bread AND " +
-             std::string(picker.pick(slot_words(SlotKind::kFood))) + ". WHERE? " + name + ".";
+    case 0: {
+      const std::string food(picker.pick(slot_words(SlotKind::kFood)));
+      const std::int64_t number = picker.between(1, 20);
+      return "NOTICE FROM table " + std::to_string(number) + ". Guests SELECT bread AND " + food +
+             ". WHERE? " + name + ".";
+    }
     case 1: {
       const std::int64_t x = picker.between(1, 99), y = picker.between(1, 99);
       const std::string both = "(" + std::to_string(x) + ", " + std::to_string(y) + ")";
