@@ -32,6 +32,23 @@ OrderedJson gpt2_config(const PretrainPlan::ModelPlan& sizes, std::int64_t vocab
           {"torch_dtype", dtype}};
 }
 
+namespace {
+
+std::vector<float> sinusoids(std::int64_t positions, std::int64_t width, double deviation) {
+  std::vector<float> values;
+  for (std::int64_t p = 0; p < positions; ++p) {
+    for (std::int64_t i = 0; i < width; ++i) {
+      const double rate = std::pow(10000.0, -static_cast<double>(i / 2 * 2) / static_cast<double>(width));
+      const double angle = static_cast<double>(p) * rate;
+      const double wave = i % 2 == 0 ? std::sin(angle) : std::cos(angle);
+      values.push_back(static_cast<float>(std::sqrt(2.0) * deviation * wave));
+    }
+  }
+  return values;
+}
+
+}  // namespace
+
 std::vector<float> initial_weights(const TensorSpec& tensor, const PretrainPlan::ModelPlan& sizes,
                                    std::uint64_t seed) {
   std::vector<float> values(static_cast<std::size_t>(tensor.size()), 0.0f);
@@ -39,6 +56,9 @@ std::vector<float> initial_weights(const TensorSpec& tensor, const PretrainPlan:
   if (tensor.norm) {
     values.assign(values.size(), 1.0f);
     return values;
+  }
+  if (sizes.sinusoidal_positions && tensor.name.ends_with("wpe.weight")) {
+    return sinusoids(sizes.n_positions, sizes.n_embd, sizes.initializer_range);
   }
   Draws(seed, "initial weights", tensor.name).fill_normal(values);
   double deviation = sizes.initializer_range;

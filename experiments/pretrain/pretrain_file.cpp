@@ -44,6 +44,9 @@ class PlanReader {
     if (const auto window = root_.find("window")) {
       plan_.window = window->integer(2, plan_.model.n_positions);
     }
+    if (const auto join = root_.find("join")) {
+      plan_.joining = join->flag() ? Joining::kMany : Joining::kOne;
+    }
     read_training(need(root_, "training", "at least its steps"));
     if (plan_.documents.embedded > 0 && held_out && plan_.held_out >= plan_.documents.embedded) {
       held_out->fail("leaves no document to train on: there are " +
@@ -107,6 +110,9 @@ class PlanReader {
     if (const auto range = model.find("initializer_range")) {
       sizes.initializer_range = range->number(0, 100);
     }
+    if (const auto positions = model.find("initial_positions")) {
+      sizes.sinusoidal_positions = positions->choice({"normal", "sinusoidal"}) == "sinusoidal";
+    }
   }
 
   void read_training(const YamlValue& training) {
@@ -144,7 +150,7 @@ std::vector<std::string> pretrain_keys(std::string_view section) {
   if (section == "documents") return {"embedded", "seed"};
   if (section == "tokenizer") return {"vocabulary", "pattern", "tokens_from"};
   if (section == "model") {
-    return {"n_embd", "n_layer", "n_head", "n_positions", "initializer_range"};
+    return {"n_embd", "n_layer", "n_head", "n_positions", "initializer_range", "initial_positions"};
   }
   if (section == "training") {
     std::vector<std::string> keys{"steps", "eval_every"};
@@ -153,7 +159,7 @@ std::vector<std::string> pretrain_keys(std::string_view section) {
     }
     return keys;
   }
-  return {"documents", "seed", "tokenizer", "model", "window", "held_out", "training"};
+  return {"documents", "seed", "tokenizer", "model", "window", "join", "held_out", "training"};
 }
 
 PretrainPlan read_pretrain_file(const fs::path& file, std::span<const std::string> overrides) {

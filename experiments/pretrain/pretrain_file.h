@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "experiments/pretrain/windows.h"
+
 namespace rankscope {
 
 // What ends a document: GPT-2's.
@@ -28,6 +30,7 @@ struct PretrainPlan {
   struct ModelPlan {
     std::int64_t n_embd = 0, n_layer = 0, n_head = 0, n_positions = 0;
     double initializer_range = 0.02;
+    bool sinusoidal_positions = false;  // the initial table of positions
   };
   std::string name;  // the file's, without its ending
   std::uint64_t seed = 0;
@@ -35,6 +38,7 @@ struct PretrainPlan {
   TokenizerPlan tokenizer;
   ModelPlan model;
   std::int64_t window = 0;                      // tokens of a training sequence
+  Joining joining = Joining::kMany;
   std::int64_t held_out = 0;                    // so many documents at the end
   std::map<std::string, std::string> training;  // TrainSettings' keys, steps and seed among them
   std::int64_t eval_every = 0;

@@ -32,6 +32,7 @@ PretrainIdentity identity_of(const PretrainPlan& plan, const Documents& document
   identity["documents"] = documents.sha256;
   identity["held_out"] = std::to_string(plan.held_out);
   identity["window"] = std::to_string(plan.window);
+  identity["join"] = plan.joining == Joining::kMany ? "true" : "false";
   identity["tokenizer.vocabulary"] = std::to_string(plan.tokenizer.vocabulary);
   identity["tokenizer.pattern"] = plan.tokenizer.pattern;
   identity["tokenizer.tokens_from"] = std::to_string(
@@ -42,6 +43,7 @@ PretrainIdentity identity_of(const PretrainPlan& plan, const Documents& document
   identity["model.n_head"] = std::to_string(plan.model.n_head);
   identity["model.n_positions"] = std::to_string(plan.model.n_positions);
   identity["model.initializer_range"] = text_of(plan.model.initializer_range);
+  identity["model.initial_positions"] = plan.model.sinusoidal_positions ? "sinusoidal" : "normal";
   Settings settings(plan.training);
   for (const auto& [key, value] : TrainSettings::from(settings).canonical()) {
     if (!key.ends_with("_seed")) identity["training." + key] = value;

@@ -107,8 +107,11 @@ class Pretraining {
       log::warning("the documents give a vocabulary of {}, not {}: no pair is left to merge",
                    vocabulary_, plan_.tokenizer.vocabulary);
     }
-    Windows trained = pack_documents(documents_.trained(), tokenizer, end_token_, plan_.window);
-    Windows held_out = pack_documents(documents_.kept_back(), tokenizer, end_token_, plan_.window);
+    const auto windows = [&](std::span<const std::string> documents) {
+      return pack_documents(documents, tokenizer, end_token_, plan_.window, plan_.joining);
+    };
+    Windows trained = windows(documents_.trained());
+    Windows held_out = windows(documents_.kept_back());
     trained_account_ = account_of(trained);
     held_out_account_ = account_of(held_out);
     log::info(

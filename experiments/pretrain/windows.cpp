@@ -14,7 +14,7 @@ void WindowPacker::add(std::vector<std::int32_t> document) {
     windows_.tokens_cut += static_cast<std::int64_t>(document.size() - window_);
     document.resize(window_);
   }
-  if (open_.size() + document.size() > window_) close();
+  if (joining_ == Joining::kOne || open_.size() + document.size() > window_) close();
   open_.insert(open_.end(), document.begin(), document.end());
 }
 
@@ -31,8 +31,8 @@ void WindowPacker::close() {
 }
 
 Windows pack_documents(std::span<const std::string> documents, const Tokenizer& tokenizer,
-                       std::int32_t end_token, std::int64_t window) {
-  WindowPacker packer(window, end_token);
+                       std::int32_t end_token, std::int64_t window, Joining joining) {
+  WindowPacker packer(window, end_token, joining);
   for (const std::string& text : documents) {
     throw_if_stop_requested();
     packer.add(tokenizer.encode(text, false));

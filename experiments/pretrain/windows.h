@@ -21,12 +21,15 @@ struct Windows {
   std::int64_t tokens_cut = 0;
 };
 
-// Joins consecutive whole documents, each with its end token, as long as they fit into `window`
-// tokens. Only a document that alone is longer is cut: its first `window` tokens stay.
+// What a training sequence holds: consecutive whole documents as long as they fit, or one document.
+enum class Joining { kMany, kOne };
+
+// Makes training sequences of at most `window` tokens from documents, each with its end token. Only a
+// document that alone is longer is cut: its first `window` tokens stay.
 class WindowPacker {
  public:
-  WindowPacker(std::int64_t window, std::int32_t end_token)
-      : window_(static_cast<std::size_t>(window)), end_token_(end_token) {}
+  WindowPacker(std::int64_t window, std::int32_t end_token, Joining joining)
+      : window_(static_cast<std::size_t>(window)), end_token_(end_token), joining_(joining) {}
 
   // At least one token, without the end token.
   void add(std::vector<std::int32_t> document);
@@ -37,11 +40,12 @@ class WindowPacker {
 
   std::size_t window_;
   std::int32_t end_token_;
+  Joining joining_;
   std::vector<std::int32_t> open_;
   Windows windows_;
 };
 
 Windows pack_documents(std::span<const std::string> documents, const Tokenizer& tokenizer,
-                       std::int32_t end_token, std::int64_t window);
+                       std::int32_t end_token, std::int64_t window, Joining joining);
 
 }  // namespace rankscope

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <set>
+#include <string_view>
 
 using namespace rankscope;
 
@@ -39,6 +40,31 @@ TEST_CASE("initial weights have GPT-2's means and deviations") {
     CHECK(std::abs(sum / count) < 5 * deviation / std::sqrt(count));
     CHECK(std::sqrt(squares / count) ==
           Approx(deviation).epsilon(5 / std::sqrt(2 * count)).margin(0));
+  }
+}
+
+TEST_CASE("sinusoidal positions are the waves of arXiv 1706.03762 at the table's deviation") {
+  PretrainPlan::ModelPlan sizes{96, 3, 4, 200, 0.05};
+  const auto of = [&](std::string_view name) {
+    for (const TensorSpec& tensor : shape_of(sizes).tensors)
+      if (tensor.name.ends_with(name)) return initial_weights(tensor, sizes, 11);
+    return std::vector<float>();
+  };
+  const std::vector<float> drawn = of("wte.weight");
+  sizes.sinusoidal_positions = true;
+  CHECK(of("wte.weight") == drawn);
+  const std::vector<float> table = of("wpe.weight");
+  REQUIRE(table.size() == 200 * 96);
+  const double amplitude = 0.05 * std::sqrt(2.0);
+  for (const int p : {0, 1, 199}) {
+    for (const int pair : {0, 1, 47}) {
+      const double angle = p / std::pow(10000.0, 2.0 * pair / 96);
+      CAPTURE(p, pair);
+      CHECK(table[static_cast<std::size_t>(p * 96 + 2 * pair)] ==
+            Approx(amplitude * std::sin(angle)).margin(1e-8));
+      CHECK(table[static_cast<std::size_t>(p * 96 + 2 * pair + 1)] ==
+            Approx(amplitude * std::cos(angle)).margin(1e-8));
+    }
   }
 }
 

@@ -52,7 +52,9 @@ TEST_CASE("a pretraining file is read, its overrides and its defaults") {
   CHECK(plan.tokenizer.tokens_from == 60);
   CHECK(plan.model.n_layer == 3);
   CHECK(plan.model.initializer_range == 0.02);
+  CHECK_FALSE(plan.model.sinusoidal_positions);
   CHECK(plan.window == 48);
+  CHECK(plan.joining == Joining::kMany);
   CHECK(plan.eval_every == 10);
   CHECK(plan.training == std::map<std::string, std::string>{{"steps", "20"},
                                                             {"batch", "4"},
@@ -66,6 +68,9 @@ TEST_CASE("a pretraining file is read, its overrides and its defaults") {
   CHECK(world.documents.seed == 3);
   CHECK(read(scene, changed("documents.jsonl", "{embedded: 70, seed: 8}")).documents.seed == 8);
   CHECK(read(scene, changed("window: 48\n", "")).window == 64);
+  CHECK(read(scene, changed("window: 48\n", "join: false\n")).joining == Joining::kOne);
+  CHECK(read(scene, changed("n_head: 2", "n_head: 2, initial_positions: sinusoidal"))
+            .model.sinusoidal_positions);
   CHECK(read(scene, changed("documents.jsonl", "[a.jsonl, b/c.jsonl]")).documents.files ==
         std::vector{scene / "a.jsonl", scene / "b/c.jsonl"});
 }
@@ -87,6 +92,9 @@ TEST_CASE("what a pretraining file cannot say is refused at its line") {
         "p.yaml:5: 'model.n_head': is 3, which does not divide n_embd, 16");
   CHECK(at("window: 48", "window: 65") ==
         "p.yaml:6: 'window': must be a whole number from 2 to 64, not 65");
+  CHECK_THAT(at("n_head: 2", "n_head: 2, initial_positions: sine"),
+             Catch::StartsWith("p.yaml:5: 'model.initial_positions': "));
+  CHECK(at("window: 48", "join: 2").starts_with("p.yaml:6: 'join': "));
   CHECK_THAT(
       at("vocabulary: 280", "vocabulary: 256"),
       Catch::StartsWith("p.yaml:4: 'tokenizer.vocabulary': must be a whole number from 257"));

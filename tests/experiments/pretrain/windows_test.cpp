@@ -23,8 +23,9 @@ std::vector<Ids> documents_of(const std::vector<int>& lengths) {
   return documents;
 }
 
-Windows pack(const std::vector<Ids>& documents, std::int64_t window) {
-  WindowPacker packer(window, kEnd);
+Windows pack(const std::vector<Ids>& documents, std::int64_t window,
+             Joining joining = Joining::kMany) {
+  WindowPacker packer(window, kEnd, joining);
   for (const Ids& document : documents) packer.add(document);
   return packer.finish();
 }
@@ -48,6 +49,12 @@ TEST_CASE("windows hold consecutive whole documents, as many as fit") {
   CHECK(sizes_of(pack(documents_of({3, 4, 2}), 8)) == std::vector<std::size_t>{4, 8});
   CHECK(sizes_of(pack(documents_of({7}), 8)) == std::vector<std::size_t>{8});
   CHECK(pack({}, 8).examples.empty());
+}
+
+TEST_CASE("windows hold one document each where none are joined") {
+  const Windows windows = pack(documents_of({3, 9, 2}), 8, Joining::kOne);
+  CHECK(sizes_of(windows) == std::vector<std::size_t>{4, 8, 3});
+  CHECK(windows.documents_cut == 1);
 }
 
 TEST_CASE("a window's first token is its prompt, all others are targets") {
