@@ -1,8 +1,5 @@
-// The data sets' readers. The first byte chooses the reader, the rest is the file; for WikiSQL a
-// line
+// The data sets' readers. The first byte chooses the reader, the rest is the file; for WikiSQL a line
 // "---" divides the questions from the tables. What is accepted must keep the readers' promises.
-#include <unistd.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -17,23 +14,15 @@
 #include "datasets/readers/wikisql.h"
 #include "datasets/task.h"
 #include "tests/fuzz/fuzz_one.h"
+#include "tests/temporary_folder.h"
 
 namespace {
 
 using namespace rankscope;
 
-std::filesystem::path folder() {
-  static const std::filesystem::path path = [] {
-    auto made = std::filesystem::temp_directory_path() /
-                ("rankscope-readers-fuzz-" + std::to_string(getpid()));
-    std::filesystem::create_directories(made);
-    return made;
-  }();
-  return path;
-}
-
 std::filesystem::path put(const char* name, std::string_view text) {
-  const std::filesystem::path path = folder() / name;
+  static const tests::TemporaryFolder folder;
+  const std::filesystem::path path = folder / name;
   std::FILE* file = std::fopen(path.c_str(), "wb");
   if (file == nullptr || std::fwrite(text.data(), 1, text.size(), file) != text.size())
     std::abort();

@@ -1,7 +1,5 @@
 // Sweep files. A line "===" ends the file; the lines behind it are overrides. What is refused must
 // be refused in one line; what is accepted must be trials that the engine takes as they are.
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +12,7 @@
 #include "engine/training/trainer.h"
 #include "experiments/sweep/sweep_file.h"
 #include "tests/fuzz/fuzz_one.h"
+#include "tests/temporary_folder.h"
 
 namespace {
 
@@ -25,16 +24,15 @@ void require(bool holds) {
 
 // A sweep's folder, in which data/ has splits of every task; they are never read.
 const std::filesystem::path& folder() {
-  static const std::filesystem::path path = [] {
-    auto made = std::filesystem::temp_directory_path() /
-                ("rankscope-sweep-fuzz-" + std::to_string(getpid()));
+  static const tests::TemporaryFolder made;
+  static const bool filled = [] {
     std::filesystem::create_directories(made / "data");
-    for (const char* name : {"train.jsonl", "dev.jsonl", "train.json", "dev.json"}) {
+    for (const char* name : {"train.jsonl", "dev.jsonl", "train.json", "dev.json"})
       std::ofstream(made / "data" / name) << "\n";
-    }
-    return made;
+    return true;
   }();
-  return path;
+  static_cast<void>(filled);
+  return made.path();
 }
 
 const ModelShape& shape() {
