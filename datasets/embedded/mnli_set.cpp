@@ -10,9 +10,13 @@ namespace rankscope::embedded {
 
 namespace {
 
-// Share of pairs, in percent, whose premise tells of two things, and whose hypothesis bounds a number.
-constexpr int kTwoSubjects = 25;
-constexpr int kBounds = 10;
+// Share of pairs, in percent, whose premise tells of two things.
+constexpr int kTwoSubjects = 15;
+// Share of hypotheses that deny something, by verdict. MNLI's contradictions are marked by negation
+// too (arXiv 1803.02324, section 3).
+constexpr std::array<int, 3> kDenials = {10, 10, 50};  // entailment, neutral, contradiction
+
+constexpr std::array<std::string_view, 2> kDenied = {"it is not so that ", "it is not true that "};
 
 struct Genre {
   std::string_view name;
@@ -53,15 +57,6 @@ std::string laid_out(std::string_view layout, std::string_view told, const World
   return text;
 }
 
-// Makes the hypothesis a bound on the subject's number: that it is more, or less, than `value`.
-std::string_view bound(Inference& pair, const Attribute& attribute, Picker& picker) {
-  const bool more = picker.chance(50);
-  const bool above = more == (pair.verdict == Verdict::kEntailment);  // the truth is above the bound
-  pair.value = bound_near(attribute, pair.subject.values[pair.attribute], above, picker);
-  pair.op = more ? '>' : '<';
-  return picker.pick(more ? attribute.more : attribute.less);
-}
-
 Draft any_pair(const World& world, Pool pool, std::span<const Genre> genres, Picker& picker) {
   Draft draft;
   const std::size_t kind = picker.below(kinds().size());
@@ -96,22 +91,22 @@ Draft any_pair(const World& world, Pool pool, std::span<const Genre> genres, Pic
   pair.attribute = picker.pick(candidates);
   const Attribute& attribute = pair.subject.kind->attributes[pair.attribute];
   const std::string& truth = pair.subject.values[pair.attribute];
-  std::string_view form = picker.pick(attribute.statements);
-  std::string hypothesis_form(form);
+  std::string form(picker.pick(attribute.statements));
+  pair.denied = picker.chance(kDenials[static_cast<std::size_t>(pair.verdict)]);
+  if (pair.denied) form = std::string(picker.pick(kDenied)) + form;
+  // What is entailed is true and not denied, or denied and not true.
+  const bool other = pair.verdict == Verdict::kNeutral
+                         ? picker.chance(50)
+                         : (pair.verdict == Verdict::kContradiction) != pair.denied;
   pair.value = truth;
-  if (pair.verdict != Verdict::kNeutral && attribute.values.numeric() && picker.chance(kBounds)) {
-    hypothesis_form = "{s} is one of the " + std::string(pair.subject.kind->plural) + " " +
-                      std::string(bound(pair, attribute, picker));
-  } else if (pair.verdict == Verdict::kContradiction) {
-    const Entity& other = entities[entities.size() - 1 - e];
-    pair.value = other.values[pair.attribute] != truth && picker.chance(50)
-                     ? other.values[pair.attribute]
+  if (other) {
+    const Entity& second = entities[entities.size() - 1 - e];
+    pair.value = second.values[pair.attribute] != truth && picker.chance(50)
+                     ? second.values[pair.attribute]
                      : other_value(world, attribute, truth, pool, picker);
-  } else if (pair.verdict == Verdict::kNeutral && picker.chance(50)) {
-    pair.value = other_value(world, attribute, truth, pool, picker);
   }
-  draft.text += "/" + hypothesis_form;
-  pair.hypothesis = sentence(filled(hypothesis_form, pair.subject.name, pair.value));
+  draft.text += "/" + form;
+  pair.hypothesis = sentence(filled(form, pair.subject.name, pair.value));
   return draft;
 }
 

@@ -16,12 +16,12 @@ std::string_view label(Verdict verdict);
 struct Inference {
   std::string premise, hypothesis, genre, pattern;
   Verdict verdict = Verdict::kNeutral;
-  // What the hypothesis says: that `subject` has `value` as its attribute, or, where `op` is not
-  // '=', more ('>') or less ('<') than it.
+  // What the hypothesis says: that `subject` has `value` as its attribute, or, `denied`, that it has
+  // not.
   Entity subject;
   std::size_t attribute = 0;
   std::string value;
-  char op = '=';
+  bool denied = false;
 };
 
 enum class Genres { kMatched, kMismatched };

@@ -81,13 +81,15 @@ struct Told {
   Description description;
 };
 
-std::string judgement(const World& world, const std::vector<Told>& told, Picker& picker) {
+std::string_view verdict_on(std::size_t truth, Picker& picker) {
   constexpr std::array<std::array<std::string_view, 2>, 3> kVerdicts = {
-      std::array<std::string_view, 2>{" That is true.", " True."},
-      {" That is false.", " False."},
-      {" That is neither said nor denied.", " Neither."}};
-  constexpr std::array<std::string_view, 3> kSaid = {"It is said that ", "Some hold that ",
-                                                     "Is it so that "};
+      std::array<std::string_view, 2>{" True.", " That is true."},
+      {" False.", " That is false."},
+      {" Neither.", " That is neither said nor denied."}};
+  return kVerdicts[truth][picker.chance(90) ? 0 : 1];
+}
+
+std::string judgement(const World& world, const std::vector<Told>& told, Picker& picker) {
   enum { kTrue, kFalse, kOpen };
   const std::size_t which = picker.below(told.size());
   const Entity& entity = told[which].entity;
@@ -115,16 +117,15 @@ std::string judgement(const World& world, const std::vector<Told>& told, Picker&
   const auto stated = std::ranges::find(description.attributes, a);
   if (stated != description.attributes.end() && picker.chance(50))
     form = description.forms[static_cast<std::size_t>(stated - description.attributes.begin())];
-  const std::string_view said = picker.pick(kSaid);
-  return std::string(said) + filled(form, entity.name, value) + (said.starts_with("Is") ? "?" : ".") +
-         std::string(picker.pick(kVerdicts[verdict]));
+  return std::string(picker.chance(50) ? "So " : "Is it so that ") + filled(form, entity.name, value) + "?" +
+         std::string(verdict_on(verdict, picker));
 }
 
 // A description of one or two things, and judgements.
 std::string judgements(const World& world, Picker& picker) {
   std::vector<Told> told;
   std::vector<std::string> sentences;
-  const std::size_t count = 1 + picker.below(2);
+  const std::size_t count = picker.chance(25) ? 2 : 1;
   const std::size_t kind = any_kind(picker);
   for (Entity& entity : world.any_different(kind, kPool, count, picker)) {
     Description d = of_pool(
@@ -132,9 +133,32 @@ std::string judgements(const World& world, Picker& picker) {
     for (const std::string& s : d.sentences(entity)) sentences.push_back(sentence(s));
     told.push_back({std::move(entity), std::move(d)});
   }
-  for (std::uint64_t n = 3 + picker.below(4); n > 0; --n)
+  for (std::uint64_t n = 4 + picker.below(5); n > 0; --n)
     sentences.push_back(judgement(world, told, picker));
   return join(sentences, " ");
+}
+
+// A few words, numbers or names, and whether others are among them: the plainest of judgements.
+std::string roll(const World& world, Picker& picker) {
+  using Type = ValueSource::Type;
+  constexpr std::array<Type, 5> kShown = {Type::kWord, Type::kWord, Type::kWord, Type::kNumber,
+                                          Type::kName};
+  const Type type = picker.pick(kShown);
+  std::vector<const Attribute*> attributes;
+  for (const Kind& kind : kinds())
+    for (const Attribute& attribute : kind.attributes)
+      if (attribute.values.type == type) attributes.push_back(&attribute);
+  const Attribute& attribute = *picker.pick(attributes);
+  const auto any = [&] { return world.any_value(attribute.values, kPool, picker); };
+  std::vector<std::string> named;
+  for (std::uint64_t n = 2 + picker.below(5); n > 0; --n) named.push_back(any());
+  std::string text = std::string(picker.pick(attribute.headers)) + ": " + join(named, ", ") + ".";
+  for (std::uint64_t n = 6 + picker.below(7); n > 0; --n) {
+    const std::string asked = picker.chance(50) ? picker.pick(named) : any();
+    const bool present = std::ranges::find(named, asked) != named.end();
+    text += " And " + asked + "?" + std::string(verdict_on(present ? 0 : 1, picker));
+  }
+  return text;
 }
 
 // A list of things under headings, and what can be read off it.
@@ -208,7 +232,11 @@ std::string notice(const World& world, Picker& picker) {
       const std::string larger = std::to_string(std::max(x, y)), less = std::to_string(std::min(x, y));
       return "MAX" + both + " = " + larger + ". MIN" + both + " = " + less + ". SUM" + both + " = " +
              std::to_string(x + y) + ". COUNT" + both + " = 2. AVG" + both + " = " +
-             std::to_string((x + y) / 2) + ". " + larger + (x == y ? " = " : " > ") + less + ".";
+             std::to_string((x + y) / 2) + ". " +
+             (x == y            ? less + " = " + larger
+              : picker.chance(50) ? less + " < " + larger
+                                : larger + " > " + less) +
+             ".";
     }
     case 2:
       return first + " keeps a book on " + article(entity.kind->key) + " with the heading " + heading +
@@ -226,9 +254,9 @@ struct Share {
   Maker make;
 };
 
-constexpr std::array<Share, 7> kShares = {Share{6, description}, {25, quiz},     {35, judgements},
-                                          {18, listing},         {6, any_story}, {6, any_dialogue},
-                                          {4, notice}};
+constexpr std::array<Share, 8> kShares = {
+    Share{2, description}, {20, quiz}, {14, roll}, {40, judgements}, {15, listing}, {3, any_story},
+    {4, any_dialogue},     {2, notice}};
 
 }  // namespace
 

@@ -13,7 +13,6 @@
 #include "engine/backend/backend.h"
 #include "engine/models/config.h"
 #include "tests/experiments/program.h"
-#include "tests/skip.h"
 #include "tests/temporary_folder.h"
 
 using namespace rankscope;
@@ -26,18 +25,9 @@ namespace fs = std::filesystem;
 const fs::path kSource = RANKSCOPE_SOURCE_DIR;
 const fs::path kBase = kSource / "datasets/embedded/base";
 
-// The base is made by `pretrain` and not part of the repository before its tasks are calibrated.
-bool has_base() {
-  if (fs::exists(kBase / "model.safetensors") && fs::exists(kSource / "datasets/embedded/wikisql"))
-    return true;
-  note_skip("datasets/embedded holds no base and sets; `world` and `pretrain` make them");
-  return false;
-}
-
 }  // namespace
 
 TEST_CASE("embedded base: a small GPT-2 with its tokenizer") {
-  if (!has_base()) return;
   std::uintmax_t bytes = 0;
   for (const auto& entry : fs::directory_iterator(kBase)) bytes += entry.file_size();
   CHECK(bytes < 4'000'000);
@@ -53,7 +43,6 @@ TEST_CASE("embedded base: a small GPT-2 with its tokenizer") {
 }
 
 TEST_CASE("embedded base: every token of a target stood in the documents") {
-  if (!has_base()) return;
   const Tokenizer tokenizer = Tokenizer::load(kBase);
   std::map<std::int32_t, int> seen;
   const embedded::World world(embedded::kWorldSeed);
@@ -80,7 +69,6 @@ TEST_CASE("embedded base: every token of a target stood in the documents") {
 }
 
 TEST_CASE("embedded base: its first 50 steps again give the recorded losses", "[slow]") {
-  if (!has_base()) return;
   const Json recorded = read_json_file(kSource / "tests/reference/embedded_base_losses.json");
   const TemporaryFolder folder;
   const ProgramResult result =

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "common/files.h"
 #include "datasets/embedded/mnli_set.h"
 #include "datasets/embedded/samsum_set.h"
 #include "datasets/embedded/set_files.h"
@@ -106,9 +107,8 @@ TEST_CASE("embedded sets: verdicts follow from what the premise says of the worl
         stated = stated || pair.premise.find(sentence(filled(form, pair.subject.name, truth))) !=
                                std::string::npos;
       CHECK(stated == (pair.verdict != Verdict::kNeutral));
-      const bool holds = pair.op == '='   ? pair.value == truth
-                         : pair.op == '>' ? std::stoll(truth) > std::stoll(pair.value)
-                                          : std::stoll(truth) < std::stoll(pair.value);
+      const bool holds = (pair.value == truth) != pair.denied;
+      CHECK(pair.hypothesis.starts_with("It is not ") == pair.denied);
       if (pair.verdict == Verdict::kEntailment) CHECK(holds);
       if (pair.verdict == Verdict::kContradiction) CHECK_FALSE(holds);
       // At the beginning of a sentence a value has a capital.
@@ -123,10 +123,15 @@ TEST_CASE("embedded sets: verdicts follow from what the premise says of the worl
 TEST_CASE("embedded sets: tables hold what is true of the world") {
   const World world(kWorldSeed);
   const WikisqlSet set = make_wikisql_set(world, "dev", Pool::kScored, 300);
-  // Every thing of the pool, by name.
+  std::set<std::string> named;
+  for (const WikisqlTable& table : set.tables)
+    for (const auto& row : table.rows) named.insert(row[0].text);
+  // The things of the pool that the tables name.
   std::map<std::string, Entity> things;
   for (std::size_t kind = 0; kind < kinds().size(); ++kind)
     for (std::uint64_t i = 0; i < world.count(kind, Pool::kScored); ++i) {
+      if (kinds()[kind].key == "person" && !named.contains(world.person_name(Pool::kScored, i)))
+        continue;
       Entity entity = world.entity(kind, Pool::kScored, i);
       things.emplace(entity.name, std::move(entity));
     }
@@ -162,6 +167,22 @@ TEST_CASE("embedded sets: the readers keep every example") {
       CHECK(set.report.skipped_total() == 0);
     }
   }
+}
+
+TEST_CASE("embedded sets: the files in the repository are what the world makes") {
+  namespace fs = std::filesystem;
+  const tests::TemporaryFolder folder;
+  write_sets(World(kWorldSeed), folder.path());
+  const fs::path kept = RANKSCOPE_SOURCE_DIR "/datasets/embedded";
+  int files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder.path())) {
+    if (!entry.is_regular_file()) continue;
+    const fs::path name = fs::relative(entry.path(), folder.path());
+    CAPTURE(name);
+    CHECK((read_text_file(entry.path()) == read_text_file(kept / name)));
+    ++files;
+  }
+  CHECK(files == 12);
 }
 
 }  // namespace rankscope::embedded

@@ -2,6 +2,7 @@
 // seed, texts that are true of it.
 #include "datasets/embedded/world.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
 #include <set>
@@ -45,7 +46,7 @@ TEST_CASE("embedded world: a thing is the same whoever asks, and another seed is
   const World world(kWorldSeed), same(kWorldSeed), other(kWorldSeed + 1);
   bool differs = false;
   for (std::size_t kind = 0; kind < kinds().size(); ++kind) {
-    const std::uint64_t count = world.count(kind, Pool::kScored);
+    const std::uint64_t count = std::min<std::uint64_t>(world.count(kind, Pool::kScored), 5000);
     std::set<std::string> seen;
     for (std::uint64_t i = count; i-- > 0;) {
       const Entity a = world.entity(kind, Pool::kScored, i);
@@ -96,7 +97,7 @@ TEST_CASE("embedded world: documents are a function of seed and index alone") {
   CHECK(seen.size() > 1990);
   // The base in the repository was made from these texts: who changes them must make it again.
   CHECK(hash_of_documents(world, 2000) ==
-        "50636a1a26616ba8b4c78b85657d69e5b516ffdb15680f0227e053c4df1ebd16");
+        "b439fc4aef8e276f9326c984afd70cea58c1df46457e83ea95fcd59cbd603e9e");
 }
 
 TEST_CASE("embedded world: no document is laid out as a task's example") {

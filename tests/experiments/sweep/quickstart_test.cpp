@@ -10,7 +10,6 @@
 #include "common/draws.h"
 #include "tests/experiments/sweep/running_program.h"
 #include "tests/experiments/sweep/small_sweep.h"
-#include "tests/skip.h"
 
 using namespace rankscope;
 using namespace rankscope::tests;
@@ -40,9 +39,6 @@ std::vector<std::string> words(const fs::path& out) {
 
 TEST_CASE("the quickstart: every trial, then nothing more to do, and the same after 12 kills",
           "[slow]") {
-  if (!fs::exists(RANKSCOPE_SOURCE_DIR "/datasets/embedded/base")) {
-    RANKSCOPE_SKIP("datasets/embedded holds no base; `pretrain` makes it");
-  }
   const TemporaryFolder folder;
   const fs::path out = folder / "run", killed = folder / "killed";
   const Clock::time_point start = Clock::now();
