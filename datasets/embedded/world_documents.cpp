@@ -117,8 +117,10 @@ std::string judgement(const World& world, const std::vector<Told>& told, Picker&
   const auto stated = std::ranges::find(description.attributes, a);
   if (stated != description.attributes.end() && picker.chance(50))
     form = description.forms[static_cast<std::size_t>(stated - description.attributes.begin())];
-  return std::string(picker.chance(50) ? "So " : "Is it so that ") + filled(form, entity.name, value) + "?" +
-         std::string(verdict_on(verdict, picker));
+  // One draw after the other: the order within a sum is the compiler's.
+  const std::string_view said = verdict_on(verdict, picker);
+  const std::string lead = picker.chance(50) ? "So " : "Is it so that ";
+  return lead + filled(form, entity.name, value) + "?" + std::string(said);
 }
 
 // A description of one or two things, and judgements.
