@@ -1,0 +1,180 @@
+#include "engine/checkpoint/adapter_factors.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <tuple>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/safetensors.h"
+#include "common/text.h"
+#include "engine/checkpoint/adapter_record.h"
+#include "engine/checkpoint/module_sites.h"
+#include "engine/checkpoint/peft_adapter.h"
+#include "engine/checkpoint/peft_config.h"
+#include "engine/checkpoint/stored_tensor.h"
+
+namespace rankscope {
+
+namespace {
+
+constexpr std::string_view kPrefix = "base_model.model.";
+
+struct Module {
+  const TensorEntry* a = nullptr;
+  const TensorEntry* b = nullptr;
+};
+
+std::map<std::string, Module> modules_of(const SafetensorsFile& file) {
+  std::map<std::string, Module> modules;
+  for (const TensorEntry& entry : file.entries()) {
+    std::string_view name = entry.name;
+    const bool a = name.ends_with(".lora_A.weight"), b = name.ends_with(".lora_B.weight");
+    if (!name.starts_with(kPrefix) || !(a || b) || entry.shape.size() != 2) {
+      throw InputError(file.source_name() + ": tensor '" + printable(entry.name) +
+                       "' is no LoRA factor of a matrix; only LoRA adapters can be analysed");
+    }
+    name.remove_prefix(kPrefix.size());
+    name.remove_suffix(std::string_view(".lora_A.weight").size());
+    (a ? modules[std::string(name)].a : modules[std::string(name)].b) = &entry;
+  }
+  if (modules.empty()) {
+    throw InputError(file.source_name() + ": holds no LoRA factors; the adapter is empty");
+  }
+  for (const auto& [name, module] : modules) {
+    const bool complete = module.a != nullptr && module.b != nullptr;
+    if (complete && module.a->shape[0] == module.b->shape[1] && module.a->shape[0] > 0) continue;
+    throw InputError(file.source_name() + ": module '" + printable(name) + "' " +
+                     (complete ? "has factors of different ranks" : "lacks one of its two factors") +
+                     "; the adapter is damaged");
+  }
+  return modules;
+}
+
+// Rows [begin, begin + out) and columns [first, first + rank) of B, and those rows of A.
+SiteFactors cut_out(const SafetensorsFile& file, const Module& module, std::int64_t begin,
+                    std::int64_t out, std::int64_t first, std::int64_t rank) {
+  const std::int64_t whole = module.a->shape[0], in = module.a->shape[1];
+  check_stored_tensor(file, *module.a, {whole, in});
+  check_stored_tensor(file, *module.b, module.b->shape);
+  const std::vector<float> a = stored_values(file, *module.a), b = stored_values(file, *module.b);
+  SiteFactors factors{.layer = 0, .site = {}, .rank = rank, .in = in, .out = out, .a = {}, .b = {}};
+  factors.a.assign(a.begin() + first * in, a.begin() + (first + rank) * in);
+  for (std::int64_t row = begin; row < begin + out; ++row) {
+    const auto start = b.begin() + row * whole + first;
+    factors.b.insert(factors.b.end(), start, start + rank);
+  }
+  return factors;
+}
+
+class FactorReader {
+ public:
+  explicit FactorReader(const std::filesystem::path& folder)
+      : folder_(folder), file_(folder / kPeftWeightsFile), modules_(modules_of(file_)) {
+    for (const auto& [name, module] : modules_) {
+      const std::optional<ModuleSites> sites = sites_of_module(name);
+      if (!sites) {
+        throw InputError(file_.source_name() + ": module '" + printable(name) +
+                         "' has no layer in its name; it cannot be placed");
+      }
+      const auto parts = static_cast<std::int64_t>(sites->sites.size());
+      if (module.b->shape[0] % parts != 0) {
+        throw InputError(file_.source_name() + ": module '" + printable(name) + "' holds " +
+                         std::to_string(parts) + " sites, which its " +
+                         std::to_string(module.b->shape[0]) + " outputs do not divide into");
+      }
+      for (std::int64_t part = 0; part < parts; ++part) {
+        const std::string& site = sites->sites[static_cast<std::size_t>(part)];
+        const auto [place, added] = places_.emplace(std::pair(sites->layer, site), Place{&name, part, parts});
+        if (!added) {
+          throw InputError(file_.source_name() + ": modules '" + printable(*place->second.module) +
+                           "' and '" + printable(name) + "' are both " + site + " of layer " +
+                           std::to_string(sites->layer));
+        }
+      }
+    }
+  }
+
+  std::vector<SiteFactors> read() const {
+    return is_there(folder_ / kRecordFile) ? by_record(read_record(folder_)) : by_config();
+  }
+
+ private:
+  struct Place {
+    const std::string* module;
+    std::int64_t part, parts;
+  };
+
+  SiteFactors at(const std::pair<int, std::string>& key, const Place& place, std::int64_t first,
+                 std::int64_t rank, double scale) const {
+    const Module& module = modules_.at(*place.module);
+    const std::int64_t out = module.b->shape[0] / place.parts;
+    SiteFactors factors = cut_out(file_, module, place.part * out, out, first, rank);
+    std::tie(factors.layer, factors.site) = key;
+    factors.scale = scale;
+    return factors;
+  }
+
+  std::vector<SiteFactors> by_config() const {
+    const PeftConfig config = PeftConfig::read(folder_ / kPeftConfigFile);
+    std::vector<SiteFactors> all;
+    for (const auto& [key, place] : places_) {
+      const std::int64_t rank = modules_.at(*place.module).a->shape[0];
+      if (config.rank(*place.module) != rank) {
+        throw InputError((folder_ / kPeftConfigFile).string() + ": module '" + *place.module +
+                         "' has rank " + std::to_string(config.rank(*place.module)) +
+                         " by r and rank_pattern, but rank " + std::to_string(rank) + " in " +
+                         file_.source_name() + "; the two files do not belong together");
+      }
+      all.push_back(at(key, place, 0, rank, config.scale(*place.module)));
+    }
+    return all;
+  }
+
+  std::vector<SiteFactors> by_record(const AdapterRecord& record) const {
+    const auto refuse = [&](const std::string& fault) {
+      throw InputError((folder_ / kRecordFile).string() + ": " + fault);
+    };
+    if (record.method != "lora") {
+      refuse("is of method '" + printable(record.method) + "', which has no factors");
+    }
+    std::map<std::string, std::int64_t> taken;  // ranks of a module that sites have taken so far
+    std::vector<SiteFactors> all;
+    for (const SiteShare& share : record.sites) {
+      const std::pair<int, std::string> key(share.site.layer, site_name(share.site.kind));
+      const auto place = places_.find(key);
+      if (place == places_.end()) refuse("names " + share.site.name() + ", which the adapter lacks");
+      std::int64_t& first = taken[*place->second.module];
+      if (share.rank < 1 || share.rank > modules_.at(*place->second.module).a->shape[0] - first) {
+        refuse("gives " + share.site.name() + " another rank than its module has");
+      }
+      all.push_back(at(key, place->second, first, share.rank, share.scale));
+      if (share.exact_beside) read_exact(share.site, all.back());
+      first += share.rank;
+    }
+    std::ranges::sort(all, {}, [](const SiteFactors& f) { return std::pair(f.layer, f.site); });
+    return all;
+  }
+
+  void read_exact(Site site, SiteFactors& factors) const {
+    const SafetensorsFile file(folder_ / kExactFile);
+    const TensorEntry& entry = file.at(site.name() + ".lora_B");
+    check_stored_tensor(file, entry, {factors.out, factors.rank});
+    factors.b = stored_values(file, entry);
+  }
+
+  std::filesystem::path folder_;
+  SafetensorsFile file_;
+  std::map<std::string, Module> modules_;
+  std::map<std::pair<int, std::string>, Place> places_;
+};
+
+}  // namespace
+
+std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folder) {
+  return FactorReader(folder).read();
+}
+
+}  // namespace rankscope

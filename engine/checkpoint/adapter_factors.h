@@ -1,0 +1,26 @@
+// The factors of a LoRA adapter as its files hold them, without the base they belong to.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace rankscope {
+
+// The update of one site: scale * B A.
+struct SiteFactors {
+  int layer = 0;     // from 0
+  std::string site;  // "Wq"; of an unknown kind of module its own name
+  std::int64_t rank = 0, in = 0, out = 0;
+  std::vector<float> a;  // [rank, in]
+  std::vector<float> b;  // [out, rank]
+  double scale = 0;
+};
+
+// Of a PEFT folder, by layer and then in the order of the sites' names; a module that holds several
+// sites is taken apart, as save_adapter's record says or into equal parts that share one A. Throws
+// InputError for a damaged folder, one of another method, and two modules that are one site.
+std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folder);
+
+}  // namespace rankscope

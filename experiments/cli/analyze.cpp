@@ -1,0 +1,164 @@
+// analyze: what adapters learned, from their factors and, where asked, their base's matrices.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "common/error.h"
+#include "common/text.h"
+#include "experiments/analysis/adapter_analysis.h"
+#include "experiments/cli/checks.h"
+#include "experiments/cli/commands.h"
+
+namespace rankscope {
+
+namespace {
+
+constexpr std::int64_t kMostLayers = 100'000;
+
+struct AnalyzeCommand {
+  std::string adapter, other, model, site;
+  std::string of = "a";
+  std::int64_t layer = -1, other_layer = -1;
+  std::uint64_t seed = 0;
+  std::int64_t threads = 0;
+  bool json = false;
+
+  SiteFilter filter() const {
+    return {.layer = layer < 0 ? std::nullopt : std::optional(static_cast<int>(layer)), .site = site};
+  }
+};
+
+std::vector<SiteFactors> factors_of(const std::string& folder, const SiteFilter& filter) {
+  std::vector<SiteFactors> all = read_adapter_factors(folder);
+  std::string known;
+  for (const SiteFactors& f : all) {
+    if (known.find(f.site) == std::string::npos) known += (known.empty() ? "" : ", ") + f.site;
+  }
+  const int layers = all.back().layer;
+  std::erase_if(all, [&](const SiteFactors& f) { return !filter.admits(f); });
+  if (all.empty()) {
+    throw InputError(fmt::format("{}: holds nothing at {} of {}; it has {}, in layers up to {}",
+                                 printable(folder), filter.site.empty() ? "any site" : filter.site,
+                                 filter.layer ? fmt::format("layer {}", *filter.layer) : "any layer",
+                                 known, layers));
+  }
+  return all;
+}
+
+std::string cell(const OrderedJson& json, const char* key) {
+  return json.at(key).is_null() ? "-" : fmt::format("{:.4g}", json.at(key).get<double>());
+}
+
+int run_spectra(const AnalyzeCommand& c) {
+  const std::vector<SiteFactors> all = factors_of(c.adapter, c.filter());
+  if (!c.json) std::puts("layer  site  rank  ||dW||_F  effective rank  stable rank  singular values");
+  for (const SiteFactors& factors : all) {
+    const OrderedJson json = spectrum_json(factors);
+    if (c.json) {
+      std::puts(json.dump().c_str());
+      continue;
+    }
+    std::string values;
+    for (const double value : json.at("singular_values")) values += fmt::format(" {:.4g}", value);
+    fmt::print("{:5}  {:4}  {:4}  {:8}  {:14}  {:11} {}\n", factors.layer, factors.site, factors.rank,
+               cell(json, "frobenius"), cell(json, "effective_rank"), cell(json, "stable_rank"), values);
+  }
+  return 0;
+}
+
+int run_phi(const AnalyzeCommand& c) {
+  const SiteFilter one = c.filter();
+  SiteFilter two = one;
+  if (c.other_layer >= 0) two.layer = static_cast<int>(c.other_layer);
+  const OrderedJson json =
+      phi_json(factors_of(c.adapter, one).front(), factors_of(c.other, two).front(),
+               *directions_of(c.of), c.seed);
+  if (c.json) {
+    std::puts(json.dump().c_str());
+    return 0;
+  }
+  fmt::print("phi(i, j) of {} and, below each, chance; i downwards, j to the right, from 1\n", c.of);
+  for (std::size_t i = 0; i < json.at("phi").size(); ++i) {
+    for (const char* key : {"phi", "chance"}) {
+      std::string line = key[0] == 'p' ? fmt::format("{:4}", i + 1) : "    ";
+      for (const OrderedJson& value : json.at(key)[i])
+        line += value.is_null() ? "      -" : fmt::format("  {:.3f}", value.get<double>());
+      std::puts(line.c_str());
+    }
+  }
+  for (const OrderedJson& reason : json.at("undefined")) std::puts(reason.get<std::string>().c_str());
+  return 0;
+}
+
+const SiteSpec& spec_of(const SiteFactors& f, const Model& model, const std::string& folder) {
+  const std::optional<SiteKind> kind = site_kind(f.site);
+  const SiteSpec* spec = kind ? model.shape().find({f.layer, *kind}) : nullptr;
+  if (spec != nullptr && spec->in == f.in && spec->out == f.out) return *spec;
+  throw InputError(fmt::format("{}: {} of layer {} is [{}, {}] in the adapter, and {} here; give the "
+                               "base that the adapter was trained on",
+                               printable(folder), f.site, f.layer, f.out, f.in,
+                               spec == nullptr ? "not" : fmt::format("[{}, {}]", spec->out, spec->in)));
+}
+
+int run_amplification(const AnalyzeCommand& c) {
+  const std::vector<SiteFactors> all = factors_of(c.adapter, c.filter());
+  const std::unique_ptr<Backend> backend = make_cpu_backend(static_cast<int>(c.threads));
+  const std::unique_ptr<Model> model = load_model(c.model, *backend);
+  std::vector<const SiteSpec*> specs;
+  for (const SiteFactors& f : all) specs.push_back(&spec_of(f, *model, c.model));
+  if (!c.json) {
+    std::puts("||U^T W V^T||_F by the directions of dW, of W and of random matrices (Table 7)");
+    std::puts("layer  site  rank  ||W||_F    of dW     of W   random  ||dW||_F  amplification  over random");
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const SiteFactors& f = all[i];
+    const OrderedJson json = amplification_json(f, site_weight(*model, *specs[i]), c.seed);
+    if (c.json) {
+      std::puts(json.dump().c_str());
+      continue;
+    }
+    fmt::print("{:5}  {:4}  {:4}  {:7}  {:7}  {:7}  {:7}  {:8}  {:13}  {:11}\n", f.layer, f.site, f.rank,
+               cell(json, "weight_norm"), cell(json, "projected"), cell(json, "projected_weight"),
+               cell(json, "projected_random"), cell(json, "update_norm"), cell(json, "amplification"),
+               cell(json, "relative"));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_analyze(CLI::App& app, int& exit_code) {
+  auto c = std::make_shared<AnalyzeCommand>();
+  CLI::App* command =
+      app.add_subcommand("analyze", "what adapters learned: spectra, shared directions, amplification");
+  command->require_subcommand(1);
+  const auto add = [&](const char* name, const char* text, int (*run)(const AnalyzeCommand&)) {
+    CLI::App* sub = command->add_subcommand(name, text);
+    sub->add_option("--adapter", c->adapter, "PEFT folder, or one that train wrote")
+        ->required()
+        ->check(not_empty());
+    sub->add_option("--layer", c->layer, "this layer alone, from 0")->check(whole_number(0, kMostLayers));
+    sub->add_option("--site", c->site, "this site alone: Wq, Wk, Wv, Wo, W1, W2, W3");
+    sub->add_flag("--json", c->json, "JSON Lines");
+    sub->callback([c, run, &exit_code] { exit_code = run(*c); });
+    return sub;
+  };
+  add("spectra", "singular values of dW = scale B A, its norm and effective ranks", run_spectra);
+  CLI::App* phi = add("phi", "how much of their leading directions two adapters share (equation 4)", run_phi);
+  phi->get_option("--layer")->required();
+  phi->get_option("--site")->required();
+  phi->add_option("--other", c->other, "the other adapter")->required()->check(not_empty());
+  phi->add_option("--other-layer", c->other_layer, "its layer, where it is another")
+      ->check(whole_number(0, kMostLayers));
+  phi->add_option("--of", c->of, "a: right singular vectors of A, as the paper; dw, dw_left: right and left ones of dW")
+      ->check(CLI::IsMember({"a", "dw", "dw_left"}));
+  phi->add_option("--seed", c->seed, "of the draws that the chance band is made of");
+  CLI::App* amplification =
+      add("amplification", "Table 7: what of W lies in the directions of dW", run_amplification);
+  amplification->add_option("--model", c->model, "the base's Hugging Face folder")->required()->check(not_empty());
+  amplification->add_option("--seed", c->seed, "of the search for W's leading directions");
+  amplification->add_option("--threads", c->threads, "0: all processors")->check(whole_number(0, kMostThreads));
+}
+
+}  // namespace rankscope

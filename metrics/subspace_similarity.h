@@ -1,0 +1,31 @@
+// How much two subspaces share: phi of the LoRA paper (arXiv 2106.09685, equation 4 and appendix G).
+#pragma once
+
+#include <cstdint>
+
+#include "metrics/singular.h"
+
+namespace rankscope {
+
+// phi(i, j) = ||U_i^T V_j||_F^2 / min(i, j) at [i - 1, j - 1], where U_i are the first i columns of u and
+// V_j the first j of v: from 0, orthogonal, to 1, one within the other. Columns must be orthonormal
+// and of one space; throws std::invalid_argument where their lengths differ.
+RealMatrix subspace_similarity(const RealMatrix& u, const RealMatrix& v);
+
+// Its expectation for subspaces drawn evenly from R^dimension: max(i, j) / dimension.
+RealMatrix chance_similarity(Eigen::Index rows, Eigen::Index cols, Eigen::Index dimension);
+
+// Between which 95 % of such draws fall, elementwise; from `draws` of them, keyed by `seed`.
+// rows, cols <= dimension.
+struct ChanceBand {
+  RealMatrix low, high;
+};
+ChanceBand chance_band(Eigen::Index rows, Eigen::Index cols, Eigen::Index dimension,
+                       std::uint64_t seed, int draws = 400);
+
+// The cosines of the principal angles between the spans of all columns, descending.
+RealVector principal_cosines(const RealMatrix& u, const RealMatrix& v);
+// sqrt(min(i, j) - sum of squared cosines), the Projection Metric of appendix G.
+double projection_metric(const RealMatrix& u, const RealMatrix& v);
+
+}  // namespace rankscope

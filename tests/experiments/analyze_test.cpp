@@ -1,0 +1,131 @@
+// `analyze` as a user runs it, against NumPy's answers (make_analysis_goldens.py).
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+
+#include "tests/experiments/program.h"
+#include "tests/temporary_folder.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+const std::string kReference = RANKSCOPE_SOURCE_DIR "/tests/reference/";
+
+Json goldens() { return read_json_file(kReference + "goldens/analysis.json"); }
+std::string peft(const std::string& name) { return kReference + "peft/" + name; }
+
+void check_numbers(const Json& actual, const Json& expected) {
+  REQUIRE(actual.size() == expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (expected[i].is_array()) {
+      check_numbers(actual[i], expected[i]);
+    } else {
+      CHECK(actual[i].get<double>() == Approx(expected[i].get<double>()).epsilon(1e-6).margin(1e-9));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("analyze spectra gives NumPy's singular values of dW", "[goldens]") {
+  const Json all = goldens().at("spectra");
+  for (const auto& [name, expected] : all.items()) {
+    CAPTURE(name);
+    const std::vector<Json> lines =
+        json_lines(run_program({"analyze", "spectra", "--adapter", peft(name), "--json"}));
+    REQUIRE(lines.size() == expected.size());
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      CHECK(lines[i].at("layer") == expected[i].at("layer"));
+      CHECK(lines[i].at("site") == expected[i].at("site"));
+      check_numbers(lines[i].at("singular_values"), expected[i].at("singular_values"));
+    }
+  }
+  const std::vector<Json> one = json_lines(run_program({"analyze", "spectra", "--adapter", peft("gpt2_c_attn"),
+                                                        "--layer", "1", "--site", "Wk", "--json"}));
+  REQUIRE(one.size() == 1);
+  CHECK(one[0].at("layer") == 1);
+  CHECK(one[0].at("site") == "Wk");
+}
+
+TEST_CASE("analyze phi gives NumPy's phi of A, of dW and of its left side", "[goldens]") {
+  for (const Json& expected : goldens().at("phi")) {
+    for (const std::string of : {"a", "dw", "dw_left"}) {
+      CAPTURE(expected.at("adapter"), of);
+      const std::string adapter = peft(expected.at("adapter"));
+      const std::vector<Json> lines = json_lines(run_program(
+          {"analyze", "phi", "--adapter", adapter, "--other", adapter, "--site", expected.at("site"),
+           "--layer", expected.at("layer").dump(), "--other-layer", expected.at("other_layer").dump(),
+           "--of", of, "--json"}));
+      REQUIRE(lines.size() == 1);
+      check_numbers(lines[0].at("phi"), expected.at(of));
+      const double dimension = lines[0].at("dimension");
+      for (std::size_t i = 0; i < lines[0].at("chance").size(); ++i)
+        for (std::size_t j = 0; j < lines[0].at("chance")[i].size(); ++j)
+          CHECK(lines[0].at("chance")[i][j] == static_cast<double>(std::max(i, j) + 1) / dimension);
+    }
+  }
+}
+
+TEST_CASE("analyze amplification gives NumPy's Table 7", "[goldens]") {
+  const std::map<std::string, std::string> bases = {{"gpt2_c_attn", "gpt2_tied"},
+                                                    {"llama_rslora", "llama_gqa"}};
+  const Json all = goldens().at("amplification");
+  for (const auto& [name, expected] : all.items()) {
+    CAPTURE(name);
+    const std::vector<Json> lines =
+        json_lines(run_program({"analyze", "amplification", "--adapter", peft(name), "--model",
+                                kReference + "goldens/" + bases.at(name), "--json"}));
+    REQUIRE(lines.size() == expected.size());
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      CAPTURE(expected[i].at("layer"), expected[i].at("site"));
+      for (const auto& [key, value] : expected[i].items()) {
+        CAPTURE(key);
+        if (value.is_number_float()) {
+          CHECK(lines[i].at(key).get<double>() == Approx(value.get<double>()).epsilon(1e-5));
+        } else {
+          CHECK(lines[i].at(key) == value);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("an untrained adapter has no spectrum to speak of, and says so") {
+  const TemporaryFolder folder;
+  const std::string base = kReference + "goldens/gpt2_tied";
+  const ProgramResult trained = run_program({"train", "--model", base, "--data", base + "/batch.jsonl",
+                                             "--method", "lora", "--set", "rank=2", "--steps", "1", "--set",
+                                             "lr=0", "--out", (folder / "out").string()});
+  INFO(trained.err);
+  REQUIRE(trained.exit_code == 0);
+  const std::string adapter = (folder / "out/adapter").string();
+  for (const Json& line : json_lines(run_program({"analyze", "spectra", "--adapter", adapter, "--json"}))) {
+    CHECK(line.at("effective_rank").is_null());
+    CHECK(line.at("undefined").get<std::string>().find("zero") != std::string::npos);
+  }
+  const std::vector<Json> phi =
+      json_lines(run_program({"analyze", "phi", "--adapter", adapter, "--other", adapter, "--layer", "0",
+                              "--site", "Wq", "--of", "dw", "--json"}));
+  CHECK(phi.at(0).at("phi") == Json::array({{nullptr, nullptr}, {nullptr, nullptr}}));
+  CHECK(phi.at(0).at("undefined").size() == 4);
+  for (const Json& line : json_lines(run_program({"analyze", "amplification", "--adapter", adapter,
+                                                  "--model", base, "--json"}))) {
+    CHECK(line.at("amplification").is_null());
+    CHECK(line.at("projected").is_null());
+    CHECK(line.at("update_norm") == 0.0);
+  }
+}
+
+TEST_CASE("analyze refuses what cannot be compared, and names what is there") {
+  check_refused(run_program({"analyze", "spectra", "--adapter", peft("gpt2_c_attn"), "--layer", "9"}), "layer 9");
+  check_refused(run_program({"analyze", "spectra", "--adapter", peft("gpt2_c_attn"), "--site", "Wo"}), "Wq");
+  check_refused(run_program({"analyze", "spectra", "--adapter", "/nowhere"}), "/nowhere");
+  check_refused(run_program({"analyze", "phi", "--adapter", peft("gpt2_c_attn"), "--other",
+                             peft("llama_rslora"), "--layer", "0", "--site", "Wq"}),
+                "different spaces");
+  check_refused(run_program({"analyze", "amplification", "--adapter", peft("gpt2_c_attn"), "--model",
+                             kReference + "goldens/llama_gqa"}),
+                "the base that the adapter was trained on");
+}

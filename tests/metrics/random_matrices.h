@@ -1,0 +1,29 @@
+// Matrices with a known structure.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include <Eigen/QR>
+
+#include "common/draws.h"
+#include "metrics/singular.h"
+
+namespace rankscope::tests {
+
+inline RealMatrix gaussian(Eigen::Index rows, Eigen::Index cols, std::string_view name) {
+  std::vector<float> values(static_cast<std::size_t>(rows * cols));
+  Draws(1, "test matrices", name).fill_normal(values);
+  RealMatrix matrix(rows, cols);
+  for (Eigen::Index i = 0; i < matrix.size(); ++i)
+    matrix.data()[i] = values[static_cast<std::size_t>(i)];
+  return matrix;
+}
+
+// Orthonormal columns, their span drawn evenly.
+inline RealMatrix orthonormal(Eigen::Index rows, Eigen::Index cols, std::string_view name) {
+  const Eigen::HouseholderQR<RealMatrix> qr(gaussian(rows, cols, name));
+  return qr.householderQ() * RealMatrix::Identity(rows, cols);
+}
+
+}  // namespace rankscope::tests
