@@ -4,8 +4,6 @@
 #include <cmath>
 #include <stdexcept>
 
-#include <Eigen/QR>
-
 #include "common/draws.h"
 
 namespace rankscope {
@@ -15,11 +13,6 @@ namespace {
 constexpr Eigen::Index kBlockRows = 256;
 
 using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-RealMatrix orthonormal(const RealMatrix& matrix) {
-  const Eigen::HouseholderQR<RealMatrix> qr(matrix);
-  return qr.householderQ() * RealMatrix::Identity(matrix.rows(), matrix.cols());
-}
 
 }  // namespace
 
@@ -75,10 +68,10 @@ Amplification amplification_of(const WeightRows& weight, const Singular& update)
   return result;
 }
 
-double random_projected_norm(const WeightRows& weight, Eigen::Index rank) {
+double random_projected_norm(const WeightRows& weight, double weight_norm, Eigen::Index rank) {
   return static_cast<double>(rank) /
          std::sqrt(static_cast<double>(weight.rows()) * static_cast<double>(weight.cols())) *
-         weight.frobenius();
+         weight_norm;
 }
 
 Singular leading_singular(const WeightRows& weight, Eigen::Index k, std::uint64_t seed,
@@ -91,9 +84,9 @@ Singular leading_singular(const WeightRows& weight, Eigen::Index k, std::uint64_
   std::vector<float> normals(static_cast<std::size_t>(start.size()));
   Draws(seed, "leading singular", "start").fill_normal(normals);
   std::ranges::copy(normals, start.data());
-  RealMatrix image = weight.times(orthonormal(start));
+  RealMatrix image = weight.times(orthonormal_basis(start));
   for (int passes = 1; passes + 2 <= most_passes; passes += 2) {
-    const RealMatrix q = orthonormal(image);
+    const RealMatrix q = orthonormal_basis(image);
     // The triples of W within the span of q: of Q^T W = left diag(values) right^T.
     const Singular core = singular_of(weight.transposed_times(q).transpose());
     const RealMatrix left = q * core.left.leftCols(k);

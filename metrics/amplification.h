@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 
@@ -44,7 +43,8 @@ struct Amplification {
 Amplification amplification_of(const WeightRows& weight, const Singular& update);
 
 // What random U and V of rank r give: the root mean square r / sqrt(d_in d_out) ||W||_F, exactly.
-double random_projected_norm(const WeightRows& weight, Eigen::Index rank);
+// `weight_norm` is weight.frobenius(), a pass over W that its caller has made.
+double random_projected_norm(const WeightRows& weight, double weight_norm, Eigen::Index rank);
 
 // The k largest singular triples by subspace iteration from draws keyed by `seed`, until
 // ||W v - s u|| <= tolerance * s_1 for each of them. Throws std::runtime_error where

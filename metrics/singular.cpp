@@ -25,6 +25,8 @@ ThinQr thin_qr(const RealMatrix& matrix) {
 
 }  // namespace
 
+RealMatrix orthonormal_basis(const RealMatrix& matrix) { return thin_qr(matrix).q; }
+
 Singular singular_of(const RealMatrix& matrix) {
   if (matrix.size() == 0) {
     return {.left = RealMatrix(matrix.rows(), 0), .values = RealVector(0), .right = RealMatrix(matrix.cols(), 0)};

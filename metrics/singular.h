@@ -17,6 +17,10 @@ struct Singular {
   RealMatrix right;
 };
 
+// Orthonormal columns that span those of the matrix, which has no more columns than rows: the Q of its
+// QR decomposition.
+RealMatrix orthonormal_basis(const RealMatrix& matrix);
+
 // Of any matrix, all min(rows, columns) triples.
 Singular singular_of(const RealMatrix& matrix);
 // Of a factor A [r, d]: right has min(r, d) columns in R^d, the space of the paper's section 7.2.

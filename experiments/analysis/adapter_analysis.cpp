@@ -138,7 +138,8 @@ OrderedJson amplification_json(const SiteFactors& f, const std::vector<float>& v
   const Singular update = singular_of_update(f);
   const Amplification found = amplification_of(weight, update);
   const Eigen::Index rank = update.values.size();
-  const double random = random_projected_norm(weight, rank);
+  const double weight_norm = weight.frobenius();
+  const double random = random_projected_norm(weight, weight_norm, rank);
   OrderedJson json{{"layer", f.layer}, {"site", f.site}, {"rank", f.rank}, {"scale", f.scale},
                    {"update_norm", found.update_norm}};
   // U and V of a zero update are any.
@@ -146,7 +147,7 @@ OrderedJson amplification_json(const SiteFactors& f, const std::vector<float>& v
   json["projected"] = moved ? OrderedJson(found.projected) : nullptr;
   json["projected_weight"] = nullptr;
   json["projected_random"] = random;
-  json["weight_norm"] = weight.frobenius();
+  json["weight_norm"] = weight_norm;
   std::vector<std::string> reasons;
   try {
     json["projected_weight"] = leading_singular(weight, rank, seed).values.norm();

@@ -63,7 +63,7 @@ TEST_CASE("random subspaces take r / sqrt(d_in d_out) of W's norm") {
                                        orthonormal(36, 6, "v" + std::to_string(n)));
     squares += norm * norm;
   }
-  CHECK(std::sqrt(squares / kDraws) == Approx(random_projected_norm(weight, 6)).epsilon(0.05));
+  CHECK(std::sqrt(squares / kDraws) == Approx(random_projected_norm(weight, weight.frobenius(), 6)).epsilon(0.05));
 }
 
 TEST_CASE("the leading triples of W are those of its whole decomposition") {

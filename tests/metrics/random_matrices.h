@@ -4,8 +4,6 @@
 #include <string_view>
 #include <vector>
 
-#include <Eigen/QR>
-
 #include "common/draws.h"
 #include "metrics/singular.h"
 
@@ -22,8 +20,7 @@ inline RealMatrix gaussian(Eigen::Index rows, Eigen::Index cols, std::string_vie
 
 // Orthonormal columns, their span drawn evenly.
 inline RealMatrix orthonormal(Eigen::Index rows, Eigen::Index cols, std::string_view name) {
-  const Eigen::HouseholderQR<RealMatrix> qr(gaussian(rows, cols, name));
-  return qr.householderQ() * RealMatrix::Identity(rows, cols);
+  return orthonormal_basis(gaussian(rows, cols, name));
 }
 
 }  // namespace rankscope::tests
