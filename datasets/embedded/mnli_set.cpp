@@ -101,9 +101,7 @@ Draft any_pair(const World& world, Pool pool, std::span<const Genre> genres, Pic
   pair.value = truth;
   if (other) {
     const Entity& second = entities[entities.size() - 1 - e];
-    pair.value = second.values[pair.attribute] != truth && picker.chance(50)
-                     ? second.values[pair.attribute]
-                     : other_value(world, attribute, truth, pool, picker);
+    pair.value = wrong_value(world, pair.subject, second, pair.attribute, pool, picker);
   }
   draft.text += "/" + form;
   pair.hypothesis = sentence(filled(form, pair.subject.name, pair.value));

@@ -5,6 +5,19 @@
 
 namespace rankscope::embedded {
 
+namespace {
+
+std::string other_value(const World& world, const Attribute& attribute, std::string_view value,
+                        Pool pool, Picker& picker) {
+  std::string other;
+  do {
+    other = world.any_value(attribute.values, pool, picker);
+  } while (other == value);
+  return other;
+}
+
+}  // namespace
+
 std::vector<std::string> Description::sentences(const Entity& entity) const {
   std::vector<std::string> result;
   for (std::size_t i = 0; i < forms.size(); ++i)
@@ -27,13 +40,11 @@ Description any_description(const Kind& kind, std::size_t count, Picker& picker)
   return description;
 }
 
-std::string other_value(const World& world, const Attribute& attribute, std::string_view value,
-                        Pool pool, Picker& picker) {
-  std::string other;
-  do {
-    other = world.any_value(attribute.values, pool, picker);
-  } while (other == value);
-  return other;
+std::string wrong_value(const World& world, const Entity& entity, const Entity& second,
+                        std::size_t attribute, Pool pool, Picker& picker) {
+  const std::string& truth = entity.values[attribute];
+  if (second.values[attribute] != truth && picker.chance(50)) return second.values[attribute];
+  return other_value(world, entity.kind->attributes[attribute], truth, pool, picker);
 }
 
 std::string bound_near(const Attribute& attribute, std::string_view truth, bool above,

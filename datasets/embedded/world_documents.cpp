@@ -54,7 +54,7 @@ std::string question(const Attribute& attribute, std::string_view name, Picker& 
 // Something about a thing, then questions on it. Some answers name the heading to look under.
 std::string quiz(const World& world, Picker& picker) {
   const std::size_t kind = any_kind(picker);
-  const std::vector<Entity> entities = 
+  const std::vector<Entity> entities =
       world.any_different(kind, kPool, 1 + picker.below(2), picker);
   const std::vector<std::size_t> attributes = any_attributes(kinds()[kind], 3, picker);
   std::string text;
@@ -106,11 +106,7 @@ std::string judgement(const World& world, const std::vector<Told>& told, Picker&
   const Attribute& attribute = entity.kind->attributes[a];
   std::string value = entity.values[a];
   if (verdict == kFalse) {
-    // The other thing's value, where there is one: so both must be kept apart.
-    const Entity& other = told[told.size() - 1 - which].entity;
-    value = other.values[a] != value && picker.chance(50)
-                ? other.values[a]
-                : other_value(world, attribute, value, kPool, picker);
+    value = wrong_value(world, entity, told[told.size() - 1 - which].entity, a, kPool, picker);
   }
   std::string_view form = picker.pick(attribute.statements);
   // Often in the words in which it was told: whoever cannot compare those compares nothing.
