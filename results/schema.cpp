@@ -10,9 +10,10 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::array<std::string_view, 10> kTables{
-    "sweep",  "dataset",     "example",      "trial",     "config_value", "environment_value",
-    "timing", "curve_point", "metric_value", "prediction"};
+constexpr std::array<std::string_view, 16> kTables{
+    "sweep",          "dataset",    "example",      "trial",       "config_value", "environment_value",
+    "timing",         "curve_point", "metric_value", "prediction", "analysis",     "analysis_value",
+    "spectrum_value", "similarity", "chance",       "publication"};
 
 // Tables have natural keys and no rowid: what they hold does not depend on the order of writing.
 constexpr const char* kVersion1 = R"sql(
@@ -117,13 +118,88 @@ CREATE TABLE prediction (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// `other` of an analysis is empty for what a trial's adapter holds by itself.
+constexpr const char* kVersion2 = R"sql(
+CREATE TABLE analysis (
+  one TEXT NOT NULL,
+  other TEXT NOT NULL,
+  relation TEXT NOT NULL,
+  stamp TEXT NOT NULL,
+  PRIMARY KEY (one, other)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE analysis_value (
+  trial TEXT NOT NULL,
+  layer INTEGER NOT NULL,
+  site TEXT NOT NULL,
+  quantity TEXT NOT NULL,
+  value REAL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY (trial, layer, site, quantity)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE spectrum_value (
+  trial TEXT NOT NULL,
+  layer INTEGER NOT NULL,
+  site TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  value REAL NOT NULL,
+  PRIMARY KEY (trial, layer, site, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE similarity (
+  one TEXT NOT NULL,
+  other TEXT NOT NULL,
+  layer INTEGER NOT NULL,
+  site TEXT NOT NULL,
+  directions TEXT NOT NULL,
+  rows INTEGER NOT NULL,
+  cols INTEGER NOT NULL,
+  dimension INTEGER NOT NULL,
+  phi BLOB NOT NULL,
+  reason TEXT NOT NULL,
+  projection_metric REAL,
+  smallest_angle REAL,
+  largest_angle REAL,
+  mean_excess REAL,
+  PRIMARY KEY (one, other, layer, site, directions)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE chance (
+  rows INTEGER NOT NULL,
+  cols INTEGER NOT NULL,
+  dimension INTEGER NOT NULL,
+  low BLOB NOT NULL,
+  high BLOB NOT NULL,
+  PRIMARY KEY (rows, cols, dimension)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE publication (
+  source TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  model TEXT NOT NULL,
+  method TEXT NOT NULL,
+  setting TEXT NOT NULL,
+  parameters REAL,
+  task TEXT NOT NULL,
+  metric TEXT NOT NULL,
+  value REAL,
+  printed TEXT NOT NULL,
+  spread REAL,
+  spread_kind TEXT NOT NULL,
+  unit TEXT NOT NULL,
+  note TEXT NOT NULL,
+  PRIMARY KEY (source, position)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 struct Migration {
   int to_version;
   const char* sql;
 };
 
 // Each leads from the version before it. A line is never changed once a database may hold it.
-constexpr std::array<Migration, 1> kMigrations{{{1, kVersion1}}};
+constexpr std::array<Migration, 2> kMigrations{{{1, kVersion1}, {2, kVersion2}}};
 static_assert(kMigrations.back().to_version == kSchemaVersion);
 
 // Views hold no data: they are made anew after the tables have changed.

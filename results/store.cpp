@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "results/analysis_writer.h"
+#include "results/published.h"
 #include "results/record_writer.h"
 #include "results/schema.h"
 #include "results/sqlite_error.h"
@@ -27,6 +29,7 @@ struct Store::State {
   std::string shown;
   SQLite::Database database;
   std::optional<RecordWriter> writer;
+  std::optional<AnalysisWriter> analyses;
 };
 
 namespace {
@@ -56,6 +59,8 @@ Store::State::State(const std::filesystem::path& path, std::chrono::milliseconds
         "PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -32768");
     migrate(database, shown);
     writer.emplace(database);
+    analyses.emplace(database);
+    write_published(database);
   });
 }
 
@@ -81,7 +86,36 @@ void Store::put_trial(const TrialRecord& trial) {
 }
 
 void Store::remove_trials_not_in(const std::set<std::string>& trials) {
-  state_->transact([&] { state_->writer->remove_trials_not_in(trials); });
+  state_->transact([&] {
+    state_->writer->remove_trials_not_in(trials);
+    state_->analyses->remove_without_trial();
+  });
+}
+
+void Store::put_adapter(const AdapterRecord& adapter) {
+  state_->transact([&] { state_->analyses->put_adapter(adapter); });
+}
+
+void Store::put_similarity(const SimilarityRecord& similarity) {
+  state_->transact([&] { state_->analyses->put_similarity(similarity); });
+}
+
+void Store::put_chance(const ChanceBandRecord& band) {
+  state_->transact([&] { state_->analyses->put_chance(band); });
+}
+
+bool Store::has_chance(int64_t rows, int64_t cols, int64_t dimension) {
+  return with_sqlite_errors(state_->database, state_->shown,
+                            [&] { return state_->analyses->has_chance(rows, cols, dimension); });
+}
+
+std::string Store::analysis_stamp(const std::string& one, const std::string& other) {
+  return with_sqlite_errors(state_->database, state_->shown,
+                            [&] { return state_->analyses->stamp(one, other); });
+}
+
+void Store::remove_analyses_not_in(const std::set<std::pair<std::string, std::string>>& kept) {
+  state_->transact([&] { state_->analyses->remove_not_in(kept); });
 }
 
 bool Store::has_dataset(const std::string& dataset) {

@@ -27,9 +27,35 @@ constexpr std::string_view kMeans = R"sql(
         GROUP BY sweep, task, metric, method, targets, rank, parameters, setting)
 )sql";
 
+// The columns of Table 7 from its quantities; a missing one is NULL.
+constexpr std::string_view kAmplifications = R"sql(
+  SELECT t.trial, v.layer, v.site, t.task, t.method, t.targets, t.rank, t.seed,
+         max(v.value) FILTER (WHERE v.quantity = 'projected') AS projected,
+         max(v.value) FILTER (WHERE v.quantity = 'projected_weight') AS projected_weight,
+         max(v.value) FILTER (WHERE v.quantity = 'projected_random') AS projected_random,
+         max(v.value) FILTER (WHERE v.quantity = 'update_norm') AS update_norm,
+         max(v.value) FILTER (WHERE v.quantity = 'weight_norm') AS weight_norm,
+         max(v.value) FILTER (WHERE v.quantity = 'amplification') AS amplification,
+         max(v.value) FILTER (WHERE v.quantity = 'relative') AS relative,
+         max(v.value) FILTER (WHERE v.quantity = 'unscaled_amplification') AS unscaled_amplification,
+         t.setting, t.sweep
+  FROM analysis_value v JOIN trial t ON t.trial = v.trial
+  WHERE v.quantity IN ('projected', 'projected_weight', 'projected_random', 'update_norm', 'weight_norm',
+                       'amplification', 'relative', 'unscaled_amplification')
+  GROUP BY v.trial, v.layer, v.site
+  HAVING max(v.value) FILTER (WHERE v.quantity = 'projected_random') IS NOT NULL)sql";
+
+constexpr std::string_view kSimilarities = R"sql(
+  SELECT s.one, s.other, a.relation, s.layer, s.site, s.directions, s.rows, s.cols, s.dimension,
+         s.mean_excess, s.projection_metric, s.smallest_angle, s.largest_angle, s.reason,
+         t.task, t.method, t.targets, t.rank AS rank_one, o.rank AS rank_other,
+         t.seed AS seed_one, o.seed AS seed_other, t.setting, t.sweep
+  FROM similarity s JOIN analysis a ON a.one = s.one AND a.other = s.other
+       JOIN trial t ON t.trial = s.one LEFT JOIN trial o ON o.trial = s.other)sql";
+
 // The orders of learning_curves and predictions_scored are those of their tables' keys: millions of
 // rows come without being sorted first, a prediction's metrics in the order of their names.
-constexpr std::array<View, 12> kViews{{
+constexpr std::array<View, 16> kViews{{
     {"trials", "every trial: what it is, how it ended",
      "sweep, grp, role, task, method, targets, rank, seed, trial",
      R"sql(
@@ -96,6 +122,21 @@ constexpr std::array<View, 12> kViews{{
   SELECT d.dataset, d.task, d.split, d.file,
          (SELECT count(*) FROM example e WHERE e.dataset = d.dataset) AS examples
   FROM dataset d)sql"},
+    {"amplifications", "what of W lies in the directions of each update (the paper's Table 7)",
+     "sweep, task, targets, site, layer, rank, seed, trial", kAmplifications},
+    {"similarities", "how much of their directions two adapters share (Figures 3, 4, 6 to 8)",
+     "sweep, relation, task, targets, site, layer, directions, one, other", kSimilarities},
+    {"adapter_values", "norms and ranks of each update, and what has none and why",
+     "trial, layer, site, quantity",
+     R"sql(
+  SELECT v.trial, v.layer, v.site, v.quantity, v.value, v.reason, t.task, t.method, t.targets,
+         t.rank, t.seed, t.sweep
+  FROM analysis_value v JOIN trial t ON t.trial = v.trial)sql"},
+    {"published", "the numbers that the paper prints, with their slips", "source, position",
+     R"sql(
+  SELECT source, position, model, method, setting, parameters, task, metric, value, printed,
+         spread, spread_kind, unit, note
+  FROM publication)sql"},
 }};
 
 }  // namespace

@@ -1,0 +1,57 @@
+// What the statistics say of one or several sweeps: computed by `experiments`, drawn by `plots`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rankscope {
+
+// One difference that a claim is about, with its two-sided interval.
+struct ContrastFinding {
+  std::string name;  // "wikisql: lora Wq+Wv r4 against lora Wq r8"
+  std::string unit;  // "points", "log2", "excess phi"
+  std::string region;  // "above", "within", "not below"
+  double margin = 0;
+  std::string reason;  // for the margin
+  std::optional<double> estimate, low, high, df;
+  std::optional<double> p_inside, p_outside;  // one-sided, before Holm
+  std::int64_t seeds_left = 0, seeds_right = 0, examples = 0;
+  std::string missing;  // why it could not be computed
+  std::string needed;   // what telling it apart would take
+};
+
+struct ClaimFinding {
+  std::string id, title, source, published;
+  // "holds", "contradicted", "underpowered", "not run", and "reproduced" in the place of "holds" on a base
+  // and data of the paper's kind.
+  std::string verdict;
+  std::string base, data;  // what the verdict is of
+  std::string explanation;  // a sentence
+  std::vector<ContrastFinding> contrasts;
+  // The same statistic where the claim must not hold, and what came out there.
+  std::string null_kind, null_verdict;
+};
+
+// A setting's score over its seeds, on the scale of its unit ("points": 0 to 100).
+struct ScoreFinding {
+  std::string sweep, base, task, metric, method, targets, setting, group;
+  std::optional<std::int64_t> rank, parameters, train_examples;
+  std::optional<double> mean, low, high;  // 95 %
+  std::vector<std::uint64_t> seeds;
+  std::int64_t examples = 0, diverged = 0, missing = 0;
+  bool headline = false;        // the metric that claims and "best" are about
+  bool among_best = false;      // cannot be told from the best of its task, base and number of examples
+  std::string note;             // "1 seed: this run only", ...
+};
+
+struct Findings {
+  std::vector<ClaimFinding> claims;
+  std::vector<ScoreFinding> scores;
+  std::string claims_file_hash;  // SHA-256
+  std::string claims_changed;    // date of its last commit where git knows it, else empty
+  double alpha = 0.05;
+};
+
+}  // namespace rankscope
