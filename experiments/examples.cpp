@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "common/draws.h"
 #include "common/error.h"
 #include "common/hash.h"
 #include "engine/training/token_file.h"
@@ -18,6 +22,21 @@ std::string hash_of(const std::vector<TokenExample>& examples) {
     }
   }
   return hash.hex();
+}
+
+// A prompt whose new target is longer loses as much of its beginning as the limit asks for.
+void shuffle_targets(std::vector<EncodedExample>& examples, std::uint64_t seed, std::size_t most) {
+  std::vector<std::vector<std::int32_t>> targets;
+  for (EncodedExample& example : examples) targets.push_back(std::move(example.target));
+  const auto order = Draws(seed, "data", "shuffled targets").permutation(examples.size());
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    EncodedExample& example = examples[i];
+    example.target = std::move(targets[order[i]]);
+    const std::size_t room = most - std::min(most, example.target.size());
+    if (example.prompt.size() <= room) continue;
+    example.prompt.erase(example.prompt.begin(),
+                         example.prompt.end() - static_cast<std::ptrdiff_t>(room));
+  }
 }
 
 void refuse_task_options(const DataSource& source) {
@@ -52,6 +71,10 @@ LoadedExamples load_examples(const DataSource& source, const std::filesystem::pa
     TaskExamples task = read_task_examples(source, tokenizer, config, 0, true);
     log_reports(task);
     loaded.account = account_of(task);
+    if (source.shuffle_targets) {
+      const std::int64_t most = source.max_tokens > 0 ? source.max_tokens : config.context;
+      shuffle_targets(task.examples, *source.shuffle_targets, static_cast<std::size_t>(most));
+    }
     for (EncodedExample& example : task.examples) {
       loaded.examples.push_back({std::move(example.prompt), std::move(example.target)});
       loaded.ids.push_back(std::move(example.id));

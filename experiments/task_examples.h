@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct DataSource {
   std::vector<std::string> template_keys;  // KEY=VALUE
   std::int64_t max_tokens = 0;             // of prompt and target; 0: the model's context
   std::string end_token;                   // a token or id; empty: config.json's
+  // Targets are dealt out anew among the examples by this seed: the control for what training on the
+  // same texts gives where there is nothing to learn.
+  std::optional<std::uint64_t> shuffle_targets;
 };
 
 // The file that a source reads: its data, or the split of it in the folder that its data is.

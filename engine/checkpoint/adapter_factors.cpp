@@ -97,8 +97,21 @@ class FactorReader {
     }
   }
 
-  std::vector<SiteFactors> read() const {
-    return is_there(folder_ / kRecordFile) ? by_record(read_record(folder_)) : by_config();
+  std::vector<SiteFactors> read(const SiteWanted& wanted) const {
+    std::vector<SiteFactors> all;
+    for (const Share& share : shares())
+      if (!wanted || wanted(share.layer, share.site)) all.push_back(values_of(share));
+    return all;
+  }
+
+  std::vector<AdaptedSite> sites() const {
+    std::vector<AdaptedSite> all;
+    for (const Share& share : shares()) {
+      const Module& module = modules_.at(*share.place->module);
+      all.push_back({share.layer, share.site, share.rank, module.a->shape[1],
+                     module.b->shape[0] / share.place->parts});
+    }
+    return all;
   }
 
  private:
@@ -107,19 +120,37 @@ class FactorReader {
     std::int64_t part, parts;
   };
 
-  SiteFactors at(const std::pair<int, std::string>& key, const Place& place, std::int64_t first,
-                 std::int64_t rank, double scale) const {
-    const Module& module = modules_.at(*place.module);
-    const std::int64_t out = module.b->shape[0] / place.parts;
-    SiteFactors factors = cut_out(file_, module, place.part * out, out, first, rank);
-    std::tie(factors.layer, factors.site) = key;
-    factors.scale = scale;
+  // One site's part of its module: `rank` rows of A and columns of B, from `first` on.
+  struct Share {
+    int layer = 0;
+    std::string site;
+    const Place* place = nullptr;
+    std::int64_t first = 0, rank = 0;
+    double scale = 0;
+    std::string exact;  // the tensor of kExactFile that holds B; empty: B lies in the module
+  };
+
+  std::vector<Share> shares() const {
+    std::vector<Share> all =
+        is_there(folder_ / kRecordFile) ? by_record(read_record(folder_)) : by_config();
+    std::ranges::sort(all, {}, [](const Share& share) { return std::pair(share.layer, share.site); });
+    return all;
+  }
+
+  SiteFactors values_of(const Share& share) const {
+    const Module& module = modules_.at(*share.place->module);
+    const std::int64_t out = module.b->shape[0] / share.place->parts;
+    SiteFactors factors = cut_out(file_, module, share.place->part * out, out, share.first, share.rank);
+    factors.layer = share.layer;
+    factors.site = share.site;
+    factors.scale = share.scale;
+    if (!share.exact.empty()) read_exact(share.exact, factors);
     return factors;
   }
 
-  std::vector<SiteFactors> by_config() const {
+  std::vector<Share> by_config() const {
     const PeftConfig config = PeftConfig::read(folder_ / kPeftConfigFile);
-    std::vector<SiteFactors> all;
+    std::vector<Share> all;
     for (const auto& [key, place] : places_) {
       const std::int64_t rank = modules_.at(*place.module).a->shape[0];
       if (config.rank(*place.module) != rank) {
@@ -128,12 +159,12 @@ class FactorReader {
                          " by r and rank_pattern, but rank " + std::to_string(rank) + " in " +
                          file_.source_name() + "; the two files do not belong together");
       }
-      all.push_back(at(key, place, 0, rank, config.scale(*place.module)));
+      all.push_back({key.first, key.second, &place, 0, rank, config.scale(*place.module), {}});
     }
     return all;
   }
 
-  std::vector<SiteFactors> by_record(const AdapterRecord& record) const {
+  std::vector<Share> by_record(const AdapterRecord& record) const {
     const auto refuse = [&](const std::string& fault) {
       throw InputError((folder_ / kRecordFile).string() + ": " + fault);
     };
@@ -141,26 +172,34 @@ class FactorReader {
       refuse("is of method '" + printable(record.method) + "', which has no factors");
     }
     std::map<std::string, std::int64_t> taken;  // ranks of a module that sites have taken so far
-    std::vector<SiteFactors> all;
+    std::vector<Share> all;
     for (const SiteShare& share : record.sites) {
       const std::pair<int, std::string> key(share.site.layer, site_name(share.site.kind));
       const auto place = places_.find(key);
       if (place == places_.end()) refuse("names " + share.site.name() + ", which the adapter lacks");
+      if (std::ranges::any_of(all, [&](const Share& other) {
+            return other.layer == key.first && other.site == key.second;
+          }))
+        refuse("names " + share.site.name() + " twice");
       std::int64_t& first = taken[*place->second.module];
       if (share.rank < 1 || share.rank > modules_.at(*place->second.module).a->shape[0] - first) {
         refuse("gives " + share.site.name() + " another rank than its module has");
       }
-      all.push_back(at(key, place->second, first, share.rank, share.scale));
-      if (share.exact_beside) read_exact(share.site, all.back());
+      all.push_back({key.first, key.second, &place->second, first, share.rank, share.scale,
+                     share.exact_beside ? share.site.name() + ".lora_B" : std::string()});
       first += share.rank;
     }
-    std::ranges::sort(all, {}, [](const SiteFactors& f) { return std::pair(f.layer, f.site); });
+    for (const auto& [name, module] : modules_) {
+      const auto used = taken.find(name);
+      if (used == taken.end() || used->second != module.a->shape[0])
+        refuse("leaves ranks of module '" + printable(name) + "' to no site");
+    }
     return all;
   }
 
-  void read_exact(Site site, SiteFactors& factors) const {
+  void read_exact(const std::string& name, SiteFactors& factors) const {
     const SafetensorsFile file(folder_ / kExactFile);
-    const TensorEntry& entry = file.at(site.name() + ".lora_B");
+    const TensorEntry& entry = file.at(name);
     check_stored_tensor(file, entry, {factors.out, factors.rank});
     factors.b = stored_values(file, entry);
   }
@@ -173,8 +212,13 @@ class FactorReader {
 
 }  // namespace
 
-std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folder) {
-  return FactorReader(folder).read();
+std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folder,
+                                              const SiteWanted& wanted) {
+  return FactorReader(folder).read(wanted);
+}
+
+std::vector<AdaptedSite> adapted_sites(const std::filesystem::path& folder) {
+  return FactorReader(folder).sites();
 }
 
 }  // namespace rankscope

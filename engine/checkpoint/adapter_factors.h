@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,18 @@ struct SiteFactors {
 
 // Of a PEFT folder, by layer and then in the order of the sites' names; a module that holds several
 // sites is taken apart, as save_adapter's record says or into equal parts that share one A. Throws
-// InputError for a damaged folder, one of another method, and two modules that are one site.
-std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folder);
+// InputError for a damaged folder, one of another method, and two modules that are one site. Where
+// `wanted` is given, the tensors of other sites are not read.
+using SiteWanted = std::function<bool(int layer, const std::string& site)>;
+std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folder,
+                                              const SiteWanted& wanted = {});
+
+// Where an adapter has updates, as read_adapter_factors orders them, without reading their values.
+struct AdaptedSite {
+  int layer = 0;
+  std::string site;
+  std::int64_t rank = 0, in = 0, out = 0;
+};
+std::vector<AdaptedSite> adapted_sites(const std::filesystem::path& folder);
 
 }  // namespace rankscope

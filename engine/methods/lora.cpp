@@ -80,6 +80,22 @@ std::map<SiteKind, int64_t> read_ranks(const std::string& text, const SiteSet& t
   return ranks;
 }
 
+// The rank is part of the key: else two ranks at one seed would share their first rows, and their
+// subspaces would agree before any training.
+void draw(std::span<float> values, LoraInit init, const std::string& name, int64_t rank,
+          int64_t d_in, uint64_t init_seed) {
+  const Draws draws(init_seed, "init", name + ".r" + std::to_string(rank));
+  if (init == LoraInit::kGaussian) {
+    draws.fill_normal(values);
+    const float deviation = 1.0f / static_cast<float>(rank);
+    for (float& value : values) value *= deviation;
+    return;
+  }
+  draws.fill_uniform(values);
+  const float bound = 1.0f / std::sqrt(static_cast<float>(d_in));
+  for (float& value : values) value = (2.0f * value - 1.0f) * bound;
+}
+
 class Lora : public Method {
  public:
   explicit Lora(LoraSettings settings) : settings_(std::move(settings)) {}
@@ -114,7 +130,7 @@ class Lora : public Method {
     for (const auto& [spec, rank] : adapted(model.shape())) {
       LowRankAdaptation::Factors& factors =
           adaptation->add(*spec, rank, settings_.scale_of(rank), settings_.dropout);
-      draw(factors.a, rank, spec->in, init_seed);
+      draw(factors.a.value.values(), settings_.init, factors.a.name, rank, spec->in, init_seed);
     }
     return adaptation;
   }
@@ -163,22 +179,6 @@ class Lora : public Method {
     return false;
   }
 
-  // The rank is part of the key: else two ranks at one seed would share their first rows, and their
-  // subspaces would agree before any training.
-  void draw(Parameter& a, int64_t rank, int64_t d_in, uint64_t init_seed) const {
-    const Draws draws(init_seed, "init", a.name + ".r" + std::to_string(rank));
-    const std::span<float> values = a.value.values();
-    if (settings_.init == LoraInit::kGaussian) {
-      draws.fill_normal(values);
-      const float deviation = 1.0f / static_cast<float>(rank);
-      for (float& value : values) value *= deviation;
-      return;
-    }
-    draws.fill_uniform(values);
-    const float bound = 1.0f / std::sqrt(static_cast<float>(d_in));
-    for (float& value : values) value = (2.0f * value - 1.0f) * bound;
-  }
-
   LoraSettings settings_;
 };
 
@@ -208,6 +208,13 @@ int64_t LoraSettings::rank_of(SiteKind kind) const {
 double LoraSettings::scale_of(int64_t r) const {
   const auto divisor = static_cast<double>(r);
   return alpha / (rslora ? std::sqrt(divisor) : divisor);
+}
+
+std::vector<float> initial_lora_a(const LoraSettings& settings, Site site, int64_t rank,
+                                  int64_t d_in, uint64_t init_seed) {
+  std::vector<float> values(static_cast<size_t>(rank * d_in));
+  draw(values, settings.init, LowRankAdaptation::a_name(site), rank, d_in, init_seed);
+  return values;
 }
 
 std::unique_ptr<Method> make_lora(Settings& settings) {

@@ -44,4 +44,8 @@ struct LoraSettings {
   double scale_of(int64_t r) const;
 };
 
+// A [rank, d_in] as training at `site` begins with it.
+std::vector<float> initial_lora_a(const LoraSettings& settings, Site site, int64_t rank,
+                                  int64_t d_in, uint64_t init_seed);
+
 }  // namespace rankscope

@@ -8,15 +8,14 @@ LowRankAdaptation::Factors& LowRankAdaptation::add(const SiteSpec& spec, int64_t
                                                    double dropout) {
   Backend& backend = model_.backend();
   auto factors = std::make_unique<Factors>();
-  const std::string name = spec.site.name();
-  factors->a = {name + ".lora_A", backend.zeros(rank, spec.in), backend.zeros(rank, spec.in)};
-  factors->b = {name + ".lora_B", backend.zeros(spec.out, rank), backend.zeros(spec.out, rank)};
+  factors->a = {a_name(spec.site), backend.zeros(rank, spec.in), backend.zeros(rank, spec.in)};
+  factors->b = {b_name(spec.site), backend.zeros(spec.out, rank), backend.zeros(spec.out, rank)};
   factors->scale = scale;
   factors->dropout = dropout;
   const LowRankUpdate update{
       &factors->a, &factors->b, static_cast<float>(scale), static_cast<float>(dropout), {}};
   if (!updates_.emplace(spec.site, update).second) {
-    throw std::logic_error("a second low-rank update for " + name);
+    throw std::logic_error("a second low-rank update for " + spec.site.name());
   }
   return *factors_.emplace(spec.site, std::move(factors)).first->second;
 }

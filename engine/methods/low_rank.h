@@ -23,6 +23,10 @@ class LowRankAdaptation : public Adaptation {
 
   explicit LowRankAdaptation(Model& model) : model_(model) {}
 
+  // The names of the factors at a site, which key their draws and stand in files.
+  static std::string a_name(Site site) { return site.name() + ".lora_A"; }
+  static std::string b_name(Site site) { return site.name() + ".lora_B"; }
+
   // Adds factors of zeros, with gradients, for `spec`; the caller fills the values. `dropout`
   // applies to the input of A in training. A site takes one update.
   Factors& add(const SiteSpec& spec, int64_t rank, double scale, double dropout);

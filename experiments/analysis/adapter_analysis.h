@@ -1,4 +1,4 @@
-// The subspace analysis of adapters (arXiv 2106.09685, section 7) as JSON, for `analyze` and for sweeps.
+// The subspace analysis of adapters (arXiv 2106.09685, section 7) as JSON, for `analyze`.
 #pragma once
 
 #include <cstdint>
@@ -9,25 +9,16 @@
 
 #include "common/json.h"
 #include "engine/checkpoint/adapter_factors.h"
-#include "engine/models/model.h"
-#include "metrics/singular.h"
+#include "experiments/analysis/site_vectors.h"
 
 namespace rankscope {
-
-// Which directions of an update stand for it: the right singular vectors of A (the paper's choice), the
-// right or the left ones of dW = scale B A (footnote 7).
-enum class Directions { kA, kUpdate, kUpdateLeft };
-// "a", "dw" or "dw_left"; none for another word.
-std::optional<Directions> directions_of(std::string_view word);
 
 // Where an adapter is asked about: {layer, site}, both optional in the filters of `analyze`.
 struct SiteFilter {
   std::optional<int> layer;
   std::string site;  // empty: every one
-  bool admits(const SiteFactors& factors) const;
+  bool admits(int at_layer, const std::string& at_site) const;
 };
-
-Singular singular_of_update(const SiteFactors& factors);
 
 // {"layer", "site", "rank", "scale", "singular_values" of dW with its scale, "frobenius",
 // "effective_rank", "stable_rank"}; a rank of a zero update is null, and "undefined" says why.
@@ -38,9 +29,6 @@ OrderedJson spectrum_json(const SiteFactors& factors);
 // Throws InputError where the two sites have different widths. `seed` keys the chance band's draws.
 OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Directions directions,
                      std::uint64_t seed);
-
-// A site's matrix, [out, in] row-major in fp32.
-std::vector<float> site_weight(const Model& model, const SiteSpec& spec);
 
 // Table 7 at one site: {"layer", "site", "rank", "scale", "update_norm" ||dW||_F, "projected"
 // ||U^T W V^T||_F by dW's U and V, "amplification", the same by W's own ("projected_weight") and by random

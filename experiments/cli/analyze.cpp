@@ -7,6 +7,7 @@
 #include "common/error.h"
 #include "common/text.h"
 #include "experiments/analysis/adapter_analysis.h"
+#include "experiments/analysis/site_amplification.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 
@@ -30,14 +31,15 @@ struct AnalyzeCommand {
 };
 
 std::vector<SiteFactors> factors_of(const std::string& folder, const SiteFilter& filter) {
-  std::vector<SiteFactors> all = read_adapter_factors(folder);
-  std::string known;
-  for (const SiteFactors& f : all) {
-    if (known.find(f.site) == std::string::npos) known += (known.empty() ? "" : ", ") + f.site;
-  }
-  const int layers = all.back().layer;
-  std::erase_if(all, [&](const SiteFactors& f) { return !filter.admits(f); });
+  std::vector<SiteFactors> all = read_adapter_factors(
+      folder, [&](int layer, const std::string& site) { return filter.admits(layer, site); });
   if (all.empty()) {
+    const std::vector<AdaptedSite> there = adapted_sites(folder);
+    std::string known;
+    for (const AdaptedSite& s : there) {
+      if (known.find(s.site) == std::string::npos) known += (known.empty() ? "" : ", ") + s.site;
+    }
+    const int layers = there.back().layer;
     throw InputError(fmt::format("{}: holds nothing at {} of {}; it has {}, in layers up to {}",
                                  printable(folder), filter.site.empty() ? "any site" : filter.site,
                                  filter.layer ? fmt::format("layer {}", *filter.layer) : "any layer",
@@ -89,16 +91,6 @@ int run_phi(const AnalyzeCommand& c) {
   }
   for (const OrderedJson& reason : json.at("undefined")) std::puts(reason.get<std::string>().c_str());
   return 0;
-}
-
-const SiteSpec& spec_of(const SiteFactors& f, const Model& model, const std::string& folder) {
-  const std::optional<SiteKind> kind = site_kind(f.site);
-  const SiteSpec* spec = kind ? model.shape().find({f.layer, *kind}) : nullptr;
-  if (spec != nullptr && spec->in == f.in && spec->out == f.out) return *spec;
-  throw InputError(fmt::format("{}: {} of layer {} is [{}, {}] in the adapter, and {} here; give the "
-                               "base that the adapter was trained on",
-                               printable(folder), f.site, f.layer, f.out, f.in,
-                               spec == nullptr ? "not" : fmt::format("[{}, {}]", spec->out, spec->in)));
 }
 
 int run_amplification(const AnalyzeCommand& c) {

@@ -47,6 +47,7 @@ class Observer : public LiveView {
     if (given_up_) return;
     try {
       collector_.collect(trial);
+      for (const std::string& problem : collector_.analyse(AnalysisScope::kAdapters)) log::warning("{}", problem);
     } catch (const InputError& error) {
       // Held by another program, or damaged. The folders hold all, and the run's end tries again: a
       // wait at every trial would only keep the workers waiting.
@@ -128,7 +129,8 @@ int run_sweep(const RunCommand& c) {
     summary = run_trials(folder, manifest, resolve(c.options, manifest, shape), observer);
   }
   // Trials that diverged count as the base, which may have been scored after them.
-  const std::vector<std::string> problems = collector.collect_all();
+  std::vector<std::string> problems = collector.collect_all();
+  for (std::string& problem : collector.analyse(AnalysisScope::kAll)) problems.push_back(std::move(problem));
   for (const std::string& problem : problems) log::warning("{}", problem);
   log::info("{}{} trials: {} done and {} diverged in {}, {} finished earlier, {} failed",
             summary_table(manifest, trial_results(folder, manifest)), manifest.trials.size(),

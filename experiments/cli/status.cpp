@@ -132,7 +132,8 @@ int run_collect(const FolderCommand& c) {
         "' is being run, and its results are collected as they come; wait for its end");
   const FolderLock lock(folder.path());
   Collector collector(folder, manifest);
-  const std::vector<std::string> problems = collector.collect_all();
+  std::vector<std::string> problems = collector.collect_all();
+  for (std::string& problem : collector.analyse(AnalysisScope::kAll)) problems.push_back(std::move(problem));
   for (const std::string& problem : problems) log::warning("{}", problem);
   log::info("{} trials collected into {}", manifest.trials.size() - problems.size(),
             folder.database().string());

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -14,6 +13,8 @@
 #include "common/text.h"
 #include "engine/methods/method.h"
 #include "engine/models/config.h"
+#include "experiments/analysis/sweep_analysis.h"
+#include "experiments/sweep/file_stamp.h"
 #include "experiments/sweep/scored_dataset.h"
 #include "experiments/sweep/scoring.h"
 #include "experiments/sweep/timings.h"
@@ -46,12 +47,6 @@ Store open_store(const fs::path& file) {
     }
     return Store::open(file);
   }
-}
-
-std::string stamp_of(const fs::path& file) {
-  struct stat status {};
-  if (::stat(file.c_str(), &status) != 0) return "-";
-  return fmt::format("{}.{}.{}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
 }
 
 std::optional<double> number_at(const Json& json, const char* key) {
@@ -96,7 +91,7 @@ void Collector::collect(const Trial& trial) {
   std::string stamp = manifest_.name + " " + trial.config.group;
   for (const fs::path& file : {train / "done.json", train / "timings.json", eval / "done.json",
                                eval / "timings.json", eval / "errors.json"})
-    stamp += " " + stamp_of(file);
+    stamp += " " + file_stamp(file);
   // A diverged trial counts as the base, whose scores may change.
   const TrialState state = trial_state(folder_, trial);
   if (state != TrialState::kDiverged && store_.trial_stamp(trial.id()) == stamp) return;
@@ -104,6 +99,13 @@ void Collector::collect(const Trial& trial) {
   TrialRecord record = record_of(trial);
   record.stamp = stamp;
   store_.put_trial(record);
+}
+
+std::vector<std::string> Collector::analyse(AnalysisScope scope) {
+  AnalysisSummary summary = analyse_sweep(folder_, manifest_, store_, scope);
+  if (summary.adapters + summary.pairs > 0)
+    log::debug("analysed {} adapters and {} pairs", summary.adapters, summary.pairs);
+  return std::move(summary.problems);
 }
 
 void Collector::put_dataset(const Trial& trial) {

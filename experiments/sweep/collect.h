@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/analysis/sweep_analysis.h"
 #include "experiments/sweep/sweep_folder.h"
 #include "results/store.h"
 
@@ -23,6 +24,9 @@ class Collector {
   std::vector<std::string> collect_all();
   // One trial, as after its end.
   void collect(const Trial& trial);
+  // The analysis that the sweep asks for, as far as finished trials allow it and the database lacks it;
+  // as collect_all returns what could not be read.
+  std::vector<std::string> analyse(AnalysisScope scope);
 
  private:
   TrialRecord record_of(const Trial& trial);

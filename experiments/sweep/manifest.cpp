@@ -27,6 +27,10 @@ Manifest manifest_from(const Json& json, const std::string& where) {
   manifest.base_hash = object.get_string("base_hash");
   manifest.file_text = object.get_string("file");
   manifest.overrides = object.get_string_array("overrides");
+  if (object.has("analysis")) {
+    object.get_object("analysis");
+    manifest.analysis = analysis_from_json(json.at("analysis"), object.where() + ": analysis");
+  }
   for (const Json& trial : object.get_array("trials"))
     manifest.trials.push_back(trial_from_json(
         trial, fmt::format("{}: trial {}", object.where(), manifest.trials.size())));
@@ -77,6 +81,7 @@ Manifest manifest_of(const Sweep& sweep, std::vector<Trial> trials) {
   manifest.name = sweep.name;
   manifest.file_text = sweep.text;
   manifest.overrides = sweep.overrides;
+  manifest.analysis = sweep.analysis;
   manifest.base = sweep.base;
   if (!trials.empty()) manifest.base_hash = trials.front().train.at("model");
   manifest.trials = std::move(trials);
@@ -91,6 +96,7 @@ void write_manifest(const SweepFolder& folder, const Manifest& manifest) {
   json["base_hash"] = manifest.base_hash;
   json["file"] = manifest.file_text;
   json["overrides"] = manifest.overrides;
+  if (manifest.analysis) json["analysis"] = analysis_json(*manifest.analysis);
   json["trials"] = OrderedJson::array();
   for (const Trial& trial : manifest.trials) json["trials"].push_back(trial_json(trial));
   write_file_atomically(folder.manifest(),

@@ -13,6 +13,7 @@
 
 #include "engine/decoding/search.h"
 #include "engine/models/config.h"
+#include "experiments/sweep/analysis_settings.h"
 #include "experiments/task_examples.h"
 
 namespace rankscope {
@@ -49,6 +50,7 @@ struct TrialConfig {
   double epochs = 0;          // passes over the training examples
   int64_t eval_every = 0;     // steps from one held-out loss to the next; 0: none is measured
   std::string keep = "last";  // what is scored: the last step, or the "best" held-out loss
+  bool shuffle_targets = false;  // trained on targets that belong to other examples: a control
   TaskConfig task;
 
   // How lr is found where the file says `lr: tuned`: the rule, which names the trial, not its
@@ -72,6 +74,7 @@ struct Sweep {
   // untrained base of a task that no group of method none has stands before them, in group "base".
   // Tuning runs are not among them.
   std::vector<TrialConfig> trials;
+  std::optional<AnalysisSettings> analysis;  // none: the file asks for none
   // For people, a line each: what a rank budget missed, what was merged, what looks wrong.
   std::vector<std::string> notes;
 };

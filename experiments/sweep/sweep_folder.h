@@ -20,6 +20,8 @@ class SweepFolder {
   std::filesystem::path manifest() const { return path_ / "sweep.json"; }
   std::filesystem::path database() const { return path_ / "results.db"; }
   std::filesystem::path hashes() const { return path_ / "hashes.json"; }
+  // What analysis keeps between runs: W's leading singular triples by the base's hash.
+  std::filesystem::path analysis() const { return path_ / "analysis"; }
   // What training leaves; shared by all trials that score this adapter.
   std::filesystem::path train_folder(const Trial& trial) const;
   // What one evaluation of it leaves.
@@ -37,6 +39,7 @@ struct Manifest {
   std::string name, file_text, base_hash;
   std::vector<std::string> overrides;
   std::filesystem::path base;
+  std::optional<AnalysisSettings> analysis;
   std::vector<Trial> trials;
 };
 

@@ -15,7 +15,7 @@ struct Section {
 
 const std::vector<Section>& sections() {
   static const std::vector<Section> all = {
-      {"sweep", {"name", "base", "seeds", "tasks", "training", "groups", "tuning"}},
+      {"sweep", {"name", "base", "seeds", "tasks", "training", "groups", "tuning", "analysis"}},
       {"task", {"task", "data", "max_tokens", "end_token", "template", "train", "score", "tune"}},
       {"train", {"data", "split", "skip", "limit"}},
       {"score",
@@ -24,7 +24,8 @@ const std::vector<Section>& sections() {
       {"tune", {"data", "split", "skip", "limit"}},
       {"template", {"prompt", "target", "truncate", "verbalisers"}},
       {"tuning", {"lr", "steps", "seed", "examples", "per"}},
-      {"training", {"steps", "epochs", "eval_every", "keep"}},
+      {"analysis", {"pairs", "directions", "amplification", "intruders"}},
+      {"training", {"steps", "epochs", "eval_every", "keep", "shuffle_targets"}},
       {"group",
        {"name", "method", "tasks", "seeds", "init_seed", "data_seed", "parameters", "grid", "zip"}},
   };

@@ -37,6 +37,7 @@ class PlanReader {
     read_training(plan);
     const std::optional<YamlValue> tuning = root_.find("tuning");
     if (tuning) plan.tuning = read_tuning(*tuning);
+    if (const auto analysis = root_.find("analysis")) plan.analysis = read_analysis(*analysis);
     plan.tasks = read_tasks(root_, file_, tuning_examples_);
     if (const auto seeds = root_.find("seeds")) seeds_ = seeds->seeds();
     read_groups(plan);
@@ -113,6 +114,27 @@ class PlanReader {
       tuning_examples_ = examples->integer(1, kMostExamples);
     }
     return tuning;
+  }
+
+  static AnalysisSettings read_analysis(const YamlValue& value) {
+    refuse_unknown_keys(value, sweep_keys("analysis"));
+    AnalysisSettings settings;
+    const auto read_words = [&](const char* key, std::initializer_list<std::string_view> allowed,
+                                std::vector<std::string>& into) {
+      const auto list = value.find(key);
+      if (!list) return;
+      into.clear();
+      for (const YamlValue& item : list->one_or_more()) {
+        std::string word = item.choice(allowed);
+        if (std::ranges::find(into, word) != into.end()) item.fail("is given twice");
+        into.push_back(std::move(word));
+      }
+    };
+    read_words("pairs", {"ranks", "seeds", "shuffled", "base", "initial"}, settings.pairs);
+    read_words("directions", {"a", "dw", "dw_left"}, settings.directions);
+    if (const auto flag = value.find("amplification")) settings.amplification = flag->flag();
+    if (const auto bound = value.find("intruders")) settings.intruders = bound->number(0, 1);
+    return settings;
   }
 
   void read_groups(SweepPlan& plan) const {

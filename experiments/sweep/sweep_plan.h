@@ -62,6 +62,7 @@ struct SweepPlan {
   std::map<std::string, YamlValue> training;
   std::vector<GroupPlan> groups;
   std::optional<TuningPlan> tuning;
+  std::optional<AnalysisSettings> analysis;
 };
 
 // Throws InputError with the place of what is wrong. `root` must outlive the plan; `file` is

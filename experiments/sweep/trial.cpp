@@ -51,6 +51,7 @@ IdentityKeys train_keys(const TrialConfig& config, const fs::path& base, FileHas
   if (config.steps > 0) keys["steps"] = std::to_string(config.steps);
   if (config.epochs > 0) keys["epochs"] = number(config.epochs);
   keys["keep"] = config.keep;
+  if (config.shuffle_targets) keys["shuffle_targets"] = "true";
   if (config.eval_every > 0) {
     keys["eval_every"] = std::to_string(config.eval_every);
     add_data(config.task.held_out, "held_out", hashes, keys);

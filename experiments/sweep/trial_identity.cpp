@@ -34,6 +34,7 @@ std::string trial_identity(const TrialConfig& t) {
                            t.epochs,
                            t.eval_every,
                            t.keep,
+                           t.shuffle_targets,
                            t.task.name,
                            source_json(t.task.train),
                            source_json(t.task.score.data),

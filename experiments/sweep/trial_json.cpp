@@ -109,6 +109,7 @@ OrderedJson config_json(const TrialConfig& config) {
   json["epochs"] = config.epochs;
   json["eval_every"] = config.eval_every;
   json["keep"] = config.keep;
+  if (config.shuffle_targets) json["shuffle_targets"] = true;
   json["task"] = config.task.name;
   json["train"] = data_json(config.task.train);
   json["held_out"] = data_json(config.task.held_out);
@@ -130,6 +131,7 @@ TrialConfig config_from(JsonObject object, const Json& json) {
   config.epochs = object.get_double("epochs", 0);
   config.eval_every = object.get_int("eval_every", 0);
   config.keep = object.get_string("keep");
+  config.shuffle_targets = object.get_bool_or("shuffle_targets", false);
   config.task.name = object.get_string("task");
   config.task.train = data_from(object.get_object("train"));
   config.task.held_out = data_from(object.get_object("held_out"));

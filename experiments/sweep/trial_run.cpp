@@ -51,7 +51,10 @@ bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& tri
   const fs::path out = folder.train_folder(trial);
   TrainRunOptions run;
   run.model = manifest.base;
-  run.data = trial.config.task.train;
+  DataSource data = trial.config.task.train;
+  if (trial.config.shuffle_targets)
+    data.shuffle_targets = trial.config.data_seed.value_or(trial.config.seed);
+  run.data = std::move(data);
   run.out = out;
   run.method = trial.config.method;
   run.settings = settings_of(folder, manifest, trial);

@@ -1,0 +1,74 @@
+#include "experiments/analysis/analysis_plan.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace rankscope {
+
+namespace {
+
+// What names a trial's training, without the keys that two sides of a comparison may differ in. How a
+// learning rate was found is none of them: its search names the rank it was made with.
+IdentityKeys family_of(const Trial& trial, std::initializer_list<std::string_view> without) {
+  IdentityKeys keys = trial.train;
+  std::erase_if(keys, [&](const auto& entry) {
+    return entry.first.starts_with("tuning.") ||
+           std::ranges::find(without, entry.first) != without.end();
+  });
+  return keys;
+}
+
+std::int64_t rank_of(const Trial& trial) {
+  const std::string rank = trial.setting("rank");
+  return rank.empty() ? 0 : std::stoll(rank);
+}
+
+}  // namespace
+
+AnalysisPlan analysis_plan(const Manifest& manifest, const AnalysisSettings& settings,
+                           const std::function<bool(const Trial&)>& has_adapter) {
+  AnalysisPlan plan;
+  std::set<std::string> trained;
+  for (const Trial& trial : manifest.trials) {
+    if (trial.config.method != "lora" || trial.is_tuning() || trained.contains(trial.train_hash) ||
+        !has_adapter(trial))
+      continue;
+    trained.insert(trial.train_hash);
+    plan.adapters.push_back(&trial);
+  }
+  std::map<IdentityKeys, std::vector<const Trial*>> ranks, seeds, shuffled;
+  for (const Trial* trial : plan.adapters) {
+    ranks[family_of(*trial, {"settings.rank", "settings.alpha"})].push_back(trial);
+    seeds[family_of(*trial, {"seed", "init_seed", "data_seed"})].push_back(trial);
+    shuffled[family_of(*trial, {"shuffle_targets"})].push_back(trial);
+  }
+  if (settings.has_pair("ranks")) {
+    for (const auto& [family, members] : ranks) {
+      const Trial* largest = *std::ranges::max_element(members, {}, [](const Trial* t) { return rank_of(*t); });
+      for (const Trial* one : members)
+        if (rank_of(*one) < rank_of(*largest)) plan.pairs.push_back({one, largest, "ranks"});
+    }
+  }
+  if (settings.has_pair("seeds")) {
+    for (const auto& [family, members] : seeds)
+      for (std::size_t i = 0; i < members.size(); ++i)
+        for (std::size_t j = i + 1; j < members.size(); ++j)
+          plan.pairs.push_back({members[i], members[j], "seeds"});
+  }
+  if (settings.has_pair("shuffled")) {
+    for (const auto& [family, members] : shuffled) {
+      for (const Trial* one : members)
+        for (const Trial* other : members)
+          if (!one->config.shuffle_targets && other->config.shuffle_targets)
+            plan.pairs.push_back({one, other, "shuffled"});
+    }
+  }
+  for (const char* relation : {"base", "initial"}) {
+    if (!settings.has_pair(relation)) continue;
+    for (const Trial* trial : plan.adapters) plan.pairs.push_back({trial, nullptr, relation});
+  }
+  return plan;
+}
+
+}  // namespace rankscope

@@ -1,0 +1,95 @@
+#include "experiments/analysis/site_amplification.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "common/error.h"
+#include "common/text.h"
+#include "experiments/analysis/site_vectors.h"
+
+namespace rankscope {
+
+namespace {
+
+// Up to this width all triples take less time than the search for some, and need no gap behind them.
+constexpr Eigen::Index kDense = 512;
+
+}  // namespace
+
+std::vector<float> site_weight(const Model& model, const SiteSpec& spec) {
+  const WeightView view = model.view(spec.weight);
+  std::vector<float> values(static_cast<std::size_t>(spec.out * spec.in));
+  if (spec.stored_transposed) {
+    copy_as_float(view, spec.begin * spec.in, spec.out * spec.in, values.data());
+    return values;
+  }
+  std::vector<float> row(static_cast<std::size_t>(spec.out));
+  for (std::int64_t i = 0; i < spec.in; ++i) {
+    copy_as_float(view, i * view.cols + spec.begin, spec.out, row.data());
+    for (std::int64_t o = 0; o < spec.out; ++o)
+      values[static_cast<std::size_t>(o * spec.in + i)] = row[static_cast<std::size_t>(o)];
+  }
+  return values;
+}
+
+const SiteSpec& spec_of(const SiteFactors& f, const Model& model, const std::string& folder) {
+  const std::optional<SiteKind> kind = site_kind(f.site);
+  const SiteSpec* spec = kind ? model.shape().find({f.layer, *kind}) : nullptr;
+  if (spec != nullptr && spec->in == f.in && spec->out == f.out) return *spec;
+  throw InputError(fmt::format("{}: {} of layer {} is [{}, {}] in the adapter, and {} here; give the "
+                               "base that the adapter was trained on",
+                               printable(folder), f.site, f.layer, f.out, f.in,
+                               spec == nullptr ? "not" : fmt::format("[{}, {}]", spec->out, spec->in)));
+}
+
+WeightFacts weight_facts(const WeightRows& weight, Eigen::Index k, std::uint64_t seed) {
+  WeightFacts facts{.norm = weight.frobenius(), .leading = std::nullopt, .reason = {}};
+  k = std::min({k, weight.rows(), weight.cols()});
+  if (std::min(weight.rows(), weight.cols()) <= kDense) {
+    Singular all = singular_of(weight.times(RealMatrix::Identity(weight.cols(), weight.cols())));
+    facts.leading = Singular{.left = all.left.leftCols(k), .values = all.values.head(k),
+                             .right = all.right.leftCols(k)};
+    return facts;
+  }
+  try {
+    facts.leading = leading_singular(weight, k, seed);
+  } catch (const std::runtime_error& error) {
+    facts.reason = error.what();
+  }
+  return facts;
+}
+
+SiteAmplification site_amplification(const WeightRows& weight, const WeightFacts& facts,
+                                     const Singular& update, double scale) {
+  const Amplification found = amplification_of(weight, update);
+  const Eigen::Index rank = update.values.size();
+  SiteAmplification result;
+  result.update_norm = found.update_norm;
+  result.weight_norm = facts.norm;
+  result.projected_random = random_projected_norm(weight, facts.norm, rank);
+  if (facts.leading && facts.leading->values.size() >= rank) {
+    result.projected_weight = facts.leading->values.head(rank).norm();
+  } else {
+    result.undefined.push_back(facts.leading ? "fewer triples of W are at hand" : facts.reason);
+  }
+  const auto ratio = [](double above, double below) -> std::optional<double> {
+    return above > 0 && below > 0 ? std::optional(above / below) : std::nullopt;
+  };
+  // U and V of a zero update are any.
+  const bool moved = found.update_norm > 0;
+  if (moved) {
+    result.projected = found.projected;
+    result.relative = ratio(result.projected_random, found.projected);
+  }
+  result.amplification = found.factor;
+  result.amplification_random = ratio(found.update_norm, result.projected_random);
+  result.unscaled_update_norm = found.update_norm / scale;
+  if (found.factor) result.unscaled_amplification = *found.factor / scale;
+  if (!moved) result.undefined.emplace_back(kZeroUpdate);
+  if (moved && !found.factor) result.undefined.emplace_back("nothing of W lies in the update's directions");
+  return result;
+}
+
+}  // namespace rankscope

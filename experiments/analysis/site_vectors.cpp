@@ -1,0 +1,85 @@
+#include "experiments/analysis/site_vectors.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "metrics/subspace_similarity.h"
+
+namespace rankscope {
+
+std::optional<Directions> directions_of(std::string_view word) {
+  if (word == "a") return Directions::kA;
+  if (word == "dw") return Directions::kUpdate;
+  if (word == "dw_left") return Directions::kUpdateLeft;
+  return std::nullopt;
+}
+
+RealMatrix matrix_of(const std::vector<float>& values, std::int64_t rows, std::int64_t cols) {
+  using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  return Eigen::Map<const RowMajor>(values.data(), rows, cols).cast<double>();
+}
+
+Singular singular_of_update(const SiteFactors& f) {
+  return singular_of_update(matrix_of(f.b, f.out, f.rank), matrix_of(f.a, f.rank, f.in), f.scale);
+}
+
+LeadingVectors leading_vectors_of_a(const std::vector<float>& values, std::int64_t rank,
+                                    std::int64_t d_in) {
+  Singular a = singular_of_factor(matrix_of(values, rank, d_in));
+  return {std::move(a.right), determined_spans(a.values, d_in)};
+}
+
+LeadingVectors leading_vectors(const SiteFactors& f, Directions directions) {
+  if (directions == Directions::kA) return leading_vectors_of_a(f.a, f.rank, f.in);
+  Singular update = singular_of_update(f);
+  return directions == Directions::kUpdate
+             ? LeadingVectors{std::move(update.right), determined_spans(update.values, f.in)}
+             : LeadingVectors{std::move(update.left), determined_spans(update.values, f.out)};
+}
+
+SharedDirections shared_directions(const LeadingVectors& one, const LeadingVectors& other) {
+  SharedDirections shared;
+  shared.phi = subspace_similarity(one.vectors, other.vectors);
+  const double dimension = static_cast<double>(one.vectors.rows());
+  double excess = 0;
+  std::int64_t counted = 0;
+  for (Eigen::Index j = 0; j < shared.phi.cols(); ++j) {
+    for (Eigen::Index i = 0; i < shared.phi.rows(); ++i) {
+      if (!one.determined[static_cast<std::size_t>(i)] ||
+          !other.determined[static_cast<std::size_t>(j)]) {
+        shared.phi(i, j) = std::numeric_limits<double>::quiet_NaN();
+        continue;
+      }
+      const double chance = static_cast<double>(std::max(i, j) + 1) / dimension;
+      if (chance >= 1) continue;
+      excess += (shared.phi(i, j) - chance) / (1 - chance);
+      ++counted;
+    }
+  }
+  if (counted > 0) shared.mean_excess = excess / static_cast<double>(counted);
+  const auto explain = [&](const char* index, const LeadingVectors& vectors) {
+    for (std::size_t k = 0; k < vectors.determined.size(); ++k) {
+      if (vectors.determined[k]) continue;
+      shared.undefined.push_back(fmt::format("{} = {}: the singular values {} and {} are equal, or zero",
+                                             index, k + 1, k + 1, k + 2));
+    }
+  };
+  explain("i", one);
+  explain("j", other);
+  if (one.determined.back() && other.determined.back()) {
+    const RealVector cosines = principal_cosines(one.vectors, other.vectors);
+    const auto degrees = [](double cosine) {
+      return std::acos(std::clamp(cosine, 0.0, 1.0)) * 180 / std::numbers::pi;
+    };
+    shared.smallest_angle = degrees(cosines[0]);
+    shared.largest_angle = degrees(cosines[cosines.size() - 1]);
+    shared.projection_metric = projection_metric(one.vectors, other.vectors);
+  }
+  return shared;
+}
+
+}  // namespace rankscope

@@ -1,0 +1,362 @@
+#include "experiments/analysis/sweep_analysis.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <map>
+#include <memory>
+#include <set>
+#include <thread>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/interrupt.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "engine/methods/lora.h"
+#include "experiments/analysis/parallel.h"
+#include "experiments/analysis/site_vectors.h"
+#include "experiments/analysis/weight_cache.h"
+#include "experiments/sweep/file_stamp.h"
+#include "metrics/intruder_dimensions.h"
+#include "metrics/subspace_similarity.h"
+
+namespace rankscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Raised when the same adapters yield other numbers or quantities than before.
+constexpr int kAnalysisVersion = 1;
+// Figure 8 sets an update's directions against the first tenth of W's.
+constexpr double kShareOfBase = 0.1;
+constexpr std::uint64_t kChanceSeed = 0;
+// Bands of larger similarities cost more than they tell: chance is exact, and the larger the subspaces
+// the narrower its band.
+constexpr std::int64_t kLargestBand = 160;
+constexpr const char* kInitial = "initial";
+
+using Place = std::pair<int, std::string>;  // layer, site
+
+fs::path adapter_folder(const SweepFolder& folder, const Trial& trial) {
+  return folder.train_folder(trial) / "adapter";
+}
+
+// What one adapter has at one site.
+struct SiteState {
+  SiteFactors factors;
+  std::map<std::string, LeadingVectors> vectors;  // by directions, and "initial"
+  Singular update;
+};
+
+SiteSimilarity similarity_of(const Place& place, const std::string& directions,
+                             const LeadingVectors& one, const LeadingVectors& other) {
+  const SharedDirections shared = shared_directions(one, other);
+  SiteSimilarity site;
+  site.layer = place.first;
+  site.site = place.second;
+  site.directions = directions;
+  site.rows = shared.phi.rows();
+  site.cols = shared.phi.cols();
+  site.dimension = one.vectors.rows();
+  for (Eigen::Index i = 0; i < shared.phi.rows(); ++i)
+    for (Eigen::Index j = 0; j < shared.phi.cols(); ++j)
+      site.phi.push_back(static_cast<float>(shared.phi(i, j)));
+  for (const std::string& reason : shared.undefined)
+    site.reason += (site.reason.empty() ? "" : "; ") + reason;
+  site.projection_metric = shared.projection_metric;
+  site.smallest_angle = shared.smallest_angle;
+  site.largest_angle = shared.largest_angle;
+  site.mean_excess = shared.mean_excess;
+  return site;
+}
+
+class Analysis {
+ public:
+  Analysis(const SweepFolder& folder, const Manifest& manifest, Store& store)
+      : folder_(folder),
+        manifest_(manifest),
+        settings_(*manifest.analysis),
+        store_(store),
+        threads_(static_cast<int>(std::max(1u, std::thread::hardware_concurrency()))) {}
+
+  AnalysisSummary run(AnalysisScope scope) {
+    find_missing(scope);
+    if (adapters_.empty() && pairs_.empty()) return summary_;
+    const bool needs_base = !adapters_.empty() || std::ranges::any_of(pairs_, [](const Pair& p) {
+      return p.plan.relation == "base";
+    });
+    if (needs_base) {
+      backend_ = make_cpu_backend(threads_);
+      model_ = load_model(manifest_.base, *backend_);
+    }
+    for (const Place& place : places_) {
+      if (stop_requested()) throw Interrupted("interrupted; the same command goes on from here");
+      analyse_place(place);
+    }
+    for (Adapter& adapter : adapters_) store_.put_adapter(adapter.record);
+    for (Pair& pair : pairs_) store_.put_similarity(pair.record);
+    for (const auto& [rows, cols, dimension] : bands_) put_band(rows, cols, dimension);
+    summary_.adapters = static_cast<std::int64_t>(adapters_.size());
+    summary_.pairs = static_cast<std::int64_t>(pairs_.size());
+    return summary_;
+  }
+
+ private:
+  struct Adapter {
+    const Trial* trial;
+    AdapterRecord record;
+  };
+  struct Pair {
+    AdapterPair plan;
+    SimilarityRecord record;
+  };
+
+  std::string stamp_of(const Trial& trial) const {
+    return fmt::format("{} {} {} {}", kAnalysisVersion, analysis_json(settings_).dump(), trial.train_hash,
+                       file_stamp(adapter_folder(folder_, trial) / "adapter_model.safetensors"));
+  }
+
+  void find_missing(AnalysisScope scope) {
+    const AnalysisPlan plan = analysis_plan(manifest_, settings_, [&](const Trial& trial) {
+      return trial_state(folder_, trial) == TrialState::kDone &&
+             is_there(adapter_folder(folder_, trial) / "adapter_model.safetensors");
+    });
+    std::set<std::pair<std::string, std::string>> wanted;
+    std::map<const Trial*, std::string> stamps;
+    for (const Trial* trial : plan.adapters) {
+      stamps[trial] = stamp_of(*trial);
+      wanted.emplace(trial->id(), "");
+      if (scope == AnalysisScope::kAdapters || store_.analysis_stamp(trial->id(), "") == stamps[trial]) continue;
+      adapters_.push_back({trial, {.trial = trial->id(), .stamp = stamps[trial], .values = {}, .spectra = {}}});
+      used_.insert(trial);
+    }
+    for (const AdapterPair& pair : plan.pairs) {
+      wanted.emplace(pair.one->id(), pair.other_id());
+      if (scope == AnalysisScope::kAdapters && pair.relation == "base") continue;
+      const std::string stamp = stamps[pair.one] + (pair.other == nullptr ? "" : " " + stamps[pair.other]);
+      if (store_.analysis_stamp(pair.one->id(), pair.other_id()) == stamp) continue;
+      pairs_.push_back({pair, {.one = pair.one->id(), .other = pair.other_id(), .relation = pair.relation,
+                               .stamp = stamp, .sites = {}}});
+      used_.insert(pair.one);
+      if (pair.other != nullptr) used_.insert(pair.other);
+    }
+    if (scope == AnalysisScope::kAll) store_.remove_analyses_not_in(wanted);
+    read_places();
+  }
+
+  // Where the adapters have updates. One that cannot be read is left out, and with it its pairs.
+  void read_places() {
+    std::set<const Trial*> unreadable;
+    for (const Trial* trial : used_) {
+      try {
+        for (const AdaptedSite& site : adapted_sites(adapter_folder(folder_, *trial))) {
+          places_.emplace(site.layer, site.site);
+          largest_rank_[{site.layer, site.site}] = std::max(largest_rank_[{site.layer, site.site}], site.rank);
+        }
+      } catch (const InputError& error) {
+        summary_.problems.push_back(fmt::format("trial {}: {}", trial->id(), error.what()));
+        unreadable.insert(trial);
+      }
+    }
+    std::erase_if(adapters_, [&](const Adapter& a) { return unreadable.contains(a.trial); });
+    std::erase_if(pairs_, [&](const Pair& p) {
+      return unreadable.contains(p.plan.one) || unreadable.contains(p.plan.other);
+    });
+    std::erase_if(used_, [&](const Trial* trial) { return unreadable.contains(trial); });
+  }
+
+  void analyse_place(const Place& place) {
+    const std::vector<const Trial*> trials(used_.begin(), used_.end());
+    std::vector<std::optional<SiteState>> found(trials.size());
+    parallel_for(trials.size(), threads_, [&](std::size_t i) { found[i] = state_of(*trials[i], place); });
+    std::map<const Trial*, const SiteState*> states;
+    for (std::size_t i = 0; i < trials.size(); ++i)
+      if (found[i]) states[trials[i]] = &*found[i];
+    if (states.empty()) return;
+    const std::optional<WeightState> weight = weight_of(place, *states.begin()->second);
+
+    std::vector<std::vector<SiteSimilarity>> similar(pairs_.size());
+    parallel_for(pairs_.size(), threads_, [&](std::size_t i) {
+      similar[i] = similarities(pairs_[i].plan, place, states, weight);
+    });
+    for (std::size_t i = 0; i < pairs_.size(); ++i) {
+      for (SiteSimilarity& site : similar[i]) {
+        bands_.insert({site.rows, site.cols, site.dimension});
+        pairs_[i].record.sites.push_back(std::move(site));
+      }
+    }
+    parallel_for(adapters_.size(), threads_, [&](std::size_t i) {
+      const auto state = states.find(adapters_[i].trial);
+      if (state != states.end()) add_values(adapters_[i].record, place, *state->second, weight);
+    });
+  }
+
+  std::optional<SiteState> state_of(const Trial& trial, const Place& place) const {
+    std::vector<SiteFactors> read =
+        read_adapter_factors(adapter_folder(folder_, trial), [&](int layer, const std::string& site) {
+          return layer == place.first && site == place.second;
+        });
+    if (read.empty()) return std::nullopt;
+    SiteState state{.factors = std::move(read.front()), .vectors = {}, .update = {}};
+    const SiteFactors& f = state.factors;
+    state.update = singular_of_update(f);
+    for (const std::string& word : settings_.directions) {
+      const Directions directions = *directions_of(word);
+      state.vectors[word] =
+          directions == Directions::kA ? leading_vectors(f, directions)
+          : directions == Directions::kUpdate
+              ? LeadingVectors{state.update.right, determined_spans(state.update.values, f.in)}
+              : LeadingVectors{state.update.left, determined_spans(state.update.values, f.out)};
+    }
+    const std::optional<SiteKind> kind = site_kind(f.site);
+    if (kind) {
+      std::map<std::string, std::string> values = trial.config.settings;
+      Settings settings(std::move(values));
+      const LoraSettings lora = LoraSettings::read(settings);
+      const std::uint64_t seed = trial.config.init_seed.value_or(trial.config.seed);
+      state.vectors[kInitial] = leading_vectors_of_a(
+          initial_lora_a(lora, {f.layer, *kind}, f.rank, f.in, seed), f.rank, f.in);
+    }
+    return state;
+  }
+
+  struct WeightState {
+    std::vector<float> values;
+    WeightFacts facts;
+    LeadingVectors right, left;  // empty where there are no triples
+    RealMatrix all_left;         // with intruders alone
+  };
+
+  std::optional<WeightState> weight_of(const Place& place, const SiteState& any) const {
+    if (!model_) return std::nullopt;
+    const SiteSpec& spec = spec_of(any.factors, *model_, manifest_.base.string());
+    WeightState state;
+    state.values = site_weight(*model_, spec);
+    const WeightRows rows(state.values, spec.out, spec.in);
+    const auto share = static_cast<std::int64_t>(std::ceil(kShareOfBase * static_cast<double>(spec.in)));
+    // One more than is used says whether the last cut is determined.
+    const Eigen::Index k = std::max(share, largest_rank_.at(place)) + 1;
+    state.facts = WeightCache(folder_.analysis(), manifest_.base_hash).facts(rows, place.first, place.second, k);
+    if (state.facts.leading) {
+      const Singular& leading = *state.facts.leading;
+      const Eigen::Index kept = std::min<Eigen::Index>(k - 1, leading.values.size());
+      const auto cut = [&](const RealMatrix& vectors) {
+        std::vector<bool> determined = determined_spans(leading.values, vectors.rows());
+        determined.resize(static_cast<std::size_t>(kept));
+        return LeadingVectors{vectors.leftCols(kept), std::move(determined)};
+      };
+      state.right = cut(leading.right);
+      state.left = cut(leading.left);
+    }
+    if (settings_.intruders > 0) state.all_left = singular_of(matrix_of(state.values, spec.out, spec.in)).left;
+    return state;
+  }
+
+  std::vector<SiteSimilarity> similarities(const AdapterPair& pair, const Place& place,
+                                           const std::map<const Trial*, const SiteState*>& states,
+                                           const std::optional<WeightState>& weight) const {
+    std::vector<SiteSimilarity> all;
+    const auto one = states.find(pair.one);
+    if (one == states.end()) return all;
+    const SiteState& first = *one->second;
+    if (pair.relation == "initial") {
+      const auto initial = first.vectors.find(kInitial), a = first.vectors.find("a");
+      if (initial != first.vectors.end() && a != first.vectors.end())
+        all.push_back(similarity_of(place, "a", a->second, initial->second));
+      return all;
+    }
+    if (pair.relation == "base") {
+      if (!weight || !weight->facts.leading) return all;
+      for (const std::string& word : settings_.directions)
+        all.push_back(similarity_of(place, word, first.vectors.at(word),
+                                    word == "dw_left" ? weight->left : weight->right));
+      return all;
+    }
+    const auto other = states.find(pair.other);
+    if (other == states.end()) return all;
+    for (const auto& [word, vectors] : first.vectors) {
+      const auto match = other->second->vectors.find(word);
+      if (match != other->second->vectors.end() &&
+          match->second.vectors.rows() == vectors.vectors.rows())
+        all.push_back(similarity_of(place, word, vectors, match->second));
+    }
+    return all;
+  }
+
+  void add_values(AdapterRecord& record, const Place& place, const SiteState& state,
+                  const std::optional<WeightState>& weight) const {
+    const auto add = [&](const char* quantity, std::optional<double> value, const std::string& reason) {
+      if (value && !std::isfinite(*value)) value.reset();
+      record.values.push_back({place.first, place.second, quantity, value, value ? "" : reason});
+    };
+    const RealVector& values = state.update.values;
+    record.spectra.push_back({place.first, place.second, {values.begin(), values.end()}});
+    add("scale", state.factors.scale, "");
+    add("effective_rank", effective_rank(values), kZeroUpdate);
+    add("stable_rank", stable_rank(values), kZeroUpdate);
+    if (!weight || !settings_.amplification) {
+      add("update_norm", values.norm(), "");
+    } else {
+      const WeightRows rows(weight->values, state.factors.out, state.factors.in);
+      const SiteAmplification found = site_amplification(rows, weight->facts, state.update, state.factors.scale);
+      std::string reason;
+      for (const std::string& why : found.undefined) reason += (reason.empty() ? "" : "; ") + why;
+      add("update_norm", found.update_norm, reason);
+      add("projected", found.projected, reason);
+      add("projected_weight", found.projected_weight, reason);
+      add("projected_random", found.projected_random, reason);
+      add("weight_norm", found.weight_norm, reason);
+      add("amplification", found.amplification, reason);
+      add("amplification_random", found.amplification_random, reason);
+      add("relative", found.relative, reason);
+      add("unscaled_update_norm", found.unscaled_update_norm, reason);
+      add("unscaled_amplification", found.unscaled_amplification, reason);
+    }
+    if (weight && settings_.intruders > 0) {
+      const RealMatrix tuned = matrix_of(weight->values, state.factors.out, state.factors.in) +
+                               state.update.left * values.asDiagonal() * state.update.right.transpose();
+      add("intruder_dimensions",
+          static_cast<double>(intruder_dimensions(weight->all_left, tuned, settings_.intruders)), "");
+    }
+  }
+
+  void put_band(std::int64_t rows, std::int64_t cols, std::int64_t dimension) {
+    if (std::max(rows, cols) > kLargestBand || store_.has_chance(rows, cols, dimension)) return;
+    const ChanceBand band = chance_band(rows, cols, dimension, kChanceSeed);
+    ChanceBandRecord record{.rows = rows, .cols = cols, .dimension = dimension, .low = {}, .high = {}};
+    for (Eigen::Index i = 0; i < rows; ++i) {
+      for (Eigen::Index j = 0; j < cols; ++j) {
+        record.low.push_back(static_cast<float>(band.low(i, j)));
+        record.high.push_back(static_cast<float>(band.high(i, j)));
+      }
+    }
+    store_.put_chance(record);
+  }
+
+  const SweepFolder& folder_;
+  const Manifest& manifest_;
+  const AnalysisSettings& settings_;
+  Store& store_;
+  int threads_;
+  AnalysisSummary summary_;
+  std::vector<Adapter> adapters_;
+  std::vector<Pair> pairs_;
+  std::set<const Trial*> used_;
+  std::set<Place> places_;
+  std::map<Place, std::int64_t> largest_rank_;
+  std::set<std::array<std::int64_t, 3>> bands_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Model> model_;
+};
+
+}  // namespace
+
+AnalysisSummary analyse_sweep(const SweepFolder& folder, const Manifest& manifest, Store& store,
+                              AnalysisScope scope) {
+  if (!manifest.analysis) return {};
+  return Analysis(folder, manifest, store).run(scope);
+}
+
+}  // namespace rankscope

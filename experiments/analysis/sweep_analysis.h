@@ -1,0 +1,25 @@
+// The analysis that a sweep file asks for (SWEEP_FILE.md, `analysis`): from finished trials' adapters to
+// the results database. It can be repeated at any time: what is there and still true is passed over.
+#pragma once
+
+#include <cstdint>
+
+#include "experiments/analysis/analysis_plan.h"
+#include "results/store.h"
+
+namespace rankscope {
+
+struct AnalysisSummary {
+  std::int64_t adapters = 0, pairs = 0;  // that were computed now
+  std::vector<std::string> problems;     // what could not be read, a line each
+};
+
+// kAdapters: pairs of adapters alone. kAll: also what needs the base's matrices.
+enum class AnalysisScope { kAdapters, kAll };
+
+// Does nothing where the manifest asks for no analysis. With kAll the store forgets analyses that the
+// sweep no longer asks for. Throws Interrupted where a stop was requested; what is stored by then stays.
+AnalysisSummary analyse_sweep(const SweepFolder& folder, const Manifest& manifest, Store& store,
+                              AnalysisScope scope);
+
+}  // namespace rankscope

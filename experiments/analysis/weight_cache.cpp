@@ -1,0 +1,80 @@
+#include "experiments/analysis/weight_cache.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/folders.h"
+#include "common/safetensors.h"
+#include "engine/checkpoint/stored_tensor.h"
+
+namespace rankscope {
+
+namespace {
+
+constexpr std::uint64_t kSeed = 0;  // of the search's start, which the triples hardly depend on
+
+using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+std::optional<Singular> read_triples(const std::filesystem::path& path, const WeightRows& weight,
+                                     Eigen::Index k) {
+  if (!is_there(path)) return std::nullopt;
+  try {
+    const SafetensorsFile file(path);
+    const TensorEntry& values = file.at("values");
+    if (values.shape.size() != 1 || values.shape[0] < k) return std::nullopt;
+    const std::int64_t count = values.shape[0];
+    check_stored_tensor(file, values, {count});
+    const auto matrix = [&](const char* name, Eigen::Index rows) -> RealMatrix {
+      const TensorEntry& entry = file.at(name);
+      check_stored_tensor(file, entry, {rows, count});
+      const std::vector<float> stored = stored_values(file, entry);
+      return Eigen::Map<const RowMajor>(stored.data(), rows, count).cast<double>();
+    };
+    Singular triples;
+    triples.left = matrix("left", weight.rows());
+    triples.right = matrix("right", weight.cols());
+    const std::vector<float> stored = stored_values(file, values);
+    triples.values = Eigen::Map<const Eigen::VectorXf>(stored.data(), count).cast<double>();
+    return triples;
+  } catch (const InputError&) {
+    return std::nullopt;
+  }
+}
+
+void write_triples(const std::filesystem::path& path, const Singular& triples) {
+  const RowMajor left = triples.left.cast<float>(), right = triples.right.cast<float>();
+  const Eigen::VectorXf values = triples.values.cast<float>();
+  write_safetensors(path, {{"left", DType::kF32, {left.rows(), left.cols()}, left.data()},
+                           {"right", DType::kF32, {right.rows(), right.cols()}, right.data()},
+                           {"values", DType::kF32, {values.size()}, values.data()}});
+}
+
+}  // namespace
+
+WeightCache::WeightCache(std::filesystem::path folder, const std::string& base_hash)
+    : folder_(std::move(folder) / ("base-" + base_hash.substr(0, 16))) {}
+
+WeightFacts WeightCache::facts(const WeightRows& weight, int layer, const std::string& site,
+                               Eigen::Index k) const {
+  k = std::min({k, weight.rows(), weight.cols()});
+  const std::filesystem::path path = folder_ / fmt::format("layer{}-{}.safetensors", layer, site);
+  WeightFacts facts;
+  facts.leading = read_triples(path, weight, k);
+  if (facts.leading) {
+    facts.norm = weight.frobenius();
+    return facts;
+  }
+  facts = weight_facts(weight, k, kSeed);
+  if (!facts.leading) return facts;
+  make_folder(folder_, "its disk may be full or read-only");
+  write_triples(path, *facts.leading);
+  facts.leading = read_triples(path, weight, k);
+  return facts;
+}
+
+}  // namespace rankscope
