@@ -49,6 +49,15 @@ Store open_store(const fs::path& file) {
   }
 }
 
+// Of the weights that training leaves.
+std::uint64_t checkpoint_bytes(const fs::path& folder) {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (fs::directory_iterator file(folder, error), end; !error && file != end; file.increment(error))
+    if (file->path().extension() == ".safetensors") bytes += file->file_size(error);
+  return error ? 0 : bytes;
+}
+
 std::optional<double> number_at(const Json& json, const char* key) {
   const auto found = json.find(key);
   if (found == json.end() || !found->is_number()) return {};
@@ -170,6 +179,7 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
       if (value.is_string()) record.environment[key] = value;
   }
   if (!trial.trains() || !is_there(folder / "done.json")) return;
+  record.timings["checkpoint_bytes"] = static_cast<double>(checkpoint_bytes(folder / "adapter"));
   const Json done = read_json_file(folder / "done.json");
   JsonObject object(done, printable((folder / "done.json").native(), 300));
   record.steps = object.get_int("steps");
