@@ -9,6 +9,7 @@
 
 #include "experiments/claims/contrasts.h"
 #include "metrics/best_set.h"
+#include "metrics/crossed_design.h"
 
 namespace rankscope {
 

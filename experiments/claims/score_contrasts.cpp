@@ -7,6 +7,7 @@
 
 #include "common/draws.h"
 #include "experiments/claims/contrasts.h"
+#include "metrics/crossed_design.h"
 
 namespace rankscope {
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "common/json.h"
 #include "common/text.h"
 #include "experiments/claims/judgement.h"
 #include "experiments/cli/checks.h"

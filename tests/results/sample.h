@@ -24,6 +24,9 @@ std::vector<TrialRecord> sample_trials();
 // Fills a new database at `db` with the sample.
 void fill_sample(const std::filesystem::path& db);
 
+// And analyses of two of its trials, of each kind; one has an undefined value.
+void fill_analyses(const std::filesystem::path& db);
+
 // Every table's rows in the order of their keys, values spelt with their types, and every view's.
 std::string dump(const std::filesystem::path& db);
 
