@@ -84,7 +84,7 @@ class ClaimReader {
 
   Claim read() {
     refuse_unknown_keys(map_, {"id", "title", "source", "published", "statistic", "region", "margins", "reason",
-                               "equal", "examples", "contrasts", "null", "sites", "targets", "ranks",
+                               "equal", "examples", "contrasts", "control", "sites", "targets", "ranks",
                                "seeds", "left", "right"});
     claim_.id = need(map_, "id").name();
     claim_.title = need(map_, "title").text();
@@ -93,7 +93,7 @@ class ClaimReader {
     claim_.statistic = need(map_, "statistic")
                            .choice({"score", "shared_directions", "shared_between_seeds", "amplification",
                                     "cost"});
-    claim_.null = need(map_, "null").choice({"base", "shuffled", "random_adapters"});
+    claim_.null = need(map_, "control").choice({"base", "shuffled", "random_adapters"});
     if (const auto seeds = map_.find("seeds")) claim_.seeds = seeds->integer(2, 1000);
     const bool scores = claim_.statistic == "score";
     if (scores) read_score_keys();
