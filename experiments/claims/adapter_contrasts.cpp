@@ -117,7 +117,7 @@ class AdapterContrasts {
     add_units(made, units(values), claim_.seeds, contrast.region);
     const std::vector<double> null_units = units(null);
     if (made.contrast && static_cast<std::int64_t>(null_units.size()) >= claim_.seeds)
-      made.null = Contrast{unit_estimate(Eigen::Map<const RealVector>(
+      made.control = Contrast{unit_estimate(Eigen::Map<const RealVector>(
                                null_units.data(), static_cast<Eigen::Index>(null_units.size()))),
                            contrast.region, contrast.margin};
     all.push_back(std::move(made));
@@ -264,7 +264,7 @@ class AdapterContrasts {
       } else if (const auto estimate = between_seeds(pick(first, second), seeds)) {
         add_estimate(made, *estimate, contrast.region);
         if (const auto null = between_seeds(pick(null_first, null_second), seeds))
-          made.null = Contrast{*null, contrast.region, contrast.margin};
+          made.control = Contrast{*null, contrast.region, contrast.margin};
       } else {
         made.finding.missing = "phi is undefined for some pairs of seeds";
       }

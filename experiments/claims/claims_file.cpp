@@ -93,7 +93,7 @@ class ClaimReader {
     claim_.statistic = need(map_, "statistic")
                            .choice({"score", "shared_directions", "shared_between_seeds", "amplification",
                                     "cost"});
-    claim_.null = need(map_, "control").choice({"base", "shuffled", "random_adapters"});
+    claim_.control = need(map_, "control").choice({"base", "shuffled", "random_adapters"});
     if (const auto seeds = map_.find("seeds")) claim_.seeds = seeds->integer(2, 1000);
     const bool scores = claim_.statistic == "score";
     if (scores) read_score_keys();

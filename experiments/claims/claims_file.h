@@ -33,7 +33,7 @@ struct ClaimContrast {
 struct Claim {
   std::string id, title, source, published;
   std::string statistic;  // score, shared_directions, shared_between_seeds, amplification, cost
-  std::string null;       // base, shuffled, random_adapters
+  std::string control;      // base, shuffled, random_adapters
   std::vector<ClaimContrast> contrasts;
   // Of scores: the margin for each task, in points of 100.
   std::map<std::string, double> margins;

@@ -14,7 +14,7 @@ namespace rankscope {
 struct EvaluatedContrast {
   ContrastFinding finding;           // `missing` says why there is no contrast
   std::optional<Contrast> contrast;  // in the finding's unit
-  std::optional<Contrast> null;
+  std::optional<Contrast> control;
 };
 
 // One for each contrast of the claim and task or site that it is about; at least one.

@@ -53,7 +53,7 @@ std::vector<EvaluatedContrast> cost_contrasts(const Claim& claim, const Evidence
       }
       add_units(made, units, claim.seeds, contrast.region);
       if (made.contrast)
-        made.null = Contrast{unit_estimate(Eigen::Map<const RealVector>(swapped.data(), static_cast<Eigen::Index>(swapped.size()))),
+        made.control = Contrast{unit_estimate(Eigen::Map<const RealVector>(swapped.data(), static_cast<Eigen::Index>(swapped.size()))),
                              contrast.region, contrast.margin};
       all.push_back(std::move(made));
     }

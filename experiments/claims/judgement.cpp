@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
+#include <tuple>
 
 #include "experiments/claims/contrasts.h"
 #include "metrics/best_set.h"
@@ -58,9 +58,13 @@ Evaluated evaluate_on_best(const Claim& claim, Evidence& evidence) {
   Evaluated best{&claim, nullptr, {}};
   for (const EvidenceSweep& sweep : evidence.sweeps()) {
     std::vector<EvaluatedContrast> contrasts = evaluate(claim, sweep, evidence);
-    const bool better = best.sweep == nullptr || usable(contrasts) > usable(best.contrasts) ||
-                        (usable(contrasts) == usable(best.contrasts) && usable(contrasts) == 0 &&
-                         contrasts.size() > best.contrasts.size());
+    // Of equals the sweep of more settings: there "the largest rank" is one of several.
+    const auto worth = [](std::int64_t found, std::size_t asked, std::size_t settings) {
+      return std::tuple(found, asked, settings);
+    };
+    const bool better =
+        best.sweep == nullptr || worth(usable(contrasts), contrasts.size(), sweep.groups.size()) >
+                                     worth(usable(best.contrasts), best.contrasts.size(), best.sweep->groups.size());
     if (better) best = {&claim, &sweep, std::move(contrasts)};
   }
   return best;
@@ -103,9 +107,9 @@ ClaimFinding finding_of(const Evaluated& e) {
   finding.title = e.claim->title;
   finding.source = e.claim->source;
   finding.published = e.claim->published;
-  finding.null_kind = e.claim->null;
+  finding.control = e.claim->control;
   finding.verdict = "not run";
-  finding.null_verdict = "not run";
+  finding.control_verdict = "not run";
   if (e.sweep != nullptr) {
     finding.base = shown_base(e.sweep->base);
     finding.data = fmt::format("{}", fmt::join(tasks_in(e.contrasts), ", "));
@@ -210,11 +214,11 @@ Findings judge_results(const ClaimsFile& claims, Evidence& evidence) {
   std::vector<Evaluated> evaluated;
   for (const Claim& claim : claims.claims) evaluated.push_back(evaluate_on_best(claim, evidence));
   const auto judged = verdicts(evaluated, claims.alpha, [](const EvaluatedContrast& c) { return c.contrast; });
-  const auto on_null = verdicts(evaluated, claims.alpha, [](const EvaluatedContrast& c) { return c.null; });
+  const auto on_control = verdicts(evaluated, claims.alpha, [](const EvaluatedContrast& c) { return c.control; });
   for (std::size_t i = 0; i < evaluated.size(); ++i) {
     ClaimFinding finding = finding_of(evaluated[i]);
     if (judged[i] && all_there(evaluated[i].contrasts)) finding.verdict = verdict_word(*judged[i]);
-    if (on_null[i]) finding.null_verdict = verdict_word(*on_null[i]);
+    if (on_control[i]) finding.control_verdict = verdict_word(*on_control[i]);
     finding.explanation = explanation(evaluated[i], finding.verdict);
     findings.claims.push_back(std::move(finding));
   }

@@ -7,7 +7,7 @@
 
 namespace rankscope {
 
-// Each claim on the sweep that has most of its contrasts, the first of equals; all claims that could be
+// Each claim on the sweep that has most of its contrasts, of equals that with the most settings; all claims that could be
 // judged share alpha by Holm. The order of claims is the file's.
 Findings judge_results(const ClaimsFile& claims, Evidence& evidence);
 

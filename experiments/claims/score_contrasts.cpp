@@ -136,8 +136,8 @@ class ScoreContrasts {
     made.finding.examples = left.cols();
     add_estimate(made, in_points(difference_estimate(left, right)), contrast.region);
     made.finding.needed = needed_text(left, right, made);
-    if (const auto null = null_estimate(found, metric, left, right, made.finding.name))
-      made.null = Contrast{*null, contrast.region, margin};
+    if (const auto found_control = control_estimate(found, metric, left, right, made.finding.name))
+      made.control = Contrast{*found_control, contrast.region, margin};
     return made;
   }
 
@@ -163,9 +163,9 @@ class ScoreContrasts {
                        either(needed.examples, "examples at these seeds"));
   }
 
-  std::optional<Estimate> null_estimate(const Sides& found, const std::string& metric, const RealMatrix& left,
+  std::optional<Estimate> control_estimate(const Sides& found, const std::string& metric, const RealMatrix& left,
                                         const RealMatrix& right, const std::string& name) {
-    if (claim_.null == "base") {
+    if (claim_.control == "base") {
       // The untrained base in the left side's place, as many times as it has seeds.
       const EvidenceGroup* base = evidence_.base_of(*found.left);
       if (base == nullptr) return std::nullopt;

@@ -27,8 +27,8 @@ OrderedJson or_null(const std::optional<double>& value) { return value ? Ordered
 OrderedJson claim_json(const ClaimFinding& claim) {
   OrderedJson json{{"id", claim.id}, {"title", claim.title}, {"source", claim.source},
                    {"published", claim.published}, {"verdict", claim.verdict}, {"base", claim.base},
-                   {"data", claim.data}, {"explanation", claim.explanation}, {"null", claim.null_kind},
-                   {"null_verdict", claim.null_verdict}};
+                   {"data", claim.data}, {"explanation", claim.explanation}, {"control", claim.control},
+                   {"control_verdict", claim.control_verdict}};
   json["contrasts"] = OrderedJson::array();
   for (const ContrastFinding& c : claim.contrasts) {
     json["contrasts"].push_back({{"name", c.name}, {"unit", c.unit}, {"region", c.region}, {"margin", c.margin},
@@ -53,7 +53,7 @@ void print_claim(const ClaimFinding& claim) {
     fmt::print("      {}: {:.3g} [{:.3g}, {:.3g}] {}, claimed {} {}{:.3g}\n", printable(c.name, 200), *c.estimate, *c.low,
                *c.high, c.unit, c.region, c.region == "above" ? "" : c.region == "within" ? "-+" : "-", c.margin);
   }
-  fmt::print("    null ({}): {}\n", claim.null_kind, claim.null_verdict);
+  fmt::print("    control ({}): {}\n", claim.control, claim.control_verdict);
 }
 
 int run_claims(const ClaimsCommand& c) {
