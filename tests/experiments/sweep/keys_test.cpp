@@ -118,6 +118,7 @@ TEST_CASE("the page states the defaults in force") {
   CHECK(stated("tuning", "seed") == code(std::to_string(trial.tuning->seed)));
   CHECK(stated("tuning", "examples") == code(std::to_string(trial.tuning->score.limit)));
   CHECK(stated("sweep", "seeds") == code(std::to_string(trial.seed)));
+  CHECK(stated("sweep", "report") == code(sweep.report ? "true" : "false"));
   const AnalysisSettings analysis;
   CHECK(analysis.pairs == std::vector<std::string>{"ranks", "seeds", "shuffled", "base", "initial"});
   CHECK(stated("analysis", "pairs") == "all of them");
@@ -137,6 +138,7 @@ TEST_CASE("every key is taken with a value that fits it") {
       {"sweep.groups", "[{method: lora, steps: 3}]"},
       {"sweep.tuning", "{lr: [1e-3], steps: 2}"},
       {"sweep.analysis", "{pairs: seeds}"},
+      {"sweep.report", "true"},
       {"analysis.pairs", "[ranks, base]"},
       {"analysis.directions", "dw_left"},
       {"analysis.amplification", "false"},
