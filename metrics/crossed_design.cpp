@@ -40,8 +40,9 @@ Group group_of(const RealMatrix& outcomes) {
   if (group.seeds == 1) return group;
   group.seed_variance = squares_of(seed_means) / (group.seeds - 1);
   double squares = 0;
+  RealVector residuals(outcomes.rows());
   for (Eigen::Index e = 0; e < outcomes.cols(); ++e) {
-    RealVector residuals = outcomes.col(e) - seed_means;
+    residuals = outcomes.col(e) - seed_means;
     residuals.array() -= group.example_means[e] - group.mean;
     squares += residuals.squaredNorm();
   }
@@ -68,16 +69,18 @@ Estimate estimate_of(double value, const Parts& parts, bool verdict) {
   return estimate;
 }
 
-// The seeds' part of the groups' variances s2_g at `seeds` each, and Satterthwaite's df of it.
+// The seeds' part of the groups' variances s2_g, and Satterthwaite's df of it with `tie` added to
+// each s2_g.
 struct SeedPart {
-  double variance = 0, squares_by_df = 0;
-  void add(double seed_variance, double seeds) {
+  double variance = 0, tied_variance = 0, tied_squares_by_df = 0;
+  void add(double seed_variance, double seeds, double tie = 0) {
     if (seeds == 1) return;
-    const double part = seed_variance / seeds;
-    variance += part;
-    squares_by_df += part * part / (seeds - 1);
+    variance += seed_variance / seeds;
+    const double part = (seed_variance + tie) / seeds;
+    tied_variance += part;
+    tied_squares_by_df += part * part / (seeds - 1);
   }
-  double df() const { return variance * variance / squares_by_df; }
+  double df() const { return tied_variance * tied_variance / tied_squares_by_df; }
 };
 
 // `example_squares`: of D, over examples.
@@ -86,7 +89,7 @@ Parts parts_of(std::initializer_list<const Group*> groups, double example_square
   SeedPart seeds;
   double residual = 0;
   for (const Group* group : groups) {
-    seeds.add(group->seed_variance, group->seeds);
+    seeds.add(group->seed_variance, group->seeds, group->binary ? 0.5 / (examples * examples) : 0);
     residual += group->residual / (group->seeds * examples);
   }
   Parts parts{.examples = example_squares / (examples - 1) / examples, .examples_df = examples - 1};

@@ -17,8 +17,11 @@
 // s2_g holds the residuals' part too, what s2_D has of it is taken off. The quantile is Cochran and
 // Cox's (1950), the mean of the two parts' quantiles weighted with the parts; `df` is where
 // Student's t has it at 97.5 %. Satterthwaite's df for the whole falls short: at two seeds it rises
-// where the seeds agree by chance, and a 95 % interval covers 90 %. Where the seed means are all
-// equal, which only ties of counts make likely, examples = s2_D / E.
+// where the seeds agree by chance, and a 95 % interval covers 90 %.
+//
+// Counts of right answers tie by chance: for the df of the sum, s2_g of binary outcomes is taken
+// 1 / (2 E^2) larger, as of two counts one apart, and where all seed means are equal examples is
+// s2_D / E.
 //
 // All functions throw std::invalid_argument for no seeds, fewer than two examples, values that are
 // not finite and columns that do not match. A group of one seed has no s2_g and MSE_g: `verdict` is
