@@ -1,0 +1,173 @@
+#include "plots/adapters.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <stdexcept>
+
+#include "plots/cells.h"
+#include "plots/format.h"
+
+namespace rankscope {
+
+namespace {
+
+template <typename T>
+void add_sorted(std::vector<T>& values, const T& value) {
+  const auto at = std::ranges::lower_bound(values, value);
+  if (at == values.end() || *at != value) values.insert(at, value);
+}
+
+int site_order(const std::string& site) {
+  static constexpr std::array<std::string_view, 4> kSites{"Wq", "Wk", "Wv", "Wo"};
+  return static_cast<int>(std::ranges::find(kSites, site) - kSites.begin());
+}
+
+bool goes_before(const AdapterGroup& a, const AdapterGroup& b) {
+  const auto merit = [](const AdapterGroup& g) {
+    return std::make_tuple(g.targets == "Wq+Wv", g.targets == "Wq+Wv" ? 0 : g.sites.size(), g.ranks.size());
+  };
+  return merit(a) > merit(b);
+}
+
+std::uint32_t hex_digit(char c) {
+  if (c >= '0' && c <= '9') return static_cast<std::uint32_t>(c - '0');
+  if (c >= 'A' && c <= 'F') return static_cast<std::uint32_t>(c - 'A' + 10);
+  throw std::invalid_argument("no blob's text");
+}
+
+}  // namespace
+
+std::optional<std::int64_t> AdapterGroup::small_rank() const {
+  std::optional<std::int64_t> small;
+  for (const std::int64_t rank : ranks)
+    if (rank != ranks.back() && (!small || rank <= 8)) small = rank;
+  return small;
+}
+
+std::vector<std::string> AdapterGroup::shown_sites() const {
+  const auto has = [&](const char* site) { return std::ranges::find(sites, site) != sites.end(); };
+  if (has("Wq") && has("Wv")) return {"Wq", "Wv"};
+  return {sites.begin(), sites.begin() + std::min<std::ptrdiff_t>(2, std::ssize(sites))};
+}
+
+std::vector<AdapterGroup> adapter_groups(ReportData& data) {
+  std::map<std::tuple<std::string, std::string, std::string>, AdapterGroup> groups;
+  for (const Row& row : data.rows("SELECT DISTINCT sweep, task, targets, rank, layer, site, trial FROM adapter_values "
+                                  "WHERE rank IS NOT NULL")) {
+    if (data.is_control(text_in(row[6]))) continue;
+    AdapterGroup& group = groups[{text_in(row[0]), text_in(row[1]), text_in(row[2])}];
+    group.sweep = text_in(row[0]);
+    group.task = text_in(row[1]);
+    group.targets = text_in(row[2]);
+    add_sorted(group.ranks, integer_in(row[3]).value_or(0));
+    add_sorted(group.layers, integer_in(row[4]).value_or(0));
+    const std::string site = text_in(row[5]);
+    if (std::ranges::find(group.sites, site) == group.sites.end()) group.sites.push_back(site);
+  }
+  std::vector<AdapterGroup> all;
+  for (auto& [key, group] : groups) {
+    std::ranges::sort(group.sites, {}, [](const std::string& s) { return std::make_pair(site_order(s), s); });
+    all.push_back(std::move(group));
+  }
+  return all;
+}
+
+std::vector<AdapterGroup> shown_adapter_groups(ReportData& data) {
+  std::vector<AdapterGroup> shown;
+  for (const AdapterGroup& group : adapter_groups(data)) {
+    const auto same = std::ranges::find(shown, group.task, &AdapterGroup::task);
+    if (same == shown.end()) {
+      shown.push_back(group);
+    } else if (goes_before(group, *same)) {
+      *same = group;
+    }
+  }
+  std::ranges::stable_sort(shown, {}, [](const AdapterGroup& g) { return std::make_pair(task_order(g.task), g.task); });
+  return shown;
+}
+
+std::string group_label(const AdapterGroup& group) {
+  return fmt::format("LoRA {} on {} (sweep {})", group.targets, task_label(group.task), group.sweep);
+}
+
+std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group, const std::string& relation) {
+  std::vector<PhiKey> keys;
+  for (const Row& row :
+       data.rows("SELECT DISTINCT one, other, rank_one, rank_other, layer, site, directions, mean_excess, "
+                 "projection_metric FROM similarities WHERE relation = ? AND sweep = ? AND task = ? AND targets = ? "
+                 "ORDER BY one, other, layer, site, directions",
+                 {relation, group.sweep, group.task, group.targets})) {
+    if (data.is_control(text_in(row[0]))) continue;
+    if (relation != "shuffled" && data.is_control(text_in(row[1]))) continue;
+    keys.push_back({.one = text_in(row[0]), .other = text_in(row[1]), .rank_one = integer_in(row[2]).value_or(0),
+                    .rank_other = integer_in(row[3]), .layer = integer_in(row[4]).value_or(0),
+                    .site = text_in(row[5]), .directions = text_in(row[6]), .mean_excess = number_in(row[7]),
+                    .projection_metric = number_in(row[8])});
+  }
+  return keys;
+}
+
+std::optional<PhiMean> mean_phi(ReportData& data, const std::vector<PhiKey>& keys) {
+  std::optional<PhiMean> mean;
+  for (const PhiKey& key : keys) {
+    const std::vector<Row> rows =
+        data.rows("SELECT phi, rows, cols, dimension FROM similarity WHERE one = ? AND other = ? AND layer = ? AND "
+                  "site = ? AND directions = ? LIMIT 1",
+                  {key.one, key.other, key.layer, key.site, key.directions});
+    if (rows.empty()) continue;
+    const PhiMean shape{.rows = integer_in(rows[0][1]).value_or(0), .cols = integer_in(rows[0][2]).value_or(0),
+                        .dimension = integer_in(rows[0][3]).value_or(0)};
+    const std::vector<double> phi = floats_of(text_in(rows[0][0]));
+    if (phi.empty() || std::ssize(phi) != shape.rows * shape.cols) continue;
+    if (!mean) {
+      mean = shape;
+      mean->values.resize(phi.size());
+    }
+    if (mean->rows != shape.rows || mean->cols != shape.cols || mean->dimension != shape.dimension) continue;
+    ++mean->pairs;
+    for (std::size_t i = 0; i < phi.size(); ++i) mean->values[i] += phi[i];
+  }
+  if (mean)
+    for (double& value : mean->values) value /= static_cast<double>(mean->pairs);
+  return mean;
+}
+
+std::vector<double> chance_phi(const PhiMean& like) {
+  std::vector<double> values;
+  for (std::int64_t i = 1; i <= like.rows; ++i)
+    for (std::int64_t j = 1; j <= like.cols; ++j)
+      values.push_back(static_cast<double>(std::max(i, j)) / static_cast<double>(like.dimension));
+  return values;
+}
+
+PhiBand chance_band_of(ReportData& data, const PhiMean& like) {
+  const std::vector<Row> rows = data.rows("SELECT low, high FROM chance WHERE rows = ? AND cols = ? AND dimension = ? "
+                                          "LIMIT 1", {like.rows, like.cols, like.dimension});
+  if (rows.empty()) return {};
+  PhiBand band{floats_of(text_in(rows[0][0])), floats_of(text_in(rows[0][1]))};
+  if (band.low.size() != like.values.size() || band.high.size() != like.values.size()) return {};
+  return band;
+}
+
+std::vector<double> floats_of(const std::string& blob_text) {
+  if (!blob_text.starts_with("X'") || !blob_text.ends_with('\'')) throw std::invalid_argument("no blob's text");
+  constexpr std::size_t kDigits = 8;
+  const std::string_view digits = std::string_view(blob_text).substr(2, blob_text.size() - 3);
+  if (digits.size() % kDigits != 0) throw std::invalid_argument("no blob of 32-bit numbers");
+  std::vector<double> values;
+  for (std::size_t at = 0; at < digits.size(); at += kDigits) {
+    std::uint32_t bits = 0;
+    for (std::size_t byte = 0; byte < 4; ++byte)
+      bits |= (hex_digit(digits[at + 2 * byte]) << 4 | hex_digit(digits[at + 2 * byte + 1])) << (8 * byte);
+    values.push_back(std::bit_cast<float>(bits));
+  }
+  return values;
+}
+
+}  // namespace rankscope

@@ -1,0 +1,69 @@
+// The analysed adapters of a report's sweeps, in the groups that its figures show.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plots/report_data.h"
+
+namespace rankscope {
+
+// Adapters that differ in rank and seed, as far as a figure shows.
+struct AdapterGroup {
+  std::string sweep, task, targets;
+  std::vector<std::int64_t> ranks, layers;  // ascending
+  std::vector<std::string> sites;           // Wq, Wk, Wv, Wo, then others by name
+
+  // Where the paper shows one layer it is the 48th of 96. Counted from 0.
+  std::int64_t middle_layer() const { return layers[(layers.size() - 1) / 2]; }
+  std::int64_t largest_rank() const { return ranks.back(); }
+  // The paper sets rank 8 against 64: the largest up to 8 that is not the largest of all.
+  std::optional<std::int64_t> small_rank() const;
+  // Wq and Wv where both are there, as in the paper, else the first two.
+  std::vector<std::string> shown_sites() const;
+};
+
+// Every group that was analysed. Adapters trained on shuffled targets are not counted.
+std::vector<AdapterGroup> adapter_groups(ReportData& data);
+
+// One for each task, of these: Wq+Wv, as in the paper, where there is such a group, else
+// the one with the most matrices; of several sweeps' the one with the most ranks. Tasks as
+// ReportData::tasks orders them.
+std::vector<AdapterGroup> shown_adapter_groups(ReportData& data);
+
+// "LoRA Wq+Wv on WikiSQL (sweep table6)".
+std::string group_label(const AdapterGroup& group);
+
+// A stored phi between two adapters, or of one against W ("base") or what it began with ("initial").
+struct PhiKey {
+  std::string one, other;
+  std::int64_t rank_one = 0;
+  std::optional<std::int64_t> rank_other;
+  std::int64_t layer = 0;
+  std::string site, directions;
+  std::optional<double> mean_excess, projection_metric;
+};
+// Of a group's adapters; `relation` as in results/analysis_records.h.
+std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group, const std::string& relation);
+
+// The mean over several pairs of one shape: pairs that have another than the first's are left out.
+struct PhiMean {
+  std::int64_t rows = 0, cols = 0, dimension = 0, pairs = 0;
+  std::vector<double> values = {};  // [rows, cols]; NaN where undefined in any pair
+};
+std::optional<PhiMean> mean_phi(ReportData& data, const std::vector<PhiKey>& keys);
+
+// max(i, j) / dimension, [rows, cols]: the expectation of phi between random subspaces.
+std::vector<double> chance_phi(const PhiMean& like);
+// The stored 95 % band of random subspaces' phi; empty where none is stored.
+struct PhiBand {
+  std::vector<double> low, high;  // [rows, cols]
+};
+PhiBand chance_band_of(ReportData& data, const PhiMean& like);
+
+// X'0000803F...' of little-endian float32 to numbers; std::invalid_argument where it is none.
+std::vector<double> floats_of(const std::string& blob_text);
+
+}  // namespace rankscope

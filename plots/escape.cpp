@@ -1,0 +1,104 @@
+#include "plots/escape.h"
+
+#include <limits>
+
+#include "common/text.h"
+#include "common/utf8.h"
+
+namespace rankscope {
+
+namespace {
+
+constexpr std::size_t kWhole = std::numeric_limits<std::size_t>::max() / 2;
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";
+
+bool is_control(char c) {
+  return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+}
+
+}  // namespace
+
+std::string html_text(std::string_view text) {
+  std::string out;
+  for (const char c : repair_utf8(text)) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      case '\'': out += "&#39;"; break;
+      default:
+        if (is_control(c)) {
+          out += kReplacement;
+        } else {
+          out += c;
+        }
+    }
+  }
+  return out;
+}
+
+std::string markdown_text(std::string_view text) {
+  std::string out;
+  for (const char c : printable(text, kWhole)) {
+    if (std::string_view("\\|<>*_`[]~#$&").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::string latex_text(std::string_view text) {
+  std::string out;
+  for (const char c : repair_utf8(text)) {
+    switch (c) {
+      case '\\': out += "\\textbackslash{}"; break;
+      case '{': out += "\\{"; break;
+      case '}': out += "\\}"; break;
+      case '$': case '&': case '#': case '_': case '%': out += '\\'; out += c; break;
+      case '^': out += "\\textasciicircum{}"; break;
+      case '~': out += "\\textasciitilde{}"; break;
+      case '<': out += "\\textless{}"; break;
+      case '>': out += "\\textgreater{}"; break;
+      case '|': out += "\\textbar{}"; break;
+      case '"': out += "\\textquotedbl{}"; break;
+      case '`': out += "\\textasciigrave{}"; break;
+      // After \\ a bare one would begin an optional argument.
+      case '[': out += "{[}"; break;
+      case ']': out += "{]}"; break;
+      case '\n': case '\t': out += ' '; break;
+      default:
+        if (is_control(c)) {
+          out += '?';
+        } else {
+          out += c;
+        }
+    }
+  }
+  return out;
+}
+
+std::string gnuplot_string(std::string_view text) {
+  std::string out = "'";
+  for (const char c : printable(text, kWhole)) {
+    if (c == '\'') out += c;
+    out += c;
+  }
+  return out + "'";
+}
+
+std::string file_word(std::string_view text) {
+  constexpr std::size_t kLongest = 40;
+  std::string out;
+  for (const char c : text.substr(0, kLongest)) {
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
+      out += c;
+    } else if (c >= 'A' && c <= 'Z') {
+      out += static_cast<char>(c - 'A' + 'a');
+    } else if (out.empty() || out.back() != '_') {
+      out += '_';
+    }
+  }
+  return out.empty() ? "_" : out;
+}
+
+}  // namespace rankscope

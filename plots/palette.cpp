@@ -1,0 +1,96 @@
+#include "plots/palette.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace rankscope {
+
+namespace {
+
+struct MethodLook {
+  std::string_view method, colour;
+  int point;
+};
+constexpr std::string_view kGrey = "#808080";
+constexpr std::array<MethodLook, 9> kMethods{{{"lora", "#0072B2", 7},
+                                              {"full", "#D55E00", 5},
+                                              {"bitfit", "#009E73", 9},
+                                              {"prefix_embed", "#E69F00", 11},
+                                              {"prefix_layer", "#CC79A7", 13},
+                                              {"adapter_h", "#56B4E9", 15},
+                                              {"lora_pe", "#56606B", 4},
+                                              {"lora_pl", "#9A6324", 6},
+                                              {"none", kGrey, 1}}};
+constexpr std::array<std::string_view, 6> kSeries{"#0072B2", "#D55E00", "#009E73",
+                                                  "#E69F00", "#CC79A7", "#56B4E9"};
+constexpr std::array<std::string_view, 7> kTargets{"Wq", "Wv", "Wk",           "Wo",
+                                                   "Wq+Wv", "Wq+Wk", "Wq+Wk+Wv+Wo"};
+constexpr std::array<std::string_view, 7> kTargetColours{"#0072B2", "#009E73", "#E69F00", "#CC79A7",
+                                                         "#D55E00", "#56B4E9", "#56606B"};
+
+struct Rgb {
+  double red, green, blue;
+};
+// Every eighth part of matplotlib's viridis.
+constexpr std::array<Rgb, 9> kViridis{{{68, 1, 84},
+                                       {71, 44, 122},
+                                       {59, 81, 139},
+                                       {44, 113, 142},
+                                       {33, 144, 141},
+                                       {39, 173, 129},
+                                       {92, 200, 99},
+                                       {170, 220, 50},
+                                       {253, 231, 37}}};
+
+const MethodLook* look_of(std::string_view method) {
+  const auto* const found = std::ranges::find(kMethods, method, &MethodLook::method);
+  return found == kMethods.end() ? nullptr : found;
+}
+
+std::string hex(const Rgb& c) {
+  return fmt::format("#{:02X}{:02X}{:02X}", std::lround(c.red), std::lround(c.green), std::lround(c.blue));
+}
+
+}  // namespace
+
+std::string_view method_colour(std::string_view method) {
+  const MethodLook* const look = look_of(method);
+  return look == nullptr ? kGrey : look->colour;
+}
+
+int method_point(std::string_view method) {
+  const MethodLook* const look = look_of(method);
+  return look == nullptr ? 2 : look->point;
+}
+
+std::string_view series_colour(std::size_t index) { return kSeries[index % kSeries.size()]; }
+
+std::string_view targets_colour(std::string_view targets, std::size_t index_where_unknown) {
+  const auto* const found = std::ranges::find(kTargets, targets);
+  return found == kTargets.end() ? series_colour(index_where_unknown)
+                                 : kTargetColours[static_cast<std::size_t>(found - kTargets.begin())];
+}
+
+std::string ordered_colour(std::size_t index, std::size_t count) {
+  constexpr double kLightest = 0.8;
+  const double at = count < 2 ? 0.25 * kLightest : kLightest * static_cast<double>(index) / static_cast<double>(count - 1);
+  const double scaled = at * (kViridis.size() - 1);
+  const auto below = static_cast<std::size_t>(scaled);
+  const double share = scaled - static_cast<double>(below);
+  const Rgb& a = kViridis[below];
+  const Rgb& b = kViridis[std::min(below + 1, kViridis.size() - 1)];
+  return hex({a.red + share * (b.red - a.red), a.green + share * (b.green - a.green),
+              a.blue + share * (b.blue - a.blue)});
+}
+
+std::string viridis_palette() {
+  std::string text = "set palette defined (";
+  for (std::size_t i = 0; i < kViridis.size(); ++i)
+    text += fmt::format("{}{} '{}'", i == 0 ? "" : ", ", i, hex(kViridis[i]));
+  return text + ")\n";
+}
+
+}  // namespace rankscope

@@ -1,0 +1,61 @@
+// Small multiples: where the panels of a figure lie, and the gnuplot commands that all of them share.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plots/figure.h"
+
+namespace rankscope {
+
+// Lengths in pixels of the SVG. Panels are filled row by row.
+struct PanelGrid {
+  std::size_t columns = 1, rows = 1;
+  int panel_width = 300, panel_height = 220;
+  int left = 70, right = 20, top = 30, bottom = 55;  // around all panels
+  int gap_x = 70, gap_y = 75;
+
+  int width() const;
+  int height() const;
+  // set lmargin ... : the panel's place on the figure.
+  std::string place(std::size_t panel) const;
+  // A place of the whole figure as gnuplot's "screen X, screen Y", from pixels from the left and the top.
+  std::string at(int x, int y) const;
+};
+
+// The rows of `data` that a panel or a series is drawn from, as they are appended.
+class RowRange {
+ public:
+  explicit RowRange(const DataGrid& data) : data_(data), first_(data.rows.size()) {}
+  // "every ::3::9", of the rows since; gnuplot does not count the line with the names.
+  std::string every() const;
+  bool empty() const { return data_.rows.size() == first_; }
+
+ private:
+  const DataGrid& data_;
+  std::size_t first_;
+};
+
+// Around all values, with a margin; never of no width. For a logarithmic axis the margin is a factor, and
+// values that are not positive are left out.
+struct AxisRange {
+  double low = 0, high = 1;
+};
+AxisRange axis_range(const std::vector<double>& values, bool logarithmic);
+// "[0.1:7]".
+std::string range_text(const AxisRange& range);
+
+// One entry of a legend beside the panels, drawn without the data so that each stands there once.
+struct LegendEntry {
+  std::string label, colour;
+  int point = 0;       // gnuplot's type; 0 for none
+  bool line = true;
+  bool dashed = false;
+};
+// A plot without axes that draws nothing but the legend, from `y` pixels below the top on, at `x`.
+std::string legend(const PanelGrid& grid, const std::vector<LegendEntry>& entries, int x, int y);
+
+}  // namespace rankscope

@@ -1,0 +1,133 @@
+#include "plots/report_data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "plots/cells.h"
+#include "plots/format.h"
+
+namespace rankscope {
+
+namespace {
+
+template <std::size_t N>
+int place_in(const std::array<std::string_view, N>& names, std::string_view name) {
+  return static_cast<int>(std::ranges::find(names, name) - names.begin());
+}
+
+constexpr std::array<std::string_view, 7> kMethods{"none",         "full",      "bitfit", "prefix_embed",
+                                                   "prefix_layer", "adapter_h", "lora"};
+constexpr std::array<std::string_view, 3> kTasks{"wikisql", "mnli", "samsum"};
+constexpr std::array<std::string_view, 7> kTargets{"Wq", "Wk", "Wv", "Wo", "Wq+Wk", "Wq+Wv", "Wq+Wk+Wv+Wo"};
+
+auto order_of(const ScoreFinding& s) {
+  return std::make_tuple(s.base, task_order(s.task), s.task, method_order(s.method), s.method,
+                         targets_order(s.targets), s.parameters, s.rank, s.train_examples, s.sweep,
+                         s.group, s.setting);
+}
+
+void keep_first(std::vector<std::string>& names, const std::string& name) {
+  if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+}
+
+}  // namespace
+
+ReportData::ReportData(ResultsReader& results, const Findings& findings)
+    : results_(results), findings_(findings) {
+  read_sweeps();
+  for (const Row& row :
+       rows("SELECT c.trial, t.setting FROM config_value c JOIN trial t ON t.trial = c.trial "
+            "WHERE c.key = 'shuffle_targets' AND c.value = 'true'")) {
+    controls_.insert(text_in(row[0]));
+    control_settings_.insert(text_in(row[1]));
+  }
+  choose_scores();
+}
+
+void ReportData::read_sweeps() {
+  for (const Row& row : rows("SELECT w.sweep, w.base, w.base_hash, s.file_text, w.trials, w.done, w.diverged, "
+                             "w.failed, w.running, w.pending FROM sweeps w JOIN sweep s ON s.sweep = w.sweep "
+                             "ORDER BY w.sweep")) {
+    SweepFacts facts{.sweep = text_in(row[0]), .base = text_in(row[1]), .base_hash = text_in(row[2]),
+                     .file_text = text_in(row[3])};
+    std::int64_t* const counts[] = {&facts.trials, &facts.done,    &facts.diverged,
+                                    &facts.failed, &facts.running, &facts.pending};
+    for (std::size_t i = 0; i < std::size(counts); ++i) *counts[i] = integer_in(row[4 + i]).value_or(0);
+    sweeps_.push_back(std::move(facts));
+  }
+}
+
+void ReportData::choose_scores() {
+  for (const ScoreFinding& score : findings_.scores)
+    if (score.headline && !control_settings_.contains(score.setting)) scores_.push_back(&score);
+  std::ranges::stable_sort(scores_, [](const ScoreFinding* a, const ScoreFinding* b) {
+    return order_of(*a) < order_of(*b);
+  });
+  std::set<std::tuple<std::string, std::string, std::string, std::vector<std::uint64_t>>> seen;
+  std::erase_if(scores_, [&](const ScoreFinding* s) {
+    return !seen.emplace(s->base, s->task, s->setting, s->seeds).second;
+  });
+}
+
+std::vector<std::string> ReportData::tasks() const {
+  std::vector<std::string> tasks;
+  for (const ScoreFinding* score : scores_) keep_first(tasks, score->task);
+  std::ranges::stable_sort(tasks, {}, task_order);
+  return tasks;
+}
+
+std::string ReportData::metric_of(const std::string& task) const {
+  for (const ScoreFinding* score : scores_)
+    if (score->task == task) return score->metric;
+  return {};
+}
+
+std::vector<std::string> ReportData::bases() const {
+  std::vector<std::string> bases;
+  for (const SweepFacts& sweep : sweeps_) keep_first(bases, sweep.base);
+  for (const ScoreFinding* score : scores_) keep_first(bases, score->base);
+  return bases;
+}
+
+const ScoreFinding* ReportData::score_of(const std::string& sweep, const std::string& setting) const {
+  for (const ScoreFinding& score : findings_.scores)
+    if (score.sweep == sweep && score.setting == setting) return &score;
+  return nullptr;
+}
+
+std::string configuration_label(const ScoreFinding& score) {
+  std::string label = method_label(score.method);
+  if (!score.targets.empty()) label += " " + score.targets;
+  if (score.rank) label += fmt::format(", r = {}", *score.rank);
+  return label;
+}
+
+std::pair<int, std::string> targets_order(const std::string& targets) {
+  return {place_in(kTargets, targets), targets};
+}
+
+int method_order(const std::string& method) { return place_in(kMethods, method); }
+int task_order(const std::string& task) { return place_in(kTasks, task); }
+
+std::string published_setting(const PublishedNumber& number, const std::string& key) {
+  const std::string text = ";" + number.setting + ";", start = ";" + key + "=";
+  const std::size_t at = text.find(start);
+  if (at == std::string::npos) return {};
+  const std::size_t from = at + start.size();
+  return text.substr(from, text.find(';', from) - from);
+}
+
+std::vector<const PublishedNumber*> published_scores(const std::string& source, const std::string& task,
+                                                     const std::string& metric) {
+  const std::string printed_as = metric == "logical_form" ? "accuracy" : metric;
+  std::vector<const PublishedNumber*> found;
+  for (const PublishedNumber& number : published_numbers())
+    if (number.source == source && number.task == task && number.metric == printed_as)
+      found.push_back(&number);
+  return found;
+}
+
+}  // namespace rankscope

@@ -1,0 +1,70 @@
+// What all tables and figures of a report look at.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "results/findings.h"
+#include "results/published.h"
+#include "results/query.h"
+
+namespace rankscope {
+
+struct SweepFacts {
+  std::string sweep, base, base_hash, file_text;
+  std::int64_t trials = 0, done = 0, diverged = 0, failed = 0, running = 0, pending = 0;
+};
+
+class ReportData {
+ public:
+  ReportData(ResultsReader& results, const Findings& findings);
+
+  std::vector<Row> rows(const std::string& question, const Row& parameters = {}) {
+    return results_.rows(question, parameters);
+  }
+  const Findings& findings() const { return findings_; }
+  const std::vector<SweepFacts>& sweeps() const { return sweeps_; }
+
+  // The scores that tables and figures are about: of each task's headline metric; no control; each
+  // setting and set of seeds once, also where several sweeps have it. Tasks in the paper's order, then
+  // methods in Table 4's, then by targets, parameters and rank. They live as long as the findings.
+  const std::vector<const ScoreFinding*>& scores() const { return scores_; }
+  // Their tasks, and those tasks' headline metrics, in that order.
+  std::vector<std::string> tasks() const;
+  std::string metric_of(const std::string& task) const;
+  std::vector<std::string> bases() const;
+  // Of any metric; null where there is none.
+  const ScoreFinding* score_of(const std::string& sweep, const std::string& setting) const;
+
+  // Trained on shuffled targets: no result, but what results are set against.
+  bool is_control(const std::string& trial) const { return controls_.contains(trial); }
+
+ private:
+  void read_sweeps();
+  void choose_scores();
+
+  ResultsReader& results_;
+  const Findings& findings_;
+  std::vector<SweepFacts> sweeps_;
+  std::vector<const ScoreFinding*> scores_;
+  std::set<std::string> controls_, control_settings_;
+};
+
+// "LoRA Wq+Wv, r = 4"; "full fine-tuning".
+std::string configuration_label(const ScoreFinding& score);
+// Wq before Wk before Wv before Wo, fewer matrices before more, others last by name.
+std::pair<int, std::string> targets_order(const std::string& targets);
+int method_order(const std::string& method);
+int task_order(const std::string& task);
+
+// What the paper prints under this key of `setting` ("rank", "targets"); empty where it has none.
+std::string published_setting(const PublishedNumber& number, const std::string& key);
+// The rows of one table of the paper, and of these the ones of a task's headline metric: Tables 4 to 6,
+// 15 and 16 call WikiSQL's logical form and MNLI's accuracy "accuracy".
+std::vector<const PublishedNumber*> published_scores(const std::string& source, const std::string& task,
+                                                     const std::string& metric);
+
+}  // namespace rankscope

@@ -1,0 +1,54 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "plots/format.h"
+#include "plots/report_data.h"
+#include "plots/tables/makers.h"
+#include "plots/tables/score_cells.h"
+
+namespace rankscope {
+
+TableSet best_tables(ReportData& data) {
+  std::vector<const ScoreFinding*> best;
+  std::ranges::copy_if(data.scores(), std::back_inserter(best), &ScoreFinding::among_best);
+  if (best.empty()) return {{}, "No configuration has a score yet."};
+  const auto of_one_contest = [](const ScoreFinding* a, const ScoreFinding* b) {
+    return a->base == b->base && a->task == b->task && a->train_examples == b->train_examples;
+  };
+  std::ranges::stable_sort(best, [&](const ScoreFinding* a, const ScoreFinding* b) {
+    const auto contest = [](const ScoreFinding* s) {
+      return std::make_tuple(s->base, task_order(s->task), s->task, s->train_examples);
+    };
+    return contest(a) != contest(b) ? contest(a) < contest(b) : a->mean > b->mean;
+  });
+  Table table{.name = "best", .title = "The best configurations", .caption = {}, .answers = {},
+              .columns = {{"task"}, {"configuration"}, {"parameters", true}, {"trained on", true}, {"metric"},
+                          {"score", true}, {"seeds", true}},
+              .rows = {}, .data = {score_columns(), {}}};
+  const bool several_bases = data.bases().size() > 1;
+  if (several_bases) table.columns.insert(table.columns.begin(), {"base"});
+  table.caption = "Each task's configurations that cannot be told from its best, the highest mean first; scores "
+                  "on a scale to 100 with 95 % intervals. A configuration with one seed has no interval.";
+  // Where everything is alike the list says no more when it is longer.
+  constexpr std::size_t kShownOfOneContest = 8;
+  std::size_t of_contest = 0, left_out = 0;
+  for (std::size_t i = 0; i < best.size(); ++i) {
+    const ScoreFinding& s = *best[i];
+    of_contest = i > 0 && of_one_contest(best[i - 1], best[i]) ? of_contest + 1 : 0;
+    table.data.rows.push_back(score_row(s.task, &s, nullptr));
+    if (of_contest >= kShownOfOneContest) {
+      ++left_out;
+      continue;
+    }
+    std::vector<ShownCell> row{of_contest == 0 ? task_label(s.task) : "", configuration_label(s),
+                               grouped(s.parameters), grouped(s.train_examples), metric_label(s.metric),
+                               with_interval(s.mean, s.low, s.high), grouped(static_cast<std::int64_t>(s.seeds.size()))};
+    if (several_bases) row.insert(row.begin(), ShownCell(s.base));
+    table.rows.push_back(std::move(row));
+  }
+  if (left_out > 0) table.caption += fmt::format(" {} more are in the table's CSV.", left_out);
+  return {{std::move(table)}, {}};
+}
+
+}  // namespace rankscope

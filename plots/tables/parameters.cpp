@@ -1,0 +1,77 @@
+// Table 15 of the paper, whose points are its Figure 2.
+#include <algorithm>
+#include <set>
+
+#include "plots/format.h"
+#include "plots/report_data.h"
+#include "plots/tables/makers.h"
+#include "plots/tables/score_cells.h"
+
+namespace rankscope {
+
+namespace {
+
+const PublishedNumber* printed_for(const ScoreFinding& s, const std::string& metric) {
+  for (const PublishedNumber* number : published_scores("table15", s.task, metric)) {
+    if (number->method != s.method) continue;
+    if (s.method == "full") return number;
+    if (s.rank && published_setting(*number, "rank") == std::to_string(*s.rank) &&
+        published_setting(*number, "targets") == s.targets)
+      return number;
+  }
+  return nullptr;
+}
+
+std::optional<Table> table_on(const ReportData& data, const std::string& base) {
+  std::vector<const ScoreFinding*> scores;
+  std::set<std::int64_t> counts;
+  for (const ScoreFinding* s : data.scores()) {
+    if (s->base != base || (!s->parameters && s->method != "none")) continue;
+    scores.push_back(s);
+    if (s->parameters && *s->parameters > 0) counts.insert(*s->parameters);
+  }
+  if (counts.size() < 2) return std::nullopt;
+  const ScoreCells cells(scores);
+  Table table{.name = "table15", .title = "Scores and trainable parameters", .caption = {}, .answers = "Table 15",
+              .columns = {{"task"}, {"configuration"}, {"parameters", true}, {"trained on", true}, {"score", true},
+                          {"paper", true}, {"paper's parameters", true}},
+              .rows = {}, .data = {score_columns(), {}}};
+  constexpr std::size_t kMostRows = 120;
+  std::string task;
+  for (const ScoreFinding* s : scores) {
+    const PublishedNumber* const printed = printed_for(*s, data.metric_of(s->task));
+    table.data.rows.push_back(score_row(s->task, s, printed));
+    if (table.rows.size() == kMostRows) continue;
+    table.rows.push_back({s->task == task ? "" : task_label(s->task) + ", " + metric_label(s->metric),
+                          configuration_label(*s), grouped(s->parameters), grouped(s->train_examples),
+                          cells.measured(s), paper_cell(printed),
+                          printed == nullptr || !printed->parameters
+                              ? ShownCell(std::string(kNone), CellStyle::kQuiet)
+                              : ShownCell(short_count(*printed->parameters), CellStyle::kPaper)});
+    task = s->task;
+  }
+  // The paper's other rows are for the CSV: they have nothing measured beside them.
+  for (const std::string& each : data.tasks()) {
+    for (const PublishedNumber* number : published_scores("table15", each, data.metric_of(each))) {
+      const bool beside = std::ranges::any_of(scores, [&](const ScoreFinding* s) {
+        return s->task == each && printed_for(*s, data.metric_of(each)) == number;
+      });
+      if (!beside) table.data.rows.push_back(score_row(each, nullptr, number));
+    }
+  }
+  table.caption = cells.caption() + " The paper's numbers are those of its Table 15 for the same method, matrices "
+                  "and rank; its other rows are in the CSV and in Figure 2.";
+  if (scores.size() > kMostRows)
+    table.caption += " The first " + grouped(static_cast<std::int64_t>(kMostRows)) + " of " +
+                     grouped(static_cast<std::int64_t>(scores.size())) + " rows; all are in the CSV.";
+  return table;
+}
+
+}  // namespace
+
+TableSet parameter_tables(ReportData& data) {
+  return for_each_base(data, "Not run: no two configurations with different numbers of trainable parameters.",
+                       [&](const std::string& base) { return table_on(data, base); });
+}
+
+}  // namespace rankscope

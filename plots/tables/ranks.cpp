@@ -1,0 +1,90 @@
+// Table 6 of the paper.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "plots/format.h"
+#include "plots/report_data.h"
+#include "plots/tables/makers.h"
+#include "plots/tables/score_cells.h"
+
+namespace rankscope {
+
+namespace {
+
+// What two of which differ in rank alone, as far as a table shows.
+using Line = std::tuple<std::pair<int, std::string>, int, std::string, std::optional<std::int64_t>, std::string>;
+
+std::optional<Table> table_on(const ReportData& data, const std::string& base) {
+  std::map<Line, std::map<std::int64_t, const ScoreFinding*>> lines;
+  std::vector<const ScoreFinding*> scores;
+  for (const ScoreFinding* s : data.scores()) {
+    if (s->base != base || s->method != "lora" || !s->rank) continue;
+    lines[{targets_order(s->targets), task_order(s->task), s->task, s->train_examples, s->sweep + "/" + s->group}]
+        .emplace(*s->rank, s);
+  }
+  std::erase_if(lines, [](const auto& line) { return line.second.size() < 2; });
+  std::set<std::int64_t> ranks;
+  std::set<std::tuple<std::string, std::string>> places;
+  for (const auto& [line, by_rank] : lines) {
+    for (const auto& [rank, score] : by_rank) {
+      ranks.insert(rank);
+      scores.push_back(score);
+    }
+    places.emplace(std::get<0>(line).second, std::get<2>(line));
+  }
+  if (lines.empty()) return std::nullopt;
+
+  const ScoreCells cells(scores);
+  Table table{.name = "table6", .title = "Which rank?", .caption = {}, .answers = "Table 6", .columns = {{"matrices"}, {"task"}, {""}},
+              .rows = {}, .data = {score_columns(), {}}};
+  const bool told_apart = places.size() < lines.size();
+  if (told_apart) table.columns.push_back({"group"});
+  for (const std::int64_t rank : ranks) table.columns.push_back({fmt::format("r = {}", rank), true});
+  bool stands_for = false;
+  for (const auto& [line, by_rank] : lines) {
+    const auto& [targets, order, task, examples, group] = line;
+    std::map<std::int64_t, const PublishedNumber*> printed;
+    for (const PublishedNumber* number : published_scores("table6", task, data.metric_of(task)))
+      if (published_setting(*number, "targets") == targets.second)
+        printed[std::stoll(published_setting(*number, "rank"))] = number;
+    std::vector<ShownCell> measured{targets.second, task_label(task), "measured"};
+    std::vector<ShownCell> paper{"", "", {"paper", CellStyle::kPaper}};
+    if (told_apart) {
+      measured.emplace_back(examples ? fmt::format("{}, {} examples", group, grouped(*examples)) : group);
+      paper.emplace_back("");
+    }
+    bool any = false;
+    for (const std::int64_t rank : ranks) {
+      const auto score = by_rank.find(rank);
+      const PublishedNumber* number = printed.contains(rank) ? printed[rank] : nullptr;
+      // The largest rank that fits a smaller base stands for the paper's largest.
+      const bool instead = number == nullptr && !printed.empty() && rank == *ranks.rbegin() &&
+                           !ranks.contains(printed.rbegin()->first) && rank > 8;
+      if (instead) number = printed.rbegin()->second;
+      measured.push_back(cells.measured(score == by_rank.end() ? nullptr : score->second));
+      paper.push_back(paper_cell(number));
+      if (instead) paper.back().text += fmt::format(" (r = {})", printed.rbegin()->first);
+      stands_for = stands_for || instead;
+      any = any || number != nullptr;
+      if (score != by_rank.end()) table.data.rows.push_back(score_row(task, score->second, number));
+    }
+    table.rows.push_back(std::move(measured));
+    if (any) table.rows.push_back(std::move(paper));
+  }
+  table.caption = "LoRA's rank, for each set of matrices and each task. " + cells.caption();
+  if (stands_for) table.caption += " The largest rank here stands beside the paper's largest, which the cell names.";
+  return table;
+}
+
+}  // namespace
+
+TableSet rank_tables(ReportData& data) {
+  return for_each_base(data, "Not run: no set of weight matrices was adapted with LoRA at two ranks "
+                             "(experiments/paper/table6.yaml does).",
+                       [&](const std::string& base) { return table_on(data, base); });
+}
+
+}  // namespace rankscope

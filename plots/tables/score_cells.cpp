@@ -1,0 +1,94 @@
+#include "plots/tables/score_cells.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "plots/cells.h"
+#include "plots/format.h"
+
+namespace rankscope {
+
+ScoreCells::ScoreCells(const std::vector<const ScoreFinding*>& scores) {
+  std::map<std::size_t, int> uses;
+  for (const ScoreFinding* score : scores)
+    if (score->method != "none") ++uses[score->seeds.size()];
+  int most = 0;
+  for (const auto& [seeds, count] : uses) {
+    if (count < most) continue;
+    most = count;
+    usual_seeds_ = seeds;
+  }
+}
+
+ShownCell ScoreCells::measured(const ScoreFinding* score) const {
+  if (score == nullptr) return {"not run", CellStyle::kQuiet};
+  if (!score->mean) return {score->note.empty() ? "missing" : score->note, CellStyle::kQuiet};
+  std::string text = with_interval(score->mean, score->low, score->high);
+  if (score->method != "none" && score->seeds.size() != usual_seeds_)
+    text += fmt::format(" (n = {})", score->seeds.size());
+  if (score->diverged > 0) text += fmt::format(" ({} diverged)", score->diverged);
+  if (score->missing > 0) text += fmt::format(" ({} missing)", score->missing);
+  return {std::move(text), score->among_best ? CellStyle::kStrong : CellStyle::kPlain};
+}
+
+std::string ScoreCells::caption() const {
+  std::string text = "Scores are on a scale to 100: mean and 95 % interval";
+  text += usual_seeds_ == 1 ? " where there is one; n = 1 seed" : fmt::format(" over n = {} seeds", usual_seeds_);
+  return text + " unless a cell says otherwise. Bold: cannot be told from the best of its task. "
+                "“paper” is what it prints for GPT-3 (175 billion parameters).";
+}
+
+TableSet for_each_base(const ReportData& data, const std::string& missing,
+                       const std::function<std::optional<Table>(const std::string& base)>& make) {
+  TableSet set;
+  const std::vector<std::string> bases = data.bases();
+  for (const std::string& base : bases) {
+    std::optional<Table> table = make(base);
+    if (!table) continue;
+    if (bases.size() > 1) table->title += ", base " + base;
+    if (!set.tables.empty()) table->name += fmt::format("_{}", set.tables.size() + 1);
+    set.tables.push_back(std::move(*table));
+  }
+  if (set.tables.empty()) set.missing = missing;
+  return set;
+}
+
+ShownCell paper_cell(const PublishedNumber* number) {
+  if (number == nullptr) return {std::string(kNone), CellStyle::kQuiet};
+  return {number->printed.empty() ? short_number(number->value) : number->printed, CellStyle::kPaper};
+}
+
+std::vector<std::string> score_columns() {
+  return {"task", "metric", "method", "targets", "rank", "parameters", "train_examples", "mean", "low", "high",
+          "seeds", "examples", "diverged", "missing", "among_best", "sweep", "base", "setting",
+          "paper", "paper_spread", "paper_source", "paper_setting", "paper_parameters", "paper_note"};
+}
+
+Row score_row(const std::string& task, const ScoreFinding* score, const PublishedNumber* number) {
+  Row row{task};
+  if (score != nullptr) {
+    const Row measured{score->metric, score->method, score->targets, cell_of(score->rank),
+                       cell_of(score->parameters), cell_of(score->train_examples), cell_of(score->mean),
+                       cell_of(score->low), cell_of(score->high), static_cast<std::int64_t>(score->seeds.size()),
+                       score->examples, score->diverged, score->missing,
+                       std::int64_t{score->among_best ? 1 : 0}, score->sweep, score->base, score->setting};
+    row.insert(row.end(), measured.begin(), measured.end());
+  } else {
+    row.resize(18);
+    if (number != nullptr) {
+      row[1] = number->metric;
+      row[2] = number->method;
+    }
+  }
+  if (number != nullptr) {
+    const Row paper{cell_of(number->value), cell_of(number->spread), number->source, number->setting,
+                    cell_of(number->parameters), number->note};
+    row.insert(row.end(), paper.begin(), paper.end());
+  } else {
+    row.resize(24);
+  }
+  return row;
+}
+
+}  // namespace rankscope

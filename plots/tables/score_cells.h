@@ -1,0 +1,40 @@
+// Measured scores and the paper's in the cells of a table.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plots/data_grid.h"
+#include "plots/report_data.h"
+#include "plots/table.h"
+
+namespace rankscope {
+
+// Cells of one table, which say how many seeds a mean is of only where that is not the usual number.
+class ScoreCells {
+ public:
+  explicit ScoreCells(const std::vector<const ScoreFinding*>& scores);
+
+  // "not run" for none.
+  ShownCell measured(const ScoreFinding* score) const;
+  // What the cells hold: to end a caption with.
+  std::string caption() const;
+
+ private:
+  std::size_t usual_seeds_ = 0;
+};
+
+// One table for each base that `make` has one for; their titles name the base where there are several.
+TableSet for_each_base(const ReportData& data, const std::string& missing,
+                       const std::function<std::optional<Table>(const std::string& base)>& make);
+
+// "73.7"; kNone for none.
+ShownCell paper_cell(const PublishedNumber* number);
+
+// A row for one measured score and the paper's number beside it, either of which may be missing.
+std::vector<std::string> score_columns();
+Row score_row(const std::string& task, const ScoreFinding* score, const PublishedNumber* number);
+
+}  // namespace rankscope
