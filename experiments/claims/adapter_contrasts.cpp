@@ -167,8 +167,8 @@ class AdapterContrasts {
     for (const ClaimContrast& contrast : claim_.contrasts) {
       const bool tops = contrast.quantity == "top";
       add(begin(contrast, task,
-                fmt::format("{}, {} of ranks {} and {}", site,
-                            tops ? "first direction" : "first direction less the others", ranks[0], ranks[1])),
+                fmt::format("{} {}, r{} and r{}", site, tops ? "first direction" : "first less others", ranks[0],
+                            ranks[1])),
           contrast, seed_means(tops ? top : difference), seed_means(tops ? null_top : null_difference), all);
     }
   }
@@ -324,19 +324,17 @@ class AdapterContrasts {
       };
       if (of_both) {
         add(begin(contrast, task,
-                  fmt::format("{}, amplification{} at rank {} over rank {}", site,
-                              contrast.quantity == "small_over_large" ? "" : " relative to random subspaces",
+                  fmt::format("{} {}, r{} over r{}", site,
+                              contrast.quantity == "small_over_large" ? "amplification" : "over random's",
                               ranks[0], ranks[1])),
             contrast, differences(logs(small, ratio(false)), logs(large, ratio(false))),
             differences(logs(small, ratio(true)), logs(large, ratio(true))), all);
         continue;
       }
-      const char* what = contrast.quantity == "weight_over_update"
-                             ? "W in its own directions over W in the update's"
-                             : "W in the update's directions over W in random ones";
+      const char* what = contrast.quantity == "weight_over_update" ? "W's own / dW's" : "dW's / random";
       for (std::size_t i = 0; i < ranks.size(); ++i) {
         const Table7Rows& rows = i == 0 ? small : large;
-        add(begin(contrast, task, fmt::format("{}, {}, rank {}", site, what, ranks[i])), contrast,
+        add(begin(contrast, task, fmt::format("{} {}, r{}", site, what, ranks[i])), contrast,
             logs(rows, ratio(false)), logs(rows, ratio(true)), all);
       }
     }

@@ -49,6 +49,9 @@ Store open_store(const fs::path& file) {
   }
 }
 
+// Raised when the same folders yield other rows than before, so that all are read again.
+constexpr int kCollectorVersion = 2;
+
 // Of the weights that training leaves.
 std::uint64_t checkpoint_bytes(const fs::path& folder) {
   std::uint64_t bytes = 0;
@@ -97,7 +100,7 @@ std::vector<std::string> Collector::collect_all() {
 
 void Collector::collect(const Trial& trial) {
   const fs::path train = folder_.train_folder(trial), eval = folder_.eval_folder(trial);
-  std::string stamp = manifest_.name + " " + trial.config.group;
+  std::string stamp = fmt::format("{} {} {}", kCollectorVersion, manifest_.name, trial.config.group);
   for (const fs::path& file : {train / "done.json", train / "timings.json", eval / "done.json",
                                eval / "timings.json", eval / "errors.json"})
     stamp += " " + file_stamp(file);
