@@ -25,6 +25,13 @@ ShownCell verdict_cell(const std::string& verdict, const ClaimFinding& claim) {
   return {verdict == "not run" ? "○ not run" : verdict, CellStyle::kNotRun};
 }
 
+// What holds on its null too says nothing.
+ShownCell null_cell(const std::string& verdict) {
+  if (verdict.empty() || verdict == "not run") return {"not run", CellStyle::kNotRun};
+  if (verdict == "holds" || verdict == "reproduced") return {"✗ holds there too", CellStyle::kContradicted};
+  return {"does not hold: " + verdict};
+}
+
 // As a condition on the difference δ.
 std::string region_text(const ContrastFinding& contrast) {
   const std::string margin = short_number(contrast.margin);
@@ -69,7 +76,7 @@ TableSet contrast_tables(ReportData& data) {
                         "p_outside", "seeds_left", "seeds_right", "examples", "needed", "missing", "reason"}, {}}};
   table.caption = fmt::format("Two-sided {} % intervals; p inside and p outside are one-sided, before Holm's "
                               "correction within the claim. Seeds: of the left and the right side.",
-                              short_number(100 * (1 - data.findings().alpha)));
+                              fmt::format("{:g}", 100 * (1 - data.findings().alpha)));
   for (const ClaimFinding& claim : data.findings().claims) {
     for (const ContrastFinding& c : claim.contrasts) {
       ShownCell estimate{"missing: " + c.missing, CellStyle::kQuiet};
@@ -106,9 +113,7 @@ TableSet claim_source_tables(ReportData& data) {
     }
     std::string margins;
     for (const std::string& reason : reasons) margins += (margins.empty() ? "" : "; ") + reason;
-    ShownCell null = claim.null_verdict.empty() ? ShownCell{std::string(kNone), CellStyle::kQuiet}
-                                                : verdict_cell(claim.null_verdict, {});
-    table.rows.push_back({claim.id, claim.source, claim.published, margins, claim.null_kind, null});
+    table.rows.push_back({claim.id, claim.source, claim.published, margins, claim.null_kind, null_cell(claim.null_verdict)});
     table.data.rows.push_back({claim.id, claim.source, claim.published, margins, claim.null_kind,
                                claim.null_verdict});
   }
