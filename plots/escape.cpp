@@ -77,9 +77,9 @@ std::string latex_text(std::string_view text) {
   return out;
 }
 
-std::string gnuplot_string(std::string_view text) {
+std::string gnuplot_string(std::string_view text, std::size_t max_bytes) {
   std::string out = "'";
-  for (const char c : printable(text, kWhole)) {
+  for (const char c : printable(text, max_bytes)) {
     if (c == '\'') out += c;
     out += c;
   }

@@ -1,6 +1,7 @@
 // Text from outside in each of the languages that a report is written in. CSV is results/row_writers.h's.
 #pragma once
 
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -19,8 +20,10 @@ std::string markdown_text(std::string_view text);
 std::string latex_text(std::string_view text);
 
 // A string constant of gnuplot, with its quotes: single ones, in which nothing is substituted. Drawn as
-// written where the terminal is `noenhanced`. A line's end is spelt \n.
-std::string gnuplot_string(std::string_view text);
+// written where the terminal is `noenhanced`. A line's end is spelt \n. Longer texts than `max_bytes` end
+// in "...".
+std::string gnuplot_string(std::string_view text,
+                           std::size_t max_bytes = std::numeric_limits<std::size_t>::max() / 2);
 
 // A part of a file's name: letters, digits and '_', lower case, 1 to 40 bytes.
 std::string file_word(std::string_view text);

@@ -19,7 +19,7 @@ struct Figure {
   std::string title;
   std::string caption;  // what the reader should see, and what was left out
   std::string answers;  // "Figure 3", of the paper; empty where the paper has none
-  // Columns that gnuplot reads stand first and hold numbers; texts hold no line's end.
+  // Columns that gnuplot reads stand first and hold numbers.
   DataGrid data;
   // gnuplot's commands. They read the variable `data`, the CSV's path, and set neither a terminal nor an
   // output.
@@ -43,5 +43,8 @@ std::span<const FigureKind> figure_kinds();
 
 // The whole of figures/NAME.gp: run as it stands it draws NAME.svg beside it.
 std::string gnuplot_file(const Figure& figure);
+
+// The whole of figures/NAME.csv. Line ends in texts are spelt \n: gnuplot takes each line for a row.
+std::string figure_csv(const Figure& figure);
 
 }  // namespace rankscope

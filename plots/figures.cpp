@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "common/text.h"
 #include "plots/figure.h"
 #include "plots/figures/makers.h"
 
@@ -29,6 +30,15 @@ constexpr std::array<FigureKind, 13> kKinds{{
 
 std::span<const FigureKind> figure_kinds() { return kKinds; }
 
+std::string figure_csv(const Figure& figure) {
+  DataGrid grid = figure.data;
+  for (Row& row : grid.rows) {
+    for (Cell& cell : row)
+      if (auto* text = std::get_if<std::string>(&cell)) *text = printable(*text, text->size() * 4 + 4);
+  }
+  return csv_of(grid);
+}
+
 std::string gnuplot_file(const Figure& figure) {
   return fmt::format(
       "# gnuplot {0}.gp  draws {0}.svg from {0}.csv.\n"
@@ -41,6 +51,7 @@ std::string gnuplot_file(const Figure& figure) {
       "set datafile separator comma\n"
       "set border lw 0.7\n"
       "set tics nomirror scale 0.6\n"
+      "set xlabel '' offset 0,0.6\n"
       "{3}",
       figure.name, figure.width, figure.height, figure.script);
 }

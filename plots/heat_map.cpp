@@ -25,7 +25,7 @@ std::string tics(std::int64_t count, const std::vector<std::string>& names) {
   for (std::int64_t i = 1; i <= count; ++i) {
     const auto at = static_cast<std::size_t>(i - 1);
     if (at < names.size()) {
-      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", gnuplot_string(names[at]), i);
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", gnuplot_string(names[at], 12), i);
     } else if (names.empty() && (i == 1 || i % step == 0) && !(i == 1 && step > 1 && step < 3)) {
       text += fmt::format("{}'{}' {}", text.empty() ? "" : ", ", i, i);
     }
@@ -49,7 +49,7 @@ void draw_heat_map(const HeatMap& map, Figure& figure) {
   PanelGrid grid{.columns = map.columns,
                  .rows = (map.panels.size() + map.columns - 1) / map.columns,
                  .panel_width = map.panel_width, .panel_height = map.panel_height, .left = map.left, .right = 104, .top = 34,
-                 .bottom = 50, .gap_x = 34, .gap_y = 60};
+                 .bottom = 56, .gap_x = 34, .gap_y = 60};
   figure.data.columns = {"panel", "i", "j", "value", "title"};
   figure.data.columns.insert(figure.data.columns.end(), map.more_columns.begin(), map.more_columns.end());
   std::string script = "set multiplot\n" + viridis_palette();
@@ -74,7 +74,7 @@ void draw_heat_map(const HeatMap& map, Figure& figure) {
     }
     script += grid.place(at);
     script += fmt::format("set title {} offset 0,-0.6\nset xrange [0.5:{}.5]\nset yrange [{}.5:0.5]\nset xtics {}\nset ytics {}\n",
-                          gnuplot_string(panel.title), panel.cols, panel.rows, tics(panel.cols, map.column_names),
+                          gnuplot_string(panel.title, kTitleBytes), panel.cols, panel.rows, tics(panel.cols, map.column_names),
                           at % grid.columns == 0 || map.row_names.empty() ? tics(panel.rows, map.row_names) : "('' 1)");
     const bool lowest = at + grid.columns >= map.panels.size() || map.panels[at + grid.columns].values.empty();
     script += fmt::format("set xlabel {}\nset ylabel {}\n", lowest ? gnuplot_string(map.x_label) : "''",

@@ -45,6 +45,9 @@ constexpr std::array<Rgb, 9> kViridis{{{68, 1, 84},
                                        {170, 220, 50},
                                        {253, 231, 37}}};
 
+// From violet to green, growing lighter, without the ends that a dark or a white page swallows.
+constexpr std::array<Rgb, 4> kOrdered{{{112, 84, 170}, {59, 118, 175}, {33, 155, 145}, {98, 182, 72}}};
+
 const MethodLook* look_of(std::string_view method) {
   const auto* const found = std::ranges::find(kMethods, method, &MethodLook::method);
   return found == kMethods.end() ? nullptr : found;
@@ -75,13 +78,12 @@ std::string_view targets_colour(std::string_view targets, std::size_t index_wher
 }
 
 std::string ordered_colour(std::size_t index, std::size_t count) {
-  constexpr double kLightest = 0.8;
-  const double at = count < 2 ? 0.25 * kLightest : kLightest * static_cast<double>(index) / static_cast<double>(count - 1);
-  const double scaled = at * (kViridis.size() - 1);
+  const double at = count < 2 ? 0 : static_cast<double>(index) / static_cast<double>(count - 1);
+  const double scaled = at * (kOrdered.size() - 1);
   const auto below = static_cast<std::size_t>(scaled);
   const double share = scaled - static_cast<double>(below);
-  const Rgb& a = kViridis[below];
-  const Rgb& b = kViridis[std::min(below + 1, kViridis.size() - 1)];
+  const Rgb& a = kOrdered[below];
+  const Rgb& b = kOrdered[std::min(below + 1, kOrdered.size() - 1)];
   return hex({a.red + share * (b.red - a.red), a.green + share * (b.green - a.green),
               a.blue + share * (b.blue - a.blue)});
 }

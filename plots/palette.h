@@ -18,8 +18,7 @@ std::string_view series_colour(std::size_t index);
 // Of a weight matrix, or of several joined with '+'.
 std::string_view targets_colour(std::string_view targets, std::size_t index_where_unknown);
 
-// `index` of `count` on a scale from dark to light: for ranks. It stays off viridis's last part, which
-// white swallows.
+// `index` of `count` on a scale that grows lighter: for ranks.
 std::string ordered_colour(std::size_t index, std::size_t count);
 
 // gnuplot's `set palette` with viridis, whose steps look equally large.

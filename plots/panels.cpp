@@ -59,7 +59,7 @@ std::string legend(const PanelGrid& grid, const std::vector<LegendEntry>& entrie
     text += fmt::format("{}1/0 with {} lc rgb '{}' lw 2{}{} title {}", i == 0 ? "" : ", ",
                         e.point == 0 ? "lines" : e.line ? "linespoints" : "points", e.colour,
                         e.dashed ? " dt 2" : "", e.point == 0 ? "" : fmt::format(" pt {} ps 0.9", e.point),
-                        gnuplot_string(e.label));
+                        gnuplot_string(e.label, kLegendBytes));
   }
   return text + "\n";
 }

@@ -11,6 +11,9 @@
 
 namespace rankscope {
 
+// Longer texts would lie over what is beside them; the CSV has them whole.
+inline constexpr std::size_t kTitleBytes = 38, kLegendBytes = 24;
+
 // Lengths in pixels of the SVG. Panels are filled row by row.
 struct PanelGrid {
   std::size_t columns = 1, rows = 1;

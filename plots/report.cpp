@@ -162,7 +162,7 @@ class Writer {
       for (Figure& figure : set.figures) {
         figure.name = free_name(figure_names_, figure.name);
         const fs::path stem = folder_ / "figures" / figure.name;
-        write_file_atomically(stem.native() + ".csv", csv_of(figure.data));
+        write_file_atomically(stem.native() + ".csv", figure_csv(figure));
         write_file_atomically(stem.native() + ".gp", gnuplot_file(figure));
         figures.push_back(std::move(figure));
       }

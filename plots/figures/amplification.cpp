@@ -51,7 +51,7 @@ FigureSet amplification_figures(ReportData& data) {
   if (panels.empty()) return {{}, "Not run: no adapter was analysed against its base."};
   const std::size_t columns = std::min<std::size_t>(2, panels.size());
   const PanelGrid grid{.columns = columns, .rows = (panels.size() + 1) / 2, .panel_width = 250, .panel_height = 210,
-                       .left = 80, .right = 190, .top = 34, .bottom = 56, .gap_x = 70, .gap_y = 84};
+                       .left = 80, .right = 190, .top = 34, .bottom = 60, .gap_x = 70, .gap_y = 88};
   Figure figure{.name = "amplification", .title = "Amplification by rank", .caption = {}, .answers = "Table 7",
                 .data = {{"panel", "rank", "amplification", "least", "most", "random", "adapters", "site", "task", "targets",
                           "layer", "sweep"}, {}},
@@ -87,7 +87,7 @@ FigureSet amplification_figures(ReportData& data) {
     figure.script += fmt::format(
         "set title {} offset 0,-0.3\nset logscale x 2\nset logscale y 10\nset xtics ({})\nset xrange {}\nset yrange {}\n"
         "set xlabel 'rank r'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\nplot {}\n",
-        gnuplot_string(fmt::format("{}, {}, layer {}", task_label(group.task), group.targets, group.middle_layer())), tics,
+        gnuplot_string(fmt::format("{}, {}, layer {}", task_label(group.task), group.targets, group.middle_layer()), kTitleBytes), tics,
         range_text(axis_range(xs, true)), range_text(axis_range(ys, true)),
         at % columns == 0 ? "'amplification factor'" : "''", plots);
   }

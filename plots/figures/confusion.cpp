@@ -4,7 +4,6 @@
 #include <map>
 #include <set>
 
-#include "common/text.h"
 #include "plots/cells.h"
 #include "plots/escape.h"
 #include "plots/figures/makers.h"
@@ -97,8 +96,8 @@ std::optional<Figure> figure_of(ReportData& data, const std::string& task) {
       const std::int64_t total = totals[at / columns];
       panel.values.push_back(total == 0 ? 0 : 100.0 * static_cast<double>(cells[at]) / static_cast<double>(total));
       const std::size_t column = at % columns;
-      panel.more.push_back({cells[at], printable(labels[at / columns]),
-                            column < labels.size() ? printable(labels[column]) : std::string("other")});
+      panel.more.push_back({cells[at], labels[at / columns],
+                            column < labels.size() ? labels[column] : std::string("other")});
     }
     map.panels.push_back(std::move(panel));
   }

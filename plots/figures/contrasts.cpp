@@ -43,7 +43,7 @@ std::vector<double> region_ends(const ContrastFinding& c) {
 Figure figure_of(const std::string& unit, const std::vector<Line>& lines) {
   const std::size_t shown = std::min(lines.size(), kMostLines);
   const PanelGrid grid{.columns = 1, .rows = 1, .panel_width = 400, .panel_height = 40 + 22 * static_cast<int>(shown),
-                       .left = 340, .right = 30, .top = 16, .bottom = 50, .gap_x = 0, .gap_y = 0};
+                       .left = 340, .right = 30, .top = 16, .bottom = 56, .gap_x = 0, .gap_y = 0};
   Figure figure;
   figure.data.columns = {"line", "estimate", "low", "high", "region_from", "region_to", "claim", "contrast", "verdict"};
   std::vector<double> values{0};
@@ -62,7 +62,7 @@ Figure figure_of(const std::string& unit, const std::vector<Line>& lines) {
     const bool closed = c.region == "within";
     const RowRange range(figure.data);
     figure.data.rows.push_back({at, cell_of(c.estimate), cell_of(c.low), cell_of(c.high), from, closed ? Cell(c.margin) : Cell(),
-                                printable(lines[i].claim), printable(c.name, 400), lines[i].verdict});
+                                lines[i].claim, c.name, lines[i].verdict});
     if (i >= shown) continue;
     names += fmt::format("{}{} {}", names.empty() ? "" : ", ", gnuplot_string(lines[i].name), at);
     regions += fmt::format("set object {} rectangle from {:.6g},{} to {:.6g},{} behind fs solid noborder fc rgb '#cfe3d8'\n", at, from,

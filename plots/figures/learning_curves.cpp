@@ -79,7 +79,7 @@ class Drawing {
 
   Figure draw() {
     grid_ = {.columns = std::min<std::size_t>(3, panels_.size()), .rows = (panels_.size() + 2) / 3, .panel_width = 200,
-             .panel_height = 180, .left = 66, .right = 100, .top = 30, .bottom = 52, .gap_x = 42, .gap_y = 62};
+             .panel_height = 180, .left = 66, .right = 100, .top = 30, .bottom = 58, .gap_x = 42, .gap_y = 62};
     std::string script = "set multiplot\n";
     for (std::size_t at = 0; at < panels_.size(); ++at) script += panel(at);
     std::vector<LegendEntry> entries;
@@ -120,7 +120,7 @@ class Drawing {
     const bool lowest = at + grid_.columns >= panels_.size();
     script += fmt::format("set title {} offset 0,-0.5\nset xrange [0:{:.6g}]\nset yrange {}\nset xlabel {}\nset ylabel {}\n"
                           "set grid y lc rgb '#999999' lw 0.3\nunset key\nset xtics {:.6g}\nset logscale y 10\n",
-                          gnuplot_string(title), last, range_text(axis_range(losses_, true)), lowest ? "'step'" : "''",
+                          gnuplot_string(title, kTitleBytes), last, range_text(axis_range(losses_, true)), lowest ? "'step'" : "''",
                           at % grid_.columns == 0 ? "'loss, nats/token'" : "''", tic_step(last));
     return script + "plot " + bands + lines + "\n";
   }

@@ -34,7 +34,7 @@ class Drawing {
   Drawing(ReportData& data, std::string base, std::vector<std::string> tasks)
       : data_(data), base_(std::move(base)), tasks_(std::move(tasks)) {
     grid_ = {.columns = 2, .rows = tasks_.size(), .panel_width = 250, .panel_height = 200, .left = 70, .right = 190,
-             .top = 34, .bottom = 56, .gap_x = 60, .gap_y = 84};
+             .top = 34, .bottom = 60, .gap_x = 60, .gap_y = 88};
     figure_.name = "figure2";
     figure_.answers = "Figure 2 and Table 15";
     figure_.data.columns = {"panel", "parameters", "mean", "low", "high", "source", "task", "method", "configuration"};
@@ -94,7 +94,7 @@ class Drawing {
     if (floor) ys.push_back(*floor);
     std::string script = grid_.place(at);
     script += fmt::format("set title {} offset 0,-0.3\nset logscale x 10\nset format x '%.0s%c'\nset xrange {}\nset yrange {}\n",
-                          gnuplot_string(task_label(task) + (here ? ", measured" : ", paper (GPT-3)")),
+                          gnuplot_string((here ? "measured: " : "paper (GPT-3): ") + task_label(task), kTitleBytes),
                           range_text(axis_range(xs, true)), range_text(axis_range(ys, false)));
     script += fmt::format("set xlabel 'trainable parameters'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\nunset arrow\n",
                           here ? gnuplot_string(metric_label(data_.metric_of(task)) + ", %") : "''");
@@ -113,7 +113,7 @@ class Drawing {
         const Point& p = points[i];
         intervals = intervals || p.low;
         figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.parameters, p.mean, cell_of(p.low), cell_of(p.high),
-                                     here ? "measured" : "paper", file_word(task), method, config_text(p)});
+                                     here ? "measured" : "paper", task, method, config_text(p)});
       }
       const std::string from = fmt::format("{}data {} skip 1 using", plots.empty() ? "" : ", ", range.every());
       if (intervals)

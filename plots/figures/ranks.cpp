@@ -86,7 +86,7 @@ class Drawing {
 
   Figure draw(const std::vector<std::pair<std::string, std::vector<Series>>>& tasks) {
     grid_ = {.columns = 2, .rows = tasks.size(), .panel_width = 250, .panel_height = 200, .left = 70, .right = 190,
-             .top = 34, .bottom = 56, .gap_x = 60, .gap_y = 84};
+             .top = 34, .bottom = 60, .gap_x = 60, .gap_y = 88};
     std::string panels;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       panels += panel(2 * i, tasks[i].first, tasks[i].second, true);
@@ -116,7 +116,7 @@ class Drawing {
     for (const double rank : ranks) tics += fmt::format("{}{:g}", tics.empty() ? "" : ", ", rank);
     std::string script = grid_.place(at);
     script += fmt::format("set title {} offset 0,-0.3\nset logscale x 2\nset xtics ({})\nset xrange {}\nset yrange {}\n",
-                          gnuplot_string(task_label(task) + (here ? ", measured" : ", paper (GPT-3)")), tics,
+                          gnuplot_string((here ? "measured: " : "paper (GPT-3): ") + task_label(task), kTitleBytes), tics,
                           range_text(axis_range(xs, true)), range_text(axis_range(ys, false)));
     script += fmt::format("set xlabel 'rank r'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\n",
                           here ? gnuplot_string(metric_label(data_.metric_of(task)) + ", %") : "''");
@@ -129,7 +129,7 @@ class Drawing {
       for (const Point& p : s.points) {
         band = band || p.low;
         figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.rank, p.mean, cell_of(p.low), cell_of(p.high),
-                                     here ? "measured" : "paper", file_word(task), s.label});
+                                     here ? "measured" : "paper", task, s.label});
       }
       if (band)
         bands += fmt::format("data {} skip 1 using 2:4:5 with filledcurves fs transparent solid 0.18 noborder lc rgb '{}', ",

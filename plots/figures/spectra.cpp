@@ -39,7 +39,7 @@ std::optional<Figure> figure_of(ReportData& data, const AdapterGroup& group) {
   if (sites.empty()) return std::nullopt;
   const std::size_t columns = std::min<std::size_t>(2, sites.size());
   const PanelGrid grid{.columns = columns, .rows = (sites.size() + 1) / 2, .panel_width = 250, .panel_height = 200,
-                       .left = 80, .right = 110, .top = 34, .bottom = 56, .gap_x = 60, .gap_y = 84};
+                       .left = 80, .right = 110, .top = 34, .bottom = 60, .gap_x = 60, .gap_y = 88};
   Figure figure;
   figure.data.columns = {"panel", "position", "singular_value", "rank", "site"};
   figure.script = "set multiplot\n";
@@ -70,7 +70,7 @@ std::optional<Figure> figure_of(ReportData& data, const AdapterGroup& group) {
     figure.script += fmt::format(
         "set title {} offset 0,-0.3\nset logscale y 10\nset xrange [0.5:{:.6g}]\nset yrange {}\nset xlabel 'position'\n"
         "set ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\nplot {}\n",
-        gnuplot_string(sites[at]), longest + 0.5, range_text(axis_range(values, true)),
+        gnuplot_string(sites[at], kTitleBytes), longest + 0.5, range_text(axis_range(values, true)),
         at % columns == 0 ? "'singular value of dW'" : "''", plots);
   }
   std::vector<LegendEntry> entries;

@@ -48,7 +48,9 @@ TableSet amplification_tables(ReportData& data) {
   std::string means;
   for (const char* quantity : kQuantities) {
     table.data.columns.emplace_back(quantity);
-    means += fmt::format(", avg({})", quantity);
+    // Factors are averaged as factors: one near 0/0 would else outweigh the rest.
+    const bool factor = std::string_view(quantity) == "amplification" || std::string_view(quantity) == "relative";
+    means += factor ? fmt::format(", exp(avg(ln({})))", quantity) : fmt::format(", avg({})", quantity);
   }
   std::string layers;
   for (const AdapterGroup& group : shown_adapter_groups(data)) {
@@ -76,7 +78,7 @@ TableSet amplification_tables(ReportData& data) {
       "Frobenius norms of U'WV with U, V the singular vectors of the update ΔW, of W, and of random matrices of "
       "that rank; amplification is ‖ΔW‖ over the first. It grows by itself as the rank falls, so “over random's” "
       "divides it by the amplification of random subspaces of the same rank: below 1, W holds more in the update's "
-      "directions than in random ones. Means over n adapters, {}; all layers are in the CSV. The paper shows layer "
+      "directions than in random ones. Means over n adapters, of the two factors geometric ones, {}; all layers are in the CSV. The paper shows layer "
       "48 of 96 of GPT-3.",
       layers);
   return {{std::move(table)}, {}};

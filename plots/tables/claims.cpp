@@ -25,6 +25,13 @@ ShownCell verdict_cell(const std::string& verdict, const ClaimFinding& claim) {
   return {verdict == "not run" ? "○ not run" : verdict, CellStyle::kNotRun};
 }
 
+// What holds on its null too says nothing.
+ShownCell control_cell(const std::string& verdict) {
+  if (verdict.empty() || verdict == "not run") return {"not run", CellStyle::kNotRun};
+  if (verdict == "holds" || verdict == "reproduced") return {"✗ holds there too", CellStyle::kContradicted};
+  return {"does not hold: " + verdict};
+}
+
 // As a condition on the difference δ.
 std::string region_text(const ContrastFinding& contrast) {
   const std::string margin = short_number(contrast.margin);
@@ -69,7 +76,7 @@ TableSet contrast_tables(ReportData& data) {
                         "p_outside", "seeds_left", "seeds_right", "examples", "needed", "missing", "reason"}, {}}};
   table.caption = fmt::format("Two-sided {} % intervals; p inside and p outside are one-sided, before Holm's "
                               "correction within the claim. Seeds: of the left and the right side.",
-                              short_number(100 * (1 - data.findings().alpha)));
+                              fmt::format("{:g}", 100 * (1 - data.findings().alpha)));
   for (const ClaimFinding& claim : data.findings().claims) {
     for (const ContrastFinding& c : claim.contrasts) {
       ShownCell estimate{"missing: " + c.missing, CellStyle::kQuiet};
@@ -91,12 +98,12 @@ TableSet contrast_tables(ReportData& data) {
 
 TableSet claim_source_tables(ReportData& data) {
   if (data.findings().claims.empty()) return {{}, kNoClaims};
-  Table table{.name = "claim_sources", .title = "Where the claims come from, and their nulls", .caption = {}, .answers = {},
+  Table table{.name = "claim_sources", .title = "Where the claims come from, and their controls", .caption = {}, .answers = {},
               .columns = {{"claim"}, {"source"}, {"the paper's numbers"}, {"margins and their reasons"},
-                          {"null"}, {"on the null"}},
+                          {"control"}, {"on the control"}},
               .rows = {},
               .data = {{"claim", "source", "published", "margins", "control", "control_verdict"}, {}}};
-  table.caption = "On its null, the same statistic where the claim must not hold, a claim that is worth "
+  table.caption = "On its control, the same statistic where the claim must not hold, a claim that is worth "
                   "anything does not hold.";
   for (const ClaimFinding& claim : data.findings().claims) {
     std::vector<std::string> reasons;
@@ -106,9 +113,7 @@ TableSet claim_source_tables(ReportData& data) {
     }
     std::string margins;
     for (const std::string& reason : reasons) margins += (margins.empty() ? "" : "; ") + reason;
-    ShownCell null = claim.control_verdict.empty() ? ShownCell{std::string(kNone), CellStyle::kQuiet}
-                                                : verdict_cell(claim.control_verdict, {});
-    table.rows.push_back({claim.id, claim.source, claim.published, margins, claim.control, null});
+    table.rows.push_back({claim.id, claim.source, claim.published, margins, claim.control, control_cell(claim.control_verdict)});
     table.data.rows.push_back({claim.id, claim.source, claim.published, margins, claim.control,
                                claim.control_verdict});
   }
