@@ -155,7 +155,7 @@ class Scores {
     for (const std::string& metric : metrics) {
       ScoreFinding score;
       score.sweep = group.sweep;
-      score.base = shown_base(sweep.base);
+      score.base = sweep.base;
       score.task = group.task;
       score.metric = metric;
       score.method = group.shuffled_targets ? group.method + " on shuffled targets" : group.method;

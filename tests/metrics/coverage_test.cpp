@@ -45,19 +45,19 @@ TEST_CASE("intervals hold the truth as often as they say, in a few cells") {
         check_cell(alike(100, {.seeds = seeds, .p = p, .share = share}), 800, 3);
 }
 
-TEST_CASE("intervals hold the truth as often as they say, of 100 examples", "[slow]") {
+TEST_CASE("intervals hold the truth as often as they say, of 100 examples", "[.simulation]") {
   check_all_cells(100, 20000);
 }
 
-TEST_CASE("intervals hold the truth as often as they say, of 500 examples", "[slow]") {
+TEST_CASE("intervals hold the truth as often as they say, of 500 examples", "[.simulation]") {
   check_all_cells(500, 8000);
 }
 
-TEST_CASE("intervals hold the truth as often as they say, of 2000 examples", "[slow]") {
+TEST_CASE("intervals hold the truth as often as they say, of 2000 examples", "[.simulation]") {
   check_all_cells(2000, 4000);
 }
 
-TEST_CASE("intervals hold the truth as often as they say, of groups unlike each other", "[slow]") {
+TEST_CASE("intervals hold the truth as often as they say, of groups unlike each other", "[.simulation]") {
   for (const Eigen::Index left : {2, 3, 5}) {
     for (const Eigen::Index right : {2, 5, 10}) {
       for (const double share : {0.0, 0.2, 0.8}) {

@@ -110,7 +110,7 @@ TEST_CASE("any wrong verdict on ten claims is as rare as alpha says, in a few se
   check_designs(300);
 }
 
-TEST_CASE("any wrong verdict on ten claims is as rare as alpha says", "[slow]") {
+TEST_CASE("any wrong verdict on ten claims is as rare as alpha says", "[.simulation]") {
   check_designs(6000);
   for (const Eigen::Index seeds : {2, 3, 10})
     for (const double share : {0.0, 0.4, 0.8})

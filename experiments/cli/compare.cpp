@@ -1,0 +1,121 @@
+// compare: two trials, example by example. It speaks of these two runs: other seeds may differ.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "common/error.h"
+#include "common/json.h"
+#include "common/text.h"
+#include "experiments/cli/checks.h"
+#include "experiments/cli/commands.h"
+#include "metrics/crossed_design.h"
+#include "metrics/mcnemar.h"
+#include "results/query.h"
+
+namespace rankscope {
+
+namespace {
+
+struct CompareCommand {
+  std::string folder, left, right;
+  bool json = false;
+};
+
+using Outcomes = std::map<std::string, std::map<std::string, double>>;  // metric -> example -> outcome
+
+// The one trial whose id begins so.
+std::string full_id(ResultsReader& results, const std::string& begin) {
+  const std::vector<Row> rows = results.rows(
+      "SELECT DISTINCT trial FROM trials WHERE role = 'scored' AND substr(trial, 1, length(?1)) = ?1", {begin});
+  if (rows.size() == 1) return std::get<std::string>(rows[0][0]);
+  throw InputError(rows.empty() ? "no scored trial is called '" + printable(begin) + "'; `rankscope query DIR trials` lists them"
+                                : "several trials begin with '" + printable(begin) + "'; give more of the id");
+}
+
+Outcomes outcomes_of(ResultsReader& results, const std::string& trial) {
+  Outcomes outcomes;
+  for (const Row& row : results.rows("SELECT metric, example, outcome FROM predictions_scored WHERE trial = ? AND "
+                                     "metric IS NOT NULL", {trial})) {
+    double outcome = 0;
+    if (const auto* real = std::get_if<double>(&row[2]))
+      outcome = *real;
+    else if (const auto* whole = std::get_if<std::int64_t>(&row[2]))
+      outcome = static_cast<double>(*whole);
+    else
+      continue;
+    outcomes[std::get<std::string>(row[0])][std::get<std::string>(row[1])] = outcome;
+  }
+  if (outcomes.empty()) throw InputError("trial " + trial + " has no predictions yet");
+  return outcomes;
+}
+
+struct Compared {
+  double left = 0, right = 0;
+  Estimate difference;
+  std::optional<double> mcnemar;  // of outcomes that are 0 or 1
+  Eigen::Index examples = 0;
+};
+
+Compared compare(const std::map<std::string, double>& left, const std::map<std::string, double>& right) {
+  std::vector<double> one, other;
+  for (const auto& [example, outcome] : left) {
+    const auto same = right.find(example);
+    if (same == right.end()) continue;
+    one.push_back(outcome);
+    other.push_back(same->second);
+  }
+  if (one.size() < 2 || one.size() != left.size() || one.size() != right.size())
+    throw InputError("the two trials were not scored on the same examples");
+  const auto count = static_cast<Eigen::Index>(one.size());
+  const Eigen::Map<const RealVector> a(one.data(), count), b(other.data(), count);
+  Compared result{.left = a.mean(), .right = b.mean(), .difference = difference_estimate(a.transpose(), b.transpose()),
+                  .mcnemar = std::nullopt, .examples = count};
+  const auto binary = [](double v) { return v == 0 || v == 1; };
+  if (std::ranges::all_of(one, binary) && std::ranges::all_of(other, binary)) result.mcnemar = mcnemar_p(a, b);
+  return result;
+}
+
+int run_compare(const CompareCommand& c) {
+  ResultsReader results({c.folder});
+  const std::string left = full_id(results, c.left), right = full_id(results, c.right);
+  const Outcomes one = outcomes_of(results, left), other = outcomes_of(results, right);
+  if (!c.json)
+    fmt::print("{} against {}: these two runs alone, other seeds may differ\nmetric        left  right  difference [95 % "
+               "over examples]  McNemar's p\n", left, right);
+  for (const auto& [metric, outcomes] : one) {
+    const auto same = other.find(metric);
+    if (same == other.end()) continue;
+    const Compared found = compare(outcomes, same->second);
+    const Interval both = interval(found.difference);
+    if (c.json) {
+      const OrderedJson line{{"metric", metric}, {"left", found.left}, {"right", found.right},
+                             {"difference", found.difference.value}, {"low", both.low}, {"high", both.high},
+                             {"mcnemar_p", found.mcnemar ? OrderedJson(*found.mcnemar) : nullptr},
+                             {"examples", found.examples}};
+      std::puts(line.dump().c_str());
+    } else {
+      fmt::print("{:12} {:5.1f}  {:5.1f}  {:5.1f} [{:.1f}, {:.1f}]  {}\n", printable(metric), 100 * found.left,
+                 100 * found.right, 100 * found.difference.value, 100 * both.low, 100 * both.high,
+                 found.mcnemar ? fmt::format("{:.3g}", *found.mcnemar) : "- (outcomes are not 0 or 1)");
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_compare(CLI::App& app, int& exit_code) {
+  auto c = std::make_shared<CompareCommand>();
+  CLI::App* command = app.add_subcommand("compare", "two trials of a sweep, example by example");
+  command->add_option("folder", c->folder, "the sweep's folder")->required()->check(not_empty());
+  command->add_option("left", c->left, "a trial, or how its id begins")->required()->check(not_empty());
+  command->add_option("right", c->right, "another")->required()->check(not_empty());
+  command->add_flag("--json", c->json, "JSON Lines, one a metric");
+  command->callback([c, &exit_code] { exit_code = run_compare(*c); });
+}
+
+}  // namespace rankscope
