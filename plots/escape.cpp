@@ -1,6 +1,9 @@
 #include "plots/escape.h"
 
+#include <algorithm>
+#include <array>
 #include <limits>
+#include <utility>
 
 #include "common/text.h"
 #include "common/utf8.h"
@@ -11,6 +14,24 @@ namespace {
 
 constexpr std::size_t kWhole = std::numeric_limits<std::size_t>::max() / 2;
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
+
+// What reports write beyond ASCII, which LaTeX's fonts for texts lack in part.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kLatexSymbols{
+    {{"−", "\\ensuremath{-}"},
+     {"±", "\\ensuremath{\\pm}"},
+     {"Δ", "\\ensuremath{\\Delta}"},
+     {"δ", "\\ensuremath{\\delta}"},
+     {"α", "\\ensuremath{\\alpha}"},
+     {"‖", "\\ensuremath{\\Vert}"},
+     {"✓", "\\ensuremath{\\surd}"},
+     {"✗", "\\ensuremath{\\times}"},
+     {"○", "\\ensuremath{\\circ}"},
+     {"–", "--"},
+     {"…", "\\ldots{}"},
+     {"“", "``"},
+     {"”", "''"},
+     {"≥", "\\ensuremath{\\ge}"},
+     {"\xef\xbf\xbd", "?"}}};
 
 bool is_control(char c) {
   return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
@@ -49,7 +70,17 @@ std::string markdown_text(std::string_view text) {
 
 std::string latex_text(std::string_view text) {
   std::string out;
-  for (const char c : repair_utf8(text)) {
+  const std::string repaired = repair_utf8(text);
+  for (std::size_t at = 0; at < repaired.size();) {
+    const std::string_view rest = std::string_view(repaired).substr(at);
+    const auto* const symbol =
+        std::ranges::find_if(kLatexSymbols, [&](const auto& s) { return rest.starts_with(s.first); });
+    if (symbol != kLatexSymbols.end()) {
+      out += symbol->second;
+      at += symbol->first.size();
+      continue;
+    }
+    const char c = repaired[at++];
     switch (c) {
       case '\\': out += "\\textbackslash{}"; break;
       case '{': out += "\\{"; break;

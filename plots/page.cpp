@@ -88,6 +88,7 @@ data figure_data(const DrawnFigure& drawn) {
   if (!drawn.figure.answers.empty()) out.set("answers", drawn.figure.answers);
   out.set("svg", drawn.svg);
   out.set("drawn", !drawn.svg.empty());
+  out.set("png", drawn.png);
   return out;
 }
 
@@ -99,6 +100,28 @@ std::string fence_for(const std::string& text) {
     longest = std::max(longest, run);
   }
   return std::string(longest + 1, '`');
+}
+
+// Sections of the template that are not rendered leave empty lines. Those inside fences are the text's own.
+std::string without_empty_runs(const std::string& markdown) {
+  std::string out, fence;
+  bool empty_before = true;
+  for (std::size_t at = 0; at < markdown.size();) {
+    const std::size_t end = std::min(markdown.find('\n', at), markdown.size());
+    const std::string line = markdown.substr(at, end - at);
+    at = end + 1;
+    if (line.starts_with("```") && line.find_first_not_of('`') == std::string::npos) {
+      if (fence.empty()) {
+        fence = line;
+      } else if (fence == line) {
+        fence.clear();
+      }
+    }
+    const bool empty = line.empty() && fence.empty();
+    if (!empty || !empty_before) out += line + "\n";
+    empty_before = empty;
+  }
+  return out;
 }
 
 struct BlockData {
@@ -159,7 +182,7 @@ std::string rendered(const char* file, std::string (*escape)(std::string_view), 
 std::string html_page(const Page& page) { return rendered("report.html.mustache", html_text, page_data(page)); }
 
 std::string markdown_page(const Page& page) {
-  return rendered("report.md.mustache", markdown_text, page_data(page));
+  return without_empty_runs(rendered("report.md.mustache", markdown_text, page_data(page)));
 }
 
 std::string latex_table(const Table& table) {

@@ -21,7 +21,7 @@ constexpr std::array<MethodLook, 9> kMethods{{{"lora", "#0072B2", 7},
                                               {"prefix_embed", "#E69F00", 11},
                                               {"prefix_layer", "#CC79A7", 13},
                                               {"adapter_h", "#56B4E9", 15},
-                                              {"lora_pe", "#56606B", 4},
+                                              {"lora_pe", "#7F8A96", 4},
                                               {"lora_pl", "#9A6324", 6},
                                               {"none", kGrey, 1}}};
 constexpr std::array<std::string_view, 6> kSeries{"#0072B2", "#D55E00", "#009E73",
@@ -29,7 +29,7 @@ constexpr std::array<std::string_view, 6> kSeries{"#0072B2", "#D55E00", "#009E73
 constexpr std::array<std::string_view, 7> kTargets{"Wq", "Wv", "Wk",           "Wo",
                                                    "Wq+Wv", "Wq+Wk", "Wq+Wk+Wv+Wo"};
 constexpr std::array<std::string_view, 7> kTargetColours{"#0072B2", "#009E73", "#E69F00", "#CC79A7",
-                                                         "#D55E00", "#56B4E9", "#56606B"};
+                                                         "#D55E00", "#56B4E9", "#7F8A96"};
 
 struct Rgb {
   double red, green, blue;

@@ -11,6 +11,7 @@
 #include "common/folders.h"
 #include "common/interrupt.h"
 #include "common/text.h"
+#include "plots/cells.h"
 #include "plots/figure.h"
 #include "plots/format.h"
 #include "plots/gnuplot.h"
@@ -49,17 +50,16 @@ std::string joined(const std::vector<std::string>& words) {
 
 std::string subject_of(ReportData& data) {
   if (data.sweeps().empty()) return "On no base and no data: there is no sweep here yet.";
-  std::set<std::string> seen;
+  std::vector<Row> rows = data.rows("SELECT DISTINCT task, split, examples FROM datasets ORDER BY 1, 2, 3");
+  std::ranges::stable_sort(rows, {}, [](const Row& row) { return task_order(text_in(row[0])); });
   std::vector<std::string> sets;
-  for (const Row& row : data.rows("SELECT DISTINCT task, split, examples FROM datasets ORDER BY 1, 2, 3")) {
-    const auto* task = std::get_if<std::string>(&row[0]);
-    const auto* split = std::get_if<std::string>(&row[1]);
-    const auto* examples = std::get_if<std::int64_t>(&row[2]);
-    if (task == nullptr || split == nullptr || examples == nullptr) continue;
-    sets.push_back(fmt::format("{} ({}, {})", task_label(*task), *split, counted(*examples, "example")));
+  for (const Row& row : rows) {
+    sets.push_back(fmt::format("{} ({}, {})", task_label(text_in(row[0])), text_in(row[1]),
+                               counted(integer_in(row[2]).value_or(0), "example")));
   }
   std::vector<std::string> bases;
-  for (const std::string& base : data.bases()) bases.push_back(base);
+  for (const SweepFacts& sweep : data.sweeps())
+    if (std::ranges::find(bases, sweep.base) == bases.end()) bases.push_back(sweep.base);
   return fmt::format("On the base{} {}; data: {}.", bases.size() > 1 ? "s" : "", joined(bases),
                      sets.empty() ? "nothing was scored yet" : joined(sets));
 }
@@ -181,7 +181,7 @@ class Writer {
     };
     for (std::size_t i = 0; i < figures.size(); ++i) {
       put_gaps(i);
-      DrawnFigure shown{std::move(figures[i]), {}};
+      DrawnFigure shown{.figure = std::move(figures[i]), .svg = {}, .png = drawn.figures[i] && options_.png};
       if (drawn.figures[i]) {
         const fs::path file = folder_ / "figures" / (shown.figure.name + ".svg");
         const std::string svg = with_sharp_images(read_text_file(file));

@@ -87,7 +87,6 @@ std::string ReportData::metric_of(const std::string& task) const {
 
 std::vector<std::string> ReportData::bases() const {
   std::vector<std::string> bases;
-  for (const SweepFacts& sweep : sweeps_) keep_first(bases, sweep.base);
   for (const ScoreFinding* score : scores_) keep_first(bases, score->base);
   return bases;
 }

@@ -35,7 +35,9 @@ class ReportData {
   // Their tasks, and those tasks' headline metrics, in that order.
   std::vector<std::string> tasks() const;
   std::string metric_of(const std::string& task) const;
+  // Of the scores, as they name them.
   std::vector<std::string> bases() const;
+  bool several_sweeps() const { return sweeps_.size() > 1; }
   // Of any metric; null where there is none.
   const ScoreFinding* score_of(const std::string& sweep, const std::string& setting) const;
 

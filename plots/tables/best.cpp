@@ -27,6 +27,7 @@ TableSet best_tables(ReportData& data) {
                           {"score", true}, {"seeds", true}},
               .rows = {}, .data = {score_columns(), {}}};
   const bool several_bases = data.bases().size() > 1;
+  if (data.several_sweeps()) table.columns.push_back({"sweep"});
   if (several_bases) table.columns.insert(table.columns.begin(), {"base"});
   table.caption = "Each task's configurations that cannot be told from its best, the highest mean first; scores "
                   "on a scale to 100 with 95 % intervals. A configuration with one seed has no interval.";
@@ -44,6 +45,7 @@ TableSet best_tables(ReportData& data) {
     std::vector<ShownCell> row{of_contest == 0 ? task_label(s.task) : "", configuration_label(s),
                                grouped(s.parameters), grouped(s.train_examples), metric_label(s.metric),
                                with_interval(s.mean, s.low, s.high), grouped(static_cast<std::int64_t>(s.seeds.size()))};
+    if (data.several_sweeps()) row.emplace_back(s.sweep);
     if (several_bases) row.insert(row.begin(), ShownCell(s.base));
     table.rows.push_back(std::move(row));
   }

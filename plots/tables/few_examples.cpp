@@ -32,6 +32,7 @@ std::optional<Table> table_on(const ReportData& data, const std::string& base) {
   Table table{.name = "table16", .title = "Few examples", .caption = {}, .answers = "Table 16",
               .columns = {{"task"}, {"trained on", true}, {"configuration"}, {"score", true}, {"paper", true}},
               .rows = {}, .data = {score_columns(), {}}};
+  if (data.several_sweeps()) table.columns.push_back({"sweep"});
   std::set<const PublishedNumber*> beside;
   for (const ScoreFinding* s : scores) {
     const PublishedNumber* printed = nullptr;
@@ -42,6 +43,7 @@ std::optional<Table> table_on(const ReportData& data, const std::string& base) {
     table.data.rows.push_back(score_row(s->task, s, printed));
     table.rows.push_back({task_label(s->task), grouped(*s->train_examples), configuration_label(*s),
                           cells.measured(s), paper_cell(printed)});
+    if (data.several_sweeps()) table.rows.back().emplace_back(s->sweep);
   }
   for (const std::string& task : data.tasks()) {
     if (std::ranges::none_of(scores, [&](const ScoreFinding* s) { return s->task == task; })) continue;
@@ -50,6 +52,7 @@ std::optional<Table> table_on(const ReportData& data, const std::string& base) {
       table.data.rows.push_back(score_row(task, nullptr, number));
       table.rows.push_back({task_label(task), grouped(std::stoll(published_setting(*number, "examples"))),
                             method_label(number->method), {"not run", CellStyle::kQuiet}, paper_cell(number)});
+      if (data.several_sweeps()) table.rows.back().emplace_back("");
     }
   }
   table.caption = cells.caption() + " The paper's full validation set of MNLI; chance is 33.3.";

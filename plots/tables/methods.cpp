@@ -13,7 +13,7 @@ namespace {
 
 // A line of the table: one configuration, trained on each of the tasks.
 struct Line {
-  std::string method, targets;
+  std::string sweep, method, targets;
   std::optional<std::int64_t> rank, parameters;
   std::vector<const ScoreFinding*> scores;  // by task
 };
@@ -28,20 +28,20 @@ std::vector<Line> lines_of(const std::vector<const ScoreFinding*>& scores, const
   for (const ScoreFinding* s : scores) {
     const auto task = static_cast<std::size_t>(std::ranges::find(tasks, s->task) - tasks.begin());
     const auto same = std::ranges::find_if(lines, [&](const Line& l) {
-      return l.method == s->method && l.targets == s->targets && l.rank == s->rank &&
+      return l.sweep == s->sweep && l.method == s->method && l.targets == s->targets && l.rank == s->rank &&
              l.parameters == s->parameters && l.scores[task] == nullptr;
     });
     if (same != lines.end()) {
       same->scores[task] = s;
       continue;
     }
-    Line line{s->method, s->targets, s->rank, s->parameters, std::vector<const ScoreFinding*>(tasks.size())};
+    Line line{s->sweep, s->method, s->targets, s->rank, s->parameters, std::vector<const ScoreFinding*>(tasks.size())};
     line.scores[task] = s;
     lines.push_back(std::move(line));
   }
   std::ranges::stable_sort(lines, [](const Line& a, const Line& b) {
-    return std::make_tuple(method_order(a.method), a.method, a.parameters) <
-           std::make_tuple(method_order(b.method), b.method, b.parameters);
+    return std::make_tuple(method_order(a.method), a.method, a.sweep, a.parameters) <
+           std::make_tuple(method_order(b.method), b.method, b.sweep, b.parameters);
   });
   return lines;
 }
@@ -96,6 +96,7 @@ Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& s
   Table table{.name = "table4", .title = "Methods compared", .caption = {}, .answers = "Table 4",
               .columns = {{"method"}, {"configuration"}, {"parameters", true}, {"paper's", true}}, .rows = {},
               .data = {score_columns(), {}}};
+  if (data.several_sweeps()) table.columns.push_back({"sweep"});
   for (const std::string& task : tasks) {
     table.columns.push_back({task_label(task) + ", " + metric_label(data.metric_of(task)), true});
     table.columns.push_back({"paper", true});
@@ -122,6 +123,7 @@ Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& s
                                  paper == nullptr || !paper->parameters
                                      ? ShownCell(std::string(kNone), CellStyle::kQuiet)
                                      : ShownCell(short_count(*paper->parameters), CellStyle::kPaper)};
+      if (data.several_sweeps()) row.emplace_back(line == nullptr ? "" : line->sweep);
       for (std::size_t task = 0; task < tasks.size(); ++task) {
         const ScoreFinding* const score = line == nullptr ? nullptr : line->scores[task];
         const PublishedNumber* const number = paper == nullptr ? nullptr : paper->numbers[task];

@@ -36,6 +36,7 @@ std::optional<Table> table_on(const ReportData& data, const std::string& base) {
               .columns = {{"task"}, {"configuration"}, {"parameters", true}, {"trained on", true}, {"score", true},
                           {"paper", true}, {"paper's parameters", true}},
               .rows = {}, .data = {score_columns(), {}}};
+  if (data.several_sweeps()) table.columns.push_back({"sweep"});
   constexpr std::size_t kMostRows = 120;
   std::string task;
   for (const ScoreFinding* s : scores) {
@@ -48,6 +49,7 @@ std::optional<Table> table_on(const ReportData& data, const std::string& base) {
                           printed == nullptr || !printed->parameters
                               ? ShownCell(std::string(kNone), CellStyle::kQuiet)
                               : ShownCell(short_count(*printed->parameters), CellStyle::kPaper)});
+    if (data.several_sweeps()) table.rows.back().emplace_back(s->sweep);
     task = s->task;
   }
   // The paper's other rows are for the CSV: they have nothing measured beside them.

@@ -24,6 +24,7 @@ TEST_CASE("each language's escape leaves no character that means something in it
   CHECK(latex_text("50% of $x_1$ & {y}^2 ~ #3 \\n [z]\n<|>\"`") ==
         "50\\% of \\$x\\_1\\$ \\& \\{y\\}\\textasciicircum{}2 \\textasciitilde{} \\#3 \\textbackslash{}n {[}z{]} "
         "\\textless{}\\textbar{}\\textgreater{}\\textquotedbl{}\\textasciigrave{}");
+  CHECK(latex_text("−1 “Δ” é\xff") == "\\ensuremath{-}1 ``\\ensuremath{\\Delta}'' é?");
   CHECK(gnuplot_string("it's \"x\" `ls` $y\n\\n") == "'it''s \"x\" `ls` $y\\n\\n'");
   CHECK(gnuplot_string("abcdefgh", 4).size() < 10);
   CHECK(file_word("../Task <x>") == "_task_x_");
@@ -99,9 +100,11 @@ TEST_CASE("a table's page, Markdown and LaTeX have the same cells") {
               .rows = {{"[x", {"1.0 ± 0.1", CellStyle::kStrong}}, {kHostile, {"73.8", CellStyle::kPaper}}}, .data = {}};
   const std::string tex = latex_table(table);
   CHECK(latex_problems(tex) == std::vector<std::string>());
-  CHECK_THAT(tex, Contains("\\begin{tabular}{lr}") && Contains("a & b\\_\\% \\\\\n\\midrule\n{[}x & \\textbf{1.0 ± 0.1} \\\\"));
-  const Page page{.subject = "On base", .title = "R", .sections = {{"s", "S", {"lead"}, {table, Gap{"G", "why"}, Listing{"L", kHostile}}}}};
+  CHECK_THAT(tex, Contains("\\begin{tabular}{lr}") && Contains("a & b\\_\\% \\\\\n\\midrule\n{[}x & \\textbf{1.0 \\ensuremath{\\pm} 0.1} \\\\"));
+  const Page page{.subject = "On base", .title = "R", .sections = {{"s", "S", {"lead"}, {table, Gap{"G", "why"}, Listing{"L", "a\n\n\n" + kHostile}}}}};
   CHECK(markup_problems(html_page(page)) == std::vector<std::string>());
   CHECK_THAT(html_page(page), Contains("<td class=\"strong number\">1.0 ± 0.1</td>") && Contains("Table 4 of the paper"));
+  CHECK_THAT(markdown_page(page), Contains("\n## S\n\nlead\n\n### T \\| t (Table 4 of the paper)\n\n") &&
+                                      Contains("\n```\na\n\n\n" + kHostile + "\n```\n"));
   CHECK_THAT(markdown_page(page), Contains("\n| a | b\\_% |\n|---|---:|\n| \\[x | **1.0 ± 0.1** |\n"));
 }
