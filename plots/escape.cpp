@@ -43,11 +43,21 @@ std::string html_text(std::string_view text) {
   std::string out;
   for (const char c : repair_utf8(text)) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
       default:
         if (is_control(c)) {
           out += kReplacement;
@@ -73,8 +83,8 @@ std::string latex_text(std::string_view text) {
   const std::string repaired = repair_utf8(text);
   for (std::size_t at = 0; at < repaired.size();) {
     const std::string_view rest = std::string_view(repaired).substr(at);
-    const auto* const symbol =
-        std::ranges::find_if(kLatexSymbols, [&](const auto& s) { return rest.starts_with(s.first); });
+    const auto* const symbol = std::ranges::find_if(
+        kLatexSymbols, [&](const auto& s) { return rest.starts_with(s.first); });
     if (symbol != kLatexSymbols.end()) {
       out += symbol->second;
       at += symbol->first.size();
@@ -82,21 +92,55 @@ std::string latex_text(std::string_view text) {
     }
     const char c = repaired[at++];
     switch (c) {
-      case '\\': out += "\\textbackslash{}"; break;
-      case '{': out += "\\{"; break;
-      case '}': out += "\\}"; break;
-      case '$': case '&': case '#': case '_': case '%': out += '\\'; out += c; break;
-      case '^': out += "\\textasciicircum{}"; break;
-      case '~': out += "\\textasciitilde{}"; break;
-      case '<': out += "\\textless{}"; break;
-      case '>': out += "\\textgreater{}"; break;
-      case '|': out += "\\textbar{}"; break;
-      case '"': out += "\\textquotedbl{}"; break;
-      case '`': out += "\\textasciigrave{}"; break;
+      case '\\':
+        out += "\\textbackslash{}";
+        break;
+      case '{':
+        out += "\\{";
+        break;
+      case '}':
+        out += "\\}";
+        break;
+      case '$':
+      case '&':
+      case '#':
+      case '_':
+      case '%':
+        out += '\\';
+        out += c;
+        break;
+      case '^':
+        out += "\\textasciicircum{}";
+        break;
+      case '~':
+        out += "\\textasciitilde{}";
+        break;
+      case '<':
+        out += "\\textless{}";
+        break;
+      case '>':
+        out += "\\textgreater{}";
+        break;
+      case '|':
+        out += "\\textbar{}";
+        break;
+      case '"':
+        out += "\\textquotedbl{}";
+        break;
+      case '`':
+        out += "\\textasciigrave{}";
+        break;
       // After \\ a bare one would begin an optional argument.
-      case '[': out += "{[}"; break;
-      case ']': out += "{]}"; break;
-      case '\n': case '\t': out += ' '; break;
+      case '[':
+        out += "{[}";
+        break;
+      case ']':
+        out += "{]}";
+        break;
+      case '\n':
+      case '\t':
+        out += ' ';
+        break;
       default:
         if (is_control(c)) {
           out += '?';

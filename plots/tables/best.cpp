@@ -22,15 +22,26 @@ TableSet best_tables(ReportData& data) {
     };
     return contest(a) != contest(b) ? contest(a) < contest(b) : a->mean > b->mean;
   });
-  Table table{.name = "best", .title = "The best configurations", .caption = {}, .answers = {},
-              .columns = {{"task"}, {"configuration"}, {"parameters", true}, {"trained on", true}, {"metric"},
-                          {"score", true}, {"seeds", true}},
-              .rows = {}, .data = {score_columns(), {}}};
+  Table table{.name = "best",
+              .title = "The best configurations",
+              .caption = {},
+              .answers = {},
+              .columns = {{"task"},
+                          {"configuration"},
+                          {"parameters", true},
+                          {"trained on", true},
+                          {"metric"},
+                          {"score", true},
+                          {"seeds", true}},
+              .rows = {},
+              .data = {score_columns(), {}}};
   const bool several_bases = data.bases().size() > 1;
   if (data.several_sweeps()) table.columns.push_back({"sweep"});
   if (several_bases) table.columns.insert(table.columns.begin(), {"base"});
-  table.caption = "Each task's configurations that cannot be told from its best, the highest mean first; scores "
-                  "on a scale to 100 with 95 % intervals. A configuration with one seed has no interval.";
+  table.caption =
+      "Each task's configurations that cannot be told from its best, the highest mean first; "
+      "scores "
+      "on a scale to 100 with 95 % intervals. A configuration with one seed has no interval.";
   // Where everything is alike the list says no more when it is longer.
   constexpr std::size_t kShownOfOneContest = 8;
   std::size_t of_contest = 0, left_out = 0;
@@ -42,9 +53,13 @@ TableSet best_tables(ReportData& data) {
       ++left_out;
       continue;
     }
-    std::vector<ShownCell> row{of_contest == 0 ? task_label(s.task) : "", configuration_label(s),
-                               grouped(s.parameters), grouped(s.train_examples), metric_label(s.metric),
-                               with_interval(s.mean, s.low, s.high), grouped(static_cast<std::int64_t>(s.seeds.size()))};
+    std::vector<ShownCell> row{of_contest == 0 ? task_label(s.task) : "",
+                               configuration_label(s),
+                               grouped(s.parameters),
+                               grouped(s.train_examples),
+                               metric_label(s.metric),
+                               with_interval(s.mean, s.low, s.high),
+                               grouped(static_cast<std::int64_t>(s.seeds.size()))};
     if (data.several_sweeps()) row.emplace_back(s.sweep);
     if (several_bases) row.insert(row.begin(), ShownCell(s.base));
     table.rows.push_back(std::move(row));
