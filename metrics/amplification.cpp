@@ -74,6 +74,16 @@ double random_projected_norm(const WeightRows& weight, double weight_norm, Eigen
          weight_norm;
 }
 
+double drawn_projected_norm(const WeightRows& weight, Eigen::Index rank, std::uint64_t seed,
+                            std::string_view name) {
+  const auto basis = [&](Eigen::Index rows, std::uint64_t step) {
+    std::vector<float> normals(static_cast<std::size_t>(rows * rank));
+    Draws(seed, "drawn subspace", name, step).fill_normal(normals);
+    return orthonormal_basis(Eigen::Map<const Eigen::MatrixXf>(normals.data(), rows, rank).cast<double>());
+  };
+  return projected_norm(weight, basis(weight.rows(), 0), basis(weight.cols(), 1));
+}
+
 Singular leading_singular(const WeightRows& weight, Eigen::Index k, std::uint64_t seed,
                           double tolerance, int most_passes) {
   const Eigen::Index smaller = std::min(weight.rows(), weight.cols());

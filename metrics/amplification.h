@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "metrics/singular.h"
 
@@ -45,6 +46,10 @@ Amplification amplification_of(const WeightRows& weight, const Singular& update)
 // What random U and V of rank r give: the root mean square r / sqrt(d_in d_out) ||W||_F, exactly.
 // `weight_norm` is weight.frobenius(), a pass over W that its caller has made.
 double random_projected_norm(const WeightRows& weight, double weight_norm, Eigen::Index rank);
+
+// The same of one draw of U and V, keyed by `seed` and `name`.
+double drawn_projected_norm(const WeightRows& weight, Eigen::Index rank, std::uint64_t seed,
+                            std::string_view name);
 
 // The k largest singular triples by subspace iteration from draws keyed by `seed`, until
 // ||W v - s u|| <= tolerance * s_1 for each of them. Throws std::runtime_error where

@@ -1,7 +1,9 @@
 #include "metrics/subspace_similarity.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numbers>
 #include <stdexcept>
 #include <vector>
 
@@ -36,7 +38,22 @@ class Normals {
  public:
   Normals(std::uint64_t seed, std::uint64_t step)
       : draws_(seed, "chance band", "normal", step), uniforms_(seed, "chance band", "uniform", step) {}
-  double next() { return draws_.normal(next_++); }
+  // Box and Muller's both normals of two uniforms.
+  double next() {
+    if (has_second_) {
+      has_second_ = false;
+      return second_;
+    }
+    const std::array<std::uint32_t, 4> words = draws_.block(next_++);
+    const auto unit = [](std::uint32_t high, std::uint32_t low) {
+      return (static_cast<double>(high) * 0x1p32 + static_cast<double>(low) + 0.5) * 0x1p-64;
+    };
+    const double radius = std::sqrt(-2 * std::log(unit(words[0], words[1])));
+    const double angle = 2 * std::numbers::pi * unit(words[2], words[3]);
+    second_ = radius * std::sin(angle);
+    has_second_ = true;
+    return radius * std::cos(angle);
+  }
   RealMatrix matrix(Eigen::Index rows, Eigen::Index cols) {
     RealMatrix values(rows, cols);
     for (Eigen::Index j = 0; j < cols; ++j)
@@ -60,6 +77,8 @@ class Normals {
  private:
   Draws draws_, uniforms_;
   std::uint64_t next_ = 0, taken_ = 0;
+  double second_ = 0;
+  bool has_second_ = false;
 };
 
 // The first `rows` rows of a matrix of `cols` random orthonormal columns in R^dimension: without loss of
@@ -114,9 +133,12 @@ ChanceBand chance_band(Eigen::Index rows, Eigen::Index cols, Eigen::Index dimens
   for (Eigen::Index j = 0; j < cols; ++j) {
     for (Eigen::Index i = 0; i < rows; ++i) {
       for (std::size_t n = 0; n < drawn.size(); ++n) values[n] = drawn[n](i, j);
-      std::ranges::sort(values);
-      band.low(i, j) = values[tail];
-      band.high(i, j) = values[values.size() - 1 - tail];
+      const auto low = values.begin() + static_cast<std::ptrdiff_t>(tail);
+      const auto high = values.end() - 1 - static_cast<std::ptrdiff_t>(tail);
+      std::nth_element(values.begin(), low, values.end());
+      if (high > low) std::nth_element(low + 1, high, values.end());
+      band.low(i, j) = *low;
+      band.high(i, j) = *high;
     }
   }
   return band;

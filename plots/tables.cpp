@@ -18,7 +18,7 @@ constexpr std::array<TableKind, 20> kKinds{{
     {Section::kPaper, "table15", "Scores and trainable parameters", &parameter_tables},
     {Section::kPaper, "table16", "Few examples", &few_example_tables},
     {Section::kClaims, "contrasts", "Each claim's differences", &contrast_tables},
-    {Section::kClaims, "claim_sources", "Where the claims come from, and their nulls",
+    {Section::kClaims, "claim_sources", "Where the claims come from, and their controls",
      &claim_source_tables},
     {Section::kExamples, "examples", "Predictions", &example_tables},
     {Section::kCost, "cost", "Cost by method", &cost_tables},

@@ -31,7 +31,7 @@ struct ClaimFinding {
   std::string explanation;  // a sentence
   std::vector<ContrastFinding> contrasts;
   // The same statistic where the claim must not hold, and what came out there.
-  std::string null_kind, null_verdict;
+  std::string control, control_verdict;
 };
 
 // A setting's score over its seeds, on the scale of its unit ("points": 0 to 100).

@@ -33,6 +33,7 @@ constexpr std::string_view kAmplifications = R"sql(
          max(v.value) FILTER (WHERE v.quantity = 'projected') AS projected,
          max(v.value) FILTER (WHERE v.quantity = 'projected_weight') AS projected_weight,
          max(v.value) FILTER (WHERE v.quantity = 'projected_random') AS projected_random,
+         max(v.value) FILTER (WHERE v.quantity = 'projected_drawn') AS projected_drawn,
          max(v.value) FILTER (WHERE v.quantity = 'update_norm') AS update_norm,
          max(v.value) FILTER (WHERE v.quantity = 'weight_norm') AS weight_norm,
          max(v.value) FILTER (WHERE v.quantity = 'amplification') AS amplification,
@@ -40,7 +41,7 @@ constexpr std::string_view kAmplifications = R"sql(
          max(v.value) FILTER (WHERE v.quantity = 'unscaled_amplification') AS unscaled_amplification,
          t.setting, t.sweep
   FROM analysis_value v JOIN trial t ON t.trial = v.trial
-  WHERE v.quantity IN ('projected', 'projected_weight', 'projected_random', 'update_norm', 'weight_norm',
+  WHERE v.quantity IN ('projected', 'projected_weight', 'projected_random', 'projected_drawn', 'update_norm', 'weight_norm',
                        'amplification', 'relative', 'unscaled_amplification')
   GROUP BY v.trial, v.layer, v.site
   HAVING max(v.value) FILTER (WHERE v.quantity = 'projected_random') IS NOT NULL)sql";

@@ -27,10 +27,11 @@ struct Module {
   const TensorEntry* b = nullptr;
 };
 
-std::map<std::string, Module> modules_of(const SafetensorsFile& file) {
+std::map<std::string, Module> modules_of(const SafetensorsFile& file, const PeftConfig& config) {
   std::map<std::string, Module> modules;
   for (const TensorEntry& entry : file.entries()) {
     std::string_view name = entry.name;
+    if (config.saves(entry.name)) continue;
     const bool a = name.ends_with(".lora_A.weight"), b = name.ends_with(".lora_B.weight");
     if (!name.starts_with(kPrefix) || !(a || b) || entry.shape.size() != 2) {
       throw InputError(file.source_name() + ": tensor '" + printable(entry.name) +
@@ -72,7 +73,10 @@ SiteFactors cut_out(const SafetensorsFile& file, const Module& module, std::int6
 class FactorReader {
  public:
   explicit FactorReader(const std::filesystem::path& folder)
-      : folder_(folder), file_(folder / kPeftWeightsFile), modules_(modules_of(file_)) {
+      : folder_(folder),
+        file_(folder / kPeftWeightsFile),
+        config_(PeftConfig::read(folder / kPeftConfigFile, PeftConfig::SavedModules::kPassOver)),
+        modules_(modules_of(file_, config_)) {
     for (const auto& [name, module] : modules_) {
       const std::optional<ModuleSites> sites = sites_of_module(name);
       if (!sites) {
@@ -149,17 +153,16 @@ class FactorReader {
   }
 
   std::vector<Share> by_config() const {
-    const PeftConfig config = PeftConfig::read(folder_ / kPeftConfigFile);
     std::vector<Share> all;
     for (const auto& [key, place] : places_) {
       const std::int64_t rank = modules_.at(*place.module).a->shape[0];
-      if (config.rank(*place.module) != rank) {
+      if (config_.rank(*place.module) != rank) {
         throw InputError((folder_ / kPeftConfigFile).string() + ": module '" + *place.module +
-                         "' has rank " + std::to_string(config.rank(*place.module)) +
+                         "' has rank " + std::to_string(config_.rank(*place.module)) +
                          " by r and rank_pattern, but rank " + std::to_string(rank) + " in " +
                          file_.source_name() + "; the two files do not belong together");
       }
-      all.push_back({key.first, key.second, &place, 0, rank, config.scale(*place.module), {}});
+      all.push_back({key.first, key.second, &place, 0, rank, config_.scale(*place.module), {}});
     }
     return all;
   }
@@ -206,6 +209,7 @@ class FactorReader {
 
   std::filesystem::path folder_;
   SafetensorsFile file_;
+  PeftConfig config_;
   std::map<std::string, Module> modules_;
   std::map<std::pair<int, std::string>, Place> places_;
 };

@@ -84,7 +84,13 @@ bool ModulePattern::matches(const std::string& module) const {
   return std::regex_match(module, expression_);
 }
 
-PeftConfig PeftConfig::read(const std::filesystem::path& path) {
+bool PeftConfig::saves(const std::string& tensor) const {
+  return std::ranges::any_of(saved_, [&](const std::string& name) {
+    return tensor.find("." + name + ".") != std::string::npos;
+  });
+}
+
+PeftConfig PeftConfig::read(const std::filesystem::path& path, SavedModules saved) {
   const Json parsed = read_json_file(path.string(), {.max_bytes = uint64_t{16} << 20});
   JsonObject json(parsed, path.string(), JsonObject::Nulls::kAbsent);
   PeftConfig config;
@@ -105,11 +111,14 @@ PeftConfig PeftConfig::read(const std::filesystem::path& path) {
   config.read_targets(json);
   config.ranks_ = read_patterns(json, "rank_pattern", 1);
   config.alphas_ = read_patterns(json, "alpha_pattern", -1e12);
-  const std::set<std::string> read = {
+  if (saved == SavedModules::kPassOver && json.has("modules_to_save"))
+    config.saved_ = json.get_string_array("modules_to_save");
+  std::set<std::string> read = {
       "peft_type",      "bias",           "init_lora_weights", "r",
       "lora_alpha",     "lora_dropout",   "use_rslora",        "fan_in_fan_out",
       "target_modules", "layers_pattern", "rank_pattern",      "layers_to_transform",
       "alpha_pattern"};
+  if (saved == SavedModules::kPassOver) read.insert("modules_to_save");
   for (const auto& [key, value] : parsed.items()) {
     if (read.contains(key) || kHarmless.contains(key) || !in_use(value)) continue;
     json.fail(printable(key), "is " + json_excerpt(value) +

@@ -29,8 +29,11 @@ class ModulePattern {
 
 class PeftConfig {
  public:
-  // Refuses by name every field that changes results and is not supported here.
-  static PeftConfig read(const std::filesystem::path& path);
+  // Refuses by name every field that changes results and is not supported here. Modules that were saved
+  // whole beside the factors (modules_to_save, a classifier's head) are no hindrance to who looks at
+  // the factors alone.
+  enum class SavedModules { kRefuse, kPassOver };
+  static PeftConfig read(const std::filesystem::path& path, SavedModules saved = SavedModules::kRefuse);
 
   // Whether PEFT would adapt the module of that path ("model.layers.0.self_attn.q_proj").
   bool targets(const std::string& module) const;
@@ -38,6 +41,9 @@ class PeftConfig {
   // alpha / r, or alpha / sqrt(r) with use_rslora.
   double scale(const std::string& module) const;
   double dropout() const { return dropout_; }
+  // Whether a tensor belongs to a module that was saved whole: one of its names stands in
+  // modules_to_save.
+  bool saves(const std::string& tensor) const;
 
  private:
   using Patterns = std::vector<std::pair<ModulePattern, double>>;
@@ -49,6 +55,7 @@ class PeftConfig {
   double dropout_ = 0;
   bool rslora_ = false;
   bool all_linear_ = false;
+  std::vector<std::string> saved_;
   std::vector<std::string> target_names_;
   std::unique_ptr<ModulePattern> target_pattern_;
   std::vector<int64_t> layers_;  // empty: every layer

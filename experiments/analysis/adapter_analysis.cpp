@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <functional>
 
 #include "common/error.h"
+#include "experiments/analysis/parallel.h"
 #include "experiments/analysis/site_amplification.h"
 #include "metrics/subspace_similarity.h"
 
@@ -26,6 +30,12 @@ OrderedJson json_or_null(const std::optional<double>& value) {
 
 std::string place(const SiteFactors& f) { return fmt::format("{} of layer {}", f.site, f.layer); }
 
+LeadingVectors first(LeadingVectors vectors, std::int64_t top) {
+  if (top == 0 || top >= vectors.vectors.cols()) return vectors;
+  vectors.determined.resize(static_cast<std::size_t>(top));
+  return {vectors.vectors.leftCols(top), std::move(vectors.determined)};
+}
+
 }  // namespace
 
 bool SiteFilter::admits(int at_layer, const std::string& at_site) const {
@@ -43,7 +53,7 @@ OrderedJson spectrum_json(const SiteFactors& f) {
 }
 
 OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Directions directions,
-                     std::uint64_t seed) {
+                     std::uint64_t seed, std::int64_t top) {
   const bool left = directions == Directions::kUpdateLeft;
   const std::int64_t dimension = left ? one.out : one.in;
   if (dimension != (left ? other.out : other.in)) {
@@ -51,11 +61,20 @@ OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Direction
                                  "dimensions; phi compares subspaces of one space",
                                  place(one), place(other), dimension, left ? other.out : other.in));
   }
-  const SharedDirections shared =
-      shared_directions(leading_vectors(one, directions), leading_vectors(other, directions));
-  const Eigen::Index rows = shared.phi.rows(), cols = shared.phi.cols();
+  const auto count = [&](const SiteFactors& f) {
+    const std::int64_t all = std::min({f.rank, f.in, directions == Directions::kA ? f.rank : f.out});
+    return top == 0 ? all : std::min(all, top);
+  };
+  const Eigen::Index rows = count(one), cols = count(other);
+  LeadingVectors u, v;
+  ChanceBand band;
+  const std::array<std::function<void()>, 3> parts{
+      [&] { u = first(leading_vectors(one, directions), top); },
+      [&] { v = first(leading_vectors(other, directions), top); },
+      [&] { band = chance_band(rows, cols, dimension, seed); }};
+  parallel_for(parts.size(), static_cast<int>(parts.size()), [&](std::size_t i) { parts[i](); });
+  const SharedDirections shared = shared_directions(u, v);
   const RealMatrix chance = chance_similarity(rows, cols, dimension);
-  const ChanceBand band = chance_band(rows, cols, dimension, seed);
   OrderedJson json;
   for (const char* key : {"phi", "chance", "chance_low", "chance_high"})
     json[key] = OrderedJson::array();
@@ -74,9 +93,13 @@ OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Direction
 }
 
 OrderedJson amplification_json(const SiteFactors& f, const std::vector<float>& values,
-                               std::uint64_t seed) {
+                               std::uint64_t seed, std::int64_t top) {
   const WeightRows weight(values, f.out, f.in);
-  const Singular update = singular_of_update(f);
+  Singular update = singular_of_update(f);
+  if (top > 0 && top < update.values.size()) {
+    update = Singular{.left = update.left.leftCols(top), .values = update.values.head(top),
+                      .right = update.right.leftCols(top)};
+  }
   const SiteAmplification found =
       site_amplification(weight, weight_facts(weight, update.values.size(), seed), update, f.scale);
   OrderedJson json{{"layer", f.layer}, {"site", f.site}, {"rank", f.rank}, {"scale", f.scale},

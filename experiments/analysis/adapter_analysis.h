@@ -27,8 +27,9 @@ OrderedJson spectrum_json(const SiteFactors& factors);
 // {"phi", "chance", "chance_low", "chance_high": [i][j], i, j from 1, "dimension", "undefined": [...]}.
 // Where singular values are equal at a cut, or zero, phi is null there and `undefined` says of which.
 // Throws InputError where the two sites have different widths. `seed` keys the chance band's draws.
+// `top`: the first so many directions of each; 0: all.
 OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Directions directions,
-                     std::uint64_t seed);
+                     std::uint64_t seed, std::int64_t top = 0);
 
 // Table 7 at one site: {"layer", "site", "rank", "scale", "update_norm" ||dW||_F, "projected"
 // ||U^T W V^T||_F by dW's U and V, "amplification", the same by W's own ("projected_weight") and by random
@@ -36,7 +37,8 @@ OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Direction
 // update's norm over "projected_random"), "relative" (amplification / amplification_random) and the
 // two that depend on it without alpha / r: "unscaled_update_norm", "unscaled_amplification"}.
 // What is undefined is null, and "undefined" says why.
+// `top`: U and V are the first so many of dW's; 0: all. ||dW|| and all that follows are of those alone.
 OrderedJson amplification_json(const SiteFactors& factors, const std::vector<float>& weight,
-                               std::uint64_t seed);
+                               std::uint64_t seed, std::int64_t top = 0);
 
 }  // namespace rankscope

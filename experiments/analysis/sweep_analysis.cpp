@@ -189,7 +189,7 @@ class Analysis {
     }
     parallel_for(adapters_.size(), threads_, [&](std::size_t i) {
       const auto state = states.find(adapters_[i].trial);
-      if (state != states.end()) add_values(adapters_[i].record, place, *state->second, weight);
+      if (state != states.end()) add_values(adapters_[i].record, place, *state->second, weight, adapters_[i].trial->config.seed);
     });
   }
 
@@ -286,7 +286,7 @@ class Analysis {
   }
 
   void add_values(AdapterRecord& record, const Place& place, const SiteState& state,
-                  const std::optional<WeightState>& weight) const {
+                  const std::optional<WeightState>& weight, std::uint64_t seed) const {
     const auto add = [&](const char* quantity, std::optional<double> value, const std::string& reason) {
       if (value && !std::isfinite(*value)) value.reset();
       record.values.push_back({place.first, place.second, quantity, value, value ? "" : reason});
@@ -307,6 +307,10 @@ class Analysis {
       add("projected", found.projected, reason);
       add("projected_weight", found.projected_weight, reason);
       add("projected_random", found.projected_random, reason);
+      add("projected_drawn",
+          drawn_projected_norm(rows, state.factors.rank, seed,
+                               fmt::format("{} {} r{}", place.first, place.second, state.factors.rank)),
+          "");
       add("weight_norm", found.weight_norm, reason);
       add("amplification", found.amplification, reason);
       add("amplification_random", found.amplification_random, reason);

@@ -7,6 +7,7 @@
 #include "common/error.h"
 #include "common/text.h"
 #include "experiments/analysis/adapter_analysis.h"
+#include "experiments/analysis/checkpoint_update.h"
 #include "experiments/analysis/site_amplification.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
@@ -16,6 +17,7 @@ namespace rankscope {
 namespace {
 
 constexpr std::int64_t kMostLayers = 100'000;
+constexpr std::int64_t kMostDirections = 1 << 20;
 
 struct AnalyzeCommand {
   std::string adapter, other, model, site;
@@ -23,6 +25,7 @@ struct AnalyzeCommand {
   std::int64_t layer = -1, other_layer = -1;
   std::uint64_t seed = 0;
   std::int64_t threads = 0;
+  std::int64_t top = 0;
   bool json = false;
 
   SiteFilter filter() const {
@@ -30,9 +33,19 @@ struct AnalyzeCommand {
   }
 };
 
-std::vector<SiteFactors> factors_of(const std::string& folder, const SiteFilter& filter) {
-  std::vector<SiteFactors> all = read_adapter_factors(
-      folder, [&](int layer, const std::string& site) { return filter.admits(layer, site); });
+// Of an adapter, or of a checkpoint against its base.
+std::vector<SiteFactors> factors_of(const std::string& folder, const std::string& base,
+                                    const SiteFilter& filter) {
+  const auto wanted = [&](int layer, const std::string& site) { return filter.admits(layer, site); };
+  if (is_checkpoint(folder)) {
+    if (base.empty())
+      throw InputError(printable(folder, 300) + ": is a model, no adapter; give the base that it was trained from "
+                       "with --model");
+    std::vector<SiteFactors> all = checkpoint_updates(folder, base, wanted);
+    if (all.empty()) throw InputError(printable(folder, 300) + ": has no such layer or site");
+    return all;
+  }
+  std::vector<SiteFactors> all = read_adapter_factors(folder, wanted);
   if (all.empty()) {
     const std::vector<AdaptedSite> there = adapted_sites(folder);
     std::string known;
@@ -53,7 +66,7 @@ std::string cell(const OrderedJson& json, const char* key) {
 }
 
 int run_spectra(const AnalyzeCommand& c) {
-  const std::vector<SiteFactors> all = factors_of(c.adapter, c.filter());
+  const std::vector<SiteFactors> all = factors_of(c.adapter, c.model, c.filter());
   if (!c.json) std::puts("layer  site  rank  ||dW||_F  effective rank  stable rank  singular values");
   for (const SiteFactors& factors : all) {
     const OrderedJson json = spectrum_json(factors);
@@ -73,9 +86,11 @@ int run_phi(const AnalyzeCommand& c) {
   const SiteFilter one = c.filter();
   SiteFilter two = one;
   if (c.other_layer >= 0) two.layer = static_cast<int>(c.other_layer);
+  if (c.of == "a" && (is_checkpoint(c.adapter) || is_checkpoint(c.other)))
+    throw InputError("--of a: a fine-tuned model has no A; compare the updates, with --of dw");
   const OrderedJson json =
-      phi_json(factors_of(c.adapter, one).front(), factors_of(c.other, two).front(),
-               *directions_of(c.of), c.seed);
+      phi_json(factors_of(c.adapter, c.model, one).front(), factors_of(c.other, c.model, two).front(),
+               *directions_of(c.of), c.seed, c.top);
   if (c.json) {
     std::puts(json.dump().c_str());
     return 0;
@@ -94,7 +109,7 @@ int run_phi(const AnalyzeCommand& c) {
 }
 
 int run_amplification(const AnalyzeCommand& c) {
-  const std::vector<SiteFactors> all = factors_of(c.adapter, c.filter());
+  const std::vector<SiteFactors> all = factors_of(c.adapter, c.model, c.filter());
   const std::unique_ptr<Backend> backend = make_cpu_backend(static_cast<int>(c.threads));
   const std::unique_ptr<Model> model = load_model(c.model, *backend);
   std::vector<const SiteSpec*> specs;
@@ -105,7 +120,7 @@ int run_amplification(const AnalyzeCommand& c) {
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
     const SiteFactors& f = all[i];
-    const OrderedJson json = amplification_json(f, site_weight(*model, *specs[i]), c.seed);
+    const OrderedJson json = amplification_json(f, site_weight(*model, *specs[i]), c.seed, c.top);
     if (c.json) {
       std::puts(json.dump().c_str());
       continue;
@@ -127,8 +142,10 @@ void add_analyze(CLI::App& app, int& exit_code) {
   command->require_subcommand(1);
   const auto add = [&](const char* name, const char* text, int (*run)(const AnalyzeCommand&)) {
     CLI::App* sub = command->add_subcommand(name, text);
-    sub->add_option("--adapter", c->adapter, "PEFT folder, or one that train wrote")
+    sub->add_option("--adapter", c->adapter, "PEFT folder, one that train wrote, or a fully fine-tuned model")
         ->required()
+        ->check(not_empty());
+    sub->add_option("--model", c->model, "the base's Hugging Face folder; of adapters only Table 7 needs it")
         ->check(not_empty());
     sub->add_option("--layer", c->layer, "this layer alone, from 0")->check(whole_number(0, kMostLayers));
     sub->add_option("--site", c->site, "this site alone: Wq, Wk, Wv, Wo, W1, W2, W3");
@@ -148,9 +165,12 @@ void add_analyze(CLI::App& app, int& exit_code) {
   phi->add_option("--seed", c->seed, "of the draws that the chance band is made of");
   CLI::App* amplification =
       add("amplification", "Table 7: what of W lies in the directions of dW", run_amplification);
-  amplification->add_option("--model", c->model, "the base's Hugging Face folder")->required()->check(not_empty());
+  amplification->get_option("--model")->required();
   amplification->add_option("--seed", c->seed, "of the search for W's leading directions");
   amplification->add_option("--threads", c->threads, "0: all processors")->check(whole_number(0, kMostThreads));
+  for (CLI::App* sub : {phi, amplification})
+    sub->add_option("--top", c->top, "so many of the leading directions of dW; 0: all (its rank)")
+        ->check(whole_number(0, kMostDirections));
 }
 
 }  // namespace rankscope

@@ -19,6 +19,8 @@ void add_export(CLI::App& app, int& exit_code);
 void add_render(CLI::App& app, int& exit_code);
 void add_tokenize(CLI::App& app, int& exit_code);
 void add_tokenizer(CLI::App& app, int& exit_code);
+void add_report(CLI::App& app, int& exit_code);
+void add_claims(CLI::App& app, int& exit_code);
 void add_analyze(CLI::App& app, int& exit_code);
 void add_world(CLI::App& app, int& exit_code);
 void add_trial(CLI::App& app, int& exit_code);

@@ -55,6 +55,8 @@ int run(int argc, char** argv) {
   rankscope::add_tokenizer(app, exit_code);
   rankscope::add_world(app, exit_code);
   rankscope::add_analyze(app, exit_code);
+  rankscope::add_claims(app, exit_code);
+  rankscope::add_report(app, exit_code);
   rankscope::add_info(app, exit_code);
   rankscope::add_doctor(app, exit_code);
   refuse_unknown_subcommand(app, argc, argv);

@@ -14,6 +14,7 @@
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/machine.h"
+#include "experiments/report_run.h"
 #include "experiments/sweep/collect.h"
 #include "experiments/sweep/coordinator.h"
 #include "experiments/sweep/heal.h"
@@ -104,6 +105,18 @@ int print_plan(const RunCommand& c, const SweepFolder& folder, const Manifest& m
   return 0;
 }
 
+// The results are there whether they can be drawn or not.
+void report(const SweepFolder& folder) {
+  const fs::path out = report_folder(folder.path());
+  try {
+    const ReportSummary summary = make_report({folder.path()}, out, "", true);
+    for (const std::string& missing : summary.missing) log::info("{}", missing);
+    log::info("report: {}", (out / "report.html").string());
+  } catch (const InputError& error) {
+    log::warning("no report: {}", error.what());
+  }
+}
+
 int run_sweep(const RunCommand& c) {
   const Sweep sweep = read_sweep(c.file, c.overrides);
   for (const std::string& note : sweep.notes) log::info("{}", note);
@@ -137,6 +150,7 @@ int run_sweep(const RunCommand& c) {
             summary.done, summary.diverged, duration_text(summary.seconds), summary.already_done,
             summary.failed);
   log::info("results: {}", folder.database().string());
+  if (sweep.report) report(folder);
   if (c.json) {
     const OrderedJson line = {{"trials", manifest.trials.size()},
                               {"done", summary.done},

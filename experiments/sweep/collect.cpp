@@ -49,6 +49,18 @@ Store open_store(const fs::path& file) {
   }
 }
 
+// Raised when the same folders yield other rows than before, so that all are read again.
+constexpr int kCollectorVersion = 2;
+
+// Of the weights that training leaves.
+std::uint64_t checkpoint_bytes(const fs::path& folder) {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (fs::directory_iterator file(folder, error), end; !error && file != end; file.increment(error))
+    if (file->path().extension() == ".safetensors") bytes += file->file_size(error);
+  return error ? 0 : bytes;
+}
+
 std::optional<double> number_at(const Json& json, const char* key) {
   const auto found = json.find(key);
   if (found == json.end() || !found->is_number()) return {};
@@ -88,7 +100,7 @@ std::vector<std::string> Collector::collect_all() {
 
 void Collector::collect(const Trial& trial) {
   const fs::path train = folder_.train_folder(trial), eval = folder_.eval_folder(trial);
-  std::string stamp = manifest_.name + " " + trial.config.group;
+  std::string stamp = fmt::format("{} {} {}", kCollectorVersion, manifest_.name, trial.config.group);
   for (const fs::path& file : {train / "done.json", train / "timings.json", eval / "done.json",
                                eval / "timings.json", eval / "errors.json"})
     stamp += " " + file_stamp(file);
@@ -170,6 +182,7 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
       if (value.is_string()) record.environment[key] = value;
   }
   if (!trial.trains() || !is_there(folder / "done.json")) return;
+  record.timings["checkpoint_bytes"] = static_cast<double>(checkpoint_bytes(folder / "adapter"));
   const Json done = read_json_file(folder / "done.json");
   JsonObject object(done, printable((folder / "done.json").native(), 300));
   record.steps = object.get_int("steps");

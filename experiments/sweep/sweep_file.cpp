@@ -30,6 +30,7 @@ Sweep parse_sweep(std::string_view text, const std::filesystem::path& file,
   sweep.name = plan.name;
   sweep.base = plan.base;
   sweep.analysis = plan.analysis;
+  sweep.report = plan.report;
   const ModelShape shape = plan.base_place.checked([&] { return shape_of(plan.base); });
   expand(plan, shape, sweep);
   check_data(plan, sweep);

@@ -75,6 +75,7 @@ struct Sweep {
   // Tuning runs are not among them.
   std::vector<TrialConfig> trials;
   std::optional<AnalysisSettings> analysis;  // none: the file asks for none
+  bool report = false;                       // `run` ends with one
   // For people, a line each: what a rank budget missed, what was merged, what looks wrong.
   std::vector<std::string> notes;
 };

@@ -38,6 +38,7 @@ class PlanReader {
     const std::optional<YamlValue> tuning = root_.find("tuning");
     if (tuning) plan.tuning = read_tuning(*tuning);
     if (const auto analysis = root_.find("analysis")) plan.analysis = read_analysis(*analysis);
+    if (const auto report = root_.find("report")) plan.report = report->flag();
     plan.tasks = read_tasks(root_, file_, tuning_examples_);
     if (const auto seeds = root_.find("seeds")) seeds_ = seeds->seeds();
     read_groups(plan);

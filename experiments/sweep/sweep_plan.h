@@ -63,6 +63,7 @@ struct SweepPlan {
   std::vector<GroupPlan> groups;
   std::optional<TuningPlan> tuning;
   std::optional<AnalysisSettings> analysis;
+  bool report = false;
 };
 
 // Throws InputError with the place of what is wrong. `root` must outlive the plan; `file` is

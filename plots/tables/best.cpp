@@ -14,11 +14,11 @@ TableSet best_tables(ReportData& data) {
   std::ranges::copy_if(data.scores(), std::back_inserter(best), &ScoreFinding::among_best);
   if (best.empty()) return {{}, "No configuration has a score yet."};
   const auto of_one_contest = [](const ScoreFinding* a, const ScoreFinding* b) {
-    return a->base == b->base && a->task == b->task && a->train_examples == b->train_examples;
+    return a->base == b->base && a->task == b->task && a->sweep == b->sweep;
   };
   std::ranges::stable_sort(best, [&](const ScoreFinding* a, const ScoreFinding* b) {
     const auto contest = [](const ScoreFinding* s) {
-      return std::make_tuple(s->base, task_order(s->task), s->task, s->train_examples);
+      return std::make_tuple(s->base, task_order(s->task), s->task, s->sweep);
     };
     return contest(a) != contest(b) ? contest(a) < contest(b) : a->mean > b->mean;
   });

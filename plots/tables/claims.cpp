@@ -26,8 +26,8 @@ ShownCell verdict_cell(const std::string& verdict, const ClaimFinding& claim) {
   return {verdict == "not run" ? "○ not run" : verdict, CellStyle::kNotRun};
 }
 
-// What holds on its null too says nothing.
-ShownCell null_cell(const std::string& verdict) {
+// What holds on its control too says nothing.
+ShownCell control_cell(const std::string& verdict) {
   if (verdict.empty() || verdict == "not run") return {"not run", CellStyle::kNotRun};
   if (verdict == "holds" || verdict == "reproduced")
     return {"✗ holds there too", CellStyle::kContradicted};
@@ -128,19 +128,19 @@ TableSet claim_source_tables(ReportData& data) {
   if (data.findings().claims.empty()) return {{}, kNoClaims};
   Table table{
       .name = "claim_sources",
-      .title = "Where the claims come from, and their nulls",
+      .title = "Where the claims come from, and their controls",
       .caption = {},
       .answers = {},
       .columns = {{"claim"},
                   {"source"},
                   {"the paper's numbers"},
                   {"margins and their reasons"},
-                  {"null"},
-                  {"on the null"}},
+                  {"control"},
+                  {"on the control"}},
       .rows = {},
-      .data = {{"claim", "source", "published", "margins", "null_kind", "null_verdict"}, {}}};
+      .data = {{"claim", "source", "published", "margins", "control", "control_verdict"}, {}}};
   table.caption =
-      "On its null, the same statistic where the claim must not hold, a claim that is worth "
+      "On its control, the same statistic where the claim must not hold, a claim that is worth "
       "anything does not hold.";
   for (const ClaimFinding& claim : data.findings().claims) {
     std::vector<std::string> reasons;
@@ -151,10 +151,10 @@ TableSet claim_source_tables(ReportData& data) {
     }
     std::string margins;
     for (const std::string& reason : reasons) margins += (margins.empty() ? "" : "; ") + reason;
-    table.rows.push_back({claim.id, claim.source, claim.published, margins, claim.null_kind,
-                          null_cell(claim.null_verdict)});
+    table.rows.push_back({claim.id, claim.source, claim.published, margins, claim.control,
+                          control_cell(claim.control_verdict)});
     table.data.rows.push_back(
-        {claim.id, claim.source, claim.published, margins, claim.null_kind, claim.null_verdict});
+        {claim.id, claim.source, claim.published, margins, claim.control, claim.control_verdict});
   }
   return {{std::move(table)}, {}};
 }

@@ -19,7 +19,7 @@ struct Measurement {
 constexpr std::array<Measurement, 7> kKnown{{{"train_seconds", "training, s"},
                                              {"train_tokens_per_second", "tokens/s"},
                                              {"train_peak_memory_mib", "peak memory, MiB"},
-                                             {"adapter_bytes", "adapter, bytes"},
+                                             {"checkpoint_bytes", "checkpoint, bytes"},
                                              {"train_useful_gflops", "useful GFLOP/s"},
                                              {"eval_seconds", "scoring, s"},
                                              {"set_up_seconds", "set-up, s"}}};
@@ -106,7 +106,7 @@ TableSet cost_tables(ReportData& data) {
       "did; "
       "by configuration in the CSV, with the least and the most. Memory is the most that a trial's "
       "process had resident.";
-  if (!measured("adapter_bytes")) table.caption += " The size of adapters was not recorded.";
+  if (!measured("checkpoint_bytes")) table.caption += " The size of checkpoints was not recorded.";
   return {{std::move(table)}, {}};
 }
 

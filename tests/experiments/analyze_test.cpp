@@ -1,9 +1,14 @@
 // `analyze` as a user runs it, against NumPy's answers (make_analysis_goldens.py).
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <filesystem>
 
+#include "common/safetensors.h"
+#include "engine/checkpoint/stored_tensor.h"
+#include "tests/datasets/test_files.h"
 #include "tests/experiments/program.h"
+#include "tests/experiments/sweep/small_sweep.h"
 #include "tests/temporary_folder.h"
 
 using namespace rankscope;
@@ -128,4 +133,80 @@ TEST_CASE("analyze refuses what cannot be compared, and names what is there") {
   check_refused(run_program({"analyze", "amplification", "--adapter", peft("gpt2_c_attn"), "--model",
                              kReference + "goldens/llama_gqa"}),
                 "the base that the adapter was trained on");
+}
+
+namespace {
+
+// What a test expects of all matrices of a tuned model: the sum of squared differences to its base.
+double squared_difference(const std::string& tuned, const std::string& base) {
+  const SafetensorsFile one(tuned + "/model.safetensors"), other(base + "/model.safetensors");
+  double sum = 0;
+  for (const TensorEntry& entry : other.entries()) {
+    const bool matrix = entry.name.ends_with("c_attn.weight") || entry.name.ends_with("c_proj.weight") ||
+                        entry.name.ends_with("c_fc.weight");
+    if (!matrix) continue;
+    const std::vector<float> before = stored_values(other, entry), after = stored_values(one, one.at(entry.name));
+    for (std::size_t i = 0; i < before.size(); ++i) sum += std::pow(after[i] - before[i], 2);
+  }
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("a fully fine-tuned model is analysed against its base") {
+  SmallSweep& sweep = shared_sweep();
+  const std::string out = sweep.out("undisturbed").string(), base = sweep.model().path();
+  const std::string tuned = train_folder(out, trial_of(out, "best", "write")) / "adapter";
+  const std::vector<Json> spectra =
+      json_lines(run_program({"analyze", "spectra", "--adapter", tuned, "--model", base, "--json"}));
+  double squares = 0;
+  for (const Json& line : spectra) squares += std::pow(line.at("frobenius").get<double>(), 2);
+  CHECK(squares > 0);
+  CHECK(squares == Approx(squared_difference(tuned, base)).epsilon(1e-5));
+
+  const Json phi = json_lines(run_program({"analyze", "phi", "--adapter", tuned, "--other", tuned, "--model", base, "--of",
+                                           "dw", "--layer", "0", "--site", "Wq", "--top", "3", "--json"}))
+                       .at(0)
+                       .at("phi");
+  REQUIRE(phi.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) CHECK(phi[i][i].get<double>() == Approx(1));
+  const Json table7 = json_lines(run_program({"analyze", "amplification", "--adapter", tuned, "--model", base, "--layer", "0",
+                                              "--site", "Wq", "--top", "2", "--json"}))
+                          .at(0);
+  const std::vector<double> values = spectra.at(0).at("singular_values");
+  CHECK(table7.at("update_norm").get<double>() == Approx(std::hypot(values[0], values[1])));
+  CHECK(table7.at("projected").get<double>() <= table7.at("projected_weight").get<double>() * (1 + 1e-9));
+
+  check_refused(run_program({"analyze", "spectra", "--adapter", tuned}), "with --model");
+  check_refused(run_program({"analyze", "phi", "--adapter", tuned, "--other", tuned, "--model", base, "--layer", "0",
+                             "--site", "Wq"}),
+                "--of dw");
+}
+
+TEST_CASE("a head that PEFT saved beside the factors is passed over") {
+  const TemporaryFolder folder;
+  const std::string name = "roberta_classifier";
+  std::filesystem::create_directories(folder / name);
+  std::vector<float> a(2 * 6, 0.5f), b(6 * 2, 0.25f), head(3 * 6, 1.0f);
+  a[3] = -1;
+  b[1] = 2;
+  const std::string module = "base_model.model.roberta.encoder.layer.1.attention.self.query.";
+  write_safetensors(folder / name / "adapter_model.safetensors",
+                    {{module + "lora_A.weight", DType::kF32, {2, 6}, a.data()},
+                     {module + "lora_B.weight", DType::kF32, {6, 2}, b.data()},
+                     {"base_model.model.classifier.out_proj.weight", DType::kF32, {3, 6}, head.data()}});
+  const auto config = [&](const Json& saved) {
+    put(folder / name / "adapter_config.json",
+        Json{{"peft_type", "LORA"}, {"r", 2}, {"lora_alpha", 4}, {"target_modules", {"query"}}, {"modules_to_save", saved}}.dump());
+  };
+  config({"classifier"});
+  const std::vector<Json> lines =
+      json_lines(run_program({"analyze", "spectra", "--adapter", (folder / name).string(), "--json"}));
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0].at("site") == "Wq");
+  CHECK(lines[0].at("layer") == 1);
+  CHECK(lines[0].at("scale") == 2);
+  // A tensor that nothing names is damage.
+  config(nullptr);
+  check_refused(run_program({"analyze", "spectra", "--adapter", (folder / name).string()}), "is no LoRA factor");
 }

@@ -22,8 +22,8 @@ ClaimFinding claim(const std::string& id, const std::string& verdict) {
                  .data = "embedded",
                  .explanation = "Rank 1 loses 22.5 points, [19.8, 25.2].",
                  .contrasts = {},
-                 .null_kind = "base",
-                 .null_verdict = "contradicted"};
+                 .control = "base",
+                 .control_verdict = "contradicted"};
   for (int i = 0; i < 2; ++i)
     c.contrasts.push_back(
         {.name = "wikisql: lora Wq+Wv r1 against r20",

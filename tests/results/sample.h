@@ -24,13 +24,19 @@ std::vector<TrialRecord> sample_trials();
 // Fills a new database at `db` with the sample.
 void fill_sample(const std::filesystem::path& db);
 
+// And analyses of two of its trials, of each kind; one has an undefined value.
+void fill_analyses(const std::filesystem::path& db);
+
 // Every table's rows in the order of their keys, values spelt with their types, and every view's.
 std::string dump(const std::filesystem::path& db);
 
-// A sweep's folder with the sample in it.
+// A sweep's folder with the sample and its analyses in it.
 class SampleFolder {
  public:
-  SampleFolder() { fill_sample(folder_ / "results.db"); }
+  SampleFolder() {
+    fill_sample(folder_ / "results.db");
+    fill_analyses(folder_ / "results.db");
+  }
   const std::filesystem::path& path() const { return folder_.path(); }
 
  private:

@@ -63,7 +63,7 @@ std::set<std::string> accepted(const std::string& section) {
 TEST_CASE("the page and the program know the same keys") {
   const std::map<std::string, std::set<Row>> page = documented();
   for (const char* section :
-       {"sweep", "task", "train", "score", "tune", "template", "tuning", "training"}) {
+       {"sweep", "task", "train", "score", "tune", "template", "tuning", "training", "analysis"}) {
     INFO(section);
     CHECK(names(page.at(section)) == accepted(section));
   }
@@ -118,6 +118,14 @@ TEST_CASE("the page states the defaults in force") {
   CHECK(stated("tuning", "seed") == code(std::to_string(trial.tuning->seed)));
   CHECK(stated("tuning", "examples") == code(std::to_string(trial.tuning->score.limit)));
   CHECK(stated("sweep", "seeds") == code(std::to_string(trial.seed)));
+  CHECK(stated("sweep", "report") == code(sweep.report ? "true" : "false"));
+  const AnalysisSettings analysis;
+  CHECK(analysis.pairs == std::vector<std::string>{"ranks", "seeds", "shuffled", "base", "initial"});
+  CHECK(stated("analysis", "pairs") == "all of them");
+  CHECK(analysis.directions == std::vector<std::string>{"a", "dw"});
+  CHECK(stated("analysis", "directions") == code("[a, dw]"));
+  CHECK(stated("analysis", "amplification") == code(analysis.amplification ? "true" : "false"));
+  CHECK(stated("analysis", "intruders") == code("0"));
 }
 
 TEST_CASE("every key is taken with a value that fits it") {
@@ -129,6 +137,13 @@ TEST_CASE("every key is taken with a value that fits it") {
       {"sweep.training", "{steps: 2}"},
       {"sweep.groups", "[{method: lora, steps: 3}]"},
       {"sweep.tuning", "{lr: [1e-3], steps: 2}"},
+      {"sweep.analysis", "{pairs: seeds}"},
+      {"sweep.report", "true"},
+      {"analysis.pairs", "[ranks, base]"},
+      {"analysis.directions", "dw_left"},
+      {"analysis.amplification", "false"},
+      {"training.shuffle_targets", "true"},
+      {"group.shuffle_targets", "true"},
       {"task.task", "samsum"},
       {"task.data", "data/dev.jsonl"},
       {"task.max_tokens", "50"},
@@ -198,6 +213,7 @@ TEST_CASE("every key is taken with a value that fits it") {
       {"template", "tasks.own.template."},
       {"tuning", "tuning."},
       {"training", "training."},
+      {"analysis", "analysis."},
       {"group", "groups.0."},
   };
   const SweepFolder folder;

@@ -64,10 +64,12 @@ tasks:
 training: {batch: 4, steps: )" +
                   count + R"(, lr: 1e-3}
 tuning: {lr: [1e-3, 1e-2], steps: 3}
+analysis: {intruders: 0.5}
 groups:
   - {name: tuned, method: lora, lr: tuned, grid: {rank: [1, 4]}}
   - {name: wide, method: lora, targets: all, rank: 2, dropout: 0.1, tasks: pick}
   - {name: best, method: full, keep: best, eval_every: 2, tasks: write}
+  - {name: shuffled, method: lora, lr: tuned, rank: 4, shuffle_targets: true, tasks: pick}
   - {name: wild, method: full, lr: 1e18, epsilon: 0, seeds: [1]}
 )");
 }
@@ -120,7 +122,11 @@ std::string database_rows(const fs::path& out) {
            "SELECT * FROM learning_curves ORDER BY trial, step",
            "SELECT * FROM config ORDER BY trial, key",
            "SELECT * FROM predictions_scored ORDER BY trial, example, metric",
-           "SELECT * FROM datasets ORDER BY 1", "SELECT * FROM sweeps"}) {
+           "SELECT * FROM datasets ORDER BY 1", "SELECT * FROM sweeps",
+           "SELECT one, other, relation FROM analysis ORDER BY 1, 2",
+           "SELECT * FROM adapter_values ORDER BY trial, layer, site, quantity",
+           "SELECT * FROM spectrum_value ORDER BY 1, 2, 3, 4",
+           "SELECT * FROM similarity ORDER BY 1, 2, 3, 4, 5", "SELECT * FROM chance ORDER BY 1, 2, 3"}) {
     const ProgramResult result = run_program({"query", out.string(), query, "--format", "json"});
     INFO(result.err);
     REQUIRE(result.exit_code == 0);

@@ -13,12 +13,13 @@
 
 namespace rankscope::tests {
 
-// The base, the data and the sweep file. 20 trials: two tasks (texts that are written, choices that
+// The base, the data and the sweep file. 22 trials: two tasks (texts that are written, choices that
 // are ranked), the base on both, LoRA of two ranks and seeds with its rate tuned, LoRA with dropout
-// on all matrices, full fine-tuning that keeps its best step, and a run that diverges.
+// on all matrices, full fine-tuning that keeps its best step, LoRA on shuffled targets, and a run
+// that diverges. All adapters are analysed.
 class SmallSweep {
  public:
-  static constexpr int kTrials = 20;
+  static constexpr int kTrials = 22;
   // `steps` of each training, `scored` examples of each evaluation: more make a longer sweep.
   explicit SmallSweep(int steps = 6, int scored = 6);
 

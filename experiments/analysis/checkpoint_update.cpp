@@ -1,0 +1,44 @@
+#include "experiments/analysis/checkpoint_update.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/text.h"
+#include "engine/checkpoint/peft_adapter.h"
+#include "experiments/analysis/site_amplification.h"
+
+namespace rankscope {
+
+bool is_checkpoint(const std::filesystem::path& folder) {
+  return is_there(folder / "config.json") && !is_there(folder / kPeftConfigFile);
+}
+
+std::vector<SiteFactors> checkpoint_updates(const std::filesystem::path& folder,
+                                            const std::filesystem::path& base, const SiteWanted& wanted) {
+  const std::unique_ptr<Backend> backend = make_cpu_backend(1);
+  const std::unique_ptr<Model> tuned = load_model(folder, *backend), original = load_model(base, *backend);
+  std::vector<SiteFactors> all;
+  for (const SiteSpec& spec : original->shape().sites) {
+    const std::string site(site_name(spec.site.kind));
+    if (wanted && !wanted(spec.site.layer, site)) continue;
+    const SiteSpec* same = tuned->shape().find(spec.site);
+    if (same == nullptr || same->in != spec.in || same->out != spec.out) {
+      throw InputError(fmt::format("{}: has no {} of [{}, {}] as {} has; give the base that it was trained from",
+                                   printable(folder.native(), 300), spec.site.name(), spec.out, spec.in,
+                                   printable(base.native(), 300)));
+    }
+    SiteFactors factors{.layer = spec.site.layer, .site = site, .rank = spec.in, .in = spec.in, .out = spec.out,
+                        .a = std::vector<float>(static_cast<std::size_t>(spec.in * spec.in)),
+                        .b = site_weight(*tuned, *same), .scale = 1};
+    for (std::int64_t i = 0; i < spec.in; ++i) factors.a[static_cast<std::size_t>(i * spec.in + i)] = 1;
+    const std::vector<float> before = site_weight(*original, spec);
+    for (std::size_t i = 0; i < before.size(); ++i) factors.b[i] -= before[i];
+    all.push_back(std::move(factors));
+  }
+  return all;
+}
+
+}  // namespace rankscope

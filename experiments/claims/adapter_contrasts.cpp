@@ -1,0 +1,355 @@
+// What adapters share and amplify: one value for each seed, the mean over all layers of a site.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "common/draws.h"
+#include "experiments/analysis/site_vectors.h"
+#include "experiments/claims/contrasts.h"
+#include "results/phi_blob.h"
+
+namespace rankscope {
+
+namespace {
+
+double number_of(const Cell& cell) {
+  if (const auto* integer = std::get_if<std::int64_t>(&cell)) return static_cast<double>(*integer);
+  if (const auto* real = std::get_if<double>(&cell)) return *real;
+  return std::nan("");
+}
+
+std::int64_t integer_of(const Cell& cell) { return static_cast<std::int64_t>(number_of(cell)); }
+
+double mean_of(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+double excess(double share, double chance) { return (share - chance) / (1 - chance); }
+
+using BySeed = std::map<std::int64_t, std::vector<double>>;  // seed -> a value a layer
+
+// Each seed's mean over layers; a seed with an undefined layer has none.
+std::map<std::int64_t, double> seed_means(const BySeed& values) {
+  std::map<std::int64_t, double> means;
+  for (const auto& [seed, layers] : values)
+    if (std::ranges::all_of(layers, [](double v) { return std::isfinite(v); })) means[seed] = mean_of(layers);
+  return means;
+}
+
+// A random A [rank, dimension], as an adapter that learned nothing.
+LeadingVectors random_adapter(const std::string& name, std::int64_t rank, std::int64_t dimension,
+                              std::int64_t seed) {
+  std::vector<float> values(static_cast<std::size_t>(rank * dimension));
+  Draws(static_cast<std::uint64_t>(seed), "null", name).fill_normal(values);
+  return leading_vectors_of_a(values, rank, dimension);
+}
+
+class AdapterContrasts {
+ public:
+  AdapterContrasts(const Claim& claim, const EvidenceSweep& sweep, Evidence& evidence)
+      : claim_(claim), sweep_(sweep), results_(evidence.results()) {}
+
+  std::vector<EvaluatedContrast> run() {
+    std::vector<EvaluatedContrast> all;
+    for (const std::string& task : tasks()) {
+      const std::vector<std::int64_t> ranks = ranks_of(task);
+      if (ranks.empty()) continue;
+      if (claim_.statistic == "shared_directions") {
+        for (const std::string& site : claim_.sites) add_shared(task, site, ranks, all);
+      } else if (claim_.statistic == "shared_between_seeds") {
+        add_between_seeds(task, ranks.front(), all);
+      } else {
+        for (const std::string& site : claim_.sites) add_amplification(task, site, ranks, all);
+      }
+    }
+    if (all.empty()) {
+      all.push_back(begin_contrast(claim_.contrasts.front(), claim_.targets, unit(), claim_.contrasts.front().margin));
+      all.back().finding.missing = "no sweep has finished and analysed LoRA trials on " + claim_.targets +
+                                   " at the ranks that are compared";
+    }
+    return all;
+  }
+
+ private:
+  std::string unit() const { return claim_.statistic == "amplification" ? "log2" : "excess of phi over chance"; }
+
+  std::vector<std::string> tasks() const {
+    std::vector<std::string> names;
+    for (const EvidenceGroup& group : sweep_.groups)
+      if (std::ranges::find(names, group.task) == names.end()) names.push_back(group.task);
+    return names;
+  }
+
+  // The ranks as numbers; none where the task lacks one, or two of them are the same.
+  std::vector<std::int64_t> ranks_of(const std::string& task) const {
+    std::set<std::int64_t> there;
+    for (const EvidenceGroup& group : sweep_.groups)
+      if (group.task == task && group.method == "lora" && group.targets == claim_.targets && group.rank &&
+          !group.shuffled_targets && !group.trials.empty())
+        there.insert(*group.rank);
+    if (there.empty()) return {};
+    std::vector<std::int64_t> ranks;
+    for (const auto& rank : claim_.ranks) {
+      ranks.push_back(rank.value_or(*there.rbegin()));
+      if (!there.contains(ranks.back())) return {};
+    }
+    if (ranks.size() == 2 && ranks[0] >= ranks[1]) return {};
+    return ranks;
+  }
+
+  EvaluatedContrast begin(const ClaimContrast& contrast, const std::string& task, const std::string& what) const {
+    return begin_contrast(contrast, task + ": " + what, unit(), contrast.margin);
+  }
+
+  // Estimates of one value a seed, and of the same on the null.
+  void add(EvaluatedContrast made, const ClaimContrast& contrast, const std::map<std::int64_t, double>& values,
+           const std::map<std::int64_t, double>& null, std::vector<EvaluatedContrast>& all) const {
+    const auto units = [](const std::map<std::int64_t, double>& from) {
+      std::vector<double> list;
+      for (const auto& [seed, value] : from) list.push_back(value);
+      return list;
+    };
+    add_units(made, units(values), claim_.seeds, contrast.region);
+    const std::vector<double> null_units = units(null);
+    if (made.contrast && static_cast<std::int64_t>(null_units.size()) >= claim_.seeds)
+      made.control = Contrast{unit_estimate(Eigen::Map<const RealVector>(
+                               null_units.data(), static_cast<Eigen::Index>(null_units.size()))),
+                           contrast.region, contrast.margin};
+    all.push_back(std::move(made));
+  }
+
+  // Figure 3. With k the small rank: how much of the small adapter's first direction lies in the large
+  // one's first k, and how much of its other directions does on average.
+  struct Shared {
+    double top = 0, others = 0;
+  };
+  static Shared shared_of(const std::vector<float>& phi, std::int64_t rows, std::int64_t cols,
+                          std::int64_t dimension) {
+    const std::int64_t k = std::min(rows, cols);
+    const double chance = static_cast<double>(k) / static_cast<double>(dimension);
+    const double first = phi[static_cast<std::size_t>(k - 1)];
+    const double all = phi[static_cast<std::size_t>((k - 1) * cols + k - 1)] * static_cast<double>(k);
+    return {excess(first, chance), excess((all - first) / static_cast<double>(k - 1), chance)};
+  }
+
+  void add_shared(const std::string& task, const std::string& site, const std::vector<std::int64_t>& ranks,
+                  std::vector<EvaluatedContrast>& all) {
+    BySeed top, difference, null_top, null_difference;
+    const auto keep = [](BySeed& tops, BySeed& differences, std::int64_t seed, const Shared& shared) {
+      tops[seed].push_back(shared.top);
+      differences[seed].push_back(shared.top - shared.others);
+    };
+    for (const Row& row : results_.rows(
+             "SELECT s.seed_one, s.rows, s.cols, s.dimension, b.phi, s.layer FROM similarities s JOIN similarity b "
+             "ON b.one = s.one AND b.other = s.other AND b.layer = s.layer AND b.site = s.site AND "
+             "b.directions = s.directions WHERE s.sweep = ? AND s.task = ? AND s.targets = ? AND s.site = ? AND "
+             "s.relation = 'ranks' AND s.directions = 'a' AND s.rank_one = ? AND s.rank_other = ? "
+             "ORDER BY s.seed_one, s.layer",
+             {sweep_.sweep, task, claim_.targets, site, ranks[0], ranks[1]})) {
+      const std::int64_t seed = integer_of(row[0]), rows = integer_of(row[1]), cols = integer_of(row[2]);
+      const std::int64_t dimension = integer_of(row[3]), layer = integer_of(row[5]);
+      if (std::min(rows, cols) < 2) continue;
+      keep(top, difference, seed,
+           shared_of(floats_of_blob(std::get<std::string>(row[4]), rows * cols), rows, cols, dimension));
+      const auto name = [&](std::int64_t rank) { return fmt::format("{} {} {} r{}", claim_.id, site, layer, rank); };
+      const SharedDirections drawn = shared_directions(random_adapter(name(rows), rows, dimension, seed),
+                                                       random_adapter(name(cols), cols, dimension, seed));
+      std::vector<float> phi;
+      for (Eigen::Index i = 0; i < rows; ++i)
+        for (Eigen::Index j = 0; j < cols; ++j) phi.push_back(static_cast<float>(drawn.phi(i, j)));
+      keep(null_top, null_difference, seed, shared_of(phi, rows, cols, dimension));
+    }
+    for (const ClaimContrast& contrast : claim_.contrasts) {
+      const bool tops = contrast.quantity == "top";
+      add(begin(contrast, task,
+                fmt::format("{} {}, r{} and r{}", site, tops ? "first direction" : "first less others", ranks[0],
+                            ranks[1])),
+          contrast, seed_means(tops ? top : difference), seed_means(tops ? null_top : null_difference), all);
+    }
+  }
+
+  // Figure 4. Pairs of seeds are not independent: the seed is the unit, left out one at a time.
+  using Pairs = std::map<std::pair<std::int64_t, std::int64_t>, double>;
+
+  Pairs pairs_of(const std::string& task, const std::string& site, std::int64_t rank, std::int64_t& layers,
+                 std::int64_t& dimension) {
+    std::map<std::pair<std::int64_t, std::int64_t>, std::vector<double>> values;
+    layers = 0;
+    for (const Row& row : results_.rows(
+             "SELECT seed_one, seed_other, mean_excess, layer, dimension FROM similarities WHERE sweep = ? AND "
+             "task = ? AND targets = ? AND site = ? AND relation = 'seeds' AND directions = 'a' AND rank_one = ? "
+             "ORDER BY seed_one, seed_other, layer",
+             {sweep_.sweep, task, claim_.targets, site, rank})) {
+      values[std::minmax(integer_of(row[0]), integer_of(row[1]))].push_back(number_of(row[2]));
+      layers = std::max(layers, integer_of(row[3]) + 1);
+      dimension = integer_of(row[4]);
+    }
+    Pairs pairs;
+    for (const auto& [seeds, list] : values)
+      if (std::ranges::all_of(list, [](double v) { return std::isfinite(v); })) pairs[seeds] = mean_of(list);
+    return pairs;
+  }
+
+  Pairs random_pairs(const std::set<std::int64_t>& seeds, const std::string& site, std::int64_t rank,
+                     std::int64_t layers, std::int64_t dimension) const {
+    Pairs pairs;
+    for (std::int64_t layer = 0; layer < layers; ++layer) {
+      std::map<std::int64_t, LeadingVectors> drawn;
+      for (const std::int64_t seed : seeds)
+        drawn[seed] = random_adapter(fmt::format("{} {} {}", claim_.id, site, layer), rank, dimension, seed);
+      for (auto one = drawn.begin(); one != drawn.end(); ++one)
+        for (auto other = std::next(one); other != drawn.end(); ++other)
+          pairs[{one->first, other->first}] += shared_directions(one->second, other->second).mean_excess.value_or(0) /
+                                               static_cast<double>(layers);
+    }
+    return pairs;
+  }
+
+  static std::optional<double> mean_without(const Pairs& pairs, std::optional<std::int64_t> left_out) {
+    std::vector<double> kept;
+    for (const auto& [seeds, value] : pairs)
+      if (!left_out || (seeds.first != *left_out && seeds.second != *left_out)) kept.push_back(value);
+    if (kept.empty()) return std::nullopt;
+    return mean_of(kept);
+  }
+
+  static std::optional<Estimate> between_seeds(const Pairs& pairs, const std::set<std::int64_t>& seeds) {
+    const std::optional<double> all = mean_without(pairs, std::nullopt);
+    if (!all) return std::nullopt;
+    RealVector without(static_cast<Eigen::Index>(seeds.size()));
+    Eigen::Index at = 0;
+    for (const std::int64_t seed : seeds) {
+      const std::optional<double> mean = mean_without(pairs, seed);
+      if (!mean) return std::nullopt;
+      without[at++] = *mean;
+    }
+    return jackknife_estimate(*all, without);
+  }
+
+  static Pairs less(const Pairs& one, const Pairs& other) {
+    Pairs difference;
+    for (const auto& [seeds, value] : one)
+      if (const auto found = other.find(seeds); found != other.end()) difference[seeds] = value - found->second;
+    return difference;
+  }
+
+  void add_between_seeds(const std::string& task, std::int64_t rank, std::vector<EvaluatedContrast>& all) {
+    std::int64_t layers = 0, dimension = 0;
+    const Pairs first = pairs_of(task, claim_.sites[0], rank, layers, dimension);
+    const Pairs second = pairs_of(task, claim_.sites[1], rank, layers, dimension);
+    std::set<std::int64_t> seeds;
+    for (const auto& [pair, value] : less(first, second)) seeds.insert({pair.first, pair.second});
+    const bool enough = static_cast<std::int64_t>(seeds.size()) >= claim_.seeds;
+    Pairs null_first, null_second;
+    if (enough) {
+      null_first = random_pairs(seeds, claim_.sites[0], rank, layers, dimension);
+      null_second = random_pairs(seeds, claim_.sites[1], rank, layers, dimension);
+    }
+    for (const ClaimContrast& contrast : claim_.contrasts) {
+      const auto pick = [&](const Pairs& one, const Pairs& other) {
+        return contrast.quantity == "first" ? one : contrast.quantity == "second" ? other : less(one, other);
+      };
+      const std::string what = contrast.quantity == "first"    ? claim_.sites[0]
+                               : contrast.quantity == "second" ? claim_.sites[1]
+                                                               : claim_.sites[0] + " less " + claim_.sites[1];
+      EvaluatedContrast made = begin(contrast, task, fmt::format("{}, rank {}", what, rank));
+      made.finding.seeds_left = made.finding.seeds_right = static_cast<std::int64_t>(seeds.size());
+      if (!enough) {
+        made.finding.missing = fmt::format("{} seeds are finished and analysed, {} are needed", seeds.size(), claim_.seeds);
+      } else if (const auto estimate = between_seeds(pick(first, second), seeds)) {
+        add_estimate(made, *estimate, contrast.region);
+        if (const auto null = between_seeds(pick(null_first, null_second), seeds))
+          made.control = Contrast{*null, contrast.region, contrast.margin};
+      } else {
+        made.finding.missing = "phi is undefined for some pairs of seeds";
+      }
+      all.push_back(std::move(made));
+    }
+  }
+
+  // Table 7. Of one seed and rank, each layer's quantities.
+  struct Table7 {
+    double projected = 0, drawn = 0, weight = 0, random = 0, update = 0;
+  };
+  using Table7Rows = std::map<std::int64_t, std::vector<Table7>>;  // by seed
+
+  Table7Rows table7(const std::string& task, const std::string& site, std::int64_t rank) {
+    Table7Rows rows;
+    for (const Row& row : results_.rows(
+             "SELECT seed, projected, projected_drawn, projected_weight, projected_random, update_norm FROM "
+             "amplifications WHERE sweep = ? AND task = ? AND targets = ? AND site = ? AND rank = ? "
+             "ORDER BY seed, layer",
+             {sweep_.sweep, task, claim_.targets, site, rank})) {
+      rows[integer_of(row[0])].push_back({.projected = number_of(row[1]), .drawn = number_of(row[2]),
+                                          .weight = number_of(row[3]), .random = number_of(row[4]),
+                                          .update = number_of(row[5])});
+    }
+    return rows;
+  }
+
+  static std::map<std::int64_t, double> logs(const Table7Rows& rows, const std::function<double(const Table7&)>& ratio) {
+    BySeed values;
+    for (const auto& [seed, layers] : rows)
+      for (const Table7& layer : layers) values[seed].push_back(std::log2(ratio(layer)));
+    return seed_means(values);
+  }
+
+  static std::map<std::int64_t, double> differences(const std::map<std::int64_t, double>& one,
+                                                    const std::map<std::int64_t, double>& other) {
+    std::map<std::int64_t, double> all;
+    for (const auto& [seed, value] : one)
+      if (const auto found = other.find(seed); found != other.end()) all[seed] = value - found->second;
+    return all;
+  }
+
+  void add_amplification(const std::string& task, const std::string& site, const std::vector<std::int64_t>& ranks,
+                         std::vector<EvaluatedContrast>& all) {
+    const Table7Rows small = table7(task, site, ranks[0]), large = table7(task, site, ranks[1]);
+    for (const ClaimContrast& contrast : claim_.contrasts) {
+      const bool of_both = contrast.quantity.ends_with("small_over_large");
+      // `drawn`: with a random subspace in the place of the update's.
+      const auto ratio = [&](bool drawn) -> std::function<double(const Table7&)> {
+        return [&, drawn](const Table7& row) {
+          const double projected = drawn ? row.drawn : row.projected;
+          if (contrast.quantity == "weight_over_update") return row.weight / projected;
+          if (contrast.quantity == "update_over_random") return projected / row.random;
+          if (contrast.quantity == "small_over_large") return row.update / projected;
+          return row.random / projected;
+        };
+      };
+      if (of_both) {
+        add(begin(contrast, task,
+                  fmt::format("{} {}, r{} over r{}", site,
+                              contrast.quantity == "small_over_large" ? "amplification" : "over random's",
+                              ranks[0], ranks[1])),
+            contrast, differences(logs(small, ratio(false)), logs(large, ratio(false))),
+            differences(logs(small, ratio(true)), logs(large, ratio(true))), all);
+        continue;
+      }
+      const char* what = contrast.quantity == "weight_over_update" ? "W's own / dW's" : "dW's / random";
+      for (std::size_t i = 0; i < ranks.size(); ++i) {
+        const Table7Rows& rows = i == 0 ? small : large;
+        add(begin(contrast, task, fmt::format("{} {}, r{}", site, what, ranks[i])), contrast,
+            logs(rows, ratio(false)), logs(rows, ratio(true)), all);
+      }
+    }
+  }
+
+  const Claim& claim_;
+  const EvidenceSweep& sweep_;
+  ResultsReader& results_;
+};
+
+}  // namespace
+
+std::vector<EvaluatedContrast> adapter_contrasts(const Claim& claim, const EvidenceSweep& sweep,
+                                                 Evidence& evidence) {
+  return AdapterContrasts(claim, sweep, evidence).run();
+}
+
+}  // namespace rankscope

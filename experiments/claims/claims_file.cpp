@@ -1,0 +1,200 @@
+#include "experiments/claims/claims_file.h"
+
+#include <algorithm>
+#include <set>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/hash.h"
+#include "common/text.h"
+#include "experiments/claims/paper_claims.h"
+#include "experiments/program_version.h"
+#include "experiments/yaml/yaml_value.h"
+
+namespace rankscope {
+
+namespace {
+
+constexpr double kLargestMargin = 1e6;
+constexpr std::int64_t kLargestRank = 1 << 20;
+
+YamlValue need(const YamlValue& map, const char* key) {
+  std::optional<YamlValue> value = map.find(key);
+  if (!value) map.fail(std::string("'") + key + "' is missing");
+  return *value;
+}
+
+std::string text_or(const YamlValue& map, const char* key, const std::string& fallback) {
+  const std::optional<YamlValue> value = map.find(key);
+  return value ? value->text() : fallback;
+}
+
+Region region_of(const YamlValue& value) {
+  const std::string word = value.choice({"above", "within", "not_below"});
+  return word == "above" ? Region::kAbove : word == "within" ? Region::kWithin : Region::kNotBelow;
+}
+
+double margin_of(const YamlValue& value) {
+  const double margin = value.number(0, kLargestMargin);
+  if (margin <= 0) value.fail("must be above 0: a difference of any size would do else");
+  return margin;
+}
+
+std::optional<std::int64_t> rank_of(const YamlValue& value) {
+  if (value.is_scalar() && value.node().text == "largest") return std::nullopt;
+  return value.integer(1, kLargestRank);
+}
+
+GroupSelector selector_of(const YamlValue& map) {
+  refuse_unknown_keys(map, {"method", "targets", "rank", "share_below", "take"});
+  GroupSelector selector;
+  selector.method = need(map, "method").text();
+  selector.targets = text_or(map, "targets", "");
+  if (const auto rank = map.find("rank")) {
+    selector.rank = rank_of(*rank);
+    selector.largest_rank = !selector.rank;
+  }
+  if (const auto share = map.find("share_below")) selector.share_below = share->number(0, 1);
+  if (const auto take = map.find("take")) {
+    take->choice({"most_parameters"});
+    selector.most_parameters = true;
+  }
+  return selector;
+}
+
+struct Statistic {
+  const char* name;
+  std::vector<std::string> quantities;  // empty: its contrasts have two sides
+};
+
+const std::vector<Statistic>& statistics() {
+  static const std::vector<Statistic> all = {
+      {"score", {}},
+      {"shared_directions", {"top", "top_minus_others"}},
+      {"shared_between_seeds", {"first", "second", "first_minus_second"}},
+      {"amplification",
+       {"weight_over_update", "update_over_random", "small_over_large", "relative_small_over_large"}},
+      {"cost", {"memory", "throughput", "checkpoint"}}};
+  return all;
+}
+
+class ClaimReader {
+ public:
+  explicit ClaimReader(const YamlValue& map) : map_(map) {}
+
+  Claim read() {
+    refuse_unknown_keys(map_, {"id", "title", "source", "published", "statistic", "region", "margins", "reason",
+                               "equal", "examples", "contrasts", "control", "sites", "targets", "ranks",
+                               "seeds", "left", "right"});
+    claim_.id = need(map_, "id").name();
+    claim_.title = need(map_, "title").text();
+    claim_.source = need(map_, "source").text();
+    claim_.published = text_or(map_, "published", "");
+    claim_.statistic = need(map_, "statistic")
+                           .choice({"score", "shared_directions", "shared_between_seeds", "amplification",
+                                    "cost"});
+    claim_.control = need(map_, "control").choice({"base", "shuffled", "random_adapters"});
+    if (const auto seeds = map_.find("seeds")) claim_.seeds = seeds->integer(2, 1000);
+    const bool scores = claim_.statistic == "score";
+    if (scores) read_score_keys();
+    if (claim_.statistic == "cost") {
+      claim_.left = selector_of(need(map_, "left"));
+      claim_.right = selector_of(need(map_, "right"));
+    } else if (!scores) {
+      read_adapter_keys();
+    }
+    for (const YamlValue& contrast : need(map_, "contrasts").items())
+      claim_.contrasts.push_back(scores ? score_contrast(contrast) : quantity_contrast(contrast));
+    return claim_;
+  }
+
+ private:
+  void read_score_keys() {
+    region_ = region_of(need(map_, "region"));
+    reason_ = need(map_, "reason").text();
+    for (const YamlValue& margin : need(map_, "margins").entries())
+      claim_.margins[margin.key()] = margin_of(margin);
+    if (const auto equal = map_.find("equal")) {
+      equal->choice({"parameters"});
+      claim_.equal_parameters = true;
+    }
+    if (const auto examples = map_.find("examples")) {
+      examples->choice({"fewest"});
+      claim_.fewest_examples = true;
+    }
+  }
+
+  void read_adapter_keys() {
+    for (const YamlValue& site : need(map_, "sites").items()) claim_.sites.push_back(site.text());
+    claim_.targets = need(map_, "targets").text();
+    for (const YamlValue& rank : need(map_, "ranks").items()) claim_.ranks.push_back(rank_of(rank));
+    const std::size_t sites = claim_.statistic == "shared_between_seeds" ? 2 : 1;
+    const std::size_t ranks = claim_.statistic == "shared_between_seeds" ? 1 : 2;
+    if (claim_.sites.size() < sites) need(map_, "sites").fail("two sites are compared");
+    if (claim_.ranks.size() != ranks)
+      need(map_, "ranks").fail(ranks == 1 ? "must be one rank" : "must be a small rank and a large one");
+  }
+
+  ClaimContrast score_contrast(const YamlValue& map) const {
+    refuse_unknown_keys(map, {"left", "right"});
+    ClaimContrast contrast;
+    contrast.left = selector_of(need(map, "left"));
+    contrast.right = selector_of(need(map, "right"));
+    contrast.region = region_;
+    contrast.reason = reason_;
+    return contrast;
+  }
+
+  ClaimContrast quantity_contrast(const YamlValue& map) const {
+    refuse_unknown_keys(map, {"quantity", "region", "margin", "reason"});
+    ClaimContrast contrast;
+    const YamlValue quantity = need(map, "quantity");
+    contrast.quantity = quantity.text();
+    const auto statistic = std::ranges::find(statistics(), claim_.statistic, [](const Statistic& s) {
+      return std::string(s.name);
+    });
+    if (std::ranges::find(statistic->quantities, contrast.quantity) == statistic->quantities.end()) {
+      std::string known;
+      for (const std::string& name : statistic->quantities) known += (known.empty() ? "" : ", ") + name;
+      quantity.fail("the statistic " + claim_.statistic + " has " + known);
+    }
+    contrast.region = region_of(need(map, "region"));
+    contrast.margin = margin_of(need(map, "margin"));
+    contrast.reason = need(map, "reason").text();
+    return contrast;
+  }
+
+  const YamlValue& map_;
+  Claim claim_;
+  Region region_ = Region::kAbove;
+  std::string reason_;
+};
+
+}  // namespace
+
+ClaimsFile parse_claims(std::string_view text, const std::string& where) {
+  const YamlNode node = parse_yaml(text, where);
+  const YamlValue root(node, "");
+  refuse_unknown_keys(root, {"alpha", "claims"});
+  ClaimsFile file;
+  file.hash = sha256_hex(text);
+  if (const auto alpha = root.find("alpha")) {
+    file.alpha = alpha->number(0, 0.5);
+    if (file.alpha <= 0) alpha->fail("must be above 0");
+  }
+  std::set<std::string> ids;
+  for (const YamlValue& claim : need(root, "claims").items()) {
+    file.claims.push_back(ClaimReader(claim).read());
+    if (!ids.insert(file.claims.back().id).second) claim.fail("another claim has this id");
+  }
+  return file;
+}
+
+ClaimsFile read_claims(const std::string& path) {
+  if (!path.empty()) return parse_claims(read_text_file(path, YamlLimits{}.max_bytes), printable(path, 300));
+  ClaimsFile file = parse_claims(paper_claims(), "claims.yaml");
+  file.changed = claims_changed();
+  return file;
+}
+
+}  // namespace rankscope

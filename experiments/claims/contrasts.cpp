@@ -1,0 +1,93 @@
+#include "experiments/claims/contrasts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace rankscope {
+
+namespace {
+
+const char* region_word(Region region) {
+  switch (region) {
+    case Region::kAbove:
+      return "above";
+    case Region::kWithin:
+      return "within";
+    case Region::kNotBelow:
+      return "not below";
+  }
+  throw std::logic_error("an unknown region");
+}
+
+}  // namespace
+
+std::vector<EvaluatedContrast> evaluate(const Claim& claim, const EvidenceSweep& sweep, Evidence& evidence) {
+  if (claim.statistic == "score") return score_contrasts(claim, sweep, evidence);
+  if (claim.statistic == "cost") return cost_contrasts(claim, sweep, evidence);
+  return adapter_contrasts(claim, sweep, evidence);
+}
+
+std::vector<const EvidenceGroup*> select_groups(const GroupSelector& selector, const EvidenceSweep& sweep,
+                                                const std::string& task) {
+  std::vector<const EvidenceGroup*> found;
+  std::optional<std::int64_t> all_parameters;
+  for (const EvidenceGroup& group : sweep.groups)
+    if (group.method == "full" && group.task == task) all_parameters = group.parameters;
+  for (const EvidenceGroup& group : sweep.groups) {
+    if (group.task != task || group.method != selector.method || group.shuffled_targets || group.trials.empty())
+      continue;
+    if (!selector.targets.empty() && group.targets != selector.targets) continue;
+    if (selector.rank && group.rank != selector.rank) continue;
+    if (selector.share_below &&
+        (!all_parameters || !group.parameters ||
+         static_cast<double>(*group.parameters) >= *selector.share_below * static_cast<double>(*all_parameters)))
+      continue;
+    found.push_back(&group);
+  }
+  if (selector.largest_rank && !found.empty()) {
+    const auto largest = (*std::ranges::max_element(found, {}, [](const EvidenceGroup* g) { return g->rank.value_or(0); }))->rank;
+    std::erase_if(found, [&](const EvidenceGroup* g) { return g->rank != largest; });
+  }
+  const auto more = [](const EvidenceGroup* a, const EvidenceGroup* b) {
+    return a->parameters.value_or(0) > b->parameters.value_or(0);
+  };
+  if (selector.most_parameters) std::ranges::stable_sort(found, more);
+  return found;
+}
+
+EvaluatedContrast begin_contrast(const ClaimContrast& contrast, const std::string& name,
+                                 const std::string& unit, double margin) {
+  EvaluatedContrast made;
+  made.finding.name = name;
+  made.finding.unit = unit;
+  made.finding.region = region_word(contrast.region);
+  made.finding.margin = margin;
+  made.finding.reason = contrast.reason;
+  return made;
+}
+
+void add_estimate(EvaluatedContrast& into, const Estimate& estimate, Region region) {
+  into.contrast = Contrast{estimate, region, into.finding.margin};
+  const Interval both = interval(estimate);
+  const RegionTest test = test_region(*into.contrast);
+  into.finding.estimate = estimate.value;
+  into.finding.low = both.low;
+  into.finding.high = both.high;
+  into.finding.df = estimate.df;
+  into.finding.p_inside = test.inside;
+  into.finding.p_outside = test.outside;
+}
+
+void add_units(EvaluatedContrast& into, const std::vector<double>& units, std::int64_t least, Region region) {
+  const auto count = static_cast<std::int64_t>(units.size());
+  into.finding.seeds_left = into.finding.seeds_right = count;
+  if (count < least) {
+    into.finding.missing = fmt::format("{} seeds are finished, {} are needed", count, least);
+    return;
+  }
+  add_estimate(into, unit_estimate(Eigen::Map<const RealVector>(units.data(), count)), region);
+}
+
+}  // namespace rankscope

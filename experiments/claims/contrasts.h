@@ -1,0 +1,45 @@
+// A claim's contrasts on one sweep: what was measured, and the same where the claim must not hold.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "experiments/claims/claims_file.h"
+#include "experiments/claims/evidence.h"
+#include "metrics/verdict.h"
+#include "results/findings.h"
+
+namespace rankscope {
+
+struct EvaluatedContrast {
+  ContrastFinding finding;           // `missing` says why there is no contrast
+  std::optional<Contrast> contrast;  // in the finding's unit
+  std::optional<Contrast> control;
+};
+
+// One for each contrast of the claim and task or site that it is about; at least one.
+std::vector<EvaluatedContrast> evaluate(const Claim& claim, const EvidenceSweep& sweep, Evidence& evidence);
+
+// The parts, by statistic.
+std::vector<EvaluatedContrast> score_contrasts(const Claim& claim, const EvidenceSweep& sweep,
+                                               Evidence& evidence);
+std::vector<EvaluatedContrast> adapter_contrasts(const Claim& claim, const EvidenceSweep& sweep,
+                                                 Evidence& evidence);
+std::vector<EvaluatedContrast> cost_contrasts(const Claim& claim, const EvidenceSweep& sweep,
+                                              Evidence& evidence);
+
+// The groups of a task in the sweep that a selector admits: finished trials, no control.
+std::vector<const EvidenceGroup*> select_groups(const GroupSelector& selector, const EvidenceSweep& sweep,
+                                                const std::string& task);
+
+// Begins a finding: its name, region and margin.
+EvaluatedContrast begin_contrast(const ClaimContrast& contrast, const std::string& name,
+                                 const std::string& unit, double margin);
+// Adds an estimate to it, which becomes the contrast.
+void add_estimate(EvaluatedContrast& into, const Estimate& estimate, Region region);
+
+// Every seed's log2 ratio or other value: mean over seeds, df = seeds - 1. Missing where there are
+// fewer than `least`.
+void add_units(EvaluatedContrast& into, const std::vector<double>& units, std::int64_t least, Region region);
+
+}  // namespace rankscope

@@ -1,0 +1,157 @@
+#include "experiments/claims/evidence.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace rankscope {
+
+namespace {
+
+std::string text_of(const Cell& cell) {
+  const auto* text = std::get_if<std::string>(&cell);
+  return text == nullptr ? std::string() : *text;
+}
+
+std::optional<std::int64_t> integer_of(const Cell& cell) {
+  if (const auto* integer = std::get_if<std::int64_t>(&cell)) return *integer;
+  if (const auto* real = std::get_if<double>(&cell)) return static_cast<std::int64_t>(*real);
+  return std::nullopt;
+}
+
+std::optional<double> number_of(const Cell& cell) {
+  if (const auto* integer = std::get_if<std::int64_t>(&cell)) return static_cast<double>(*integer);
+  if (const auto* real = std::get_if<double>(&cell)) return *real;
+  return std::nullopt;
+}
+
+bool is_finished_state(const std::string& state) { return state == "done" || state == "diverged"; }
+
+}  // namespace
+
+std::string group_name(const EvidenceGroup& g) {
+  std::string name = g.method;
+  if (!g.targets.empty()) name += " " + g.targets;
+  if (g.rank) name += fmt::format(" r{}", *g.rank);
+  return name;
+}
+
+std::string headline_metric(const std::string& kind, const std::vector<std::string>& metrics) {
+  static const std::map<std::string, std::string> known = {
+      {"wikisql", "logical_form"}, {"mnli", "accuracy"}, {"samsum", "rouge1"}};
+  const auto found = known.find(kind);
+  if (found != known.end() && std::ranges::find(metrics, found->second) != metrics.end()) return found->second;
+  return metrics.empty() ? std::string() : metrics.front();
+}
+
+Evidence::Evidence(ResultsReader& results) : results_(results) {
+  for (const Row& row : results.rows("SELECT sweep, base FROM sweeps ORDER BY sweep"))
+    sweeps_.push_back({text_of(row[0]), text_of(row[1]), {}});
+  std::map<std::pair<std::string, std::string>, std::map<std::string, double>> timings;
+  for (const Row& row : results.rows("SELECT sweep, trial, name, value FROM timings"))
+    if (const auto value = number_of(row[3])) timings[{text_of(row[0]), text_of(row[1])}][text_of(row[2])] = *value;
+  const auto rows = results.rows(
+      "SELECT t.sweep, t.setting, t.grp, t.task, t.method, t.targets, t.dataset, t.rank, "
+      "t.trainable_parameters, t.trial, t.state, t.seed, "
+      "(SELECT value FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = 'score.task'), "
+      "(SELECT number FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = 'train.limit'), "
+      "(SELECT value FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = 'shuffle_targets') "
+      "FROM trials t WHERE t.role = 'scored' ORDER BY t.sweep, t.task, t.method, t.targets, t.rank, "
+      "t.setting, t.seed, t.trial");
+  for (const Row& row : rows) {
+    const auto sweep = std::ranges::find(sweeps_, text_of(row[0]), &EvidenceSweep::sweep);
+    if (sweep == sweeps_.end()) continue;
+    const std::string setting = text_of(row[1]);
+    auto group = std::ranges::find_if(sweep->groups, [&](const EvidenceGroup& g) {
+      return g.setting == setting && g.task == text_of(row[3]);
+    });
+    if (group == sweep->groups.end()) {
+      EvidenceGroup made;
+      made.sweep = sweep->sweep;
+      made.setting = setting;
+      made.label = text_of(row[2]);
+      made.task = text_of(row[3]);
+      made.kind = text_of(row[12]);
+      made.method = text_of(row[4]);
+      made.targets = text_of(row[5]);
+      made.rank = integer_of(row[7]);
+      made.train_examples = integer_of(row[13]);
+      made.shuffled_targets = text_of(row[14]) == "true";
+      sweep->groups.push_back(std::move(made));
+      group = sweep->groups.end() - 1;
+    }
+    if (const auto parameters = integer_of(row[8])) group->parameters = parameters;
+    if (!text_of(row[6]).empty()) group->dataset = text_of(row[6]);
+    const std::string state = text_of(row[10]);
+    if (!is_finished_state(state)) {
+      ++group->unfinished;
+      continue;
+    }
+    const std::string id = text_of(row[9]);
+    group->trials.push_back({id, state, static_cast<std::uint64_t>(integer_of(row[11]).value_or(0)),
+                             timings[{sweep->sweep, id}]});
+  }
+}
+
+const Evidence::Outcomes& Evidence::outcomes_of(const std::string& sweep, const std::string& trial) {
+  const auto [found, is_new] = cache_.try_emplace({sweep, trial});
+  if (is_new) {
+    for (const Row& row : results_.rows("SELECT metric, example, outcome FROM predictions_scored WHERE trial = ? "
+                                        "AND sweep = ? AND metric IS NOT NULL",
+                                        {trial, sweep}))
+      if (const auto outcome = number_of(row[2]))
+        found->second.by_metric[text_of(row[0])][text_of(row[1])] = *outcome;
+  }
+  return found->second;
+}
+
+const EvidenceGroup* Evidence::base_of(const EvidenceGroup& group) const {
+  for (const EvidenceSweep& sweep : sweeps_) {
+    if (sweep.sweep != group.sweep) continue;
+    for (const EvidenceGroup& other : sweep.groups)
+      if (other.method == "none" && other.task == group.task && !other.trials.empty()) return &other;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> Evidence::metrics(const EvidenceGroup& group) {
+  std::vector<std::string> names;
+  for (const EvidenceTrial& trial : group.trials) {
+    if (trial.state != "done") continue;
+    for (const auto& [metric, outcomes] : outcomes_of(group.sweep, trial.id).by_metric)
+      if (std::ranges::find(names, metric) == names.end()) names.push_back(metric);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+RealMatrix Evidence::outcomes(const EvidenceGroup& group, const std::string& metric) {
+  std::vector<const std::map<std::string, double>*> rows;
+  for (const EvidenceTrial& trial : group.trials) {
+    std::string id = trial.id;
+    if (trial.state == "diverged") {
+      const EvidenceGroup* base = base_of(group);
+      if (base == nullptr) return {};
+      id = base->trials.front().id;
+    }
+    const Outcomes& outcomes = outcomes_of(group.sweep, id);
+    const auto found = outcomes.by_metric.find(metric);
+    if (found == outcomes.by_metric.end()) return {};
+    rows.push_back(&found->second);
+  }
+  if (rows.empty()) return {};
+  RealMatrix matrix(static_cast<Eigen::Index>(rows.size()), static_cast<Eigen::Index>(rows.front()->size()));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i]->size() != rows.front()->size()) return {};
+    Eigen::Index column = 0;
+    auto first = rows.front()->begin();
+    for (const auto& [example, outcome] : *rows[i]) {
+      if (example != first->first) return {};
+      ++first;
+      matrix(static_cast<Eigen::Index>(i), column++) = outcome;
+    }
+  }
+  return matrix;
+}
+
+}  // namespace rankscope

@@ -1,0 +1,71 @@
+// What the results databases hold of each setting, as the statistics need it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "metrics/singular.h"
+#include "results/query.h"
+
+namespace rankscope {
+
+struct EvidenceTrial {
+  std::string id, state;
+  std::uint64_t seed = 0;
+  std::map<std::string, double> timings;
+};
+
+// Trials that differ in their seeds alone.
+struct EvidenceGroup {
+  std::string sweep, setting, label;  // label: the group in the sweep file
+  std::string task;                   // its name in the sweep
+  std::string kind;                   // which task it is: wikisql, mnli, ...
+  std::string method, targets, dataset;
+  std::optional<std::int64_t> rank, parameters, train_examples;
+  bool shuffled_targets = false;  // a control, not a contender
+  std::vector<EvidenceTrial> trials;  // finished ones (done or diverged), by seed
+  std::int64_t unfinished = 0;
+};
+
+// "lora Wq+Wv r4".
+std::string group_name(const EvidenceGroup& group);
+
+struct EvidenceSweep {
+  std::string sweep, base;
+  std::vector<EvidenceGroup> groups;  // scored trials' alone
+};
+
+class Evidence {
+ public:
+  // The reader must outlive it.
+  explicit Evidence(ResultsReader& results);
+
+  const std::vector<EvidenceSweep>& sweeps() const { return sweeps_; }
+  ResultsReader& results() const { return results_; }
+
+  // Metrics that a group's trials have outcomes of, in the order of their names.
+  std::vector<std::string> metrics(const EvidenceGroup& group);
+  // [seeds, examples], from 0 to 1; a diverged trial has the base's outcomes. Examples are in the
+  // order of their ids. Empty where a trial lacks outcomes that another has, or all do.
+  RealMatrix outcomes(const EvidenceGroup& group, const std::string& metric);
+  // The untrained base on the same examples; none where it was not scored.
+  const EvidenceGroup* base_of(const EvidenceGroup& group) const;
+
+ private:
+  struct Outcomes {
+    std::map<std::string, std::map<std::string, double>> by_metric;  // metric -> example -> outcome
+  };
+  const Outcomes& outcomes_of(const std::string& sweep, const std::string& trial);
+
+  ResultsReader& results_;
+  std::vector<EvidenceSweep> sweeps_;
+  std::map<std::pair<std::string, std::string>, Outcomes> cache_;
+};
+
+// The metric that a task is judged by: logical_form, accuracy, rouge1; of another task the first.
+std::string headline_metric(const std::string& kind, const std::vector<std::string>& metrics);
+
+}  // namespace rankscope

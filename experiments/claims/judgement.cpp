@@ -1,0 +1,229 @@
+#include "experiments/claims/judgement.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <tuple>
+
+#include "experiments/claims/contrasts.h"
+#include "metrics/best_set.h"
+#include "metrics/crossed_design.h"
+
+namespace rankscope {
+
+namespace {
+
+std::int64_t usable(const std::vector<EvaluatedContrast>& contrasts) {
+  return std::ranges::count_if(contrasts, [](const EvaluatedContrast& c) { return c.contrast.has_value(); });
+}
+
+bool all_there(const std::vector<EvaluatedContrast>& contrasts) {
+  return usable(contrasts) == static_cast<std::int64_t>(contrasts.size());
+}
+
+std::string base_name(const std::string& base) {
+  const std::filesystem::path path(base);
+  return path.filename().empty() ? path.parent_path().filename().string() : path.filename().string();
+}
+
+// Two names of a base's folder tell more where the last is as general as "base".
+std::string shown_base(const std::string& base) {
+  const std::filesystem::path path = std::filesystem::path(base).lexically_normal();
+  const std::string name = base_name(path.string());
+  const std::string above = path.parent_path().filename().string();
+  return above.empty() ? name : above + "/" + name;
+}
+
+const char* verdict_word(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kHolds:
+      return "holds";
+    case Verdict::kContradicted:
+      return "contradicted";
+    case Verdict::kUnderpowered:
+      break;
+  }
+  return "underpowered";
+}
+
+struct Evaluated {
+  const Claim* claim = nullptr;
+  const EvidenceSweep* sweep = nullptr;
+  std::vector<EvaluatedContrast> contrasts;
+};
+
+Evaluated evaluate_on_best(const Claim& claim, Evidence& evidence) {
+  Evaluated best{&claim, nullptr, {}};
+  for (const EvidenceSweep& sweep : evidence.sweeps()) {
+    std::vector<EvaluatedContrast> contrasts = evaluate(claim, sweep, evidence);
+    // Of equals the sweep of more settings: there "the largest rank" is one of several.
+    const auto worth = [](std::int64_t found, std::size_t asked, std::size_t settings) {
+      return std::tuple(found, asked, settings);
+    };
+    const bool better =
+        best.sweep == nullptr || worth(usable(contrasts), contrasts.size(), sweep.groups.size()) >
+                                     worth(usable(best.contrasts), best.contrasts.size(), best.sweep->groups.size());
+    if (better) best = {&claim, &sweep, std::move(contrasts)};
+  }
+  return best;
+}
+
+std::vector<std::string> tasks_in(const std::vector<EvaluatedContrast>& contrasts) {
+  std::vector<std::string> tasks;
+  for (const EvaluatedContrast& c : contrasts) {
+    const std::string task = c.finding.name.substr(0, c.finding.name.find(':'));
+    if (std::ranges::find(tasks, task) == tasks.end()) tasks.push_back(task);
+  }
+  return tasks;
+}
+
+// The sentence below a verdict.
+std::string explanation(const Evaluated& e, const std::string& verdict) {
+  if (verdict == "not run") {
+    for (const EvaluatedContrast& c : e.contrasts)
+      if (!c.contrast) return c.finding.missing;
+    return "";
+  }
+  std::vector<std::string> parts;
+  std::int64_t inside = 0;
+  for (const EvaluatedContrast& c : e.contrasts)
+    inside += c.finding.estimate && test_region({{*c.finding.estimate, 0, 1, true}, c.contrast->region, c.finding.margin}).inside == 0;
+  parts.push_back(fmt::format("{} of {} differences lie where the claim puts them", inside, e.contrasts.size()));
+  // The one that is furthest from what the claim says.
+  const auto worst = std::ranges::max_element(e.contrasts, {}, [](const EvaluatedContrast& c) {
+    return c.finding.p_inside.value_or(0);
+  });
+  parts.push_back(fmt::format("the weakest is {}, {:.3g} [{:.3g}, {:.3g}] {}", worst->finding.name, *worst->finding.estimate,
+                              *worst->finding.low, *worst->finding.high, worst->finding.unit));
+  if (verdict == "underpowered" && !worst->finding.needed.empty()) parts.push_back(worst->finding.needed);
+  return fmt::format("{}", fmt::join(parts, "; "));
+}
+
+ClaimFinding finding_of(const Evaluated& e) {
+  ClaimFinding finding;
+  finding.id = e.claim->id;
+  finding.title = e.claim->title;
+  finding.source = e.claim->source;
+  finding.published = e.claim->published;
+  finding.control = e.claim->control;
+  finding.verdict = "not run";
+  finding.control_verdict = "not run";
+  if (e.sweep != nullptr) {
+    finding.base = shown_base(e.sweep->base);
+    finding.data = fmt::format("{}", fmt::join(tasks_in(e.contrasts), ", "));
+  }
+  for (const EvaluatedContrast& c : e.contrasts) finding.contrasts.push_back(c.finding);
+  return finding;
+}
+
+// Judges the contrasts that `pick` gives of the claims that are complete.
+template <typename Pick>
+std::vector<std::optional<Verdict>> verdicts(const std::vector<Evaluated>& evaluated, double alpha, Pick&& pick) {
+  std::vector<std::vector<Contrast>> asked;
+  std::vector<std::size_t> of;
+  for (std::size_t i = 0; i < evaluated.size(); ++i) {
+    std::vector<Contrast> contrasts;
+    for (const EvaluatedContrast& c : evaluated[i].contrasts)
+      if (const std::optional<Contrast>& one = pick(c)) contrasts.push_back(*one);
+    if (contrasts.empty() || contrasts.size() != evaluated[i].contrasts.size()) continue;
+    asked.push_back(std::move(contrasts));
+    of.push_back(i);
+  }
+  std::vector<std::optional<Verdict>> all(evaluated.size());
+  const std::vector<Verdict> judged = judge(asked, alpha);
+  for (std::size_t i = 0; i < of.size(); ++i) all[of[i]] = judged[i];
+  return all;
+}
+
+class Scores {
+ public:
+  Scores(Evidence& evidence, Findings& findings) : evidence_(evidence), findings_(findings) {}
+
+  void add_all() {
+    for (const EvidenceSweep& sweep : evidence_.sweeps())
+      for (const EvidenceGroup& group : sweep.groups) add(sweep, group);
+    mark_best();
+  }
+
+ private:
+  void add(const EvidenceSweep& sweep, const EvidenceGroup& group) {
+    std::vector<std::string> metrics = evidence_.metrics(group);
+    const std::string headline = headline_metric(group.kind, metrics);
+    if (metrics.empty()) metrics.emplace_back();  // nothing is finished: the row says so
+    for (const std::string& metric : metrics) {
+      ScoreFinding score;
+      score.sweep = group.sweep;
+      score.base = shown_base(sweep.base);
+      score.task = group.task;
+      score.metric = metric;
+      score.method = group.shuffled_targets ? group.method + " on shuffled targets" : group.method;
+      score.targets = group.targets;
+      score.setting = group.setting;
+      score.group = group.label;
+      score.rank = group.rank;
+      score.parameters = group.parameters;
+      score.train_examples = group.train_examples;
+      score.headline = !metric.empty() && metric == headline;
+      score.missing = group.unfinished;
+      for (const EvidenceTrial& trial : group.trials) {
+        score.seeds.push_back(trial.seed);
+        score.diverged += trial.state == "diverged";
+      }
+      const RealMatrix outcomes = metric.empty() ? RealMatrix() : evidence_.outcomes(group, metric);
+      if (outcomes.size() == 0) {
+        score.note = group.trials.empty() ? "no trial is finished" : "its trials have no outcomes in common";
+      } else {
+        const Interval both = mean_interval(outcomes);
+        score.examples = outcomes.cols();
+        score.mean = 100 * outcomes.mean();
+        score.low = 100 * both.low;
+        score.high = 100 * both.high;
+        if (outcomes.rows() == 1 && group.method != "none")
+          score.note = "one seed: the interval is of other examples for this run alone";
+        if (score.headline && !group.shuffled_targets && group.method != "none")
+          contenders_[{group.sweep, group.task}].push_back({findings_.scores.size(), outcomes});
+      }
+      findings_.scores.push_back(std::move(score));
+    }
+  }
+
+  // Settings that cannot be told from the best of their task in their sweep.
+  void mark_best() {
+    for (auto& [cell, contenders] : contenders_) {
+      std::erase_if(contenders, [&](const auto& c) { return c.second.cols() != contenders.front().second.cols(); });
+      std::vector<RealMatrix> groups;
+      for (const auto& [index, outcomes] : contenders) groups.push_back(outcomes);
+      for (const std::size_t i : best_set(groups)) findings_.scores[contenders[i].first].among_best = true;
+    }
+  }
+
+  Evidence& evidence_;
+  Findings& findings_;
+  std::map<std::pair<std::string, std::string>, std::vector<std::pair<std::size_t, RealMatrix>>> contenders_;
+};
+
+}  // namespace
+
+Findings judge_results(const ClaimsFile& claims, Evidence& evidence) {
+  Findings findings;
+  findings.alpha = claims.alpha;
+  findings.claims_file_hash = claims.hash;
+  findings.claims_changed = claims.changed;
+  std::vector<Evaluated> evaluated;
+  for (const Claim& claim : claims.claims) evaluated.push_back(evaluate_on_best(claim, evidence));
+  const auto judged = verdicts(evaluated, claims.alpha, [](const EvaluatedContrast& c) { return c.contrast; });
+  const auto on_control = verdicts(evaluated, claims.alpha, [](const EvaluatedContrast& c) { return c.control; });
+  for (std::size_t i = 0; i < evaluated.size(); ++i) {
+    ClaimFinding finding = finding_of(evaluated[i]);
+    if (judged[i] && all_there(evaluated[i].contrasts)) finding.verdict = verdict_word(*judged[i]);
+    if (on_control[i]) finding.control_verdict = verdict_word(*on_control[i]);
+    finding.explanation = explanation(evaluated[i], finding.verdict);
+    findings.claims.push_back(std::move(finding));
+  }
+  Scores(evidence, findings).add_all();
+  return findings;
+}
+
+}  // namespace rankscope

@@ -1,0 +1,202 @@
+// Differences between the scores of two groups of trials, in points of 100.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "common/draws.h"
+#include "experiments/claims/contrasts.h"
+#include "metrics/crossed_design.h"
+
+namespace rankscope {
+
+namespace {
+
+constexpr double kPoints = 100;
+
+struct Sides {
+  const EvidenceGroup* left = nullptr;
+  const EvidenceGroup* right = nullptr;
+};
+
+class ScoreContrasts {
+ public:
+  ScoreContrasts(const Claim& claim, const EvidenceSweep& sweep, Evidence& evidence)
+      : claim_(claim), sweep_(sweep), evidence_(evidence) {}
+
+  std::vector<EvaluatedContrast> run() {
+    const std::vector<std::string> tasks = tasks_of_claim();
+    std::vector<EvaluatedContrast> all;
+    for (const std::string& task : tasks) {
+      const std::optional<std::int64_t> budget = claim_.equal_parameters ? common_budget(task) : std::nullopt;
+      for (const ClaimContrast& contrast : claim_.contrasts) all.push_back(evaluate_one(task, contrast, budget));
+    }
+    if (all.empty()) {
+      std::string wanted;
+      for (const auto& [kind, margin] : claim_.margins) wanted += (wanted.empty() ? "" : ", ") + kind;
+      EvaluatedContrast none = begin_contrast(claim_.contrasts.front(), wanted, "points", claim_.margins.begin()->second);
+      none.finding.missing = claim_.fewest_examples
+                                 ? "no sweep trains on several numbers of examples of " + wanted
+                                 : "no sweep has " + wanted;
+      all.push_back(std::move(none));
+    }
+    return all;
+  }
+
+ private:
+  std::string kind_of(const std::string& task) const {
+    return std::ranges::find(sweep_.groups, task, &EvidenceGroup::task)->kind;
+  }
+
+  std::vector<std::string> tasks_of_claim() const {
+    std::vector<std::string> tasks;
+    std::set<std::int64_t> sizes;
+    const EvidenceGroup* fewest = nullptr;
+    for (const EvidenceGroup& group : sweep_.groups) {
+      if (!claim_.margins.contains(group.kind)) continue;
+      if (std::ranges::find(tasks, group.task) == tasks.end()) tasks.push_back(group.task);
+      if (group.method == "none" || !group.train_examples || *group.train_examples == 0) continue;
+      sizes.insert(*group.train_examples);
+      if (fewest == nullptr || *group.train_examples < *fewest->train_examples) fewest = &group;
+    }
+    if (!claim_.fewest_examples) return tasks;
+    if (sizes.size() < 2) return {};
+    return {fewest->task};
+  }
+
+  // The largest number of parameters at which every contrast has both its sides.
+  std::optional<std::int64_t> common_budget(const std::string& task) const {
+    std::optional<std::int64_t> best;
+    for (const EvidenceGroup& group : sweep_.groups) {
+      if (!group.parameters || (best && *group.parameters <= *best)) continue;
+      const bool everywhere = std::ranges::all_of(claim_.contrasts, [&](const ClaimContrast& contrast) {
+        return at_budget(contrast.left, task, *group.parameters) != nullptr &&
+               at_budget(contrast.right, task, *group.parameters) != nullptr;
+      });
+      if (everywhere) best = group.parameters;
+    }
+    return best;
+  }
+
+  const EvidenceGroup* at_budget(const GroupSelector& selector, const std::string& task,
+                                 std::int64_t budget) const {
+    for (const EvidenceGroup* group : select_groups(selector, sweep_, task))
+      if (group->parameters == budget) return group;
+    return nullptr;
+  }
+
+  Sides sides(const std::string& task, const ClaimContrast& contrast,
+              const std::optional<std::int64_t>& budget) const {
+    if (claim_.equal_parameters) {
+      if (!budget) return {};
+      return {at_budget(contrast.left, task, *budget), at_budget(contrast.right, task, *budget)};
+    }
+    const auto left = select_groups(contrast.left, sweep_, task), right = select_groups(contrast.right, sweep_, task);
+    return {left.empty() ? nullptr : left.front(), right.empty() ? nullptr : right.front()};
+  }
+
+  static std::string selector_name(const GroupSelector& s) {
+    std::string name = s.method;
+    if (!s.targets.empty()) name += " " + s.targets;
+    if (s.largest_rank) name += " of the largest rank";
+    if (s.rank) name += fmt::format(" r{}", *s.rank);
+    if (s.share_below) name += fmt::format(" with under {:.3g} % of the parameters", 100 * *s.share_below);
+    return name;
+  }
+
+  EvaluatedContrast evaluate_one(const std::string& task, const ClaimContrast& contrast,
+                                 const std::optional<std::int64_t>& budget) {
+    const double margin = claim_.margins.at(kind_of(task));
+    const Sides found = sides(task, contrast, budget);
+    if (found.left == nullptr || found.right == nullptr) {
+      EvaluatedContrast made = begin_contrast(
+          contrast, task + ": " + selector_name(contrast.left) + " against " + selector_name(contrast.right),
+          "points", margin);
+      made.finding.missing = "the sweep has no finished trials of " +
+                             selector_name(found.left == nullptr ? contrast.left : contrast.right) +
+                             (claim_.equal_parameters ? " at a number of parameters that all sides have" : "");
+      return made;
+    }
+    EvaluatedContrast made =
+        begin_contrast(contrast, task + ": " + group_name(*found.left) + " against " + group_name(*found.right),
+                       "points", margin);
+    if (found.left == found.right) {
+      made.finding.missing = "the sweep has one such setting, " + group_name(*found.left) + "; two are compared";
+      return made;
+    }
+    const std::string metric = headline_metric(kind_of(task), evidence_.metrics(*found.left));
+    const RealMatrix left = evidence_.outcomes(*found.left, metric), right = evidence_.outcomes(*found.right, metric);
+    if (left.size() == 0 || right.size() == 0 || left.cols() != right.cols()) {
+      made.finding.missing = "the two sides were not scored on the same examples";
+      return made;
+    }
+    made.finding.seeds_left = left.rows();
+    made.finding.seeds_right = right.rows();
+    made.finding.examples = left.cols();
+    add_estimate(made, in_points(difference_estimate(left, right)), contrast.region);
+    made.finding.needed = needed_text(left, right, made);
+    if (const auto found_control = control_estimate(found, metric, left, right, made.finding.name))
+      made.control = Contrast{*found_control, contrast.region, margin};
+    return made;
+  }
+
+  static Estimate in_points(Estimate estimate) {
+    estimate.value *= kPoints;
+    estimate.variance *= kPoints * kPoints;
+    return estimate;
+  }
+
+  // Of the distance between what was measured and the nearer end of the region.
+  static std::string needed_text(const RealMatrix& left, const RealMatrix& right, const EvaluatedContrast& made) {
+    const double value = *made.finding.estimate, margin = made.finding.margin;
+    double distance = std::abs(value - margin);
+    if (made.contrast->region == Region::kNotBelow) distance = std::abs(value + margin);
+    if (made.contrast->region == Region::kWithin) distance = std::abs(std::abs(value) - margin);
+    if (distance <= 0) return "the difference lies on the margin: no number of trials decides";
+    const Needed needed = needed_for(left, right, distance / kPoints);
+    const auto either = [](const std::optional<std::int64_t>& number, const char* what) {
+      return number ? fmt::format("{} {}", *number, what) : fmt::format("no number of {} suffices", what);
+    };
+    return fmt::format("to tell {:.2g} points: {} or {}", distance,
+                       either(needed.seeds, "seeds at these examples"),
+                       either(needed.examples, "examples at these seeds"));
+  }
+
+  std::optional<Estimate> control_estimate(const Sides& found, const std::string& metric, const RealMatrix& left,
+                                        const RealMatrix& right, const std::string& name) {
+    if (claim_.control == "base") {
+      // The untrained base in the left side's place, as many times as it has seeds.
+      const EvidenceGroup* base = evidence_.base_of(*found.left);
+      if (base == nullptr) return std::nullopt;
+      const RealMatrix outcomes = evidence_.outcomes(*base, metric);
+      if (outcomes.rows() < 1 || outcomes.cols() != right.cols()) return std::nullopt;
+      return in_points(difference_estimate(outcomes.row(0).replicate(left.rows(), 1), right));
+    }
+    // Each example's outcomes are dealt out anew between the two sides.
+    const Draws draws(0, "null", claim_.id + ": " + name);
+    RealMatrix pooled(left.rows() + right.rows(), left.cols());
+    pooled << left, right;
+    RealMatrix dealt = pooled;
+    for (Eigen::Index example = 0; example < pooled.cols(); ++example) {
+      const auto order = draws.at_step(static_cast<std::uint64_t>(example))
+                             .permutation(static_cast<std::uint64_t>(pooled.rows()));
+      for (Eigen::Index i = 0; i < pooled.rows(); ++i)
+        dealt(i, example) = pooled(static_cast<Eigen::Index>(order[static_cast<std::size_t>(i)]), example);
+    }
+    return in_points(difference_estimate(dealt.topRows(left.rows()), dealt.bottomRows(right.rows())));
+  }
+
+  const Claim& claim_;
+  const EvidenceSweep& sweep_;
+  Evidence& evidence_;
+};
+
+}  // namespace
+
+std::vector<EvaluatedContrast> score_contrasts(const Claim& claim, const EvidenceSweep& sweep,
+                                               Evidence& evidence) {
+  return ScoreContrasts(claim, sweep, evidence).run();
+}
+
+}  // namespace rankscope

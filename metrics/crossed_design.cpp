@@ -1,0 +1,205 @@
+#include "metrics/crossed_design.h"
+
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+#include <limits>
+#include <stdexcept>
+
+#include "metrics/distributions.h"
+
+namespace rankscope {
+
+namespace {
+
+struct Group {
+  double seeds = 0, examples = 0;
+  double mean = 0;
+  RealVector example_means;  // [examples], over seeds
+  double seed_variance = 0;  // s2_g; 0 of one seed
+  double residual = 0;       // MSE_g; 0 of one seed
+  bool binary = false;
+};
+
+// Sum of squared deviations from the mean; exactly 0 of equal values.
+double squares_of(const RealVector& values) {
+  const RealVector shifted = values.array() - values[0];
+  return (shifted.array() - shifted.mean()).square().sum();
+}
+
+Group group_of(const RealMatrix& outcomes) {
+  if (outcomes.rows() < 1) throw std::invalid_argument("a group needs at least one seed");
+  if (outcomes.cols() < 2) throw std::invalid_argument("a group needs at least two examples");
+  if (!outcomes.allFinite()) throw std::invalid_argument("outcomes must be finite");
+  Group group{.seeds = static_cast<double>(outcomes.rows()),
+              .examples = static_cast<double>(outcomes.cols()),
+              .example_means = outcomes.colwise().mean().transpose(),
+              .binary = (outcomes.array() == 0 || outcomes.array() == 1).all()};
+  const RealVector seed_means = outcomes.rowwise().mean();
+  group.mean = seed_means.mean();
+  if (group.seeds == 1) return group;
+  group.seed_variance = squares_of(seed_means) / (group.seeds - 1);
+  double squares = 0;
+  RealVector residuals(outcomes.rows());
+  for (Eigen::Index e = 0; e < outcomes.cols(); ++e) {
+    residuals = outcomes.col(e) - seed_means;
+    residuals.array() -= group.example_means[e] - group.mean;
+    squares += residuals.squaredNorm();
+  }
+  group.residual = squares / ((group.seeds - 1) * (group.examples - 1));
+  return group;
+}
+
+// Of a variance in parts: what each contributes, with its degrees of freedom.
+struct Parts {
+  double seeds = 0, seeds_df = 0, examples = 0, examples_df = 0;
+};
+
+Estimate estimate_of(double value, const Parts& parts, bool verdict) {
+  const double variance = parts.seeds + parts.examples;
+  Estimate estimate{
+      .value = value, .variance = variance, .df = parts.examples_df, .verdict = verdict};
+  if (parts.seeds == 0) return estimate;
+  constexpr double kPoint = 0.975;
+  const double weight = parts.seeds / variance;
+  const double quantile = weight * student_t_quantile(kPoint, parts.seeds_df) +
+                          (1 - weight) * student_t_quantile(kPoint, parts.examples_df);
+  estimate.df = student_t_df(quantile, kPoint, std::min(parts.seeds_df, parts.examples_df),
+                             std::max(parts.seeds_df, parts.examples_df));
+  return estimate;
+}
+
+// The seeds' part of the groups' variances s2_g, and Satterthwaite's df of it with `tie` added to
+// each s2_g.
+struct SeedPart {
+  double variance = 0, tied_variance = 0, tied_squares_by_df = 0;
+  void add(double seed_variance, double seeds, double tie = 0) {
+    if (seeds == 1) return;
+    variance += seed_variance / seeds;
+    const double part = (seed_variance + tie) / seeds;
+    tied_variance += part;
+    tied_squares_by_df += part * part / (seeds - 1);
+  }
+  double df() const { return tied_variance * tied_variance / tied_squares_by_df; }
+};
+
+// `example_squares`: of D, over examples.
+Parts parts_of(std::initializer_list<const Group*> groups, double example_squares) {
+  const double examples = (*groups.begin())->examples;
+  SeedPart seeds;
+  double residual = 0;
+  for (const Group* group : groups) {
+    seeds.add(group->seed_variance, group->seeds, group->binary ? 0.5 / (examples * examples) : 0);
+    residual += group->residual / (group->seeds * examples);
+  }
+  Parts parts{.examples = example_squares / (examples - 1) / examples, .examples_df = examples - 1};
+  if (seeds.variance == 0) return parts;
+  parts.seeds = seeds.variance;
+  parts.seeds_df = seeds.df();
+  parts.examples = std::max(0.0, parts.examples - residual);
+  return parts;
+}
+
+Estimate mean_estimate_of(const Group& group) {
+  double squares = squares_of(group.example_means);
+  if (squares == 0 && group.seed_variance == 0) squares = 0.5;
+  return estimate_of(group.mean, parts_of({&group}, squares), group.seeds > 1);
+}
+
+struct Compared {
+  Group left, right;
+  double difference_squares = 0;  // of D, with what is added
+};
+
+Compared compared(const RealMatrix& left, const RealMatrix& right) {
+  Compared both{.left = group_of(left), .right = group_of(right)};
+  if (left.cols() != right.cols())
+    throw std::invalid_argument("two groups must be scored on the same examples");
+  double& squares = both.difference_squares;
+  squares = squares_of(both.left.example_means - both.right.example_means);
+  const bool all_agree =
+      squares == 0 && both.left.seed_variance == 0 && both.right.seed_variance == 0;
+  if (all_agree)
+    squares = 1;
+  else if (both.left.binary && both.right.binary)
+    squares += (1 / both.left.seeds + 1 / both.right.seeds) / 2;
+  return both;
+}
+
+// The smallest number in [low, high] that is enough, where more is never less.
+template <typename Enough>
+std::optional<std::int64_t> smallest(std::int64_t low, std::int64_t high, const Enough& enough) {
+  if (!enough(high)) return std::nullopt;
+  while (low < high) {
+    const std::int64_t middle = low + (high - low) / 2;
+    if (enough(middle))
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return low;
+}
+
+}  // namespace
+
+Estimate mean_estimate(const RealMatrix& outcomes) { return mean_estimate_of(group_of(outcomes)); }
+
+Interval mean_interval(const RealMatrix& outcomes, double confidence) {
+  const Group group = group_of(outcomes);
+  const Estimate estimate = mean_estimate_of(group);
+  const Interval plain = interval(estimate, confidence);
+  if (!group.binary) return plain;
+  const double p = estimate.value, spread = p * (1 - p);
+  const double t = student_t_quantile((1 + confidence) / 2, estimate.df);
+  const double ratio = t * t * (spread > 0 ? estimate.variance / spread : 1 / group.examples);
+  const double middle = (p + ratio / 2) / (1 + ratio);
+  const double half = std::sqrt(ratio * spread + ratio * ratio / 4) / (1 + ratio);
+  return {.low = std::max(0.0, middle - half), .high = std::min(1.0, middle + half)};
+}
+
+Estimate difference_estimate(const RealMatrix& left, const RealMatrix& right) {
+  const Compared both = compared(left, right);
+  return estimate_of(both.left.mean - both.right.mean,
+                     parts_of({&both.left, &both.right}, both.difference_squares),
+                     both.left.seeds > 1 && both.right.seeds > 1);
+}
+
+Needed needed_for(const RealMatrix& left, const RealMatrix& right, double size) {
+  if (!(size > 0) || std::isinf(size))
+    throw std::invalid_argument("a difference to find is above 0");
+  const Compared both = compared(left, right);
+  if (both.left.seeds == 1 || both.right.seeds == 1) return {};
+  const double examples_here = both.left.examples;
+  double example_variance = both.difference_squares / (examples_here - 1);
+  for (const Group* group : {&both.left, &both.right})
+    example_variance -= group->residual / group->seeds;
+  example_variance = std::max(0.0, example_variance);
+  const auto enough = [&](double left_seeds, double right_seeds, double examples) {
+    SeedPart seeds;
+    const auto add = [&](const Group& group, double count) {
+      const double effect = std::max(0.0, group.seed_variance - group.residual / examples_here);
+      seeds.add(effect + group.residual / examples, count);
+    };
+    add(both.left, left_seeds);
+    add(both.right, right_seeds);
+    Parts parts{.examples = example_variance / examples, .examples_df = examples - 1};
+    if (seeds.variance > 0) {
+      parts.seeds = seeds.variance;
+      parts.seeds_df = seeds.df();
+    }
+    const Estimate estimate = estimate_of(size, parts, true);
+    constexpr double kPower = 0.8, kAlpha = 0.05;
+    return student_t_power(size / std::sqrt(estimate.variance), estimate.df, kAlpha) >= kPower;
+  };
+  constexpr std::int64_t kMostSeeds = 10'000, kMostExamples = 10'000'000;
+  return {.seeds = smallest(2, kMostSeeds,
+                            [&](std::int64_t n) {
+                              const auto seeds = static_cast<double>(n);
+                              return enough(seeds, seeds, examples_here);
+                            }),
+          .examples = smallest(2, kMostExamples, [&](std::int64_t n) {
+            return enough(both.left.seeds, both.right.seeds, static_cast<double>(n));
+          })};
+}
+
+}  // namespace rankscope

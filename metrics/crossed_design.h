@@ -1,0 +1,60 @@
+// Scores of runs that differ in their seed, all on the same examples: how far a mean, or the
+// difference of two groups of runs, would move with other seeds and other examples. A group's
+// outcomes are a matrix [seeds, examples], one run a row, one example a column, the same example in
+// the same column of every group; seeds belong to their group. Outcomes lie in 0 .. 1; of 0 and 1
+// alone they are binary.
+//
+// The model is outcome = mean + seed + example + residual with seeds and examples both drawn at
+// random (crossed random effects). Of groups g with S_g seeds and E examples, s2_g the variance of
+// the seed means, s2_D that over examples of D, the mean over seeds (the difference of these
+// means), and MSE_g the residual mean square of seeds by examples:
+//
+//   seeds    = sum of s2_g / S_g
+//   examples = s2_D / E - sum of MSE_g / (S_g E), at least 0
+//   variance = seeds + examples
+//
+// Each s2_g has S_g - 1 degrees of freedom, their sum Satterthwaite's (1946), examples E - 1. As
+// s2_g holds the residuals' part too, what s2_D has of it is taken off. The quantile is Cochran and
+// Cox's (1950), the mean of the two parts' quantiles weighted with the parts; `df` is where
+// Student's t has it at 97.5 %. Satterthwaite's df for the whole falls short: at two seeds it rises
+// where the seeds agree by chance, and a 95 % interval covers 90 %.
+//
+// Counts of right answers tie by chance: for the df of the sum, s2_g of binary outcomes is taken
+// 1 / (2 E^2) larger, as of two counts one apart, and where all seed means are equal examples is
+// s2_D / E.
+//
+// All functions throw std::invalid_argument for no seeds, fewer than two examples, values that are
+// not finite and columns that do not match. A group of one seed has no s2_g and MSE_g: `verdict` is
+// false.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "metrics/estimate.h"
+
+namespace rankscope {
+
+// Where all outcomes agree, half a square is added to the sum of squares over examples, as of half
+// an example of the other outcome: no estimate is free of doubt.
+Estimate mean_estimate(const RealMatrix& outcomes);
+
+// Of binary outcomes Wilson's interval (1927) with p (1 - p) / variance as the number of examples
+// (E where all agree) and Student's quantile; else interval(mean_estimate). 0 < confidence < 1.
+Interval mean_interval(const RealMatrix& outcomes, double confidence = 0.95);
+
+// left - right. To the sum of squares of binary outcomes' D is added half an example that a seed
+// decides differently each way for every seed, (1 / S_left + 1 / S_right) / 2: of single runs, 1
+// (Agresti and Min 2005). Where neither seeds nor examples differ, 1 whatever the outcomes.
+Estimate difference_estimate(const RealMatrix& left, const RealMatrix& right);
+
+// Seeds in each group, and scored examples, with which a |difference| of `size` > 0 would be told
+// from 0 with power 0.8 at two-sided 0.05, if the parts of the variance are as estimated here:
+// seeds at these examples, examples at these seeds. None where no number up to 10,000 seeds or 1e7
+// examples suffices, and where a group has one seed.
+struct Needed {
+  std::optional<std::int64_t> seeds, examples;
+};
+Needed needed_for(const RealMatrix& left, const RealMatrix& right, double size);
+
+}  // namespace rankscope

@@ -1,0 +1,98 @@
+#include "experiments/claims/claims_file.h"
+
+#include <catch2/catch.hpp>
+
+#include <set>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/hash.h"
+#include "tests/error_text.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+using Catch::Contains;
+
+namespace {
+
+const std::string kScore = R"(claims:
+  - id: A
+    title: t
+    source: s
+    statistic: score
+    region: above
+    margins: {mnli: 1}
+    reason: r
+    contrasts:
+      - {left: {method: lora}, right: {method: full}}
+    control: base
+)";
+
+std::string with(const std::string& from, const std::string& to) {
+  std::string text = kScore;
+  const std::size_t at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+std::string refusal(const std::string& text) {
+  return error_text<InputError>([&] { parse_claims(text, "c.yaml"); });
+}
+
+}  // namespace
+
+TEST_CASE("the paper's claims are all there, each with margins above 0 and the file's own hash") {
+  const ClaimsFile file = read_claims("");
+  std::set<std::string> ids;
+  for (const Claim& claim : file.claims) {
+    ids.insert(claim.id);
+    CHECK_FALSE(claim.source.empty());
+    for (const auto& [task, margin] : claim.margins) CHECK(margin > 0);
+    for (const ClaimContrast& contrast : claim.contrasts) {
+      CHECK_FALSE(contrast.reason.empty());
+      if (claim.statistic != "score") CHECK(contrast.margin > 0);
+    }
+  }
+  for (const char* id : {"C1", "C2", "C3", "C4", "C5", "C6", "C7", "C9"}) CHECK(ids.contains(id));
+  const std::string text = read_text_file(RANKSCOPE_SOURCE_DIR "/experiments/paper/claims.yaml");
+  CHECK(file.hash == sha256_hex(text));
+  CHECK(read_claims(RANKSCOPE_SOURCE_DIR "/experiments/paper/claims.yaml").claims.size() == file.claims.size());
+  CHECK(file.alpha == 0.05);
+}
+
+TEST_CASE("a claim that is not as the page says is refused with its place") {
+  CHECK(parse_claims(kScore, "c.yaml").claims.at(0).contrasts.at(0).region == Region::kAbove);
+  CHECK_THAT(refusal(with("mnli: 1", "mnli: 0")), Contains("c.yaml:7") && Contains("must be above 0"));
+  CHECK_THAT(refusal(with("mnli: 1", "mnli: -1")), Contains("c.yaml:7"));
+  CHECK_THAT(refusal(with("region: above", "region: over")), Contains("c.yaml:6") && Contains("above"));
+  CHECK_THAT(refusal(with("    reason: r\n", "")), Contains("'reason' is missing"));
+  CHECK_THAT(refusal(with("reason: r", "reasons: r")), Contains("did you mean 'reason'"));
+  CHECK_THAT(refusal(with("control: base", "control: none")), Contains("random_adapters"));
+  CHECK_THAT(refusal(with("statistic: score", "statistic: rank")), Contains("c.yaml:5"));
+  CHECK_THAT(refusal(with("{method: lora}", "{targets: Wq}")), Contains("'method' is missing"));
+  CHECK_THAT(refusal(kScore + kScore.substr(kScore.find("  - id"))), Contains("another claim has this id"));
+  CHECK_THAT(refusal("alpha: 0\n" + kScore), Contains("must be above 0"));
+  CHECK_THAT(refusal("claims: []\n"), Contains("c.yaml"));
+  CHECK_THAT(refusal("claims: 3\n"), Contains("c.yaml"));
+
+  const std::string adapters = R"(claims:
+  - id: B
+    title: t
+    source: s
+    statistic: amplification
+    sites: [Wq]
+    targets: Wq+Wv
+    ranks: [4, largest]
+    contrasts:
+      - {quantity: small_over_large, region: above, margin: 1, reason: r}
+    control: random_adapters
+)";
+  const Claim claim = parse_claims(adapters, "c.yaml").claims.at(0);
+  CHECK(claim.ranks == std::vector<std::optional<std::int64_t>>{4, std::nullopt});
+  std::string other = adapters;
+  other.replace(other.find("small_over_large"), 16, "top");
+  CHECK_THAT(refusal(other), Contains("c.yaml:10") && Contains("relative_small_over_large"));
+  other = adapters;
+  other.replace(other.find("[4, largest]"), 12, "[4]");
+  CHECK_THAT(refusal(other), Contains("a small rank and a large one"));
+}

@@ -1,0 +1,353 @@
+// Verdicts on databases whose truth is planted.
+#include "experiments/claims/judgement.h"
+
+#include <catch2/catch.hpp>
+
+#include <cmath>
+
+#include "common/draws.h"
+#include "results/store.h"
+#include "tests/temporary_folder.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+using Catch::Contains;
+
+namespace {
+
+constexpr int kExamples = 200;
+
+// What a group of trials is, and how well it does.
+struct Planted {
+  std::string method = "lora", targets = {}, task = "wikisql", kind = "wikisql", sweep = "planted";
+  std::int64_t rank = 0, parameters = 0, limit = 3000;
+  double share = 0.5;  // of examples that are right
+  int seeds = 5;
+  std::map<std::string, double> timings = {};
+};
+
+class PlantedResults {
+ public:
+  PlantedResults() : store_(Store::open(folder_ / "results.db")) {
+    for (const char* kind : {"wikisql", "mnli"}) {
+      DatasetRecord dataset{kind, kind, "dev", "dev.jsonl", {}};
+      for (int e = 0; e < kExamples; ++e) dataset.examples.push_back({"e" + std::to_string(e), "p", "r"});
+      store_.put_dataset(dataset);
+    }
+  }
+
+  // Which examples are right is shared by all groups, but for a fifth that each seed draws for itself.
+  void add(const Planted& p) {
+    store_.put_sweep({p.sweep, "name: " + p.sweep + "\n", "models/tiny", std::string(64, 'c')});
+    for (int seed = 1; seed <= (p.method == "none" ? 1 : p.seeds); ++seed) {
+      TrialRecord t;
+      t.trial = p.sweep + p.task + p.method + p.targets + std::to_string(p.rank) + "s" + std::to_string(seed);
+      t.sweep = p.sweep;
+      t.group = "g";
+      t.state = "done";
+      t.role = "scored";
+      t.method = p.method;
+      t.task = p.task;
+      t.targets = p.targets;
+      if (p.rank > 0) t.rank = p.rank;
+      t.seed = seed;
+      t.config = {{"score.task", p.kind}, {"train.limit", std::to_string(p.limit)}, {"seed", std::to_string(seed)},
+                  {"settings.rank", std::to_string(p.rank)}, {"settings.targets", p.targets}, {"method", p.method},
+                  {"task", p.task}};
+      if (p.parameters > 0) t.trainable_parameters = p.parameters;
+      t.dataset = p.kind;
+      t.timings = p.timings;
+      const Draws common(1, "planted", "examples"), own(static_cast<std::uint64_t>(seed), "planted", t.trial);
+      const std::string metric = p.kind == "wikisql" ? "logical_form" : "accuracy";
+      for (int e = 0; e < kExamples; ++e) {
+        const auto at = static_cast<std::uint64_t>(e);
+        const bool drawn_alone = own.uniform(2 * at) < 0.2f;
+        const float difficulty = drawn_alone ? own.uniform(2 * at + 1) : common.uniform(at);
+        t.predictions.push_back({"e" + std::to_string(e), "x", {{metric, difficulty < p.share ? 1.0 : 0.0}}});
+      }
+      store_.put_trial(t);
+    }
+  }
+
+  Store& store() { return store_; }
+
+  Findings judge(const std::string& claims) const {
+    ResultsReader results({folder_.path()});
+    Evidence evidence(results);
+    return judge_results(parse_claims(claims, "claims.yaml"), evidence);
+  }
+
+ private:
+  TemporaryFolder folder_;
+  Store store_;
+};
+
+std::string score_claim(const std::string& region, double margin, const std::string& more = "",
+                        const std::string& contrasts = "      - {left: {method: lora, targets: Wq+Wv}, right: {method: "
+                                                       "lora, targets: Wq}}\n",
+                        const std::string& control = "shuffled") {
+  return "claims:\n  - id: A\n    title: t\n    source: s\n    statistic: score\n    region: " + region +
+         "\n    margins: {wikisql: " + std::to_string(margin) + ", mnli: " + std::to_string(margin) +
+         "}\n    reason: r\n" + more + "    contrasts:\n" + contrasts + "    control: " + control + "\n";
+}
+
+}  // namespace
+
+TEST_CASE("a planted difference holds, its reverse is contradicted, and the control holds nowhere") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.0});
+  planted.add({.targets = "Wq", .rank = 8, .share = 0.3});
+  planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.6});
+  const ClaimFinding above = planted.judge(score_claim("above", 5)).claims.at(0);
+  CHECK(above.verdict == "holds");
+  CHECK(above.control_verdict != "holds");
+  CHECK(above.base == "models/tiny");
+  CHECK(above.data == "wikisql");
+  REQUIRE(above.contrasts.size() == 1);
+  CHECK(*above.contrasts[0].estimate == Approx(30).margin(6));
+  CHECK(*above.contrasts[0].low < 30);
+  CHECK(above.contrasts[0].examples == kExamples);
+  CHECK(above.contrasts[0].seeds_left == 5);
+  CHECK(planted.judge(score_claim("within", 5)).claims.at(0).verdict == "contradicted");
+
+  const std::string reversed = "      - {left: {method: lora, targets: Wq}, right: {method: lora, targets: Wq+Wv}}\n";
+  CHECK(planted.judge(score_claim("above", 5, "", reversed)).claims.at(0).verdict == "contradicted");
+  CHECK(planted.judge(score_claim("not_below", 5, "", reversed)).claims.at(0).verdict == "contradicted");
+  // A margin in the middle of what is uncertain.
+  const ClaimFinding open = planted.judge(score_claim("above", std::round(*above.contrasts[0].estimate))).claims.at(0);
+  CHECK(open.verdict == "underpowered");
+  CHECK_THAT(open.explanation, Contains("seeds at these examples"));
+}
+
+TEST_CASE("equal groups are equivalent within a margin that they can show, and the untrained base is not") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.0});
+  planted.add({.targets = "Wq", .rank = 8, .share = 0.5});
+  planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.5});
+  for (const char* region : {"within", "not_below"}) {
+    const ClaimFinding finding = planted.judge(score_claim(region, 12, "", "      - {left: {method: lora, targets: "
+                                                           "Wq+Wv}, right: {method: lora, targets: Wq}}\n", "base")).claims.at(0);
+    CHECK(finding.verdict == "holds");
+    CHECK(finding.control_verdict == "contradicted");
+  }
+  CHECK(planted.judge(score_claim("within", 0.5)).claims.at(0).verdict == "underpowered");
+}
+
+TEST_CASE("one seed gives no verdict, and a missing side no run") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq", .rank = 8, .share = 0.1, .seeds = 1});
+  planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.9, .seeds = 5});
+  CHECK(planted.judge(score_claim("above", 5)).claims.at(0).verdict == "underpowered");
+  const std::string other = "      - {left: {method: lora, targets: Wq+Wv}, right: {method: full}}\n";
+  const ClaimFinding missing = planted.judge(score_claim("above", 5, "", other)).claims.at(0);
+  CHECK(missing.verdict == "not run");
+  CHECK_THAT(missing.explanation, Contains("no finished trials of full"));
+  // One of two contrasts is no claim.
+  const std::string both = "      - {left: {method: lora, targets: Wq+Wv}, right: {method: lora, targets: Wq}}\n" + other;
+  CHECK(planted.judge(score_claim("above", 5, "", both)).claims.at(0).verdict == "not run");
+}
+
+TEST_CASE("sides are chosen by budget, rank, share of parameters and number of examples") {
+  PlantedResults planted;
+  planted.add({.method = "full", .parameters = 100000, .share = 0.5});
+  planted.add({.targets = "Wq", .rank = 4, .parameters = 400, .share = 0.2});
+  planted.add({.targets = "Wq", .rank = 8, .parameters = 800, .share = 0.3});
+  planted.add({.targets = "Wq+Wv", .rank = 4, .parameters = 800, .share = 0.6});
+  planted.add({.targets = "Wq+Wv", .rank = 20, .parameters = 4000, .share = 0.7});
+  const auto only = [&](const std::string& more, const std::string& contrasts) {
+    return planted.judge(score_claim("above", 1, more, contrasts)).claims.at(0).contrasts.at(0).name;
+  };
+  const std::string targets = "      - {left: {method: lora, targets: Wq+Wv}, right: {method: lora, targets: Wq}}\n";
+  CHECK(only("    equal: parameters\n", targets) == "wikisql: lora Wq+Wv r4 against lora Wq r8");
+  CHECK(only("", "      - {left: {method: lora, targets: Wq+Wv, rank: 4}, right: {method: lora, targets: Wq+Wv, rank: "
+                 "largest}}\n") == "wikisql: lora Wq+Wv r4 against lora Wq+Wv r20");
+  CHECK(only("", "      - {left: {method: lora, share_below: 0.01, take: most_parameters}, right: {method: full}}\n") ==
+        "wikisql: lora Wq r8 against full");
+  const ClaimFinding one = planted.judge(score_claim("within", 1, "", "      - {left: {method: lora, targets: Wq, rank: 8}, "
+                                                     "right: {method: lora, targets: Wq, rank: largest}}\n")).claims.at(0);
+  CHECK_THAT(one.explanation, Contains("one such setting"));
+
+  const std::string few = "    examples: fewest\n", sides = "      - {left: {method: lora}, right: {method: full}}\n";
+  CHECK(planted.judge(score_claim("not_below", 1, few, sides)).claims.at(0).verdict == "not run");
+  for (const std::int64_t limit : {100, 1000}) {
+    for (const char* method : {"lora", "full"})
+      planted.add({.method = method, .targets = method == std::string("lora") ? "Wq" : "", .task = "mnli_" + std::to_string(limit),
+                   .kind = "mnli", .limit = limit, .share = 0.4});
+  }
+  CHECK(only(few, sides) == "mnli_100: lora Wq against full");
+}
+
+TEST_CASE("a claim is judged on the sweep that can answer it, and a wrong one among many stays rare") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq", .sweep = "a half", .rank = 8, .share = 0.3});
+  planted.add({.targets = "Wq", .sweep = "b whole", .rank = 8, .share = 0.3});
+  planted.add({.targets = "Wq+Wv", .sweep = "b whole", .rank = 4, .share = 0.6});
+  const Findings findings = planted.judge(score_claim("above", 5));
+  CHECK(findings.claims.at(0).verdict == "holds");
+  CHECK(findings.claims_file_hash.size() == 64);
+  // Scores: the best of its task and sweep, and what can be told from it.
+  for (const ScoreFinding& score : findings.scores) {
+    CHECK(score.headline);
+    CHECK(score.metric == "logical_form");
+    CHECK(*score.mean == Approx(score.targets == "Wq" ? 30 : 60).margin(7));
+    CHECK((*score.low < *score.mean && *score.mean < *score.high));
+    CHECK(score.among_best == (score.sweep == "a half" || score.targets == "Wq+Wv"));
+  }
+  CHECK(findings.scores.size() == 3);
+}
+
+TEST_CASE("a diverged trial counts as the base, and unfinished ones as missing") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.1});
+  planted.add({.targets = "Wq", .rank = 8, .share = 0.9, .seeds = 2});
+  TrialRecord diverged;
+  diverged.trial = "diverged";
+  diverged.sweep = "planted";
+  diverged.state = "diverged";
+  diverged.role = "scored";
+  diverged.method = "lora";
+  diverged.task = "wikisql";
+  diverged.targets = "Wq";
+  diverged.rank = 8;
+  diverged.seed = 3;
+  diverged.config = {{"score.task", "wikisql"}, {"train.limit", "3000"}, {"seed", "3"}, {"settings.rank", "8"},
+                     {"settings.targets", "Wq"}, {"method", "lora"}, {"task", "wikisql"}};
+  planted.store().put_trial(diverged);
+  TrialRecord failed = diverged;
+  failed.trial = "failed";
+  failed.state = "failed";
+  failed.seed = 4;
+  failed.config["seed"] = "4";
+  planted.store().put_trial(failed);
+  for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores) {
+    if (score.method == "none") continue;
+    CHECK(*score.mean == Approx((90 + 90 + 10) / 3.0).margin(6));
+    CHECK(score.seeds.size() == 3);
+    CHECK(score.diverged == 1);
+    CHECK(score.missing == 1);
+  }
+}
+
+namespace {
+
+// phi of a small adapter of 3 directions and a large one of 6 in 64 dimensions: the first direction is
+// shared as much as `top` says, the others as much as `others`.
+std::vector<float> planted_phi(double top, double others) {
+  std::vector<float> phi;
+  for (int i = 1; i <= 3; ++i)
+    for (int j = 1; j <= 6; ++j) phi.push_back(static_cast<float>((top + (i - 1) * others) / std::min(i, j)));
+  return phi;
+}
+
+std::string adapter_claim(const std::string& statistic, const std::string& keys, const std::string& quantity,
+                          double margin) {
+  return "claims:\n  - id: B\n    title: t\n    source: s\n    statistic: " + statistic + "\n" + keys +
+         "    targets: Wq+Wv\n    contrasts:\n      - {quantity: " + quantity + ", region: above, margin: " +
+         std::to_string(margin) + ", reason: r}\n    control: random_adapters\n";
+}
+
+}  // namespace
+
+TEST_CASE("planted directions are found shared, between ranks and between seeds, and random ones are not") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq+Wv", .rank = 3});
+  planted.add({.targets = "Wq+Wv", .rank = 6});
+  const auto trial = [](int rank, int seed) { return "plantedwikisqlloraWq+Wv" + std::to_string(rank) + "s" + std::to_string(seed); };
+  for (int seed = 1; seed <= 5; ++seed) {
+    SimilarityRecord ranks{.one = trial(3, seed), .other = trial(6, seed), .relation = "ranks", .stamp = "s", .sites = {}};
+    for (int layer = 0; layer < 2; ++layer)
+      ranks.sites.push_back({layer, "Wq", "a", 3, 6, 64, planted_phi(0.9 - 0.01 * seed, 0.1), "", {}, {}, {}, 0.3});
+    planted.store().put_similarity(ranks);
+    for (int other = seed + 1; other <= 5; ++other) {
+      SimilarityRecord seeds{.one = trial(6, seed), .other = trial(6, other), .relation = "seeds", .stamp = "s", .sites = {}};
+      for (const char* site : {"Wq", "Wv"})
+        seeds.sites.push_back({0, site, "a", 1, 1, 64, {0.5f}, "", {}, {}, {},
+                               (site == std::string("Wq") ? 0.4 : 0.1) + 0.01 * (seed + other)});
+      planted.store().put_similarity(seeds);
+    }
+  }
+  const auto judged = [&](const std::string& statistic, const std::string& keys, const std::string& quantity, double margin) {
+    return planted.judge(adapter_claim(statistic, keys, quantity, margin)).claims.at(0);
+  };
+  const std::string two = "    sites: [Wq]\n    ranks: [3, largest]\n";
+  const ClaimFinding top = judged("shared_directions", two, "top", 0.5);
+  CHECK(top.verdict == "holds");
+  CHECK(top.control_verdict != "holds");
+  const double chance = 3.0 / 64;
+  CHECK(*top.contrasts.at(0).estimate == Approx((0.87 - chance) / (1 - chance)).margin(1e-6));
+  CHECK(top.contrasts.at(0).seeds_left == 5);
+  CHECK(*judged("shared_directions", two, "top_minus_others", 0.5).contrasts.at(0).estimate ==
+        Approx((0.87 - 0.1) / (1 - chance)).margin(1e-6));
+  CHECK(judged("shared_directions", two, "top", 0.95).verdict == "contradicted");
+
+  const std::string sites = "    sites: [Wq, Wv]\n    ranks: [largest]\n    seeds: 4\n";
+  CHECK(judged("shared_between_seeds", sites, "first_minus_second", 0.2).verdict == "holds");
+  const ClaimFinding second = judged("shared_between_seeds", sites, "second", 0.02);
+  CHECK(second.verdict == "holds");
+  CHECK(second.control_verdict != "holds");
+  CHECK(*second.contrasts.at(0).estimate == Approx(0.1 + 0.06).margin(1e-9));
+  CHECK(judged("shared_between_seeds", "    sites: [Wq, Wv]\n    ranks: [largest]\n    seeds: 6\n", "first", 0.02).verdict ==
+        "not run");
+}
+
+TEST_CASE("planted amplification is found, relative to random subspaces too") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq+Wv", .rank = 4});
+  planted.add({.targets = "Wq+Wv", .rank = 16});
+  for (const int rank : {4, 16}) {
+    for (int seed = 1; seed <= 5; ++seed) {
+      const double wobble = 1 + 0.02 * seed;
+      AdapterRecord record{.trial = "plantedwikisqlloraWq+Wv" + std::to_string(rank) + "s" + std::to_string(seed),
+                           .stamp = "s", .values = {}, .spectra = {}};
+      const auto add = [&](const char* quantity, double value) { record.values.push_back({0, "Wq", quantity, value, ""}); };
+      add("projected", rank == 4 ? 2 * wobble : 4);
+      add("projected_random", rank == 4 ? 0.5 : 2);
+      add("projected_drawn", (rank == 4 ? 0.5 : 2) * wobble);
+      add("projected_weight", 16);
+      add("update_norm", rank == 4 ? 32 : 8);
+      planted.store().put_adapter(record);
+    }
+  }
+  const std::string keys = "    sites: [Wq]\n    ranks: [4, largest]\n";
+  const auto judged = [&](const std::string& quantity, double margin) {
+    return planted.judge(adapter_claim("amplification", keys, quantity, margin)).claims.at(0);
+  };
+  const ClaimFinding over = judged("weight_over_update", 1);
+  CHECK(over.verdict == "holds");
+  REQUIRE(over.contrasts.size() == 2);
+  CHECK(*over.contrasts.at(1).estimate == Approx(2));
+  CHECK(judged("update_over_random", 0.9).verdict == "holds");
+  CHECK(judged("update_over_random", 0.9).control_verdict != "holds");
+  CHECK(judged("small_over_large", 2).verdict == "holds");
+  // 16 against 2, of which random subspaces make 64 against 4.
+  const ClaimFinding relative = judged("relative_small_over_large", 0.25);
+  CHECK(relative.verdict == "contradicted");
+  CHECK(*relative.contrasts.at(0).estimate == Approx(-1).margin(0.1));
+}
+
+TEST_CASE("costs are compared seed by seed") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq", .rank = 8, .parameters = 800,
+               .timings = {{"train_peak_memory_mib", 100}, {"train_tokens_per_second", 400}, {"checkpoint_bytes", 1000}}});
+  planted.add({.method = "full", .parameters = 100000,
+               .timings = {{"train_peak_memory_mib", 400}, {"train_tokens_per_second", 100}, {"checkpoint_bytes", 64000}}});
+  const std::string claim = R"(claims:
+  - id: D
+    title: t
+    source: s
+    statistic: cost
+    contrasts:
+      - {quantity: memory, region: above, margin: 1, reason: r}
+      - {quantity: throughput, region: above, margin: 1, reason: r}
+      - {quantity: checkpoint, region: above, margin: 5, reason: r}
+    left: {method: lora}
+    right: {method: full}
+    control: shuffled
+)";
+  const ClaimFinding finding = planted.judge(claim).claims.at(0);
+  CHECK(finding.verdict == "holds");
+  CHECK(finding.control_verdict != "holds");
+  CHECK(*finding.contrasts.at(0).estimate == Approx(2));
+  CHECK(*finding.contrasts.at(1).estimate == Approx(2));
+  CHECK(*finding.contrasts.at(2).estimate == Approx(6));
+}

@@ -1,0 +1,153 @@
+// The analysis that a sweep file asks for, on the small sweep.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+#include "results/phi_blob.h"
+#include "results/query.h"
+#include "tests/experiments/sweep/small_sweep.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<Row> ask(const fs::path& out, const std::string& question) {
+  return ResultsReader({out}).rows(question);
+}
+
+std::string text(const Cell& cell) { return std::get<std::string>(cell); }
+std::int64_t integer(const Cell& cell) { return std::get<std::int64_t>(cell); }
+
+std::vector<std::string> relations(const fs::path& out) {
+  std::vector<std::string> found;
+  for (const Row& row : ask(out, "SELECT relation, count(*) FROM analysis GROUP BY 1 ORDER BY 1"))
+    found.push_back(text(row[0]) + " " + std::to_string(integer(row[1])));
+  return found;
+}
+
+fs::path adapter_of(const fs::path& out, const std::string& trial) {
+  return out / "trials" / trial.substr(0, 12) / "adapter";
+}
+
+}  // namespace
+
+TEST_CASE("adapters are set against other ranks, other seeds, shuffled targets, their start and W") {
+  const fs::path out = shared_sweep().out("undisturbed");
+  // Adapters: ranks 1 and 4 with two seeds on two tasks, rank 2 with two seeds, rank 4 shuffled with two.
+  CHECK(relations(out) == std::vector<std::string>{" 12", "base 12", "initial 12", "ranks 4", "seeds 6", "shuffled 2"});
+  for (const Row& row : ask(out, "SELECT o.task, o.rank, o.seed, t.task, t.rank, t.seed, o.grp FROM analysis a "
+                                 "JOIN trials t ON t.trial = a.one JOIN trials o ON o.trial = a.other WHERE "
+                                 "a.relation = 'shuffled'")) {
+    CHECK(text(row[0]) == text(row[3]));
+    CHECK(integer(row[1]) == integer(row[4]));
+    CHECK(integer(row[2]) == integer(row[5]));
+    CHECK(text(row[6]) == "shuffled");
+  }
+}
+
+TEST_CASE("a sweep's phi is that of `analyze phi`, number by number") {
+  const fs::path out = shared_sweep().out("undisturbed");
+  const std::vector<Row> rows =
+      ask(out, "SELECT one, other, layer, site, directions, rows, cols, dimension, phi FROM similarity WHERE "
+               "directions IN ('a', 'dw') AND other NOT IN ('base', 'initial') ORDER BY 1, 2, 3, 4, 5");
+  REQUIRE(rows.size() >= 20);
+  for (std::size_t at = 0; at < rows.size(); at += 7) {
+    const Row& row = rows[at];
+    const Json found = json_lines(run_program({"analyze", "phi", "--adapter", adapter_of(out, text(row[0])), "--other",
+                                               adapter_of(out, text(row[1])), "--layer", std::to_string(integer(row[2])),
+                                               "--site", text(row[3]), "--of", text(row[4]), "--json"}))
+                           .at(0);
+    const std::int64_t cols = integer(row[6]);
+    CHECK(found.at("dimension") == integer(row[7]));
+    const std::vector<float> phi = floats_of_blob(text(row[8]), integer(row[5]) * cols);
+    for (std::size_t k = 0; k < phi.size(); ++k) {
+      const Json& expected = found.at("phi").at(k / static_cast<std::size_t>(cols)).at(k % static_cast<std::size_t>(cols));
+      if (expected.is_null())
+        CHECK(std::isnan(phi[k]));
+      else
+        CHECK(phi[k] == Approx(expected.get<double>()).margin(1e-6));
+    }
+    const std::vector<Row> band = ask(out, "SELECT high FROM chance WHERE rows = " + std::to_string(integer(row[5])) +
+                                               " AND cols = " + std::to_string(cols) +
+                                               " AND dimension = " + std::to_string(integer(row[7])));
+    REQUIRE(band.size() == 1);
+    CHECK(floats_of_blob(text(band[0][0]), static_cast<std::int64_t>(phi.size()))[0] ==
+          Approx(found.at("chance_high")[0][0].get<double>()).margin(1e-6));
+  }
+}
+
+TEST_CASE("a sweep's Table 7 is that of `analyze amplification`, and its spectra those of `analyze spectra`") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path out = sweep.out("undisturbed");
+  const std::string trial = text(ask(out, "SELECT DISTINCT trial FROM amplifications ORDER BY 1")[0][0]);
+  const std::vector<Json> lines = json_lines(run_program({"analyze", "amplification", "--adapter", adapter_of(out, trial),
+                                                          "--model", sweep.model().path(), "--json"}));
+  REQUIRE_FALSE(lines.empty());
+  for (const Json& line : lines) {
+    for (const char* quantity : {"update_norm", "projected", "projected_weight", "projected_random", "weight_norm",
+                                 "amplification", "relative", "unscaled_update_norm", "unscaled_amplification"}) {
+      const std::vector<Row> rows =
+          ask(out, "SELECT value FROM adapter_values WHERE trial = '" + trial + "' AND layer = " +
+                       line.at("layer").dump() + " AND site = '" + line.at("site").get<std::string>() +
+                       "' AND quantity = '" + quantity + "'");
+      CAPTURE(quantity);
+      REQUIRE(rows.size() == 1);
+      CHECK(std::get<double>(rows[0][0]) == Approx(line.at(quantity).get<double>()).epsilon(1e-5));
+    }
+  }
+  const Json spectrum = json_lines(run_program({"analyze", "spectra", "--adapter", adapter_of(out, trial), "--json"})).at(0);
+  std::vector<Row> values = ask(out, "SELECT value FROM spectrum_value WHERE trial = '" + trial + "' AND layer = " +
+                                         spectrum.at("layer").dump() + " AND site = '" +
+                                         spectrum.at("site").get<std::string>() + "' ORDER BY position");
+  REQUIRE(values.size() == spectrum.at("singular_values").size());
+  CHECK(std::get<double>(values[0][0]) == Approx(spectrum.at("singular_values")[0].get<double>()));
+}
+
+TEST_CASE("the control of initialisation is at chance, and an adapter still holds some of its start") {
+  const fs::path out = shared_sweep().out("undisturbed");
+  // Six steps move A little: its directions are those that it began with.
+  CHECK(std::get<double>(ask(out, "SELECT avg(mean_excess) FROM similarities WHERE relation = 'initial'")[0][0]) > 0.5);
+  CHECK(std::abs(std::get<double>(ask(out, "SELECT avg(mean_excess) FROM similarities WHERE relation IN ('ranks', 'seeds') "
+                                           "AND directions = 'initial'")[0][0])) < 0.1);
+}
+
+TEST_CASE("the analysis is made again to the same rows, from a damaged cache too, and goes when it is not asked for") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("analysed");
+  const fs::path out = sweep.out("analysed");
+  const std::string before = database_rows(out);
+  fs::remove(out / "results.db");
+  for (const auto& entry : fs::recursive_directory_iterator(out / "analysis"))
+    if (entry.is_regular_file()) fs::resize_file(entry.path(), fs::file_size(entry.path()) / 2);
+  REQUIRE(run_program({"collect", out.string()}).exit_code == 0);
+  CHECK(database_rows(out) == before);
+  // What is there is not made again: the cache's absence shows.
+  fs::remove_all(out / "analysis");
+  REQUIRE(run_program({"collect", out.string()}).exit_code == 0);
+  CHECK_FALSE(fs::exists(out / "analysis"));
+
+  // Another question trains nothing and leaves nothing of the old answer.
+  sweep.finish("analysed", {"analysis.pairs=[seeds]", "analysis.amplification=false", "analysis.intruders=0"});
+  CHECK(relations(out) == std::vector<std::string>{" 12", "seeds 6"});
+  CHECK(ask(out, "SELECT * FROM amplifications").empty());
+  CHECK(ask(out, "SELECT * FROM adapter_values WHERE quantity = 'intruder_dimensions'").empty());
+  CHECK(adapter_times(out) == adapter_times(sweep.out("undisturbed")));
+}
+
+TEST_CASE("an adapter that cannot be read is named, and the others are analysed") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("broken adapter");
+  const fs::path out = sweep.out("broken adapter");
+  fs::remove(out / "results.db");
+  const std::string trial = text(ask(sweep.out("undisturbed"), "SELECT one FROM analysis WHERE relation = 'ranks'")[0][0]);
+  fs::resize_file(adapter_of(out, trial) / "adapter_model.safetensors", 100);
+  const ProgramResult result = run_program({"collect", out.string()});
+  CHECK(result.exit_code == 1);
+  CHECK(result.err.find("trial " + trial) != std::string::npos);
+  CHECK(ask(out, "SELECT * FROM analysis WHERE one = '" + trial + "' OR other = '" + trial + "'").empty());
+  CHECK(relations(out).front() == " 11");
+}

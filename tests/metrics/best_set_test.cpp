@@ -1,0 +1,64 @@
+// Which groups cannot be told from the best.
+#include "metrics/best_set.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "tests/metrics/synthetic_outcomes.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+using Indices = std::vector<std::size_t>;
+
+}  // namespace
+
+TEST_CASE("what lies clearly below the best is left out, what lies near it is not") {
+  const SyntheticExamples set("best", 0, 400);
+  const double variance = 0.0004;
+  const std::vector<RealMatrix> groups = {
+      set.binary("a", 5, 0.3, variance), set.binary("b", 5, 0.7, variance),
+      set.binary("c", 4, 0.69, variance), set.binary("d", 5, 0.5, variance)};
+  CHECK(best_set(groups) == Indices{1, 2});
+  // At an alpha of next to nothing none can be told apart.
+  CHECK(best_set(groups, 1e-30) == Indices{0, 1, 2, 3});
+}
+
+TEST_CASE("a group of one seed is told from none") {
+  const SyntheticExamples set("best", 1, 400);
+  const std::vector<RealMatrix> groups = {set.binary("a", 5, 0.3, 0), set.binary("b", 5, 0.7, 0),
+                                          set.binary("c", 1, 0.1, 0), set.binary("d", 1, 0.95, 0)};
+  CHECK(best_set(groups) == Indices{1, 2, 3});
+  CHECK(best_set(std::vector<RealMatrix>{groups[2], groups[3]}) == Indices{0, 1});
+}
+
+TEST_CASE("the best of one group, of none, and of equal ones") {
+  CHECK(best_set({}).empty());
+  const RealMatrix ones = RealMatrix::Ones(3, 20);
+  CHECK(best_set(std::vector<RealMatrix>{ones}) == Indices{0});
+  CHECK(best_set(std::vector<RealMatrix>{ones, ones, ones}) == Indices{0, 1, 2});
+  CHECK_THROWS_AS(best_set(std::vector<RealMatrix>{ones}, 0), std::invalid_argument);
+  CHECK_THROWS_AS(best_set(std::vector<RealMatrix>{ones}, 1), std::invalid_argument);
+  CHECK_THROWS_AS(best_set(std::vector<RealMatrix>{ones, RealMatrix::Ones(3, 21)}),
+                  std::invalid_argument);
+}
+
+TEST_CASE("the best is left out of few sets, however many equal it") {
+  constexpr int kSets = 600, kGroups = 6;
+  int left_out = 0;
+  for (int n = 0; n < kSets; ++n) {
+    const SyntheticExamples set("best among equals", static_cast<std::uint64_t>(n), 100);
+    std::vector<RealMatrix> groups;
+    for (int g = 0; g < kGroups; ++g)
+      groups.push_back(set.binary(std::to_string(g), 5, 0.5, 0.0025));
+    const Indices best = best_set(groups);
+    left_out += std::ranges::find(best, 0u) == best.end();
+  }
+  CAPTURE(left_out);
+  CHECK(static_cast<double>(left_out) / kSets <= 0.05 + 3 * std::sqrt(0.05 * 0.95 / kSets));
+}
