@@ -61,8 +61,10 @@ void draw_heat_map(const HeatMap& map, Figure& figure) {
   figure.data.columns.insert(figure.data.columns.end(), map.more_columns.begin(),
                              map.more_columns.end());
   std::string script = "set multiplot\n" + viridis_palette();
-  script += fmt::format("set cbrange [{:.6g}:{:.6g}]\nset cbtics scale 0.5\nunset key\n", map.low,
-                        map.high);
+  // A short scale has room for few tics.
+  const int tics_wanted = grid.height() - grid.top - grid.bottom < 150 ? 4 : 5;
+  script += fmt::format("set cbrange [{:.6g}:{:.6g}]\nset cbtics {:.3g} scale 0.5\nunset key\n",
+                        map.low, map.high, (map.high - map.low) / tics_wanted);
   script +=
       "set object 1 rectangle from graph 0,0 to graph 1,1 behind fs solid noborder fc rgb "
       "'#b8b8b8'\n";

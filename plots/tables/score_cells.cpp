@@ -37,7 +37,8 @@ std::string ScoreCells::caption() const {
   text += usual_seeds_ == 1 ? " where there is one; n = 1 seed"
                             : fmt::format(" over n = {} seeds", usual_seeds_);
   return text +
-         " unless a cell says otherwise. Bold: cannot be told from the best of its task. "
+         " unless a cell says otherwise (with one, it is over examples for that run alone). Bold: "
+         "cannot be told from the best of its task in its sweep. "
          "“paper” is what it prints for GPT-3 (175 billion parameters).";
 }
 
