@@ -30,7 +30,8 @@ int site_order(const std::string& site) {
 
 bool goes_before(const AdapterGroup& a, const AdapterGroup& b) {
   const auto merit = [](const AdapterGroup& g) {
-    return std::make_tuple(g.targets == "Wq+Wv", g.targets == "Wq+Wv" ? 0 : g.sites.size(), g.ranks.size());
+    return std::make_tuple(g.targets == "Wq+Wv", g.targets == "Wq+Wv" ? 0 : g.sites.size(),
+                           g.ranks.size());
   };
   return merit(a) > merit(b);
 }
@@ -58,8 +59,9 @@ std::vector<std::string> AdapterGroup::shown_sites() const {
 
 std::vector<AdapterGroup> adapter_groups(ReportData& data) {
   std::map<std::tuple<std::string, std::string, std::string>, AdapterGroup> groups;
-  for (const Row& row : data.rows("SELECT DISTINCT sweep, task, targets, rank, layer, site, trial FROM adapter_values "
-                                  "WHERE rank IS NOT NULL")) {
+  for (const Row& row : data.rows(
+           "SELECT DISTINCT sweep, task, targets, rank, layer, site, trial FROM adapter_values "
+           "WHERE rank IS NOT NULL")) {
     if (data.is_control(text_in(row[6]))) continue;
     AdapterGroup& group = groups[{text_in(row[0]), text_in(row[1]), text_in(row[2])}];
     group.sweep = text_in(row[0]);
@@ -72,7 +74,8 @@ std::vector<AdapterGroup> adapter_groups(ReportData& data) {
   }
   std::vector<AdapterGroup> all;
   for (auto& [key, group] : groups) {
-    std::ranges::sort(group.sites, {}, [](const std::string& s) { return std::make_pair(site_order(s), s); });
+    std::ranges::sort(group.sites, {},
+                      [](const std::string& s) { return std::make_pair(site_order(s), s); });
     all.push_back(std::move(group));
   }
   return all;
@@ -88,26 +91,35 @@ std::vector<AdapterGroup> shown_adapter_groups(ReportData& data) {
       *same = group;
     }
   }
-  std::ranges::stable_sort(shown, {}, [](const AdapterGroup& g) { return std::make_pair(task_order(g.task), g.task); });
+  std::ranges::stable_sort(
+      shown, {}, [](const AdapterGroup& g) { return std::make_pair(task_order(g.task), g.task); });
   return shown;
 }
 
 std::string group_label(const AdapterGroup& group) {
-  return fmt::format("LoRA {} on {} (sweep {})", group.targets, task_label(group.task), group.sweep);
+  return fmt::format("LoRA {} on {} (sweep {})", group.targets, task_label(group.task),
+                     group.sweep);
 }
 
-std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group, const std::string& relation) {
+std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group,
+                             const std::string& relation) {
   std::vector<PhiKey> keys;
-  for (const Row& row :
-       data.rows("SELECT DISTINCT one, other, rank_one, rank_other, layer, site, directions, mean_excess, "
-                 "projection_metric FROM similarities WHERE relation = ? AND sweep = ? AND task = ? AND targets = ? "
-                 "ORDER BY one, other, layer, site, directions",
-                 {relation, group.sweep, group.task, group.targets})) {
+  for (const Row& row : data.rows("SELECT DISTINCT one, other, rank_one, rank_other, layer, site, "
+                                  "directions, mean_excess, "
+                                  "projection_metric FROM similarities WHERE relation = ? AND "
+                                  "sweep = ? AND task = ? AND targets = ? "
+                                  "ORDER BY one, other, layer, site, directions",
+                                  {relation, group.sweep, group.task, group.targets})) {
     if (data.is_control(text_in(row[0]))) continue;
     if (relation != "shuffled" && data.is_control(text_in(row[1]))) continue;
-    keys.push_back({.one = text_in(row[0]), .other = text_in(row[1]), .rank_one = integer_in(row[2]).value_or(0),
-                    .rank_other = integer_in(row[3]), .layer = integer_in(row[4]).value_or(0),
-                    .site = text_in(row[5]), .directions = text_in(row[6]), .mean_excess = number_in(row[7]),
+    keys.push_back({.one = text_in(row[0]),
+                    .other = text_in(row[1]),
+                    .rank_one = integer_in(row[2]).value_or(0),
+                    .rank_other = integer_in(row[3]),
+                    .layer = integer_in(row[4]).value_or(0),
+                    .site = text_in(row[5]),
+                    .directions = text_in(row[6]),
+                    .mean_excess = number_in(row[7]),
                     .projection_metric = number_in(row[8])});
   }
   return keys;
@@ -116,12 +128,14 @@ std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group, const 
 std::optional<PhiMean> mean_phi(ReportData& data, const std::vector<PhiKey>& keys) {
   std::optional<PhiMean> mean;
   for (const PhiKey& key : keys) {
-    const std::vector<Row> rows =
-        data.rows("SELECT phi, rows, cols, dimension FROM similarity WHERE one = ? AND other = ? AND layer = ? AND "
-                  "site = ? AND directions = ? LIMIT 1",
-                  {key.one, key.other, key.layer, key.site, key.directions});
+    const std::vector<Row> rows = data.rows(
+        "SELECT phi, rows, cols, dimension FROM similarity WHERE one = ? AND other = ? AND layer = "
+        "? AND "
+        "site = ? AND directions = ? LIMIT 1",
+        {key.one, key.other, key.layer, key.site, key.directions});
     if (rows.empty()) continue;
-    const PhiMean shape{.rows = integer_in(rows[0][1]).value_or(0), .cols = integer_in(rows[0][2]).value_or(0),
+    const PhiMean shape{.rows = integer_in(rows[0][1]).value_or(0),
+                        .cols = integer_in(rows[0][2]).value_or(0),
                         .dimension = integer_in(rows[0][3]).value_or(0)};
     const std::vector<double> phi = floats_of(text_in(rows[0][0]));
     if (phi.empty() || std::ssize(phi) != shape.rows * shape.cols) continue;
@@ -129,7 +143,8 @@ std::optional<PhiMean> mean_phi(ReportData& data, const std::vector<PhiKey>& key
       mean = shape;
       mean->values.resize(phi.size());
     }
-    if (mean->rows != shape.rows || mean->cols != shape.cols || mean->dimension != shape.dimension) continue;
+    if (mean->rows != shape.rows || mean->cols != shape.cols || mean->dimension != shape.dimension)
+      continue;
     ++mean->pairs;
     for (std::size_t i = 0; i < phi.size(); ++i) mean->values[i] += phi[i];
   }
@@ -147,8 +162,10 @@ std::vector<double> chance_phi(const PhiMean& like) {
 }
 
 PhiBand chance_band_of(ReportData& data, const PhiMean& like) {
-  const std::vector<Row> rows = data.rows("SELECT low, high FROM chance WHERE rows = ? AND cols = ? AND dimension = ? "
-                                          "LIMIT 1", {like.rows, like.cols, like.dimension});
+  const std::vector<Row> rows = data.rows(
+      "SELECT low, high FROM chance WHERE rows = ? AND cols = ? AND dimension = ? "
+      "LIMIT 1",
+      {like.rows, like.cols, like.dimension});
   if (rows.empty()) return {};
   PhiBand band{floats_of(text_in(rows[0][0])), floats_of(text_in(rows[0][1]))};
   if (band.low.size() != like.values.size() || band.high.size() != like.values.size()) return {};
@@ -156,7 +173,8 @@ PhiBand chance_band_of(ReportData& data, const PhiMean& like) {
 }
 
 std::vector<double> floats_of(const std::string& blob_text) {
-  if (!blob_text.starts_with("X'") || !blob_text.ends_with('\'')) throw std::invalid_argument("no blob's text");
+  if (!blob_text.starts_with("X'") || !blob_text.ends_with('\''))
+    throw std::invalid_argument("no blob's text");
   constexpr std::size_t kDigits = 8;
   const std::string_view digits = std::string_view(blob_text).substr(2, blob_text.size() - 3);
   if (digits.size() % kDigits != 0) throw std::invalid_argument("no blob of 32-bit numbers");
@@ -164,7 +182,8 @@ std::vector<double> floats_of(const std::string& blob_text) {
   for (std::size_t at = 0; at < digits.size(); at += kDigits) {
     std::uint32_t bits = 0;
     for (std::size_t byte = 0; byte < 4; ++byte)
-      bits |= (hex_digit(digits[at + 2 * byte]) << 4 | hex_digit(digits[at + 2 * byte + 1])) << (8 * byte);
+      bits |= (hex_digit(digits[at + 2 * byte]) << 4 | hex_digit(digits[at + 2 * byte + 1]))
+              << (8 * byte);
     values.push_back(std::bit_cast<float>(bits));
   }
   return values;

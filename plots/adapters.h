@@ -36,7 +36,8 @@ std::vector<AdapterGroup> shown_adapter_groups(ReportData& data);
 // "LoRA Wq+Wv on WikiSQL (sweep table6)".
 std::string group_label(const AdapterGroup& group);
 
-// A stored phi between two adapters, or of one against W ("base") or what it began with ("initial").
+// A stored phi between two adapters, or of one against W ("base") or what it began with
+// ("initial").
 struct PhiKey {
   std::string one, other;
   std::int64_t rank_one = 0;
@@ -46,7 +47,8 @@ struct PhiKey {
   std::optional<double> mean_excess, projection_metric;
 };
 // Of a group's adapters; `relation` as in results/analysis_records.h.
-std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group, const std::string& relation);
+std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group,
+                             const std::string& relation);
 
 // The mean over several pairs of one shape: pairs that have another than the first's are left out.
 struct PhiMean {

@@ -1,6 +1,9 @@
 #include "plots/escape.h"
 
+#include <algorithm>
+#include <array>
 #include <limits>
+#include <utility>
 
 #include "common/text.h"
 #include "common/utf8.h"
@@ -12,6 +15,24 @@ namespace {
 constexpr std::size_t kWhole = std::numeric_limits<std::size_t>::max() / 2;
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 
+// What reports write beyond ASCII, which LaTeX's fonts for texts lack in part.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kLatexSymbols{
+    {{"−", "\\ensuremath{-}"},
+     {"±", "\\ensuremath{\\pm}"},
+     {"Δ", "\\ensuremath{\\Delta}"},
+     {"δ", "\\ensuremath{\\delta}"},
+     {"α", "\\ensuremath{\\alpha}"},
+     {"‖", "\\ensuremath{\\Vert}"},
+     {"✓", "\\ensuremath{\\surd}"},
+     {"✗", "\\ensuremath{\\times}"},
+     {"○", "\\ensuremath{\\circ}"},
+     {"–", "--"},
+     {"…", "\\ldots{}"},
+     {"“", "``"},
+     {"”", "''"},
+     {"≥", "\\ensuremath{\\ge}"},
+     {"\xef\xbf\xbd", "?"}}};
+
 bool is_control(char c) {
   return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
 }
@@ -22,11 +43,21 @@ std::string html_text(std::string_view text) {
   std::string out;
   for (const char c : repair_utf8(text)) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
       default:
         if (is_control(c)) {
           out += kReplacement;
@@ -49,23 +80,67 @@ std::string markdown_text(std::string_view text) {
 
 std::string latex_text(std::string_view text) {
   std::string out;
-  for (const char c : repair_utf8(text)) {
+  const std::string repaired = repair_utf8(text);
+  for (std::size_t at = 0; at < repaired.size();) {
+    const std::string_view rest = std::string_view(repaired).substr(at);
+    const auto* const symbol = std::ranges::find_if(
+        kLatexSymbols, [&](const auto& s) { return rest.starts_with(s.first); });
+    if (symbol != kLatexSymbols.end()) {
+      out += symbol->second;
+      at += symbol->first.size();
+      continue;
+    }
+    const char c = repaired[at++];
     switch (c) {
-      case '\\': out += "\\textbackslash{}"; break;
-      case '{': out += "\\{"; break;
-      case '}': out += "\\}"; break;
-      case '$': case '&': case '#': case '_': case '%': out += '\\'; out += c; break;
-      case '^': out += "\\textasciicircum{}"; break;
-      case '~': out += "\\textasciitilde{}"; break;
-      case '<': out += "\\textless{}"; break;
-      case '>': out += "\\textgreater{}"; break;
-      case '|': out += "\\textbar{}"; break;
-      case '"': out += "\\textquotedbl{}"; break;
-      case '`': out += "\\textasciigrave{}"; break;
+      case '\\':
+        out += "\\textbackslash{}";
+        break;
+      case '{':
+        out += "\\{";
+        break;
+      case '}':
+        out += "\\}";
+        break;
+      case '$':
+      case '&':
+      case '#':
+      case '_':
+      case '%':
+        out += '\\';
+        out += c;
+        break;
+      case '^':
+        out += "\\textasciicircum{}";
+        break;
+      case '~':
+        out += "\\textasciitilde{}";
+        break;
+      case '<':
+        out += "\\textless{}";
+        break;
+      case '>':
+        out += "\\textgreater{}";
+        break;
+      case '|':
+        out += "\\textbar{}";
+        break;
+      case '"':
+        out += "\\textquotedbl{}";
+        break;
+      case '`':
+        out += "\\textasciigrave{}";
+        break;
       // After \\ a bare one would begin an optional argument.
-      case '[': out += "{[}"; break;
-      case ']': out += "{]}"; break;
-      case '\n': case '\t': out += ' '; break;
+      case '[':
+        out += "{[}";
+        break;
+      case ']':
+        out += "{]}";
+        break;
+      case '\n':
+      case '\t':
+        out += ' ';
+        break;
       default:
         if (is_control(c)) {
           out += '?';

@@ -1,4 +1,5 @@
-// Text from outside in each of the languages that a report is written in. CSV is results/row_writers.h's.
+// Text from outside in each of the languages that a report is written in. CSV is
+// results/row_writers.h's.
 #pragma once
 
 #include <limits>
@@ -7,21 +8,21 @@
 
 namespace rankscope {
 
-// For the content and the double-quoted attributes of HTML and SVG elements. Bytes that are no UTF-8,
-// and control characters that neither language has, become U+FFFD.
+// For the content and the double-quoted attributes of HTML and SVG elements. Bytes that are no
+// UTF-8, and control characters that neither language has, become U+FFFD.
 std::string html_text(std::string_view text);
 
-// For a line or a table cell of Markdown as GitHub reads it: no character of it is markup, a line's end
-// is spelt \n.
+// For a line or a table cell of Markdown as GitHub reads it: no character of it is markup, a line's
+// end is spelt \n.
 std::string markdown_text(std::string_view text);
 
-// For a paragraph or a table cell of LaTeX with UTF-8 input: no character of it is a command. A line's
-// end becomes a space.
+// For a paragraph or a table cell of LaTeX with UTF-8 input: no character of it is a command. A
+// line's end becomes a space.
 std::string latex_text(std::string_view text);
 
-// A string constant of gnuplot, with its quotes: single ones, in which nothing is substituted. Drawn as
-// written where the terminal is `noenhanced`. A line's end is spelt \n. Longer texts than `max_bytes` end
-// in "...".
+// A string constant of gnuplot, with its quotes: single ones, in which nothing is substituted.
+// Drawn as written where the terminal is `noenhanced`. A line's end is spelt \n. Longer texts than
+// `max_bytes` end in "...".
 std::string gnuplot_string(std::string_view text,
                            std::size_t max_bytes = std::numeric_limits<std::size_t>::max() / 2);
 

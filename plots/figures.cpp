@@ -34,7 +34,8 @@ std::string figure_csv(const Figure& figure) {
   DataGrid grid = figure.data;
   for (Row& row : grid.rows) {
     for (Cell& cell : row)
-      if (auto* text = std::get_if<std::string>(&cell)) *text = printable(*text, text->size() * 4 + 4);
+      if (auto* text = std::get_if<std::string>(&cell))
+        *text = printable(*text, text->size() * 4 + 4);
   }
   return csv_of(grid);
 }

@@ -25,7 +25,8 @@ std::string label(const std::map<std::string, std::string>& labels, const std::s
 std::string fixed(double value, int decimals) {
   std::string text = fmt::format("{:.{}f}", value, decimals);
   // A rounded −0 is 0.
-  if (text.find_first_not_of("-0.") == std::string::npos) text = fmt::format("{:.{}f}", 0.0, decimals);
+  if (text.find_first_not_of("-0.") == std::string::npos)
+    text = fmt::format("{:.{}f}", 0.0, decimals);
   return with_minus(std::move(text));
 }
 
@@ -56,7 +57,7 @@ std::string short_number(std::optional<double> value) {
 std::string grouped(std::int64_t value) {
   std::string digits = fmt::format("{}", value);
   const std::size_t first = value < 0 ? 1 : 0;
-  for (std::size_t at = digits.size(); at > first + 3;) digits.insert(at -= 3, ",");
+  for (std::size_t at = digits.size(); at > first + 3;) digits.insert(at -= 3, 1, ',');
   return with_minus(std::move(digits));
 }
 
@@ -98,10 +99,14 @@ std::string method_label(const std::string& method) {
 }
 
 std::string metric_label(const std::string& metric) {
-  static const std::map<std::string, std::string> labels{
-      {"logical_form", "logical form"}, {"accuracy", "accuracy"},  {"execution", "execution"},
-      {"exact", "exact match"},         {"rouge1", "ROUGE-1"},     {"rouge2", "ROUGE-2"},
-      {"rougeL", "ROUGE-L"},            {"rougeLsum", "ROUGE-Lsum"}};
+  static const std::map<std::string, std::string> labels{{"logical_form", "logical form"},
+                                                         {"accuracy", "accuracy"},
+                                                         {"execution", "execution"},
+                                                         {"exact", "exact match"},
+                                                         {"rouge1", "ROUGE-1"},
+                                                         {"rouge2", "ROUGE-2"},
+                                                         {"rougeL", "ROUGE-L"},
+                                                         {"rougeLsum", "ROUGE-Lsum"}};
   return label(labels, metric);
 }
 

@@ -11,8 +11,8 @@ namespace rankscope {
 // What stands where there is no number.
 inline constexpr std::string_view kNone = "–";
 
-// "37.3 ± 3.7", or "37.3 [33.1, 40.2]" where the interval does not lie evenly about the mean; the mean
-// alone where there is no interval, kNone where there is no mean.
+// "37.3 ± 3.7", or "37.3 [33.1, 40.2]" where the interval does not lie evenly about the mean; the
+// mean alone where there is no interval, kNone where there is no mean.
 std::string with_interval(std::optional<double> mean, std::optional<double> low,
                           std::optional<double> high, int decimals = 1);
 

@@ -23,7 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* kInstall = "install gnuplot (Debian: apt-get install gnuplot-nox) and ask for the report again";
+constexpr const char* kInstall =
+    "install gnuplot (Debian: apt-get install gnuplot-nox) and ask for the report again";
 constexpr int kNotFound = 127;
 
 struct Ended {
@@ -35,14 +36,16 @@ struct Ended {
 // Runs in the child, between fork and exec: only what is safe there.
 [[noreturn]] void become_gnuplot(const char* folder, const char* script, int messages) {
   const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (::chdir(folder) == 0 && ::dup2(nothing, 0) >= 0 && ::dup2(nothing, 1) >= 0 && ::dup2(messages, 2) >= 0)
+  if (::chdir(folder) == 0 && ::dup2(nothing, 0) >= 0 && ::dup2(nothing, 1) >= 0 &&
+      ::dup2(messages, 2) >= 0)
     ::execlp("gnuplot", "gnuplot", "-d", script, static_cast<char*>(nullptr));
   ::_exit(kNotFound);
 }
 
 Ended run_gnuplot(const fs::path& folder, const char* script, std::chrono::seconds limit) {
   int ends[2] = {-1, -1};
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw MachineError("cannot start gnuplot: " + system_error_text(errno));
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    throw MachineError("cannot start gnuplot: " + system_error_text(errno));
   const std::string where = folder.string();
   const pid_t child = ::fork();
   if (child < 0) {
@@ -77,24 +80,30 @@ Ended run_gnuplot(const fs::path& folder, const char* script, std::chrono::secon
   if (stopped || ended.late) ::kill(child, SIGKILL);
   while (::waitpid(child, &ended.status, 0) < 0 && errno == EINTR) {
   }
-  if (stopped) throw Interrupted("interrupted while drawing; the same command begins the report again");
-  ended.found = !(WIFEXITED(ended.status) && WEXITSTATUS(ended.status) == kNotFound && ended.messages.empty());
+  if (stopped)
+    throw Interrupted("interrupted while drawing; the same command begins the report again");
+  ended.found = !(WIFEXITED(ended.status) && WEXITSTATUS(ended.status) == kNotFound &&
+                  ended.messages.empty());
   return ended;
 }
 
-// Draws the figures from the given one on. A figure's output is closed before the next is begun, so that
-// a failure leaves those before it whole.
+// Draws the figures from the given one on. A figure's output is closed before the next is begun, so
+// that a failure leaves those before it whole.
 std::string driver(const std::vector<Figure>& figures, std::size_t from, bool png) {
   std::string text = "rankscope_draws = 1\n";
   for (std::size_t i = from; i < figures.size(); ++i) {
     const Figure& f = figures[i];
-    text += fmt::format("reset\nset terminal svg size {},{} dynamic noenhanced font 'sans-serif,13'\n"
-                        "set output '{}.svg'\nload '{}.gp'\nset output\n", f.width, f.height, f.name, f.name);
+    text += fmt::format(
+        "reset\nset terminal svg size {},{} dynamic noenhanced font 'sans-serif,13'\n"
+        "set output '{}.svg'\nload '{}.gp'\nset output\n",
+        f.width, f.height, f.name, f.name);
     // Twice the size, for print.
     if (png)
-      text += fmt::format("reset\nset terminal pngcairo size {},{} fontscale 2 linewidth 2 pointscale 2 noenhanced font "
-                          "'sans-serif,10' background rgb 'white'\nset output '{}.png'\nload '{}.gp'\nset output\n",
-                          2 * f.width, 2 * f.height, f.name, f.name);
+      text += fmt::format(
+          "reset\nset terminal pngcairo size {},{} fontscale 2 linewidth 2 pointscale 2 noenhanced "
+          "font "
+          "'sans-serif,10' background rgb 'white'\nset output '{}.png'\nload '{}.gp'\nset output\n",
+          2 * f.width, 2 * f.height, f.name, f.name);
     text += fmt::format("set print '{}.done'\nprint 1\nset print\n", f.name);
   }
   return text;
@@ -116,7 +125,8 @@ std::string reason_of(const Ended& ended) {
 
 }  // namespace
 
-Drawn draw_figures(const std::vector<Figure>& figures, const fs::path& folder, bool png, std::chrono::seconds limit) {
+Drawn draw_figures(const std::vector<Figure>& figures, const fs::path& folder, bool png,
+                   std::chrono::seconds limit) {
   constexpr const char* kDriver = "draw.gp.tmp";
   Drawn drawn{std::vector<bool>(figures.size()), {}};
   std::error_code ignored;
@@ -124,7 +134,8 @@ Drawn draw_figures(const std::vector<Figure>& figures, const fs::path& folder, b
     write_file_atomically(folder / kDriver, driver(figures, from, png));
     const Ended ended = run_gnuplot(folder, kDriver, limit);
     if (!ended.found) {
-      drawn.missing.push_back(fmt::format("No figure was drawn: gnuplot is not on PATH; {}.", kInstall));
+      drawn.missing.push_back(
+          fmt::format("No figure was drawn: gnuplot is not on PATH; {}.", kInstall));
       break;
     }
     while (from < figures.size() && is_there(folder / (figures[from].name + ".done"))) {
@@ -134,7 +145,8 @@ Drawn draw_figures(const std::vector<Figure>& figures, const fs::path& folder, b
     if (from == figures.size()) break;
     const std::string& name = figures[from].name;
     for (const char* suffix : {".svg", ".png"}) fs::remove(folder / (name + suffix), ignored);
-    drawn.missing.push_back(fmt::format("The figure {} was not drawn: gnuplot: {}.", name, reason_of(ended)));
+    drawn.missing.push_back(
+        fmt::format("The figure {} was not drawn: gnuplot: {}.", name, reason_of(ended)));
     ++from;
   }
   fs::remove(folder / kDriver, ignored);

@@ -22,12 +22,13 @@ struct HeatMap {
   std::vector<HeatPanel> panels;
   std::size_t columns = 1;
   int panel_width = 200, panel_height = 160;
-  int left = 66;  // beside the panels, for the names of rows
+  int left = 66;             // beside the panels, for the names of rows
   double low = 0, high = 1;  // the scale's ends
   std::string x_label, y_label, scale_label;
   // Under the columns and beside the rows in the place of 1, 2, 3, ...; may be empty.
   std::vector<std::string> column_names, row_names;
-  // Each cell's value is written into it, with this many digits behind the point; none where negative.
+  // Each cell's value is written into it, with this many digits behind the point; none where
+  // negative.
   int written_decimals = -1;
   std::vector<std::string> more_columns;  // names for HeatPanel::more
 };

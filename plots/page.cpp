@@ -19,15 +19,24 @@ using kainjow::mustache::mustache;
 
 const char* class_of(CellStyle style) {
   switch (style) {
-    case CellStyle::kStrong: return "strong";
-    case CellStyle::kPaper: return "paper";
-    case CellStyle::kQuiet: return "quiet";
-    case CellStyle::kCode: return "code";
-    case CellStyle::kHolds: return "verdict holds";
-    case CellStyle::kContradicted: return "verdict contradicted";
-    case CellStyle::kUnderpowered: return "verdict underpowered";
-    case CellStyle::kNotRun: return "verdict not-run";
-    case CellStyle::kPlain: break;
+    case CellStyle::kStrong:
+      return "strong";
+    case CellStyle::kPaper:
+      return "paper";
+    case CellStyle::kQuiet:
+      return "quiet";
+    case CellStyle::kCode:
+      return "code";
+    case CellStyle::kHolds:
+      return "verdict holds";
+    case CellStyle::kContradicted:
+      return "verdict contradicted";
+    case CellStyle::kUnderpowered:
+      return "verdict underpowered";
+    case CellStyle::kNotRun:
+      return "verdict not-run";
+    case CellStyle::kPlain:
+      break;
   }
   return "";
 }
@@ -61,7 +70,8 @@ data table_data(const Table& table) {
       data cell;
       cell.set("text", row[i].text);
       std::string words = class_of(row[i].style);
-      if (i < table.columns.size() && table.columns[i].number) words += words.empty() ? "number" : " number";
+      if (i < table.columns.size() && table.columns[i].number)
+        words += words.empty() ? "number" : " number";
       if (words.empty()) {
         cell.set("class", false);
       } else {
@@ -88,6 +98,7 @@ data figure_data(const DrawnFigure& drawn) {
   if (!drawn.figure.answers.empty()) out.set("answers", drawn.figure.answers);
   out.set("svg", drawn.svg);
   out.set("drawn", !drawn.svg.empty());
+  out.set("png", drawn.png);
   return out;
 }
 
@@ -99,6 +110,29 @@ std::string fence_for(const std::string& text) {
     longest = std::max(longest, run);
   }
   return std::string(longest + 1, '`');
+}
+
+// Sections of the template that are not rendered leave empty lines. Those inside fences are the
+// text's own.
+std::string without_empty_runs(const std::string& markdown) {
+  std::string out, fence;
+  bool empty_before = true;
+  for (std::size_t at = 0; at < markdown.size();) {
+    const std::size_t end = std::min(markdown.find('\n', at), markdown.size());
+    const std::string line = markdown.substr(at, end - at);
+    at = end + 1;
+    if (line.starts_with("```") && line.find_first_not_of('`') == std::string::npos) {
+      if (fence.empty()) {
+        fence = line;
+      } else if (fence == line) {
+        fence.clear();
+      }
+    }
+    const bool empty = line.empty() && fence.empty();
+    if (!empty || !empty_before) out += line + "\n";
+    empty_before = empty;
+  }
+  return out;
 }
 
 struct BlockData {
@@ -146,7 +180,8 @@ data page_data(const Page& page) {
   return out;
 }
 
-std::string rendered(const char* file, std::string (*escape)(std::string_view), const data& values) {
+std::string rendered(const char* file, std::string (*escape)(std::string_view),
+                     const data& values) {
   mustache text{std::string(template_file(file))};
   text.set_custom_escape([escape](const std::string& each) { return escape(each); });
   std::string out = text.render(values);
@@ -156,10 +191,12 @@ std::string rendered(const char* file, std::string (*escape)(std::string_view), 
 
 }  // namespace
 
-std::string html_page(const Page& page) { return rendered("report.html.mustache", html_text, page_data(page)); }
+std::string html_page(const Page& page) {
+  return rendered("report.html.mustache", html_text, page_data(page));
+}
 
 std::string markdown_page(const Page& page) {
-  return rendered("report.md.mustache", markdown_text, page_data(page));
+  return without_empty_runs(rendered("report.md.mustache", markdown_text, page_data(page)));
 }
 
 std::string latex_table(const Table& table) {

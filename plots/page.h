@@ -13,6 +13,7 @@ namespace rankscope {
 struct DrawnFigure {
   Figure figure;
   std::string svg;  // the element for the page; empty where it was not drawn
+  bool png = false;
 };
 
 // What stands in the place of something that is missing.

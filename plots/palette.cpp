@@ -21,15 +21,15 @@ constexpr std::array<MethodLook, 9> kMethods{{{"lora", "#0072B2", 7},
                                               {"prefix_embed", "#E69F00", 11},
                                               {"prefix_layer", "#CC79A7", 13},
                                               {"adapter_h", "#56B4E9", 15},
-                                              {"lora_pe", "#56606B", 4},
+                                              {"lora_pe", "#7F8A96", 4},
                                               {"lora_pl", "#9A6324", 6},
                                               {"none", kGrey, 1}}};
 constexpr std::array<std::string_view, 6> kSeries{"#0072B2", "#D55E00", "#009E73",
                                                   "#E69F00", "#CC79A7", "#56B4E9"};
-constexpr std::array<std::string_view, 7> kTargets{"Wq", "Wv", "Wk",           "Wo",
+constexpr std::array<std::string_view, 7> kTargets{"Wq",    "Wv",    "Wk",         "Wo",
                                                    "Wq+Wv", "Wq+Wk", "Wq+Wk+Wv+Wo"};
 constexpr std::array<std::string_view, 7> kTargetColours{"#0072B2", "#009E73", "#E69F00", "#CC79A7",
-                                                         "#D55E00", "#56B4E9", "#56606B"};
+                                                         "#D55E00", "#56B4E9", "#7F8A96"};
 
 struct Rgb {
   double red, green, blue;
@@ -46,7 +46,8 @@ constexpr std::array<Rgb, 9> kViridis{{{68, 1, 84},
                                        {253, 231, 37}}};
 
 // From violet to green, growing lighter, without the ends that a dark or a white page swallows.
-constexpr std::array<Rgb, 4> kOrdered{{{112, 84, 170}, {59, 118, 175}, {33, 155, 145}, {98, 182, 72}}};
+constexpr std::array<Rgb, 4> kOrdered{
+    {{112, 84, 170}, {59, 118, 175}, {33, 155, 145}, {98, 182, 72}}};
 
 const MethodLook* look_of(std::string_view method) {
   const auto* const found = std::ranges::find(kMethods, method, &MethodLook::method);
@@ -54,7 +55,8 @@ const MethodLook* look_of(std::string_view method) {
 }
 
 std::string hex(const Rgb& c) {
-  return fmt::format("#{:02X}{:02X}{:02X}", std::lround(c.red), std::lround(c.green), std::lround(c.blue));
+  return fmt::format("#{:02X}{:02X}{:02X}", std::lround(c.red), std::lround(c.green),
+                     std::lround(c.blue));
 }
 
 }  // namespace
@@ -73,8 +75,9 @@ std::string_view series_colour(std::size_t index) { return kSeries[index % kSeri
 
 std::string_view targets_colour(std::string_view targets, std::size_t index_where_unknown) {
   const auto* const found = std::ranges::find(kTargets, targets);
-  return found == kTargets.end() ? series_colour(index_where_unknown)
-                                 : kTargetColours[static_cast<std::size_t>(found - kTargets.begin())];
+  return found == kTargets.end()
+             ? series_colour(index_where_unknown)
+             : kTargetColours[static_cast<std::size_t>(found - kTargets.begin())];
 }
 
 std::string ordered_colour(std::size_t index, std::size_t count) {

@@ -12,8 +12,8 @@ std::string_view method_colour(std::string_view method);
 // gnuplot's point type of a method: shapes differ where colours might not.
 int method_point(std::string_view method);
 
-// Of Okabe and Ito's set without its black and yellow, which one of the page's backgrounds swallows.
-// Begins again after the last.
+// Of Okabe and Ito's set without its black and yellow, which one of the page's backgrounds
+// swallows. Begins again after the last.
 std::string_view series_colour(std::size_t index);
 // Of a weight matrix, or of several joined with '+'.
 std::string_view targets_colour(std::string_view targets, std::size_t index_where_unknown);

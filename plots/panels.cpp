@@ -10,7 +10,8 @@
 namespace rankscope {
 
 int PanelGrid::width() const {
-  return left + right + static_cast<int>(columns) * panel_width + static_cast<int>(columns - 1) * gap_x;
+  return left + right + static_cast<int>(columns) * panel_width +
+         static_cast<int>(columns - 1) * gap_x;
 }
 
 int PanelGrid::height() const {
@@ -21,9 +22,10 @@ std::string PanelGrid::place(std::size_t panel) const {
   const int x = left + static_cast<int>(panel % columns) * (panel_width + gap_x);
   const int y = top + static_cast<int>(panel / columns) * (panel_height + gap_y);
   const double w = width(), h = height();
-  return fmt::format("set lmargin at screen {:.5f}\nset rmargin at screen {:.5f}\nset tmargin at screen {:.5f}\n"
-                     "set bmargin at screen {:.5f}\n", x / w, (x + panel_width) / w, 1 - y / h,
-                     1 - (y + panel_height) / h);
+  return fmt::format(
+      "set lmargin at screen {:.5f}\nset rmargin at screen {:.5f}\nset tmargin at screen {:.5f}\n"
+      "set bmargin at screen {:.5f}\n",
+      x / w, (x + panel_width) / w, 1 - y / h, 1 - (y + panel_height) / h);
 }
 
 std::string PanelGrid::at(int x, int y) const {
@@ -47,18 +49,25 @@ AxisRange axis_range(const std::vector<double>& values, bool logarithmic) {
   return {low - margin, high + margin};
 }
 
-std::string range_text(const AxisRange& range) { return fmt::format("[{:.6g}:{:.6g}]", range.low, range.high); }
+std::string range_text(const AxisRange& range) {
+  return fmt::format("[{:.6g}:{:.6g}]", range.low, range.high);
+}
 
 std::string legend(const PanelGrid& grid, const std::vector<LegendEntry>& entries, int x, int y) {
   if (entries.empty()) return {};
-  std::string text = "reset\nset lmargin at screen 0\nset rmargin at screen 1\nset tmargin at screen 1\n"
-                     "set bmargin at screen 0\nunset border\nunset tics\nset xrange [0:1]\nset yrange [0:1]\n";
-  text += fmt::format("set key at {} left top Left reverse samplen 2 spacing 1.15\nplot ", grid.at(x, y));
+  std::string text =
+      "reset\nset lmargin at screen 0\nset rmargin at screen 1\nset tmargin at screen 1\n"
+      "set bmargin at screen 0\nunset border\nunset tics\nset xrange [0:1]\nset yrange [0:1]\n";
+  text += fmt::format("set key at {} left top Left reverse samplen 2 spacing 1.15\nplot ",
+                      grid.at(x, y));
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const LegendEntry& e = entries[i];
     text += fmt::format("{}1/0 with {} lc rgb '{}' lw 2{}{} title {}", i == 0 ? "" : ", ",
-                        e.point == 0 ? "lines" : e.line ? "linespoints" : "points", e.colour,
-                        e.dashed ? " dt 2" : "", e.point == 0 ? "" : fmt::format(" pt {} ps 0.9", e.point),
+                        e.point == 0 ? "lines"
+                        : e.line     ? "linespoints"
+                                     : "points",
+                        e.colour, e.dashed ? " dt 2" : "",
+                        e.point == 0 ? "" : fmt::format(" pt {} ps 0.9", e.point),
                         gnuplot_string(e.label, kLegendBytes));
   }
   return text + "\n";

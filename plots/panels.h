@@ -1,4 +1,5 @@
-// Small multiples: where the panels of a figure lie, and the gnuplot commands that all of them share.
+// Small multiples: where the panels of a figure lie, and the gnuplot commands that all of them
+// share.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,8 @@ struct PanelGrid {
   int height() const;
   // set lmargin ... : the panel's place on the figure.
   std::string place(std::size_t panel) const;
-  // A place of the whole figure as gnuplot's "screen X, screen Y", from pixels from the left and the top.
+  // A place of the whole figure as gnuplot's "screen X, screen Y", from pixels from the left and
+  // the top.
   std::string at(int x, int y) const;
 };
 
@@ -42,8 +44,8 @@ class RowRange {
   std::size_t first_;
 };
 
-// Around all values, with a margin; never of no width. For a logarithmic axis the margin is a factor, and
-// values that are not positive are left out.
+// Around all values, with a margin; never of no width. For a logarithmic axis the margin is a
+// factor, and values that are not positive are left out.
 struct AxisRange {
   double low = 0, high = 1;
 };
@@ -54,7 +56,7 @@ std::string range_text(const AxisRange& range);
 // One entry of a legend beside the panels, drawn without the data so that each stands there once.
 struct LegendEntry {
   std::string label, colour;
-  int point = 0;       // gnuplot's type; 0 for none
+  int point = 0;  // gnuplot's type; 0 for none
   bool line = true;
   bool dashed = false;
 };

@@ -11,6 +11,7 @@
 #include "common/folders.h"
 #include "common/interrupt.h"
 #include "common/text.h"
+#include "plots/cells.h"
 #include "plots/figure.h"
 #include "plots/format.h"
 #include "plots/gnuplot.h"
@@ -34,9 +35,10 @@ void require_replaceable(const fs::path& out) {
   for (const fs::directory_entry& entry : fs::directory_iterator(out, error)) {
     const std::string name = entry.path().filename().string();
     if (std::ranges::find(kEntries, name) != kEntries.end()) continue;
-    throw InputError(fmt::format("'{}' holds '{}', which is no report's, and a report would replace the folder; give "
-                                 "another folder, or move that away",
-                                 printable(out.string()), printable(name)));
+    throw InputError(fmt::format(
+        "'{}' holds '{}', which is no report's, and a report would replace the folder; give "
+        "another folder, or move that away",
+        printable(out.string()), printable(name)));
   }
 }
 
@@ -49,17 +51,17 @@ std::string joined(const std::vector<std::string>& words) {
 
 std::string subject_of(ReportData& data) {
   if (data.sweeps().empty()) return "On no base and no data: there is no sweep here yet.";
-  std::set<std::string> seen;
+  std::vector<Row> rows =
+      data.rows("SELECT DISTINCT task, split, examples FROM datasets ORDER BY 1, 2, 3");
+  std::ranges::stable_sort(rows, {}, [](const Row& row) { return task_order(text_in(row[0])); });
   std::vector<std::string> sets;
-  for (const Row& row : data.rows("SELECT DISTINCT task, split, examples FROM datasets ORDER BY 1, 2, 3")) {
-    const auto* task = std::get_if<std::string>(&row[0]);
-    const auto* split = std::get_if<std::string>(&row[1]);
-    const auto* examples = std::get_if<std::int64_t>(&row[2]);
-    if (task == nullptr || split == nullptr || examples == nullptr) continue;
-    sets.push_back(fmt::format("{} ({}, {})", task_label(*task), *split, counted(*examples, "example")));
+  for (const Row& row : rows) {
+    sets.push_back(fmt::format("{} ({}, {})", task_label(text_in(row[0])), text_in(row[1]),
+                               counted(integer_in(row[2]).value_or(0), "example")));
   }
   std::vector<std::string> bases;
-  for (const std::string& base : data.bases()) bases.push_back(base);
+  for (const SweepFacts& sweep : data.sweeps())
+    if (std::ranges::find(bases, sweep.base) == bases.end()) bases.push_back(sweep.base);
   return fmt::format("On the base{} {}; data: {}.", bases.size() > 1 ? "s" : "", joined(bases),
                      sets.empty() ? "nothing was scored yet" : joined(sets));
 }
@@ -80,9 +82,10 @@ std::vector<std::string> summary_lead(const ReportData& data) {
     all.running += sweep.running;
     all.pending += sweep.pending;
   }
-  std::vector<std::string> lead{fmt::format("{}: {} done, {} diverged, {} failed, {} pending or running.",
-                                            counted(all.trials, "trial"), grouped(all.done), grouped(all.diverged),
-                                            grouped(all.failed), grouped(all.running + all.pending))};
+  std::vector<std::string> lead{
+      fmt::format("{}: {} done, {} diverged, {} failed, {} pending or running.",
+                  counted(all.trials, "trial"), grouped(all.done), grouped(all.diverged),
+                  grouped(all.failed), grouped(all.running + all.pending))};
   if (all.running + all.pending > 0)
     lead.emplace_back("The sweep is not finished: what follows is of the trials that are.");
   return lead;
@@ -92,12 +95,13 @@ struct SectionHeading {
   Section section;
   const char *id, *heading;
 };
-constexpr std::array<SectionHeading, 6> kHeadings{{{Section::kSummary, "summary", "Summary"},
-                                                   {Section::kPaper, "paper", "The paper's tables, measured beside published"},
-                                                   {Section::kClaims, "claims", "The claims in full"},
-                                                   {Section::kExamples, "examples", "Examples of predictions"},
-                                                   {Section::kCost, "cost", "Cost"},
-                                                   {Section::kRun, "run", "How it was run"}}};
+constexpr std::array<SectionHeading, 6> kHeadings{
+    {{Section::kSummary, "summary", "Summary"},
+     {Section::kPaper, "paper", "The paper's tables, measured beside published"},
+     {Section::kClaims, "claims", "The claims in full"},
+     {Section::kExamples, "examples", "Examples of predictions"},
+     {Section::kCost, "cost", "Cost"},
+     {Section::kRun, "run", "How it was run"}}};
 
 // A name that is taken gets a number.
 std::string free_name(std::set<std::string>& taken, const std::string& name) {
@@ -117,12 +121,16 @@ class Writer {
   ReportSummary write() {
     Page page{.subject = subject_of(data_), .title = title_of(data_), .sections = {}};
     for (const SectionHeading& heading : kHeadings) {
-      PageSection section{.id = heading.id, .heading = heading.heading, .lead = {}, .blocks = tables(heading.section)};
+      PageSection section{.id = heading.id,
+                          .heading = heading.heading,
+                          .lead = {},
+                          .blocks = tables(heading.section)};
       if (heading.section == Section::kSummary) section.lead = summary_lead(data_);
       if (heading.section == Section::kRun) add_run_texts(section);
       page.sections.push_back(std::move(section));
       if (heading.section == Section::kClaims)
-        page.sections.push_back({.id = "figures", .heading = "Figures", .lead = {}, .blocks = figures()});
+        page.sections.push_back(
+            {.id = "figures", .heading = "Figures", .lead = {}, .blocks = figures()});
     }
     write_file_atomically(folder_ / "report.html", html_page(page));
     write_file_atomically(folder_ / "report.md", markdown_page(page));
@@ -181,12 +189,14 @@ class Writer {
     };
     for (std::size_t i = 0; i < figures.size(); ++i) {
       put_gaps(i);
-      DrawnFigure shown{std::move(figures[i]), {}};
+      DrawnFigure shown{
+          .figure = std::move(figures[i]), .svg = {}, .png = drawn.figures[i] && options_.png};
       if (drawn.figures[i]) {
         const fs::path file = folder_ / "figures" / (shown.figure.name + ".svg");
         const std::string svg = with_sharp_images(read_text_file(file));
         write_file_atomically(file, svg);
-        shown.svg = inline_svg(svg, shown.figure.name, shown.figure.title, shown.figure.width, shown.figure.height);
+        shown.svg = inline_svg(svg, shown.figure.name, shown.figure.title, shown.figure.width,
+                               shown.figure.height);
         ++summary_.figures;
       }
       blocks.emplace_back(std::move(shown));
@@ -216,7 +226,8 @@ class Writer {
 
 }  // namespace
 
-ReportSummary write_report(ResultsReader& results, const Findings& findings, const ReportOptions& options) {
+ReportSummary write_report(ResultsReader& results, const Findings& findings,
+                           const ReportOptions& options) {
   require_replaceable(options.out);
   const fs::path parent = options.out.parent_path();
   if (!parent.empty()) make_folder(parent, "give a folder where you may write");

@@ -20,17 +20,17 @@ struct ReportOptions {
 };
 
 struct ReportSummary {
-  std::int64_t figures = 0;  // drawn
-  std::int64_t tables = 0;   // with at least one row
+  std::int64_t figures = 0;          // drawn
+  std::int64_t tables = 0;           // with at least one row
   std::vector<std::string> missing;  // sentences: what is not in the report, and why
 };
 
-// Makes `out` with report.html, report.md, figures/NAME.{svg,png,csv,gp} and tables/NAME.{csv,tex}. It
-// appears whole or not at all, in the place of an earlier report. Without gnuplot, or where it fails,
-// the rest is written and `missing` says so.
+// Makes `out` with report.html, report.md, figures/NAME.{svg,png,csv,gp} and tables/NAME.{csv,tex}.
+// It appears whole or not at all, in the place of an earlier report. Without gnuplot, or where it
+// fails, the rest is written and `missing` says so.
 //
-// Errors: InputError where `out` holds anything that is no report's, or cannot be made; MachineError
-// for a full or failing disk; those of ResultsReader; Interrupted.
+// Errors: InputError where `out` holds anything that is no report's, or cannot be made;
+// MachineError for a full or failing disk; those of ResultsReader; Interrupted.
 ReportSummary write_report(ResultsReader& results, const Findings& findings,
                            const ReportOptions& options);
 

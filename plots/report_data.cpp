@@ -18,10 +18,11 @@ int place_in(const std::array<std::string_view, N>& names, std::string_view name
   return static_cast<int>(std::ranges::find(names, name) - names.begin());
 }
 
-constexpr std::array<std::string_view, 7> kMethods{"none",         "full",      "bitfit", "prefix_embed",
-                                                   "prefix_layer", "adapter_h", "lora"};
+constexpr std::array<std::string_view, 7> kMethods{
+    "none", "full", "bitfit", "prefix_embed", "prefix_layer", "adapter_h", "lora"};
 constexpr std::array<std::string_view, 3> kTasks{"wikisql", "mnli", "samsum"};
-constexpr std::array<std::string_view, 7> kTargets{"Wq", "Wk", "Wv", "Wo", "Wq+Wk", "Wq+Wv", "Wq+Wk+Wv+Wo"};
+constexpr std::array<std::string_view, 7> kTargets{"Wq",    "Wk",    "Wv",         "Wo",
+                                                   "Wq+Wk", "Wq+Wv", "Wq+Wk+Wv+Wo"};
 
 auto order_of(const ScoreFinding& s) {
   return std::make_tuple(s.base, task_order(s.task), s.task, method_order(s.method), s.method,
@@ -48,14 +49,18 @@ ReportData::ReportData(ResultsReader& results, const Findings& findings)
 }
 
 void ReportData::read_sweeps() {
-  for (const Row& row : rows("SELECT w.sweep, w.base, w.base_hash, s.file_text, w.trials, w.done, w.diverged, "
-                             "w.failed, w.running, w.pending FROM sweeps w JOIN sweep s ON s.sweep = w.sweep "
-                             "ORDER BY w.sweep")) {
-    SweepFacts facts{.sweep = text_in(row[0]), .base = text_in(row[1]), .base_hash = text_in(row[2]),
+  for (const Row& row :
+       rows("SELECT w.sweep, w.base, w.base_hash, s.file_text, w.trials, w.done, w.diverged, "
+            "w.failed, w.running, w.pending FROM sweeps w JOIN sweep s ON s.sweep = w.sweep "
+            "ORDER BY w.sweep")) {
+    SweepFacts facts{.sweep = text_in(row[0]),
+                     .base = text_in(row[1]),
+                     .base_hash = text_in(row[2]),
                      .file_text = text_in(row[3])};
     std::int64_t* const counts[] = {&facts.trials, &facts.done,    &facts.diverged,
                                     &facts.failed, &facts.running, &facts.pending};
-    for (std::size_t i = 0; i < std::size(counts); ++i) *counts[i] = integer_in(row[4 + i]).value_or(0);
+    for (std::size_t i = 0; i < std::size(counts); ++i)
+      *counts[i] = integer_in(row[4 + i]).value_or(0);
     sweeps_.push_back(std::move(facts));
   }
 }
@@ -87,12 +92,12 @@ std::string ReportData::metric_of(const std::string& task) const {
 
 std::vector<std::string> ReportData::bases() const {
   std::vector<std::string> bases;
-  for (const SweepFacts& sweep : sweeps_) keep_first(bases, sweep.base);
   for (const ScoreFinding* score : scores_) keep_first(bases, score->base);
   return bases;
 }
 
-const ScoreFinding* ReportData::score_of(const std::string& sweep, const std::string& setting) const {
+const ScoreFinding* ReportData::score_of(const std::string& sweep,
+                                         const std::string& setting) const {
   for (const ScoreFinding& score : findings_.scores)
     if (score.sweep == sweep && score.setting == setting) return &score;
   return nullptr;
@@ -120,7 +125,8 @@ std::string published_setting(const PublishedNumber& number, const std::string& 
   return text.substr(from, text.find(';', from) - from);
 }
 
-std::vector<const PublishedNumber*> published_scores(const std::string& source, const std::string& task,
+std::vector<const PublishedNumber*> published_scores(const std::string& source,
+                                                     const std::string& task,
                                                      const std::string& metric) {
   const std::string printed_as = metric == "logical_form" ? "accuracy" : metric;
   std::vector<const PublishedNumber*> found;

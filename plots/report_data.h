@@ -29,13 +29,16 @@ class ReportData {
   const std::vector<SweepFacts>& sweeps() const { return sweeps_; }
 
   // The scores that tables and figures are about: of each task's headline metric; no control; each
-  // setting and set of seeds once, also where several sweeps have it. Tasks in the paper's order, then
-  // methods in Table 4's, then by targets, parameters and rank. They live as long as the findings.
+  // setting and set of seeds once, also where several sweeps have it. Tasks in the paper's order,
+  // then methods in Table 4's, then by targets, parameters and rank. They live as long as the
+  // findings.
   const std::vector<const ScoreFinding*>& scores() const { return scores_; }
   // Their tasks, and those tasks' headline metrics, in that order.
   std::vector<std::string> tasks() const;
   std::string metric_of(const std::string& task) const;
+  // Of the scores, as they name them.
   std::vector<std::string> bases() const;
+  bool several_sweeps() const { return sweeps_.size() > 1; }
   // Of any metric; null where there is none.
   const ScoreFinding* score_of(const std::string& sweep, const std::string& setting) const;
 
@@ -62,9 +65,10 @@ int task_order(const std::string& task);
 
 // What the paper prints under this key of `setting` ("rank", "targets"); empty where it has none.
 std::string published_setting(const PublishedNumber& number, const std::string& key);
-// The rows of one table of the paper, and of these the ones of a task's headline metric: Tables 4 to 6,
-// 15 and 16 call WikiSQL's logical form and MNLI's accuracy "accuracy".
-std::vector<const PublishedNumber*> published_scores(const std::string& source, const std::string& task,
+// The rows of one table of the paper, and of these the ones of a task's headline metric: Tables 4
+// to 6, 15 and 16 call WikiSQL's logical form and MNLI's accuracy "accuracy".
+std::vector<const PublishedNumber*> published_scores(const std::string& source,
+                                                     const std::string& task,
                                                      const std::string& metric);
 
 }  // namespace rankscope

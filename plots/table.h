@@ -28,7 +28,8 @@ enum class CellStyle {
 
 struct ShownCell {
   ShownCell() = default;
-  ShownCell(std::string shown, CellStyle how = CellStyle::kPlain) : text(std::move(shown)), style(how) {}
+  ShownCell(std::string shown, CellStyle how = CellStyle::kPlain)
+      : text(std::move(shown)), style(how) {}
   ShownCell(const char* shown) : text(shown) {}
   std::string text;
   CellStyle style = CellStyle::kPlain;

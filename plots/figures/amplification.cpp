@@ -28,14 +28,18 @@ struct Point {
 // Factors are averaged as factors: geometric means.
 std::vector<Point> points_of(ReportData& data, const AdapterGroup& group) {
   std::vector<Point> points;
-  for (const Row& row : data.rows(
-           "SELECT site, rank, count(*), exp(avg(ln(amplification))), min(amplification), max(amplification), "
-           "exp(avg(ln(update_norm / projected_random))) FROM amplifications WHERE sweep = ? AND task = ? AND "
-           "targets = ? AND layer = ? AND amplification > 0 AND projected_random > 0 AND trial NOT IN (SELECT trial FROM "
-           "config_value WHERE key = 'shuffle_targets' AND value = 'true') GROUP BY site, rank ORDER BY site, rank",
-           {group.sweep, group.task, group.targets, group.middle_layer()}))
-    points.push_back({text_in(row[0]), number_in(row[1]).value_or(1), integer_in(row[2]).value_or(0),
-                      number_in(row[3]).value_or(1), number_in(row[4]).value_or(1), number_in(row[5]).value_or(1),
+  for (const Row& row : data.rows("SELECT site, rank, count(*), exp(avg(ln(amplification))), "
+                                  "min(amplification), max(amplification), "
+                                  "exp(avg(ln(update_norm / projected_random))) FROM "
+                                  "amplifications WHERE sweep = ? AND task = ? AND "
+                                  "targets = ? AND layer = ? AND amplification > 0 AND "
+                                  "projected_random > 0 AND trial NOT IN (SELECT trial FROM "
+                                  "config_value WHERE key = 'shuffle_targets' AND value = 'true') "
+                                  "GROUP BY site, rank ORDER BY site, rank",
+                                  {group.sweep, group.task, group.targets, group.middle_layer()}))
+    points.push_back({text_in(row[0]), number_in(row[1]).value_or(1),
+                      integer_in(row[2]).value_or(0), number_in(row[3]).value_or(1),
+                      number_in(row[4]).value_or(1), number_in(row[5]).value_or(1),
                       number_in(row[6]).value_or(1)});
   return points;
 }
@@ -46,22 +50,36 @@ FigureSet amplification_figures(ReportData& data) {
   std::vector<std::pair<AdapterGroup, std::vector<Point>>> panels;
   for (const AdapterGroup& group : shown_adapter_groups(data)) {
     std::vector<Point> points = points_of(data, group);
-    if (!points.empty() && panels.size() < kMostTasks) panels.emplace_back(group, std::move(points));
+    if (!points.empty() && panels.size() < kMostTasks)
+      panels.emplace_back(group, std::move(points));
   }
   if (panels.empty()) return {{}, "Not run: no adapter was analysed against its base."};
   const std::size_t columns = std::min<std::size_t>(2, panels.size());
-  const PanelGrid grid{.columns = columns, .rows = (panels.size() + 1) / 2, .panel_width = 250, .panel_height = 210,
-                       .left = 80, .right = 190, .top = 34, .bottom = 60, .gap_x = 70, .gap_y = 88};
-  Figure figure{.name = "amplification", .title = "Amplification by rank", .caption = {}, .answers = "Table 7",
-                .data = {{"panel", "rank", "amplification", "least", "most", "random", "adapters", "site", "task", "targets",
-                          "layer", "sweep"}, {}},
+  const PanelGrid grid{.columns = columns,
+                       .rows = (panels.size() + 1) / 2,
+                       .panel_width = 250,
+                       .panel_height = 210,
+                       .left = 80,
+                       .right = 190,
+                       .top = 34,
+                       .bottom = 60,
+                       .gap_x = 70,
+                       .gap_y = 88};
+  Figure figure{.name = "amplification",
+                .title = "Amplification by rank",
+                .caption = {},
+                .answers = "Table 7",
+                .data = {{"panel", "rank", "amplification", "least", "most", "random", "adapters",
+                          "site", "task", "targets", "layer", "sweep"},
+                         {}},
                 .script = "set multiplot\n"};
   std::vector<LegendEntry> entries;
   for (std::size_t at = 0; at < panels.size(); ++at) {
     const auto& [group, points] = panels[at];
     std::vector<double> xs, ys;
     std::string tics, plots;
-    for (const std::int64_t rank : group.ranks) tics += fmt::format("{}{}", tics.empty() ? "" : ", ", rank);
+    for (const std::int64_t rank : group.ranks)
+      tics += fmt::format("{}{}", tics.empty() ? "" : ", ", rank);
     for (std::size_t i = 0; i < points.size();) {
       const std::string site = points[i].site;
       const RowRange range(figure.data);
@@ -69,15 +87,19 @@ FigureSet amplification_figures(ReportData& data) {
         const Point& p = points[i];
         xs.push_back(p.rank);
         ys.insert(ys.end(), {p.least, p.most, p.random});
-        figure.data.rows.push_back({static_cast<std::int64_t>(at), p.rank, p.measured, p.least, p.most, p.random, p.adapters,
-                                    site, group.task, group.targets, group.middle_layer(), group.sweep});
+        figure.data.rows.push_back({static_cast<std::int64_t>(at), p.rank, p.measured, p.least,
+                                    p.most, p.random, p.adapters, site, group.task, group.targets,
+                                    group.middle_layer(), group.sweep});
       }
       const std::string colour(targets_colour(site, entries.size()));
       const std::string from = fmt::format("data {} skip 1 using", range.every());
-      plots += fmt::format("{}{} 2:4:5 with filledcurves fs transparent solid 0.15 noborder lc rgb '{}'",
-                           plots.empty() ? "" : ", ", from, colour);
-      plots += fmt::format(", {} 2:3 with linespoints lw 2 pt 7 ps 0.6 lc rgb '{}', {} 2:6 with lines lw 1.5 dt 2 lc rgb '{}'",
-                           from, colour, from, colour);
+      plots +=
+          fmt::format("{}{} 2:4:5 with filledcurves fs transparent solid 0.15 noborder lc rgb '{}'",
+                      plots.empty() ? "" : ", ", from, colour);
+      plots += fmt::format(
+          ", {} 2:3 with linespoints lw 2 pt 7 ps 0.6 lc rgb '{}', {} 2:6 with lines lw 1.5 dt 2 "
+          "lc rgb '{}'",
+          from, colour, from, colour);
       if (std::ranges::find(entries, site, &LegendEntry::label) == entries.end()) {
         entries.push_back({site, colour, 7, true, false});
         entries.push_back({site + ", random", colour, 0, true, true});
@@ -85,19 +107,27 @@ FigureSet amplification_figures(ReportData& data) {
     }
     figure.script += grid.place(at);
     figure.script += fmt::format(
-        "set title {} offset 0,-0.3\nset logscale x 2\nset logscale y 10\nset xtics ({})\nset xrange {}\nset yrange {}\n"
-        "set xlabel 'rank r'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\nplot {}\n",
-        gnuplot_string(fmt::format("{}, {}, layer {}", task_label(group.task), group.targets, group.middle_layer()), kTitleBytes), tics,
-        range_text(axis_range(xs, true)), range_text(axis_range(ys, true)),
+        "set title {} offset 0,-0.3\nset logscale x 2\nset logscale y 10\nset xtics ({})\nset "
+        "xrange {}\nset yrange {}\n"
+        "set xlabel 'rank r'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\nplot "
+        "{}\n",
+        gnuplot_string(fmt::format("{}, {}, layer {}", task_label(group.task), group.targets,
+                                   group.middle_layer()),
+                       kTitleBytes),
+        tics, range_text(axis_range(xs, true)), range_text(axis_range(ys, true)),
         at % columns == 0 ? "'amplification factor'" : "''", plots);
   }
-  figure.script += legend(grid, entries, grid.width() - grid.right + 8, grid.top) + "unset multiplot\n";
+  figure.script +=
+      legend(grid, entries, grid.width() - grid.right + 8, grid.top) + "unset multiplot\n";
   figure.width = grid.width();
   figure.height = grid.height();
   figure.caption =
-      "‖ΔW‖ over what of W lies in the directions of ΔW: the geometric mean over adapters, and the band between the least "
-      "and the most. The paper has 21.5 at rank 4 and 1.9 at rank 64. Dashed is the same with random subspaces of that rank: "
-      "both fall as the rank grows, and only the distance between the two lines is the adapters' own. Below the dashed line "
+      "‖ΔW‖ over what of W lies in the directions of ΔW: the geometric mean over adapters, and the "
+      "band between the least "
+      "and the most. The paper has 21.5 at rank 4 and 1.9 at rank 64. Dashed is the same with "
+      "random subspaces of that rank: "
+      "both fall as the rank grows, and only the distance between the two lines is the adapters' "
+      "own. Below the dashed line "
       "an update lies where W holds more than at random.";
   return {{std::move(figure)}, {}};
 }

@@ -24,7 +24,8 @@ std::string trimmed(const std::string& text) {
 }
 
 // The base, and of each method the configuration with the highest mean, LoRA's first.
-std::vector<const ScoreFinding*> shown_configurations(const ReportData& data, const std::string& task) {
+std::vector<const ScoreFinding*> shown_configurations(const ReportData& data,
+                                                      const std::string& task) {
   std::map<std::pair<int, std::string>, const ScoreFinding*> best;
   for (const ScoreFinding* s : data.scores()) {
     if (s->task != task || !s->mean) continue;
@@ -33,24 +34,27 @@ std::vector<const ScoreFinding*> shown_configurations(const ReportData& data, co
   }
   std::vector<const ScoreFinding*> shown;
   for (const auto& [order, score] : best) shown.push_back(score);
-  std::ranges::stable_partition(shown, [](const ScoreFinding* s) { return s->method == "lora" || s->method == "none"; });
+  std::ranges::stable_partition(
+      shown, [](const ScoreFinding* s) { return s->method == "lora" || s->method == "none"; });
   if (shown.size() > kMostPanels) shown.resize(kMostPanels);
   return shown;
 }
 
 struct Counts {
-  std::map<std::pair<std::string, std::string>, std::int64_t> predictions;  // by reference and prediction
+  std::map<std::pair<std::string, std::string>, std::int64_t>
+      predictions;  // by reference and prediction
   // A model answers in a template's words: which reference each means is seen where it was right.
   std::map<std::string, std::string> meaning;
 };
 
 Counts counts_of(ReportData& data, const ScoreFinding& score) {
   Counts counts;
-  for (const Row& row : data.rows(
-           "SELECT p.reference, p.prediction, p.outcome, count(*) FROM predictions_scored p WHERE p.metric = ? AND p.trial "
-           "IN (SELECT trial FROM trials WHERE sweep = ? AND setting = ? AND role = 'scored') AND p.sweep = ? "
-           "GROUP BY 1, 2, 3",
-           {score.metric, score.sweep, score.setting, score.sweep})) {
+  for (const Row& row : data.rows("SELECT p.reference, p.prediction, p.outcome, count(*) FROM "
+                                  "predictions_scored p WHERE p.metric = ? AND p.trial "
+                                  "IN (SELECT trial FROM trials WHERE sweep = ? AND setting = ? "
+                                  "AND role = 'scored') AND p.sweep = ? "
+                                  "GROUP BY 1, 2, 3",
+                                  {score.metric, score.sweep, score.setting, score.sweep})) {
     const std::string reference = trimmed(text_in(row[0])), prediction = trimmed(text_in(row[1]));
     counts.predictions[{reference, prediction}] += integer_in(row[3]).value_or(0);
     if (number_in(row[2]) == 1.0) counts.meaning[prediction] = reference;
@@ -68,7 +72,8 @@ std::optional<Figure> figure_of(ReportData& data, const std::string& task) {
     meaning.insert(counts.meaning.begin(), counts.meaning.end());
     if (!counts.predictions.empty()) panels.emplace_back(score, std::move(counts));
   }
-  if (panels.empty() || references.size() < 2 || references.size() > kMostLabels) return std::nullopt;
+  if (panels.empty() || references.size() < 2 || references.size() > kMostLabels)
+    return std::nullopt;
   const std::vector<std::string> labels(references.begin(), references.end());
   const auto place = [&](const std::string& label) {
     return static_cast<std::size_t>(std::ranges::find(labels, label) - labels.begin());
@@ -90,11 +95,15 @@ std::optional<Figure> figure_of(ReportData& data, const std::string& task) {
       cells[place(pair.first) * columns + place_of_prediction(pair.second)] += count;
       totals[place(pair.first)] += count;
     }
-    HeatPanel panel{.title = configuration_label(*score), .rows = std::ssize(labels),
-                    .cols = static_cast<std::int64_t>(columns), .values = {}, .more = {}};
+    HeatPanel panel{.title = configuration_label(*score),
+                    .rows = std::ssize(labels),
+                    .cols = static_cast<std::int64_t>(columns),
+                    .values = {},
+                    .more = {}};
     for (std::size_t at = 0; at < cells.size(); ++at) {
       const std::int64_t total = totals[at / columns];
-      panel.values.push_back(total == 0 ? 0 : 100.0 * static_cast<double>(cells[at]) / static_cast<double>(total));
+      panel.values.push_back(
+          total == 0 ? 0 : 100.0 * static_cast<double>(cells[at]) / static_cast<double>(total));
       const std::size_t column = at % columns;
       panel.more.push_back({cells[at], labels[at / columns],
                             column < labels.size() ? labels[column] : std::string("other")});
@@ -107,7 +116,9 @@ std::optional<Figure> figure_of(ReportData& data, const std::string& task) {
   map.y_label = "expected";
   map.scale_label = "% of a row";
   // Long labels would lie on each other; the CSV has them whole.
-  const auto shortened = [](const std::string& label) { return label.size() <= 9 ? label : label.substr(0, 7) + "."; };
+  const auto shortened = [](const std::string& label) {
+    return label.size() <= 9 ? label : label.substr(0, 7) + ".";
+  };
   for (const std::string& label : labels) map.row_names.push_back(shortened(label));
   map.column_names = map.row_names;
   if (others) map.column_names.emplace_back("other");
@@ -120,9 +131,12 @@ std::optional<Figure> figure_of(ReportData& data, const std::string& task) {
   draw_heat_map(map, figure);
   figure.name = "confusion_" + file_word(task);
   figure.title = "Confusion matrix: " + task_label(task);
-  figure.caption = "What was predicted where each label was expected, in percent of a row, over all seeds: the untrained base and the "
-                   "best configuration of each method. A bright diagonal is right; a bright column is a label that is "
-                   "answered whatever was asked.";
+  figure.caption =
+      "What was predicted where each label was expected, in percent of a row, over all seeds: the "
+      "untrained base and the "
+      "best configuration of each method. A bright diagonal is right; a bright column is a label "
+      "that is "
+      "answered whatever was asked.";
   return figure;
 }
 
@@ -132,9 +146,11 @@ FigureSet confusion_figures(ReportData& data) {
   FigureSet set;
   for (const std::string& task : data.tasks()) {
     if (data.metric_of(task) != "accuracy") continue;
-    if (std::optional<Figure> figure = figure_of(data, task)) set.figures.push_back(std::move(*figure));
+    if (std::optional<Figure> figure = figure_of(data, task))
+      set.figures.push_back(std::move(*figure));
   }
-  if (set.figures.empty()) set.missing = "No task that is scored by accuracy has predictions of few labels yet.";
+  if (set.figures.empty())
+    set.missing = "No task that is scored by accuracy has predictions of few labels yet.";
   return set;
 }
 

@@ -42,10 +42,19 @@ std::vector<double> region_ends(const ContrastFinding& c) {
 
 Figure figure_of(const std::string& unit, const std::vector<Line>& lines) {
   const std::size_t shown = std::min(lines.size(), kMostLines);
-  const PanelGrid grid{.columns = 1, .rows = 1, .panel_width = 400, .panel_height = 40 + 22 * static_cast<int>(shown),
-                       .left = 340, .right = 30, .top = 16, .bottom = 56, .gap_x = 0, .gap_y = 0};
+  const PanelGrid grid{.columns = 1,
+                       .rows = 1,
+                       .panel_width = 400,
+                       .panel_height = 40 + 22 * static_cast<int>(shown),
+                       .left = 340,
+                       .right = 30,
+                       .top = 16,
+                       .bottom = 56,
+                       .gap_x = 0,
+                       .gap_y = 0};
   Figure figure;
-  figure.data.columns = {"line", "estimate", "low", "high", "region_from", "region_to", "claim", "contrast", "verdict"};
+  figure.data.columns = {"line",      "estimate", "low",      "high",   "region_from",
+                         "region_to", "claim",    "contrast", "verdict"};
   std::vector<double> values{0};
   for (const Line& line : lines) {
     const ContrastFinding& c = *line.contrast;
@@ -61,29 +70,38 @@ Figure figure_of(const std::string& unit, const std::vector<Line>& lines) {
     const double from = c.region == "above" ? c.margin : -c.margin;
     const bool closed = c.region == "within";
     const RowRange range(figure.data);
-    figure.data.rows.push_back({at, cell_of(c.estimate), cell_of(c.low), cell_of(c.high), from, closed ? Cell(c.margin) : Cell(),
-                                lines[i].claim, c.name, lines[i].verdict});
+    figure.data.rows.push_back({at, cell_of(c.estimate), cell_of(c.low), cell_of(c.high), from,
+                                closed ? Cell(c.margin) : Cell(), lines[i].claim, c.name,
+                                lines[i].verdict});
     if (i >= shown) continue;
     names += fmt::format("{}{} {}", names.empty() ? "" : ", ", gnuplot_string(lines[i].name), at);
-    regions += fmt::format("set object {} rectangle from {:.6g},{} to {:.6g},{} behind fs solid noborder fc rgb '#cfe3d8'\n", at, from,
-                           static_cast<double>(at) - 0.4, closed ? c.margin : axis.high, static_cast<double>(at) + 0.4);
+    regions += fmt::format(
+        "set object {} rectangle from {:.6g},{} to {:.6g},{} behind fs solid noborder fc rgb "
+        "'#cfe3d8'\n",
+        at, from, static_cast<double>(at) - 0.4, closed ? c.margin : axis.high,
+        static_cast<double>(at) + 0.4);
     if (!c.estimate) continue;
     if (c.low && c.high)
-      rows += fmt::format(", data {} skip 1 using 2:1:3:4 with xerrorbars pt 0 lw 2 lc rgb '{}'", range.every(),
-                          verdict_colour(lines[i].verdict));
-    rows += fmt::format(", data {} skip 1 using 2:1 with points pt {} ps 0.9 lc rgb '{}'", range.every(),
-                        verdict_point(lines[i].verdict), verdict_colour(lines[i].verdict));
+      rows += fmt::format(", data {} skip 1 using 2:1:3:4 with xerrorbars pt 0 lw 2 lc rgb '{}'",
+                          range.every(), verdict_colour(lines[i].verdict));
+    rows += fmt::format(", data {} skip 1 using 2:1 with points pt {} ps 0.9 lc rgb '{}'",
+                        range.every(), verdict_point(lines[i].verdict),
+                        verdict_colour(lines[i].verdict));
   }
   figure.script = grid.place(0);
   figure.script += fmt::format(
       "{}set xrange {}\nset yrange [{}.5:0.5]\nset ytics ({})\nset xlabel {}\nunset key\n"
-      "set arrow from first 0, graph 0 to first 0, graph 1 nohead lw 0.7 lc rgb '#808080'\nplot 1/0{}\n",
+      "set arrow from first 0, graph 0 to first 0, graph 1 nohead lw 0.7 lc rgb '#808080'\nplot "
+      "1/0{}\n",
       regions, range_text(axis), shown, names, gnuplot_string("difference, " + unit), rows);
   figure.width = grid.width();
   figure.height = grid.height();
-  figure.caption = "Each line is one difference with its interval; the green bar is the region that is claimed. Inside the bar it "
-                   "holds (blue disc, the claim as a whole), outside it is contradicted (orange square), across its end it "
-                   "cannot be told (ochre triangle).";
+  figure.caption =
+      "Each line is one difference with its interval; the green bar is the region that is claimed. "
+      "Inside the bar it "
+      "holds (blue disc, the claim as a whole), outside it is contradicted (orange square), across "
+      "its end it "
+      "cannot be told (ochre triangle).";
   if (lines.size() > shown)
     figure.caption += fmt::format(" The first {} of {}; all are in the CSV.", shown, lines.size());
   return figure;
@@ -97,17 +115,20 @@ FigureSet contrast_figures(ReportData& data) {
     for (const ContrastFinding& c : claim.contrasts) {
       constexpr std::size_t kShown = 44;
       if (c.estimate)
-        by_unit[c.unit].push_back({claim.id, claim.verdict, printable(claim.id + "  " + c.name, kShown), &c});
+        by_unit[c.unit].push_back(
+            {claim.id, claim.verdict, printable(claim.id + "  " + c.name, kShown), &c});
     }
   }
   FigureSet set;
   for (const auto& [unit, lines] : by_unit) {
     Figure figure = figure_of(unit, lines);
-    figure.name = set.figures.empty() ? "contrasts" : fmt::format("contrasts_{}", set.figures.size() + 1);
+    figure.name =
+        set.figures.empty() ? "contrasts" : fmt::format("contrasts_{}", set.figures.size() + 1);
     figure.title = "The differences that the claims are about, in " + unit;
     set.figures.push_back(std::move(figure));
   }
-  if (set.figures.empty()) set.missing = "No claim's difference could be computed from these sweeps.";
+  if (set.figures.empty())
+    set.missing = "No claim's difference could be computed from these sweeps.";
   return set;
 }
 

@@ -1,4 +1,5 @@
-// What each layer and site learned: appendix G's similarity and the rank that an update has in effect.
+// What each layer and site learned: appendix G's similarity and the rank that an update has in
+// effect.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,13 +29,18 @@ class PlaceMeans {
   bool empty() const { return sums_.empty(); }
 
   HeatPanel panel(const std::string& title, const AdapterGroup& group) const {
-    HeatPanel panel{.title = title, .rows = std::ssize(group.layers), .cols = std::ssize(group.sites), .values = {}, .more = {}};
+    HeatPanel panel{.title = title,
+                    .rows = std::ssize(group.layers),
+                    .cols = std::ssize(group.sites),
+                    .values = {},
+                    .more = {}};
     for (const std::int64_t layer : group.layers) {
       for (const std::string& site : group.sites) {
         const auto found = sums_.find({layer, site});
         const bool there = found != sums_.end();
-        panel.values.push_back(there ? found->second.total / static_cast<double>(found->second.count)
-                                     : std::numeric_limits<double>::quiet_NaN());
+        panel.values.push_back(there
+                                   ? found->second.total / static_cast<double>(found->second.count)
+                                   : std::numeric_limits<double>::quiet_NaN());
         panel.more.push_back({layer, site, there ? found->second.count : 0});
       }
     }
@@ -56,15 +62,18 @@ std::vector<AdapterGroup> widest_groups(ReportData& data) {
     const auto same = std::ranges::find(widest, group.task, &AdapterGroup::task);
     if (same == widest.end()) {
       widest.push_back(group);
-    } else if (std::make_pair(group.sites.size(), group.ranks.size()) > std::make_pair(same->sites.size(), same->ranks.size())) {
+    } else if (std::make_pair(group.sites.size(), group.ranks.size()) >
+               std::make_pair(same->sites.size(), same->ranks.size())) {
       *same = group;
     }
   }
-  std::ranges::stable_sort(widest, {}, [](const AdapterGroup& g) { return std::make_pair(task_order(g.task), g.task); });
+  std::ranges::stable_sort(
+      widest, {}, [](const AdapterGroup& g) { return std::make_pair(task_order(g.task), g.task); });
   return widest;
 }
 
-Figure map_of(std::vector<HeatPanel> panels, const AdapterGroup& group, double end, const char* scale, int decimals) {
+Figure map_of(std::vector<HeatPanel> panels, const AdapterGroup& group, double end,
+              const char* scale, int decimals) {
   HeatMap map;
   map.columns = panels.size();
   map.panels = std::move(panels);
@@ -78,7 +87,8 @@ Figure map_of(std::vector<HeatPanel> panels, const AdapterGroup& group, double e
   const std::size_t step = (group.layers.size() + kMostNamed - 1) / kMostNamed;
   for (std::size_t i = 0; i < group.layers.size(); ++i)
     map.row_names.push_back(i % step == 0 ? std::to_string(group.layers[i]) : "");
-  map.written_decimals = group.layers.size() <= kMostNamed && group.sites.size() <= 6 ? decimals : -1;
+  map.written_decimals =
+      group.layers.size() <= kMostNamed && group.sites.size() <= 6 ? decimals : -1;
   map.panel_width = 240;
   map.panel_height = std::clamp<int>(static_cast<int>(group.layers.size()) * 24, 100, 420);
   map.more_columns = {"layer", "site", "averaged"};
@@ -89,21 +99,28 @@ Figure map_of(std::vector<HeatPanel> panels, const AdapterGroup& group, double e
 
 std::optional<Figure> rank_map(ReportData& data, const AdapterGroup& group) {
   std::map<std::string, PlaceMeans> means;
-  for (const Row& row : data.rows(
-           "SELECT DISTINCT trial, layer, site, quantity, value FROM adapter_values WHERE sweep = ? AND task = ? AND "
-           "targets = ? AND rank = ? AND quantity IN ('effective_rank', 'stable_rank')",
-           {group.sweep, group.task, group.targets, group.largest_rank()}))
+  for (const Row& row :
+       data.rows("SELECT DISTINCT trial, layer, site, quantity, value FROM adapter_values WHERE "
+                 "sweep = ? AND task = ? AND "
+                 "targets = ? AND rank = ? AND quantity IN ('effective_rank', 'stable_rank')",
+                 {group.sweep, group.task, group.targets, group.largest_rank()}))
     if (!data.is_control(text_in(row[0])))
-      means[text_in(row[3])].add(integer_in(row[1]).value_or(0), text_in(row[2]), number_in(row[4]));
+      means[text_in(row[3])].add(integer_in(row[1]).value_or(0), text_in(row[2]),
+                                 number_in(row[4]));
   if (means.empty()) return std::nullopt;
-  Figure figure = map_of({means["effective_rank"].panel("effective rank (entropy)", group),
-                          means["stable_rank"].panel("stable rank", group)},
-                         group, static_cast<double>(std::max<std::int64_t>(group.largest_rank(), 1)), "of dW", 1);
+  Figure figure = map_of(
+      {means["effective_rank"].panel("effective rank (entropy)", group),
+       means["stable_rank"].panel("stable rank", group)},
+      group, static_cast<double>(std::max<std::int64_t>(group.largest_rank(), 1)), "of dW", 1);
   figure.name = "layer_map_ranks";
-  figure.title = fmt::format("Effective rank of the update, rank {} given: {}", group.largest_rank(), group_label(group));
-  figure.caption = "How many directions each update uses: the exponential of the entropy of its squared singular values, and its "
-                   "squared Frobenius over its squared spectral norm; means over adapters. The scale ends at the rank that it "
-                   "was given. Grey: undefined or not there.";
+  figure.title = fmt::format("Effective rank of the update, rank {} given: {}",
+                             group.largest_rank(), group_label(group));
+  figure.caption =
+      "How many directions each update uses: the exponential of the entropy of its squared "
+      "singular values, and its "
+      "squared Frobenius over its squared spectral norm; means over adapters. The scale ends at "
+      "the rank that it "
+      "was given. Grey: undefined or not there.";
   return figure;
 }
 
@@ -113,18 +130,25 @@ std::optional<Figure> sharing_map(ReportData& data, const AdapterGroup& group) {
     if (key.directions != "a" || key.rank_one != group.largest_rank()) continue;
     excess.add(key.layer, key.site, key.mean_excess);
     if (key.projection_metric)
-      metric.add(key.layer, key.site, *key.projection_metric / std::sqrt(static_cast<double>(key.rank_one)));
+      metric.add(key.layer, key.site,
+                 *key.projection_metric / std::sqrt(static_cast<double>(key.rank_one)));
   }
   if (excess.empty() || metric.empty()) return std::nullopt;
-  Figure figure = map_of({excess.panel("mean excess of phi", group), metric.panel("projection metric / sqrt(r)", group)}, group,
-                         1.0, "between seeds", 2);
+  Figure figure = map_of({excess.panel("mean excess of phi", group),
+                          metric.panel("projection metric / sqrt(r)", group)},
+                         group, 1.0, "between seeds", 2);
   figure.name = "layer_map_sharing";
-  figure.title = fmt::format("What two seeds share, rank {}: {}", group.largest_rank(), group_label(group));
+  figure.title =
+      fmt::format("What two seeds share, rank {}: {}", group.largest_rank(), group_label(group));
   figure.answers = "Appendix G";
-  figure.caption = "Means over pairs of seeds. Left: (phi − chance)/(1 − chance), averaged over all i and j: 0 as random, 1 the same "
-                   "directions. Right: the projection metric between the whole subspaces over the square root of the rank: 0 the "
-                   "same subspace, 1 orthogonal. Bright at the left and dark at the right is where training finds the same "
-                   "directions whatever the seed. Grey: undefined or not there.";
+  figure.caption =
+      "Means over pairs of seeds. Left: (phi − chance)/(1 − chance), averaged over all i and j: 0 "
+      "as random, 1 the same "
+      "directions. Right: the projection metric between the whole subspaces over the square root "
+      "of the rank: 0 the "
+      "same subspace, 1 orthogonal. Bright at the left and dark at the right is where training "
+      "finds the same "
+      "directions whatever the seed. Grey: undefined or not there.";
   return figure;
 }
 
@@ -133,8 +157,10 @@ std::optional<Figure> sharing_map(ReportData& data, const AdapterGroup& group) {
 FigureSet layer_map_figures(ReportData& data) {
   FigureSet set;
   for (const AdapterGroup& group : widest_groups(data)) {
-    if (std::optional<Figure> figure = rank_map(data, group)) set.figures.push_back(std::move(*figure));
-    if (std::optional<Figure> figure = sharing_map(data, group)) set.figures.push_back(std::move(*figure));
+    if (std::optional<Figure> figure = rank_map(data, group))
+      set.figures.push_back(std::move(*figure));
+    if (std::optional<Figure> figure = sharing_map(data, group))
+      set.figures.push_back(std::move(*figure));
   }
   if (set.figures.empty()) set.missing = "Not run: no adapter was analysed.";
   return set;

@@ -34,18 +34,24 @@ struct Curve {
 std::vector<Curve> curves_of(ReportData& data, const std::string& task) {
   std::vector<Curve> curves;
   std::string last;
-  for (const Row& row : data.rows(
-           "SELECT method, targets, rank, setting, avg(step), avg(loss), min(loss), max(loss), count(*), sweep FROM ("
-           "SELECT t.method, t.targets, t.rank, t.setting, t.sweep, c.trial, (c.step - 1) * ? / max(t.steps, 1) AS bin, "
-           "avg(c.step) AS step, avg(c.loss) AS loss FROM learning_curves c JOIN trials t ON t.trial = c.trial AND "
-           "t.sweep = c.sweep WHERE t.task = ? AND t.role = 'scored' AND t.method <> 'none' AND c.loss IS NOT NULL AND "
-           "t.trial NOT IN (SELECT trial FROM config_value WHERE key = 'shuffle_targets' AND value = 'true') "
-           "GROUP BY t.sweep, t.setting, c.trial, bin) GROUP BY sweep, setting, bin ORDER BY sweep, setting, bin",
-           {kBins, task})) {
+  for (const Row& row : data.rows("SELECT method, targets, rank, setting, avg(step), avg(loss), "
+                                  "min(loss), max(loss), count(*), sweep FROM ("
+                                  "SELECT t.method, t.targets, t.rank, t.setting, t.sweep, "
+                                  "c.trial, (c.step - 1) * ? / max(t.steps, 1) AS bin, "
+                                  "avg(c.step) AS step, avg(c.loss) AS loss FROM learning_curves c "
+                                  "JOIN trials t ON t.trial = c.trial AND "
+                                  "t.sweep = c.sweep WHERE t.task = ? AND t.role = 'scored' AND "
+                                  "t.method <> 'none' AND c.loss IS NOT NULL AND "
+                                  "t.trial NOT IN (SELECT trial FROM config_value WHERE key = "
+                                  "'shuffle_targets' AND value = 'true') "
+                                  "GROUP BY t.sweep, t.setting, c.trial, bin) GROUP BY sweep, "
+                                  "setting, bin ORDER BY sweep, setting, bin",
+                                  {kBins, task})) {
     const std::string setting = text_in(row[3]), key = text_in(row[9]) + "/" + setting;
     if (key != last) {
       Curve curve{text_in(row[0]), text_in(row[1]), setting, integer_in(row[2]), std::nullopt, {}};
-      if (const ScoreFinding* score = data.score_of(text_in(row[9]), setting)) curve.examples = score->train_examples;
+      if (const ScoreFinding* score = data.score_of(text_in(row[9]), setting))
+        curve.examples = score->train_examples;
       curves.push_back(std::move(curve));
       last = key;
     }
@@ -57,14 +63,16 @@ std::vector<Curve> curves_of(ReportData& data, const std::string& task) {
   std::set<std::string> seen;
   std::erase_if(curves, [&](const Curve& c) { return !seen.insert(c.setting).second; });
   std::ranges::stable_sort(curves, {}, [](const Curve& c) {
-    return std::make_tuple(method_order(c.method), c.method, targets_order(c.targets), c.examples, c.rank);
+    return std::make_tuple(method_order(c.method), c.method, targets_order(c.targets), c.examples,
+                           c.rank);
   });
   return curves;
 }
 
 class Drawing {
  public:
-  Drawing(const std::vector<Curve>& curves, std::vector<std::vector<const Curve*>> panels) : panels_(std::move(panels)) {
+  Drawing(const std::vector<Curve>& curves, std::vector<std::vector<const Curve*>> panels)
+      : panels_(std::move(panels)) {
     std::set<std::int64_t> ranks;
     std::set<std::optional<std::int64_t>> examples;
     for (const Curve& c : curves) {
@@ -74,20 +82,31 @@ class Drawing {
     }
     ranks_.assign(ranks.begin(), ranks.end());
     several_examples_ = examples.size() > 1;
-    figure_.data.columns = {"panel", "step", "loss", "least", "most", "runs", "method", "targets", "rank", "examples"};
+    figure_.data.columns = {"panel", "step",   "loss",    "least", "most",
+                            "runs",  "method", "targets", "rank",  "examples"};
   }
 
   Figure draw() {
-    grid_ = {.columns = std::min<std::size_t>(3, panels_.size()), .rows = (panels_.size() + 2) / 3, .panel_width = 200,
-             .panel_height = 180, .left = 66, .right = 100, .top = 30, .bottom = 58, .gap_x = 42, .gap_y = 62};
+    grid_ = {.columns = std::min<std::size_t>(3, panels_.size()),
+             .rows = (panels_.size() + 2) / 3,
+             .panel_width = 200,
+             .panel_height = 180,
+             .left = 66,
+             .right = 100,
+             .top = 30,
+             .bottom = 58,
+             .gap_x = 42,
+             .gap_y = 62};
     std::string script = "set multiplot\n";
     for (std::size_t at = 0; at < panels_.size(); ++at) script += panel(at);
     std::vector<LegendEntry> entries;
     for (std::size_t i = 0; i < ranks_.size(); ++i)
-      entries.push_back({fmt::format("r = {}", ranks_[i]), ordered_colour(i, ranks_.size()), 0, true, false});
+      entries.push_back(
+          {fmt::format("r = {}", ranks_[i]), ordered_colour(i, ranks_.size()), 0, true, false});
     figure_.width = grid_.width();
     figure_.height = grid_.height();
-    figure_.script = script + legend(grid_, entries, grid_.width() - grid_.right + 8, grid_.top) + "unset multiplot\n";
+    figure_.script = script + legend(grid_, entries, grid_.width() - grid_.right + 8, grid_.top) +
+                     "unset multiplot\n";
     return std::move(figure_);
   }
 
@@ -109,19 +128,25 @@ class Drawing {
       const RowRange range(figure_.data);
       for (const Point& p : c->points) {
         last = std::max(last, p.step);
-        figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.step, p.loss, p.least, p.most, p.runs, c->method,
-                                     c->targets, cell_of(c->rank), cell_of(c->examples)});
+        figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.step, p.loss, p.least, p.most,
+                                     p.runs, c->method, c->targets, cell_of(c->rank),
+                                     cell_of(c->examples)});
       }
-      bands += fmt::format("data {} skip 1 using 2:4:5 with filledcurves fs transparent solid 0.15 noborder lc rgb '{}', ",
-                           range.every(), colour(*c));
-      lines += fmt::format("{}data {} skip 1 using 2:3 with lines lw 1.7 lc rgb '{}'", lines.empty() ? "" : ", ",
-                           range.every(), colour(*c));
+      bands += fmt::format(
+          "data {} skip 1 using 2:4:5 with filledcurves fs transparent solid 0.15 noborder lc rgb "
+          "'{}', ",
+          range.every(), colour(*c));
+      lines += fmt::format("{}data {} skip 1 using 2:3 with lines lw 1.7 lc rgb '{}'",
+                           lines.empty() ? "" : ", ", range.every(), colour(*c));
     }
     const bool lowest = at + grid_.columns >= panels_.size();
-    script += fmt::format("set title {} offset 0,-0.5\nset xrange [0:{:.6g}]\nset yrange {}\nset xlabel {}\nset ylabel {}\n"
-                          "set grid y lc rgb '#999999' lw 0.3\nunset key\nset xtics {:.6g}\nset logscale y 10\n",
-                          gnuplot_string(title, kTitleBytes), last, range_text(axis_range(losses_, true)), lowest ? "'step'" : "''",
-                          at % grid_.columns == 0 ? "'loss, nats/token'" : "''", tic_step(last));
+    script += fmt::format(
+        "set title {} offset 0,-0.5\nset xrange [0:{:.6g}]\nset yrange {}\nset xlabel {}\nset "
+        "ylabel {}\n"
+        "set grid y lc rgb '#999999' lw 0.3\nunset key\nset xtics {:.6g}\nset logscale y 10\n",
+        gnuplot_string(title, kTitleBytes), last, range_text(axis_range(losses_, true)),
+        lowest ? "'step'" : "''", at % grid_.columns == 0 ? "'loss, nats/token'" : "''",
+        tic_step(last));
     return script + "plot " + bands + lines + "\n";
   }
 
@@ -144,7 +169,8 @@ std::optional<Figure> figure_of(ReportData& data, const std::string& task) {
   std::vector<std::vector<const Curve*>> panels;
   for (const Curve& c : curves) {
     const Curve* const before = panels.empty() ? nullptr : panels.back().front();
-    if (before == nullptr || before->method != c.method || before->targets != c.targets || before->examples != c.examples)
+    if (before == nullptr || before->method != c.method || before->targets != c.targets ||
+        before->examples != c.examples)
       panels.emplace_back();
     panels.back().push_back(&c);
   }
@@ -155,11 +181,15 @@ std::optional<Figure> figure_of(ReportData& data, const std::string& task) {
   figure.name = "learning_curves_" + file_word(task);
   figure.title = "Learning curves: " + task_label(task);
   figure.caption = fmt::format(
-      "Training loss per target token over the steps, on a logarithmic axis: the mean over seeds, and the band between "
-      "their least and most, each point a {}th of a run. A wide band, or a line that jumps up, says that some seed "
-      "failed to learn.", kBins);
+      "Training loss per target token over the steps, on a logarithmic axis: the mean over seeds, "
+      "and the band between "
+      "their least and most, each point a {}th of a run. A wide band, or a line that jumps up, "
+      "says that some seed "
+      "failed to learn.",
+      kBins);
   if (all > panels.size())
-    figure.caption += fmt::format(" {} of {} panels are drawn; the view learning_curves has all.", panels.size(), all);
+    figure.caption += fmt::format(" {} of {} panels are drawn; the view learning_curves has all.",
+                                  panels.size(), all);
   return figure;
 }
 
@@ -168,12 +198,14 @@ std::optional<Figure> figure_of(ReportData& data, const std::string& task) {
 FigureSet learning_curve_figures(ReportData& data) {
   FigureSet set;
   std::vector<std::string> tasks;
-  for (const Row& row : data.rows("SELECT DISTINCT task FROM trials WHERE role = 'scored' ORDER BY task"))
+  for (const Row& row :
+       data.rows("SELECT DISTINCT task FROM trials WHERE role = 'scored' ORDER BY task"))
     tasks.push_back(text_in(row[0]));
   std::ranges::stable_sort(tasks, {}, task_order);
   for (const std::string& task : tasks) {
     if (set.figures.size() == kMostTasks) break;
-    if (std::optional<Figure> figure = figure_of(data, task)) set.figures.push_back(std::move(*figure));
+    if (std::optional<Figure> figure = figure_of(data, task))
+      set.figures.push_back(std::move(*figure));
   }
   if (set.figures.empty()) set.missing = "No scored trial has recorded a loss yet.";
   return set;

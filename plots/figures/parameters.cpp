@@ -33,11 +33,20 @@ class Drawing {
  public:
   Drawing(ReportData& data, std::string base, std::vector<std::string> tasks)
       : data_(data), base_(std::move(base)), tasks_(std::move(tasks)) {
-    grid_ = {.columns = 2, .rows = tasks_.size(), .panel_width = 250, .panel_height = 200, .left = 70, .right = 190,
-             .top = 34, .bottom = 60, .gap_x = 60, .gap_y = 88};
+    grid_ = {.columns = 2,
+             .rows = tasks_.size(),
+             .panel_width = 250,
+             .panel_height = 200,
+             .left = 70,
+             .right = 190,
+             .top = 34,
+             .bottom = 60,
+             .gap_x = 60,
+             .gap_y = 88};
     figure_.name = "figure2";
     figure_.answers = "Figure 2 and Table 15";
-    figure_.data.columns = {"panel", "parameters", "mean", "low", "high", "source", "task", "method", "configuration"};
+    figure_.data.columns = {"panel",  "parameters", "mean",   "low",          "high",
+                            "source", "task",       "method", "configuration"};
   }
 
   Figure draw() {
@@ -50,10 +59,13 @@ class Drawing {
     figure_.height = grid_.height();
     std::vector<LegendEntry> entries;
     for (const std::string& method : methods_)
-      entries.push_back({method_label(method), std::string(method_colour(method)), method_point(method), false, false});
-    if (base_line_) entries.push_back({method_label("none"), std::string(method_colour("none")), 0, true, true});
+      entries.push_back({method_label(method), std::string(method_colour(method)),
+                         method_point(method), false, false});
+    if (base_line_)
+      entries.push_back({method_label("none"), std::string(method_colour("none")), 0, true, true});
     figure_.script = "set multiplot\n" + panels +
-                     legend(grid_, entries, grid_.width() - grid_.right + 8, grid_.top) + "unset multiplot\n";
+                     legend(grid_, entries, grid_.width() - grid_.right + 8, grid_.top) +
+                     "unset multiplot\n";
     return std::move(figure_);
   }
 
@@ -61,8 +73,10 @@ class Drawing {
   std::vector<Point> measured(const std::string& task) const {
     std::vector<Point> points;
     for (const ScoreFinding* s : data_.scores())
-      if (s->base == base_ && s->task == task && s->method != "none" && s->mean && s->parameters && *s->parameters > 0)
-        points.push_back({s->method, s->targets, s->rank, static_cast<double>(*s->parameters), *s->mean, s->low, s->high});
+      if (s->base == base_ && s->task == task && s->method != "none" && s->mean && s->parameters &&
+          *s->parameters > 0)
+        points.push_back({s->method, s->targets, s->rank, static_cast<double>(*s->parameters),
+                          *s->mean, s->low, s->high});
     return points;
   }
 
@@ -70,8 +84,8 @@ class Drawing {
     std::vector<Point> points;
     for (const PublishedNumber* n : published_scores("table15", task, data_.metric_of(task)))
       if (n->value && n->parameters)
-        points.push_back({n->method, published_setting(*n, "targets"), std::nullopt, *n->parameters, *n->value,
-                          std::nullopt, std::nullopt});
+        points.push_back({n->method, published_setting(*n, "targets"), std::nullopt, *n->parameters,
+                          *n->value, std::nullopt, std::nullopt});
     return points;
   }
 
@@ -83,7 +97,9 @@ class Drawing {
 
   std::string panel(std::size_t at, const std::string& task, std::vector<Point> points, bool here) {
     if (points.empty()) return {};
-    std::ranges::stable_sort(points, {}, [](const Point& p) { return std::make_tuple(method_order(p.method), p.method); });
+    std::ranges::stable_sort(points, {}, [](const Point& p) {
+      return std::make_tuple(method_order(p.method), p.method);
+    });
     std::vector<double> xs, ys;
     for (const Point& p : points) {
       xs.push_back(p.parameters);
@@ -93,15 +109,21 @@ class Drawing {
     const std::optional<double> floor = here ? base_score(task) : std::nullopt;
     if (floor) ys.push_back(*floor);
     std::string script = grid_.place(at);
-    script += fmt::format("set title {} offset 0,-0.3\nset logscale x 10\nset format x '%.0s%c'\nset xrange {}\nset yrange {}\n",
-                          gnuplot_string((here ? "measured: " : "paper (GPT-3): ") + task_label(task), kTitleBytes),
-                          range_text(axis_range(xs, true)), range_text(axis_range(ys, false)));
-    script += fmt::format("set xlabel 'trainable parameters'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\nunset arrow\n",
-                          here ? gnuplot_string(metric_label(data_.metric_of(task)) + ", %") : "''");
+    script += fmt::format(
+        "set title {} offset 0,-0.3\nset logscale x 10\nset format x '%.0s%c'\nset xrange {}\nset "
+        "yrange {}\n",
+        gnuplot_string((here ? "measured: " : "paper (GPT-3): ") + task_label(task), kTitleBytes),
+        range_text(axis_range(xs, true)), range_text(axis_range(ys, false)));
+    script += fmt::format(
+        "set xlabel 'trainable parameters'\nset ylabel {}\nset grid y lc rgb '#999999' lw "
+        "0.3\nunset key\nunset arrow\n",
+        here ? gnuplot_string(metric_label(data_.metric_of(task)) + ", %") : "''");
     if (floor) {
       base_line_ = true;
-      script += fmt::format("set arrow from graph 0, first {0:.6g} to graph 1, first {0:.6g} nohead dt 2 lw 1.5 lc rgb '{1}'\n",
-                            *floor, method_colour("none"));
+      script += fmt::format(
+          "set arrow from graph 0, first {0:.6g} to graph 1, first {0:.6g} nohead dt 2 lw 1.5 lc "
+          "rgb '{1}'\n",
+          *floor, method_colour("none"));
     }
     std::string plots;
     for (std::size_t i = 0; i < points.size();) {
@@ -112,16 +134,21 @@ class Drawing {
       for (; i < points.size() && points[i].method == method; ++i) {
         const Point& p = points[i];
         intervals = intervals || p.low;
-        figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.parameters, p.mean, cell_of(p.low), cell_of(p.high),
-                                     here ? "measured" : "paper", task, method, config_text(p)});
+        figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.parameters, p.mean,
+                                     cell_of(p.low), cell_of(p.high), here ? "measured" : "paper",
+                                     task, method, config_text(p)});
       }
-      const std::string from = fmt::format("{}data {} skip 1 using", plots.empty() ? "" : ", ", range.every());
+      const std::string from =
+          fmt::format("{}data {} skip 1 using", plots.empty() ? "" : ", ", range.every());
       if (intervals)
-        plots += fmt::format("{} 2:3:4:5 with yerrorbars pt 0 lw 1 lc rgb '{}'", from, method_colour(method));
-      plots += fmt::format("{}data {} skip 1 using 2:3 with points pt {} ps 0.8 lc rgb '{}'", plots.empty() ? "" : ", ",
-                           range.every(), method_point(method), method_colour(method));
+        plots += fmt::format("{} 2:3:4:5 with yerrorbars pt 0 lw 1 lc rgb '{}'", from,
+                             method_colour(method));
+      plots += fmt::format("{}data {} skip 1 using 2:3 with points pt {} ps 0.8 lc rgb '{}'",
+                           plots.empty() ? "" : ", ", range.every(), method_point(method),
+                           method_colour(method));
     }
-    std::ranges::stable_sort(methods_, {}, [](const std::string& m) { return std::make_pair(method_order(m), m); });
+    std::ranges::stable_sort(
+        methods_, {}, [](const std::string& m) { return std::make_pair(method_order(m), m); });
     methods_.erase(std::ranges::unique(methods_).begin(), methods_.end());
     return script + "plot " + plots + "\n";
   }
@@ -144,22 +171,31 @@ FigureSet parameter_figures(ReportData& data) {
     for (const std::string& task : data.tasks()) {
       std::set<std::int64_t> counts;
       for (const ScoreFinding* s : data.scores())
-        if (s->base == base && s->task == task && s->mean && s->parameters && *s->parameters > 0) counts.insert(*s->parameters);
+        if (s->base == base && s->task == task && s->mean && s->parameters && *s->parameters > 0)
+          counts.insert(*s->parameters);
       if (counts.size() > 1) tasks.push_back(task);
     }
     if (tasks.empty()) continue;
     const std::size_t all = tasks.size();
     tasks.resize(std::min(all, kMostTasks));
     Figure figure = Drawing(data, base, tasks).draw();
-    figure.title = "Score against trainable parameters" + (data.bases().size() > 1 ? " on " + base : std::string());
-    figure.caption = "Each point is one configuration: its mean over seeds with the 95 % interval, over its trainable "
-                     "parameters on a logarithmic axis; the dashed line is the untrained base. In the paper's panels LoRA "
-                     "lies at or above full fine-tuning (far right) from its fewest parameters on and does not fall as "
-                     "they grow, while prefixes do.";
-    if (all > tasks.size()) figure.caption += fmt::format(" {} more tasks are not drawn; table15.csv has them.", all - tasks.size());
+    figure.title = "Score against trainable parameters" +
+                   (data.bases().size() > 1 ? " on " + base : std::string());
+    figure.caption =
+        "Each point is one configuration: its mean over seeds with the 95 % interval, over its "
+        "trainable "
+        "parameters on a logarithmic axis; the dashed line is the untrained base. In the paper's "
+        "panels LoRA "
+        "lies at or above full fine-tuning (far right) from its fewest parameters on and does not "
+        "fall as "
+        "they grow, while prefixes do.";
+    if (all > tasks.size())
+      figure.caption +=
+          fmt::format(" {} more tasks are not drawn; table15.csv has them.", all - tasks.size());
     set.figures.push_back(std::move(figure));
   }
-  if (set.figures.empty()) set.missing = "Not run: no task has scores at two numbers of trainable parameters.";
+  if (set.figures.empty())
+    set.missing = "Not run: no task has scores at two numbers of trainable parameters.";
   return set;
 }
 

@@ -29,8 +29,10 @@ struct Series {
   std::vector<Point> points;  // by rank
 };
 
-std::vector<Series> measured_series(const ReportData& data, const std::string& base, const std::string& task) {
-  using Key = std::tuple<std::pair<int, std::string>, std::string, std::string, std::optional<std::int64_t>>;
+std::vector<Series> measured_series(const ReportData& data, const std::string& base,
+                                    const std::string& task) {
+  using Key = std::tuple<std::pair<int, std::string>, std::string, std::string,
+                         std::optional<std::int64_t>>;
   std::map<Key, Series> series;
   for (const ScoreFinding* s : data.scores()) {
     if (s->base != base || s->task != task || s->method != "lora" || !s->rank || !s->mean) continue;
@@ -39,7 +41,8 @@ std::vector<Series> measured_series(const ReportData& data, const std::string& b
     each.points.push_back({static_cast<double>(*s->rank), *s->mean, s->low, s->high});
   }
   std::erase_if(series, [](const auto& entry) {
-    return std::ranges::all_of(entry.second.points, [&](const Point& p) { return p.rank == entry.second.points[0].rank; });
+    return std::ranges::all_of(
+        entry.second.points, [&](const Point& p) { return p.rank == entry.second.points[0].rank; });
   });
   std::map<std::string, int> uses;
   for (const auto& [key, each] : series) ++uses[each.targets];
@@ -48,7 +51,8 @@ std::vector<Series> measured_series(const ReportData& data, const std::string& b
     each.label = each.targets;
     if (uses[each.targets] > 1) {
       each.label += fmt::format(" ({}, {}", std::get<1>(key), std::get<2>(key));
-      each.label += std::get<3>(key) ? fmt::format(", {} examples)", *std::get<3>(key)) : std::string(")");
+      each.label +=
+          std::get<3>(key) ? fmt::format(", {} examples)", *std::get<3>(key)) : std::string(")");
     }
     std::ranges::stable_sort(each.points, {}, &Point::rank);
     all.push_back(std::move(each));
@@ -85,8 +89,16 @@ class Drawing {
   }
 
   Figure draw(const std::vector<std::pair<std::string, std::vector<Series>>>& tasks) {
-    grid_ = {.columns = 2, .rows = tasks.size(), .panel_width = 250, .panel_height = 200, .left = 70, .right = 190,
-             .top = 34, .bottom = 60, .gap_x = 60, .gap_y = 88};
+    grid_ = {.columns = 2,
+             .rows = tasks.size(),
+             .panel_width = 250,
+             .panel_height = 200,
+             .left = 70,
+             .right = 190,
+             .top = 34,
+             .bottom = 60,
+             .gap_x = 60,
+             .gap_y = 88};
     std::string panels;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       panels += panel(2 * i, tasks[i].first, tasks[i].second, true);
@@ -94,13 +106,15 @@ class Drawing {
     }
     figure_.width = grid_.width();
     figure_.height = grid_.height();
-    figure_.script = "set multiplot\n" + panels + legend(grid_, legend_, grid_.width() - grid_.right + 8, grid_.top) +
+    figure_.script = "set multiplot\n" + panels +
+                     legend(grid_, legend_, grid_.width() - grid_.right + 8, grid_.top) +
                      "unset multiplot\n";
     return std::move(figure_);
   }
 
  private:
-  std::string panel(std::size_t at, const std::string& task, const std::vector<Series>& series, bool here) {
+  std::string panel(std::size_t at, const std::string& task, const std::vector<Series>& series,
+                    bool here) {
     if (series.empty()) return {};
     std::vector<double> xs, ys;
     std::set<double> ranks;
@@ -115,11 +129,14 @@ class Drawing {
     std::string tics;
     for (const double rank : ranks) tics += fmt::format("{}{:g}", tics.empty() ? "" : ", ", rank);
     std::string script = grid_.place(at);
-    script += fmt::format("set title {} offset 0,-0.3\nset logscale x 2\nset xtics ({})\nset xrange {}\nset yrange {}\n",
-                          gnuplot_string((here ? "measured: " : "paper (GPT-3): ") + task_label(task), kTitleBytes), tics,
-                          range_text(axis_range(xs, true)), range_text(axis_range(ys, false)));
-    script += fmt::format("set xlabel 'rank r'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\n",
-                          here ? gnuplot_string(metric_label(data_.metric_of(task)) + ", %") : "''");
+    script += fmt::format(
+        "set title {} offset 0,-0.3\nset logscale x 2\nset xtics ({})\nset xrange {}\nset yrange "
+        "{}\n",
+        gnuplot_string((here ? "measured: " : "paper (GPT-3): ") + task_label(task), kTitleBytes),
+        tics, range_text(axis_range(xs, true)), range_text(axis_range(ys, false)));
+    script += fmt::format(
+        "set xlabel 'rank r'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\n",
+        here ? gnuplot_string(metric_label(data_.metric_of(task)) + ", %") : "''");
     std::string bands, lines;
     for (std::size_t i = 0; i < series.size(); ++i) {
       const Series& s = series[i];
@@ -128,23 +145,28 @@ class Drawing {
       bool band = false;
       for (const Point& p : s.points) {
         band = band || p.low;
-        figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.rank, p.mean, cell_of(p.low), cell_of(p.high),
-                                     here ? "measured" : "paper", task, s.label});
+        figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.rank, p.mean, cell_of(p.low),
+                                     cell_of(p.high), here ? "measured" : "paper", task, s.label});
       }
       if (band)
-        bands += fmt::format("data {} skip 1 using 2:4:5 with filledcurves fs transparent solid 0.18 noborder lc rgb '{}', ",
-                             range.every(), colour);
-      lines += fmt::format("{}data {} skip 1 using 2:3 with linespoints lw 2 pt 7 ps 0.6 lc rgb '{}'",
-                           lines.empty() ? "" : ", ", range.every(), colour);
+        bands += fmt::format(
+            "data {} skip 1 using 2:4:5 with filledcurves fs transparent solid 0.18 noborder lc "
+            "rgb '{}', ",
+            range.every(), colour);
+      lines +=
+          fmt::format("{}data {} skip 1 using 2:3 with linespoints lw 2 pt 7 ps 0.6 lc rgb '{}'",
+                      lines.empty() ? "" : ", ", range.every(), colour);
     }
     return script + "plot " + bands + lines + "\n";
   }
 
-  // The first use of a label decides; where one set of matrices stands twice, each has its own colour.
+  // The first use of a label decides; where one set of matrices stands twice, each has its own
+  // colour.
   std::string colour_of(const Series& s, std::size_t index) {
     for (const LegendEntry& entry : legend_)
       if (entry.label == s.label) return entry.colour;
-    std::string colour(s.label == s.targets ? targets_colour(s.targets, index) : series_colour(index));
+    std::string colour(s.label == s.targets ? targets_colour(s.targets, index)
+                                            : series_colour(index));
     legend_.push_back({s.label, colour, 7, true, false});
     return colour;
   }
@@ -169,14 +191,21 @@ FigureSet rank_figures(ReportData& data) {
     const std::size_t all = tasks.size();
     if (all > kMostTasks) tasks.resize(kMostTasks);
     Figure figure = Drawing(data).draw(tasks);
-    figure.title = "Score against LoRA's rank" + (data.bases().size() > 1 ? " on " + base : std::string());
-    figure.caption = "A line is one set of matrices, its band the 95 % interval over seeds (in the paper's panels, the "
-                     "fluctuation that it states). The paper's lines are flat from rank 1 on wherever Wv is among the "
-                     "matrices: a line that rises says that rank matters here.";
-    if (all > tasks.size()) figure.caption += fmt::format(" {} more tasks are not drawn; table6.csv has them.", all - tasks.size());
+    figure.title =
+        "Score against LoRA's rank" + (data.bases().size() > 1 ? " on " + base : std::string());
+    figure.caption =
+        "A line is one set of matrices, its band the 95 % interval over seeds (in the paper's "
+        "panels, the "
+        "fluctuation that it states). The paper's lines are flat from rank 1 on wherever Wv is "
+        "among the "
+        "matrices: a line that rises says that rank matters here.";
+    if (all > tasks.size())
+      figure.caption +=
+          fmt::format(" {} more tasks are not drawn; table6.csv has them.", all - tasks.size());
     set.figures.push_back(std::move(figure));
   }
-  if (set.figures.empty()) set.missing = "Not run: no set of weight matrices was adapted with LoRA at two ranks.";
+  if (set.figures.empty())
+    set.missing = "Not run: no set of weight matrices was adapted with LoRA at two ranks.";
   return set;
 }
 

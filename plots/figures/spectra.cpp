@@ -20,13 +20,16 @@ using Spectra = std::map<std::string, std::map<std::int64_t, std::vector<double>
 
 Spectra spectra_of(ReportData& data, const AdapterGroup& group) {
   Spectra spectra;
-  for (const Row& row : data.rows(
-           "SELECT s.site, t.rank, s.position, avg(s.value) FROM spectrum_value s JOIN (SELECT DISTINCT trial, rank FROM "
-           "trials WHERE sweep = ? AND task = ? AND targets = ? AND trial NOT IN (SELECT trial FROM config_value WHERE "
-           "key = 'shuffle_targets' AND value = 'true')) t ON t.trial = s.trial WHERE s.layer = ? GROUP BY 1, 2, 3 "
-           "ORDER BY 1, 2, 3",
-           {group.sweep, group.task, group.targets, group.middle_layer()}))
-    spectra[text_in(row[0])][integer_in(row[1]).value_or(0)].push_back(number_in(row[3]).value_or(0));
+  for (const Row& row : data.rows("SELECT s.site, t.rank, s.position, avg(s.value) FROM "
+                                  "spectrum_value s JOIN (SELECT DISTINCT trial, rank FROM "
+                                  "trials WHERE sweep = ? AND task = ? AND targets = ? AND trial "
+                                  "NOT IN (SELECT trial FROM config_value WHERE "
+                                  "key = 'shuffle_targets' AND value = 'true')) t ON t.trial = "
+                                  "s.trial WHERE s.layer = ? GROUP BY 1, 2, 3 "
+                                  "ORDER BY 1, 2, 3",
+                                  {group.sweep, group.task, group.targets, group.middle_layer()}))
+    spectra[text_in(row[0])][integer_in(row[1]).value_or(0)].push_back(
+        number_in(row[3]).value_or(0));
   return spectra;
 }
 
@@ -38,8 +41,16 @@ std::optional<Figure> figure_of(ReportData& data, const AdapterGroup& group) {
     if (spectra.contains(site) && sites.size() < kMostSites) sites.push_back(site);
   if (sites.empty()) return std::nullopt;
   const std::size_t columns = std::min<std::size_t>(2, sites.size());
-  const PanelGrid grid{.columns = columns, .rows = (sites.size() + 1) / 2, .panel_width = 250, .panel_height = 200,
-                       .left = 80, .right = 110, .top = 34, .bottom = 60, .gap_x = 60, .gap_y = 88};
+  const PanelGrid grid{.columns = columns,
+                       .rows = (sites.size() + 1) / 2,
+                       .panel_width = 250,
+                       .panel_height = 200,
+                       .left = 80,
+                       .right = 110,
+                       .top = 34,
+                       .bottom = 60,
+                       .gap_x = 60,
+                       .gap_y = 88};
   Figure figure;
   figure.data.columns = {"panel", "position", "singular_value", "rank", "site"};
   figure.script = "set multiplot\n";
@@ -61,27 +72,33 @@ std::optional<Figure> figure_of(ReportData& data, const AdapterGroup& group) {
       if (found == spectra[sites[at]].end()) continue;
       const RowRange range(figure.data);
       for (std::size_t k = 0; k < found->second.size(); ++k)
-        figure.data.rows.push_back({static_cast<std::int64_t>(at), static_cast<std::int64_t>(k + 1), found->second[k],
-                                    found->first, sites[at]});
-      plots += fmt::format("{}data {} skip 1 using 2:3 with linespoints lw 2 pt 7 ps 0.4 lc rgb '{}'", plots.empty() ? "" : ", ",
-                           range.every(), ordered_colour(i, group.ranks.size()));
+        figure.data.rows.push_back({static_cast<std::int64_t>(at), static_cast<std::int64_t>(k + 1),
+                                    found->second[k], found->first, sites[at]});
+      plots += fmt::format(
+          "{}data {} skip 1 using 2:3 with linespoints lw 2 pt 7 ps 0.4 lc rgb '{}'",
+          plots.empty() ? "" : ", ", range.every(), ordered_colour(i, group.ranks.size()));
     }
     figure.script += grid.place(at);
     figure.script += fmt::format(
-        "set title {} offset 0,-0.3\nset logscale y 10\nset xrange [0.5:{:.6g}]\nset yrange {}\nset xlabel 'position'\n"
+        "set title {} offset 0,-0.3\nset logscale y 10\nset xrange [0.5:{:.6g}]\nset yrange "
+        "{}\nset xlabel 'position'\n"
         "set ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\nplot {}\n",
         gnuplot_string(sites[at], kTitleBytes), longest + 0.5, range_text(axis_range(values, true)),
         at % columns == 0 ? "'singular value of dW'" : "''", plots);
   }
   std::vector<LegendEntry> entries;
   for (std::size_t i = 0; i < group.ranks.size(); ++i)
-    entries.push_back({fmt::format("r = {}", group.ranks[i]), ordered_colour(i, group.ranks.size()), 7, true, false});
-  figure.script += legend(grid, entries, grid.width() - grid.right + 8, grid.top) + "unset multiplot\n";
+    entries.push_back({fmt::format("r = {}", group.ranks[i]), ordered_colour(i, group.ranks.size()),
+                       7, true, false});
+  figure.script +=
+      legend(grid, entries, grid.width() - grid.right + 8, grid.top) + "unset multiplot\n";
   figure.width = grid.width();
   figure.height = grid.height();
   figure.caption = fmt::format(
-      "The singular values of ΔW with its scale, layer {} of {} (from 0), means over adapters. A steep line says that a "
-      "few directions carry the update, whatever rank it was given.", group.middle_layer(), group.layers.size());
+      "The singular values of ΔW with its scale, layer {} of {} (from 0), means over adapters. A "
+      "steep line says that a "
+      "few directions carry the update, whatever rank it was given.",
+      group.middle_layer(), group.layers.size());
   return figure;
 }
 
@@ -92,7 +109,8 @@ FigureSet spectrum_figures(ReportData& data) {
   for (const AdapterGroup& group : shown_adapter_groups(data)) {
     std::optional<Figure> figure = figure_of(data, group);
     if (!figure) continue;
-    figure->name = set.figures.empty() ? "spectra" : fmt::format("spectra_{}", set.figures.size() + 1);
+    figure->name =
+        set.figures.empty() ? "spectra" : fmt::format("spectra_{}", set.figures.size() + 1);
     figure->title = "Singular values of the update: " + group_label(group);
     set.figures.push_back(std::move(*figure));
   }

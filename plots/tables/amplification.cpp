@@ -12,25 +12,35 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::array<const char*, 7> kQuantities{"projected",   "projected_weight", "projected_random", "update_norm",
-                                                 "weight_norm", "amplification",    "relative"};
+constexpr std::array<const char*, 7> kQuantities{
+    "projected",   "projected_weight", "projected_random", "update_norm",
+    "weight_norm", "amplification",    "relative"};
 
 // What the paper prints; kNone where it prints nothing.
-std::string printed(const std::string& rank, const std::string& matrix, const std::string& directions,
-                    const std::string& metric) {
+std::string printed(const std::string& rank, const std::string& matrix,
+                    const std::string& directions, const std::string& metric) {
   for (const PublishedNumber& n : published_numbers())
     if (n.source == "table7" && n.metric == metric && published_setting(n, "rank") == rank &&
-        published_setting(n, "matrix") == matrix && published_setting(n, "directions") == directions)
+        published_setting(n, "matrix") == matrix &&
+        published_setting(n, "directions") == directions)
       return n.printed;
   return std::string(kNone);
 }
 
 void add_paper_rows(Table& table) {
   for (const std::string rank : {"4", "64"}) {
-    std::vector<ShownCell> row{"paper", "GPT-3", "Wq", rank, printed(rank, "Wq", "dWq", "frobenius"),
-                               printed(rank, "Wq", "Wq", "frobenius"), printed(rank, "Wq", "random", "frobenius"),
-                               printed(rank, "dWq", "", "frobenius"), printed("", "Wq", "", "frobenius"),
-                               printed(rank, "Wq", "dWq", "amplification"), std::string(kNone), "1"};
+    std::vector<ShownCell> row{"paper",
+                               "GPT-3",
+                               "Wq",
+                               rank,
+                               printed(rank, "Wq", "dWq", "frobenius"),
+                               printed(rank, "Wq", "Wq", "frobenius"),
+                               printed(rank, "Wq", "random", "frobenius"),
+                               printed(rank, "dWq", "", "frobenius"),
+                               printed("", "Wq", "", "frobenius"),
+                               printed(rank, "Wq", "dWq", "amplification"),
+                               std::string(kNone),
+                               "1"};
     for (ShownCell& cell : row) cell.style = CellStyle::kPaper;
     table.rows.push_back(std::move(row));
   }
@@ -39,46 +49,73 @@ void add_paper_rows(Table& table) {
 }  // namespace
 
 TableSet amplification_tables(ReportData& data) {
-  Table table{.name = "table7", .title = "What of W lies in an update's directions", .caption = {}, .answers = "Table 7",
-              .columns = {{"task"}, {"matrices"}, {"site"}, {"rank", true}, {"of ΔW", true}, {"of W", true},
-                          {"random", true}, {"‖ΔW‖", true}, {"‖W‖", true}, {"amplification", true},
-                          {"over random's", true}, {"n", true}},
-              .rows = {}, .data = {}};
+  Table table{.name = "table7",
+              .title = "What of W lies in an update's directions",
+              .caption = {},
+              .answers = "Table 7",
+              .columns = {{"task"},
+                          {"matrices"},
+                          {"site"},
+                          {"rank", true},
+                          {"of ΔW", true},
+                          {"of W", true},
+                          {"random", true},
+                          {"‖ΔW‖", true},
+                          {"‖W‖", true},
+                          {"amplification", true},
+                          {"over random's", true},
+                          {"n", true}},
+              .rows = {},
+              .data = {}};
   table.data.columns = {"sweep", "task", "targets", "site", "layer", "rank", "n"};
   std::string means;
   for (const char* quantity : kQuantities) {
     table.data.columns.emplace_back(quantity);
     // Factors are averaged as factors: one near 0/0 would else outweigh the rest.
-    const bool factor = std::string_view(quantity) == "amplification" || std::string_view(quantity) == "relative";
-    means += factor ? fmt::format(", exp(avg(ln({})))", quantity) : fmt::format(", avg({})", quantity);
+    const bool factor =
+        std::string_view(quantity) == "amplification" || std::string_view(quantity) == "relative";
+    means +=
+        factor ? fmt::format(", exp(avg(ln({})))", quantity) : fmt::format(", avg({})", quantity);
   }
   std::string layers;
   for (const AdapterGroup& group : shown_adapter_groups(data)) {
-    const std::vector<Row> rows = data.rows(
-        "SELECT site, layer, rank, count(*)" + means + " FROM amplifications WHERE sweep = ? AND task = ? AND "
-        "targets = ? AND trial NOT IN (SELECT trial FROM config_value WHERE key = 'shuffle_targets' AND "
-        "value = 'true') GROUP BY site, layer, rank ORDER BY site, layer, rank",
-        {group.sweep, group.task, group.targets});
+    const std::vector<Row> rows =
+        data.rows("SELECT site, layer, rank, count(*)" + means +
+                      " FROM amplifications WHERE sweep = ? AND task = ? AND "
+                      "targets = ? AND trial NOT IN (SELECT trial FROM config_value WHERE key = "
+                      "'shuffle_targets' AND "
+                      "value = 'true') GROUP BY site, layer, rank ORDER BY site, layer, rank",
+                  {group.sweep, group.task, group.targets});
     for (const Row& row : rows) {
       Row exact{group.sweep, group.task, group.targets};
       exact.insert(exact.end(), row.begin(), row.end());
       table.data.rows.push_back(std::move(exact));
       if (integer_in(row[1]) != group.middle_layer()) continue;
-      std::vector<ShownCell> shown{task_label(group.task), group.targets, text_in(row[0]), grouped(integer_in(row[2]))};
-      for (std::size_t i = 0; i < kQuantities.size(); ++i) shown.emplace_back(short_number(number_in(row[4 + i])));
+      std::vector<ShownCell> shown{task_label(group.task), group.targets, text_in(row[0]),
+                                   grouped(integer_in(row[2]))};
+      for (std::size_t i = 0; i < kQuantities.size(); ++i)
+        shown.emplace_back(short_number(number_in(row[4 + i])));
       shown.emplace_back(grouped(integer_in(row[3])));
       table.rows.push_back(std::move(shown));
     }
-    if (!rows.empty()) layers = fmt::format("layer {} of {} (counted from 0)", group.middle_layer(), group.layers.size());
+    if (!rows.empty())
+      layers =
+          fmt::format("layer {} of {} (counted from 0)", group.middle_layer(), group.layers.size());
   }
   if (table.rows.empty())
-    return {{}, "Not run: no adapter here was analysed against its base (`analysis:` in a sweep file asks for it)."};
+    return {{},
+            "Not run: no adapter here was analysed against its base (`analysis:` in a sweep file "
+            "asks for it)."};
   add_paper_rows(table);
   table.caption = fmt::format(
-      "Frobenius norms of U'WV with U, V the singular vectors of the update ΔW, of W, and of random matrices of "
-      "that rank; amplification is ‖ΔW‖ over the first. It grows by itself as the rank falls, so “over random's” "
-      "divides it by the amplification of random subspaces of the same rank: below 1, W holds more in the update's "
-      "directions than in random ones. Means over n adapters, of the two factors geometric ones, {}; all layers are in the CSV. The paper shows layer "
+      "Frobenius norms of U'WV with U, V the singular vectors of the update ΔW, of W, and of "
+      "random matrices of "
+      "that rank; amplification is ‖ΔW‖ over the first. It grows by itself as the rank falls, so "
+      "“over random's” "
+      "divides it by the amplification of random subspaces of the same rank: below 1, W holds more "
+      "in the update's "
+      "directions than in random ones. Means over n adapters, of the two factors geometric ones, "
+      "{}; all layers are in the CSV. The paper shows layer "
       "48 of 96 of GPT-3.",
       layers);
   return {{std::move(table)}, {}};

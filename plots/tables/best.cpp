@@ -14,22 +14,35 @@ TableSet best_tables(ReportData& data) {
   std::ranges::copy_if(data.scores(), std::back_inserter(best), &ScoreFinding::among_best);
   if (best.empty()) return {{}, "No configuration has a score yet."};
   const auto of_one_contest = [](const ScoreFinding* a, const ScoreFinding* b) {
-    return a->base == b->base && a->task == b->task && a->train_examples == b->train_examples;
+    return a->base == b->base && a->task == b->task && a->sweep == b->sweep;
   };
   std::ranges::stable_sort(best, [&](const ScoreFinding* a, const ScoreFinding* b) {
     const auto contest = [](const ScoreFinding* s) {
-      return std::make_tuple(s->base, task_order(s->task), s->task, s->train_examples);
+      return std::make_tuple(s->base, task_order(s->task), s->task, s->sweep);
     };
     return contest(a) != contest(b) ? contest(a) < contest(b) : a->mean > b->mean;
   });
-  Table table{.name = "best", .title = "The best configurations", .caption = {}, .answers = {},
-              .columns = {{"task"}, {"configuration"}, {"parameters", true}, {"trained on", true}, {"metric"},
-                          {"score", true}, {"seeds", true}},
-              .rows = {}, .data = {score_columns(), {}}};
+  Table table{.name = "best",
+              .title = "The best configurations",
+              .caption = {},
+              .answers = {},
+              .columns = {{"task"},
+                          {"configuration"},
+                          {"parameters", true},
+                          {"trained on", true},
+                          {"metric"},
+                          {"score", true},
+                          {"seeds", true}},
+              .rows = {},
+              .data = {score_columns(), {}}};
   const bool several_bases = data.bases().size() > 1;
+  if (data.several_sweeps()) table.columns.push_back({"sweep"});
   if (several_bases) table.columns.insert(table.columns.begin(), {"base"});
-  table.caption = "Each task's configurations that cannot be told from its best, the highest mean first; scores "
-                  "on a scale to 100 with 95 % intervals. A configuration with one seed has no interval.";
+  table.caption =
+      "Each task's configurations that cannot be told from its best, the highest mean first; "
+      "scores "
+      "on a scale to 100 with 95 % intervals. With one seed the interval, where there is one, is "
+      "over examples for that run alone.";
   // Where everything is alike the list says no more when it is longer.
   constexpr std::size_t kShownOfOneContest = 8;
   std::size_t of_contest = 0, left_out = 0;
@@ -41,9 +54,14 @@ TableSet best_tables(ReportData& data) {
       ++left_out;
       continue;
     }
-    std::vector<ShownCell> row{of_contest == 0 ? task_label(s.task) : "", configuration_label(s),
-                               grouped(s.parameters), grouped(s.train_examples), metric_label(s.metric),
-                               with_interval(s.mean, s.low, s.high), grouped(static_cast<std::int64_t>(s.seeds.size()))};
+    std::vector<ShownCell> row{of_contest == 0 ? task_label(s.task) : "",
+                               configuration_label(s),
+                               grouped(s.parameters),
+                               grouped(s.train_examples),
+                               metric_label(s.metric),
+                               with_interval(s.mean, s.low, s.high),
+                               grouped(static_cast<std::int64_t>(s.seeds.size()))};
+    if (data.several_sweeps()) row.emplace_back(s.sweep);
     if (several_bases) row.insert(row.begin(), ShownCell(s.base));
     table.rows.push_back(std::move(row));
   }

@@ -18,17 +18,19 @@ ShownCell verdict_cell(const std::string& verdict, const ClaimFinding& claim) {
   if (verdict == "reproduced") return {"✓ reproduced", CellStyle::kHolds};
   if (verdict == "holds") {
     const bool named = !claim.base.empty() && !claim.data.empty();
-    return {named ? fmt::format("✓ holds on {}, {}", claim.base, claim.data) : "✓ holds", CellStyle::kHolds};
+    return {named ? fmt::format("✓ holds on {}, {}", claim.base, claim.data) : "✓ holds",
+            CellStyle::kHolds};
   }
   if (verdict == "contradicted") return {"✗ contradicted", CellStyle::kContradicted};
   if (verdict == "underpowered") return {"? underpowered", CellStyle::kUnderpowered};
   return {verdict == "not run" ? "○ not run" : verdict, CellStyle::kNotRun};
 }
 
-// What holds on its null too says nothing.
+// What holds on its control too says nothing.
 ShownCell control_cell(const std::string& verdict) {
   if (verdict.empty() || verdict == "not run") return {"not run", CellStyle::kNotRun};
-  if (verdict == "holds" || verdict == "reproduced") return {"✗ holds there too", CellStyle::kContradicted};
+  if (verdict == "holds" || verdict == "reproduced")
+    return {"✗ holds there too", CellStyle::kContradicted};
   return {"does not hold: " + verdict};
 }
 
@@ -51,45 +53,71 @@ std::string probability(std::optional<double> p) {
 TableSet verdict_tables(ReportData& data) {
   const std::vector<ClaimFinding>& claims = data.findings().claims;
   if (claims.empty()) return {{}, kNoClaims};
-  Table table{.name = "verdicts", .title = "The paper's claims", .caption = {}, .answers = {},
-              .columns = {{""}, {"claim"}, {"verdict"}, {"what was seen"}}, .rows = {},
-              .data = {{"claim", "title", "verdict", "base", "data", "explanation", "source", "published"}, {}}};
+  Table table{
+      .name = "verdicts",
+      .title = "The paper's claims",
+      .caption = {},
+      .answers = {},
+      .columns = {{""}, {"claim"}, {"verdict"}, {"what was seen"}},
+      .rows = {},
+      .data = {{"claim", "title", "verdict", "base", "data", "explanation", "source", "published"},
+               {}}};
   table.caption = fmt::format(
-      "Each claim is a region that a difference must lie in, stated with its margin before the trials were "
-      "run. ✓ holds: the difference lies inside, at α = {}; ✗ contradicted: outside; ? underpowered: these "
-      "seeds and examples cannot tell; ○ not run.", data.findings().alpha);
+      "Each claim is a region that a difference must lie in, stated with its margin before the "
+      "trials were "
+      "run. ✓ holds: the difference lies inside, at α = {}; ✗ contradicted: outside; ? "
+      "underpowered: these "
+      "seeds and examples cannot tell; ○ not run.",
+      data.findings().alpha);
   for (const ClaimFinding& claim : claims) {
-    table.rows.push_back({claim.id, claim.title, verdict_cell(claim.verdict, claim), claim.explanation});
-    table.data.rows.push_back({claim.id, claim.title, claim.verdict, claim.base, claim.data, claim.explanation,
-                               claim.source, claim.published});
+    table.rows.push_back(
+        {claim.id, claim.title, verdict_cell(claim.verdict, claim), claim.explanation});
+    table.data.rows.push_back({claim.id, claim.title, claim.verdict, claim.base, claim.data,
+                               claim.explanation, claim.source, claim.published});
   }
   return {{std::move(table)}, {}};
 }
 
 TableSet contrast_tables(ReportData& data) {
-  Table table{.name = "contrasts", .title = "Each claim's differences", .caption = {}, .answers = {},
-              .columns = {{"claim"}, {"difference δ"}, {"estimate [interval]", true}, {"unit"}, {"claimed"},
-                          {"p inside", true}, {"p outside", true}, {"seeds", true}, {"examples", true},
+  Table table{.name = "contrasts",
+              .title = "Each claim's differences",
+              .caption = {},
+              .answers = {},
+              .columns = {{"claim"},
+                          {"difference δ"},
+                          {"estimate [interval]", true},
+                          {"unit"},
+                          {"claimed"},
+                          {"p inside", true},
+                          {"p outside", true},
+                          {"seeds", true},
+                          {"examples", true},
                           {"what telling it would take"}},
               .rows = {},
-              .data = {{"claim", "contrast", "unit", "estimate", "low", "high", "df", "region", "margin", "p_inside",
-                        "p_outside", "seeds_left", "seeds_right", "examples", "needed", "missing", "reason"}, {}}};
-  table.caption = fmt::format("Two-sided {} % intervals; p inside and p outside are one-sided, before Holm's "
-                              "correction within the claim. Seeds: of the left and the right side.",
-                              fmt::format("{:g}", 100 * (1 - data.findings().alpha)));
+              .data = {{"claim", "contrast", "unit", "estimate", "low", "high", "df", "region",
+                        "margin", "p_inside", "p_outside", "seeds_left", "seeds_right", "examples",
+                        "needed", "missing", "reason"},
+                       {}}};
+  table.caption = fmt::format(
+      "Two-sided {} % intervals; p inside and p outside are one-sided, before Holm's "
+      "correction within the claim. Seeds: of the left and the right side.",
+      fmt::format("{:g}", 100 * (1 - data.findings().alpha)));
   for (const ClaimFinding& claim : data.findings().claims) {
     for (const ContrastFinding& c : claim.contrasts) {
       ShownCell estimate{"missing: " + c.missing, CellStyle::kQuiet};
       if (c.estimate) {
         estimate = {short_number(c.estimate)};
-        if (c.low && c.high) estimate.text += fmt::format(" [{}, {}]", short_number(c.low), short_number(c.high));
+        if (c.low && c.high)
+          estimate.text += fmt::format(" [{}, {}]", short_number(c.low), short_number(c.high));
       }
-      table.rows.push_back({claim.id, c.name, estimate, c.unit, region_text(c), probability(c.p_inside),
-                            probability(c.p_outside), fmt::format("{} | {}", c.seeds_left, c.seeds_right),
+      table.rows.push_back({claim.id, c.name, estimate, c.unit, region_text(c),
+                            probability(c.p_inside), probability(c.p_outside),
+                            fmt::format("{} | {}", c.seeds_left, c.seeds_right),
                             grouped(c.examples), c.needed});
-      table.data.rows.push_back({claim.id, c.name, c.unit, cell_of(c.estimate), cell_of(c.low), cell_of(c.high),
-                                 cell_of(c.df), c.region, c.margin, cell_of(c.p_inside), cell_of(c.p_outside),
-                                 c.seeds_left, c.seeds_right, c.examples, c.needed, c.missing, c.reason});
+      table.data.rows.push_back({claim.id, c.name, c.unit, cell_of(c.estimate), cell_of(c.low),
+                                 cell_of(c.high), cell_of(c.df), c.region, c.margin,
+                                 cell_of(c.p_inside), cell_of(c.p_outside), c.seeds_left,
+                                 c.seeds_right, c.examples, c.needed, c.missing, c.reason});
     }
   }
   if (table.rows.empty()) return {{}, "No claim has a difference that these sweeps could show."};
@@ -98,24 +126,35 @@ TableSet contrast_tables(ReportData& data) {
 
 TableSet claim_source_tables(ReportData& data) {
   if (data.findings().claims.empty()) return {{}, kNoClaims};
-  Table table{.name = "claim_sources", .title = "Where the claims come from, and their controls", .caption = {}, .answers = {},
-              .columns = {{"claim"}, {"source"}, {"the paper's numbers"}, {"margins and their reasons"},
-                          {"control"}, {"on the control"}},
-              .rows = {},
-              .data = {{"claim", "source", "published", "margins", "control", "control_verdict"}, {}}};
-  table.caption = "On its control, the same statistic where the claim must not hold, a claim that is worth "
-                  "anything does not hold.";
+  Table table{
+      .name = "claim_sources",
+      .title = "Where the claims come from, and their controls",
+      .caption = {},
+      .answers = {},
+      .columns = {{"claim"},
+                  {"source"},
+                  {"the paper's numbers"},
+                  {"margins and their reasons"},
+                  {"control"},
+                  {"on the control"}},
+      .rows = {},
+      .data = {{"claim", "source", "published", "margins", "control", "control_verdict"}, {}}};
+  table.caption =
+      "On its control, the same statistic where the claim must not hold, a claim that is worth "
+      "anything does not hold.";
   for (const ClaimFinding& claim : data.findings().claims) {
     std::vector<std::string> reasons;
     for (const ContrastFinding& c : claim.contrasts) {
       const std::string reason = fmt::format("{} {}: {}", region_text(c), c.unit, c.reason);
-      if (!c.reason.empty() && std::ranges::find(reasons, reason) == reasons.end()) reasons.push_back(reason);
+      if (!c.reason.empty() && std::ranges::find(reasons, reason) == reasons.end())
+        reasons.push_back(reason);
     }
     std::string margins;
     for (const std::string& reason : reasons) margins += (margins.empty() ? "" : "; ") + reason;
-    table.rows.push_back({claim.id, claim.source, claim.published, margins, claim.control, control_cell(claim.control_verdict)});
-    table.data.rows.push_back({claim.id, claim.source, claim.published, margins, claim.control,
-                               claim.control_verdict});
+    table.rows.push_back({claim.id, claim.source, claim.published, margins, claim.control,
+                          control_cell(claim.control_verdict)});
+    table.data.rows.push_back(
+        {claim.id, claim.source, claim.published, margins, claim.control, claim.control_verdict});
   }
   return {{std::move(table)}, {}};
 }

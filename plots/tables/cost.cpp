@@ -19,7 +19,7 @@ struct Measurement {
 constexpr std::array<Measurement, 7> kKnown{{{"train_seconds", "training, s"},
                                              {"train_tokens_per_second", "tokens/s"},
                                              {"train_peak_memory_mib", "peak memory, MiB"},
-                                             {"adapter_bytes", "adapter, bytes"},
+                                             {"checkpoint_bytes", "checkpoint, bytes"},
                                              {"train_useful_gflops", "useful GFLOP/s"},
                                              {"eval_seconds", "scoring, s"},
                                              {"set_up_seconds", "set-up, s"}}};
@@ -29,16 +29,26 @@ constexpr std::array<Measurement, 7> kKnown{{{"train_seconds", "training, s"},
 TableSet cost_tables(ReportData& data) {
   // Per method, task and number of parameters, so that no mean mixes budgets.
   const std::vector<Row> rows = data.rows(
-      "SELECT t.sweep, t.task, t.method, t.targets, t.rank, t.trainable_parameters, i.name, avg(i.value), "
-      "min(i.value), max(i.value), count(i.value) FROM trials t JOIN timings i ON i.trial = t.trial AND "
+      "SELECT t.sweep, t.task, t.method, t.targets, t.rank, t.trainable_parameters, i.name, "
+      "avg(i.value), "
+      "min(i.value), max(i.value), count(i.value) FROM trials t JOIN timings i ON i.trial = "
+      "t.trial AND "
       "i.sweep = t.sweep WHERE t.role = 'scored' AND t.state IN ('done', 'diverged') "
       "GROUP BY 1, 2, 3, 4, 5, 6, 7");
   if (rows.empty()) return {{}, "No finished trial has measurements yet."};
-  Table table{.name = "cost", .title = "Cost by method", .caption = {}, .answers = {},
-              .columns = {{"task"}, {"method"}, {"configurations", true}, {"parameters", true}, {"trials", true}},
+  Table table{.name = "cost",
+              .title = "Cost by method",
+              .caption = {},
+              .answers = {},
+              .columns = {{"task"},
+                          {"method"},
+                          {"configurations", true},
+                          {"parameters", true},
+                          {"trials", true}},
               .rows = {},
-              .data = {{"sweep", "task", "method", "targets", "rank", "parameters", "measurement", "mean", "least",
-                        "most", "trials"}, rows}};
+              .data = {{"sweep", "task", "method", "targets", "rank", "parameters", "measurement",
+                        "mean", "least", "most", "trials"},
+                       rows}};
   struct Sum {
     double total = 0;
     std::int64_t count = 0;
@@ -66,7 +76,8 @@ TableSet cost_tables(ReportData& data) {
       line.configurations.push_back(configuration);
   }
   const auto measured = [&](std::string_view name) {
-    return std::ranges::any_of(lines, [&](const auto& line) { return line.second.sums.contains(std::string(name)); });
+    return std::ranges::any_of(
+        lines, [&](const auto& line) { return line.second.sums.contains(std::string(name)); });
   };
   std::vector<std::string> names;
   for (const Measurement& known : kKnown) {
@@ -77,21 +88,25 @@ TableSet cost_tables(ReportData& data) {
   for (const auto& [key, line] : lines) {
     std::vector<ShownCell> row{task_label(std::get<1>(key)), method_label(std::get<3>(key)),
                                grouped(std::ssize(line.configurations)),
-                               line.least == line.most ? grouped(line.most)
-                                                       : grouped(line.least) + " to " + grouped(line.most),
+                               line.least == line.most
+                                   ? grouped(line.most)
+                                   : grouped(line.least) + " to " + grouped(line.most),
                                grouped(line.trials)};
     for (const std::string& name : names) {
       const auto sum = line.sums.find(name);
-      row.emplace_back(sum == line.sums.end() || sum->second.count == 0
-                           ? std::string(kNone)
-                           : short_number(sum->second.total / static_cast<double>(sum->second.count)));
+      row.emplace_back(
+          sum == line.sums.end() || sum->second.count == 0
+              ? std::string(kNone)
+              : short_number(sum->second.total / static_cast<double>(sum->second.count)));
     }
     table.rows.push_back(std::move(row));
   }
-  table.caption = "Means over the scored trials, as measured while they ran, beside whatever else the machine did; "
-                  "by configuration in the CSV, with the least and the most. Memory is the most that a trial's "
-                  "process had resident.";
-  if (!measured("adapter_bytes")) table.caption += " The size of adapters was not recorded.";
+  table.caption =
+      "Means over the scored trials, as measured while they ran, beside whatever else the machine "
+      "did; "
+      "by configuration in the CSV, with the least and the most. Memory is the most that a trial's "
+      "process had resident.";
+  if (!measured("checkpoint_bytes")) table.caption += " The size of checkpoints was not recorded.";
   return {{std::move(table)}, {}};
 }
 

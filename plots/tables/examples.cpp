@@ -32,15 +32,19 @@ std::string head(const std::string& text, std::size_t bytes) {
 const ScoreFinding* best_of(const ReportData& data, const std::string& task) {
   const ScoreFinding* best = nullptr;
   for (const ScoreFinding* s : data.scores())
-    if (s->task == task && s->method != "none" && s->mean && (best == nullptr || s->mean > best->mean)) best = s;
+    if (s->task == task && s->method != "none" && s->mean &&
+        (best == nullptr || s->mean > best->mean))
+      best = s;
   return best;
 }
 
 bool whole(double outcome) { return outcome == 0 || outcome == 1; }
 
-// The first right and the first wrong ones in the file's order; where outcomes lie between, the first.
+// The first right and the first wrong ones in the file's order; where outcomes lie between, the
+// first.
 std::vector<Row> chosen_rows(const std::vector<Row>& rows) {
-  const bool binary = std::ranges::all_of(rows, [](const Row& row) { return whole(number_in(row[4]).value_or(0)); });
+  const bool binary = std::ranges::all_of(
+      rows, [](const Row& row) { return whole(number_in(row[4]).value_or(0)); });
   std::vector<Row> chosen;
   std::size_t right = 0, wrong = 0;
   for (const Row& row : rows) {
@@ -55,40 +59,55 @@ std::vector<Row> chosen_rows(const std::vector<Row>& rows) {
 }  // namespace
 
 TableSet example_tables(ReportData& data) {
-  Table table{.name = "examples", .title = "Predictions, right and wrong", .caption = {}, .answers = {},
-              .columns = {{"task"}, {"asked"}, {"expected"}, {"predicted"}, {"outcome"}}, .rows = {},
-              .data = {{"task", "trial", "example", "position", "metric", "outcome", "prompt", "reference",
-                        "prediction"}, {}}};
+  Table table{.name = "examples",
+              .title = "Predictions, right and wrong",
+              .caption = {},
+              .answers = {},
+              .columns = {{"task"}, {"asked"}, {"expected"}, {"predicted"}, {"outcome"}},
+              .rows = {},
+              .data = {{"task", "trial", "example", "position", "metric", "outcome", "prompt",
+                        "reference", "prediction"},
+                       {}}};
   std::string whose;
   for (const std::string& task : data.tasks()) {
     const ScoreFinding* const best = best_of(data, task);
     if (best == nullptr) continue;
     const std::vector<Row> trials = data.rows(
-        "SELECT trial, seed, dataset FROM trials WHERE sweep = ? AND setting = ? AND role = 'scored' AND "
-        "state = 'done' ORDER BY seed, trial LIMIT 1", {best->sweep, best->setting});
+        "SELECT trial, seed, dataset FROM trials WHERE sweep = ? AND setting = ? AND role = "
+        "'scored' AND "
+        "state = 'done' ORDER BY seed, trial LIMIT 1",
+        {best->sweep, best->setting});
     if (trials.empty()) continue;
     const std::string trial = text_in(trials[0][0]);
     const std::vector<Row> rows = data.rows(
-        "SELECT DISTINCT p.example, e.position, p.prompt, p.reference, p.outcome, p.prediction FROM predictions_scored p "
-        "JOIN example e ON e.example = p.example WHERE p.trial = ? AND p.metric = ? AND e.dataset = ? "
-        "ORDER BY e.position", {trial, best->metric, text_in(trials[0][2])});
+        "SELECT DISTINCT p.example, e.position, p.prompt, p.reference, p.outcome, p.prediction "
+        "FROM predictions_scored p "
+        "JOIN example e ON e.example = p.example WHERE p.trial = ? AND p.metric = ? AND e.dataset "
+        "= ? "
+        "ORDER BY e.position",
+        {trial, best->metric, text_in(trials[0][2])});
     for (const Row& row : chosen_rows(rows)) {
       const double outcome = number_in(row[4]).value_or(0);
       constexpr std::size_t kShown = 300;
-      table.rows.push_back({task_label(task), {tail(text_in(row[2]), kShown), CellStyle::kCode},
+      table.rows.push_back({task_label(task),
+                            {tail(text_in(row[2]), kShown), CellStyle::kCode},
                             {head(text_in(row[3]), kShown), CellStyle::kCode},
                             {head(text_in(row[5]), kShown), CellStyle::kCode},
-                            whole(outcome) ? (outcome == 1 ? "right" : "wrong")
-                                           : metric_label(best->metric) + " " + fixed(100 * outcome, 1)});
-      table.data.rows.push_back({task, trial, row[0], row[1], best->metric, row[4], row[2], row[3], row[5]});
+                            whole(outcome)
+                                ? (outcome == 1 ? "right" : "wrong")
+                                : metric_label(best->metric) + " " + fixed(100 * outcome, 1)});
+      table.data.rows.push_back(
+          {task, trial, row[0], row[1], best->metric, row[4], row[2], row[3], row[5]});
     }
-    whose += fmt::format("{}{}: {}, seed {}", whose.empty() ? "" : "; ", task_label(task), configuration_label(*best),
-                         integer_in(trials[0][1]).value_or(0));
+    whose += fmt::format("{}{}: {}, seed {}", whose.empty() ? "" : "; ", task_label(task),
+                         configuration_label(*best), integer_in(trials[0][1]).value_or(0));
   }
   if (table.rows.empty()) return {{}, "No scored predictions are stored yet."};
-  table.caption = fmt::format("Of each task's configuration with the highest mean, its first seed ({}); the first {} "
-                              "right and {} wrong ones in the file's order, or the first {} where outcomes are no "
-                              "yes or no. Of long prompts the end is shown.", whose, kOfEach, kOfEach, 2 * kOfEach);
+  table.caption = fmt::format(
+      "Of each task's configuration with the highest mean, its first seed ({}); the first {} "
+      "right and {} wrong ones in the file's order, or the first {} where outcomes are no "
+      "yes or no. Of long prompts the end is shown.",
+      whose, kOfEach, kOfEach, 2 * kOfEach);
   return {{std::move(table)}, {}};
 }
 

@@ -13,7 +13,8 @@ namespace rankscope {
 namespace {
 
 std::optional<Table> table_on(const ReportData& data, const std::string& base) {
-  // By sweep and task: numbers of examples that stand in different sweeps were not meant to be compared.
+  // By sweep and task: numbers of examples that stand in different sweeps were not meant to be
+  // compared.
   std::map<std::pair<std::string, std::string>, std::set<std::int64_t>> counts;
   for (const ScoreFinding* s : data.scores())
     if (s->base == base && s->train_examples && s->method != "none")
@@ -22,34 +23,51 @@ std::optional<Table> table_on(const ReportData& data, const std::string& base) {
   if (counts.empty()) return std::nullopt;
   std::vector<const ScoreFinding*> scores;
   for (const ScoreFinding* s : data.scores())
-    if (s->base == base && s->train_examples && s->method != "none" && counts.contains({s->sweep, s->task}))
+    if (s->base == base && s->train_examples && s->method != "none" &&
+        counts.contains({s->sweep, s->task}))
       scores.push_back(s);
   std::ranges::stable_sort(scores, {}, [](const ScoreFinding* s) {
     return std::make_tuple(task_order(s->task), s->task, *s->train_examples);
   });
 
   const ScoreCells cells(scores);
-  Table table{.name = "table16", .title = "Few examples", .caption = {}, .answers = "Table 16",
-              .columns = {{"task"}, {"trained on", true}, {"configuration"}, {"score", true}, {"paper", true}},
-              .rows = {}, .data = {score_columns(), {}}};
+  Table table{.name = "table16",
+              .title = "Few examples",
+              .caption = {},
+              .answers = "Table 16",
+              .columns = {{"task"},
+                          {"trained on", true},
+                          {"configuration"},
+                          {"score", true},
+                          {"paper", true}},
+              .rows = {},
+              .data = {score_columns(), {}}};
+  if (data.several_sweeps()) table.columns.push_back({"sweep"});
   std::set<const PublishedNumber*> beside;
   for (const ScoreFinding* s : scores) {
     const PublishedNumber* printed = nullptr;
     for (const PublishedNumber* number : published_scores("table16", s->task, s->metric))
-      if (number->method == s->method && published_setting(*number, "examples") == std::to_string(*s->train_examples))
+      if (number->method == s->method &&
+          published_setting(*number, "examples") == std::to_string(*s->train_examples))
         printed = number;
     beside.insert(printed);
     table.data.rows.push_back(score_row(s->task, s, printed));
     table.rows.push_back({task_label(s->task), grouped(*s->train_examples), configuration_label(*s),
                           cells.measured(s), paper_cell(printed)});
+    if (data.several_sweeps()) table.rows.back().emplace_back(s->sweep);
   }
   for (const std::string& task : data.tasks()) {
-    if (std::ranges::none_of(scores, [&](const ScoreFinding* s) { return s->task == task; })) continue;
+    if (std::ranges::none_of(scores, [&](const ScoreFinding* s) { return s->task == task; }))
+      continue;
     for (const PublishedNumber* number : published_scores("table16", task, data.metric_of(task))) {
       if (beside.contains(number)) continue;
       table.data.rows.push_back(score_row(task, nullptr, number));
-      table.rows.push_back({task_label(task), grouped(std::stoll(published_setting(*number, "examples"))),
-                            method_label(number->method), {"not run", CellStyle::kQuiet}, paper_cell(number)});
+      table.rows.push_back({task_label(task),
+                            grouped(std::stoll(published_setting(*number, "examples"))),
+                            method_label(number->method),
+                            {"not run", CellStyle::kQuiet},
+                            paper_cell(number)});
+      if (data.several_sweeps()) table.rows.back().emplace_back("");
     }
   }
   table.caption = cells.caption() + " The paper's full validation set of MNLI; chance is 33.3.";
@@ -59,8 +77,9 @@ std::optional<Table> table_on(const ReportData& data, const std::string& base) {
 }  // namespace
 
 TableSet few_example_tables(ReportData& data) {
-  return for_each_base(data, "Not run: no task was trained with two numbers of examples "
-                             "(experiments/paper/table16.yaml does).",
+  return for_each_base(data,
+                       "Not run: no task was trained with two numbers of examples "
+                       "(experiments/paper/table16.yaml does).",
                        [&](const std::string& base) { return table_on(data, base); });
 }
 

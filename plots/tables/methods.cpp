@@ -13,7 +13,7 @@ namespace {
 
 // A line of the table: one configuration, trained on each of the tasks.
 struct Line {
-  std::string method, targets;
+  std::string sweep, method, targets;
   std::optional<std::int64_t> rank, parameters;
   std::vector<const ScoreFinding*> scores;  // by task
 };
@@ -23,25 +23,27 @@ struct PaperLine {
   std::vector<const PublishedNumber*> numbers;  // by task
 };
 
-std::vector<Line> lines_of(const std::vector<const ScoreFinding*>& scores, const std::vector<std::string>& tasks) {
+std::vector<Line> lines_of(const std::vector<const ScoreFinding*>& scores,
+                           const std::vector<std::string>& tasks) {
   std::vector<Line> lines;
   for (const ScoreFinding* s : scores) {
     const auto task = static_cast<std::size_t>(std::ranges::find(tasks, s->task) - tasks.begin());
     const auto same = std::ranges::find_if(lines, [&](const Line& l) {
-      return l.method == s->method && l.targets == s->targets && l.rank == s->rank &&
-             l.parameters == s->parameters && l.scores[task] == nullptr;
+      return l.sweep == s->sweep && l.method == s->method && l.targets == s->targets &&
+             l.rank == s->rank && l.parameters == s->parameters && l.scores[task] == nullptr;
     });
     if (same != lines.end()) {
       same->scores[task] = s;
       continue;
     }
-    Line line{s->method, s->targets, s->rank, s->parameters, std::vector<const ScoreFinding*>(tasks.size())};
+    Line line{s->sweep, s->method,     s->targets,
+              s->rank,  s->parameters, std::vector<const ScoreFinding*>(tasks.size())};
     line.scores[task] = s;
     lines.push_back(std::move(line));
   }
   std::ranges::stable_sort(lines, [](const Line& a, const Line& b) {
-    return std::make_tuple(method_order(a.method), a.method, a.parameters) <
-           std::make_tuple(method_order(b.method), b.method, b.parameters);
+    return std::make_tuple(method_order(a.method), a.method, a.sweep, a.parameters) <
+           std::make_tuple(method_order(b.method), b.method, b.sweep, b.parameters);
   });
   return lines;
 }
@@ -51,7 +53,8 @@ std::vector<PaperLine> paper_lines(const std::string& method, const std::vector<
   std::vector<PaperLine> lines;
   for (std::size_t task = 0; task < tasks.size(); ++task) {
     std::size_t at = 0;
-    for (const PublishedNumber* number : published_scores("table4", tasks[task], data.metric_of(tasks[task]))) {
+    for (const PublishedNumber* number :
+         published_scores("table4", tasks[task], data.metric_of(tasks[task]))) {
       if (number->method != method) continue;
       if (at == lines.size())
         lines.push_back({number->parameters, std::vector<const PublishedNumber*>(tasks.size())});
@@ -67,8 +70,8 @@ std::string configuration(const Line& line) {
   return text;
 }
 
-// Of the sweeps that compare methods: others would bury them under LoRA's ranks and matrices. Where a sweep
-// goes over numbers of examples, which is Table 16's, those of the most.
+// Of the sweeps that compare methods: others would bury them under LoRA's ranks and matrices. Where
+// a sweep goes over numbers of examples, which is Table 16's, those of the most.
 std::vector<const ScoreFinding*> compared_scores(const ReportData& data, const std::string& base) {
   std::set<std::string> comparing;
   for (const ScoreFinding* a : data.scores())
@@ -91,11 +94,17 @@ std::vector<const ScoreFinding*> compared_scores(const ReportData& data, const s
 Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& scores) {
   std::vector<std::string> tasks;
   for (const std::string& task : data.tasks())
-    if (std::ranges::any_of(scores, [&](const ScoreFinding* s) { return s->task == task; })) tasks.push_back(task);
+    if (std::ranges::any_of(scores, [&](const ScoreFinding* s) { return s->task == task; }))
+      tasks.push_back(task);
   const ScoreCells cells(scores);
-  Table table{.name = "table4", .title = "Methods compared", .caption = {}, .answers = "Table 4",
-              .columns = {{"method"}, {"configuration"}, {"parameters", true}, {"paper's", true}}, .rows = {},
+  Table table{.name = "table4",
+              .title = "Methods compared",
+              .caption = {},
+              .answers = "Table 4",
+              .columns = {{"method"}, {"configuration"}, {"parameters", true}, {"paper's", true}},
+              .rows = {},
               .data = {score_columns(), {}}};
+  if (data.several_sweeps()) table.columns.push_back({"sweep"});
   for (const std::string& task : tasks) {
     table.columns.push_back({task_label(task) + ", " + metric_label(data.metric_of(task)), true});
     table.columns.push_back({"paper", true});
@@ -116,12 +125,14 @@ Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& s
     // Only where there are as many is it clear which stand beside which.
     const bool beside = measured.size() == printed.size();
     const auto put = [&](const Line* line, const PaperLine* paper) {
-      std::vector<ShownCell> row{method_label(method), line == nullptr ? "" : configuration(*line),
-                                 line == nullptr ? ShownCell(std::string(kNone), CellStyle::kQuiet)
-                                                 : ShownCell(grouped(line->parameters)),
-                                 paper == nullptr || !paper->parameters
-                                     ? ShownCell(std::string(kNone), CellStyle::kQuiet)
-                                     : ShownCell(short_count(*paper->parameters), CellStyle::kPaper)};
+      std::vector<ShownCell> row{
+          method_label(method), line == nullptr ? "" : configuration(*line),
+          line == nullptr ? ShownCell(std::string(kNone), CellStyle::kQuiet)
+                          : ShownCell(grouped(line->parameters)),
+          paper == nullptr || !paper->parameters
+              ? ShownCell(std::string(kNone), CellStyle::kQuiet)
+              : ShownCell(short_count(*paper->parameters), CellStyle::kPaper)};
+      if (data.several_sweeps()) row.emplace_back(line == nullptr ? "" : line->sweep);
       for (std::size_t task = 0; task < tasks.size(); ++task) {
         const ScoreFinding* const score = line == nullptr ? nullptr : line->scores[task];
         const PublishedNumber* const number = paper == nullptr ? nullptr : paper->numbers[task];
@@ -132,11 +143,13 @@ Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& s
       }
       table.rows.push_back(std::move(row));
     };
-    for (std::size_t i = 0; i < measured.size(); ++i) put(measured[i], beside ? &printed[i] : nullptr);
+    for (std::size_t i = 0; i < measured.size(); ++i)
+      put(measured[i], beside ? &printed[i] : nullptr);
     if (!beside)
       for (const PaperLine& paper : printed) put(nullptr, &paper);
   }
-  table.caption = cells.caption() + " A method's rows stand beside the paper's, both by parameters, where there are "
+  table.caption = cells.caption() +
+                  " A method's rows stand beside the paper's, both by parameters, where there are "
                   "as many of them, and else apart.";
   return table;
 }
@@ -144,15 +157,16 @@ Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& s
 }  // namespace
 
 TableSet method_tables(ReportData& data) {
-  return for_each_base(
-      data,
-      "Not run: no sweep here has trials of two methods (the paper's Table 4 compares full fine-tuning, BitFit, "
-      "prefixes, adapters and LoRA).",
-      [&](const std::string& base) -> std::optional<Table> {
-        const std::vector<const ScoreFinding*> scores = compared_scores(data, base);
-        if (scores.empty()) return std::nullopt;
-        return table_of(data, scores);
-      });
+  return for_each_base(data,
+                       "Not run: no sweep here has trials of two methods (the paper's Table 4 "
+                       "compares full fine-tuning, BitFit, "
+                       "prefixes, adapters and LoRA).",
+                       [&](const std::string& base) -> std::optional<Table> {
+                         const std::vector<const ScoreFinding*> scores =
+                             compared_scores(data, base);
+                         if (scores.empty()) return std::nullopt;
+                         return table_of(data, scores);
+                       });
 }
 
 }  // namespace rankscope

@@ -32,22 +32,34 @@ std::optional<Table> table_on(const ReportData& data, const std::string& base) {
   }
   if (counts.size() < 2) return std::nullopt;
   const ScoreCells cells(scores);
-  Table table{.name = "table15", .title = "Scores and trainable parameters", .caption = {}, .answers = "Table 15",
-              .columns = {{"task"}, {"configuration"}, {"parameters", true}, {"trained on", true}, {"score", true},
-                          {"paper", true}, {"paper's parameters", true}},
-              .rows = {}, .data = {score_columns(), {}}};
+  Table table{.name = "table15",
+              .title = "Scores and trainable parameters",
+              .caption = {},
+              .answers = "Table 15",
+              .columns = {{"task"},
+                          {"configuration"},
+                          {"parameters", true},
+                          {"trained on", true},
+                          {"score", true},
+                          {"paper", true},
+                          {"paper's parameters", true}},
+              .rows = {},
+              .data = {score_columns(), {}}};
+  if (data.several_sweeps()) table.columns.push_back({"sweep"});
   constexpr std::size_t kMostRows = 120;
   std::string task;
   for (const ScoreFinding* s : scores) {
     const PublishedNumber* const printed = printed_for(*s, data.metric_of(s->task));
     table.data.rows.push_back(score_row(s->task, s, printed));
     if (table.rows.size() == kMostRows) continue;
-    table.rows.push_back({s->task == task ? "" : task_label(s->task) + ", " + metric_label(s->metric),
-                          configuration_label(*s), grouped(s->parameters), grouped(s->train_examples),
-                          cells.measured(s), paper_cell(printed),
-                          printed == nullptr || !printed->parameters
-                              ? ShownCell(std::string(kNone), CellStyle::kQuiet)
-                              : ShownCell(short_count(*printed->parameters), CellStyle::kPaper)});
+    table.rows.push_back(
+        {s->task == task ? "" : task_label(s->task) + ", " + metric_label(s->metric),
+         configuration_label(*s), grouped(s->parameters), grouped(s->train_examples),
+         cells.measured(s), paper_cell(printed),
+         printed == nullptr || !printed->parameters
+             ? ShownCell(std::string(kNone), CellStyle::kQuiet)
+             : ShownCell(short_count(*printed->parameters), CellStyle::kPaper)});
+    if (data.several_sweeps()) table.rows.back().emplace_back(s->sweep);
     task = s->task;
   }
   // The paper's other rows are for the CSV: they have nothing measured beside them.
@@ -59,19 +71,22 @@ std::optional<Table> table_on(const ReportData& data, const std::string& base) {
       if (!beside) table.data.rows.push_back(score_row(each, nullptr, number));
     }
   }
-  table.caption = cells.caption() + " The paper's numbers are those of its Table 15 for the same method, matrices "
+  table.caption = cells.caption() +
+                  " The paper's numbers are those of its Table 15 for the same method, matrices "
                   "and rank; its other rows are in the CSV and in Figure 2.";
   if (scores.size() > kMostRows)
     table.caption += " The first " + grouped(static_cast<std::int64_t>(kMostRows)) + " of " +
-                     grouped(static_cast<std::int64_t>(scores.size())) + " rows; all are in the CSV.";
+                     grouped(static_cast<std::int64_t>(scores.size())) +
+                     " rows; all are in the CSV.";
   return table;
 }
 
 }  // namespace
 
 TableSet parameter_tables(ReportData& data) {
-  return for_each_base(data, "Not run: no two configurations with different numbers of trainable parameters.",
-                       [&](const std::string& base) { return table_on(data, base); });
+  return for_each_base(
+      data, "Not run: no two configurations with different numbers of trainable parameters.",
+      [&](const std::string& base) { return table_on(data, base); });
 }
 
 }  // namespace rankscope

@@ -15,14 +15,16 @@ namespace rankscope {
 namespace {
 
 // What two of which differ in rank alone, as far as a table shows.
-using Line = std::tuple<std::pair<int, std::string>, int, std::string, std::optional<std::int64_t>, std::string>;
+using Line = std::tuple<std::pair<int, std::string>, int, std::string, std::optional<std::int64_t>,
+                        std::string>;
 
 std::optional<Table> table_on(const ReportData& data, const std::string& base) {
   std::map<Line, std::map<std::int64_t, const ScoreFinding*>> lines;
   std::vector<const ScoreFinding*> scores;
   for (const ScoreFinding* s : data.scores()) {
     if (s->base != base || s->method != "lora" || !s->rank) continue;
-    lines[{targets_order(s->targets), task_order(s->task), s->task, s->train_examples, s->sweep + "/" + s->group}]
+    lines[{targets_order(s->targets), task_order(s->task), s->task, s->train_examples,
+           s->sweep + "/" + s->group}]
         .emplace(*s->rank, s);
   }
   std::erase_if(lines, [](const auto& line) { return line.second.size() < 2; });
@@ -38,11 +40,17 @@ std::optional<Table> table_on(const ReportData& data, const std::string& base) {
   if (lines.empty()) return std::nullopt;
 
   const ScoreCells cells(scores);
-  Table table{.name = "table6", .title = "Which rank?", .caption = {}, .answers = "Table 6", .columns = {{"matrices"}, {"task"}, {""}},
-              .rows = {}, .data = {score_columns(), {}}};
+  Table table{.name = "table6",
+              .title = "Which rank?",
+              .caption = {},
+              .answers = "Table 6",
+              .columns = {{"matrices"}, {"task"}, {""}},
+              .rows = {},
+              .data = {score_columns(), {}}};
   const bool told_apart = places.size() < lines.size();
   if (told_apart) table.columns.push_back({"group"});
-  for (const std::int64_t rank : ranks) table.columns.push_back({fmt::format("r = {}", rank), true});
+  for (const std::int64_t rank : ranks)
+    table.columns.push_back({fmt::format("r = {}", rank), true});
   bool stands_for = false;
   for (const auto& [line, by_rank] : lines) {
     const auto& [targets, order, task, examples, group] = line;
@@ -53,7 +61,8 @@ std::optional<Table> table_on(const ReportData& data, const std::string& base) {
     std::vector<ShownCell> measured{targets.second, task_label(task), "measured"};
     std::vector<ShownCell> paper{"", "", {"paper", CellStyle::kPaper}};
     if (told_apart) {
-      measured.emplace_back(examples ? fmt::format("{}, {} examples", group, grouped(*examples)) : group);
+      measured.emplace_back(examples ? fmt::format("{}, {} examples", group, grouped(*examples))
+                                     : group);
       paper.emplace_back("");
     }
     bool any = false;
@@ -75,15 +84,18 @@ std::optional<Table> table_on(const ReportData& data, const std::string& base) {
     if (any) table.rows.push_back(std::move(paper));
   }
   table.caption = "LoRA's rank, for each set of matrices and each task. " + cells.caption();
-  if (stands_for) table.caption += " The largest rank here stands beside the paper's largest, which the cell names.";
+  if (stands_for)
+    table.caption +=
+        " The largest rank here stands beside the paper's largest, which the cell names.";
   return table;
 }
 
 }  // namespace
 
 TableSet rank_tables(ReportData& data) {
-  return for_each_base(data, "Not run: no set of weight matrices was adapted with LoRA at two ranks "
-                             "(experiments/paper/table6.yaml does).",
+  return for_each_base(data,
+                       "Not run: no set of weight matrices was adapted with LoRA at two ranks "
+                       "(experiments/paper/table6.yaml does).",
                        [&](const std::string& base) { return table_on(data, base); });
 }
 

@@ -24,7 +24,8 @@ using Values = std::map<std::string, std::vector<Value>>;  // by key
 
 Values values_by_key(const std::vector<Row>& rows) {
   Values values;
-  for (const Row& row : rows) values[text_in(row[0])].push_back({text_in(row[1]), integer_in(row[2]).value_or(0)});
+  for (const Row& row : rows)
+    values[text_in(row[0])].push_back({text_in(row[1]), integer_in(row[2]).value_or(0)});
   return values;
 }
 
@@ -32,21 +33,25 @@ std::string several(const std::vector<Value>& values) {
   if (values.size() == 1) return values.front().value;
   std::string text;
   for (std::size_t i = 0; i < std::min(values.size(), kValuesShown); ++i)
-    text += fmt::format("{}{} ({})", i == 0 ? "" : ", ", values[i].value, grouped(values[i].trials));
-  if (values.size() > kValuesShown) text += fmt::format(", and {} more", values.size() - kValuesShown);
+    text +=
+        fmt::format("{}{} ({})", i == 0 ? "" : ", ", values[i].value, grouped(values[i].trials));
+  if (values.size() > kValuesShown)
+    text += fmt::format(", and {} more", values.size() - kValuesShown);
   return text;
 }
 
 // Where one of these differs, two trials of one configuration need not be the same to the last bit.
 bool mixes(const std::string& key) {
-  static constexpr std::array<std::string_view, 6> kKeys{"processor", "instruction_set", "numeric_version",
-                                                         "backend",   "onednn",          "compiler"};
+  static constexpr std::array<std::string_view, 6> kKeys{
+      "processor", "instruction_set", "numeric_version", "backend", "onednn", "compiler"};
   return std::ranges::find(kKeys, key) != kKeys.end();
 }
 
 std::vector<Row> counted_values(ReportData& data, const char* view) {
-  return data.rows(fmt::format("SELECT key, value, count(*) FROM {} GROUP BY key, value ORDER BY key, count(*) DESC, "
-                               "value", view));
+  return data.rows(fmt::format(
+      "SELECT key, value, count(*) FROM {} GROUP BY key, value ORDER BY key, count(*) DESC, "
+      "value",
+      view));
 }
 
 }  // namespace
@@ -54,8 +59,13 @@ std::vector<Row> counted_values(ReportData& data, const char* view) {
 TableSet environment_tables(ReportData& data) {
   const std::vector<Row> rows = counted_values(data, "environment");
   if (rows.empty()) return {{}, "No finished trial says where it was run yet."};
-  Table table{.name = "environment", .title = "Machines and programs", .caption = {}, .answers = {}, .columns = {{"what"}, {"value"}, {""}},
-              .rows = {}, .data = {{"key", "value", "trials"}, rows}};
+  Table table{.name = "environment",
+              .title = "Machines and programs",
+              .caption = {},
+              .answers = {},
+              .columns = {{"what"}, {"value"}, {""}},
+              .rows = {},
+              .data = {{"key", "value", "trials"}, rows}};
   std::string mixed;
   for (const auto& [key, values] : values_by_key(rows)) {
     const bool warn = values.size() > 1 && mixes(key);
@@ -64,19 +74,28 @@ TableSet environment_tables(ReportData& data) {
                                : ShownCell(values.size() > 1 ? "differs" : "", CellStyle::kQuiet)});
     if (warn) mixed += (mixed.empty() ? "" : ", ") + key;
   }
-  table.caption = mixed.empty() ? "All trials ran on one kind of machine with one kind of arithmetic."
-                                : fmt::format("These trials mix machines: {} differ. Scores of one configuration "
-                                              "need not agree to the last digit between them.", mixed);
+  table.caption = mixed.empty()
+                      ? "All trials ran on one kind of machine with one kind of arithmetic."
+                      : fmt::format(
+                            "These trials mix machines: {} differ. Scores of one configuration "
+                            "need not agree to the last digit between them.",
+                            mixed);
   table.caption += " In brackets: trials.";
   return {{std::move(table)}, {}};
 }
 
 TableSet configuration_tables(ReportData& data) {
   const std::vector<Row> rows = data.rows(
-      "SELECT c.key, c.value, count(*) FROM config c JOIN trial t ON t.trial = c.trial AND t.sweep = c.sweep WHERE "
+      "SELECT c.key, c.value, count(*) FROM config c JOIN trial t ON t.trial = c.trial AND t.sweep "
+      "= c.sweep WHERE "
       "t.role = 'scored' GROUP BY c.key, c.value ORDER BY c.key, count(*) DESC, c.value");
   if (rows.empty()) return {{}, "There is no scored trial yet."};
-  Table table{.name = "configuration", .title = "Configuration", .caption = {}, .answers = {}, .columns = {{"key"}, {"value"}}, .rows = {},
+  Table table{.name = "configuration",
+              .title = "Configuration",
+              .caption = {},
+              .answers = {},
+              .columns = {{"key"}, {"value"}},
+              .rows = {},
               .data = {{"key", "value", "trials"}, rows}};
   for (const auto& [key, values] : values_by_key(rows)) {
     // What each trial has its own of tells nothing in a list.
@@ -84,41 +103,61 @@ TableSet configuration_tables(ReportData& data) {
     const bool empty = values.size() == 1 && values.front().value.empty();
     if (!empty) table.rows.push_back({key, several(values)});
   }
-  table.caption = "Of the scored trials; in brackets, how many have the value. Keys that are empty everywhere and "
-                  "those of the tuning are in the CSV.";
+  table.caption =
+      "Of the scored trials; in brackets, how many have the value. Keys that are empty everywhere "
+      "and "
+      "those of the tuning are in the CSV.";
   return {{std::move(table)}, {}};
 }
 
 TableSet hash_tables(ReportData& data) {
-  Table table{.name = "hashes", .title = "Hashes", .caption = {}, .answers = {}, .columns = {{"what"}, {"name"}, {"SHA-256"}}, .rows = {},
+  Table table{.name = "hashes",
+              .title = "Hashes",
+              .caption = {},
+              .answers = {},
+              .columns = {{"what"}, {"name"}, {"SHA-256"}},
+              .rows = {},
               .data = {{"what", "name", "hash"}, {}}};
   const auto add = [&](const std::string& what, const std::string& name, const std::string& hash) {
-    table.rows.push_back({what, name, {hash.empty() ? std::string(kNone) : hash, CellStyle::kCode}});
+    table.rows.push_back(
+        {what, name, {hash.empty() ? std::string(kNone) : hash, CellStyle::kCode}});
     table.data.rows.push_back({what, name, hash});
   };
   const Findings& findings = data.findings();
   if (!findings.claims_file_hash.empty())
     add("claims",
-        findings.claims_changed.empty() ? "claims.yaml" : "claims.yaml, last changed " + findings.claims_changed,
+        findings.claims_changed.empty() ? "claims.yaml"
+                                        : "claims.yaml, last changed " + findings.claims_changed,
         findings.claims_file_hash);
-  for (const SweepFacts& sweep : data.sweeps()) add("base of sweep " + sweep.sweep, sweep.base, sweep.base_hash);
-  for (const Row& row : data.rows("SELECT DISTINCT task, split, file, dataset FROM datasets ORDER BY 1, 2, 3, 4"))
-    add("scored " + task_label(text_in(row[0])), text_in(row[1]) + ", " + text_in(row[2]), text_in(row[3]));
+  for (const SweepFacts& sweep : data.sweeps())
+    add("base of sweep " + sweep.sweep, sweep.base, sweep.base_hash);
+  for (const Row& row :
+       data.rows("SELECT DISTINCT task, split, file, dataset FROM datasets ORDER BY 1, 2, 3, 4"))
+    add("scored " + task_label(text_in(row[0])), text_in(row[1]) + ", " + text_in(row[2]),
+        text_in(row[3]));
   if (table.rows.empty()) return {{}, "There is nothing to name yet."};
-  table.caption = "What the numbers were made from. The claims and their margins stand in a file that was committed "
-                  "before the trials were run.";
+  table.caption =
+      "What the numbers were made from. The claims and their margins stand in a file that was "
+      "committed "
+      "before the trials were run.";
   return {{std::move(table)}, {}};
 }
 
 TableSet dataset_tables(ReportData& data) {
-  const std::vector<Row> rows =
-      data.rows("SELECT DISTINCT task, split, file, examples, dataset FROM datasets ORDER BY task, split, file, dataset");
+  const std::vector<Row> rows = data.rows(
+      "SELECT DISTINCT task, split, file, examples, dataset FROM datasets ORDER BY task, split, "
+      "file, dataset");
   if (rows.empty()) return {{}, "No dataset was scored yet."};
-  Table table{.name = "datasets", .title = "Scored examples", .caption = "The examples that scores are means over.", .answers = {},
-              .columns = {{"task"}, {"split"}, {"file"}, {"examples", true}}, .rows = {},
+  Table table{.name = "datasets",
+              .title = "Scored examples",
+              .caption = "The examples that scores are means over.",
+              .answers = {},
+              .columns = {{"task"}, {"split"}, {"file"}, {"examples", true}},
+              .rows = {},
               .data = {{"task", "split", "file", "examples", "hash"}, rows}};
   for (const Row& row : rows)
-    table.rows.push_back({task_label(text_in(row[0])), text_in(row[1]), text_in(row[2]), grouped(integer_in(row[3]))});
+    table.rows.push_back({task_label(text_in(row[0])), text_in(row[1]), text_in(row[2]),
+                          grouped(integer_in(row[3]))});
   return {{std::move(table)}, {}};
 }
 

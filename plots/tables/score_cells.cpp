@@ -34,9 +34,12 @@ ShownCell ScoreCells::measured(const ScoreFinding* score) const {
 
 std::string ScoreCells::caption() const {
   std::string text = "Scores are on a scale to 100: mean and 95 % interval";
-  text += usual_seeds_ == 1 ? " where there is one; n = 1 seed" : fmt::format(" over n = {} seeds", usual_seeds_);
-  return text + " unless a cell says otherwise. Bold: cannot be told from the best of its task. "
-                "“paper” is what it prints for GPT-3 (175 billion parameters).";
+  text += usual_seeds_ == 1 ? " where there is one; n = 1 seed"
+                            : fmt::format(" over n = {} seeds", usual_seeds_);
+  return text +
+         " unless a cell says otherwise (with one, it is over examples for that run alone). Bold: "
+         "cannot be told from the best of its task in its sweep. "
+         "“paper” is what it prints for GPT-3 (175 billion parameters).";
 }
 
 TableSet for_each_base(const ReportData& data, const std::string& missing,
@@ -56,23 +59,57 @@ TableSet for_each_base(const ReportData& data, const std::string& missing,
 
 ShownCell paper_cell(const PublishedNumber* number) {
   if (number == nullptr) return {std::string(kNone), CellStyle::kQuiet};
-  return {number->printed.empty() ? short_number(number->value) : number->printed, CellStyle::kPaper};
+  return {number->printed.empty() ? short_number(number->value) : number->printed,
+          CellStyle::kPaper};
 }
 
 std::vector<std::string> score_columns() {
-  return {"task", "metric", "method", "targets", "rank", "parameters", "train_examples", "mean", "low", "high",
-          "seeds", "examples", "diverged", "missing", "among_best", "sweep", "base", "setting",
-          "paper", "paper_spread", "paper_source", "paper_setting", "paper_parameters", "paper_note"};
+  return {"task",
+          "metric",
+          "method",
+          "targets",
+          "rank",
+          "parameters",
+          "train_examples",
+          "mean",
+          "low",
+          "high",
+          "seeds",
+          "examples",
+          "diverged",
+          "missing",
+          "among_best",
+          "sweep",
+          "base",
+          "setting",
+          "paper",
+          "paper_spread",
+          "paper_source",
+          "paper_setting",
+          "paper_parameters",
+          "paper_note"};
 }
 
 Row score_row(const std::string& task, const ScoreFinding* score, const PublishedNumber* number) {
   Row row{task};
   if (score != nullptr) {
-    const Row measured{score->metric, score->method, score->targets, cell_of(score->rank),
-                       cell_of(score->parameters), cell_of(score->train_examples), cell_of(score->mean),
-                       cell_of(score->low), cell_of(score->high), static_cast<std::int64_t>(score->seeds.size()),
-                       score->examples, score->diverged, score->missing,
-                       std::int64_t{score->among_best ? 1 : 0}, score->sweep, score->base, score->setting};
+    const Row measured{score->metric,
+                       score->method,
+                       score->targets,
+                       cell_of(score->rank),
+                       cell_of(score->parameters),
+                       cell_of(score->train_examples),
+                       cell_of(score->mean),
+                       cell_of(score->low),
+                       cell_of(score->high),
+                       static_cast<std::int64_t>(score->seeds.size()),
+                       score->examples,
+                       score->diverged,
+                       score->missing,
+                       std::int64_t{score->among_best ? 1 : 0},
+                       score->sweep,
+                       score->base,
+                       score->setting};
     row.insert(row.end(), measured.begin(), measured.end());
   } else {
     row.resize(18);
@@ -82,8 +119,8 @@ Row score_row(const std::string& task, const ScoreFinding* score, const Publishe
     }
   }
   if (number != nullptr) {
-    const Row paper{cell_of(number->value), cell_of(number->spread), number->source, number->setting,
-                    cell_of(number->parameters), number->note};
+    const Row paper{cell_of(number->value), cell_of(number->spread),     number->source,
+                    number->setting,        cell_of(number->parameters), number->note};
     row.insert(row.end(), paper.begin(), paper.end());
   } else {
     row.resize(24);

@@ -12,7 +12,8 @@
 
 namespace rankscope {
 
-// Cells of one table, which say how many seeds a mean is of only where that is not the usual number.
+// Cells of one table, which say how many seeds a mean is of only where that is not the usual
+// number.
 class ScoreCells {
  public:
   explicit ScoreCells(const std::vector<const ScoreFinding*>& scores);
@@ -26,7 +27,8 @@ class ScoreCells {
   std::size_t usual_seeds_ = 0;
 };
 
-// One table for each base that `make` has one for; their titles name the base where there are several.
+// One table for each base that `make` has one for; their titles name the base where there are
+// several.
 TableSet for_each_base(const ReportData& data, const std::string& missing,
                        const std::function<std::optional<Table>(const std::string& base)>& make);
 

@@ -8,13 +8,20 @@
 namespace rankscope {
 
 TableSet trial_tables(ReportData& data) {
-  Table table{.name = "trials", .title = "What was run", .caption = {}, .answers = {}, .columns = {{"sweep"}, {"base"}, {"role"}},
-              .rows = {}, .data = {}};
-  table.caption = "Trials by how they ended. “tuning” trials chose learning rates and are never scored; "
-                  "a diverged trial counts as its base's score.";
+  Table table{.name = "trials",
+              .title = "What was run",
+              .caption = {},
+              .answers = {},
+              .columns = {{"sweep"}, {"base"}, {"role"}},
+              .rows = {},
+              .data = {}};
+  table.caption =
+      "Trials by how they ended. “tuning” trials chose learning rates and are never scored; "
+      "a diverged trial counts as its base's score.";
   for (const char* state : {"done", "diverged", "failed", "running", "pending", "all"})
     table.columns.push_back({state, true});
-  table.data.columns = {"sweep", "base", "role", "done", "diverged", "failed", "running", "pending", "trials"};
+  table.data.columns = {"sweep",  "base",    "role",    "done",  "diverged",
+                        "failed", "running", "pending", "trials"};
   for (const SweepFacts& sweep : data.sweeps()) {
     const std::vector<Row> roles = data.rows(
         "SELECT role, sum(state = 'done'), sum(state = 'diverged'), sum(state = 'failed'), "

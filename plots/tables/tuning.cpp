@@ -11,31 +11,44 @@ namespace rankscope {
 
 TableSet tuning_tables(ReportData& data) {
   const std::vector<Row> rows = data.rows(
-      "SELECT t.sweep, t.task, t.method, t.targets, t.rank, t.trial, c.number, s.value, t.state, i.value "
-      "FROM trials t LEFT JOIN config c ON c.trial = t.trial AND c.sweep = t.sweep AND c.key = 'settings.lr' "
+      "SELECT t.sweep, t.task, t.method, t.targets, t.rank, t.trial, c.number, s.value, t.state, "
+      "i.value "
+      "FROM trials t LEFT JOIN config c ON c.trial = t.trial AND c.sweep = t.sweep AND c.key = "
+      "'settings.lr' "
       "LEFT JOIN scores s ON s.trial = t.trial AND s.sweep = t.sweep AND s.metric = 'nll' "
       "LEFT JOIN timings i ON i.trial = t.trial AND i.sweep = t.sweep AND i.name = 'train_seconds' "
-      "WHERE t.role = 'tuning' ORDER BY t.sweep, t.task, t.method, t.targets, t.rank, c.number, t.trial");
-  if (rows.empty()) return {{}, "No learning rate was searched for: the sweep file gives each.", true};
-  Table table{.name = "tuning", .title = "The search for learning rates", .caption = {}, .answers = {},
-              .columns = {{"task"}, {"configuration"}, {"rates tried"}, {"best"}, {"runs", true}, {"training, s", true}},
+      "WHERE t.role = 'tuning' ORDER BY t.sweep, t.task, t.method, t.targets, t.rank, c.number, "
+      "t.trial");
+  if (rows.empty())
+    return {{}, "No learning rate was searched for: the sweep file gives each.", true};
+  Table table{.name = "tuning",
+              .title = "The search for learning rates",
+              .caption = {},
+              .answers = {},
+              .columns = {{"task"},
+                          {"configuration"},
+                          {"rates tried"},
+                          {"best"},
+                          {"runs", true},
+                          {"training, s", true}},
               .rows = {},
-              .data = {{"sweep", "task", "method", "targets", "rank", "trial", "lr", "held_out_nll", "state",
-                        "train_seconds"}, rows}};
+              .data = {{"sweep", "task", "method", "targets", "rank", "trial", "lr", "held_out_nll",
+                        "state", "train_seconds"},
+                       rows}};
   struct Search {
     std::string rates;
     std::optional<double> best, lowest, least, most;
     std::int64_t runs = 0;
     double seconds = 0;
   };
-  using Key = std::tuple<std::string, int, std::string, int, std::string, std::pair<int, std::string>,
-                         std::optional<std::int64_t>>;
+  using Key = std::tuple<std::string, int, std::string, int, std::string,
+                         std::pair<int, std::string>, std::optional<std::int64_t>>;
   std::map<Key, Search> searches;
   double seconds = 0;
   for (const Row& row : rows) {
     const std::string task = text_in(row[1]), method = text_in(row[2]);
-    Search& search = searches[{text_in(row[0]), task_order(task), task, method_order(method), method,
-                               targets_order(text_in(row[3])), integer_in(row[4])}];
+    Search& search = searches[{text_in(row[0]), task_order(task), task, method_order(method),
+                               method, targets_order(text_in(row[3])), integer_in(row[4])}];
     const std::optional<double> rate = number_in(row[6]), loss = number_in(row[7]);
     if (rate) {
       search.rates += fmt::format("{}{:g}", search.rates.empty() ? "" : ", ", *rate);
@@ -62,19 +75,24 @@ TableSet tuning_tables(ReportData& data) {
                       (search.best == search.least || search.best == search.most);
     at_edge += edge ? 1 : 0;
     if (table.rows.size() == kMostRows) continue;
-    table.rows.push_back({task_label(task), configuration, search.rates,
-                          search.best ? fmt::format("{:g}{}", *search.best, edge ? " (an end of the list)" : "")
-                                      : std::string(kNone),
-                          grouped(search.runs), short_number(search.seconds)});
+    table.rows.push_back(
+        {task_label(task), configuration, search.rates,
+         search.best ? fmt::format("{:g}{}", *search.best, edge ? " (an end of the list)" : "")
+                     : std::string(kNone),
+         grouped(search.runs), short_number(search.seconds)});
   }
   table.caption = fmt::format(
-      "Each search's rates, and the one with the lowest held-out loss, on examples and a seed that are never scored; {} "
-      "in all, {} s of training.", counted(std::ssize(rows), "run"), short_number(seconds));
+      "Each search's rates, and the one with the lowest held-out loss, on examples and a seed that "
+      "are never scored; {} "
+      "in all, {} s of training.",
+      counted(std::ssize(rows), "run"), short_number(seconds));
   if (at_edge > 0)
-    table.caption += fmt::format(" In {} the best rate is an end of its list: a better one may lie beyond.",
-                                 at_edge == 1 ? "one search" : fmt::format("{} searches", at_edge));
+    table.caption +=
+        fmt::format(" In {} the best rate is an end of its list: a better one may lie beyond.",
+                    at_edge == 1 ? "one search" : fmt::format("{} searches", at_edge));
   if (searches.size() > kMostRows)
-    table.caption += fmt::format(" The first {} searches of {}; all are in the CSV.", kMostRows, searches.size());
+    table.caption += fmt::format(" The first {} searches of {}; all are in the CSV.", kMostRows,
+                                 searches.size());
   return {{std::move(table)}, {}};
 }
 

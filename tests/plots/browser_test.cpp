@@ -43,13 +43,19 @@ Seen look(const TemporaryFolder& folder, const std::string& page, int width) {
   std::string probed = page;
   probed.replace(probed.rfind("</body>"), 7, kProbe);
   write_file_atomically(folder / "probed.html", probed);
-  write_file_atomically(folder / "frame.html",
-                        fmt::format("<!DOCTYPE html><title>frame</title><iframe src=\"probed.html\" width=\"{}\" height=\"900\" "
-                                    "style=\"border:0\"></iframe><p id=\"said\">nothing</p><script>addEventListener(\"message\", "
-                                    "e => {{ document.getElementById(\"said\").textContent = e.data; }});</script>", width));
+  write_file_atomically(
+      folder / "frame.html",
+      fmt::format("<!DOCTYPE html><title>frame</title><iframe src=\"probed.html\" width=\"{}\" "
+                  "height=\"900\" "
+                  "style=\"border:0\"></iframe><p "
+                  "id=\"said\">nothing</p><script>addEventListener(\"message\", "
+                  "e => {{ document.getElementById(\"said\").textContent = e.data; }});</script>",
+                  width));
   const std::string command = fmt::format(
-      "timeout 60 chromium --headless=new --no-sandbox --disable-gpu --user-data-dir={0}/profile --window-size=1700,1000 "
-      "--virtual-time-budget=8000 --enable-logging=stderr --dump-dom file://{0}/frame.html >{0}/dom.html 2>{0}/log.txt",
+      "timeout 60 chromium --headless=new --no-sandbox --disable-gpu --user-data-dir={0}/profile "
+      "--window-size=1700,1000 "
+      "--virtual-time-budget=8000 --enable-logging=stderr --dump-dom file://{0}/frame.html "
+      ">{0}/dom.html 2>{0}/log.txt",
       folder.path().string());
   CHECK(std::system(command.c_str()) == 0);
   const std::string dom = read_text_file(folder / "dom.html");
@@ -57,26 +63,32 @@ Seen look(const TemporaryFolder& folder, const std::string& page, int width) {
   REQUIRE(from != std::string::npos);
   std::string console;
   const std::string log = read_text_file(folder / "log.txt");
-  for (std::size_t at = 0; (at = log.find("CONSOLE", at)) != std::string::npos; ++at) console += log.substr(at, 200) + "\n";
+  for (std::size_t at = 0; (at = log.find("CONSOLE", at)) != std::string::npos; ++at)
+    console += log.substr(at, 200) + "\n";
   return {dom.substr(from + 10, dom.find("</p>", from) - from - 10), console};
 }
 
 }  // namespace
 
-TEST_CASE("in a browser the page asks nobody for anything, draws every figure and fits narrow and wide windows") {
+TEST_CASE(
+    "in a browser the page asks nobody for anything, draws every figure and fits narrow and wide "
+    "windows") {
   if (!has_gnuplot()) RANKSCOPE_SKIP("gnuplot is not installed");
   if (!has_program("chromium")) RANKSCOPE_SKIP("chromium is not installed");
   TemporaryFolder folder;
   fill_report_sample(folder / "results.db", SampleKind::kWhole);
   ResultsReader results({folder.path()});
   const ReportSummary summary =
-      write_report(results, findings_of(results), {.out = folder / "report", .folders = {folder.path()}, .png = false});
+      write_report(results, findings_of(results),
+                   {.out = folder / "report", .folders = {folder.path()}, .png = false});
   const std::string page = read_text_file(folder / "report/report.html");
   for (const int width : {400, 1600}) {
     INFO(width);
     const Seen seen = look(folder, page, width);
-    CHECK(seen.facts == fmt::format("width {} overflow 0 figures {} drawn {} bad 0 requests 0 smallest 12 errors 0", width,
-                                    summary.figures, summary.figures));
+    CHECK(
+        seen.facts ==
+        fmt::format("width {} overflow 0 figures {} drawn {} bad 0 requests 0 smallest 12 errors 0",
+                    width, summary.figures, summary.figures));
     CHECK(seen.console.empty());
   }
 }

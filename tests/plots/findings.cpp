@@ -13,18 +13,35 @@ bool is_headline(const std::string& task, const std::string& metric) {
 }
 
 ClaimFinding claim(const std::string& id, const std::string& verdict) {
-  ClaimFinding c{.id = id, .title = "Rank 1 is as good as the largest rank", .source = "section 7.2, Table 6",
-                 .published = "WikiSQL 73.4 against 73.5", .verdict = verdict, .base = "datasets/embedded/base",
-                 .data = "embedded", .explanation = "Rank 1 loses 22.5 points, [19.8, 25.2].", .contrasts = {},
-                 .control = "base", .control_verdict = "contradicted"};
+  ClaimFinding c{.id = id,
+                 .title = "Rank 1 is as good as the largest rank",
+                 .source = "section 7.2, Table 6",
+                 .published = "WikiSQL 73.4 against 73.5",
+                 .verdict = verdict,
+                 .base = "datasets/embedded/base",
+                 .data = "embedded",
+                 .explanation = "Rank 1 loses 22.5 points, [19.8, 25.2].",
+                 .contrasts = {},
+                 .control = "base",
+                 .control_verdict = "contradicted"};
   for (int i = 0; i < 2; ++i)
-    c.contrasts.push_back({.name = "wikisql: lora Wq+Wv r1 against r20", .unit = i == 0 ? "points" : "log2",
-                           .region = i == 0 ? "within" : "above", .margin = 2.7, .reason = "a quarter of Table 4",
-                           .estimate = verdict == "not run" ? std::nullopt : std::optional(-22.5 + 30.0 * i),
-                           .low = verdict == "not run" ? std::nullopt : std::optional(-25.25 + 30.0 * i),
-                           .high = verdict == "not run" ? std::nullopt : std::optional(-19.75 + 30.0 * i), .df = 7.5,
-                           .p_inside = 0.9999, .p_outside = 0.00001, .seeds_left = 5, .seeds_right = 5, .examples = 500,
-                           .missing = verdict == "not run" ? "no trials" : "", .needed = "12 seeds, or 2,000 examples"});
+    c.contrasts.push_back(
+        {.name = "wikisql: lora Wq+Wv r1 against r20",
+         .unit = i == 0 ? "points" : "log2",
+         .region = i == 0 ? "within" : "above",
+         .margin = 2.7,
+         .reason = "a quarter of Table 4",
+         .estimate = verdict == "not run" ? std::nullopt : std::optional(-22.5 + 30.0 * i),
+         .low = verdict == "not run" ? std::nullopt : std::optional(-25.25 + 30.0 * i),
+         .high = verdict == "not run" ? std::nullopt : std::optional(-19.75 + 30.0 * i),
+         .df = 7.5,
+         .p_inside = 0.9999,
+         .p_outside = 0.00001,
+         .seeds_left = 5,
+         .seeds_right = 5,
+         .examples = 500,
+         .missing = verdict == "not run" ? "no trials" : "",
+         .needed = "12 seeds, or 2,000 examples"});
   return c;
 }
 
@@ -32,12 +49,16 @@ ClaimFinding claim(const std::string& id, const std::string& verdict) {
 
 Findings findings_of(ResultsReader& results) {
   Findings findings;
-  for (const Row& row : results.rows(
-           "SELECT m.sweep, s.base, m.task, m.metric, m.method, m.targets, m.setting, m.grp, m.rank, m.parameters, "
-           "m.mean, m.standard_deviation, m.n, m.diverged, m.missing, (SELECT group_concat(t.seed) FROM trials t WHERE "
-           "t.setting = m.setting AND t.sweep = m.sweep AND t.state IN ('done', 'diverged')), (SELECT c.number FROM "
-           "config c JOIN trials t ON t.trial = c.trial AND t.sweep = c.sweep WHERE t.setting = m.setting AND "
-           "t.sweep = m.sweep AND c.key = 'train.limit' LIMIT 1) FROM means m JOIN sweeps s ON s.sweep = m.sweep")) {
+  for (const Row& row : results.rows("SELECT m.sweep, s.base, m.task, m.metric, m.method, "
+                                     "m.targets, m.setting, m.grp, m.rank, m.parameters, "
+                                     "m.mean, m.standard_deviation, m.n, m.diverged, m.missing, "
+                                     "(SELECT group_concat(t.seed) FROM trials t WHERE "
+                                     "t.setting = m.setting AND t.sweep = m.sweep AND t.state IN "
+                                     "('done', 'diverged')), (SELECT c.number FROM "
+                                     "config c JOIN trials t ON t.trial = c.trial AND t.sweep = "
+                                     "c.sweep WHERE t.setting = m.setting AND "
+                                     "t.sweep = m.sweep AND c.key = 'train.limit' LIMIT 1) FROM "
+                                     "means m JOIN sweeps s ON s.sweep = m.sweep")) {
     ScoreFinding s;
     s.sweep = text_in(row[0]);
     s.base = text_in(row[1]);
@@ -79,9 +100,11 @@ Findings findings_of(ResultsReader& results) {
   for (ScoreFinding& s : findings.scores) {
     const ScoreFinding* best = nullptr;
     for (const ScoreFinding& other : findings.scores)
-      if (other.task == s.task && other.metric == s.metric && other.mean && (best == nullptr || other.mean > best->mean))
+      if (other.task == s.task && other.metric == s.metric && other.mean &&
+          (best == nullptr || other.mean > best->mean))
         best = &other;
-    s.among_best = best != nullptr && s.mean && s.high.value_or(*s.mean) >= best->low.value_or(*best->mean);
+    s.among_best =
+        best != nullptr && s.mean && s.high.value_or(*s.mean) >= best->low.value_or(*best->mean);
   }
   findings.claims = {claim("C1", "holds"), claim("C2", "contradicted"), claim("C3", "underpowered"),
                      claim("C4", "not run"), claim("C5", "reproduced")};

@@ -4,7 +4,11 @@
 #include "common/error.h"
 #include "common/files.h"
 #include "common/interrupt.h"
+#include "common/text.h"
+#include "plots/escape.h"
 #include "plots/gnuplot.h"
+#include "tests/plots/markup_check.h"
+#include "tests/plots/sample.h"
 #include "tests/plots/tools.h"
 #include "tests/skip.h"
 #include "tests/temporary_folder.h"
@@ -36,15 +40,19 @@ std::vector<Figure> written(const TemporaryFolder& folder, std::vector<Figure> f
 TEST_CASE("a figure that gnuplot refuses is left out, and those before and after it are drawn") {
   if (!has_gnuplot()) RANKSCOPE_SKIP("gnuplot is not installed");
   TemporaryFolder folder;
-  const auto figures = written(folder, {figure("one", "plot data skip 1 using 1:2 with lines\n"),
-                                        figure("two", "plot nonsense with garbage\n"),
-                                        figure("three", "plot data skip 1 using 1:2 with points\n")});
+  const auto figures =
+      written(folder, {figure("one", "plot data skip 1 using 1:2 with lines\n"),
+                       figure("two", "plot nonsense with garbage\n"),
+                       figure("three", "plot data skip 1 using 1:2 with points\n")});
   const Drawn drawn = draw_figures(figures, folder.path(), true);
   CHECK(drawn.figures == std::vector<bool>{true, false, true});
   REQUIRE(drawn.missing.size() == 1);
-  CHECK_THAT(drawn.missing[0], Contains("The figure two was not drawn: gnuplot: ") && Contains("two.gp"));
-  for (const char* name : {"one.svg", "one.png", "three.svg", "three.png"}) CHECK(is_there(folder / name));
-  for (const char* name : {"two.svg", "two.png", "one.done", "draw.gp.tmp"}) CHECK_FALSE(is_there(folder / name));
+  CHECK_THAT(drawn.missing[0],
+             Contains("The figure two was not drawn: gnuplot: ") && Contains("two.gp"));
+  for (const char* name : {"one.svg", "one.png", "three.svg", "three.png"})
+    CHECK(is_there(folder / name));
+  for (const char* name : {"two.svg", "two.png", "one.done", "draw.gp.tmp"})
+    CHECK_FALSE(is_there(folder / name));
   CHECK_THAT(read_text_file(folder / "three.svg"), Contains("</svg>"));
 }
 
@@ -54,6 +62,23 @@ TEST_CASE("a figure's file draws it again by itself") {
   written(folder, {figure("one", "plot data skip 1 using 1:2 with lines\n")});
   CHECK(std::system(("cd " + folder.path().string() + " && gnuplot one.gp").c_str()) == 0);
   CHECK_THAT(read_text_file(folder / "one.svg"), Contains("</svg>"));
+}
+
+TEST_CASE("texts are drawn as they are written, in the report and by the figure's file alone") {
+  if (!has_gnuplot()) RANKSCOPE_SKIP("gnuplot is not installed");
+  TemporaryFolder folder;
+  const auto figures =
+      written(folder, {figure("one", "set title " + gnuplot_string(kHostile) +
+                                         "\nplot data skip 1 using 1:2 with lines title " +
+                                         gnuplot_string("a_b^{c} " + kHostile) + "\n")});
+  REQUIRE(draw_figures(figures, folder.path(), true).figures == std::vector<bool>{true});
+  const std::string in_report = read_text_file(folder / "one.svg");
+  REQUIRE(std::system(("cd " + folder.path().string() + " && gnuplot one.gp").c_str()) == 0);
+  for (const std::string& svg : {in_report, read_text_file(folder / "one.svg")}) {
+    const std::string text = visible_text(svg.substr(svg.find("<svg")));
+    CHECK_THAT(text, Contains(printable(kHostile, 1000)));
+    CHECK_THAT(text, Contains("a_b^{c} " + printable(kHostile, 1000)));
+  }
 }
 
 TEST_CASE("gnuplot that does not end is ended, and a stop is seen while it draws") {

@@ -13,7 +13,9 @@ bool is_void(const std::string& name) {
   return std::ranges::find(kVoid, name) != kVoid.end();
 }
 
-bool leads_out(const std::string& value) { return !value.empty() && value[0] != '#' && !value.starts_with("data:"); }
+bool leads_out(const std::string& value) {
+  return !value.empty() && value[0] != '#' && !value.starts_with("data:");
+}
 
 std::string entity(std::string_view text) {
   static const std::array<std::pair<std::string_view, std::string_view>, 5> kKnown{
@@ -24,7 +26,11 @@ std::string entity(std::string_view text) {
 }
 
 std::string meaning_of(const std::string& name) {
-  return name == "&amp;" ? "&" : name == "&lt;" ? "<" : name == "&gt;" ? ">" : name == "&quot;" ? "\"" : "'";
+  return name == "&amp;"    ? "&"
+         : name == "&lt;"   ? "<"
+         : name == "&gt;"   ? ">"
+         : name == "&quot;" ? "\""
+                            : "'";
 }
 
 struct Tag {
@@ -44,7 +50,8 @@ Tag read_tag(std::string_view html, std::size_t at) {
   }
   const auto word = [&] {
     const std::size_t from = at;
-    while (at < html.size() && (std::isalnum(static_cast<unsigned char>(html[at])) || html[at] == '-' || html[at] == ':'))
+    while (at < html.size() && (std::isalnum(static_cast<unsigned char>(html[at])) ||
+                                html[at] == '-' || html[at] == ':'))
       ++at;
     return std::string(html.substr(from, at - from));
   };
@@ -74,7 +81,8 @@ Tag read_tag(std::string_view html, std::size_t at) {
       ++at;
       skip_space();
       const char quote = at < html.size() ? html[at] : ' ';
-      const std::size_t end = quote == '"' || quote == '\'' ? html.find(quote, at + 1) : std::string_view::npos;
+      const std::size_t end =
+          quote == '"' || quote == '\'' ? html.find(quote, at + 1) : std::string_view::npos;
       if (end == std::string_view::npos) {
         tag.problem = "an attribute without quotes in <" + tag.name;
         break;
@@ -88,7 +96,8 @@ Tag read_tag(std::string_view html, std::size_t at) {
 }
 
 void check_fetches(std::string_view text, std::vector<std::string>& problems) {
-  for (std::size_t at = text.find("url("); at != std::string_view::npos; at = text.find("url(", at + 1)) {
+  for (std::size_t at = text.find("url("); at != std::string_view::npos;
+       at = text.find("url(", at + 1)) {
     std::string inside(text.substr(at + 4, 6));
     if (inside.starts_with('"') || inside.starts_with('\'')) inside.erase(0, 1);
     if (leads_out(inside)) problems.push_back("url(" + inside);
@@ -104,7 +113,8 @@ std::vector<std::string> markup_problems(std::string_view html) {
   if (html.starts_with("<!DOCTYPE html>")) at = 15;
   while (at < html.size() && problems.size() < 20) {
     if (html[at] == '&') {
-      if (entity(html.substr(at)).empty()) problems.push_back("a bare '&': " + std::string(html.substr(at, 20)));
+      if (entity(html.substr(at)).empty())
+        problems.push_back("a bare '&': " + std::string(html.substr(at, 20)));
       ++at;
       continue;
     }
@@ -113,11 +123,13 @@ std::vector<std::string> markup_problems(std::string_view html) {
       continue;
     }
     const Tag tag = read_tag(html, at);
-    if (!tag.problem.empty()) problems.push_back(tag.problem + ": " + std::string(html.substr(at, 40)));
+    if (!tag.problem.empty())
+      problems.push_back(tag.problem + ": " + std::string(html.substr(at, 40)));
     at = tag.end;
     for (const auto& [name, value] : tag.attributes) {
-      const bool fetches = name == "src" || name == "href" || name == "xlink:href" || name == "srcset" || name == "data" ||
-                           name == "action" || name == "poster";
+      const bool fetches = name == "src" || name == "href" || name == "xlink:href" ||
+                           name == "srcset" || name == "data" || name == "action" ||
+                           name == "poster";
       if (fetches && leads_out(value)) problems.push_back(name + "=" + value);
       if (name.starts_with("on")) problems.push_back("a handler: " + name);
       check_fetches(value, problems);
@@ -125,7 +137,8 @@ std::vector<std::string> markup_problems(std::string_view html) {
     if (tag.name == "script" || tag.name == "iframe") problems.push_back("<" + tag.name);
     if (tag.closing) {
       if (open.empty() || open.back() != tag.name) {
-        problems.push_back("</" + tag.name + "> closes <" + (open.empty() ? "nothing" : open.back()));
+        problems.push_back("</" + tag.name + "> closes <" +
+                           (open.empty() ? "nothing" : open.back()));
       } else {
         open.pop_back();
       }
@@ -176,7 +189,8 @@ std::vector<std::string> latex_problems(const std::string& tex) {
     if (c == '{') ++depth;
     if (c == '}' && --depth < 0) problems.emplace_back("a brace too many");
     if (c == '&') ++in_row;
-    if (std::string_view("$#_^~%").find(c) != std::string_view::npos) problems.push_back(std::string("a bare ") + c);
+    if (std::string_view("$#_^~%").find(c) != std::string_view::npos)
+      problems.push_back(std::string("a bare ") + c);
   }
   if (depth != 0) problems.emplace_back("braces do not balance");
   for (const char* rule : {"\\toprule", "\\midrule", "\\bottomrule", "\\end{tabular}"})

@@ -27,7 +27,8 @@ struct Made {
     fill_report_sample(folder / "results.db", kind);
     ResultsReader results({folder.path()});
     findings = kind == SampleKind::kEmpty ? Findings() : findings_of(results);
-    summary = write_report(results, findings, {.out = out(), .folders = {folder.path()}, .png = png});
+    summary =
+        write_report(results, findings, {.out = out(), .folders = {folder.path()}, .png = png});
   }
   fs::path out() const { return folder / "made/report"; }
   std::string text(const std::string& name) const { return read_text_file(out() / name); }
@@ -63,11 +64,13 @@ TEST_CASE("a report of a finished sweep has every figure and table, each in each
   CHECK(made.summary.missing == std::vector<std::string>());
   const std::set<std::string> figures = stems(made.out() / "figures", ".gp");
   CHECK(made.summary.figures == std::ssize(figures));
-  for (const char* suffix : {".svg", ".png", ".csv"}) CHECK(stems(made.out() / "figures", suffix) == figures);
+  for (const char* suffix : {".svg", ".png", ".csv"})
+    CHECK(stems(made.out() / "figures", suffix) == figures);
   for (const FigureKind& kind : figure_kinds()) {
     INFO(kind.name);
     CHECK(std::ranges::any_of(figures, [&](const std::string& f) {
-      return f.starts_with(kind.name) || f.starts_with(std::string(kind.name).substr(0, kind.name.size() - 1));
+      return f.starts_with(kind.name) ||
+             f.starts_with(std::string(kind.name).substr(0, kind.name.size() - 1));
     }));
   }
   CHECK(made.summary.tables == std::ssize(stems(made.out() / "tables", ".csv")));
@@ -88,22 +91,29 @@ TEST_CASE("a report of a finished sweep has every figure and table, each in each
   }
   CHECK(std::set<std::string>{"figures", "report.html", "report.md", "tables"} == [&] {
     std::set<std::string> names;
-    for (const auto& entry : fs::directory_iterator(made.out())) names.insert(entry.path().filename().string());
+    for (const auto& entry : fs::directory_iterator(made.out()))
+      names.insert(entry.path().filename().string());
     return names;
   }());
   for (const auto& entry : fs::directory_iterator(made.out() / "figures"))
-    CHECK(std::set<std::string>{".svg", ".png", ".csv", ".gp"}.contains(entry.path().extension().string()));
+    CHECK(std::set<std::string>{".svg", ".png", ".csv", ".gp"}.contains(
+        entry.path().extension().string()));
 }
 
-TEST_CASE("the first line of a report says on which base and data it is, and the verdicts stand in its summary") {
+TEST_CASE(
+    "the first line of a report says on which base and data it is, and the verdicts stand in its "
+    "summary") {
   const Made made(SampleKind::kWhole);
   const std::string text = visible_text(made.text("report.html"));
   const std::string body = text.substr(text.find("On the base"));
-  CHECK_THAT(body.substr(0, 600), Contains("base " + kHostile) && Contains("WikiSQL (dev, 6 examples)"));
+  CHECK_THAT(body.substr(0, 600),
+             Contains("base " + kHostile) && Contains("WikiSQL (dev, 6 examples)"));
   CHECK_THAT(made.text("report.md").substr(0, 30), Contains("On the base"));
-  const std::string summary = text.substr(0, text.find("measured beside published", text.find("Summary", text.find("Summary") + 1)));
-  for (const char* verdict : {"✓ holds on datasets/embedded/base, embedded", "✗ contradicted", "? underpowered", "○ not run",
-                              "✓ reproduced", "118 trials: 116 done, 1 diverged, 1 failed, 0 pending or running."})
+  const std::string summary = text.substr(
+      0, text.find("measured beside published", text.find("Summary", text.find("Summary") + 1)));
+  for (const char* verdict : {"✓ holds on datasets/embedded/base, embedded", "✗ contradicted",
+                              "? underpowered", "○ not run", "✓ reproduced",
+                              "118 trials: 116 done, 1 diverged, 1 failed, 0 pending or running."})
     CHECK_THAT(summary, Contains(verdict));
   CHECK_THAT(text, Contains(std::string(64, 'e')) && Contains("last changed 2026-11-26"));
   CHECK_THAT(text, Contains("These trials mix machines: processor differ."));
@@ -114,7 +124,8 @@ TEST_CASE("tables and figures hold the numbers of the database") {
   ResultsReader results({made.folder.path()});
   // Table 6's exact values against the view of the same name.
   std::map<std::string, double> means;
-  for (const Row& row : results.rows("SELECT task, targets, rank, mean FROM table6 WHERE mean IS NOT NULL AND rank > 2"))
+  for (const Row& row : results.rows(
+           "SELECT task, targets, rank, mean FROM table6 WHERE mean IS NOT NULL AND rank > 2"))
     means[std::get<std::string>(row[0]) + "/" + std::get<std::string>(row[1]) + "/" +
           std::to_string(std::get<std::int64_t>(row[2]))] = std::get<double>(row[3]);
   const auto table = parse_csv(made.text("tables/table6.csv"));
@@ -130,15 +141,20 @@ TEST_CASE("tables and figures hold the numbers of the database") {
 
   // Figure 8's cells: the mean over three adapters of what is stored, and chance.
   const auto figure = parse_csv(made.text("figures/figure8.csv"));
-  REQUIRE(figure[0] == std::vector<std::string>{"panel", "i", "j", "value", "title", "chance", "chance_low", "chance_high", "pairs"});
+  REQUIRE(figure[0] == std::vector<std::string>{"panel", "i", "j", "value", "title", "chance",
+                                                "chance_low", "chance_high", "pairs"});
   std::vector<double> sum(4);
-  for (const Row& row : results.rows("SELECT s.phi FROM similarity s JOIN trials t ON t.trial = s.one WHERE s.other = 'base' AND "
-                                     "s.layer = 1 AND s.site = 'Wq' AND s.directions = 'a' AND t.targets = 'Wq+Wv' AND t.rank = 1")) {
+  for (const Row& row : results.rows("SELECT s.phi FROM similarity s JOIN trials t ON t.trial = "
+                                     "s.one WHERE s.other = 'base' AND "
+                                     "s.layer = 1 AND s.site = 'Wq' AND s.directions = 'a' AND "
+                                     "t.targets = 'Wq+Wv' AND t.rank = 1")) {
     const std::string& blob = std::get<std::string>(row[0]);
     for (std::size_t j = 0; j < 4; ++j) {
       std::uint32_t bits = 0;
       for (std::size_t byte = 0; byte < 4; ++byte)
-        bits |= static_cast<std::uint32_t>(std::stoul(blob.substr(2 + 8 * j + 2 * byte, 2), nullptr, 16)) << (8 * byte);
+        bits |= static_cast<std::uint32_t>(
+                    std::stoul(blob.substr(2 + 8 * j + 2 * byte, 2), nullptr, 16))
+                << (8 * byte);
       sum[j] += std::bit_cast<float>(bits) / 3.0;
     }
   }
@@ -150,7 +166,9 @@ TEST_CASE("tables and figures hold the numbers of the database") {
   }
   // What is undefined is no number.
   const auto layers = parse_csv(made.text("figures/figure7.csv"));
-  CHECK(std::ranges::count_if(layers, [](const auto& row) { return row[4] == "Wv, layer 2" && row[3].empty(); }) == 1);
+  CHECK(std::ranges::count_if(layers, [](const auto& row) {
+          return row[4] == "Wv, layer 2" && row[3].empty();
+        }) == 1);
 }
 
 TEST_CASE("hostile names come out as text in every format") {
@@ -158,12 +176,14 @@ TEST_CASE("hostile names come out as text in every format") {
   const std::string html = made.text("report.html");
   CHECK_THAT(html, !Contains("<script"));
   CHECK_THAT(html, !Contains("<!-- -->"));
-  CHECK_THAT(visible_text(html), Contains("sweep " + kHostile) && Contains("out of memory " + kHostile));
+  CHECK_THAT(visible_text(html),
+             Contains("sweep " + kHostile) && Contains("out of memory " + kHostile));
 
   const std::string md = made.text("report.md");
   const std::string outside = md.substr(0, md.find("The sweep file of"));
   for (const char markup : {'<', '$', '`', '~'}) {
-    for (std::size_t at = outside.find(markup); at != std::string::npos; at = outside.find(markup, at + 1))
+    for (std::size_t at = outside.find(markup); at != std::string::npos;
+         at = outside.find(markup, at + 1))
       CHECK(outside[at - 1] == '\\');
   }
   CHECK_THAT(outside, Contains("\\<script\\>alert(1)"));
@@ -187,11 +207,14 @@ TEST_CASE("hostile names come out as text in every format") {
     bars = line.starts_with('|') ? count : 0;
   }
 
-  CHECK_THAT(made.text("tables/failures.tex"), Contains("\\textless{}script\\textgreater{}") && Contains("\\{c\\}"));
+  CHECK_THAT(made.text("tables/failures.tex"),
+             Contains("\\textless{}script\\textgreater{}") && Contains("\\{c\\}"));
   const auto failures = parse_csv(made.text("tables/failures.csv"));
-  CHECK(std::ranges::any_of(failures, [](const auto& row) { return row.back() == "out of memory " + kHostile; }));
+  CHECK(std::ranges::any_of(
+      failures, [](const auto& row) { return row.back() == "out of memory " + kHostile; }));
   if (!has_gnuplot()) RANKSCOPE_SKIP("gnuplot is not installed");
-  CHECK_THAT(made.text("figures/contrasts_2.svg"), Contains("&lt;script>alert(1)&lt;/script> \"q\" 'q' |"));
+  CHECK_THAT(made.text("figures/contrasts_2.svg"),
+             Contains("&lt;script>alert(1)&lt;/script> \"q\" 'q' |"));
 }
 
 TEST_CASE("the report of a half-finished sweep is whole and says what is missing") {
@@ -201,7 +224,8 @@ TEST_CASE("the report of a half-finished sweep is whole and says what is missing
   CHECK_THAT(text, Contains("The sweep is not finished") && Contains("What failed or diverged") &&
                        Contains("Not run: no adapter here was analysed against its base"));
   CHECK_THAT(text, Contains("(1 missing)") || Contains("(2 missing)"));
-  for (const std::string& sentence : made.summary.missing) CHECK_THAT(text, Contains(sentence.substr(sentence.find(": ") + 2)));
+  for (const std::string& sentence : made.summary.missing)
+    CHECK_THAT(text, Contains(sentence.substr(sentence.find(": ") + 2)));
   CHECK(made.summary.missing.size() > 5);
 }
 
@@ -211,18 +235,21 @@ TEST_CASE("the report of an empty database is whole and says that nothing was ru
   CHECK(made.summary.tables == 0);
   CHECK(markup_problems(made.text("report.html")) == std::vector<std::string>());
   const std::string text = visible_text(made.text("report.html"));
-  CHECK_THAT(text, Contains("On no base and no data") && Contains("0 trials") && Contains("No claims were evaluated."));
+  CHECK_THAT(text, Contains("On no base and no data") && Contains("0 trials") &&
+                       Contains("No claims were evaluated."));
   // A gap stands for every kind of figure.
   for (const FigureKind& kind : figure_kinds()) CHECK_THAT(text, Contains(std::string(kind.title)));
 }
 
-TEST_CASE("without gnuplot the report has its tables and each figure's data, and says what to install") {
+TEST_CASE(
+    "without gnuplot the report has its tables and each figure's data, and says what to install") {
   const PathWithoutPrograms no_gnuplot;
   const Made made(SampleKind::kWhole);
   CHECK(made.summary.figures == 0);
   CHECK(made.summary.tables == 20);
   REQUIRE(made.summary.missing.size() == 1);
-  CHECK_THAT(made.summary.missing[0], Contains("gnuplot is not on PATH") && Contains("apt-get install gnuplot-nox"));
+  CHECK_THAT(made.summary.missing[0],
+             Contains("gnuplot is not on PATH") && Contains("apt-get install gnuplot-nox"));
   check_texts(made);
   CHECK(stems(made.out() / "figures", ".csv") == stems(made.out() / "figures", ".gp"));
   CHECK(stems(made.out() / "figures", ".svg").empty());
@@ -240,7 +267,8 @@ TEST_CASE("a report replaces an earlier one as a whole, and nothing that is none
   CHECK(is_there(made.out() / "report.html"));
 
   write_file_atomically(made.out() / "thesis.tex", "years of work");
-  CHECK_THAT(error_text<InputError>([&] { write_report(results, made.findings, {.out = made.out(), .folders = {}}); }),
+  CHECK_THAT(error_text<InputError>(
+                 [&] { write_report(results, made.findings, {.out = made.out(), .folders = {}}); }),
              Contains("holds 'thesis.tex', which is no report's"));
   CHECK(made.text("thesis.tex") == "years of work");
 }

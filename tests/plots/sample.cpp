@@ -28,11 +28,11 @@ struct Configuration {
   std::int64_t parameters = 0;
 };
 
-TrialRecord trial_of(const std::string& task, const Configuration& c, std::int64_t seed, std::int64_t examples,
-                     Digits& digits) {
+TrialRecord trial_of(const std::string& task, const Configuration& c, std::int64_t seed,
+                     std::int64_t examples, Digits& digits) {
   TrialRecord t;
-  t.trial = task + "-" + c.method + "-" + c.targets + "-" + std::to_string(c.rank.value_or(0)) + "-" +
-            std::to_string(examples) + "-" + std::to_string(seed);
+  t.trial = task + "-" + c.method + "-" + c.targets + "-" + std::to_string(c.rank.value_or(0)) +
+            "-" + std::to_string(examples) + "-" + std::to_string(seed);
   t.train_hash = std::string(64, 'a');
   t.eval_hash = std::string(64, 'b');
   t.sweep = "sweep " + kHostile;
@@ -44,16 +44,23 @@ TrialRecord trial_of(const std::string& task, const Configuration& c, std::int64
   t.targets = c.targets;
   t.rank = c.rank;
   t.seed = seed;
-  t.config = {{"settings.lr", "0.01"}, {"seed", std::to_string(seed)}, {"train.limit", std::to_string(examples)},
-              {"name " + kHostile, kHostile}, {"method", c.method}, {"settings.targets", c.targets},
+  t.config = {{"settings.lr", "0.01"},
+              {"seed", std::to_string(seed)},
+              {"train.limit", std::to_string(examples)},
+              {"name " + kHostile, kHostile},
+              {"method", c.method},
+              {"settings.targets", c.targets},
               {"settings.rank", std::to_string(c.rank.value_or(0))}};
-  t.environment = {{"processor", seed == 1 ? "one" : kHostile}, {"instruction_set", "avx2"}, {"program", "abc"}};
+  t.environment = {
+      {"processor", seed == 1 ? "one" : kHostile}, {"instruction_set", "avx2"}, {"program", "abc"}};
   t.trainable_parameters = c.parameters;
   t.steps = 40;
   t.loss = 0.5;
   t.attempts = 1;
   t.dataset = "data " + task;
-  t.timings = {{"train_seconds", 10 + digits.next()}, {"train_peak_memory_mib", 60}, {"train_tokens_per_second", 1000}};
+  t.timings = {{"train_seconds", 10 + digits.next()},
+               {"train_peak_memory_mib", 60},
+               {"train_tokens_per_second", 1000}};
   for (int step = 1; step <= 40; ++step)
     t.curve.push_back({step, 3.0 / step + 0.1 * digits.next(), 1e-2, 0.5, 100, 10, {}});
   const bool labels = task == "mnli";
@@ -64,7 +71,10 @@ TrialRecord trial_of(const std::string& task, const Configuration& c, std::int64
     right += outcome;
     const std::string reference = e % 2 == 0 ? "yes" : "no";
     t.predictions.push_back({"e" + std::to_string(e),
-                             labels ? (outcome == 1 ? reference : reference == "yes" ? "no" : "yes") : kHostile,
+                             labels ? (outcome == 1         ? reference
+                                       : reference == "yes" ? "no"
+                                                            : "yes")
+                                    : kHostile,
                              {{metric, outcome}}});
   }
   t.metrics = {{metric, right / 6, 0.1, 6, "ok"}};
@@ -73,16 +83,18 @@ TrialRecord trial_of(const std::string& task, const Configuration& c, std::int64
 }
 
 std::vector<Configuration> configurations() {
-  std::vector<Configuration> all{{"none", "", {}, 0}, {"full", "", {}, 1000000}, {"bitfit", "", {}, 900}};
+  std::vector<Configuration> all{
+      {"none", "", {}, 0}, {"full", "", {}, 1000000}, {"bitfit", "", {}, 900}};
   for (const std::int64_t rank : {1, 4, 8})
     for (const char* targets : {"Wq", "Wv", "Wq+Wv"})
-      all.push_back({"lora", targets, rank, 100 * rank * (std::string(targets) == "Wq+Wv" ? 2 : 1)});
+      all.push_back(
+          {"lora", targets, rank, 100 * rank * (std::string(targets) == "Wq+Wv" ? 2 : 1)});
   all.push_back({"lora", "W " + kHostile, 4, 400});
   return all;
 }
 
-SiteSimilarity similarity(int layer, const std::string& site, const std::string& directions, std::int64_t rows,
-                          std::int64_t cols, Digits& digits) {
+SiteSimilarity similarity(int layer, const std::string& site, const std::string& directions,
+                          std::int64_t rows, std::int64_t cols, Digits& digits) {
   SiteSimilarity s;
   s.layer = layer;
   s.site = site;
@@ -103,11 +115,14 @@ SiteSimilarity similarity(int layer, const std::string& site, const std::string&
 
 void put_analysis(Store& store, const std::vector<TrialRecord>& trials, Digits& digits) {
   const auto sites_of = [](const TrialRecord& t) {
-    return t.targets == "Wq+Wv" ? std::vector<std::string>{"Wq", "Wv"} : std::vector<std::string>{t.targets};
+    return t.targets == "Wq+Wv" ? std::vector<std::string>{"Wq", "Wv"}
+                                : std::vector<std::string>{t.targets};
   };
-  const auto put_pair = [&](const TrialRecord& one, const std::string& other, const std::string& relation,
-                            std::int64_t cols, const std::vector<std::string>& directions) {
-    SimilarityRecord record{.one = one.trial, .other = other, .relation = relation, .stamp = "s", .sites = {}};
+  const auto put_pair = [&](const TrialRecord& one, const std::string& other,
+                            const std::string& relation, std::int64_t cols,
+                            const std::vector<std::string>& directions) {
+    SimilarityRecord record{
+        .one = one.trial, .other = other, .relation = relation, .stamp = "s", .sites = {}};
     for (int layer = 0; layer < kLayers; ++layer)
       for (const std::string& site : sites_of(one))
         for (const std::string& each : directions)
@@ -119,12 +134,15 @@ void put_analysis(Store& store, const std::vector<TrialRecord>& trials, Digits& 
     AdapterRecord record{.trial = t.trial, .stamp = "s", .values = {}, .spectra = {}};
     for (int layer = 0; layer < kLayers; ++layer) {
       for (const std::string& site : sites_of(t)) {
-        for (const char* quantity : {"projected", "projected_weight", "projected_random", "update_norm", "weight_norm",
-                                     "amplification", "relative", "effective_rank", "stable_rank"})
+        for (const char* quantity :
+             {"projected", "projected_weight", "projected_random", "update_norm", "weight_norm",
+              "amplification", "relative", "effective_rank", "stable_rank"})
           record.values.push_back({layer, site, quantity, 1 + digits.next(), ""});
-        record.values.push_back({layer, site, "unscaled_amplification", {}, "the update is zero " + kHostile});
+        record.values.push_back(
+            {layer, site, "unscaled_amplification", {}, "the update is zero " + kHostile});
         SiteSpectrum spectrum{layer, site, {}};
-        for (std::int64_t k = 0; k < *t.rank; ++k) spectrum.values.push_back(10.0 / static_cast<double>(k + 1));
+        for (std::int64_t k = 0; k < *t.rank; ++k)
+          spectrum.values.push_back(10.0 / static_cast<double>(k + 1));
         record.spectra.push_back(std::move(spectrum));
       }
     }
@@ -132,12 +150,19 @@ void put_analysis(Store& store, const std::vector<TrialRecord>& trials, Digits& 
     put_pair(t, "base", "base", 4, {"a", "dw"});
     put_pair(t, "initial", "initial", *t.rank, {"a"});
     for (const TrialRecord& other : trials) {
-      if (other.method != "lora" || other.task != t.task || other.targets != t.targets || &other == &t) continue;
-      if (other.seed == t.seed && *t.rank < 8 && other.rank == 8) put_pair(t, other.trial, "ranks", 8, {"a", "initial"});
-      if (other.rank == t.rank && t.seed < other.seed) put_pair(t, other.trial, "seeds", *t.rank, {"a", "initial"});
+      if (other.method != "lora" || other.task != t.task || other.targets != t.targets ||
+          &other == &t)
+        continue;
+      if (other.seed == t.seed && *t.rank < 8 && other.rank == 8)
+        put_pair(t, other.trial, "ranks", 8, {"a", "initial"});
+      if (other.rank == t.rank && t.seed < other.seed)
+        put_pair(t, other.trial, "seeds", *t.rank, {"a", "initial"});
     }
   }
-  ChanceBandRecord band{.rows = 4, .cols = 8, .dimension = 32, .low = std::vector<float>(32, 0.1F),
+  ChanceBandRecord band{.rows = 4,
+                        .cols = 8,
+                        .dimension = 32,
+                        .low = std::vector<float>(32, 0.1F),
                         .high = std::vector<float>(32, 0.2F)};
   store.put_chance(band);
 }
@@ -147,12 +172,17 @@ void put_analysis(Store& store, const std::vector<TrialRecord>& trials, Digits& 
 void fill_report_sample(const std::filesystem::path& db, SampleKind kind) {
   Store store = Store::open(db);
   if (kind == SampleKind::kEmpty) return;
-  store.put_sweep({"sweep " + kHostile, "name: " + kHostile + "\n```\n", "base " + kHostile, std::string(64, 'c')});
+  store.put_sweep({"sweep " + kHostile, "name: " + kHostile + "\n```\n", "base " + kHostile,
+                   std::string(64, 'c')});
   Digits digits;
   std::vector<TrialRecord> trials;
   const std::vector<std::string> tasks{"wikisql", "mnli", "task " + kHostile};
   for (const std::string& task : tasks) {
-    DatasetRecord dataset{.dataset = "data " + task, .task = task, .split = "dev", .file = "dev " + kHostile, .examples = {}};
+    DatasetRecord dataset{.dataset = "data " + task,
+                          .task = task,
+                          .split = "dev",
+                          .file = "dev " + kHostile,
+                          .examples = {}};
     for (int e = 0; e < 6; ++e)
       dataset.examples.push_back({"e" + std::to_string(e), "asked " + kHostile,
                                   task == "mnli" ? (e % 2 == 0 ? "yes" : "no") : kHostile});

@@ -15,16 +15,16 @@ inline const std::string kHostile =
     "<script>alert(1)</script> \"q\" 'q' | a\nb \\ % _ $x$ # & {c} ^ ~ `d` [e] <!-- -->";
 
 enum class SampleKind {
-  kWhole,     // every kind of trial finished, adapters analysed
-  kHalf,      // the same, half of it pending or failed, nothing analysed
-  kEmpty,     // a database without a sweep
+  kWhole,  // every kind of trial finished, adapters analysed
+  kHalf,   // the same, half of it pending or failed, nothing analysed
+  kEmpty,  // a database without a sweep
 };
 
 // Fills a new database at `db`.
 void fill_report_sample(const std::filesystem::path& db, SampleKind kind);
 
-// For each setting of the database the mean of its seeds and an interval around it, and a claim of each
-// verdict, named hostilely.
+// For each setting of the database the mean of its seeds and an interval around it, and a claim of
+// each verdict, named hostilely.
 Findings findings_of(ResultsReader& results);
 
 }  // namespace rankscope::tests

@@ -18,12 +18,15 @@ using namespace rankscope::tests;
 using Catch::Contains;
 
 TEST_CASE("each language's escape leaves no character that means something in it") {
-  CHECK(html_text("<a href=\"x\">&'\x1b\xff\n") == "&lt;a href=&quot;x&quot;&gt;&amp;&#39;\xef\xbf\xbd\xef\xbf\xbd\n");
+  CHECK(html_text("<a href=\"x\">&'\x1b\xff\n") ==
+        "&lt;a href=&quot;x&quot;&gt;&amp;&#39;\xef\xbf\xbd\xef\xbf\xbd\n");
   CHECK(markdown_text("a|b\n*c* _d_ <e> `f` [g] $h$ #") ==
         "a\\|b\\\\n\\*c\\* \\_d\\_ \\<e\\> \\`f\\` \\[g\\] \\$h\\$ \\#");
   CHECK(latex_text("50% of $x_1$ & {y}^2 ~ #3 \\n [z]\n<|>\"`") ==
-        "50\\% of \\$x\\_1\\$ \\& \\{y\\}\\textasciicircum{}2 \\textasciitilde{} \\#3 \\textbackslash{}n {[}z{]} "
+        "50\\% of \\$x\\_1\\$ \\& \\{y\\}\\textasciicircum{}2 \\textasciitilde{} \\#3 "
+        "\\textbackslash{}n {[}z{]} "
         "\\textless{}\\textbar{}\\textgreater{}\\textquotedbl{}\\textasciigrave{}");
+  CHECK(latex_text("−1 “Δ” é\xff") == "\\ensuremath{-}1 ``\\ensuremath{\\Delta}'' é?");
   CHECK(gnuplot_string("it's \"x\" `ls` $y\n\\n") == "'it''s \"x\" `ls` $y\\n\\n'");
   CHECK(gnuplot_string("abcdefgh", 4).size() < 10);
   CHECK(file_word("../Task <x>") == "_task_x_");
@@ -53,7 +56,8 @@ TEST_CASE("numbers are written as people read them") {
 TEST_CASE("each method has its own colour and shape, whatever else is drawn") {
   std::set<std::string_view> colours;
   std::set<int> points;
-  for (const char* method : {"lora", "full", "bitfit", "prefix_embed", "prefix_layer", "adapter_h", "none"}) {
+  for (const char* method :
+       {"lora", "full", "bitfit", "prefix_embed", "prefix_layer", "adapter_h", "none"}) {
     colours.insert(method_colour(method));
     points.insert(method_point(method));
   }
@@ -66,7 +70,8 @@ TEST_CASE("each method has its own colour and shape, whatever else is drawn") {
 }
 
 TEST_CASE("an axis holds all its values and always has a width") {
-  const AxisRange one = axis_range({5}, false), none = axis_range({}, false), log = axis_range({0.1, 0, -1, 100}, true);
+  const AxisRange one = axis_range({5}, false), none = axis_range({}, false),
+                  log = axis_range({0.1, 0, -1, 100}, true);
   CHECK((one.low < 5 && one.high > 5));
   CHECK(none.low < none.high);
   CHECK((log.low > 0 && log.low < 0.1 && log.high > 100));
@@ -84,24 +89,46 @@ TEST_CASE("a stored blob is read as little-endian numbers") {
 
 TEST_CASE("figures in one page share no id, and small images keep their pixels") {
   const std::string svg =
-      "<?xml version=\"1.0\"?>\n<svg viewBox=\"0 0 5 5\" xmlns=\"x\">\n<title>Gnuplot</title>\n<defs><path id='gpPt0' d=''/></defs>"
-      "<g id=\"gnuplot_plot_1\" ><title>gnuplot_plot_1</title><use xlink:href='#gpPt0'/><image x='1'/></g></svg>";
+      "<?xml version=\"1.0\"?>\n<svg viewBox=\"0 0 5 5\" "
+      "xmlns=\"x\">\n<title>Gnuplot</title>\n<defs><path id='gpPt0' d=''/></defs>"
+      "<g id=\"gnuplot_plot_1\" ><title>gnuplot_plot_1</title><use xlink:href='#gpPt0'/><image "
+      "x='1'/></g></svg>";
   const std::string element = inline_svg(with_sharp_images(svg), "figure8", "a \"label\"", 5, 6);
-  CHECK(element.starts_with("<svg class=\"plot\" role=\"img\" aria-label=\"a &quot;label&quot;\" viewBox=\"0 0 5 6\""));
+  CHECK(element.starts_with(
+      "<svg class=\"plot\" role=\"img\" aria-label=\"a &quot;label&quot;\" viewBox=\"0 0 5 6\""));
   CHECK_THAT(element, Contains("id='figure8-gpPt0'") && Contains("xlink:href='#figure8-gpPt0'") &&
-                          Contains("id=\"figure8-gnuplot_plot_1\"") && Contains("<image style='image-rendering:pixelated' x='1'/>") &&
+                          Contains("id=\"figure8-gnuplot_plot_1\"") &&
+                          Contains("<image style='image-rendering:pixelated' x='1'/>") &&
                           !Contains("<title>") && !Contains("xml version"));
 }
 
 TEST_CASE("a table's page, Markdown and LaTeX have the same cells") {
-  Table table{.name = "t", .title = "T | t", .caption = "about " + kHostile, .answers = "Table 4",
-              .columns = {{"a"}, {"b_%", true}},
-              .rows = {{"[x", {"1.0 ± 0.1", CellStyle::kStrong}}, {kHostile, {"73.8", CellStyle::kPaper}}}, .data = {}};
+  Table table{
+      .name = "t",
+      .title = "T | t",
+      .caption = "about " + kHostile,
+      .answers = "Table 4",
+      .columns = {{"a"}, {"b_%", true}},
+      .rows = {{"[x", {"1.0 ± 0.1", CellStyle::kStrong}}, {kHostile, {"73.8", CellStyle::kPaper}}},
+      .data = {}};
   const std::string tex = latex_table(table);
   CHECK(latex_problems(tex) == std::vector<std::string>());
-  CHECK_THAT(tex, Contains("\\begin{tabular}{lr}") && Contains("a & b\\_\\% \\\\\n\\midrule\n{[}x & \\textbf{1.0 ± 0.1} \\\\"));
-  const Page page{.subject = "On base", .title = "R", .sections = {{"s", "S", {"lead"}, {table, Gap{"G", "why"}, Listing{"L", kHostile}}}}};
+  CHECK_THAT(
+      tex,
+      Contains("\\begin{tabular}{lr}") &&
+          Contains(
+              "a & b\\_\\% \\\\\n\\midrule\n{[}x & \\textbf{1.0 \\ensuremath{\\pm} 0.1} \\\\"));
+  const Page page{
+      .subject = "On base",
+      .title = "R",
+      .sections = {
+          {"s", "S", {"lead"}, {table, Gap{"G", "why"}, Listing{"L", "a\n\n\n" + kHostile}}}}};
   CHECK(markup_problems(html_page(page)) == std::vector<std::string>());
-  CHECK_THAT(html_page(page), Contains("<td class=\"strong number\">1.0 ± 0.1</td>") && Contains("Table 4 of the paper"));
-  CHECK_THAT(markdown_page(page), Contains("\n| a | b\\_% |\n|---|---:|\n| \\[x | **1.0 ± 0.1** |\n"));
+  CHECK_THAT(html_page(page), Contains("<td class=\"strong number\">1.0 ± 0.1</td>") &&
+                                  Contains("Table 4 of the paper"));
+  CHECK_THAT(markdown_page(page),
+             Contains("\n## S\n\nlead\n\n### T \\| t (Table 4 of the paper)\n\n") &&
+                 Contains("\n```\na\n\n\n" + kHostile + "\n```\n"));
+  CHECK_THAT(markdown_page(page),
+             Contains("\n| a | b\\_% |\n|---|---:|\n| \\[x | **1.0 ± 0.1** |\n"));
 }

@@ -1,0 +1,183 @@
+// What each of the paper's tables puts beside what.
+#include <catch2/catch.hpp>
+
+#include "common/files.h"
+#include "plots/report.h"
+#include "plots/report_data.h"
+#include "plots/tables/makers.h"
+#include "results/store.h"
+#include "tests/plots/sample.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+using Catch::Contains;
+
+namespace {
+
+// The scores of hand-made findings over an empty database.
+struct Given {
+  explicit Given(std::vector<ScoreFinding> scores) {
+    fill_report_sample(folder / "results.db", SampleKind::kEmpty);
+    results.emplace(std::vector{folder.path()});
+    findings.scores = std::move(scores);
+    data.emplace(*results, findings);
+  }
+  TemporaryFolder folder;
+  std::optional<ResultsReader> results;
+  Findings findings;
+  std::optional<ReportData> data;
+};
+
+ScoreFinding score(const std::string& task, const std::string& method, const std::string& targets,
+                   std::optional<std::int64_t> rank, std::int64_t parameters, double mean) {
+  ScoreFinding s;
+  s.sweep = "s";
+  s.base = "b";
+  s.task = task;
+  s.metric = task == "wikisql" ? "logical_form" : "accuracy";
+  s.method = method;
+  s.targets = targets;
+  s.setting = task + method + targets + std::to_string(rank.value_or(0));
+  s.group = "g";
+  s.rank = rank;
+  s.parameters = parameters;
+  s.train_examples = 1000;
+  s.mean = mean;
+  s.low = mean - 1;
+  s.high = mean + 1;
+  s.seeds = {1, 2, 3};
+  s.headline = true;
+  return s;
+}
+
+// The shown texts of a table, cells parted by " | ".
+std::string shown(const TableSet& set) {
+  std::string text;
+  for (const Table& table : set.tables) {
+    for (const auto& row : table.rows) {
+      for (const ShownCell& cell : row) text += cell.text + " | ";
+      text += "\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "Table 4 sets a method's rows beside the paper's where there are as many, and else apart") {
+  Given two({score("wikisql", "full", "", {}, 1600000, 80),
+             score("wikisql", "lora", "Wv", 2, 1000, 70),
+             score("wikisql", "lora", "Wq+Wk+Wv+Wo", 4, 9000, 75),
+             score("mnli", "full", "", {}, 1600000, 60)});
+  const std::string rows = shown(method_tables(*two.data));
+  CHECK_THAT(rows, Contains("full fine-tuning |  | 1,600,000 | 175,256 M | 80.0 ± 1.0 | 73.8 | "
+                            "60.0 ± 1.0 | 89.5 | \n"));
+  CHECK_THAT(
+      rows, Contains("LoRA | Wv, r = 2 | 1,000 | 4.7 M | 70.0 ± 1.0 | 73.4 | not run | 91.7 | \n"));
+  CHECK_THAT(
+      rows,
+      Contains(
+          "LoRA | Wq+Wk+Wv+Wo, r = 4 | 9,000 | 37.7 M | 75.0 ± 1.0 | 74.0 | not run | 91.6 | \n"));
+  CHECK_THAT(rows, Contains("BitFit |  | – | 14.2 M | not run | 71.3 | not run | 91.0 | \n"));
+
+  Given one(
+      {score("wikisql", "full", "", {}, 1600000, 80), score("wikisql", "lora", "Wv", 2, 1000, 70)});
+  const std::string apart = shown(method_tables(*one.data));
+  CHECK_THAT(apart, Contains("LoRA | Wv, r = 2 | 1,000 | – | 70.0 ± 1.0 | – | \n"));
+  CHECK_THAT(apart, Contains("LoRA |  | – | 4.7 M | not run | 73.4 | \n"));
+}
+
+TEST_CASE(
+    "Table 5 keeps to one budget, and Table 6 sets the largest rank beside the paper's largest") {
+  Given given(
+      {score("wikisql", "lora", "Wq", 8, 800, 9), score("wikisql", "lora", "Wq+Wv", 4, 800, 37),
+       score("wikisql", "lora", "Wq", 1, 100, 2), score("wikisql", "lora", "Wq", 20, 2000, 10)});
+  CHECK(shown(matrix_tables(*given.data)) ==
+        "800 | Wq | 8 | 9.0 ± 1.0 | 70.4 | \n | Wq+Wv | 4 | 37.0 ± 1.0 | 73.7 | \n");
+  CHECK(shown(rank_tables(*given.data)) ==
+        "Wq | WikiSQL | measured | 2.0 ± 1.0 | 9.0 ± 1.0 | 10.0 ± 1.0 | \n |  | paper | 68.8 | "
+        "70.4 | 70.0 (r = 64) | \n");
+}
+
+TEST_CASE(
+    "Table 15 and Table 16 find the paper's number of the same configuration and of as many "
+    "examples") {
+  std::vector<ScoreFinding> scores{score("mnli", "full", "", {}, 1600000, 60),
+                                   score("mnli", "lora", "Wq+Wv", 8, 800, 70)};
+  scores.push_back(scores[1]);
+  scores[2].train_examples = 100;
+  scores[2].setting = "few";
+  Given given(scores);
+  CHECK_THAT(shown(parameter_tables(*given.data)),
+             Contains("LoRA Wq+Wv, r = 8 | 800 | 1,000 | 70.0 ± 1.0 | 91.6 | 37.7 M | \n"));
+  const std::string few = shown(few_example_tables(*given.data));
+  CHECK_THAT(few, Contains("MNLI | 100 | LoRA Wq+Wv, r = 8 | 70.0 ± 1.0 | 63.8 | \n") &&
+                      Contains("MNLI | 1,000 | full fine-tuning | 60.0 ± 1.0 | 85.8 | \n") &&
+                      Contains("MNLI | 392,000 | LoRA | not run | 91.7 | \n"));
+}
+
+TEST_CASE(
+    "a table says how many seeds only where that is unusual, and what diverged or is missing") {
+  std::vector<ScoreFinding> scores{
+      score("wikisql", "lora", "Wq", 8, 800, 9), score("wikisql", "lora", "Wv", 8, 800, 8),
+      score("wikisql", "lora", "Wk", 8, 800, 7), score("wikisql", "lora", "Wo", 8, 800, 6)};
+  scores[0].seeds = {1};
+  scores[0].low = scores[0].high = std::nullopt;
+  scores[1].diverged = 1;
+  scores[2].missing = 2;
+  scores[3].among_best = true;
+  Given given(scores);
+  const TableSet set = matrix_tables(*given.data);
+  CHECK_THAT(shown(set), Contains("| 9.0 (n = 1) |") && Contains("| 8.0 ± 1.0 (1 diverged) |") &&
+                             Contains("| 7.0 ± 1.0 (2 missing) |") && Contains("| 6.0 ± 1.0 |"));
+  CHECK_THAT(set.tables.at(0).caption, Contains("over n = 3 seeds unless a cell says otherwise"));
+  CHECK(set.tables.at(0).rows.at(3).at(3).style == CellStyle::kStrong);
+}
+
+TEST_CASE(
+    "scores of controls, of other metrics and those that two sweeps share stand in no table "
+    "twice") {
+  ScoreFinding a = score("wikisql", "lora", "Wq", 8, 800, 9), twice = a, other = a, control = a;
+  twice.sweep = "t";
+  other.headline = false;
+  control.setting = "shuffled";
+  Given given({a, twice, other});
+  CHECK(given.data->scores().size() == 1);
+
+  TemporaryFolder folder;
+  fill_report_sample(folder / "results.db", SampleKind::kWhole);
+  {
+    Store store = Store::open(folder / "results.db");
+    TrialRecord trial;
+    trial.trial = "control";
+    trial.sweep = "s";
+    trial.state = "done";
+    trial.role = "scored";
+    trial.config = {{"shuffle_targets", "true"}};
+    store.put_trial(trial);
+  }
+  ResultsReader results({folder.path()});
+  const std::vector<Row> settings =
+      results.rows("SELECT setting FROM trials WHERE trial = 'control'");
+  control.setting = std::get<std::string>(settings.at(0).at(0));
+  Findings findings;
+  findings.scores = {a, control};
+  const ReportData data(results, findings);
+  CHECK(data.scores().size() == 1);
+  CHECK(data.is_control("control"));
+}
+
+TEST_CASE("several sweeps in one report are told apart") {
+  TemporaryFolder one, two;
+  fill_report_sample(one / "results.db", SampleKind::kWhole);
+  fill_report_sample(two / "results.db", SampleKind::kHalf);
+  ResultsReader results({one.path(), two.path()});
+  const ReportSummary summary =
+      write_report(results, findings_of(results),
+                   {.out = one / "report", .folders = {one.path(), two.path()}, .png = false});
+  CHECK(summary.tables == 20);
+  const std::string md = read_text_file(one / "report/report.md");
+  CHECK_THAT(md, Contains(one.path().string()) && Contains(two.path().string()));
+  CHECK_THAT(md, Contains("| parameters | matrices | rank | sweep |"));
+}
