@@ -54,7 +54,7 @@ void ReportData::read_sweeps() {
             "w.failed, w.running, w.pending FROM sweeps w JOIN sweep s ON s.sweep = w.sweep "
             "ORDER BY w.sweep")) {
     SweepFacts facts{.sweep = text_in(row[0]),
-                     .base = text_in(row[1]),
+                     .base = shown_base(text_in(row[1])),
                      .base_hash = text_in(row[2]),
                      .file_text = text_in(row[3])};
     std::int64_t* const counts[] = {&facts.trials, &facts.done,    &facts.diverged,

@@ -8,6 +8,9 @@
 
 namespace rankscope {
 
+// A base by the last two names of its folder's path, "embedded/base": what readers call it.
+std::string shown_base(const std::string& path);
+
 // One difference that a claim is about, with its two-sided interval.
 struct ContrastFinding {
   std::string name;  // "wikisql: lora Wq+Wv r4 against lora Wq r8"
@@ -17,6 +20,8 @@ struct ContrastFinding {
   std::string reason;  // for the margin
   std::optional<double> estimate, low, high, df;
   std::optional<double> p_inside, p_outside;  // one-sided, before Holm
+  // The same on the claim's control.
+  std::optional<double> control_estimate, control_low, control_high;
   std::int64_t seeds_left = 0, seeds_right = 0, examples = 0;
   std::string missing;  // why it could not be computed
   std::string needed;   // what telling it apart would take

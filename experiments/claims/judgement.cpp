@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <tuple>
 
 #include "experiments/claims/contrasts.h"
@@ -21,19 +20,6 @@ std::int64_t usable(const std::vector<EvaluatedContrast>& contrasts) {
 
 bool all_there(const std::vector<EvaluatedContrast>& contrasts) {
   return usable(contrasts) == static_cast<std::int64_t>(contrasts.size());
-}
-
-std::string base_name(const std::string& base) {
-  const std::filesystem::path path(base);
-  return path.filename().empty() ? path.parent_path().filename().string() : path.filename().string();
-}
-
-// Two names of a base's folder tell more where the last is as general as "base".
-std::string shown_base(const std::string& base) {
-  const std::filesystem::path path = std::filesystem::path(base).lexically_normal();
-  const std::string name = base_name(path.string());
-  const std::string above = path.parent_path().filename().string();
-  return above.empty() ? name : above + "/" + name;
 }
 
 const char* verdict_word(Verdict verdict) {
@@ -114,7 +100,14 @@ ClaimFinding finding_of(const Evaluated& e) {
     finding.base = shown_base(e.sweep->base);
     finding.data = fmt::format("{}", fmt::join(tasks_in(e.contrasts), ", "));
   }
-  for (const EvaluatedContrast& c : e.contrasts) finding.contrasts.push_back(c.finding);
+  for (const EvaluatedContrast& c : e.contrasts) {
+    finding.contrasts.push_back(c.finding);
+    if (!c.control) continue;
+    const Interval both = interval(c.control->estimate);
+    finding.contrasts.back().control_estimate = c.control->estimate.value;
+    finding.contrasts.back().control_low = both.low;
+    finding.contrasts.back().control_high = both.high;
+  }
   return finding;
 }
 
@@ -155,7 +148,7 @@ class Scores {
     for (const std::string& metric : metrics) {
       ScoreFinding score;
       score.sweep = group.sweep;
-      score.base = sweep.base;
+      score.base = shown_base(sweep.base);
       score.task = group.task;
       score.metric = metric;
       score.method = group.shuffled_targets ? group.method + " on shuffled targets" : group.method;

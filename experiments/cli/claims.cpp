@@ -36,7 +36,9 @@ OrderedJson claim_json(const ClaimFinding& claim) {
                                  {"high", or_null(c.high)}, {"df", or_null(c.df)},
                                  {"p_inside", or_null(c.p_inside)}, {"p_outside", or_null(c.p_outside)},
                                  {"seeds_left", c.seeds_left}, {"seeds_right", c.seeds_right},
-                                 {"examples", c.examples}, {"missing", c.missing}, {"needed", c.needed}});
+                                 {"examples", c.examples},
+                                 {"control_estimate", or_null(c.control_estimate)},
+                                 {"control_low", or_null(c.control_low)}, {"control_high", or_null(c.control_high)}, {"missing", c.missing}, {"needed", c.needed}});
   }
   return json;
 }
