@@ -71,10 +71,6 @@ void ReportData::choose_scores() {
   std::ranges::stable_sort(scores_, [](const ScoreFinding* a, const ScoreFinding* b) {
     return order_of(*a) < order_of(*b);
   });
-  std::set<std::tuple<std::string, std::string, std::string, std::vector<std::uint64_t>>> seen;
-  std::erase_if(scores_, [&](const ScoreFinding* s) {
-    return !seen.emplace(s->base, s->task, s->setting, s->seeds).second;
-  });
 }
 
 std::vector<std::string> ReportData::tasks() const {

@@ -28,9 +28,8 @@ class ReportData {
   const Findings& findings() const { return findings_; }
   const std::vector<SweepFacts>& sweeps() const { return sweeps_; }
 
-  // The scores that tables and figures are about: of each task's headline metric; no control; each
-  // setting and set of seeds once, also where several sweeps have it. Tasks in the paper's order,
-  // then methods in Table 4's, then by targets, parameters and rank. They live as long as the
+  // The scores that tables and figures are about: of each task's headline metric; no control. A
+  // setting that two sweeps have stands there for each. Tasks in the paper's order, then methods in Table 4's, then by targets, parameters and rank. They live as long as the
   // findings.
   const std::vector<const ScoreFinding*>& scores() const { return scores_; }
   // Their tasks, and those tasks' headline metrics, in that order.
