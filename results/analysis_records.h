@@ -24,7 +24,7 @@ struct SiteSpectrum {
 };
 
 // What one trial's adapter holds.
-struct AdapterRecord {
+struct AdapterFindings {
   std::string trial;
   std::string stamp;  // any text of the writer's, given back by Store::analysis_stamp(trial, "")
   std::vector<SiteValue> values;

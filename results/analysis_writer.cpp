@@ -66,7 +66,7 @@ AnalysisWriter::AnalysisWriter(SQLite::Database& database)
     delete_adapter_.emplace_back(database, fmt::format("DELETE FROM {} WHERE trial = ?", table));
 }
 
-void AnalysisWriter::put_adapter(const AdapterRecord& adapter) {
+void AnalysisWriter::put_adapter(const AdapterFindings& adapter) {
   const std::string none;
   remove(adapter.trial, none);
   execute(analysis_, adapter.trial, none, none, adapter.stamp);

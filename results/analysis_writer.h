@@ -18,7 +18,7 @@ class AnalysisWriter {
  public:
   explicit AnalysisWriter(SQLite::Database& database);
 
-  void put_adapter(const AdapterRecord& adapter);
+  void put_adapter(const AdapterFindings& adapter);
   void put_similarity(const SimilarityRecord& similarity);
   void put_chance(const ChanceBandRecord& band);
   bool has_chance(int64_t rows, int64_t cols, int64_t dimension);

@@ -92,7 +92,7 @@ void Store::remove_trials_not_in(const std::set<std::string>& trials) {
   });
 }
 
-void Store::put_adapter(const AdapterRecord& adapter) {
+void Store::put_adapter(const AdapterFindings& adapter) {
   state_->transact([&] { state_->analyses->put_adapter(adapter); });
 }
 

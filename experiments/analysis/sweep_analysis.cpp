@@ -106,7 +106,7 @@ class Analysis {
  private:
   struct Adapter {
     const Trial* trial;
-    AdapterRecord record;
+    AdapterFindings record;
   };
   struct Pair {
     AdapterPair plan;
@@ -120,8 +120,14 @@ class Analysis {
 
   void find_missing(AnalysisScope scope) {
     const AnalysisPlan plan = analysis_plan(manifest_, settings_, [&](const Trial& trial) {
-      return trial_state(folder_, trial) == TrialState::kDone &&
-             is_there(adapter_folder(folder_, trial) / "adapter_model.safetensors");
+      try {
+        return trial_state(folder_, trial) == TrialState::kDone &&
+               is_there(adapter_folder(folder_, trial) / "adapter_model.safetensors");
+      } catch (const InputError&) {  // damaged: the collector says where
+        return false;
+      } catch (const Json::exception&) {
+        return false;
+      }
     });
     std::set<std::pair<std::string, std::string>> wanted;
     std::map<const Trial*, std::string> stamps;
@@ -285,7 +291,7 @@ class Analysis {
     return all;
   }
 
-  void add_values(AdapterRecord& record, const Place& place, const SiteState& state,
+  void add_values(AdapterFindings& record, const Place& place, const SiteState& state,
                   const std::optional<WeightState>& weight, std::uint64_t seed) const {
     const auto add = [&](const char* quantity, std::optional<double> value, const std::string& reason) {
       if (value && !std::isfinite(*value)) value.reset();

@@ -142,7 +142,7 @@ double squared_difference(const std::string& tuned, const std::string& base) {
   const SafetensorsFile one(tuned + "/model.safetensors"), other(base + "/model.safetensors");
   double sum = 0;
   for (const TensorEntry& entry : other.entries()) {
-    const bool matrix = entry.name.ends_with("c_attn.weight") || entry.name.ends_with("c_proj.weight") ||
+    const bool matrix = entry.name.ends_with("_attn.weight") || entry.name.ends_with("_proj.weight") ||
                         entry.name.ends_with("c_fc.weight");
     if (!matrix) continue;
     const std::vector<float> before = stored_values(other, entry), after = stored_values(one, one.at(entry.name));

@@ -131,7 +131,7 @@ void put_analysis(Store& store, const std::vector<TrialRecord>& trials, Digits& 
   };
   for (const TrialRecord& t : trials) {
     if (t.method != "lora" || t.task != "wikisql" || t.state != "done") continue;
-    AdapterRecord record{.trial = t.trial, .stamp = "s", .values = {}, .spectra = {}};
+    AdapterFindings record{.trial = t.trial, .stamp = "s", .values = {}, .spectra = {}};
     for (int layer = 0; layer < kLayers; ++layer) {
       for (const std::string& site : sites_of(t)) {
         for (const char* quantity :

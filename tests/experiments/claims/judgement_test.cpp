@@ -297,7 +297,7 @@ TEST_CASE("planted amplification is found, relative to random subspaces too") {
   for (const int rank : {4, 16}) {
     for (int seed = 1; seed <= 5; ++seed) {
       const double wobble = 1 + 0.02 * seed;
-      AdapterRecord record{.trial = "plantedwikisqlloraWq+Wv" + std::to_string(rank) + "s" + std::to_string(seed),
+      AdapterFindings record{.trial = "plantedwikisqlloraWq+Wv" + std::to_string(rank) + "s" + std::to_string(seed),
                            .stamp = "s", .values = {}, .spectra = {}};
       const auto add = [&](const char* quantity, double value) { record.values.push_back({0, "Wq", quantity, value, ""}); };
       add("projected", rank == 4 ? 2 * wobble : 4);

@@ -70,12 +70,12 @@ TEST_CASE("a sweep that is changed starts only what changed") {
 
   // More scored examples: everything is evaluated again, and nothing trained.
   const Json scored = run_json(sweep, "changed", {"tasks.pick.score.limit=8"});
-  CHECK(scored.at("done").get<int>() + scored.at("diverged").get<int>() == 8);
+  CHECK(scored.at("done").get<int>() + scored.at("diverged").get<int>() == 10);
   CHECK(adapter_times(out) == adapters);
 
-  // One seed more: two ranks and two tasks, and a run each of `wide` and `best`.
+  // One seed more: two ranks and two tasks, and a run each of `wide`, `best` and `shuffled`.
   const Json seeded = run_json(sweep, "changed", {"seeds=[1,2,3]"});
-  CHECK(seeded.at("done") == 6);
+  CHECK(seeded.at("done") == 7);
   CHECK(seeded.at("already_done") == SmallSweep::kTrials);
   for (const auto& [name, time] : adapters) CHECK(adapter_times(out).at(name) == time);
 

@@ -105,7 +105,7 @@ TEST_CASE("the rate that was chosen is recorded, beside what the others came to"
     CHECK(trial.at("lr").get<double>() == best_rate);
     ++checked;
   }
-  CHECK(checked == 8);
+  CHECK(checked == 10);
   // Seeds of one setting stay one, whatever was chosen.
   CHECK(rows("SELECT 1 FROM trials WHERE role = 'scored' AND grp = 'tuned' GROUP BY setting").size() ==
         4);
