@@ -53,7 +53,7 @@ std::vector<double> holm_adjusted(std::span<const double> p) {
   return adjusted;
 }
 
-std::vector<Verdict> judge(std::span<const std::vector<Contrast>> claims, double alpha) {
+std::vector<ClaimVerdict> judge(std::span<const std::vector<Contrast>> claims, double alpha) {
   if (!(alpha > 0 && alpha < 0.5)) throw std::invalid_argument("alpha lies between 0 and 0.5");
   std::vector<std::size_t> judged;
   std::vector<RegionTest> tests;
@@ -67,11 +67,11 @@ std::vector<Verdict> judge(std::span<const std::vector<Contrast>> claims, double
     smaller.push_back(std::min(test.inside, test.outside));
   }
   const std::vector<double> adjusted = holm_adjusted(smaller);
-  std::vector<Verdict> verdicts(claims.size(), Verdict::kUnderpowered);
+  std::vector<ClaimVerdict> verdicts(claims.size(), ClaimVerdict::kUnderpowered);
   for (std::size_t k = 0; k < judged.size(); ++k) {
     if (adjusted[k] > alpha) continue;
     verdicts[judged[k]] =
-        tests[k].inside < tests[k].outside ? Verdict::kHolds : Verdict::kContradicted;
+        tests[k].inside < tests[k].outside ? ClaimVerdict::kHolds : ClaimVerdict::kContradicted;
   }
   return verdicts;
 }

@@ -17,7 +17,7 @@ enum class Region {
   kNotBelow,  // delta > -m
 };
 
-enum class Verdict { kHolds, kContradicted, kUnderpowered };
+enum class ClaimVerdict { kHolds, kContradicted, kUnderpowered };
 
 struct Contrast {
   Estimate estimate;
@@ -45,7 +45,7 @@ RegionTest test_claim(std::span<const Contrast> contrasts);
 // is proved for independent claims (Shaffer 1980). A claim with a contrast whose estimate has
 // verdict == false is underpowered and not counted. Throws std::invalid_argument unless 0 < alpha <
 // 0.5.
-std::vector<Verdict> judge(std::span<const std::vector<Contrast>> claims, double alpha);
+std::vector<ClaimVerdict> judge(std::span<const std::vector<Contrast>> claims, double alpha);
 
 // Holm's adjusted p-values (1979) in the order of p: what is at most alpha may be rejected, with
 // probability alpha at most that any is rejected falsely, whatever their dependence.

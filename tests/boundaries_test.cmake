@@ -13,6 +13,8 @@ endfunction()
 
 expect(allowed engine/tensor/a.cpp "#include \"common/error.h\"")
 expect(allowed engine/tensor/a.cpp "#include <vector>")
+expect(allowed engine/a.h "struct A;\nstruct A {")
+expect(refused engine/a.h "struct A {\n};\nenum class A { b };")
 expect(allowed plots/a.h "#include \"results/store.h\"")
 expect(allowed experiments/cli/a.cpp "#include \"plots/report.h\"")
 expect(refused engine/tensor/a.cpp "#include \"datasets/example.h\"")

@@ -22,13 +22,13 @@ bool all_there(const std::vector<EvaluatedContrast>& contrasts) {
   return usable(contrasts) == static_cast<std::int64_t>(contrasts.size());
 }
 
-const char* verdict_word(Verdict verdict) {
+const char* verdict_word(ClaimVerdict verdict) {
   switch (verdict) {
-    case Verdict::kHolds:
+    case ClaimVerdict::kHolds:
       return "holds";
-    case Verdict::kContradicted:
+    case ClaimVerdict::kContradicted:
       return "contradicted";
-    case Verdict::kUnderpowered:
+    case ClaimVerdict::kUnderpowered:
       break;
   }
   return "underpowered";
@@ -113,7 +113,7 @@ ClaimFinding finding_of(const Evaluated& e) {
 
 // Judges the contrasts that `pick` gives of the claims that are complete.
 template <typename Pick>
-std::vector<std::optional<Verdict>> verdicts(const std::vector<Evaluated>& evaluated, double alpha, Pick&& pick) {
+std::vector<std::optional<ClaimVerdict>> verdicts(const std::vector<Evaluated>& evaluated, double alpha, Pick&& pick) {
   std::vector<std::vector<Contrast>> asked;
   std::vector<std::size_t> of;
   for (std::size_t i = 0; i < evaluated.size(); ++i) {
@@ -124,8 +124,8 @@ std::vector<std::optional<Verdict>> verdicts(const std::vector<Evaluated>& evalu
     asked.push_back(std::move(contrasts));
     of.push_back(i);
   }
-  std::vector<std::optional<Verdict>> all(evaluated.size());
-  const std::vector<Verdict> judged = judge(asked, alpha);
+  std::vector<std::optional<ClaimVerdict>> all(evaluated.size());
+  const std::vector<ClaimVerdict> judged = judge(asked, alpha);
   for (std::size_t i = 0; i < of.size(); ++i) all[of[i]] = judged[i];
   return all;
 }

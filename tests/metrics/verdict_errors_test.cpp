@@ -67,18 +67,18 @@ Errors errors_of(const Design& design, const std::string& name, int sets) {
                              .margin = widened ? 0.4 : kMargin});
       }
     }
-    const std::vector<Verdict> verdicts = judge(claims, 0.05);
+    const std::vector<ClaimVerdict> verdicts = judge(claims, 0.05);
     bool any_holds = false, any_contradicted = false, any_mixed = false;
     for (std::size_t i = design.clear; i < kClaims; ++i) {
-      const bool held = verdicts[i] == Verdict::kHolds;
-      const bool fell = verdicts[i] == Verdict::kContradicted;
+      const bool held = verdicts[i] == ClaimVerdict::kHolds;
+      const bool fell = verdicts[i] == ClaimVerdict::kContradicted;
       any_holds = any_holds || held;
       any_contradicted = any_contradicted || fell;
       any_mixed = any_mixed || (i % 2 == 0 ? held : fell);
     }
     // The clear ones are true whatever the rest.
     for (std::size_t i = 0; i < design.clear; ++i)
-      any_contradicted = any_contradicted || verdicts[i] == Verdict::kContradicted;
+      any_contradicted = any_contradicted || verdicts[i] == ClaimVerdict::kContradicted;
     holds += any_holds;
     contradicted += any_contradicted;
     mixed += any_mixed;
