@@ -50,60 +50,77 @@ Group group_of(const RealMatrix& outcomes) {
   return group;
 }
 
-// Of a variance in parts: what each contributes, with its degrees of freedom.
-struct Parts {
-  double seeds = 0, seeds_df = 0, examples = 0, examples_df = 0;
+// Where the quantiles of an estimate's parts are put together.
+constexpr double kPoint = 0.975;
+
+// The seeds' part of a variance: of groups with s2_g, `tie` added to each where quantiles are
+// concerned.
+class SeedPart {
+ public:
+  void add(double seed_variance, double seeds, double tie = 0) {
+    if (seeds == 1) return;
+    const double df = seeds - 1, part = (seed_variance + tie) / seeds;
+    variance_ += seed_variance / seeds;
+    tied_ += part;
+    tied_squares_by_df_ += part * part / df;
+    weighted_quantiles_ += part * student_t_quantile(kPoint, df);
+    least_df_ = std::min(least_df_, df);
+    most_df_ = std::max(most_df_, df);
+    sum_df_ += df;
+  }
+  double variance() const { return variance_; }
+  double least_df() const { return least_df_; }
+  double sum_df() const { return sum_df_; }
+  double quantile() const {
+    const double satterthwaite = student_t_quantile(kPoint, tied_ * tied_ / tied_squares_by_df_);
+    const double cochran_cox = weighted_quantiles_ / tied_;
+    const double unlike = (most_df_ - least_df_) / (most_df_ + least_df_);
+    return satterthwaite + unlike * (cochran_cox - satterthwaite);
+  }
+
+ private:
+  double variance_ = 0, tied_ = 0, tied_squares_by_df_ = 0, weighted_quantiles_ = 0;
+  double least_df_ = std::numeric_limits<double>::infinity(), most_df_ = 0, sum_df_ = 0;
 };
 
-Estimate estimate_of(double value, const Parts& parts, bool verdict) {
-  const double variance = parts.seeds + parts.examples;
-  Estimate estimate{
-      .value = value, .variance = variance, .df = parts.examples_df, .verdict = verdict};
-  if (parts.seeds == 0) return estimate;
-  constexpr double kPoint = 0.975;
-  const double weight = parts.seeds / variance;
-  const double quantile = weight * student_t_quantile(kPoint, parts.seeds_df) +
-                          (1 - weight) * student_t_quantile(kPoint, parts.examples_df);
-  estimate.df = student_t_df(quantile, kPoint, std::min(parts.seeds_df, parts.examples_df),
-                             std::max(parts.seeds_df, parts.examples_df));
+struct ExamplePart {
+  double variance = 0, df = 0;
+};
+
+Estimate estimate_of(double value, const SeedPart& seeds, const ExamplePart& examples,
+                     bool verdict) {
+  const double variance = seeds.variance() + examples.variance;
+  Estimate estimate{.value = value, .variance = variance, .df = examples.df, .verdict = verdict};
+  if (seeds.variance() == 0) return estimate;
+  const double weight = seeds.variance() / variance;
+  const double quantile =
+      weight * seeds.quantile() + (1 - weight) * student_t_quantile(kPoint, examples.df);
+  estimate.df = student_t_df(quantile, kPoint, std::min(seeds.least_df(), examples.df),
+                             std::max(seeds.sum_df(), examples.df));
   return estimate;
 }
 
-// The seeds' part of the groups' variances s2_g, and Satterthwaite's df of it with `tie` added to
-// each s2_g.
-struct SeedPart {
-  double variance = 0, tied_variance = 0, tied_squares_by_df = 0;
-  void add(double seed_variance, double seeds, double tie = 0) {
-    if (seeds == 1) return;
-    variance += seed_variance / seeds;
-    const double part = (seed_variance + tie) / seeds;
-    tied_variance += part;
-    tied_squares_by_df += part * part / (seeds - 1);
-  }
-  double df() const { return tied_variance * tied_variance / tied_squares_by_df; }
-};
-
 // `example_squares`: of D, over examples.
-Parts parts_of(std::initializer_list<const Group*> groups, double example_squares) {
+Estimate estimate_of(double value, std::initializer_list<const Group*> groups,
+                     double example_squares) {
   const double examples = (*groups.begin())->examples;
   SeedPart seeds;
   double residual = 0;
+  bool verdict = true;
   for (const Group* group : groups) {
     seeds.add(group->seed_variance, group->seeds, group->binary ? 0.5 / (examples * examples) : 0);
     residual += group->residual / (group->seeds * examples);
+    verdict = verdict && group->seeds > 1;
   }
-  Parts parts{.examples = example_squares / (examples - 1) / examples, .examples_df = examples - 1};
-  if (seeds.variance == 0) return parts;
-  parts.seeds = seeds.variance;
-  parts.seeds_df = seeds.df();
-  parts.examples = std::max(0.0, parts.examples - residual);
-  return parts;
+  ExamplePart part{.variance = example_squares / (examples - 1) / examples, .df = examples - 1};
+  if (seeds.variance() > 0) part.variance = std::max(0.0, part.variance - residual);
+  return estimate_of(value, seeds, part, verdict);
 }
 
 Estimate mean_estimate_of(const Group& group) {
   double squares = squares_of(group.example_means);
   if (squares == 0 && group.seed_variance == 0) squares = 0.5;
-  return estimate_of(group.mean, parts_of({&group}, squares), group.seeds > 1);
+  return estimate_of(group.mean, {&group}, squares);
 }
 
 struct Compared {
@@ -159,9 +176,8 @@ Interval mean_interval(const RealMatrix& outcomes, double confidence) {
 
 Estimate difference_estimate(const RealMatrix& left, const RealMatrix& right) {
   const Compared both = compared(left, right);
-  return estimate_of(both.left.mean - both.right.mean,
-                     parts_of({&both.left, &both.right}, both.difference_squares),
-                     both.left.seeds > 1 && both.right.seeds > 1);
+  return estimate_of(both.left.mean - both.right.mean, {&both.left, &both.right},
+                     both.difference_squares);
 }
 
 Needed needed_for(const RealMatrix& left, const RealMatrix& right, double size) {
@@ -182,12 +198,8 @@ Needed needed_for(const RealMatrix& left, const RealMatrix& right, double size) 
     };
     add(both.left, left_seeds);
     add(both.right, right_seeds);
-    Parts parts{.examples = example_variance / examples, .examples_df = examples - 1};
-    if (seeds.variance > 0) {
-      parts.seeds = seeds.variance;
-      parts.seeds_df = seeds.df();
-    }
-    const Estimate estimate = estimate_of(size, parts, true);
+    const ExamplePart part{.variance = example_variance / examples, .df = examples - 1};
+    const Estimate estimate = estimate_of(size, seeds, part, true);
     constexpr double kPower = 0.8, kAlpha = 0.05;
     return student_t_power(size / std::sqrt(estimate.variance), estimate.df, kAlpha) >= kPower;
   };

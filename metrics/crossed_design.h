@@ -13,13 +13,19 @@
 //   examples = s2_D / E - sum of MSE_g / (S_g E), at least 0
 //   variance = seeds + examples
 //
-// Each s2_g has S_g - 1 degrees of freedom, their sum Satterthwaite's (1946), examples E - 1. As
-// s2_g holds the residuals' part too, what s2_D has of it is taken off. The quantile is Cochran and
-// Cox's (1950), the mean of the two parts' quantiles weighted with the parts; `df` is where
-// Student's t has it at 97.5 %. Satterthwaite's df for the whole falls short: at two seeds it rises
-// where the seeds agree by chance, and a 95 % interval covers 90 %.
+// As s2_g holds the residuals' part too, what s2_D has of it is taken off. Each s2_g has S_g - 1
+// degrees of freedom, examples E - 1, and quantiles are put together at 97.5 %, `df` being where
+// Student's t has the result:
 //
-// Counts of right answers tie by chance: for the df of the sum, s2_g of binary outcomes is taken
+//   of the whole, by Cochran and Cox (1950): the mean of the two parts' quantiles, weighted with
+//   the parts. Satterthwaite's df (1946) of the whole rises where seeds agree by chance, and at two
+//   seeds a 95 % interval covers 90 %.
+//
+//   of the seeds' part, by Satterthwaite where the groups have equally many. The more unlike they
+//   are, the more of Cochran and Cox enters, (S_more - S_less) / (S_more + S_less - 2) of it: two
+//   seeds against ten fail Satterthwaite for the same reason.
+//
+// Counts of right answers tie by chance: for the quantiles, s2_g of binary outcomes is taken
 // 1 / (2 E^2) larger, as of two counts one apart, and where all seed means are equal examples is
 // s2_D / E.
 //

@@ -41,35 +41,36 @@ def distributions():
 
 
 def parts(groups):
-    """Variance components by the two-way analysis of variance, seed effects and examples both random."""
-    seeds, tied, tied_by_df, residual = 0.0, 0.0, 0.0, 0.0
+    """Of the seeds' part: variance, 97.5 % quantile and what the residuals add to the examples' part."""
+    variances, tied, dfs, residual = [], [], [], 0.0
     for y in groups:
         s, e = y.shape
         if s == 1:
             continue
-        variance = np.var(y.mean(1), ddof=1)
-        tie = 1 / (2 * e**2) if binary(y) else 0
-        seeds += variance / s
-        tied += (variance + tie) / s
-        tied_by_df += ((variance + tie) / s) ** 2 / (s - 1)
+        variances.append(np.var(y.mean(1), ddof=1) / s)
+        tied.append(variances[-1] + (1 / (2 * e**2) / s if binary(y) else 0))
+        dfs.append(s - 1)
         fitted = y.mean(1, keepdims=True) + y.mean(0, keepdims=True) - y.mean()
         residual += ((y - fitted) ** 2).sum() / ((s - 1) * (e - 1)) / (s * e)
-    return seeds, tied**2 / tied_by_df if seeds > 0 else None, residual
+    if sum(variances) == 0:
+        return 0.0, None, dfs, residual
+    tied, dfs = np.array(tied), np.array(dfs)
+    satterthwaite = stats.t.ppf(0.975, tied.sum() ** 2 / (tied**2 / dfs).sum())
+    cochran_cox = (tied * stats.t.ppf(0.975, dfs)).sum() / tied.sum()
+    unlike = (dfs.max() - dfs.min()) / (dfs.max() + dfs.min())
+    return sum(variances), (1 - unlike) * satterthwaite + unlike * cochran_cox, dfs, residual
 
 
 def estimate(groups, value, square_sum):
     e = groups[0].shape[1]
-    seeds, seeds_df, residual = parts(groups)
+    seeds, seeds_quantile, dfs, residual = parts(groups)
     examples = square_sum / (e - 1) / e
-    if seeds > 0:
-        examples = max(0.0, examples - residual)
+    if seeds == 0:
+        return {"value": value, "variance": examples, "df": e - 1}
+    examples = max(0.0, examples - residual)
     variance = seeds + examples
-    df = e - 1
-    if seeds > 0:
-        weight = seeds / variance
-        quantile = weight * stats.t.ppf(0.975, seeds_df) + (1 - weight) * stats.t.ppf(0.975, e - 1)
-        ends = sorted([seeds_df, e - 1])
-        df = optimize.brentq(lambda df: stats.t.ppf(0.975, df) - quantile, ends[0], ends[1], xtol=1e-13, rtol=1e-13)
+    quantile = (seeds * seeds_quantile + examples * stats.t.ppf(0.975, e - 1)) / variance
+    df = optimize.brentq(lambda df: stats.t.ppf(0.975, df) - quantile, 0.9, max(sum(dfs), e - 1) + 1, xtol=1e-13, rtol=1e-13)
     return {"value": value, "variance": variance, "df": df}
 
 
