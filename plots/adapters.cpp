@@ -4,14 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <map>
-#include <stdexcept>
 
-#include "plots/cells.h"
 #include "plots/format.h"
+#include "results/cells.h"
+#include "results/phi_blob.h"
 
 namespace rankscope {
 
@@ -34,12 +33,6 @@ bool goes_before(const AdapterGroup& a, const AdapterGroup& b) {
                            g.ranks.size());
   };
   return merit(a) > merit(b);
-}
-
-std::uint32_t hex_digit(char c) {
-  if (c >= '0' && c <= '9') return static_cast<std::uint32_t>(c - '0');
-  if (c >= 'A' && c <= 'F') return static_cast<std::uint32_t>(c - 'A' + 10);
-  throw std::invalid_argument("no blob's text");
 }
 
 }  // namespace
@@ -137,7 +130,7 @@ std::optional<PhiMean> mean_phi(ReportData& data, const std::vector<PhiKey>& key
     const PhiMean shape{.rows = integer_in(rows[0][1]).value_or(0),
                         .cols = integer_in(rows[0][2]).value_or(0),
                         .dimension = integer_in(rows[0][3]).value_or(0)};
-    const std::vector<double> phi = floats_of(text_in(rows[0][0]));
+    const std::vector<float> phi = floats_of_blob(text_in(rows[0][0]));
     if (phi.empty() || std::ssize(phi) != shape.rows * shape.cols) continue;
     if (!mean) {
       mean = shape;
@@ -167,26 +160,9 @@ PhiBand chance_band_of(ReportData& data, const PhiMean& like) {
       "LIMIT 1",
       {like.rows, like.cols, like.dimension});
   if (rows.empty()) return {};
-  PhiBand band{floats_of(text_in(rows[0][0])), floats_of(text_in(rows[0][1]))};
+  PhiBand band{floats_of_blob(text_in(rows[0][0])), floats_of_blob(text_in(rows[0][1]))};
   if (band.low.size() != like.values.size() || band.high.size() != like.values.size()) return {};
   return band;
-}
-
-std::vector<double> floats_of(const std::string& blob_text) {
-  if (!blob_text.starts_with("X'") || !blob_text.ends_with('\''))
-    throw std::invalid_argument("no blob's text");
-  constexpr std::size_t kDigits = 8;
-  const std::string_view digits = std::string_view(blob_text).substr(2, blob_text.size() - 3);
-  if (digits.size() % kDigits != 0) throw std::invalid_argument("no blob of 32-bit numbers");
-  std::vector<double> values;
-  for (std::size_t at = 0; at < digits.size(); at += kDigits) {
-    std::uint32_t bits = 0;
-    for (std::size_t byte = 0; byte < 4; ++byte)
-      bits |= (hex_digit(digits[at + 2 * byte]) << 4 | hex_digit(digits[at + 2 * byte + 1]))
-              << (8 * byte);
-    values.push_back(std::bit_cast<float>(bits));
-  }
-  return values;
 }
 
 }  // namespace rankscope

@@ -61,11 +61,8 @@ std::optional<PhiMean> mean_phi(ReportData& data, const std::vector<PhiKey>& key
 std::vector<double> chance_phi(const PhiMean& like);
 // The stored 95 % band of random subspaces' phi; empty where none is stored.
 struct PhiBand {
-  std::vector<double> low, high;  // [rows, cols]
+  std::vector<float> low, high;  // [rows, cols]
 };
 PhiBand chance_band_of(ReportData& data, const PhiMean& like);
-
-// X'0000803F...' of little-endian float32 to numbers; std::invalid_argument where it is none.
-std::vector<double> floats_of(const std::string& blob_text);
 
 }  // namespace rankscope

@@ -33,6 +33,19 @@ std::string PanelGrid::at(int x, int y) const {
                      1 - static_cast<double>(y) / height());
 }
 
+PanelGrid measured_beside_paper(std::size_t tasks) {
+  return {.columns = 2,
+          .rows = tasks,
+          .panel_width = 250,
+          .panel_height = 200,
+          .left = 70,
+          .right = 190,
+          .top = 34,
+          .bottom = 60,
+          .gap_x = 60,
+          .gap_y = 88};
+}
+
 std::string RowRange::every() const {
   return fmt::format("every ::{}::{}", first_, data_.rows.size() - 1);
 }

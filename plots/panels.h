@@ -31,6 +31,9 @@ struct PanelGrid {
   std::string at(int x, int y) const;
 };
 
+// A row a task: what was measured at the left, the paper's at the right, a legend beside them.
+PanelGrid measured_beside_paper(std::size_t tasks);
+
 // The rows of `data` that a panel or a series is drawn from, as they are appended.
 class RowRange {
  public:

@@ -11,7 +11,7 @@
 #include "common/folders.h"
 #include "common/interrupt.h"
 #include "common/text.h"
-#include "plots/cells.h"
+#include "results/cells.h"
 #include "plots/figure.h"
 #include "plots/format.h"
 #include "plots/gnuplot.h"

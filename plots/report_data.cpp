@@ -6,7 +6,7 @@
 #include <array>
 #include <tuple>
 
-#include "plots/cells.h"
+#include "results/cells.h"
 #include "plots/format.h"
 
 namespace rankscope {

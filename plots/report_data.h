@@ -29,8 +29,8 @@ class ReportData {
   const std::vector<SweepFacts>& sweeps() const { return sweeps_; }
 
   // The scores that tables and figures are about: of each task's headline metric; no control. A
-  // setting that two sweeps have stands there for each. Tasks in the paper's order, then methods in Table 4's, then by targets, parameters and rank. They live as long as the
-  // findings.
+  // setting that two sweeps have stands there for each. Tasks in the paper's order, then methods in
+  // Table 4's, then by targets, parameters and rank. They live as long as the findings.
   const std::vector<const ScoreFinding*>& scores() const { return scores_; }
   // Their tasks, and those tasks' headline metrics, in that order.
   std::vector<std::string> tasks() const;

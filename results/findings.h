@@ -21,7 +21,7 @@ struct ContrastFinding {
   std::optional<double> estimate, low, high, df;
   std::optional<double> p_inside, p_outside;  // one-sided, before Holm
   // The same on the claim's control.
-  std::optional<double> control_estimate, control_low, control_high;
+  std::optional<double> control_estimate = {}, control_low = {}, control_high = {};
   std::int64_t seeds_left = 0, seeds_right = 0, examples = 0;
   std::string missing;  // why it could not be computed
   std::string needed;   // what telling it apart would take

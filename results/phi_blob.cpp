@@ -1,9 +1,7 @@
 #include "results/phi_blob.h"
 
-#include <fmt/format.h>
-
-#include <array>
 #include <bit>
+#include <iterator>
 
 #include "common/error.h"
 
@@ -18,21 +16,21 @@ int digit_of(char c) {
   return -1;
 }
 
+[[noreturn]] void refuse() {
+  throw InputError("a stored matrix does not hold the numbers that it should; delete the database and run "
+                   "`rankscope collect` on its folder");
+}
+
 }  // namespace
 
-std::vector<float> floats_of_blob(std::string_view text, std::int64_t count) {
+std::vector<float> floats_of_blob(std::string_view text) {
   constexpr std::size_t kDigits = 2 * sizeof(float);
-  const auto refuse = [&] {
-    throw InputError(fmt::format("a stored matrix does not hold the {} numbers that it should; delete the "
-                                 "database and run `rankscope collect` on its folder",
-                                 count));
-  };
-  if (!text.starts_with("X'") || !text.ends_with("'")) refuse();
+  if (text.size() < 3 || !text.starts_with("X'") || !text.ends_with("'")) refuse();
   text.remove_prefix(2);
   text.remove_suffix(1);
-  if (count < 0 || text.size() != static_cast<std::size_t>(count) * kDigits) refuse();
+  if (text.size() % kDigits != 0) refuse();
   std::vector<float> values;
-  values.reserve(static_cast<std::size_t>(count));
+  values.reserve(text.size() / kDigits);
   for (std::size_t at = 0; at < text.size(); at += kDigits) {
     std::uint32_t bits = 0;
     for (std::size_t byte = 0; byte < sizeof(float); ++byte) {
@@ -42,6 +40,12 @@ std::vector<float> floats_of_blob(std::string_view text, std::int64_t count) {
     }
     values.push_back(std::bit_cast<float>(bits));
   }
+  return values;
+}
+
+std::vector<float> floats_of_blob(std::string_view text, std::int64_t count) {
+  std::vector<float> values = floats_of_blob(text);
+  if (count != std::ssize(values)) refuse();
   return values;
 }
 

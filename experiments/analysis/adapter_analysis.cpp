@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "common/error.h"
+#include "common/json_optional.h"
 #include "experiments/analysis/parallel.h"
 #include "experiments/analysis/site_amplification.h"
 #include "metrics/subspace_similarity.h"
@@ -16,16 +17,10 @@ namespace rankscope {
 
 namespace {
 
-OrderedJson number_or_null(double value) { return std::isfinite(value) ? OrderedJson(value) : nullptr; }
-
 OrderedJson numbers(const RealVector& values) {
   OrderedJson list = OrderedJson::array();
   for (const double value : values) list.push_back(number_or_null(value));
   return list;
-}
-
-OrderedJson json_or_null(const std::optional<double>& value) {
-  return value ? OrderedJson(*value) : nullptr;
 }
 
 std::string place(const SiteFactors& f) { return fmt::format("{} of layer {}", f.site, f.layer); }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <stdexcept>
 
 #include "metrics/subspace_similarity.h"
 
@@ -35,10 +36,19 @@ LeadingVectors leading_vectors_of_a(const std::vector<float>& values, std::int64
 
 LeadingVectors leading_vectors(const SiteFactors& f, Directions directions) {
   if (directions == Directions::kA) return leading_vectors_of_a(f.a, f.rank, f.in);
-  Singular update = singular_of_update(f);
-  return directions == Directions::kUpdate
-             ? LeadingVectors{std::move(update.right), determined_spans(update.values, f.in)}
-             : LeadingVectors{std::move(update.left), determined_spans(update.values, f.out)};
+  return leading_vectors(f, singular_of_update(f), directions);
+}
+
+LeadingVectors leading_vectors(const SiteFactors& f, const Singular& update, Directions directions) {
+  switch (directions) {
+    case Directions::kA:
+      return leading_vectors_of_a(f.a, f.rank, f.in);
+    case Directions::kUpdate:
+      return {update.right, determined_spans(update.values, f.in)};
+    case Directions::kUpdateLeft:
+      return {update.left, determined_spans(update.values, f.out)};
+  }
+  throw std::logic_error("unknown directions");
 }
 
 SharedDirections shared_directions(const LeadingVectors& one, const LeadingVectors& other) {

@@ -32,6 +32,8 @@ struct LeadingVectors {
   std::vector<bool> determined;
 };
 LeadingVectors leading_vectors(const SiteFactors& factors, Directions directions);
+// Where the triples of the factors' dW are at hand.
+LeadingVectors leading_vectors(const SiteFactors& factors, const Singular& update, Directions directions);
 LeadingVectors leading_vectors_of_a(const std::vector<float>& a, std::int64_t rank, std::int64_t d_in);
 
 // phi(i, j) of the two, and what follows from it.

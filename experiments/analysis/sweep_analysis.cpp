@@ -208,14 +208,8 @@ class Analysis {
     SiteState state{.factors = std::move(read.front()), .vectors = {}, .update = {}};
     const SiteFactors& f = state.factors;
     state.update = singular_of_update(f);
-    for (const std::string& word : settings_.directions) {
-      const Directions directions = *directions_of(word);
-      state.vectors[word] =
-          directions == Directions::kA ? leading_vectors(f, directions)
-          : directions == Directions::kUpdate
-              ? LeadingVectors{state.update.right, determined_spans(state.update.values, f.in)}
-              : LeadingVectors{state.update.left, determined_spans(state.update.values, f.out)};
-    }
+    for (const std::string& word : settings_.directions)
+      state.vectors[word] = leading_vectors(f, state.update, *directions_of(word));
     const std::optional<SiteKind> kind = site_kind(f.site);
     if (kind) {
       std::map<std::string, std::string> values = trial.config.settings;

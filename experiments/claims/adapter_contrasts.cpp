@@ -9,19 +9,17 @@
 #include "common/draws.h"
 #include "experiments/analysis/site_vectors.h"
 #include "experiments/claims/contrasts.h"
+#include "results/cells.h"
 #include "results/phi_blob.h"
 
 namespace rankscope {
 
 namespace {
 
-double number_of(const Cell& cell) {
-  if (const auto* integer = std::get_if<std::int64_t>(&cell)) return static_cast<double>(*integer);
-  if (const auto* real = std::get_if<double>(&cell)) return *real;
-  return std::nan("");
-}
+double number_of(const Cell& cell) { return number_in(cell).value_or(std::nan("")); }
 
-std::int64_t integer_of(const Cell& cell) { return static_cast<std::int64_t>(number_of(cell)); }
+// Of a column that is never NULL.
+std::int64_t integer_of(const Cell& cell) { return integer_in(cell).value(); }
 
 double mean_of(const std::vector<double>& values) {
   double sum = 0;
@@ -155,7 +153,7 @@ class AdapterContrasts {
       const std::int64_t dimension = integer_of(row[3]), layer = integer_of(row[5]);
       if (std::min(rows, cols) < 2) continue;
       keep(top, difference, seed,
-           shared_of(floats_of_blob(std::get<std::string>(row[4]), rows * cols), rows, cols, dimension));
+           shared_of(floats_of_blob(text_in(row[4]), rows * cols), rows, cols, dimension));
       const auto name = [&](std::int64_t rank) { return fmt::format("{} {} {} r{}", claim_.id, site, layer, rank); };
       const SharedDirections drawn = shared_directions(random_adapter(name(rows), rows, dimension, seed),
                                                        random_adapter(name(cols), cols, dimension, seed));

@@ -4,26 +4,11 @@
 
 #include <algorithm>
 
+#include "results/cells.h"
+
 namespace rankscope {
 
 namespace {
-
-std::string text_of(const Cell& cell) {
-  const auto* text = std::get_if<std::string>(&cell);
-  return text == nullptr ? std::string() : *text;
-}
-
-std::optional<std::int64_t> integer_of(const Cell& cell) {
-  if (const auto* integer = std::get_if<std::int64_t>(&cell)) return *integer;
-  if (const auto* real = std::get_if<double>(&cell)) return static_cast<std::int64_t>(*real);
-  return std::nullopt;
-}
-
-std::optional<double> number_of(const Cell& cell) {
-  if (const auto* integer = std::get_if<std::int64_t>(&cell)) return static_cast<double>(*integer);
-  if (const auto* real = std::get_if<double>(&cell)) return *real;
-  return std::nullopt;
-}
 
 bool is_finished_state(const std::string& state) { return state == "done" || state == "diverged"; }
 
@@ -46,10 +31,10 @@ std::string headline_metric(const std::string& kind, const std::vector<std::stri
 
 Evidence::Evidence(ResultsReader& results) : results_(results) {
   for (const Row& row : results.rows("SELECT sweep, base FROM sweeps ORDER BY sweep"))
-    sweeps_.push_back({text_of(row[0]), text_of(row[1]), {}});
+    sweeps_.push_back({text_in(row[0]), text_in(row[1]), {}});
   std::map<std::pair<std::string, std::string>, std::map<std::string, double>> timings;
   for (const Row& row : results.rows("SELECT sweep, trial, name, value FROM timings"))
-    if (const auto value = number_of(row[3])) timings[{text_of(row[0]), text_of(row[1])}][text_of(row[2])] = *value;
+    if (const auto value = number_in(row[3])) timings[{text_in(row[0]), text_in(row[1])}][text_in(row[2])] = *value;
   const auto rows = results.rows(
       "SELECT t.sweep, t.setting, t.grp, t.task, t.method, t.targets, t.dataset, t.rank, "
       "t.trainable_parameters, t.trial, t.state, t.seed, "
@@ -59,36 +44,36 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
       "FROM trials t WHERE t.role = 'scored' ORDER BY t.sweep, t.task, t.method, t.targets, t.rank, "
       "t.setting, t.seed, t.trial");
   for (const Row& row : rows) {
-    const auto sweep = std::ranges::find(sweeps_, text_of(row[0]), &EvidenceSweep::sweep);
+    const auto sweep = std::ranges::find(sweeps_, text_in(row[0]), &EvidenceSweep::sweep);
     if (sweep == sweeps_.end()) continue;
-    const std::string setting = text_of(row[1]);
+    const std::string setting = text_in(row[1]);
     auto group = std::ranges::find_if(sweep->groups, [&](const EvidenceGroup& g) {
-      return g.setting == setting && g.task == text_of(row[3]);
+      return g.setting == setting && g.task == text_in(row[3]);
     });
     if (group == sweep->groups.end()) {
       EvidenceGroup made;
       made.sweep = sweep->sweep;
       made.setting = setting;
-      made.label = text_of(row[2]);
-      made.task = text_of(row[3]);
-      made.kind = text_of(row[12]);
-      made.method = text_of(row[4]);
-      made.targets = text_of(row[5]);
-      made.rank = integer_of(row[7]);
-      made.train_examples = integer_of(row[13]);
-      made.shuffled_targets = text_of(row[14]) == "true";
+      made.label = text_in(row[2]);
+      made.task = text_in(row[3]);
+      made.kind = text_in(row[12]);
+      made.method = text_in(row[4]);
+      made.targets = text_in(row[5]);
+      made.rank = integer_in(row[7]);
+      if (const auto limit = number_in(row[13])) made.train_examples = static_cast<std::int64_t>(*limit);
+      made.shuffled_targets = text_in(row[14]) == "true";
       sweep->groups.push_back(std::move(made));
       group = sweep->groups.end() - 1;
     }
-    if (const auto parameters = integer_of(row[8])) group->parameters = parameters;
-    if (!text_of(row[6]).empty()) group->dataset = text_of(row[6]);
-    const std::string state = text_of(row[10]);
+    if (const auto parameters = integer_in(row[8])) group->parameters = parameters;
+    if (!text_in(row[6]).empty()) group->dataset = text_in(row[6]);
+    const std::string state = text_in(row[10]);
     if (!is_finished_state(state)) {
       ++group->unfinished;
       continue;
     }
-    const std::string id = text_of(row[9]);
-    group->trials.push_back({id, state, static_cast<std::uint64_t>(integer_of(row[11]).value_or(0)),
+    const std::string id = text_in(row[9]);
+    group->trials.push_back({id, state, static_cast<std::uint64_t>(integer_in(row[11]).value_or(0)),
                              timings[{sweep->sweep, id}]});
   }
 }
@@ -99,8 +84,8 @@ const Evidence::Outcomes& Evidence::outcomes_of(const std::string& sweep, const 
     for (const Row& row : results_.rows("SELECT metric, example, outcome FROM predictions_scored WHERE trial = ? "
                                         "AND sweep = ? AND metric IS NOT NULL",
                                         {trial, sweep}))
-      if (const auto outcome = number_of(row[2]))
-        found->second.by_metric[text_of(row[0])][text_of(row[1])] = *outcome;
+      if (const auto outcome = number_in(row[2]))
+        found->second.by_metric[text_in(row[0])][text_in(row[1])] = *outcome;
   }
   return found->second;
 }

@@ -18,10 +18,6 @@ std::int64_t usable(const std::vector<EvaluatedContrast>& contrasts) {
   return std::ranges::count_if(contrasts, [](const EvaluatedContrast& c) { return c.contrast.has_value(); });
 }
 
-bool all_there(const std::vector<EvaluatedContrast>& contrasts) {
-  return usable(contrasts) == static_cast<std::int64_t>(contrasts.size());
-}
-
 const char* verdict_word(ClaimVerdict verdict) {
   switch (verdict) {
     case ClaimVerdict::kHolds:
@@ -210,7 +206,7 @@ Findings judge_results(const ClaimsFile& claims, Evidence& evidence) {
   const auto on_control = verdicts(evaluated, claims.alpha, [](const EvaluatedContrast& c) { return c.control; });
   for (std::size_t i = 0; i < evaluated.size(); ++i) {
     ClaimFinding finding = finding_of(evaluated[i]);
-    if (judged[i] && all_there(evaluated[i].contrasts)) finding.verdict = verdict_word(*judged[i]);
+    if (judged[i]) finding.verdict = verdict_word(*judged[i]);
     if (on_control[i]) finding.control_verdict = verdict_word(*on_control[i]);
     finding.explanation = explanation(evaluated[i], finding.verdict);
     findings.claims.push_back(std::move(finding));

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "common/json.h"
+#include "common/json_optional.h"
 #include "common/text.h"
 #include "experiments/claims/judgement.h"
 #include "experiments/cli/checks.h"
@@ -22,8 +22,6 @@ struct ClaimsCommand {
   bool json = false;
 };
 
-OrderedJson or_null(const std::optional<double>& value) { return value ? OrderedJson(*value) : nullptr; }
-
 OrderedJson claim_json(const ClaimFinding& claim) {
   OrderedJson json{{"id", claim.id}, {"title", claim.title}, {"source", claim.source},
                    {"published", claim.published}, {"verdict", claim.verdict}, {"base", claim.base},
@@ -32,13 +30,13 @@ OrderedJson claim_json(const ClaimFinding& claim) {
   json["contrasts"] = OrderedJson::array();
   for (const ContrastFinding& c : claim.contrasts) {
     json["contrasts"].push_back({{"name", c.name}, {"unit", c.unit}, {"region", c.region}, {"margin", c.margin},
-                                 {"estimate", or_null(c.estimate)}, {"low", or_null(c.low)},
-                                 {"high", or_null(c.high)}, {"df", or_null(c.df)},
-                                 {"p_inside", or_null(c.p_inside)}, {"p_outside", or_null(c.p_outside)},
+                                 {"estimate", json_or_null(c.estimate)}, {"low", json_or_null(c.low)},
+                                 {"high", json_or_null(c.high)}, {"df", json_or_null(c.df)},
+                                 {"p_inside", json_or_null(c.p_inside)}, {"p_outside", json_or_null(c.p_outside)},
                                  {"seeds_left", c.seeds_left}, {"seeds_right", c.seeds_right},
                                  {"examples", c.examples},
-                                 {"control_estimate", or_null(c.control_estimate)},
-                                 {"control_low", or_null(c.control_low)}, {"control_high", or_null(c.control_high)}, {"missing", c.missing}, {"needed", c.needed}});
+                                 {"control_estimate", json_or_null(c.control_estimate)},
+                                 {"control_low", json_or_null(c.control_low)}, {"control_high", json_or_null(c.control_high)}, {"missing", c.missing}, {"needed", c.needed}});
   }
   return json;
 }

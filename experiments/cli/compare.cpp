@@ -8,12 +8,13 @@
 #include <optional>
 
 #include "common/error.h"
-#include "common/json.h"
+#include "common/json_optional.h"
 #include "common/text.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "metrics/crossed_design.h"
 #include "metrics/mcnemar.h"
+#include "results/cells.h"
 #include "results/query.h"
 
 namespace rankscope {
@@ -31,7 +32,7 @@ using Outcomes = std::map<std::string, std::map<std::string, double>>;  // metri
 std::string full_id(ResultsReader& results, const std::string& begin) {
   const std::vector<Row> rows = results.rows(
       "SELECT DISTINCT trial FROM trials WHERE role = 'scored' AND substr(trial, 1, length(?1)) = ?1", {begin});
-  if (rows.size() == 1) return std::get<std::string>(rows[0][0]);
+  if (rows.size() == 1) return text_in(rows[0][0]);
   throw InputError(rows.empty() ? "no scored trial is called '" + printable(begin) + "'; `rankscope query DIR trials` lists them"
                                 : "several trials begin with '" + printable(begin) + "'; give more of the id");
 }
@@ -40,14 +41,7 @@ Outcomes outcomes_of(ResultsReader& results, const std::string& trial) {
   Outcomes outcomes;
   for (const Row& row : results.rows("SELECT metric, example, outcome FROM predictions_scored WHERE trial = ? AND "
                                      "metric IS NOT NULL", {trial})) {
-    double outcome = 0;
-    if (const auto* real = std::get_if<double>(&row[2]))
-      outcome = *real;
-    else if (const auto* whole = std::get_if<std::int64_t>(&row[2]))
-      outcome = static_cast<double>(*whole);
-    else
-      continue;
-    outcomes[std::get<std::string>(row[0])][std::get<std::string>(row[1])] = outcome;
+    if (const auto outcome = number_in(row[2])) outcomes[text_in(row[0])][text_in(row[1])] = *outcome;
   }
   if (outcomes.empty()) throw InputError("trial " + trial + " has no predictions yet");
   return outcomes;
@@ -94,7 +88,7 @@ int run_compare(const CompareCommand& c) {
     if (c.json) {
       const OrderedJson line{{"metric", metric}, {"left", found.left}, {"right", found.right},
                              {"difference", found.difference.value}, {"low", both.low}, {"high", both.high},
-                             {"mcnemar_p", found.mcnemar ? OrderedJson(*found.mcnemar) : nullptr},
+                             {"mcnemar_p", json_or_null(found.mcnemar)},
                              {"examples", found.examples}};
       std::puts(line.dump().c_str());
     } else {

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "common/error.h"
-#include "common/json.h"
+#include "common/json_optional.h"
 #include "common/log.h"
 #include "engine/checkpoint/adapter.h"
 #include "experiments/cli/checks.h"
@@ -93,7 +93,7 @@ class Printer {
 OrderedJson line_of(const Prompt& prompt, const PromptPrediction& prediction) {
   OrderedJson line;
   line["id"] = prompt.written_id;
-  line["prediction"] = prediction.text ? OrderedJson(*prediction.text) : OrderedJson();
+  line["prediction"] = json_or_null(prediction.text);
   line["ids"] = prediction.ids;
   if (prediction.score) line["score"] = *prediction.score;
   if (!prediction.log_likelihoods.empty()) line["log_likelihoods"] = prediction.log_likelihoods;

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "experiments/cli/checks.h"
+#include "common/json_optional.h"
 #include "experiments/cli/commands.h"
 
 namespace rankscope {
@@ -14,7 +15,7 @@ namespace rankscope {
 void print_line(const OrderedJson& json) { std::printf("%s\n", json.dump().c_str()); }
 
 OrderedJson error_json(const Mean& mean) {
-  return mean.standard_error ? OrderedJson(*mean.standard_error) : OrderedJson(nullptr);
+  return json_or_null(mean.standard_error);
 }
 
 std::string error_text(const Mean& mean) {

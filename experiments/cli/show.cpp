@@ -11,6 +11,7 @@
 #include "experiments/cli/commands.h"
 #include "experiments/cli/print_rows.h"
 #include "experiments/cli/sparkline.h"
+#include "results/cells.h"
 #include "results/query.h"
 
 namespace rankscope {
@@ -47,16 +48,11 @@ constexpr Part kPredictions{
     "LEFT JOIN example e ON e.dataset = t.dataset AND e.example = p.example "
     "WHERE p.trial = ? ORDER BY e.position, p.example LIMIT 10"};
 
-std::string text_of(const Cell& cell) {
-  const auto* text = std::get_if<std::string>(&cell);
-  return text == nullptr ? "" : *text;
-}
-
 // The one trial whose name is, or begins with, what was asked for.
 std::string find_trial(ResultsReader& reader, const ShowCommand& c) {
   std::vector<std::string> names, matches;
   for (const Row& row : reader.rows("SELECT trial FROM trials ORDER BY trial"))
-    names.push_back(text_of(row[0]));
+    names.push_back(text_in(row[0]));
   for (const std::string& name : names) {
     if (name == c.trial) return name;
     if (name.starts_with(c.trial)) matches.push_back(name);
@@ -153,10 +149,10 @@ void print_predictions(ResultsReader& reader, const std::string& trial) {
   constexpr std::size_t kLongest = 200;
   for (const Row& row : rows) {
     print_text(fmt::format("\n{}  {}\n  prompt      {}\n  reference   {}\n  prediction  {}\n",
-                           printable(text_of(row[0])), printable(text_of(row[4])),
-                           printable(text_of(row[1]), kLongest),
-                           printable(text_of(row[2]), kLongest),
-                           printable(text_of(row[3]), kLongest)));
+                           printable(text_in(row[0])), printable(text_in(row[4])),
+                           printable(text_in(row[1]), kLongest),
+                           printable(text_in(row[2]), kLongest),
+                           printable(text_in(row[3]), kLongest)));
   }
 }
 

@@ -5,15 +5,13 @@
 #include <cmath>
 #include <cstdio>
 
-#include "common/json.h"
+#include "common/json_optional.h"
 #include "engine/backend/cpu/reference_rate.h"
 #include "experiments/machine.h"
 
 namespace rankscope {
 
 namespace {
-
-Json number_or_null(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
 
 std::string duration(double seconds) {
   const long long s = static_cast<long long>(seconds + 0.5);
@@ -51,8 +49,7 @@ void print_json_outcome(const TrainOutcome& o, int threads) {
   line["steps"] = o.steps;
   line["loss"] = number_or_null(o.loss);
   line["state"] = o.diverged ? "diverged" : "done";
-  if (o.diverged)
-    line["last_finite_loss"] = o.last_finite_loss ? Json(*o.last_finite_loss) : Json();
+  if (o.diverged) line["last_finite_loss"] = json_or_null(o.last_finite_loss);
   line["resumed_from"] = o.resumed_from;
   line["trainable_parameters"] = o.trainable_parameters;
   // Before the reference is measured: its buffers are not the run's.

@@ -5,6 +5,7 @@
 #include "common/appended_lines.h"
 #include "common/files.h"
 #include "common/hash.h"
+#include "common/json_optional.h"
 #include "common/text.h"
 #include "experiments/task_scorer.h"
 #include "metrics/mean.h"
@@ -18,7 +19,7 @@ namespace fs = std::filesystem;
 OrderedJson metric_json(const Mean& mean) {
   OrderedJson json;
   json["value"] = mean.value;
-  json["standard_error"] = mean.standard_error ? OrderedJson(*mean.standard_error) : OrderedJson();
+  json["standard_error"] = json_or_null(mean.standard_error);
   json["count"] = mean.count;
   return json;
 }

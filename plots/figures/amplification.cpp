@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "plots/adapters.h"
-#include "plots/cells.h"
+#include "results/cells.h"
 #include "plots/escape.h"
 #include "plots/figures/makers.h"
 #include "plots/format.h"

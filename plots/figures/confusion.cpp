@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "plots/cells.h"
+#include "results/cells.h"
 #include "plots/escape.h"
 #include "plots/figures/makers.h"
 #include "plots/format.h"

@@ -6,7 +6,7 @@
 #include <map>
 
 #include "common/text.h"
-#include "plots/cells.h"
+#include "results/cells.h"
 #include "plots/escape.h"
 #include "plots/figures/makers.h"
 #include "plots/format.h"

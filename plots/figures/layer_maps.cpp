@@ -8,7 +8,7 @@
 #include <map>
 
 #include "plots/adapters.h"
-#include "plots/cells.h"
+#include "results/cells.h"
 #include "plots/figures/makers.h"
 #include "plots/format.h"
 #include "plots/heat_map.h"

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <set>
 
-#include "plots/cells.h"
+#include "results/cells.h"
 #include "plots/escape.h"
 #include "plots/figures/makers.h"
 #include "plots/format.h"
@@ -33,16 +33,7 @@ class Drawing {
  public:
   Drawing(ReportData& data, std::string base, std::vector<std::string> tasks)
       : data_(data), base_(std::move(base)), tasks_(std::move(tasks)) {
-    grid_ = {.columns = 2,
-             .rows = tasks_.size(),
-             .panel_width = 250,
-             .panel_height = 200,
-             .left = 70,
-             .right = 190,
-             .top = 34,
-             .bottom = 60,
-             .gap_x = 60,
-             .gap_y = 88};
+    grid_ = measured_beside_paper(tasks_.size());
     figure_.name = "figure2";
     figure_.answers = "Figure 2 and Table 15";
     figure_.data.columns = {"panel",  "parameters", "mean",   "low",          "high",

@@ -66,8 +66,8 @@ HeatPanel phi_panel(const std::string& title, const std::optional<PhiMean>& mean
   const std::vector<double> chance = chance_phi(*mean);
   const PhiBand band = chance_band_of(data, *mean);
   for (std::size_t i = 0; i < panel.values.size(); ++i)
-    panel.more.push_back({chance[i], band.low.empty() ? Cell() : Cell(band.low[i]),
-                          band.high.empty() ? Cell() : Cell(band.high[i]), mean->pairs});
+    panel.more.push_back({chance[i], band.low.empty() ? Cell() : Cell(double{band.low[i]}),
+                          band.high.empty() ? Cell() : Cell(double{band.high[i]}), mean->pairs});
   return panel;
 }
 

@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "plots/cells.h"
+#include "results/cells.h"
 #include "plots/escape.h"
 #include "plots/figures/makers.h"
 #include "plots/format.h"
@@ -89,16 +89,7 @@ class Drawing {
   }
 
   Figure draw(const std::vector<std::pair<std::string, std::vector<Series>>>& tasks) {
-    grid_ = {.columns = 2,
-             .rows = tasks.size(),
-             .panel_width = 250,
-             .panel_height = 200,
-             .left = 70,
-             .right = 190,
-             .top = 34,
-             .bottom = 60,
-             .gap_x = 60,
-             .gap_y = 88};
+    grid_ = measured_beside_paper(tasks.size());
     std::string panels;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       panels += panel(2 * i, tasks[i].first, tasks[i].second, true);

@@ -17,15 +17,41 @@ namespace {
 constexpr const char* kNotAnalysed =
     "Not run: no adapter here was set against another (`analysis:` in a sweep file asks for it).";
 
-struct RankPair {
-  std::int64_t one = 0, other = 0;
+// Which adapters of a group a figure sets against one another: i is of `one`, j of `other`.
+struct Comparison {
+  PhiPairs pairs;
+  std::int64_t rank_one = 0, rank_other = 0;
+  std::string x, y;  // the axes' labels
+  const char* counted = "";  // what its pairs are
+
+  std::optional<PhiMean> mean(const std::string& site, std::int64_t layer, const char* directions) const {
+    return pairs.mean(site, layer, directions, rank_one, rank_other);
+  }
 };
 
+std::optional<Comparison> between_ranks(ReportData& data, const AdapterGroup& group) {
+  PhiPairs pairs(data, group, "ranks");
+  const std::optional<std::int64_t> small = group.small_rank();
+  if (pairs.empty() || !small) return std::nullopt;
+  return Comparison{std::move(pairs), *small, group.largest_rank(),
+                    fmt::format("j, of rank {}", group.largest_rank()),
+                    fmt::format("i, of rank {}", *small), "seeds"};
+}
+
+std::optional<Comparison> between_seeds(ReportData& data, const AdapterGroup& group) {
+  PhiPairs pairs(data, group, "seeds");
+  if (pairs.empty()) return std::nullopt;
+  const std::int64_t rank = group.largest_rank();
+  return Comparison{std::move(pairs), rank, rank, "j, of another seed", "i, of one seed", "pairs of seeds"};
+}
+
+constexpr const char* kNoRanks = "Not run: no two ranks of one seed were set against each other.";
+constexpr const char* kNoSeeds = "Not run: no two seeds of one setting were set against each other.";
+
 // Sites down, the trained adapters and their controls across.
-std::optional<Figure> beside_controls(const PhiPairs& pairs, const AdapterGroup& group,
-                                      RankPair ranks, const std::string& x, const std::string& y,
-                                      std::string& counted_pairs, const char* what) {
-  ReportData& data = pairs.data();
+std::optional<Figure> beside_controls(const Comparison& c, const AdapterGroup& group,
+                                      std::string& counted_pairs) {
+  ReportData& data = c.pairs.data();
   const std::int64_t layer = group.middle_layer();
   struct Line {
     std::string site;
@@ -34,12 +60,11 @@ std::optional<Figure> beside_controls(const PhiPairs& pairs, const AdapterGroup&
   std::vector<Line> lines;
   bool any_shuffled = false;
   for (const std::string& site : group.shown_sites()) {
-    Line line{site, pairs.mean(site, layer, "a", ranks.one, ranks.other),
-              pairs.mean(site, layer, "initial", ranks.one, ranks.other),
-              pairs.shuffled(site, layer, ranks.one)};
+    Line line{site, c.mean(site, layer, "a"), c.mean(site, layer, "initial"),
+              c.pairs.shuffled(site, layer, c.rank_one)};
     if (!line.trained) continue;
     any_shuffled = any_shuffled || line.shuffled.has_value();
-    counted_pairs = pairs_text(*line.trained, what);
+    counted_pairs = pairs_text(*line.trained, c.counted);
     lines.push_back(std::move(line));
   }
   if (lines.empty()) return std::nullopt;
@@ -52,24 +77,22 @@ std::optional<Figure> beside_controls(const PhiPairs& pairs, const AdapterGroup&
     panels.push_back(chance_panel(*line.trained, data));
   }
   Figure figure;
-  draw_heat_map(phi_map(std::move(panels), any_shuffled ? 4 : 3, x, y), figure);
+  draw_heat_map(phi_map(std::move(panels), any_shuffled ? 4 : 3, c.x, c.y), figure);
   return figure;
 }
 
 // Layers across, and chance at the right; down the sites, then what the first of them gave before
 // training.
-std::optional<Figure> by_layer(const PhiPairs& pairs, const AdapterGroup& group, RankPair ranks,
-                               const std::string& x, const std::string& y, std::string& left_out) {
-  ReportData& data = pairs.data();
+std::optional<Figure> by_layer(const Comparison& c, const AdapterGroup& group, std::string& left_out) {
+  ReportData& data = c.pairs.data();
   constexpr std::size_t kMostLayers = 4;
   const std::vector<std::int64_t> layers = some_layers(group.layers, kMostLayers);
   std::vector<HeatPanel> panels;
   std::optional<PhiMean> any;
-  const auto put = [&](const std::string& site, const std::string& directions, const char* what) {
+  const auto put = [&](const std::string& site, const char* directions, const char* what) {
     const bool first = panels.empty();
     for (const std::int64_t layer : layers) {
-      const std::optional<PhiMean> mean =
-          pairs.mean(site, layer, directions, ranks.one, ranks.other);
+      const std::optional<PhiMean> mean = c.mean(site, layer, directions);
       if (mean && !any) any = mean;
       panels.push_back(phi_panel(fmt::format("{}{}, layer {}", site, what, layer), mean, data));
     }
@@ -80,7 +103,7 @@ std::optional<Figure> by_layer(const PhiPairs& pairs, const AdapterGroup& group,
   put(group.shown_sites().front(), "initial", " untrained");
   if (group.layers.size() > layers.size())
     left_out = fmt::format(" {} of {} layers are drawn.", layers.size(), group.layers.size());
-  HeatMap map = phi_map(std::move(panels), layers.size() + 1, x, y);
+  HeatMap map = phi_map(std::move(panels), layers.size() + 1, c.x, c.y);
   map.panel_width = 128;
   map.panel_height = 110;
   Figure figure;
@@ -115,97 +138,78 @@ constexpr const char* kControls =
 }  // namespace
 
 FigureSet between_ranks_figures(ReportData& data) {
-  return for_each_group(data, "figure3", "Directions shared between ranks", "Figure 3",
-                        "Not run: no two ranks of one seed were set against each other.",
-                        [&](const AdapterGroup& group) {
-                          const PhiPairs pairs(data, group, "ranks");
-                          const std::optional<std::int64_t> small = group.small_rank();
-                          if (pairs.empty() || !small) return std::optional<Figure>();
-                          std::string counted_pairs;
-                          std::optional<Figure> figure = beside_controls(
-                              pairs, group, {*small, group.largest_rank()},
-                              fmt::format("j, of rank {}", group.largest_rank()),
-                              fmt::format("i, of rank {}", *small), counted_pairs, "seeds");
-                          if (figure)
-                            figure->caption =
-                                fmt::format(
-                                    "phi between the first i right-singular vectors of A at rank "
-                                    "{} and the first j at rank {}, layer {} of {} "
-                                    "(from 0), {}. In the paper the first row is bright, phi > "
-                                    "0.5, and the rest near chance: only the top "
-                                    "direction is shared.",
-                                    *small, group.largest_rank(), group.middle_layer(),
-                                    group.layers.size(), counted_pairs) +
-                                kControls;
-                          return figure;
-                        });
+  return for_each_group(
+      data, "figure3", "Directions shared between ranks", "Figure 3", kNoRanks,
+      [&](const AdapterGroup& group) -> std::optional<Figure> {
+        const std::optional<Comparison> c = between_ranks(data, group);
+        if (!c) return std::nullopt;
+        std::string counted_pairs;
+        std::optional<Figure> figure = beside_controls(*c, group, counted_pairs);
+        if (figure)
+          figure->caption =
+              fmt::format(
+                  "phi between the first i right-singular vectors of A at rank {} and the first j at "
+                  "rank {}, layer {} of {} (from 0), {}. In the paper the first row is bright, phi > "
+                  "0.5, and the rest near chance: only the top direction is shared.",
+                  c->rank_one, c->rank_other, group.middle_layer(), group.layers.size(), counted_pairs) +
+              kControls;
+        return figure;
+      });
 }
 
 FigureSet between_seeds_figures(ReportData& data) {
   return for_each_group(
-      data, "figure4", "Directions shared between seeds", "Figure 4",
-      "Not run: no two seeds of one setting were set against each other.",
-      [&](const AdapterGroup& group) {
-        const PhiPairs pairs(data, group, "seeds");
-        if (pairs.empty()) return std::optional<Figure>();
-        const std::int64_t rank = group.largest_rank();
+      data, "figure4", "Directions shared between seeds", "Figure 4", kNoSeeds,
+      [&](const AdapterGroup& group) -> std::optional<Figure> {
+        const std::optional<Comparison> c = between_seeds(data, group);
+        if (!c) return std::nullopt;
         std::string counted_pairs;
-        std::optional<Figure> figure =
-            beside_controls(pairs, group, {rank, rank}, "j, of another seed", "i, of one seed",
-                            counted_pairs, "pairs of seeds");
+        std::optional<Figure> figure = beside_controls(*c, group, counted_pairs);
         if (figure)
-          figure->caption = fmt::format(
-                                "phi between the first i right-singular vectors of A of one seed "
-                                "and the first j of another, rank {}, layer "
-                                "{} of {} (from 0), {}. In the paper Wq is brighter than Wv, and "
-                                "random matrices share nothing.",
-                                rank, group.middle_layer(), group.layers.size(), counted_pairs) +
-                            kControls;
+          figure->caption =
+              fmt::format(
+                  "phi between the first i right-singular vectors of A of one seed and the first j of "
+                  "another, rank {}, layer {} of {} (from 0), {}. In the paper Wq is brighter than Wv, "
+                  "and random matrices share nothing.",
+                  c->rank_one, group.middle_layer(), group.layers.size(), counted_pairs) +
+              kControls;
         return figure;
       });
 }
 
+namespace {
+
+using Compare = std::optional<Comparison> (*)(ReportData&, const AdapterGroup&);
+
+FigureSet layer_figures(ReportData& data, const std::string& name, const std::string& title,
+                        const std::string& answers, const char* missing, Compare compare,
+                        const std::string& caption) {
+  return for_each_group(data, name, title, answers, missing,
+                        [&](const AdapterGroup& group) -> std::optional<Figure> {
+                          const std::optional<Comparison> c = compare(data, group);
+                          if (!c) return std::nullopt;
+                          std::string left_out;
+                          std::optional<Figure> figure = by_layer(*c, group, left_out);
+                          if (figure)
+                            figure->caption = caption +
+                                              " The last row, what A gave before training, and "
+                                              "chance are the controls." +
+                                              left_out;
+                          return figure;
+                        });
+}
+
+}  // namespace
+
 FigureSet between_ranks_layer_figures(ReportData& data) {
-  return for_each_group(
-      data, "figure6", "Directions shared between ranks, layer by layer", "Figure 6",
-      "Not run: no two ranks of one seed were set against each other.",
-      [&](const AdapterGroup& group) {
-        const PhiPairs pairs(data, group, "ranks");
-        const std::optional<std::int64_t> small = group.small_rank();
-        if (pairs.empty() || !small) return std::optional<Figure>();
-        std::string left_out;
-        std::optional<Figure> figure = by_layer(pairs, group, {*small, group.largest_rank()},
-                                                fmt::format("j, of rank {}", group.largest_rank()),
-                                                fmt::format("i, of rank {}", *small), left_out);
-        if (figure)
-          figure->caption =
-              "As Figure 3, at several layers: does its first bright row stand at each? The last "
-              "row, "
-              "what A gave before training, and chance are the controls." +
-              left_out;
-        return figure;
-      });
+  return layer_figures(data, "figure6", "Directions shared between ranks, layer by layer", "Figure 6", kNoRanks,
+                       &between_ranks,
+                       "As Figure 3, at several layers: does its first bright row stand at each?");
 }
 
 FigureSet between_seeds_layer_figures(ReportData& data) {
-  return for_each_group(
-      data, "figure7", "Directions shared between seeds, layer by layer", "Figure 7",
-      "Not run: no two seeds of one setting were set against each other.",
-      [&](const AdapterGroup& group) {
-        const PhiPairs pairs(data, group, "seeds");
-        if (pairs.empty()) return std::optional<Figure>();
-        const std::int64_t rank = group.largest_rank();
-        std::string left_out;
-        std::optional<Figure> figure =
-            by_layer(pairs, group, {rank, rank}, "j, of another seed", "i, of one seed", left_out);
-        if (figure)
-          figure->caption =
-              "As Figure 4, at several layers: is Wq brighter than Wv at each? The last row, what "
-              "A gave before "
-              "training, and chance are the controls." +
-              left_out;
-        return figure;
-      });
+  return layer_figures(data, "figure7", "Directions shared between seeds, layer by layer", "Figure 7", kNoSeeds,
+                       &between_seeds, "As Figure 4, at several layers: is Wq brighter than Wv at each?");
 }
 
 FigureSet base_figures(ReportData& data) {

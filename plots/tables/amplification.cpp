@@ -4,7 +4,7 @@
 #include <array>
 
 #include "plots/adapters.h"
-#include "plots/cells.h"
+#include "results/cells.h"
 #include "plots/format.h"
 #include "plots/tables/makers.h"
 

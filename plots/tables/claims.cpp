@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "plots/cells.h"
+#include "results/cells.h"
 #include "plots/format.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"

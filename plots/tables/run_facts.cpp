@@ -5,7 +5,7 @@
 #include <array>
 #include <map>
 
-#include "plots/cells.h"
+#include "results/cells.h"
 #include "plots/format.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"

@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "plots/cells.h"
+#include "results/cells.h"
 #include "plots/format.h"
 
 namespace rankscope {

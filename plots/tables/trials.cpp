@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "plots/cells.h"
+#include "results/cells.h"
 #include "plots/format.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "plots/cells.h"
+#include "results/cells.h"
 #include "tests/plots/sample.h"
 
 namespace rankscope::tests {

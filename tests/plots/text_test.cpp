@@ -3,6 +3,7 @@
 #include <cmath>
 #include <set>
 
+#include "common/error.h"
 #include "plots/adapters.h"
 #include "plots/escape.h"
 #include "plots/format.h"
@@ -10,6 +11,7 @@
 #include "plots/page.h"
 #include "plots/palette.h"
 #include "plots/panels.h"
+#include "results/phi_blob.h"
 #include "tests/plots/markup_check.h"
 #include "tests/plots/sample.h"
 
@@ -79,12 +81,12 @@ TEST_CASE("an axis holds all its values and always has a width") {
 }
 
 TEST_CASE("a stored blob is read as little-endian numbers") {
-  CHECK(floats_of("X'0000803F000000C0'") == std::vector<double>{1, -2});
-  CHECK(std::isnan(floats_of("X'0000C07F'").at(0)));
-  CHECK(floats_of("X''").empty());
-  CHECK_THROWS_AS(floats_of("X'0000'"), std::invalid_argument);
-  CHECK_THROWS_AS(floats_of("0000803F"), std::invalid_argument);
-  CHECK_THROWS_AS(floats_of("X'0000803G'"), std::invalid_argument);
+  CHECK(floats_of_blob("X'0000803F000000C0'") == std::vector<float>{1, -2});
+  CHECK(std::isnan(floats_of_blob("X'0000C07F'").at(0)));
+  CHECK(floats_of_blob("X''").empty());
+  CHECK_THROWS_AS(floats_of_blob("X'0000'"), InputError);
+  CHECK_THROWS_AS(floats_of_blob("0000803F"), InputError);
+  CHECK_THROWS_AS(floats_of_blob("X'0000803G'"), InputError);
 }
 
 TEST_CASE("figures in one page share no id, and small images keep their pixels") {
