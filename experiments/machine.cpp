@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <functional>
 #include <vector>
 
+#include "common/draws.h"
 #include "engine/backend/cpu/reference_rate.h"
 
 namespace rankscope {
@@ -43,25 +45,61 @@ double peak_memory_mib() {
 
 std::string onednn_version() { return reference_library_version(); }
 
-double own_product_gflops(Backend& backend, double seconds) {
-  constexpr int64_t m = 1024, n = 768, k = 768;
-  Tensor a = backend.empty(m, k), b = backend.empty(k, n), c = backend.empty(m, n);
-  std::ranges::fill(a.values(), 0.5f);
-  std::ranges::fill(b.values(), 0.25f);
-  const PackedMatrix packed = backend.pack(WeightView::of(b.view()));
-  const ProductTerm term{a.view(), &packed};
+namespace {
+
+// The median of work per second over about `seconds`, `repeats` runs between two looks at the clock.
+double median_rate(Backend& backend, ConstMatrix result, double seconds, int repeats, double work,
+                   const std::function<void()>& run) {
   using Clock = std::chrono::steady_clock;
+  float last = 0;
+  const auto wait = [&] { backend.download({result.data, 1, 1, 1, result.dtype}, &last); };
+  run();
+  wait();
   const Clock::time_point end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                                    std::chrono::duration<double>(seconds));
   std::vector<double> rates;
   do {
     const Clock::time_point start = Clock::now();
-    for (int i = 0; i < 4; ++i) backend.product({&term, 1}, {}, c.matrix());
-    const double took = std::chrono::duration<double>(Clock::now() - start).count();
-    rates.push_back(4 * 2.0 * m * n * k / took * 1e-9);
+    for (int i = 0; i < repeats; ++i) run();
+    wait();
+    rates.push_back(repeats * work / std::chrono::duration<double>(Clock::now() - start).count());
   } while (Clock::now() < end);
   std::ranges::nth_element(rates, rates.begin() + static_cast<std::ptrdiff_t>(rates.size() / 2));
   return rates[rates.size() / 2];
+}
+
+Tensor drawn_tensor(Backend& backend, int64_t rows, int64_t cols, const std::string& name) {
+  std::vector<float> values(static_cast<std::size_t>(rows * cols));
+  // A chip's clock depends on what it multiplies: never zeros. Drawing all would take longer than
+  // measuring.
+  const std::size_t drawn = std::min<std::size_t>(values.size(), 1 << 20);
+  Draws(0, "machine", name).fill_normal(std::span(values).first(drawn));
+  for (std::size_t i = drawn; i < values.size(); ++i) values[i] = values[i - drawn];
+  Tensor tensor = backend.empty(rows, cols);
+  backend.upload(values.data(), tensor.matrix());
+  return tensor;
+}
+
+}  // namespace
+
+double product_gflops(Backend& backend, std::int64_t m, std::int64_t n, std::int64_t k,
+                      double seconds) {
+  const Tensor a = drawn_tensor(backend, m, k, "left"), b = drawn_tensor(backend, k, n, "right");
+  const Tensor c = backend.empty(m, n);
+  const PackedMatrix packed = backend.pack(WeightView::of(b.view()));
+  const ProductTerm term{a.view(), &packed};
+  return median_rate(backend, c.view(), seconds, 4,
+                     2.0 * static_cast<double>(m) * static_cast<double>(n) *
+                         static_cast<double>(k) * 1e-9,
+                     [&] { backend.product({&term, 1}, {}, c.matrix()); });
+}
+
+double memory_gigabytes(Backend& backend, double seconds) {
+  constexpr std::int64_t kRows = 1 << 14, kCols = 1 << 14;  // far more than a cache holds
+  const Tensor x = drawn_tensor(backend, kRows, kCols, "x"), y = drawn_tensor(backend, kRows, kCols, "y");
+  const double bytes = 3.0 * static_cast<double>(x.size()) * static_cast<double>(dtype_size(x.dtype()));
+  return median_rate(backend, y.view(), seconds, 4, bytes * 1e-9,
+                     [&] { backend.add(x.view(), y.matrix()); });
 }
 
 }  // namespace rankscope

@@ -13,7 +13,10 @@ int64_t total_memory_mib();
 // The most memory this process has had resident, in MiB (VmHWM); 0 where the system does not say.
 double peak_memory_mib();
 std::string onednn_version();
-// GFLOP/s of the backend's own product at 1024 x 768 x 768, the median over about `seconds`.
-double own_product_gflops(Backend& backend, double seconds);
+// GFLOP/s of the backend's own product [m, k] x [k, n], the median over about `seconds`.
+double product_gflops(Backend& backend, std::int64_t m, std::int64_t n, std::int64_t k,
+                      double seconds);
+// GB/s of the backend's memory, reads and writes counted, from additions far beyond its caches.
+double memory_gigabytes(Backend& backend, double seconds);
 
 }  // namespace rankscope

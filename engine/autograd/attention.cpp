@@ -7,7 +7,7 @@ Var attention(Tape& tape, const AttentionShape& shape,
               const Var& v) {
   Backend& backend = tape.backend();
   Tensor out = backend.empty(q.value.rows(), q.value.cols());
-  Tensor log_sum = backend.empty(q.value.rows(), shape.heads);
+  Tensor log_sum = backend.floats(q.value.rows(), shape.heads);
   backend.attention(shape, *layout, q.value.view(), k.value.view(), v.value.view(), out.matrix(),
                     log_sum.matrix());
   Var result =
@@ -31,16 +31,16 @@ Var attention(Tape& tape, const AttentionShape& shape,
 }
 
 Var rotary(Tape& tape, Var x, int64_t head_dim,
-           std::shared_ptr<const std::vector<int32_t>> positions, const RotaryTable& table) {
+           std::shared_ptr<const Indices> positions, const RotaryTable& table) {
   Backend& backend = tape.backend();
-  backend.rotary(x.value.matrix(), head_dim, positions->data(), table.cos.view(),
+  backend.rotary(x.value.matrix(), head_dim, *positions, table.cos.view(),
                  table.sin.view(), false);
   Var result = tape.result(x.value, x.needs_gradient());
   if (result.needs_gradient())
     tape.record([&backend, head_dim, positions, &table, x_gradient = x.gradient,
                  out_gradient = result.gradient] {
       if (out_gradient->value.empty()) return;
-      backend.rotary(out_gradient->value.matrix(), head_dim, positions->data(), table.cos.view(),
+      backend.rotary(out_gradient->value.matrix(), head_dim, *positions, table.cos.view(),
                      table.sin.view(), true);
       add_gradient(backend, x_gradient.get(), std::move(out_gradient->value));
       out_gradient->value = {};

@@ -84,7 +84,7 @@ Tensor LinearBackward::run_update(Backend& backend, ConstMatrix dy) {
   if (update.b->trainable())
     backend.accumulate_outer(dy, low.view(), update.b->gradient.matrix());
   const PackedMatrix b = backend.pack(WeightView::of(update.b->value.view()));
-  Tensor dlow = backend.empty(dy.rows, b.n());
+  Tensor dlow = backend.floats(dy.rows, b.n());
   const ProductTerm term{dy, &b};
   backend.product({&term, 1}, {.scale = update.scale}, dlow.matrix());
   if (update.a->trainable()) {
@@ -155,7 +155,7 @@ Var linear(Tape& tape, const Var& x, const LinearWeight& weight, const LinearOpt
       backend.dropout(x.value.view(), update->dropout, update->draws, false, input.matrix());
     }
     const PackedMatrix a = backend.pack(WeightView::of(update->a->value.view()).transposed());
-    low = backend.empty(rows, a.n());
+    low = backend.floats(rows, a.n());
     const ProductTerm term{input.view(), &a};
     backend.product({&term, 1}, {.scale = update->scale}, low.matrix());
     b = backend.pack(WeightView::of(update->b->value.view()).transposed());

@@ -5,7 +5,7 @@ namespace rankscope {
 Var layer_norm(Tape& tape, const Var& x, Parameter& gain, Parameter* bias, float epsilon) {
   Backend& backend = tape.backend();
   Tensor out = backend.empty(x.value.rows(), x.value.cols());
-  Tensor stats = backend.empty(x.value.rows(), 2);
+  Tensor stats = backend.floats(x.value.rows(), 2);
   backend.layer_norm(x.value.view(), gain.value.data(), bias ? bias->value.data() : nullptr,
                      epsilon, out.matrix(), stats.matrix());
   const bool trained = gain.trainable() || (bias && bias->trainable());
@@ -29,7 +29,7 @@ Var layer_norm(Tape& tape, const Var& x, Parameter& gain, Parameter* bias, float
 Var rms_norm(Tape& tape, const Var& x, Parameter& gain, float epsilon) {
   Backend& backend = tape.backend();
   Tensor out = backend.empty(x.value.rows(), x.value.cols());
-  Tensor stats = backend.empty(x.value.rows(), 1);
+  Tensor stats = backend.floats(x.value.rows(), 1);
   backend.rms_norm(x.value.view(), gain.value.data(), epsilon, out.matrix(), stats.matrix());
   Var result = tape.result(out, x.needs_gradient() || gain.trainable());
   if (result.needs_gradient())

@@ -75,7 +75,7 @@ struct RotaryTable {
   Tensor sin;
 };
 // Takes x over: its value is rotated in place, so it must not be used again.
-Var rotary(Tape& tape, Var x, int64_t head_dim, std::shared_ptr<const std::vector<int32_t>> positions,
+Var rotary(Tape& tape, Var x, int64_t head_dim, std::shared_ptr<const Indices> positions,
            const RotaryTable& table);
 
 // elementwise.cpp
@@ -85,12 +85,12 @@ Var dropout(Tape& tape, const Var& x, float p, const DropoutDraws& draws);
 // rows.cpp
 // table[ids] with the table a model parameter (its view may be half precision while frozen).
 Var embedding(Tape& tape, const WeightView& view, Parameter& table,
-              std::shared_ptr<const std::vector<int32_t>> ids);
+              std::shared_ptr<const Indices> ids);
 // x + y. Takes y over: its memory becomes the sum's, so it must not be used again, and whoever made
 // it must not have kept its value for a backward pass (embedding does not).
 Var add(Tape& tape, const Var& x, Var y);
 // The rows of x at `rows` (rising, without repeats).
-Var select_rows(Tape& tape, const Var& x, std::shared_ptr<const std::vector<int32_t>> rows);
+Var select_rows(Tape& tape, const Var& x, std::shared_ptr<const Indices> rows);
 
 // loss.cpp
 struct LossOptions {
@@ -99,14 +99,14 @@ struct LossOptions {
   float gradient_scale = 1.0f;
 };
 struct LossResult {
-  std::vector<float> loss;  // [rows], smoothed where asked
-  std::vector<float> nll;   // [rows]
+  Tensor loss;  // [1, rows], smoothed where asked
+  Tensor nll;   // [1, rows]
 };
 // Softmax cross-entropy of hidden [rows, d] against labels through the head [d, vocabulary], a block
 // of rows at a time: no tensor of size tokens x vocabulary exists. On a recording tape the gradient
 // of hidden (and of the head, where trained) is computed here, from the logits at hand, and handed
 // on when the tape runs backward.
 LossResult cross_entropy(Tape& tape, const Var& hidden, const LinearWeight& head,
-                         std::span<const int32_t> labels, const LossOptions& options);
+                         const Indices& labels, const LossOptions& options);
 
 }  // namespace rankscope

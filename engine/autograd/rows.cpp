@@ -3,15 +3,15 @@
 namespace rankscope {
 
 Var embedding(Tape& tape, const WeightView& view, Parameter& table,
-              std::shared_ptr<const std::vector<int32_t>> ids) {
+              std::shared_ptr<const Indices> ids) {
   Backend& backend = tape.backend();
   Tensor out = backend.empty(static_cast<int64_t>(ids->size()), view.cols);
-  backend.gather(view, ids->data(), false, out.matrix());
+  backend.gather(view, *ids, false, out.matrix());
   Var result = tape.result(out, table.trainable());
   if (result.needs_gradient())
     tape.record([&backend, &table, ids, out_gradient = result.gradient] {
       if (out_gradient->value.empty()) return;
-      backend.scatter_add(out_gradient->value.view(), ids->data(), table.gradient.matrix());
+      backend.scatter_add(out_gradient->value.view(), *ids, table.gradient.matrix());
       out_gradient->value = {};
     });
   return result;
@@ -29,7 +29,8 @@ Var add(Tape& tape, const Var& x, Var y) {
       out_gradient->value = {};
       // Both get the same tensor where neither has a gradient yet, so one needs a copy.
       if (x_gradient && y_gradient) {
-        Tensor copy = backend.zeros(dout.rows(), dout.cols());
+        Tensor copy = backend.empty(dout.rows(), dout.cols());
+        backend.fill_zero(copy.matrix());
         backend.add(dout.view(), copy.matrix());
         add_gradient(backend, x_gradient.get(), std::move(copy));
       } else {
@@ -40,18 +41,21 @@ Var add(Tape& tape, const Var& x, Var y) {
   return result;
 }
 
-Var select_rows(Tape& tape, const Var& x, std::shared_ptr<const std::vector<int32_t>> rows) {
+Var select_rows(Tape& tape, const Var& x, std::shared_ptr<const Indices> rows) {
   Backend& backend = tape.backend();
   Tensor out = backend.empty(static_cast<int64_t>(rows->size()), x.value.cols());
-  backend.gather(WeightView::of(x.value.view()), rows->data(), false, out.matrix());
+  backend.gather(WeightView::of(x.value.view()), *rows, false, out.matrix());
   Var result = tape.result(out, x.needs_gradient());
   if (result.needs_gradient())
     tape.record([&backend, rows, total = x.value.rows(), x_gradient = x.gradient,
                  out_gradient = result.gradient] {
       if (out_gradient->value.empty()) return;
       const Tensor& dout = out_gradient->value;
-      if (x_gradient->value.empty()) x_gradient->value = backend.zeros(total, dout.cols());
-      backend.scatter_add(dout.view(), rows->data(), x_gradient->value.matrix());
+      if (x_gradient->value.empty()) {
+        x_gradient->value = backend.empty(total, dout.cols());
+        backend.fill_zero(x_gradient->value.matrix());
+      }
+      backend.scatter_add(dout.view(), *rows, x_gradient->value.matrix());
       out_gradient->value = {};
     });
   return result;

@@ -1,13 +1,17 @@
 #include "engine/backend/backend.h"
 
-#include <algorithm>
-
 namespace rankscope {
 
 Tensor Backend::zeros(int64_t rows, int64_t cols) {
-  Tensor t = empty(rows, cols);
-  std::fill_n(t.data(), t.size(), 0.0f);
+  Tensor t = floats(rows, cols);
+  fill_zero(t.matrix());
   return t;
+}
+
+std::vector<float> Backend::to_host(ConstMatrix from) {
+  std::vector<float> values(static_cast<size_t>(from.rows * from.cols));
+  download(from, values.data());
+  return values;
 }
 
 std::span<const std::string_view> kernel_names() {

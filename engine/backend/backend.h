@@ -3,7 +3,9 @@
 //
 // Contract of every kernel, tested by tests/engine/kernels against plain double-precision
 // references:
-// - fp32 in, fp32 out, row-major. "rows" are tokens packed end to end.
+// - fp32 in, fp32 out, row-major. "rows" are tokens packed end to end. A device of another precision
+//   keeps activations (what empty() makes) in it; what is said to be F32 is so everywhere, and sums
+//   are fp32 always.
 // - What a row yields depends on that row's data alone: not on its neighbours, the number of rows,
 //   the number of threads, or the address. Sums over rows run in row order in blocks of fixed size.
 // - Outputs may not overlap inputs unless the comment says so.
@@ -18,6 +20,7 @@
 #include <vector>
 
 #include "common/dtype.h"
+#include "engine/backend/index_array.h"
 #include "engine/tensor/tensor.h"
 
 namespace rankscope {
@@ -33,7 +36,7 @@ struct WeightView {
   int64_t col_stride = 0;
 
   WeightView transposed() const { return {data, dtype, cols, rows, col_stride, row_stride}; }
-  static WeightView of(ConstMatrix m) { return {m.data, DType::kF32, m.rows, m.cols, m.stride, 1}; }
+  static WeightView of(ConstMatrix m) { return {m.data, m.dtype, m.rows, m.cols, m.stride, 1}; }
 };
 
 // The right operand [k, n] of a product, in the layout that the backend multiplies fastest.
@@ -41,13 +44,18 @@ class PackedMatrix {
  public:
   PackedMatrix() = default;
   PackedMatrix(Tensor storage, int64_t k, int64_t n) : storage_(std::move(storage)), k_(k), n_(n) {}
-  bool empty() const { return storage_.empty(); }
+  // Of a backend that multiplies by the matrix where it lies, or by a converted copy in `storage`.
+  PackedMatrix(const WeightView& view, Tensor storage)
+      : storage_(std::move(storage)), view_(view), k_(view.rows), n_(view.cols) {}
+  bool empty() const { return storage_.empty() && view_.data == nullptr; }
   int64_t k() const { return k_; }
   int64_t n() const { return n_; }
   const Tensor& storage() const { return storage_; }
+  const WeightView& view() const { return view_; }
 
  private:
   Tensor storage_;
+  WeightView view_;
   int64_t k_ = 0;
   int64_t n_ = 0;
 };
@@ -63,7 +71,7 @@ enum class Activation { kNone, kGeluTanh };
 
 // What happens to s = scale * (sum of terms) + bias before it is stored:
 //   activation: out = act(s), and derivative = act'(s) where a matrix is given for it
-//   multiplier: out = s * multiplier, element by element
+//   multiplier: out = s * multiplier, element by element (a derivative that a backend stored)
 //   residual:   out += residual;   accumulate: out += what was there
 struct ProductEpilogue {
   float scale = 1.0f;
@@ -83,6 +91,7 @@ struct AttentionLayout {
   std::vector<int64_t> key_begin;        // [sequences + 1]
   std::vector<int64_t> query_begin;      // [sequences + 1]
   std::vector<int32_t> query_positions;  // [query rows]
+  DeviceCopy device = {};
   int64_t sequences() const { return static_cast<int64_t>(key_begin.size()) - 1; }
 };
 
@@ -103,6 +112,7 @@ struct PagedLayout {
   std::vector<int32_t> pages;
   std::vector<int64_t> page_begin;  // [query rows]
   std::vector<int32_t> keys;        // [query rows], at least 1
+  DeviceCopy device = {};
   int64_t queries() const { return static_cast<int64_t>(keys.size()); }
 };
 
@@ -123,17 +133,24 @@ struct AttentionShape {
 // the column alone, so that a row keeps its mask whatever shares its batch.
 struct DropoutDraws {
   std::array<uint32_t, 2> key{};
-  const uint64_t* row_ids = nullptr;  // [rows]
+  const RowIds* row_ids = nullptr;  // [rows]
 };
 
 struct AdamWStep {
-  double learning_rate = 0;
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0;
   int64_t step = 1;           // counts from 1, for the bias corrections
   double gradient_scale = 1;  // from clipping
+};
+// One parameter of an update, F32.
+struct AdamWParameter {
+  std::span<float> parameter;
+  std::span<float> gradient;
+  std::span<float> first_moment;
+  std::span<float> second_moment;
+  double learning_rate = 0;
 };
 
 class Backend {
@@ -143,8 +160,29 @@ class Backend {
   virtual std::string_view instruction_set() const = 0;
   virtual int threads() const = 0;
   virtual Allocator& allocator() = 0;
-  Tensor empty(int64_t rows, int64_t cols) { return Tensor(allocator(), rows, cols); }
+  // The most bytes of tensors at one time, where the backend counts them; else 0.
+  virtual int64_t peak_bytes() const { return 0; }
+  // The element type of activations.
+  virtual DType precision() const { return DType::kF32; }
+  // An activation, and a matrix that is F32 on every backend; both uninitialised.
+  Tensor empty(int64_t rows, int64_t cols) { return Tensor(allocator(), rows, cols, precision()); }
+  Tensor floats(int64_t rows, int64_t cols) { return Tensor(allocator(), rows, cols); }
+  // Of F32.
   Tensor zeros(int64_t rows, int64_t cols);
+  // How many logits may exist at once; a row's loss does not depend on it.
+  virtual int64_t logits_at_once() const { return 10'000'000; }
+
+  // ---- Memory: how the host reads and writes what tensors hold, in order with the kernels --------
+  // Rows without gaps from and to the host, as fp32 (rounded to a BF16 matrix's type).
+  virtual void upload(const float* from, Matrix to) = 0;
+  virtual void download(ConstMatrix from, float* to) = 0;
+  virtual void fill_zero(Matrix matrix) = 0;
+  std::vector<float> to_host(ConstMatrix from);
+  // Whether the host may follow the pointers of F32 tensors.
+  virtual bool in_host_memory() const { return true; }
+  // The matrix of a checkpoint, in the host's memory, where and how this backend computes with it:
+  // itself, or a copy that lives as long as `owner`.
+  virtual WeightView place(const WeightView& host, std::shared_ptr<const void>& owner) = 0;
 
   // ---- Products -------------------------------------------------------------------------------
   virtual PackedMatrix pack(const WeightView& right) = 0;
@@ -171,16 +209,16 @@ class Backend {
   // Row r of k and v [rows, kv_heads * head_dim] goes to position slots[r] % kPageTokens of page
   // slots[r] / kPageTokens.
   virtual void store_pages(const AttentionShape& shape, ConstMatrix k, ConstMatrix v,
-                           std::span<const int32_t> slots, const KeyValuePages& pages) = 0;
+                           const Indices& slots, const KeyValuePages& pages) = 0;
   // As attention, over kept keys and values: q and out [query rows, heads * head_dim].
   virtual void paged_attention(const AttentionShape& shape, const PagedLayout& layout,
                                ConstMatrix q, const KeyValuePages& pages, Matrix out) = 0;
-  // x[to[i]] = x[from[i]], in the order of i.
-  virtual void copy_rows(std::span<const int32_t> from, std::span<const int32_t> to, Matrix x) = 0;
+  // x[to[i]] = x[from[i]]; no row is both read and written, or written twice.
+  virtual void copy_rows(const Indices& from, const Indices& to, Matrix x) = 0;
   // The `count` tokens of each row with the largest logits, largest first and equal ones by id, to
   // ids and (where it is not null) log_probs [rows, count]; a log probability is the logit less the
   // log of the sum of all exponentials, banned tokens' included. Banned tokens' logits become
-  // -infinity. Logits that are NaN or -infinity are not chosen; what is then missing is id -1.
+  // -infinity. Logits are F32, ids and log_probs the host's. Logits that are NaN or -infinity are not chosen; what is then missing is id -1.
   virtual void best_tokens(Matrix logits, const BannedTokens& banned, int64_t count, int32_t* ids,
                            float* log_probs) = 0;
 
@@ -201,23 +239,24 @@ class Backend {
   // Rotary positions in place, on every head of x [rows, heads * head_dim], the halves of a head
   // paired (i, i + head_dim / 2) as in transformers. cos, sin [positions, head_dim / 2];
   // inverse = true rotates back, which is the gradient.
-  virtual void rotary(Matrix x, int64_t head_dim, const int32_t* positions, ConstMatrix cos,
+  virtual void rotary(Matrix x, int64_t head_dim, const Indices& positions, ConstMatrix cos,
                       ConstMatrix sin, bool inverse) = 0;
   // SwiGLU: out = silu(gate) * up; the backward overwrites dgate and dup.
   virtual void swiglu(ConstMatrix gate, ConstMatrix up, Matrix out) = 0;
   virtual void swiglu_backward(ConstMatrix gate, ConstMatrix up, ConstMatrix dout, Matrix dgate,
                                Matrix dup) = 0;
-  // Each row of `logits` [rows, vocabulary] becomes the gradient of `gradient_scale` times its loss;
-  // loss [rows] gets the loss itself: (1 - s) NLL + s * mean over the vocabulary of -log p, s being
-  // the label smoothing, and nll [rows] the NLL alone (natural logarithm). With gradient_scale 0
-  // the logits are left as they are.
-  virtual void cross_entropy(Matrix logits, const int32_t* labels, float smoothing,
-                             float gradient_scale, float* loss, float* nll) = 0;
+  // Each row of `logits` [rows, vocabulary], F32, becomes the gradient of `gradient_scale` times its
+  // loss; loss [rows] gets the loss itself: (1 - s) NLL + s * mean over the vocabulary of -log p, s
+  // being the label smoothing, and nll [rows] the NLL alone (natural logarithm), both F32. Row i's
+  // label is labels[first + i]. With gradient_scale 0 the logits are left as they are. Returns the
+  // gradient: a matrix in the memory of the logits, of the activations' type.
+  virtual Matrix cross_entropy(Matrix logits, const Indices& labels, int64_t first, float smoothing,
+                               float gradient_scale, float* loss, float* nll) = 0;
   // out[i] = table[ids[i]] (+ out[i] when accumulating); the table may be F32, F16 or BF16.
-  virtual void gather(const WeightView& table, const int32_t* ids, bool accumulate, Matrix out) = 0;
+  virtual void gather(const WeightView& table, const Indices& ids, bool accumulate, Matrix out) = 0;
   // table[ids[i]] += rows[i], in the order of i. Ids may repeat.
-  virtual void scatter_add(ConstMatrix rows, const int32_t* ids, Matrix table) = 0;
-  // out [cols] += the sum of the rows.
+  virtual void scatter_add(ConstMatrix rows, const Indices& ids, Matrix table) = 0;
+  // out [cols], F32, += the sum of the rows.
   virtual void column_sum(ConstMatrix x, float* out) = 0;
   // out = x * keep / (1 - p) (+ out when accumulating); x and out may be the same memory.
   virtual void dropout(ConstMatrix x, float p, const DropoutDraws& draws, bool accumulate,
@@ -228,12 +267,11 @@ class Backend {
   virtual void add(ConstMatrix x, Matrix y) = 0;
   // y *= x, element by element
   virtual void multiply(ConstMatrix x, Matrix y) = 0;
-  // Sum of squares, in double, in an order fixed by the size alone.
-  virtual double sum_of_squares(std::span<const float> x) = 0;
-  // AdamW as torch.optim.AdamW: decoupled decay, bias corrections, epsilon outside the root.
-  virtual void adamw(const AdamWStep& step, std::span<float> parameter,
-                     std::span<const float> gradient, std::span<float> first_moment,
-                     std::span<float> second_moment) = 0;
+  // Sum of the squares of all arrays together, in double, in an order fixed by their sizes alone.
+  virtual double sum_of_squares(std::span<const std::span<const float>> arrays) = 0;
+  // AdamW as torch.optim.AdamW: decoupled decay, bias corrections, epsilon outside the root. Zeroes
+  // the gradients.
+  virtual void adamw(const AdamWStep& step, std::span<const AdamWParameter> arrays) = 0;
 };
 
 // Names of all kernels above, in order: the test table must have a row for each.

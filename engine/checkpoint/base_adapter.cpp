@@ -24,10 +24,16 @@ void write_config(const std::filesystem::path& folder, const Model& model) {
 void write_base_adapter(const std::filesystem::path& folder, const Model& model,
                         const BaseParameterAdaptation& adaptation, AdapterRecord& record) {
   const bool whole_model = record.method == "full";
+  std::vector<std::vector<float>> values;  // where write_safetensors reads them
   std::vector<TensorToWrite> tensors;
   for (const Parameter* parameter : adaptation.parameters()) {
     const TensorSpec& spec = *model.shape().find_tensor(parameter->name);
-    tensors.push_back({spec.name, DType::kF32, spec.shape, parameter->value.data()});
+    const float* data = parameter->value.data();
+    if (!model.backend().in_host_memory()) {
+      values.push_back(model.backend().to_host(parameter->value.view()));
+      data = values.back().data();
+    }
+    tensors.push_back({spec.name, DType::kF32, spec.shape, data});
   }
   record.weights_file = whole_model ? kModelFile : kBiasFile;
   if (whole_model) write_config(folder, model);
@@ -56,7 +62,7 @@ std::unique_ptr<BaseParameterAdaptation> read_base_adapter(const std::filesystem
   for (Parameter* parameter : adaptation->parameters()) {
     const TensorEntry& entry = file.at(parameter->name);
     const std::vector<float> values = stored_values(file, entry);
-    std::copy(values.begin(), values.end(), parameter->value.data());
+    model.backend().upload(values.data(), parameter->value.matrix());
     file.drop_pages(entry);
   }
   model.refresh();

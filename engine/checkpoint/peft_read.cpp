@@ -91,16 +91,18 @@ struct ModuleReader {
   }
 
   // A's rows [first, first + r) and, of B, this site's rows and those columns.
-  void read(const SiteSpec& spec, int64_t first, LowRankAdaptation::Factors& factors) const {
+  void read(const SiteSpec& spec, int64_t first, Backend& backend,
+            LowRankAdaptation::Factors& factors) const {
     const std::vector<float> a = stored_values(file, *stored.a);
     const std::vector<float> b = stored_values(file, *stored.b);
     const int64_t r = factors.a.value.rows();
-    std::memcpy(factors.a.value.data(), a.data() + first * spec.in,
-                factors.a.value.values().size_bytes());
+    backend.upload(a.data() + first * spec.in, factors.a.value.matrix());
+    std::vector<float> columns;
     for (int64_t row = 0; row < spec.out; ++row) {
-      std::memcpy(factors.b.value.row(row), b.data() + (spec.begin + row) * rank() + first,
-                  static_cast<size_t>(r) * sizeof(float));
+      const float* from = b.data() + (spec.begin + row) * rank() + first;
+      columns.insert(columns.end(), from, from + r);
     }
+    backend.upload(columns.data(), factors.b.value.matrix());
   }
 };
 
@@ -121,7 +123,7 @@ void check_targets(const PeftConfig& config, const SafetensorsFile& file,
 
 void read_from_config(const std::filesystem::path& folder, const SafetensorsFile& file,
                       const ModuleSites& modules, const std::map<std::string, StoredModule>& stored,
-                      LowRankAdaptation& adaptation) {
+                      Backend& backend, LowRankAdaptation& adaptation) {
   const std::string where = (folder / kPeftConfigFile).string();
   const PeftConfig config = PeftConfig::read(folder / kPeftConfigFile);
   check_targets(config, file, modules, stored, where);
@@ -135,24 +137,26 @@ void read_from_config(const std::filesystem::path& folder, const SafetensorsFile
                        "; the two files do not belong together");
     }
     for (const SiteSpec* spec : modules.at(name)) {
-      reader.read(*spec, 0,
+      reader.read(*spec, 0, backend,
                   adaptation.add(*spec, reader.rank(), config.scale(name), config.dropout()));
     }
   }
 }
 
-void read_exact(const std::filesystem::path& folder, LowRankAdaptation::Factors& factors) {
+void read_exact(const std::filesystem::path& folder, Backend& backend,
+                LowRankAdaptation::Factors& factors) {
   const SafetensorsFile file(folder / kExactFile);
   const TensorEntry& entry = file.at(factors.b.name);
   check_stored_tensor(file, entry, {factors.b.value.rows(), factors.b.value.cols()});
   const std::vector<float> values = stored_values(file, entry);
-  std::copy(values.begin(), values.end(), factors.b.value.data());
+  backend.upload(values.data(), factors.b.value.matrix());
 }
 
 void read_from_record(const std::filesystem::path& folder, const SafetensorsFile& file,
                       const ModelShape& shape, const ModuleSites& modules,
                       const std::map<std::string, StoredModule>& stored,
-                      const AdapterRecord& record, LowRankAdaptation& adaptation) {
+                      const AdapterRecord& record, Backend& backend,
+                      LowRankAdaptation& adaptation) {
   const auto refuse = [&](const std::string& fault) {
     throw InputError((folder / kRecordFile).string() + ": field 'sites' " + fault +
                      "; restore the file, or remove it to read the folder as PEFT would");
@@ -173,8 +177,8 @@ void read_from_record(const std::filesystem::path& folder, const SafetensorsFile
     }
     LowRankAdaptation::Factors& factors =
         adaptation.add(*spec, share.rank, share.scale, share.dropout);
-    reader.read(*spec, first, factors);
-    if (share.exact_beside) read_exact(folder, factors);
+    reader.read(*spec, first, backend, factors);
+    if (share.exact_beside) read_exact(folder, backend, factors);
     first += share.rank;
   }
   for (const auto& [name, module] : stored) {
@@ -193,9 +197,10 @@ std::unique_ptr<LowRankAdaptation> read_peft_adapter(const std::filesystem::path
   const std::map<std::string, StoredModule> stored = stored_modules(file, model.shape(), modules);
   auto adaptation = std::make_unique<LowRankAdaptation>(model);
   if (record != nullptr) {
-    read_from_record(folder, file, model.shape(), modules, stored, *record, *adaptation);
+    read_from_record(folder, file, model.shape(), modules, stored, *record, model.backend(),
+                     *adaptation);
   } else {
-    read_from_config(folder, file, modules, stored, *adaptation);
+    read_from_config(folder, file, modules, stored, model.backend(), *adaptation);
   }
   return adaptation;
 }

@@ -59,21 +59,23 @@ std::vector<Module> gather_modules(const ModelShape& shape, const LowRankAdaptat
 }
 
 // Fills a and b. Where a site's scale is not the module's, its B carries the quotient.
-void stack(Module& module) {
+void stack(Module& module, Backend& backend) {
   const int64_t in = module.members.front().spec->in;
   module.a.assign(static_cast<size_t>(module.rank * in), 0.0f);
   module.b.assign(static_cast<size_t>(module.out * module.rank), 0.0f);
   int64_t first = 0;
   for (const Member& member : module.members) {
-    const Tensor& a = member.factors->a.value;
     const Tensor& b = member.factors->b.value;
-    std::memcpy(module.a.data() + first * in, a.data(), a.values().size_bytes());
+    const std::vector<float> a = backend.to_host(member.factors->a.value.view());
+    const std::vector<float> b_values = backend.to_host(b.view());
+    std::copy(a.begin(), a.end(), module.a.begin() + first * in);
     const bool rescaled = member.factors->scale != module.scale;
     const auto quotient = static_cast<float>(member.factors->scale / module.scale);
     for (int64_t row = 0; row < b.rows(); ++row) {
       float* to = module.b.data() + (member.spec->begin + row) * module.rank + first;
       for (int64_t j = 0; j < b.cols(); ++j) {
-        to[j] = rescaled ? b.row(row)[j] * quotient : b.row(row)[j];
+        const float value = b_values[static_cast<size_t>(row * b.cols() + j)];
+        to[j] = rescaled ? value * quotient : value;
       }
     }
     first += member.rank();
@@ -159,8 +161,9 @@ void write_peft_adapter(const std::filesystem::path& folder, const Model& model,
                         const LowRankAdaptation& adaptation, AdapterRecord& record) {
   std::vector<Module> modules = gather_modules(model.shape(), adaptation);
   std::vector<TensorToWrite> tensors, exact;
+  std::vector<std::vector<float>> exact_values;
   for (Module& module : modules) {
-    stack(module);
+    stack(module, model.backend());
     const std::string name = "base_model.model." + module.path;
     const int64_t in = module.members.front().spec->in;
     tensors.push_back({name + ".lora_A.weight", DType::kF32, {module.rank, in}, module.a.data()});
@@ -173,7 +176,9 @@ void write_peft_adapter(const std::filesystem::path& folder, const Model& model,
           {member.spec->site, member.rank(), factors.scale, factors.dropout, beside});
       if (!beside) continue;
       const Tensor& b = factors.b.value;
-      exact.push_back({factors.b.name, DType::kF32, {b.rows(), b.cols()}, b.data()});
+      exact_values.push_back(model.backend().to_host(b.view()));
+      exact.push_back(
+          {factors.b.name, DType::kF32, {b.rows(), b.cols()}, exact_values.back().data()});
     }
   }
   const auto setting = record.settings.find("rslora");

@@ -100,7 +100,7 @@ class Run {
   void choose(const Tensor& hidden) {
     Backend& backend = model_.backend();
     const LinearWeight& head = model_.head();
-    Tensor logits = backend.empty(hidden.rows(), head.out());
+    Tensor logits = backend.floats(hidden.rows(), head.out());
     const ProductTerm term{hidden.view(), &head.forward_packed(backend)};
     backend.product({&term, 1}, {.bias = head.bias()}, logits.matrix());
     const Search& any = *active_[0].search;

@@ -35,12 +35,13 @@ void check(const RankedPrompt& prompt, int64_t context) {
 
 // NLL of labels[i] predicted from row rows[i] of `hidden`.
 std::vector<float> nll_of(const Model& model, const Tensor& hidden,
-                          const std::vector<int32_t>& rows, const std::vector<int32_t>& labels) {
+                          const Indices& rows, const Indices& labels) {
   Backend& backend = model.backend();
   Tensor gathered = backend.empty(static_cast<int64_t>(rows.size()), hidden.cols());
-  backend.gather(WeightView::of(hidden.view()), rows.data(), false, gathered.matrix());
+  backend.gather(WeightView::of(hidden.view()), rows, false, gathered.matrix());
   Tape tape(backend, false);
-  return cross_entropy(tape, {gathered, nullptr}, model.head(), labels, {}).nll;
+  const LossResult result = cross_entropy(tape, {gathered, nullptr}, model.head(), labels, {});
+  return backend.to_host(result.nll.view());
 }
 
 // A choice's first token follows from the prompt's last row, the others from the choice's own rows.
@@ -72,7 +73,7 @@ class RankBatch {
  private:
   std::vector<float> first_tokens() {
     std::vector<Segment> segments;
-    std::vector<int32_t> rows, labels;
+    Indices rows, labels;
     for (size_t p = 0; p < prompts_.size(); ++p) {
       segments.push_back({&kept_[p], prompts_[p].prompt, 1});
       for (const std::vector<int32_t>& choice : prompts_[p].choices) {
@@ -86,7 +87,7 @@ class RankBatch {
   std::vector<float> other_tokens() {
     std::vector<CachedSequence> sequences;
     std::vector<std::span<const int32_t>> inputs;
-    std::vector<int32_t> rows, labels;
+    Indices rows, labels;
     for (size_t p = 0; p < prompts_.size(); ++p) {
       for (const std::vector<int32_t>& choice : prompts_[p].choices) {
         if (choice.size() < 2) continue;

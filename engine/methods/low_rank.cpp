@@ -47,9 +47,14 @@ void LowRankAdaptation::merge_into(Model& model) {
                                                 : WeightView::of(b).transposed());
     Tensor left = update.b->value;
     if (!spec.stored_transposed) {
-      left = backend.empty(a.cols, a.rows);
+      const std::vector<float> values = backend.to_host(a);
+      std::vector<float> transposed(values.size());
       for (int64_t i = 0; i < a.cols; ++i)
-        for (int64_t j = 0; j < a.rows; ++j) left.row(i)[j] = a.row(j)[i];
+        for (int64_t j = 0; j < a.rows; ++j)
+          transposed[static_cast<size_t>(i * a.rows + j)] =
+              values[static_cast<size_t>(j * a.cols + i)];
+      left = backend.floats(a.cols, a.rows);
+      backend.upload(transposed.data(), left.matrix());
     }
     const Matrix slice =
         spec.stored_transposed

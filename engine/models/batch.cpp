@@ -38,10 +38,10 @@ Batch pack_batch(std::span<const TokenExample* const> examples,
   loss->query_positions = loss_positions;
   batch.full_layout = std::move(full);
   batch.loss_layout = std::move(loss);
-  batch.tokens = std::make_shared<const std::vector<int32_t>>(std::move(tokens));
-  batch.positions = std::make_shared<const std::vector<int32_t>>(std::move(positions));
-  batch.loss_rows = std::make_shared<const std::vector<int32_t>>(std::move(loss_rows));
-  batch.loss_positions = std::make_shared<const std::vector<int32_t>>(std::move(loss_positions));
+  batch.tokens = std::make_shared<const Indices>(std::move(tokens));
+  batch.positions = std::make_shared<const Indices>(std::move(positions));
+  batch.loss_rows = std::make_shared<const Indices>(std::move(loss_rows));
+  batch.loss_positions = std::make_shared<const Indices>(std::move(loss_positions));
   return batch;
 }
 

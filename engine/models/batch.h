@@ -19,17 +19,17 @@ struct TokenExample {
 };
 
 struct Batch {
-  std::shared_ptr<const std::vector<int32_t>> tokens;     // [rows]
-  std::shared_ptr<const std::vector<int32_t>> positions;  // [rows], from 0 in each sequence
+  std::shared_ptr<const Indices> tokens;       // [rows]
+  std::shared_ptr<const Indices> positions;  // [rows], from 0 in each sequence
   std::vector<int64_t> sequence_begin;                    // [sequences + 1], rows
   // Rows whose next token is a target (or, in decoding, wanted), rising, and that next token.
-  std::shared_ptr<const std::vector<int32_t>> loss_rows;       // [targets]
-  std::shared_ptr<const std::vector<int32_t>> loss_positions;  // [targets], positions of loss_rows
-  std::vector<int32_t> loss_labels;  // [targets]; in decoding none
+  std::shared_ptr<const Indices> loss_rows;       // [targets]
+  std::shared_ptr<const Indices> loss_positions;  // [targets], positions of loss_rows
+  Indices loss_labels;               // [targets]; in decoding none
   std::vector<int64_t> loss_begin;                             // [sequences + 1], into loss_rows
   // Identity of each row for dropout: (draw id of its sequence << 32) | position.
-  std::vector<uint64_t> row_ids;       // [rows]
-  std::vector<uint64_t> loss_row_ids;  // [targets]
+  RowIds row_ids;       // [rows]
+  RowIds loss_row_ids;  // [targets]
   std::shared_ptr<const AttentionLayout> full_layout;  // queries at every row
   std::shared_ptr<const AttentionLayout> loss_layout;  // queries at loss_rows
 

@@ -53,8 +53,8 @@ void KvCache::copy_shared_pages() {
     backend_.copy_rows(copy_from_, copy_to_, keys_[layer].matrix());
     backend_.copy_rows(copy_from_, copy_to_, values_[layer].matrix());
   }
-  copy_from_.clear();
-  copy_to_.clear();
+  copy_from_ = {};
+  copy_to_ = {};
 }
 
 CachedSequence KvCache::fork(const CachedSequence& sequence) {

@@ -22,7 +22,19 @@ DropoutDraws dropout_draws(const StepDraws& draws, const std::string& place, con
   const auto block =
       Draws(draws.seed, "dropout", place, static_cast<uint64_t>(draws.step)).block(0);
   const auto& ids = rows == BatchRows::kAll ? batch.row_ids : batch.loss_row_ids;
-  return {{block[0], block[1]}, ids.data()};
+  return {{block[0], block[1]}, &ids};
+}
+
+Tensor float_copy(Backend& backend, const WeightView& stored) {
+  Tensor copy = backend.floats(stored.rows, stored.cols);
+  if (backend.in_host_memory()) {
+    copy_as_float(stored, 0, copy.size(), copy.data());
+  } else {
+    std::vector<float> values(static_cast<size_t>(copy.size()));
+    copy_as_float(stored, 0, copy.size(), values.data());
+    backend.upload(values.data(), copy.matrix());
+  }
+  return copy;
 }
 
 }  // namespace
@@ -33,13 +45,17 @@ Model::Model(ModelShape shape, std::shared_ptr<const Weights> weights, Backend& 
     const WeightView& stored = weights_->view(spec.name);
     auto parameter = std::make_unique<Parameter>();
     parameter->name = spec.name;
-    if (stored.dtype == DType::kF32) {
+    if (stored.dtype == DType::kF32 && backend.in_host_memory()) {
       parameter->value =
           Tensor::over(static_cast<const float*>(stored.data), stored.rows, stored.cols, weights_);
     } else if (spec.shape.size() == 1) {
       // Kernels read biases and norms as fp32; big matrices stay as stored.
-      parameter->value = backend.empty(stored.rows, stored.cols);
-      copy_as_float(stored, 0, spec.size(), parameter->value.data());
+      parameter->value = float_copy(backend, stored);
+    } else if (!backend.in_host_memory()) {
+      Placed placed;
+      placed.view = backend.place(stored, placed.owner);
+      placed_.emplace(spec.name, std::move(placed));
+      weights_->release_pages(spec.name);
     }
     parameters_.emplace(spec.name, std::move(parameter));
   }
@@ -55,7 +71,18 @@ std::vector<Parameter*> Model::parameters() const {
 
 WeightView Model::view(const std::string& name) const {
   const Parameter& found = parameter(name);
-  return found.value.empty() ? weights_->view(name) : WeightView::of(found.value.view());
+  if (!found.value.empty()) return WeightView::of(found.value.view());
+  const auto placed = placed_.find(name);
+  return placed == placed_.end() ? weights_->view(name) : placed->second.view;
+}
+
+void Model::copy_values(const std::string& name, int64_t first, int64_t count, float* out) const {
+  const Tensor& value = parameter(name).value;
+  if (value.empty()) {
+    copy_as_float(weights_->view(name), first, count, out);
+  } else {
+    backend_.download({value.data() + first, 1, count, count}, out);
+  }
 }
 
 LinearWeight Model::linear_weight(const SiteSpec& spec) const {
@@ -90,10 +117,8 @@ void Model::release_when_packed(LinearWeight& weight, const std::string& tensor)
 void Model::make_writable(const std::string& name) {
   if (!writable_.insert(name).second) return;
   Parameter& parameter = *parameters_.at(name);
-  const WeightView stored = view(name);
-  Tensor copy = backend_.empty(stored.rows, stored.cols);
-  copy_as_float(stored, 0, copy.size(), copy.data());
-  parameter.value = std::move(copy);
+  parameter.value = float_copy(backend_, weights_->view(name));
+  placed_.erase(name);
   for (const SiteSpec& spec : shape_.sites) {
     if (spec.weight == name) sites_[spec.site] = linear_weight(spec);
   }
@@ -129,10 +154,9 @@ std::string Model::weights_hash() const {
   for (const TensorSpec& spec : shape_.tensors) {
     hash.update_field(spec.name).update_u64(spec.shape.size());
     for (int64_t dimension : spec.shape) hash.update_u64(static_cast<uint64_t>(dimension));
-    const WeightView now = view(spec.name);
     for (int64_t first = 0; first < spec.size(); first += kHashBlock) {
       const int64_t count = std::min(kHashBlock, spec.size() - first);
-      copy_as_float(now, first, count, block.data());
+      copy_values(spec.name, first, count, block.data());
       hash.update(std::as_bytes(std::span(block.data(), static_cast<size_t>(count))));
     }
   }
@@ -176,7 +200,7 @@ Var Model::apply_site_to_residual(const ForwardContext& context, Site place, con
 }
 
 Var Model::embed(const ForwardContext& context, const std::string& table,
-                 const std::shared_ptr<const std::vector<int32_t>>& ids) const {
+                 const std::shared_ptr<const Indices>& ids) const {
   return embedding(context.tape, view(table), parameter(table), ids);
 }
 
@@ -200,7 +224,7 @@ Var Model::attend(const ForwardContext& context, int layer, const Var& q, const 
   Tensor out = backend_.empty(q.value.rows(), q.value.cols());
   const int64_t fresh = all ? cache.fresh_rows : cache.fresh_loss_rows;
   if (fresh > 0) {
-    Tensor log_sum = backend_.empty(fresh, config().heads);
+    Tensor log_sum = backend_.floats(fresh, config().heads);
     backend_.attention(attention_shape(), *layout, q.value.slice(0, fresh).view(), k.value.view(),
                        v.value.view(), out.slice(0, fresh).matrix(), log_sum.matrix());
   }

@@ -60,10 +60,14 @@ class Model {
   const LinearWeight& site(Site site) const { return sites_.at(site); }
   // Throws std::out_of_range where the model has no tensor of that name.
   Parameter& parameter(const std::string& name) const { return *parameters_.at(name); }
-  // Parameters in checkpoint order. The value of a half-precision matrix is empty while frozen.
+  // Parameters in checkpoint order. The value of a matrix may be empty while frozen: where it is
+  // half precision, or not in the host's memory.
   std::vector<Parameter*> parameters() const;
-  // The tensor as now in memory, row-major; a vector is a matrix of one row.
+  // The tensor as it is computed with, row-major; a vector is a matrix of one row. In the memory of
+  // the backend.
   WeightView view(const std::string& name) const;
+  // Elements [first, first + count) of the tensor as now in memory, as fp32.
+  void copy_values(const std::string& name, int64_t first, int64_t count, float* out) const;
 
   // Copies the tensor out of the mapped file, as fp32, so that its value may be written. After
   // writing call refresh().
@@ -94,7 +98,7 @@ class Model {
                              const Var& residual, BatchRows rows) const;
   // Rows of the token or position table.
   Var embed(const ForwardContext& context, const std::string& table,
-            const std::shared_ptr<const std::vector<int32_t>>& ids) const;
+            const std::shared_ptr<const Indices>& ids) const;
   // In the last layer, narrows the residual stream and its normalised form to the rows with loss.
   BatchRows narrow(const ForwardContext& context, int layer, Var& x, Var& normed) const;
   // Causal attention of a layer's queries, those at `rows`, over the keys and values of its
@@ -113,6 +117,12 @@ class Model {
   Backend& backend_;
   std::filesystem::path folder_;
   std::map<std::string, std::unique_ptr<Parameter>> parameters_;
+  // Frozen matrices where the backend does not compute with the checkpoint's own memory.
+  struct Placed {
+    WeightView view;
+    std::shared_ptr<const void> owner;
+  };
+  std::map<std::string, Placed> placed_;
   std::set<std::string> writable_;
   std::map<Site, LinearWeight> sites_;
   LinearWeight head_;

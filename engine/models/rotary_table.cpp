@@ -43,20 +43,23 @@ RotaryTables::RotaryTables(const RotarySettings& settings, int64_t head_dim, int
     : frequencies_(rotary_frequencies(settings, head_dim)), context_(context), backend_(backend) {}
 
 const RotaryTable& RotaryTables::up_to(
-    const std::shared_ptr<const std::vector<int32_t>>& positions) const {
+    const std::shared_ptr<const Indices>& positions) const {
   const int64_t needed = 1 + *std::max_element(positions->begin(), positions->end());
   const int64_t have = tables_.empty() ? 0 : tables_.back().cos.rows();
   if (have >= needed) return tables_.back();
   const int64_t rows = std::max(needed, std::min(context_, std::max(kFirstPositions, 2 * have)));
   const auto pairs = static_cast<int64_t>(frequencies_.size());
-  RotaryTable table{backend_.empty(rows, pairs), backend_.empty(rows, pairs)};
+  RotaryTable table{backend_.floats(rows, pairs), backend_.floats(rows, pairs)};
+  std::vector<float> cosines, sines;
   for (int64_t position = 0; position < rows; ++position) {
     for (int64_t i = 0; i < pairs; ++i) {
       const float angle = static_cast<float>(position) * frequencies_[static_cast<size_t>(i)];
-      table.cos.row(position)[i] = std::cos(angle);
-      table.sin.row(position)[i] = std::sin(angle);
+      cosines.push_back(std::cos(angle));
+      sines.push_back(std::sin(angle));
     }
   }
+  backend_.upload(cosines.data(), table.cos.matrix());
+  backend_.upload(sines.data(), table.sin.matrix());
   tables_.push_back(std::move(table));
   return tables_.back();
 }

@@ -22,7 +22,7 @@ class RotaryTables {
  public:
   RotaryTables(const RotarySettings& settings, int64_t head_dim, int64_t context, Backend& backend);
   // A table that covers every position in `positions`.
-  const RotaryTable& up_to(const std::shared_ptr<const std::vector<int32_t>>& positions) const;
+  const RotaryTable& up_to(const std::shared_ptr<const Indices>& positions) const;
 
  private:
   std::vector<float> frequencies_;

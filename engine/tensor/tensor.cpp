@@ -2,9 +2,10 @@
 
 namespace rankscope {
 
-Tensor::Tensor(Allocator& allocator, int64_t rows, int64_t cols) : rows_(rows), cols_(cols) {
+Tensor::Tensor(Allocator& allocator, int64_t rows, int64_t cols, DType dtype)
+    : rows_(rows), cols_(cols), dtype_(dtype) {
   // Never null, so that a tensor without rows (a micro-batch without targets) is not "empty".
-  size_t bytes = static_cast<size_t>(rows * cols) * sizeof(float);
+  size_t bytes = static_cast<size_t>(rows * cols) * dtype_size(dtype);
   if (bytes == 0) bytes = sizeof(float);
   void* memory = allocator.acquire(bytes);
   owner_ = std::shared_ptr<const void>(

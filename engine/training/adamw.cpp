@@ -1,6 +1,5 @@
 #include "engine/training/adamw.h"
 
-#include <algorithm>
 #include <cmath>
 
 namespace rankscope {
@@ -14,27 +13,21 @@ AdamW::AdamW(Backend& backend, std::vector<TrainedParameter> parameters, AdamWSe
 }
 
 double AdamW::gradient_norm() const {
-  double sum = 0;
-  for (const TrainedParameter& p : parameters_)
-    sum += backend_.sum_of_squares(p.parameter->gradient.values());
-  return std::sqrt(sum);
+  std::vector<std::span<const float>> gradients;
+  for (const TrainedParameter& p : parameters_) gradients.push_back(p.parameter->gradient.values());
+  return std::sqrt(backend_.sum_of_squares(gradients));
 }
 
 void AdamW::update(double learning_rate, int64_t step, double gradient_scale) {
+  const AdamWStep s{settings_.beta1, settings_.beta2, settings_.epsilon, settings_.weight_decay, step,
+                    gradient_scale};
+  std::vector<AdamWParameter> arrays;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     Parameter& p = *parameters_[i].parameter;
-    AdamWStep s;
-    s.learning_rate = learning_rate * parameters_[i].learning_rate_factor;
-    s.beta1 = settings_.beta1;
-    s.beta2 = settings_.beta2;
-    s.epsilon = settings_.epsilon;
-    s.weight_decay = settings_.weight_decay;
-    s.step = step;
-    s.gradient_scale = gradient_scale;
-    backend_.adamw(s, p.value.values(), p.gradient.values(), first_[i].values(),
-                   second_[i].values());
-    std::ranges::fill(p.gradient.values(), 0.0f);
+    arrays.push_back({p.value.values(), p.gradient.values(), first_[i].values(), second_[i].values(),
+                      learning_rate * parameters_[i].learning_rate_factor});
   }
+  backend_.adamw(s, arrays);
 }
 
 }  // namespace rankscope

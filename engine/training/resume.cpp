@@ -45,10 +45,17 @@ void check_identity(const std::string& file, const std::map<std::string, std::st
 }  // namespace
 
 void Trainer::save_state(const std::filesystem::path& file, const Identity& identity) {
+  const std::vector<Part> parts = parts_of(optimizer_);
+  std::vector<std::vector<float>> values;  // where write_safetensors reads them
   std::vector<TensorToWrite> tensors;
-  for (const Part& part : parts_of(optimizer_))
-    tensors.push_back({part.name, DType::kF32, {part.tensor.rows(), part.tensor.cols()},
-                       part.tensor.data()});
+  for (const Part& part : parts) {
+    const float* data = part.tensor.data();
+    if (!model_.backend().in_host_memory()) {
+      values.push_back(model_.backend().to_host(part.tensor.view()));
+      data = values.back().data();
+    }
+    tensors.push_back({part.name, DType::kF32, {part.tensor.rows(), part.tensor.cols()}, data});
+  }
   std::map<std::string, std::string> metadata{{"format", "rankscope resume point"},
                                               {"step", std::to_string(step_)}};
   for (const auto& [key, value] : identity) metadata[kIdentity + key] = value;
@@ -79,7 +86,9 @@ void Trainer::load_state(const std::filesystem::path& file, const Identity& iden
   // Everything fits; only now is anything overwritten.
   for (const Part& part : parts) {
     const auto bytes = state.bytes(state.at(part.name));
-    std::memcpy(part.tensor.data(), bytes.data(), bytes.size());
+    std::vector<float> values(static_cast<size_t>(part.tensor.size()));
+    std::memcpy(values.data(), bytes.data(), bytes.size());
+    model_.backend().upload(values.data(), part.tensor.matrix());
   }
   step_ = step;
   adaptation_.after_step(model_);

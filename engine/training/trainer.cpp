@@ -29,6 +29,11 @@ double sum_of(std::span<const float> values, int64_t begin, int64_t end) {
   return sum;
 }
 
+// Empty where the batch has no target.
+std::vector<float> host_losses(Backend& backend, const Tensor& values) {
+  return values.empty() ? std::vector<float>{} : backend.to_host(values.view());
+}
+
 }  // namespace
 
 Trainer::Trainer(Model& model, Adaptation& adaptation, const std::vector<TokenExample>& examples,
@@ -110,10 +115,11 @@ StepReport Trainer::step() {
     const Var hidden = model_.forward(context);
     const LossResult losses =
         cross_entropy(tape, hidden, model_.head(), batch.loss_labels, loss_options);
-    for (int64_t s = 0; s < batch.sequences(); ++s)
-      loss += sum_of(losses.loss, batch.loss_begin[static_cast<size_t>(s)],
-                     batch.loss_begin[static_cast<size_t>(s) + 1]);
     tape.run_backward();
+    const std::vector<float> values = host_losses(model_.backend(), losses.loss);
+    for (int64_t s = 0; s < batch.sequences(); ++s)
+      loss += sum_of(values, batch.loss_begin[static_cast<size_t>(s)],
+                     batch.loss_begin[static_cast<size_t>(s) + 1]);
     report.useful_flops += useful_flops(model_.shape(), adaptation_, batch, true);
   }
   report.loss = loss * per_target;
@@ -158,10 +164,11 @@ Evaluation evaluate(const Model& model, const Adaptation* adaptation,
     const ForwardContext context{tape, batch, adaptation, std::nullopt, 0.0};
     const Var hidden = model.forward(context);
     const LossResult losses = cross_entropy(tape, hidden, model.head(), batch.loss_labels, {});
+    const std::vector<float> nll = host_losses(model.backend(), losses.nll);
     for (int64_t s = 0; s < batch.sequences(); ++s) {
       const int64_t begin = batch.loss_begin[static_cast<size_t>(s)];
       const int64_t end = batch.loss_begin[static_cast<size_t>(s) + 1];
-      result.nll.push_back(sum_of(losses.nll, begin, end));
+      result.nll.push_back(sum_of(nll, begin, end));
       result.tokens.push_back(end - begin);
     }
   }

@@ -19,15 +19,15 @@ constexpr Eigen::Index kDense = 512;
 }  // namespace
 
 std::vector<float> site_weight(const Model& model, const SiteSpec& spec) {
-  const WeightView view = model.view(spec.weight);
   std::vector<float> values(static_cast<std::size_t>(spec.out * spec.in));
   if (spec.stored_transposed) {
-    copy_as_float(view, spec.begin * spec.in, spec.out * spec.in, values.data());
+    model.copy_values(spec.weight, spec.begin * spec.in, spec.out * spec.in, values.data());
     return values;
   }
+  const std::int64_t cols = model.shape().find_tensor(spec.weight)->shape[1];
   std::vector<float> row(static_cast<std::size_t>(spec.out));
   for (std::int64_t i = 0; i < spec.in; ++i) {
-    copy_as_float(view, i * view.cols + spec.begin, spec.out, row.data());
+    model.copy_values(spec.weight, i * cols + spec.begin, spec.out, row.data());
     for (std::int64_t o = 0; o < spec.out; ++o)
       values[static_cast<std::size_t>(o * spec.in + i)] = row[static_cast<std::size_t>(o)];
   }

@@ -1,11 +1,12 @@
-// Every benchmark: the tables of training (name: table), of the tasks (tasks) and of a sweep
-// (sweep), then Google Benchmark's.
+// Every benchmark: the tables of training (name: table), of the tasks (tasks), of a GPU (gpu) and of
+// a sweep (sweep), then Google Benchmark's.
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
 #include <string>
 
 #include "common/error.h"
+#include "tests/bench/gpu_table.h"
 #include "tests/bench/sweep_table.h"
 #include "tests/bench/tasks_table.h"
 #include "tests/bench/training_table.h"
@@ -20,6 +21,7 @@ int main(int argc, char** argv) {
   try {
     if (filter.empty() || filter == "table") status |= rankscope::bench::print_training_table();
     if (filter.empty() || filter == "tasks") status |= rankscope::bench::print_tasks_table();
+    if (filter.empty() || filter == "gpu") status |= rankscope::bench::print_gpu_table();
     if (filter.empty() || filter == "sweep") {
       status |= rankscope::bench::print_trial_rate();
       status |= rankscope::bench::print_sweep_table();
@@ -28,7 +30,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", error.what());
     return 3;
   }
-  if (filter == "table" || filter == "tasks" || filter == "sweep") return status;
+  if (filter == "table" || filter == "tasks" || filter == "sweep" || filter == "gpu")
+    return status;
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

@@ -50,6 +50,20 @@ class CpuBackend final : public Backend {
   int threads() const override { return pool_.threads(); }
   Allocator& allocator() override { return memory_; }
 
+  void upload(const float* from, Matrix to) override {
+    for (int64_t i = 0; i < to.rows; ++i) std::copy_n(from + i * to.cols, to.cols, to.row(i));
+  }
+
+  void download(ConstMatrix from, float* to) override {
+    for (int64_t i = 0; i < from.rows; ++i) std::copy_n(from.row(i), from.cols, to + i * from.cols);
+  }
+
+  void fill_zero(Matrix matrix) override {
+    for (int64_t i = 0; i < matrix.rows; ++i) std::fill_n(matrix.row(i), matrix.cols, 0.0f);
+  }
+
+  WeightView place(const WeightView& host, std::shared_ptr<const void>&) override { return host; }
+
   PackedMatrix pack(const WeightView& right) override {
     const int64_t panels = ceil_div(right.cols, kernels_.panel_width);
     PackedMatrix packed(empty(panels, right.rows * kernels_.panel_width), right.rows, right.cols);
@@ -136,7 +150,7 @@ class CpuBackend final : public Backend {
   }
 
   void store_pages(const AttentionShape& shape, ConstMatrix k, ConstMatrix v,
-                   std::span<const int32_t> slots, const KeyValuePages& pages) override {
+                   const Indices& slots, const KeyValuePages& pages) override {
     by_rows(k.rows, k.cols, [&](int64_t begin, int64_t rows) {
       for (int64_t r = begin; r < begin + rows; ++r) {
         const int64_t page = slots[static_cast<size_t>(r)] / kPageTokens;
@@ -176,7 +190,7 @@ class CpuBackend final : public Backend {
     });
   }
 
-  void copy_rows(std::span<const int32_t> from, std::span<const int32_t> to, Matrix x) override {
+  void copy_rows(const Indices& from, const Indices& to, Matrix x) override {
     by_columns(x.cols, [&](int64_t begin, int64_t end) {
       for (size_t i = 0; i < from.size(); ++i)
         std::copy(x.row(from[i]) + begin, x.row(from[i]) + end, x.row(to[i]) + begin);
@@ -238,10 +252,11 @@ class CpuBackend final : public Backend {
       });
   }
 
-  void rotary(Matrix x, int64_t head_dim, const int32_t* positions, ConstMatrix cos,
+  void rotary(Matrix x, int64_t head_dim, const Indices& positions, ConstMatrix cos,
               ConstMatrix sin, bool inverse) override {
     by_rows(x.rows, x.cols, [&](int64_t begin, int64_t rows) {
-      kernels_.rotary(x.row(begin), x.stride, rows, x.cols / head_dim, head_dim, positions + begin,
+      kernels_.rotary(x.row(begin), x.stride, rows, x.cols / head_dim, head_dim,
+                      positions.data() + begin,
                       cos.data, sin.data, cos.stride, inverse);
     });
   }
@@ -262,28 +277,30 @@ class CpuBackend final : public Backend {
     });
   }
 
-  void cross_entropy(Matrix logits, const int32_t* labels, float smoothing, float gradient_scale,
-                     float* loss, float* nll) override {
+  Matrix cross_entropy(Matrix logits, const Indices& labels, int64_t first, float smoothing,
+                       float gradient_scale, float* loss, float* nll) override {
     by_rows(logits.rows, logits.cols, [&](int64_t begin, int64_t rows) {
-      kernels_.cross_entropy(logits.row(begin), logits.stride, rows, logits.cols, labels + begin,
-                             smoothing, gradient_scale, loss + begin, nll + begin);
+      kernels_.cross_entropy(logits.row(begin), logits.stride, rows, logits.cols,
+                             labels.data() + first + begin, smoothing, gradient_scale, loss + begin,
+                             nll + begin);
     });
+    return logits;
   }
 
-  void gather(const WeightView& table, const int32_t* ids, bool accumulate, Matrix out) override {
+  void gather(const WeightView& table, const Indices& ids, bool accumulate, Matrix out) override {
     const int dtype = dtype_code(table.dtype);
     by_rows(out.rows, out.cols, [&](int64_t begin, int64_t rows) {
       kernels_.gather(table.data, dtype, table.row_stride, table.col_stride, table.cols,
-                      ids + begin, rows, accumulate, out.row(begin), out.stride);
+                      ids.data() + begin, rows, accumulate, out.row(begin), out.stride);
     });
   }
 
-  void scatter_add(ConstMatrix rows, const int32_t* ids, Matrix table) override {
+  void scatter_add(ConstMatrix rows, const Indices& ids, Matrix table) override {
     // Each task owns some columns of the table and walks all rows, so that repeated ids add up in
     // the order of the rows.
     by_columns(rows.cols, [&](int64_t begin, int64_t end) {
       for (int64_t i = 0; i < rows.rows; ++i)
-        kernels_.add(rows.row(i) + begin, end - begin, table.row(ids[i]) + begin);
+        kernels_.add(rows.row(i) + begin, end - begin, table.row(ids[static_cast<size_t>(i)]) + begin);
     });
   }
 
@@ -297,7 +314,7 @@ class CpuBackend final : public Backend {
                Matrix out) override {
     by_rows(x.rows, x.cols, [&](int64_t begin, int64_t rows) {
       kernels_.dropout(x.row(begin), x.stride, rows, x.cols, p, draws.key.data(),
-                       draws.row_ids + begin, accumulate, out.row(begin), out.stride);
+                       draws.row_ids->data() + begin, accumulate, out.row(begin), out.stride);
     });
   }
 
@@ -313,27 +330,34 @@ class CpuBackend final : public Backend {
     });
   }
 
-  double sum_of_squares(std::span<const float> x) override {
-    const int64_t count = static_cast<int64_t>(x.size());
-    std::vector<double> sums(static_cast<size_t>(ceil_div(count, kSquaresBlock)));
-    pool_.run(static_cast<int64_t>(sums.size()), [&](int64_t block, int) {
-      const int64_t begin = block * kSquaresBlock;
-      sums[static_cast<size_t>(block)] = kernels_.sum_of_squares(
-          x.data() + begin, std::min(kSquaresBlock, count - begin));
-    });
-    return std::accumulate(sums.begin(), sums.end(), 0.0);
+  double sum_of_squares(std::span<const std::span<const float>> arrays) override {
+    double total = 0;
+    for (const std::span<const float> x : arrays) {
+      const int64_t count = static_cast<int64_t>(x.size());
+      std::vector<double> sums(static_cast<size_t>(ceil_div(count, kSquaresBlock)));
+      pool_.run(static_cast<int64_t>(sums.size()), [&](int64_t block, int) {
+        const int64_t begin = block * kSquaresBlock;
+        sums[static_cast<size_t>(block)] = kernels_.sum_of_squares(
+            x.data() + begin, std::min(kSquaresBlock, count - begin));
+      });
+      total += std::accumulate(sums.begin(), sums.end(), 0.0);
+    }
+    return total;
   }
 
-  void adamw(const AdamWStep& step, std::span<float> parameter, std::span<const float> gradient,
-             std::span<float> first_moment, std::span<float> second_moment) override {
-    const int64_t count = static_cast<int64_t>(parameter.size());
-    pool_.run(ceil_div(count, kElementsPerTask), [&](int64_t task, int) {
-      const int64_t begin = task * kElementsPerTask;
-      kernels_.adamw(step.learning_rate, step.beta1, step.beta2, step.epsilon, step.weight_decay,
-                     step.step, step.gradient_scale, std::min(kElementsPerTask, count - begin),
-                     parameter.data() + begin, gradient.data() + begin,
-                     first_moment.data() + begin, second_moment.data() + begin);
-    });
+  void adamw(const AdamWStep& step, std::span<const AdamWParameter> arrays) override {
+    for (const AdamWParameter& a : arrays) {
+      const int64_t count = static_cast<int64_t>(a.parameter.size());
+      pool_.run(ceil_div(count, kElementsPerTask), [&](int64_t task, int) {
+        const int64_t begin = task * kElementsPerTask;
+        const int64_t part = std::min(kElementsPerTask, count - begin);
+        kernels_.adamw(a.learning_rate, step.beta1, step.beta2, step.epsilon, step.weight_decay,
+                       step.step, step.gradient_scale, part, a.parameter.data() + begin,
+                       a.gradient.data() + begin, a.first_moment.data() + begin,
+                       a.second_moment.data() + begin);
+        std::fill_n(a.gradient.data() + begin, part, 0.0f);
+      });
+    }
   }
 
  private:

@@ -49,16 +49,6 @@ CachingAllocator::~CachingAllocator() {
   if (reserve_) munmap(reserve_, reserved_);
 }
 
-void CachingAllocator::insert_free(size_t offset, size_t bytes) {
-  free_by_offset_.emplace(offset, bytes);
-  free_by_size_.emplace(bytes, offset);
-}
-
-void CachingAllocator::erase_free(std::map<size_t, size_t>::iterator it) {
-  free_by_size_.erase({it->second, it->first});
-  free_by_offset_.erase(it);
-}
-
 void* CachingAllocator::acquire(size_t bytes) {
   bytes = rounded(bytes);
   if (kUseSystem) {
@@ -67,23 +57,11 @@ void* CachingAllocator::acquire(size_t bytes) {
     return p;
   }
   const std::lock_guard lock(mutex_);
-  if (auto fit = free_by_size_.lower_bound({bytes, 0}); fit != free_by_size_.end()) {
-    const auto [size, offset] = *fit;
-    erase_free(free_by_offset_.find(offset));
-    if (size > bytes) insert_free(offset + bytes, size - bytes);
-    return reserve_ + offset;
+  const size_t offset = heap_.acquire(bytes);
+  if (heap_.end() > reserved_) {
+    heap_.release(offset, bytes);
+    out_of_memory(bytes);
   }
-  // Grow, taking a free block at the end along.
-  size_t offset = used_;
-  if (!free_by_offset_.empty()) {
-    auto last = std::prev(free_by_offset_.end());
-    if (last->first + last->second == used_) {
-      offset = last->first;
-      erase_free(last);
-    }
-  }
-  if (offset + bytes > reserved_) out_of_memory(bytes);
-  used_ = offset + bytes;
   return reserve_ + offset;
 }
 
@@ -91,22 +69,7 @@ void CachingAllocator::release(void* pointer, size_t bytes) noexcept {
   bytes = rounded(bytes);
   if (kUseSystem) return std::free(pointer);
   const std::lock_guard lock(mutex_);
-  size_t offset = static_cast<size_t>(static_cast<char*>(pointer) - reserve_);
-  auto next = free_by_offset_.lower_bound(offset);
-  if (next != free_by_offset_.end() && offset + bytes == next->first) {
-    bytes += next->second;
-    auto merged = next++;
-    erase_free(merged);
-  }
-  if (next != free_by_offset_.begin()) {
-    auto previous = std::prev(next);
-    if (previous->first + previous->second == offset) {
-      offset = previous->first;
-      bytes += previous->second;
-      erase_free(previous);
-    }
-  }
-  insert_free(offset, bytes);
+  heap_.release(static_cast<size_t>(static_cast<char*>(pointer) - reserve_), bytes);
 }
 
 }  // namespace rankscope::cpu

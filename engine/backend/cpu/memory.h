@@ -1,12 +1,11 @@
 // The CPU backend's allocator: activations come and go with every micro-batch, and getting their
 // pages from the system each time costs more than using them (first touch of 1 GiB: 0.2 s). Freed
-// blocks are kept and handed out again, best fit first, neighbours merged.
+// blocks are kept and handed out again.
 #pragma once
 
-#include <map>
 #include <mutex>
-#include <set>
 
+#include "engine/backend/block_heap.h"
 #include "engine/tensor/tensor.h"
 
 namespace rankscope::cpu {
@@ -21,13 +20,8 @@ class CachingAllocator final : public Allocator {
  private:
   char* reserve_ = nullptr;   // address space; pages are touched as they are first used
   size_t reserved_ = 0;
-  size_t used_ = 0;           // bytes of the reservation handed out at least once
   std::mutex mutex_;
-  std::map<size_t, size_t> free_by_offset_;             // offset -> bytes
-  std::set<std::pair<size_t, size_t>> free_by_size_;    // (bytes, offset)
-
-  void insert_free(size_t offset, size_t bytes);
-  void erase_free(std::map<size_t, size_t>::iterator it);
+  BlockHeap heap_;
 };
 
 }  // namespace rankscope::cpu

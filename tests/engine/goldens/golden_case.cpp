@@ -102,10 +102,10 @@ std::vector<float> all_logits(const Model& model, const Adaptation* adaptation,
   Backend& backend = model.backend();
   Tape tape(backend, false);
   const Var hidden = model.forward({tape, batch, adaptation, std::nullopt, 0.0});
-  Tensor logits = backend.empty(hidden.value.rows(), model.head().out());
+  Tensor logits = backend.floats(hidden.value.rows(), model.head().out());
   const ProductTerm term{hidden.value.view(), &model.head().forward_packed(backend)};
   backend.product({&term, 1}, {.bias = model.head().bias()}, logits.matrix());
-  return {logits.values().begin(), logits.values().end()};
+  return backend.to_host(logits.view());
 }
 
 std::unique_ptr<Adaptation> golden_lora(const GoldenCase& c, Model& model,
@@ -119,7 +119,7 @@ std::unique_ptr<Adaptation> golden_lora(const GoldenCase& c, Model& model,
     const std::string name = golden_name(t.parameter->name);
     if (name.back() == 'B' && !with_b) continue;
     const std::vector<float> values = c.tensor("init.lora." + name);
-    std::copy(values.begin(), values.end(), t.parameter->value.values().begin());
+    model.backend().upload(values.data(), t.parameter->value.matrix());
   }
   return lora;
 }

@@ -2,7 +2,10 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "engine/backend/devices.h"
+#include "tests/engine/cuda/staged_backend.h"
 #include "tests/engine/goldens/golden_case.h"
+#include "tests/skip.h"
 
 namespace rankscope::tests {
 namespace {
@@ -22,7 +25,7 @@ double loss_and_gradients(const GoldenCase& c, const Model& model, const Adaptat
       cross_entropy(tape, hidden, model.head(), batch.loss_labels, {0.0f, scale});
   tape.run_backward();
   double sum = 0;
-  for (float x : losses.loss) sum += x;
+  for (float x : model.backend().to_host(losses.loss.view())) sum += x;
   return sum / static_cast<double>(batch.targets());
 }
 
@@ -65,9 +68,9 @@ void check_base_parameters(const GoldenCase& c, const std::string& prefix, const
   for (const std::string& name : c.names(prefix)) {
     const Parameter& p = model.parameter(name);
     INFO(prefix << name);
-    std::span<const float> actual = gradients ? p.gradient.values() : p.value.values();
     std::vector<float> expected = c.tensor(prefix + name);
-    std::vector<float> compared(actual.begin(), actual.end());
+    std::vector<float> compared =
+        model.backend().to_host(gradients ? p.gradient.view() : p.value.view());
     if (!gradients && name.ends_with("c_attn.bias")) {
       // Softmax ignores a bias of the keys: its gradient is rounding alone, which Adam turns into
       // steps of full size, in PyTorch as here. Only queries' and values' biases can be compared.
@@ -79,12 +82,9 @@ void check_base_parameters(const GoldenCase& c, const std::string& prefix, const
   }
 }
 
-TEST_CASE("logits, NLL and loss equal transformers'", "[goldens]") {
-  const std::string name = GENERATE(from_range(golden_cases()));
-  INFO(name);
+void check_logits(const std::string& name, Backend& backend) {
   const GoldenCase c(name);
-  const auto backend = make_cpu_backend(2);
-  const auto model = c.load(*backend);
+  const auto model = c.load(backend);
   CHECK(largest_error(all_logits(*model, nullptr, c.examples()), c.tensor("logits")) < kLogits);
   const Evaluation evaluation = evaluate(*model, nullptr, c.examples(), 1024);
   const std::vector<float> nll = c.tensor("nll");
@@ -94,22 +94,15 @@ TEST_CASE("logits, NLL and loss equal transformers'", "[goldens]") {
   CHECK(std::abs(evaluation.mean() / c.tensor("loss")[0] - 1) < kLosses);
 }
 
-TEST_CASE("half-precision, sharded and unprefixed checkpoints give transformers' logits",
-          "[goldens]") {
-  const std::string name = GENERATE("bf16", "f16", "sharded", "unprefixed_gpt2");
-  INFO(name);
+void check_stored_form(const std::string& name, Backend& backend) {
   const GoldenCase c("dtypes/" + name);
-  const auto backend = make_cpu_backend(1);
-  const auto model = c.load(*backend);
+  const auto model = c.load(backend);
   CHECK(largest_error(all_logits(*model, nullptr, c.examples()), c.tensor("logits")) < kLogits);
 }
 
-TEST_CASE("gradients of every weight equal PyTorch's", "[goldens]") {
-  const std::string name = GENERATE(from_range(golden_cases()));
-  INFO(name);
+void check_full_gradients(const std::string& name, Backend& backend) {
   const GoldenCase c(name);
-  const auto backend = make_cpu_backend(2);
-  const auto model = c.load(*backend);
+  const auto model = c.load(backend);
   Settings none;
   const auto full = make_method("full", none)->adapt(*model, 0);
   const double loss = loss_and_gradients(c, *model, *full);
@@ -118,12 +111,9 @@ TEST_CASE("gradients of every weight equal PyTorch's", "[goldens]") {
   check_base_parameters(c, "grad.full.", *model, kGradients, true);
 }
 
-TEST_CASE("gradients and logits of LoRA on every site equal PyTorch's", "[goldens]") {
-  const std::string name = GENERATE(from_range(golden_cases()));
-  INFO(name);
+void check_lora_gradients(const std::string& name, Backend& backend) {
   const GoldenCase c(name);
-  const auto backend = make_cpu_backend(2);
-  const auto model = c.load(*backend);
+  const auto model = c.load(backend);
   const auto lora = golden_lora(c, *model, all_sites(*model), true);
   CHECK(largest_error(all_logits(*model, lora.get(), c.examples()), c.tensor("lora.logits")) <
         kLogits);
@@ -132,41 +122,92 @@ TEST_CASE("gradients and logits of LoRA on every site equal PyTorch's", "[golden
   CHECK(c.names("grad.lora.").size() == lora->trained().size());
   for (const TrainedParameter& t : lora->trained()) {
     INFO(t.parameter->name);
-    CHECK(relative_error(t.parameter->gradient.values(),
+    CHECK(relative_error(backend.to_host(t.parameter->gradient.view()),
                          c.tensor("grad.lora." + golden_name(t.parameter->name))) < kGradients);
   }
 }
 
-TEST_CASE("20 AdamW steps of LoRA equal PyTorch's", "[goldens]") {
-  const std::string name = GENERATE(from_range(golden_cases()));
-  const bool scheduled = GENERATE(false, true);
-  const std::string run = scheduled ? "lora_scheduled" : "lora";
-  INFO(name << " " << run);
-  const GoldenCase c(name);
-  const auto backend = make_cpu_backend(2);
-  const auto model = c.load(*backend);
-  const auto lora = golden_lora(c, *model, scheduled ? "Wq+Wk+Wv+Wo" : "Wq+Wv", false);
-  check_losses(c, run, *model, *lora);
-  for (const TrainedParameter& t : lora->trained()) {
-    INFO(t.parameter->name);
-    CHECK(relative_error(t.parameter->value.values(),
-                         c.tensor("final." + run + "." + golden_name(t.parameter->name))) <
-          kAdapters);
+void check_lora_steps(const std::string& name, Backend& backend) {
+  for (const bool scheduled : {false, true}) {
+    const std::string run = scheduled ? "lora_scheduled" : "lora";
+    INFO(run);
+    const GoldenCase c(name);
+    const auto model = c.load(backend);
+    const auto lora = golden_lora(c, *model, scheduled ? "Wq+Wk+Wv+Wo" : "Wq+Wv", false);
+    check_losses(c, run, *model, *lora);
+    for (const TrainedParameter& t : lora->trained()) {
+      INFO(t.parameter->name);
+      CHECK(relative_error(backend.to_host(t.parameter->value.view()),
+                           c.tensor("final." + run + "." + golden_name(t.parameter->name))) <
+            kAdapters);
+    }
   }
 }
 
-TEST_CASE("20 AdamW steps of BitFit and full fine-tuning equal PyTorch's", "[goldens]") {
+void check_base_steps(const std::string& name, Backend& backend) {
+  for (const std::string run : {"bitfit", "full"}) {
+    const GoldenCase c(name);
+    if (!c.has("losses." + run)) continue;  // BitFit on a model without biases
+    INFO(run);
+    const auto model = c.load(backend);
+    Settings none;
+    const auto adaptation = make_method(run, none)->adapt(*model, 0);
+    check_losses(c, run, *model, *adaptation);
+    check_base_parameters(c, "final." + run + ".", *model, kAdapters, false);
+  }
+}
+
+void check_on_cpu(void (*check)(const std::string&, Backend&)) {
   const std::string name = GENERATE(from_range(golden_cases()));
-  const std::string run = GENERATE("bitfit", "full");
-  const GoldenCase c(name);
-  if (!c.has("losses." + run)) return;  // BitFit on a model without biases
-  INFO(name << " " << run);
-  const auto backend = make_cpu_backend(2);
-  const auto model = c.load(*backend);
-  Settings none;
-  const auto adaptation = make_method(run, none)->adapt(*model, 0);
-  check_losses(c, run, *model, *adaptation);
-  check_base_parameters(c, "final." + run + ".", *model, kAdapters, false);
+  INFO(name);
+  check(name, *make_cpu_backend(2));
+}
+
+TEST_CASE("logits, NLL and loss equal transformers'", "[goldens]") { check_on_cpu(check_logits); }
+
+TEST_CASE("half-precision, sharded and unprefixed checkpoints give transformers' logits",
+          "[goldens]") {
+  const std::string name = GENERATE("bf16", "f16", "sharded", "unprefixed_gpt2");
+  INFO(name);
+  check_stored_form(name, *make_cpu_backend(1));
+}
+
+TEST_CASE("gradients of every weight equal PyTorch's", "[goldens]") {
+  check_on_cpu(check_full_gradients);
+}
+
+TEST_CASE("gradients and logits of LoRA on every site equal PyTorch's", "[goldens]") {
+  check_on_cpu(check_lora_gradients);
+}
+
+TEST_CASE("20 AdamW steps of LoRA equal PyTorch's", "[goldens]") { check_on_cpu(check_lora_steps); }
+
+TEST_CASE("20 AdamW steps of BitFit and full fine-tuning equal PyTorch's", "[goldens]") {
+  check_on_cpu(check_base_steps);
+}
+
+void check_all(Backend& backend) {
+  for (const std::string& name : golden_cases()) {
+    INFO(name << " on " << backend.instruction_set());
+    check_logits(name, backend);
+    check_full_gradients(name, backend);
+    check_lora_gradients(name, backend);
+    check_lora_steps(name, backend);
+    check_base_steps(name, backend);
+  }
+  for (const std::string name : {"bf16", "f16", "sharded", "unprefixed_gpt2"}) {
+    INFO(name << " on " << backend.instruction_set());
+    check_stored_form(name, backend);
+  }
+}
+
+TEST_CASE("cuda: the goldens hold on the fake device in fp32", "[slow]") {
+  check_all(*make_fake_backend(DType::kF32));
+}
+
+TEST_CASE("cuda: the goldens hold on a GPU in fp32", "[gpu]") {
+  if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
+  check_all(*make_cuda_backend(0, DType::kF32));
 }
 
 }  // namespace

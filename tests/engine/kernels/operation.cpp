@@ -1,5 +1,6 @@
 #include "tests/engine/kernels/operation.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -120,6 +121,40 @@ std::vector<std::vector<float>> run_at(const Operation& operation, Backend& back
 std::vector<std::vector<float>> run_all(const Operation& operation, Backend& backend,
                                         const Shape& shape, const Values& values) {
   return run_at(operation, backend, shape, values, 0, shape.rows);
+}
+
+std::vector<Array> expected_of(const Operation& operation, const Shape& shape,
+                               const Values& values) {
+  const std::vector<Operand> operands = operation.operands(shape);
+  std::vector<Array> expected;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    expected.emplace_back(operands[i].rows, operands[i].cols);
+    std::copy(values.operands[i].begin(), values.operands[i].end(), expected.back().values.begin());
+  }
+  operation.reference(shape, expected, values.integers);
+  return expected;
+}
+
+double worst_error(const Operation& operation, const Shape& shape, const Values& values,
+                   const std::vector<Array>& expected, const std::vector<std::vector<float>>& got,
+                   double bound) {
+  const std::vector<Operand> operands = operation.operands(shape);
+  double worst = 0.0;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    if (operands[i].role == Role::kIn) {
+      if (!same_bits(got[i], values.operands[i])) return INFINITY;
+      continue;
+    }
+    if (got[i].size() != expected[i].values.size()) return INFINITY;
+    for (size_t j = 0; j < got[i].size(); ++j) {
+      const double want = expected[i].values[j];
+      const double allowed =
+          (bound > 0 ? bound : operation.bound) * (std::abs(want) + operation.magnitude);
+      const double error = std::abs(double{got[i][j]} - want) / allowed;
+      if (!(error <= worst)) worst = std::isnan(error) ? INFINITY : error;
+    }
+  }
+  return worst;
 }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {

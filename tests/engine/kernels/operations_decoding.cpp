@@ -58,8 +58,8 @@ Operation paged_attention() {
 
 // Slots of distinct positions, in an order that is not theirs; 5 has no common factor with their
 // number.
-std::vector<int32_t> slots_of(const Shape& s) {
-  std::vector<int32_t> slots;
+Indices slots_of(const Shape& s) {
+  Indices slots;
   for (int64_t i = 0; i < s.cols; ++i)
     slots.push_back(static_cast<int32_t>((i * 5 + 2) % (kPages * kPageTokens)));
   return slots;
@@ -86,7 +86,7 @@ Operation store_pages() {
 Operation copy_rows() {
   Operation op{.kernel = "copy_rows", .bound = 1e-9, .by_rows = false};
   op.shapes = {{9, 1, 0, 0}, {9, 67, 0, 0}, {9, 768, 0, 0}};
-  static const std::vector<int32_t> from = {2, 0, 3, 2}, to = {5, 6, 7, 3};
+  static const Indices from = {2, 0, 3, 2}, to = {5, 6, 7, 4};
   op.operands = [](const Shape& s) -> std::vector<Operand> {
     return {{"x", Role::kInOut, s.rows, s.cols, false}};
   };

@@ -22,9 +22,10 @@ std::vector<Shape> vector_shapes(int variants) {
 
 std::span<float> values_of(Matrix m) { return {m.data, static_cast<size_t>(m.cols)}; }
 
+constexpr double kLearningRate = 0.01;
+
 AdamWStep adamw_step(int variant) {
   AdamWStep step;
-  step.learning_rate = 0.01;
   step.weight_decay = 0.1;
   step.step = variant == 0 ? 1 : 1000;
   step.gradient_scale = variant == 0 ? 1.0 : 0.25;
@@ -104,7 +105,8 @@ std::vector<Operation> element_operations() {
     return {{"x", Role::kIn, 1, s.cols, false, true}, {"sum", Role::kOut, 1, 1, false, true}};
   };
   squares.run = [](Backend& b, const Shape&, std::span<const Matrix> m, const auto&) {
-    *m[1].data = static_cast<float>(b.sum_of_squares(values_of(m[0])));
+    *m[1].data = static_cast<float>(
+        b.sum_of_squares(std::vector<std::span<const float>>{values_of(m[0])}));
   };
   squares.reference = [](const Shape&, std::vector<Array>& a, const auto&) {
     a[1].at(0, 0) = reference::sum_of_squares(a[0]);
@@ -113,7 +115,7 @@ std::vector<Operation> element_operations() {
   Operation adamw{.kernel = "adamw", .shapes = vector_shapes(2), .bound = 5e-7, .by_rows = false};
   adamw.operands = [](const Shape& s) -> std::vector<Operand> {
     return {{"parameter", Role::kInOut, 1, s.cols, false, true},
-            {"gradient", Role::kIn, 1, s.cols, false, true},
+            {"gradient", Role::kInOut, 1, s.cols, false, true},
             {"first moment", Role::kInOut, 1, s.cols, false, true},
             {"second moment", Role::kInOut, 1, s.cols, false, true}};
   };
@@ -124,8 +126,9 @@ std::vector<Operation> element_operations() {
       if (s.variant == 0) first = 0.0f;
       m[3].data[i] = first * first;
     }
-    b.adamw(adamw_step(s.variant), values_of(m[0]), values_of(m[1]), values_of(m[2]),
-            values_of(m[3]));
+    b.adamw(adamw_step(s.variant),
+            std::vector<AdamWParameter>{{values_of(m[0]), values_of(m[1]), values_of(m[2]),
+                                      values_of(m[3]), kLearningRate}});
   };
   adamw.reference = [](const Shape& s, std::vector<Array>& a, const auto&) {
     for (size_t i = 0; i < a[2].values.size(); ++i) {
@@ -133,7 +136,8 @@ std::vector<Operation> element_operations() {
       const auto first = static_cast<float>(a[2].values[i]);
       a[3].values[i] = double{first * first};
     }
-    reference::adamw(adamw_step(s.variant), a[0], a[1], a[2], a[3]);
+    reference::adamw(adamw_step(s.variant), kLearningRate, a[0], a[1], a[2], a[3]);
+    std::ranges::fill(a[1].values, 0.0);  // ready for the next step
   };
   return {add, multiply, swiglu, swiglu_backward, column_sum, squares, adamw};
 }

@@ -25,7 +25,7 @@ Operation rotary() {
   op.integer_limit = [](const Shape&) { return kTableRows; };
   op.run = [](Backend& b, const Shape& s, std::span<const Matrix> m,
               const std::vector<int32_t>& positions) {
-    b.rotary(m[0], s.inner, positions.data(), m[1], m[2], s.variant == 1);
+    b.rotary(m[0], s.inner, Indices(positions), m[1], m[2], s.variant == 1);
   };
   op.reference = [](const Shape& s, std::vector<Array>& a, const std::vector<int32_t>& positions) {
     reference::rotary(a[0], s.inner, positions, a[1], a[2], s.variant == 1);
@@ -52,7 +52,10 @@ Operation cross_entropy() {
   op.integer_limit = [](const Shape& s) { return s.cols; };
   op.run = [](Backend& b, const Shape& s, std::span<const Matrix> m,
               const std::vector<int32_t>& labels) {
-    b.cross_entropy(m[0], labels.data(), smoothing(s), gradient_scale(s), m[1].data, m[2].data);
+    // The labels before the first are another block's.
+    Indices all(3, 0);
+    all.insert(all.end(), labels.begin(), labels.end());
+    b.cross_entropy(m[0], all, 3, smoothing(s), gradient_scale(s), m[1].data, m[2].data);
   };
   op.reference = [](const Shape& s, std::vector<Array>& a, const std::vector<int32_t>& labels) {
     reference::cross_entropy(a[0], labels, double{smoothing(s)}, double{gradient_scale(s)}, a[1],
@@ -89,7 +92,7 @@ Operation gather() {
           narrow.push_back(narrowed(m[0].row(i)[j], table_type(s)));
       view = {narrow.data(), table_type(s), m[0].rows, m[0].cols, m[0].cols, 1};
     }
-    b.gather(s.variant == 4 ? view.transposed() : view, ids.data(), s.variant == 1, m[1]);
+    b.gather(s.variant == 4 ? view.transposed() : view, Indices(ids), s.variant == 1, m[1]);
   };
   op.reference = [](const Shape& s, std::vector<Array>& a, const std::vector<int32_t>& ids) {
     Array table = a[0];
@@ -117,7 +120,7 @@ Operation scatter_add() {
   };
   op.integer_limit = [](const Shape&) { return kTableRows; };
   op.run = [](Backend& b, const Shape&, std::span<const Matrix> m,
-              const std::vector<int32_t>& ids) { b.scatter_add(m[0], ids.data(), m[1]); };
+              const std::vector<int32_t>& ids) { b.scatter_add(m[0], Indices(ids), m[1]); };
   op.reference = [](const Shape&, std::vector<Array>& a, const std::vector<int32_t>& ids) {
     reference::scatter_add(a[0], ids, a[1]);
   };
@@ -144,8 +147,8 @@ Operation dropout() {
   op.integer_limit = [](const Shape&) { return int64_t{1} << 30; };
   op.run = [](Backend& b, const Shape& s, std::span<const Matrix> m,
               const std::vector<int32_t>& integers) {
-    const std::vector<uint64_t> ids = row_ids(integers);
-    b.dropout(s.variant == 2 ? m[1] : m[0], dropped_share(s), {kDropoutKey, ids.data()},
+    const RowIds ids = row_ids(integers);
+    b.dropout(s.variant == 2 ? m[1] : m[0], dropped_share(s), {kDropoutKey, &ids},
               s.variant == 1, m[1]);
   };
   op.reference = [](const Shape& s, std::vector<Array>& a, const std::vector<int32_t>& integers) {

@@ -77,8 +77,8 @@ void dropout(const Array& x, float p, const std::array<uint32_t, 2>& key,
 void add(const Array& x, Array& y);
 void multiply(const Array& x, Array& y);
 double sum_of_squares(const Array& x);
-void adamw(const AdamWStep& step, Array& parameter, const Array& gradient, Array& first_moment,
-           Array& second_moment);
+void adamw(const AdamWStep& step, double learning_rate, Array& parameter, const Array& gradient,
+           Array& first_moment, Array& second_moment);
 
 }  // namespace reference
 }  // namespace rankscope::tests

@@ -179,9 +179,9 @@ double sum_of_squares(const Array& x) {
 }
 
 // Loshchilov and Hutter (arXiv 1711.05101), Algorithm 2, in the form of torch.optim.AdamW.
-void adamw(const AdamWStep& step, Array& parameter, const Array& gradient, Array& first_moment,
-           Array& second_moment) {
-  const double b1 = step.beta1, b2 = step.beta2, lr = step.learning_rate;
+void adamw(const AdamWStep& step, double learning_rate, Array& parameter, const Array& gradient,
+           Array& first_moment, Array& second_moment) {
+  const double b1 = step.beta1, b2 = step.beta2, lr = learning_rate;
   const double steps = static_cast<double>(step.step);
   for (size_t i = 0; i < parameter.values.size(); ++i) {
     double& p = parameter.values[i];

@@ -153,13 +153,12 @@ TEST_CASE("reference: scatter_add is the gradient of gather") {
 
 TEST_CASE("reference: AdamW's first step is the learning rate against the gradient's sign") {
   AdamWStep step;
-  step.learning_rate = 0.125f;
   step.weight_decay = 0.5f;
   step.epsilon = 0.0f;
   Array p(1, 2), g(1, 2), m(1, 2), v(1, 2);
   p.values = {2.0, -1.0};
   g.values = {3.0, -0.01};
-  reference::adamw(step, p, g, m, v);
+  reference::adamw(step, 0.125, p, g, m, v);
   CHECK(p.at(0, 0) == Approx(2.0 * (1.0 - 0.0625) - 0.125).epsilon(1e-12));
   CHECK(p.at(0, 1) == Approx(-1.0 * (1.0 - 0.0625) + 0.125).epsilon(1e-12));
 }

@@ -1,0 +1,25 @@
+// Arena: one range of device addresses that memory is put behind as it is needed, so that freed
+// blocks of any sizes join again and the process takes from the GPU what it uses.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "engine/backend/cuda/device.h"
+
+namespace rankscope::RANKSCOPE_CUDA {
+
+class Arena {
+ public:
+  virtual ~Arena() = default;
+  virtual char* base() const = 0;
+  virtual size_t reserved() const = 0;
+  // Puts memory behind the first `bytes` of the range. False where the GPU has no more.
+  virtual bool commit(size_t bytes) = 0;
+  virtual size_t committed() const = 0;
+};
+
+// Of the selected device, with as many addresses as it has memory.
+std::unique_ptr<Arena> make_arena();
+
+}  // namespace rankscope::RANKSCOPE_CUDA

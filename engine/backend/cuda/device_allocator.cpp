@@ -1,0 +1,52 @@
+#include "engine/backend/cuda/device_allocator.h"
+
+#include <string>
+
+#include "common/error.h"
+
+namespace rankscope::RANKSCOPE_CUDA {
+
+namespace {
+
+constexpr size_t kAlignment = 256;
+
+size_t rounded(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+}  // namespace
+
+void* DeviceAllocator::acquire(size_t bytes) {
+  const size_t block = rounded(bytes);
+  const std::lock_guard lock(mutex_);
+  const size_t offset = heap_.acquire(block);
+  if (!arena_->commit(heap_.end())) {
+    const size_t held = heap_.in_use() - block;
+    heap_.release(offset, block);
+    throw MachineError("out of GPU memory: " + std::to_string(bytes >> 20) + " MiB more than the " +
+                       std::to_string(held >> 20) +
+                       " MiB in use do not fit; use a smaller micro_batch_tokens, precision bf16, "
+                       "or a GPU with more memory");
+  }
+  return arena_->base() + offset;
+}
+
+void DeviceAllocator::release(void* pointer, size_t bytes) noexcept {
+  const std::lock_guard lock(mutex_);
+  heap_.release(static_cast<size_t>(static_cast<char*>(pointer) - arena_->base()), rounded(bytes));
+}
+
+bool DeviceAllocator::owns(const void* pointer) const {
+  const auto* p = static_cast<const char*>(pointer);
+  return p >= arena_->base() && p < arena_->base() + arena_->reserved();
+}
+
+size_t DeviceAllocator::most_in_use() const {
+  const std::lock_guard lock(mutex_);
+  return heap_.most_in_use();
+}
+
+size_t DeviceAllocator::committed() const {
+  const std::lock_guard lock(mutex_);
+  return arena_->committed();
+}
+
+}  // namespace rankscope::RANKSCOPE_CUDA

@@ -1,0 +1,30 @@
+// The allocator of a device's tensors: blocks of one arena. A block that is released is handed out
+// again at once, which is right because all kernels of a backend run in one stream.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "engine/backend/block_heap.h"
+#include "engine/backend/cuda/arena.h"
+#include "engine/tensor/tensor.h"
+
+namespace rankscope::RANKSCOPE_CUDA {
+
+class DeviceAllocator final : public Allocator {
+ public:
+  DeviceAllocator() : arena_(make_arena()) {}
+  // Aligned to 256 bytes. Throws MachineError where the GPU's memory does not suffice.
+  void* acquire(size_t bytes) override;
+  void release(void* pointer, size_t bytes) noexcept override;
+  bool owns(const void* pointer) const;
+  size_t most_in_use() const;
+  size_t committed() const;
+
+ private:
+  std::unique_ptr<Arena> arena_;
+  mutable std::mutex mutex_;
+  BlockHeap heap_;
+};
+
+}  // namespace rankscope::RANKSCOPE_CUDA

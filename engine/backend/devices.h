@@ -1,0 +1,40 @@
+// Which device a computation runs on, by name.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/dtype.h"
+#include "engine/backend/backend.h"
+
+namespace rankscope {
+
+struct DeviceSettings {
+  std::string device = "cpu";      // cpu, cuda, cuda:N (from 0), or auto: a GPU where there is one
+  std::string precision = "fp32";  // fp32; on a GPU also bf16: frozen weights and activations in
+                                   // bfloat16, adapters, sums and the optimizer in fp32
+  int threads = 0;                 // of the CPU; 0: all processors
+};
+
+// Throws InputError for a name that is none, a GPU that is not there, and bf16 on the CPU.
+std::unique_ptr<Backend> make_backend(const DeviceSettings& settings);
+// The settings with `auto` decided and checked as make_backend would, without starting a device.
+DeviceSettings resolved(const DeviceSettings& settings);
+
+struct GpuInfo {
+  std::string name;
+  int64_t memory_bytes = 0;
+  int capability = 0;   // major * 10 + minor
+  std::string driver;   // the CUDA version that the driver supports
+  std::string runtime;  // and the program's
+};
+
+// cuda/ or, in a program that was built without the toolkit, no_cuda/.
+bool cuda_compiled();
+std::vector<GpuInfo> gpus();
+std::unique_ptr<Backend> make_cuda_backend(int index, DType precision);
+
+}  // namespace rankscope

@@ -1,0 +1,208 @@
+// Training, evaluation and decoding on the CUDA backend against the CPU, and bits against bits.
+#include <catch2/catch.hpp>
+
+#include <cmath>
+
+#include "common/draws.h"
+#include "engine/backend/devices.h"
+#include "engine/decoding/ranking.h"
+#include "tests/engine/cuda/staged_backend.h"
+#include "tests/engine/decoding/decoding_case.h"
+#include "tests/engine/goldens/golden_case.h"
+#include "tests/skip.h"
+#include "tests/temporary_folder.h"
+
+namespace rankscope::tests {
+namespace {
+
+// The golden's examples and some longer ones, of lengths that no tile divides.
+std::vector<TokenExample> examples_of(const GoldenCase& c, const ModelConfig& config) {
+  std::vector<TokenExample> examples = c.examples();
+  const Draws draws(7, "test", "examples");
+  uint64_t drawn = 0;
+  const auto ids = [&](int64_t count) {
+    std::vector<int32_t> list;
+    for (int64_t i = 0; i < count; ++i)
+      list.push_back(static_cast<int32_t>(
+          draws.below(drawn++, static_cast<uint64_t>(config.vocabulary))));
+    return list;
+  };
+  for (const int64_t length : {1, 3, 19, 30, 14, 2})
+    examples.push_back({ids(std::min(length, config.context - 8)), ids(1 + length % 4)});
+  return examples;
+}
+
+class Run {
+ public:
+  Run(const std::string& name, std::unique_ptr<Backend> backend, const std::string& method = "lora",
+      int64_t steps = 10, int64_t micro_batch_tokens = 4096)
+      : golden_(name),
+        backend_(std::move(backend)),
+        model_(golden_.load(*backend_)),
+        examples_(examples_of(golden_, model_->config())) {
+    Settings settings;
+    if (method == "lora")
+      for (const char* s : {"rank=4", "targets=Wq+Wv+W2", "dropout=0.1"}) settings.add(s);
+    adaptation_ = make_method(method, settings)->adapt(*model_, 3);
+    TrainSettings t;
+    t.steps = steps;
+    t.batch = 4;
+    t.micro_batch_tokens = micro_batch_tokens;
+    t.learning_rate = method == "lora" ? 1e-2 : 1e-3;
+    t.max_gradient_norm = 1.0;
+    t.label_smoothing = 0.1;
+    t.warmup = {Warmup::Unit::kRatio, 0.2};
+    t.init_seed = t.data_seed = 3;
+    trainer_ = std::make_unique<Trainer>(*model_, *adaptation_, examples_, t);
+  }
+
+  Trainer& trainer() { return *trainer_; }
+  const Model& model() const { return *model_; }
+  std::vector<double> to(int64_t step) {
+    std::vector<double> losses;
+    while (trainer_->steps_done() < step) losses.push_back(trainer_->step().loss);
+    return losses;
+  }
+  std::vector<float> parameters() {
+    std::vector<float> all;
+    for (const TrainedParameter& t : adaptation_->trained())
+      for (const float x : backend_->to_host(t.parameter->value.view())) all.push_back(x);
+    return all;
+  }
+  Evaluation evaluated(int64_t micro_batch_tokens) {
+    return evaluate(*model_, adaptation_.get(), examples_, micro_batch_tokens);
+  }
+
+ private:
+  GoldenCase golden_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Model> model_;
+  std::vector<TokenExample> examples_;
+  std::unique_ptr<Adaptation> adaptation_;
+  std::unique_ptr<Trainer> trainer_;
+};
+
+using Make = std::unique_ptr<Backend> (*)(DType precision);
+
+std::unique_ptr<Backend> make_gpu(DType precision) { return make_cuda_backend(0, precision); }
+
+void check_curves(Make make, int64_t steps) {
+  for (const std::string name : {"gpt2_tied", "llama_gqa"}) {
+    for (const std::string method : {"lora", "full"}) {
+      INFO(name << " " << method);
+      const auto expected = Run(name, make_cpu_backend(2), method, steps).to(steps);
+      const auto got = Run(name, make(DType::kF32), method, steps).to(steps);
+      const auto half = Run(name, make(DType::kBF16), method, steps).to(steps);
+      for (size_t i = 0; i < expected.size(); ++i) {
+        INFO("step " << i + 1 << ": " << expected[i] << " on the CPU, " << got[i] << ", " << half[i]
+                     << " in bf16");
+        CHECK(std::abs(got[i] / expected[i] - 1) < 1e-4);
+        CHECK(std::abs(half[i] / expected[i] - 1) < 1e-2);
+      }
+    }
+  }
+}
+
+// Again, in other micro-batches (of evaluation; a gradient's sum over them is another), and
+// interrupted.
+void check_same_bits(Make make) {
+  for (const DType precision : {DType::kF32, DType::kBF16}) {
+    for (const std::string name : {"gpt2_tied", "llama_gqa"}) {
+      INFO(name << " in " << dtype_name(precision));
+      Run once(name, make(precision)), again(name, make(precision));
+      CHECK(once.to(6) == again.to(6));
+      CHECK(once.parameters() == again.parameters());
+
+      const Evaluation together = once.evaluated(4096);
+      for (const int64_t bound : {1, 60}) CHECK(once.evaluated(bound).nll == together.nll);
+
+      const TemporaryFolder folder;
+      Run first(name, make(precision)), second(name, make(precision));
+      first.to(3);
+      first.trainer().save_state(folder.path() / "state.safetensors", {});
+      second.trainer().load_state(folder.path() / "state.safetensors", {});
+      second.to(6);
+      CHECK(second.parameters() == once.parameters());
+    }
+  }
+}
+
+std::vector<std::vector<double>> ranked(const Model& model, const std::vector<RankedPrompt>& prompts,
+                                        int64_t at_once) {
+  std::vector<std::vector<double>> all(prompts.size());
+  rank_choices(model, nullptr, prompts, at_once, [&](size_t index, std::span<const double> values) {
+    all[index].assign(values.begin(), values.end());
+  });
+  return all;
+}
+
+void check_decoding(Make make, size_t count) {
+  for (const char* name : {"gpt2_tied", "llama_gqa"}) {
+    const auto cpu = make_cpu_backend(2);
+    const auto cpu_model = GoldenCase(name).load(*cpu);
+    const auto prompts = drawn_prompts(count, 36, cpu_model->config().vocabulary);
+    for (const DType precision : {DType::kF32, DType::kBF16}) {
+      const auto device = make(precision);
+      const auto model = GoldenCase(name).load(*device);
+      for (const int64_t beams : {1, 3}) {
+        INFO(name << ", beams " << beams << ", " << dtype_name(precision));
+        DecodingSettings settings;
+        settings.max_new = 12;
+        settings.beams = beams;
+        settings.no_repeat_ngram = 3;
+        const auto got = predict(*model, prompts, settings, {32, 1024});
+        if (precision == DType::kF32) {
+          const auto expected = predict(*cpu_model, prompts, settings, {32, 1024});
+          for (size_t i = 0; i < prompts.size(); ++i) CHECK(got[i].ids == expected[i].ids);
+        }
+        const auto others = predict(*model, prompts, settings, {3, 50});
+        for (size_t i = 0; i < prompts.size(); ++i) {
+          CHECK(others[i].ids == got[i].ids);
+          CHECK(others[i].score == got[i].score);
+        }
+      }
+      std::vector<RankedPrompt> choices;
+      for (const auto& prompt : prompts) choices.push_back({prompt, {{1}, {2, 3}, {4, 5, 6}}});
+      const auto together = ranked(*model, choices, 1024);
+      CHECK(ranked(*model, choices, 1) == together);
+      if (precision != DType::kF32) continue;
+      const auto expected = ranked(*cpu_model, choices, 1024);
+      for (size_t i = 0; i < expected.size(); ++i)
+        for (size_t j = 0; j < expected[i].size(); ++j)
+          CHECK(together[i][j] == Approx(expected[i][j]).epsilon(1e-5));
+    }
+  }
+}
+
+TEST_CASE("cuda: training on the fake device follows the CPU", "[slow]") {
+  check_curves(make_fake_backend, 4);
+}
+
+TEST_CASE("cuda: training has its bits again, after an interruption and in other batches on the "
+          "fake device",
+          "[slow]") {
+  check_same_bits(make_fake_backend);
+}
+
+TEST_CASE("cuda: decoding on the fake device gives the CPU's tokens", "[slow]") {
+  check_decoding(make_fake_backend, 4);
+}
+
+TEST_CASE("cuda: training on a GPU follows the CPU", "[gpu]") {
+  if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
+  check_curves(make_gpu, 50);
+}
+
+TEST_CASE("cuda: training has its bits again, after an interruption and in other batches on a GPU",
+          "[gpu]") {
+  if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
+  check_same_bits(make_gpu);
+}
+
+TEST_CASE("cuda: decoding on a GPU gives the CPU's tokens", "[gpu]") {
+  if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
+  check_decoding(make_gpu, 40);
+}
+
+}  // namespace
+}  // namespace rankscope::tests
