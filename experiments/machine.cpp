@@ -43,6 +43,11 @@ double peak_memory_mib() {
   return text.empty() ? 0.0 : std::strtod(text.c_str(), nullptr) / 1024.0;
 }
 
+double peak_memory_mib(const Backend& backend) {
+  const std::int64_t bytes = backend.peak_bytes();
+  return bytes > 0 ? static_cast<double>(bytes) / (1 << 20) : peak_memory_mib();
+}
+
 std::string onednn_version() { return reference_library_version(); }
 
 namespace {

@@ -12,6 +12,9 @@ std::string processor_name();
 int64_t total_memory_mib();
 // The most memory this process has had resident, in MiB (VmHWM); 0 where the system does not say.
 double peak_memory_mib();
+// The most memory of the backend's device that its tensors took, in MiB; the process's where the
+// backend does not count.
+double peak_memory_mib(const Backend& backend);
 std::string onednn_version();
 // GFLOP/s of the backend's own product [m, k] x [k, n], the median over about `seconds`.
 double product_gflops(Backend& backend, std::int64_t m, std::int64_t n, std::int64_t k,

@@ -17,6 +17,8 @@ namespace rankscope {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kBackend = "backend";
+// Of a GPU its name, CUDA's version and the precision.
 constexpr const char* kInstructionSet = "instruction_set";
 
 bool BestStep::improved(std::int64_t candidate, double eval_loss) {
@@ -41,7 +43,7 @@ RunFolder::RunFolder(const TrainRunOptions& options, const Method& method,
   if (!data.trained.account.is_null()) accounts_["data"] = data.trained.account;
   if (!data.held_out.account.is_null()) accounts_["eval_data"] = data.held_out.account;
   if (options.keep_best) identity_["keep"] = "best";
-  identity_["backend"] = std::string(backend.name());
+  identity_[kBackend] = std::string(backend.name());
   identity_[kInstructionSet] = std::string(backend.instruction_set());
   identity_["numeric_version"] = std::to_string(kNumericVersion);
 }
@@ -66,7 +68,7 @@ void RunFolder::forget_other_machines_state() {
     const SafetensorsFile state(out_ / kState);
     const auto saved = state.metadata().find(std::string("identity.") + kInstructionSet);
     if (saved == state.metadata().end() || saved->second == identity_.at(kInstructionSet)) return;
-    log::info("the resume point in {} is of another instruction set ({}); the training starts over",
+    log::info("the resume point in {} was made on another device ({}); the training starts over",
               printable(out_.native(), 300), printable(saved->second));
   }
   std::error_code error;
@@ -83,7 +85,7 @@ Json RunFolder::read_done() const {
   JsonObject saved = object.get_object("identity");
   for (const auto& [key, value] : identity_)
     if (const std::string was = saved.get_string_or(key, "(absent)");
-        was != value && !(other_machines_ && key == kInstructionSet))
+        was != value && !may_differ(key))
       throw InputError(out_.string() + " holds another finished run: " + key + " was " + was +
                        " and is now " + value + "; use another --out folder");
   return done;
@@ -177,6 +179,10 @@ void RunFolder::finish(const TrainOutcome& outcome) {
   done["files"][kCurve] = sha256_hex(curve_);
   done["identity"] = identity_;
   write_file_atomically(out_ / kDone, done.dump(1) + "\n");
+}
+
+bool RunFolder::may_differ(const std::string& key) const {
+  return other_machines_ && (key == kBackend || key == kInstructionSet);
 }
 
 bool RunFolder::has(const char* name) const {

@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "common/text.h"
 #include "engine/checkpoint/adapter.h"
+#include "experiments/machine.h"
 #include "experiments/run_folder.h"
 
 namespace rankscope {
@@ -90,7 +91,7 @@ TrainOutcome run_training(const TrainRunOptions& options,
     throw InputError("give either steps or epochs, not both");
   if (train.steps <= 0 && options.epochs <= 0)
     throw InputError("--steps: give the number of steps, at least 1");
-  const std::unique_ptr<Backend> backend = make_cpu_backend(options.threads);
+  const std::unique_ptr<Backend> backend = make_backend(options.device);
   const std::unique_ptr<Model> model = load_model(options.model, *backend);
   if (train.base_dropout && model->has_attention_dropout())
     throw InputError(
@@ -151,6 +152,7 @@ TrainOutcome run_training(const TrainRunOptions& options,
     progress.useful_gflops = rate.useful_gflops();
     progress.seconds_left =
         rate.seconds_a_step() * static_cast<double>(train.steps - trainer.steps_done());
+    progress.peak_memory_mib = peak_memory_mib(*backend);
     if (options.eval_every > 0 && !progress.step.diverged &&
         (progress.step.step % options.eval_every == 0 || trainer.finished()))
       progress.eval_loss =
@@ -188,6 +190,7 @@ TrainOutcome run_training(const TrainRunOptions& options,
     }
     folder.finish(outcome);
   }
+  outcome.peak_memory_mib = peak_memory_mib(*backend);
   return outcome;
 }
 

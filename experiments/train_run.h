@@ -8,6 +8,7 @@
 #include <string>
 #include <variant>
 
+#include "engine/backend/devices.h"
 #include "engine/methods/method.h"
 #include "engine/training/trainer.h"
 #include "experiments/examples.h"
@@ -34,11 +35,11 @@ struct TrainRunOptions {
   bool keep_best = false;         // the adapter is that of the lowest held-out loss, not the last
   int64_t save_every_steps = 0;   // a resume point every so many steps; 0: not by steps
   double save_every_minutes = 5;  // and every so many minutes; 0: not by the clock
-  int threads = 0;
+  DeviceSettings device;
   FileHashes* hashes = nullptr;                       // those that are known already, or null
   FolderLock::Busy busy = FolderLock::Busy::kRefuse;  // where another process holds `out`
-  // Whether a run of another instruction set is no other run: where it is finished it counts, half
-  // done it starts over, since its bits are not this machine's.
+  // Whether a run of another device or instruction set is no other run: where it is finished it
+  // counts, half done it starts over, since its bits are not this machine's.
   bool other_machines = false;
 };
 
@@ -50,6 +51,7 @@ struct TrainProgress {
   double tokens_per_second = 0;     // of this process's steps after the first, which is set-up
   double useful_gflops = 0;
   double seconds_left = 0;
+  double peak_memory_mib = 0;  // so far, of the device that computes
 };
 
 struct TrainOutcome {
@@ -65,7 +67,8 @@ struct TrainOutcome {
   double tokens_per_second = 0;
   double useful_gflops = 0;
   int64_t trainable_parameters = 0;
-  double set_up_seconds = 0;  // from the start to the first step
+  double set_up_seconds = 0;   // from the start to the first step
+  double peak_memory_mib = 0;  // of the device that computed
 };
 
 // Trains, or goes on from the resume point in `out`. `out` gets curve.jsonl (a line a step),

@@ -1,6 +1,6 @@
 // y = x W + b (+ scale (dropout(x) A^T) B^T) (+ residual), the product that everything else serves.
-// The low-rank part is one more term of the same product: its r columns are multiplied while the
-// tile of y lies in registers.
+#include <algorithm>
+
 #include "engine/autograd/operations.h"
 
 namespace rankscope {
@@ -70,66 +70,42 @@ struct LinearBackward {
   std::shared_ptr<Gradient> x_gradient;
   std::shared_ptr<Gradient> residual_gradient;
   std::shared_ptr<Gradient> out_gradient;
-  Tensor x;       // kept where the weight or A is trained
-  Tensor low;     // scale * dropout(x) A^T, [rows, r]
-  LowRankUpdate update;
-  bool has_update = false;
+  Tensor x;    // kept where the weight or an A is trained
+  Tensor low;  // scale * dropout(x) A^T, [rows, largest r]
+  std::vector<LowRankRange> updates;
 
   void run(Backend& backend);
-  Tensor run_update(Backend& backend, ConstMatrix dy);
 };
 
-// Gradients of A and B; returns scale * dy B, [rows, r].
-Tensor LinearBackward::run_update(Backend& backend, ConstMatrix dy) {
-  if (update.b->trainable())
-    backend.accumulate_outer(dy, low.view(), update.b->gradient.matrix());
-  const PackedMatrix b = backend.pack(WeightView::of(update.b->value.view()));
-  Tensor dlow = backend.floats(dy.rows, b.n());
-  const ProductTerm term{dy, &b};
-  backend.product({&term, 1}, {.scale = update.scale}, dlow.matrix());
-  if (update.a->trainable()) {
-    Tensor input = x;
-    if (update.dropout > 0) {
-      input = backend.empty(x.rows(), x.cols());
-      backend.dropout(x.view(), update.dropout, update.draws, false, input.matrix());
-    }
-    backend.accumulate_outer(dlow.view(), input.view(), update.a->gradient.matrix());
+std::vector<LowRankRows> rows_of(std::span<const LowRankRange> updates) {
+  std::vector<LowRankRows> rows;
+  for (const LowRankRange& r : updates) {
+    const Parameter &a = *r.update.a, &b = *r.update.b;
+    rows.push_back({r.begin, r.end, a.value.view(), b.value.view(), r.update.scale,
+                    r.update.dropout, r.draws, a.gradient.matrix(), b.gradient.matrix()});
   }
-  return dlow;
+  return rows;
 }
 
 void LinearBackward::run(Backend& backend) {
   if (out_gradient->value.empty()) return;
   const ConstMatrix dy = out_gradient->value.view();
   weight->accumulate_gradients(backend, x.view(), dy);
-  Tensor dlow;
-  if (has_update) dlow = run_update(backend, dy);
+  GradientTarget target;
+  ProductEpilogue epilogue;
+  const PackedMatrix* back = nullptr;
   if (x_gradient) {
-    GradientTarget target = gradient_target(backend, *x_gradient, dy.rows, weight->in());
-    ProductEpilogue epilogue;
+    target = gradient_target(backend, *x_gradient, dy.rows, weight->in());
     epilogue.multiplier = target.multiplier;
     epilogue.accumulate = target.accumulate;
-    ProductTerm terms[2] = {{dy, &weight->backward_packed(backend)}, {}};
-    size_t count = 1;
-    PackedMatrix a;
-    Tensor through_dropout;
-    if (has_update) {
-      a = backend.pack(WeightView::of(update.a->value.view()));
-      terms[1] = {dlow.view(), &a};
-      if (update.dropout > 0) {
-        // The mask stands between the two terms, so that this one needs a pass of its own.
-        through_dropout = backend.empty(dy.rows, weight->in());
-        backend.product({&terms[1], 1}, {}, through_dropout.matrix());
-        backend.dropout(through_dropout.view(), update.dropout, update.draws, false,
-                        through_dropout.matrix());
-        if (target.multiplier.data)
-          backend.multiply(target.multiplier, through_dropout.matrix());
-        epilogue.residual = through_dropout.view();
-      } else {
-        count = 2;
-      }
-    }
-    backend.product({terms, count}, epilogue, target.matrix);
+    back = &weight->backward_packed(backend);
+  }
+  if (!updates.empty()) {
+    backend.low_rank_backward(x.view(), low.view(), dy, back, rows_of(updates), epilogue,
+                              target.matrix);
+  } else if (x_gradient) {
+    const ProductTerm term{dy, back};
+    backend.product({&term, 1}, epilogue, target.matrix);
   }
   // The residual's gradient is dy itself; nothing reads it here any more, so it is handed over.
   add_gradient(backend, residual_gradient.get(), std::move(out_gradient->value));
@@ -143,26 +119,13 @@ Var linear(Tape& tape, const Var& x, const LinearWeight& weight, const LinearOpt
   const int64_t rows = x.value.rows();
   Tensor out = backend.empty(rows, weight.out());
 
-  ProductTerm terms[2] = {{x.value.view(), &weight.forward_packed(backend)}, {}};
-  size_t count = 1;
-  Tensor low;
-  PackedMatrix b;
-  const LowRankUpdate* update = options.update;
-  if (update) {
-    Tensor input = x.value;
-    if (update->dropout > 0) {
-      input = backend.empty(rows, x.value.cols());
-      backend.dropout(x.value.view(), update->dropout, update->draws, false, input.matrix());
-    }
-    const PackedMatrix a = backend.pack(WeightView::of(update->a->value.view()).transposed());
-    low = backend.floats(rows, a.n());
-    const ProductTerm term{input.view(), &a};
-    backend.product({&term, 1}, {.scale = update->scale}, low.matrix());
-    b = backend.pack(WeightView::of(update->b->value.view()).transposed());
-    terms[1] = {low.view(), &b};
-    count = 2;
+  bool a_trained = false, update_trained = false;
+  int64_t largest_rank = 0;
+  for (const LowRankRange& r : options.updates) {
+    a_trained = a_trained || r.update.a->trainable();
+    update_trained = update_trained || r.update.a->trainable() || r.update.b->trainable();
+    largest_rank = std::max(largest_rank, r.update.a->value.rows());
   }
-  const bool update_trained = update && (update->a->trainable() || update->b->trainable());
   const bool residual_wanted = options.residual && options.residual->needs_gradient();
   Var result = tape.result(out, x.needs_gradient() || residual_wanted || update_trained ||
                                     weight.trainable() || weight.bias_trainable());
@@ -174,17 +137,21 @@ Var linear(Tape& tape, const Var& x, const LinearWeight& weight, const LinearOpt
     result.gradient->derivative = backend.empty(rows, weight.out());
     epilogue.derivative = result.gradient->derivative.matrix();
   }
-  backend.product({terms, count}, epilogue, out.matrix());
+  Tensor low;
+  if (options.updates.empty()) {
+    const ProductTerm term{x.value.view(), &weight.forward_packed(backend)};
+    backend.product({&term, 1}, epilogue, out.matrix());
+  } else {
+    low = backend.floats(rows, largest_rank);
+    backend.low_rank_product(x.value.view(), weight.forward_packed(backend),
+                             rows_of(options.updates), epilogue, low.matrix(), out.matrix());
+  }
 
   if (result.needs_gradient()) {
-    LinearBackward saved{&weight, x.gradient, nullptr, result.gradient, {}, {}, {}, false};
+    LinearBackward saved{&weight, x.gradient, nullptr, result.gradient, {}, low, {}};
     if (options.residual) saved.residual_gradient = options.residual->gradient;
-    if (weight.trainable() || (update && update->a->trainable())) saved.x = x.value;
-    if (update) {
-      saved.low = low;
-      saved.update = *update;
-      saved.has_update = true;
-    }
+    if (weight.trainable() || a_trained) saved.x = x.value;
+    saved.updates.assign(options.updates.begin(), options.updates.end());
     tape.record([&backend, saved = std::move(saved)]() mutable { saved.run(backend); });
   }
   return result;

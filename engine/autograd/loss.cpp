@@ -14,13 +14,16 @@ int64_t block_rows(int64_t logits, int64_t vocabulary) {
   return rows > kTile ? rows / kTile * kTile : rows;
 }
 
-// Rows of logits begin at multiples of this many floats, which products of a device are fastest at.
-constexpr int64_t kLogitsAlignment = 16;
-
 }  // namespace
 
 LossResult cross_entropy(Tape& tape, const Var& hidden, const LinearWeight& head,
                          const Indices& labels, const LossOptions& options) {
+  const LossRange whole{0, hidden.value.rows(), options};
+  return cross_entropy_of_ranges(tape, hidden, head, labels, std::span(&whole, 1));
+}
+
+LossResult cross_entropy_of_ranges(Tape& tape, const Var& hidden, const LinearWeight& head,
+                                   const Indices& labels, std::span<const LossRange> ranges) {
   Backend& backend = tape.backend();
   const int64_t rows = hidden.value.rows();
   LossResult result;
@@ -33,18 +36,25 @@ LossResult cross_entropy(Tape& tape, const Var& hidden, const LinearWeight& head
   Tensor dhidden;
   if (backward && hidden.needs_gradient()) dhidden = backend.empty(rows, hidden.value.cols());
   const int64_t block = std::min(rows, block_rows(backend.logits_at_once(), head.out()));
-  const int64_t width = (head.out() + kLogitsAlignment - 1) / kLogitsAlignment * kLogitsAlignment;
-  Tensor logits = backend.floats(block, width);
+  Tensor logits = backend.floats(block, logits_width(head.out()));
   for (int64_t begin = 0; begin < rows; begin += block) {
     const int64_t count = std::min(block, rows - begin);
     const ConstMatrix h = hidden.value.slice(begin, begin + count).view();
     const Matrix block_logits = logits.slice(0, count).matrix().columns(0, head.out());
     const ProductTerm forward{h, &head.forward_packed(backend)};
     backend.product({&forward, 1}, {.bias = head.bias()}, block_logits);
-    const Matrix gradient = backend.cross_entropy(
-        block_logits, labels, begin, options.label_smoothing,
-        backward ? options.gradient_scale : 0.0f, result.loss.data() + begin,
-        result.nll.data() + begin);
+    Matrix gradient;
+    for (const LossRange& range : ranges) {
+      const int64_t first = std::max(begin, range.begin);
+      const int64_t end = std::min(begin + count, range.end);
+      if (first >= end) continue;
+      const Matrix part = backend.cross_entropy(
+          block_logits.row_range(first - begin, end - begin), labels, first,
+          range.options.label_smoothing, backward ? range.options.gradient_scale : 0.0f,
+          result.loss.data() + first, result.nll.data() + first);
+      if (gradient.data == nullptr) gradient = part;
+      gradient.rows = end - begin;
+    }
     if (!backward) continue;
     if (head_trained) head.accumulate_gradients(backend, h, gradient);
     if (dhidden.empty()) continue;

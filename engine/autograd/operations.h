@@ -52,13 +52,20 @@ struct LowRankUpdate {
   Parameter* b = nullptr;
   float scale = 0.0f;
   float dropout = 0.0f;
-  DropoutDraws draws;
+};
+
+// The update of rows [begin, end) of a linear operation.
+struct LowRankRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+  LowRankUpdate update;
+  DropoutDraws draws;  // of row 0 of the operation
 };
 
 struct LinearOptions {
   Activation activation = Activation::kNone;
   const Var* residual = nullptr;           // added to the result
-  const LowRankUpdate* update = nullptr;
+  std::span<const LowRankRange> updates = {};  // disjoint, rising
 };
 Var linear(Tape& tape, const Var& x, const LinearWeight& weight, const LinearOptions& options = {});
 
@@ -93,6 +100,9 @@ Var add(Tape& tape, const Var& x, Var y);
 Var select_rows(Tape& tape, const Var& x, std::shared_ptr<const Indices> rows);
 
 // loss.cpp
+// The width of rows that hold this many logits: products of a device are fastest where each row
+// begins at a multiple of it.
+inline int64_t logits_width(int64_t vocabulary) { return (vocabulary + 15) / 16 * 16; }
 struct LossOptions {
   float label_smoothing = 0.0f;
   // What the summed loss is multiplied by before differentiation: 1 / (target tokens of the step).
@@ -108,5 +118,13 @@ struct LossResult {
 // on when the tape runs backward.
 LossResult cross_entropy(Tape& tape, const Var& hidden, const LinearWeight& head,
                          const Indices& labels, const LossOptions& options);
+// The same with options for each range of rows; the ranges are disjoint, rise and cover all rows.
+struct LossRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+  LossOptions options;
+};
+LossResult cross_entropy_of_ranges(Tape& tape, const Var& hidden, const LinearWeight& head,
+                                   const Indices& labels, std::span<const LossRange> ranges);
 
 }  // namespace rankscope

@@ -14,6 +14,13 @@ std::vector<float> Backend::to_host(ConstMatrix from) {
   return values;
 }
 
+std::vector<double> Backend::sums_of_squares(
+    std::span<const std::span<const std::span<const float>>> groups) {
+  std::vector<double> sums;
+  for (const auto group : groups) sums.push_back(sum_of_squares(group));
+  return sums;
+}
+
 std::span<const std::string_view> kernel_names() {
   static constexpr std::string_view names[] = {
       "pack",          "product",        "accumulate_outer",   "attention",

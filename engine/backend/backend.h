@@ -133,7 +133,22 @@ struct AttentionShape {
 // the column alone, so that a row keeps its mask whatever shares its batch.
 struct DropoutDraws {
   std::array<uint32_t, 2> key{};
-  const RowIds* row_ids = nullptr;  // [rows]
+  const RowIds* row_ids = nullptr;  // of row 0: (*row_ids)[first_row]
+  int64_t first_row = 0;
+};
+
+// The low-rank update of rows [begin, end) of a product [rows, in] x [in, out]: + scale *
+// (dropout(left) A^T) B^T. All F32. Rows of several trials have each their own.
+struct LowRankRows {
+  int64_t begin = 0;
+  int64_t end = 0;
+  ConstMatrix a;  // [r, in]
+  ConstMatrix b;  // [out, r]
+  float scale = 0.0f;
+  float dropout = 0.0f;
+  DropoutDraws draws;  // of row 0 of the whole product
+  Matrix a_gradient;   // like a and b; empty where frozen
+  Matrix b_gradient;
 };
 
 struct AdamWStep {
@@ -193,6 +208,21 @@ class Backend {
                        Matrix out) = 0;
   // out [p, q] += left^T right with left [rows, p], right [rows, q]: weight gradients.
   virtual void accumulate_outer(ConstMatrix left, ConstMatrix right, Matrix out) = 0;
+
+  // ---- Products with low-rank updates: by the kernels above and dropout(), unless the device has
+  // something better. Ranges of rows are disjoint and rise; rows in none have no update. A row's
+  // bits, and those of a range's gradients, are what they are where the range is alone.
+  // out = epilogue(left * right + updates). low [rows, at least the largest r], F32, gets scale *
+  // dropout(left) A^T for the backward.
+  virtual void low_rank_product(ConstMatrix left, const PackedMatrix& right,
+                                std::span<const LowRankRows> updates,
+                                const ProductEpilogue& epilogue, Matrix low, Matrix out);
+  // B's gradient += dy^T low; with dlow = scale * dy B, A's += dlow^T dropout(left); and, where dx
+  // is not empty, dx = epilogue(dy * back + dropout(dlow A)), the mask being the forward's. `back`
+  // is the transposed right operand, read for dx alone; so is `left` for A's gradients.
+  virtual void low_rank_backward(ConstMatrix left, ConstMatrix low, ConstMatrix dy,
+                                 const PackedMatrix* back, std::span<const LowRankRows> updates,
+                                 const ProductEpilogue& epilogue, Matrix dx);
 
   // ---- Attention (causal, softmax) ------------------------------------------------------------
   // q [query rows, heads * head_dim], k and v [key rows, kv_heads * head_dim] -> out like q;
@@ -269,6 +299,9 @@ class Backend {
   virtual void multiply(ConstMatrix x, Matrix y) = 0;
   // Sum of the squares of all arrays together, in double, in an order fixed by their sizes alone.
   virtual double sum_of_squares(std::span<const std::span<const float>> arrays) = 0;
+  // That of each group.
+  virtual std::vector<double> sums_of_squares(
+      std::span<const std::span<const std::span<const float>>> groups);
   // AdamW as torch.optim.AdamW: decoupled decay, bias corrections, epsilon outside the root. Zeroes
   // the gradients.
   virtual void adamw(const AdamWStep& step, std::span<const AdamWParameter> arrays) = 0;

@@ -100,13 +100,14 @@ class Run {
   void choose(const Tensor& hidden) {
     Backend& backend = model_.backend();
     const LinearWeight& head = model_.head();
-    Tensor logits = backend.floats(hidden.rows(), head.out());
+    const Tensor memory = backend.floats(hidden.rows(), logits_width(head.out()));
+    const Matrix logits = memory.matrix().columns(0, head.out());
     const ProductTerm term{hidden.view(), &head.forward_packed(backend)};
-    backend.product({&term, 1}, {.bias = head.bias()}, logits.matrix());
+    backend.product({&term, 1}, {.bias = head.bias()}, logits);
     const Search& any = *active_[0].search;
     ids_.resize(static_cast<size_t>(hidden.rows() * any.candidates()));
     log_probs_.resize(any.needs_log_probs() ? ids_.size() : 0);
-    backend.best_tokens(logits.matrix(), banned(), any.candidates(), ids_.data(),
+    backend.best_tokens(logits, banned(), any.candidates(), ids_.data(),
                         any.needs_log_probs() ? log_probs_.data() : nullptr);
   }
 

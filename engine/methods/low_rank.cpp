@@ -12,8 +12,8 @@ LowRankAdaptation::Factors& LowRankAdaptation::add(const SiteSpec& spec, int64_t
   factors->b = {b_name(spec.site), backend.zeros(spec.out, rank), backend.zeros(spec.out, rank)};
   factors->scale = scale;
   factors->dropout = dropout;
-  const LowRankUpdate update{
-      &factors->a, &factors->b, static_cast<float>(scale), static_cast<float>(dropout), {}};
+  const LowRankUpdate update{&factors->a, &factors->b, static_cast<float>(scale),
+                             static_cast<float>(dropout)};
   if (!updates_.emplace(spec.site, update).second) {
     throw std::logic_error("a second low-rank update for " + spec.site.name());
   }

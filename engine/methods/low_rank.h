@@ -37,6 +37,7 @@ class LowRankAdaptation : public Adaptation {
   void merge_into(Model& model) override;
   int lowest_trained_layer() const override;
   int64_t update_rank(Site site) const override;
+  bool trains_low_rank_alone() const override { return true; }
   const std::map<Site, std::unique_ptr<Factors>>& factors() const { return factors_; }
 
  private:

@@ -66,6 +66,9 @@ class Adaptation {
   virtual bool trains_site_weight(Site) const { return false; }
   virtual bool trains_head() const { return false; }
   virtual int64_t update_rank(Site) const { return 0; }
+  // Whether all that is trained are low-rank updates: the base stays as it is, and several such
+  // adaptations can work on it at once.
+  virtual bool trains_low_rank_alone() const { return false; }
 };
 
 // How far a method's training reaches into a model.

@@ -6,66 +6,155 @@ namespace rankscope {
 namespace {
 
 constexpr int64_t kFloat = sizeof(float);
+// What `micro_batch_tokens` may be set to.
+constexpr int64_t kMostTokens = int64_t{1} << 30;
 
 bool any_of(const SiteSet& sites, std::initializer_list<SiteKind> kinds) {
   return std::any_of(kinds.begin(), kinds.end(), [&](SiteKind k) { return sites.contains(k); });
 }
 
-// Floats a token that the backward pass of one layer reads: the residual stream at both norms, all
-// that attention and the MLP's activation need, and the inputs of what is trained.
-int64_t kept_per_token(const ModelConfig& config, const SiteSet& trained) {
+// Numbers a token: those of activations, and those that are fp32 in every precision.
+struct PerToken {
+  int64_t activations = 0;
+  int64_t floats = 0;
+};
+
+// Parameters of the low-rank updates' sites, and how many such sites a layer has.
+struct UpdatedSites {
+  int64_t inputs_and_outputs = 0;
+  int64_t kinds = 0;
+};
+
+UpdatedSites updated_sites(const ModelShape& shape, const TrainingReach& reach) {
+  UpdatedSites sites;
+  for (const SiteSpec& spec : shape.sites) {
+    if (spec.site.layer < reach.lowest_layer || !reach.sites.contains(spec.site.kind)) continue;
+    sites.inputs_and_outputs += spec.in + spec.out;
+    sites.kinds += spec.site.layer == reach.lowest_layer;
+  }
+  return sites;
+}
+
+// What a token keeps of a layer's low-rank updates: x A^T of each, at the average rank.
+int64_t low_rank_floats(const ModelShape& shape, const TrainingReach& reach, int64_t trainable) {
+  const UpdatedSites sites = updated_sites(shape, reach);
+  if (reach.lowest_layer < 0 || sites.inputs_and_outputs == 0) return 0;
+  const int64_t rank = (trainable + sites.inputs_and_outputs - 1) / sites.inputs_and_outputs;
+  return sites.kinds * rank;
+}
+
+// Of what the backward pass of one layer reads: the residual stream at both norms, all that
+// attention and the MLP's activation need, and the inputs of what is trained; in fp32 the sums of
+// attention's softmax and the norms' statistics.
+PerToken kept_per_token(const ModelConfig& config, const SiteSet& trained) {
   using enum SiteKind;
   const int64_t q = config.heads * config.head_dim;
   const int64_t kv = config.kv_heads * config.head_dim;
   const bool gated = config.rotary.has_value();
-  int64_t kept = 2 * config.width + 2 * q + 2 * kv + config.heads + 4;
-  kept += gated ? 2 * config.mlp_width : config.mlp_width;
-  if (any_of(trained, {Wq, Wk, Wv})) kept += config.width;
-  if (any_of(trained, {W1, W3})) kept += config.width;
-  if (any_of(trained, {W2})) kept += config.mlp_width;
+  PerToken kept{2 * config.width + 2 * q + 2 * kv, config.heads + 4};
+  kept.activations += gated ? 2 * config.mlp_width : config.mlp_width;
+  if (any_of(trained, {Wq, Wk, Wv})) kept.activations += config.width;
+  if (any_of(trained, {W1, W3})) kept.activations += config.width;
+  if (any_of(trained, {W2})) kept.activations += config.mlp_width;
   return kept;
 }
 
-// Floats a token that live at once inside one layer, forward or backward, beyond what is kept.
+// What lives at once inside one layer, forward or backward, beyond what is kept.
 int64_t in_flight_per_token(const ModelConfig& config) {
   const int64_t attention = (2 * config.heads + 2 * config.kv_heads) * config.head_dim;
   return 4 * config.width + std::max(attention, 3 * config.mlp_width);
 }
 
-// The loss takes blocks of rows whose logits hold ten million floats at most (autograd/loss.cpp).
-int64_t logits_floats(const ModelConfig& config, int64_t tokens) {
-  constexpr int64_t kBlock = 10'000'000;
-  if (config.vocabulary >= kBlock) return config.vocabulary;
-  return std::min(kBlock, std::min(tokens, kBlock) * config.vocabulary);
+// The loss takes blocks of rows whose logits hold so many floats at most
+// (Backend::logits_at_once, autograd/loss.cpp).
+int64_t logits_floats(const ModelConfig& config, int64_t tokens, bool gpu) {
+  const int64_t block = gpu ? 40'000'000 : 10'000'000;
+  if (config.vocabulary >= block) return config.vocabulary;
+  return std::min(block, std::min(tokens, block) * config.vocabulary);
 }
 
-}  // namespace
+bool is_layers(const ModelShape& shape, const TensorSpec& tensor) {
+  return tensor.name.starts_with(shape.layer_prefix);
+}
 
-MemoryPlan plan_memory(const ModelShape& shape, const Method& method, int64_t micro_batch_tokens) {
-  const ModelConfig& config = shape.config;
-  const TrainingReach reach = method.reach(shape);
-  const int64_t trainable = method.trainable_parameters(shape);
-  const int64_t head = config.vocabulary * config.width;
-  MemoryPlan plan;
+void plan_cpu_weights(const ModelShape& shape, const TrainingReach& reach, int64_t trainable,
+                      MemoryPlan& plan) {
+  const int64_t head = shape.config.vocabulary * shape.config.width;
   plan.packed_weights = kFloat * head * (trainable > 0 ? 2 : 1);
   for (const SiteSpec& spec : shape.sites) {
     const int64_t directions = spec.site.layer >= reach.lowest_layer ? 2 : 1;
     plan.packed_weights += kFloat * directions * spec.in * spec.out;
   }
   for (const TensorSpec& tensor : shape.tensors) {
-    const bool table = tensor.shape.size() == 2 && !tensor.name.starts_with(shape.layer_prefix);
+    const bool table = tensor.shape.size() == 2 && !is_layers(shape, tensor);
     if (table && tensor.name != "lm_head.weight") plan.mapped_tables += kFloat * tensor.size();
+  }
+}
+
+// A matrix lies there once, in the precision, and is multiplied by where it lies. One that is
+// itself trained is fp32; for products in another precision it is copied for both directions.
+void plan_gpu_weights(const ModelShape& shape, const TrainingReach& reach, DType precision,
+                      MemoryPlan& plan) {
+  const auto each = static_cast<int64_t>(dtype_size(precision));
+  const bool trained = reach.lowest_layer < 0;
+  const bool copied = trained && precision != DType::kF32;
+  for (const TensorSpec& tensor : shape.tensors) {
+    const bool matrix = tensor.shape.size() == 2;
+    const bool multiplied = is_layers(shape, tensor) || tensor.name == "lm_head.weight";
+    if (!matrix) {
+      if (!trained) plan.packed_weights += kFloat * tensor.size();
+    } else if (multiplied || (trained && tensor.name == shape.head())) {
+      plan.packed_weights += (copied ? 2 : trained ? 0 : 1) * each * tensor.size();
+    } else if (!trained) {
+      plan.mapped_tables += each * tensor.size();
+    }
+  }
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const ModelShape& shape, const Method& method, int64_t micro_batch_tokens,
+                       const PlanTarget& target) {
+  const ModelConfig& config = shape.config;
+  const TrainingReach reach = method.reach(shape);
+  const int64_t trainable = method.trainable_parameters(shape);
+  MemoryPlan plan;
+  if (target.gpu) {
+    plan_gpu_weights(shape, reach, target.precision, plan);
+  } else {
+    plan_cpu_weights(shape, reach, trainable, plan);
   }
   plan.trained = 4 * kFloat * trainable;
   const int64_t recorded =
       config.layers - std::clamp<int64_t>(reach.lowest_layer, 0, config.layers);
-  const int64_t per_token =
-      recorded * kept_per_token(config, reach.sites) + in_flight_per_token(config);
-  // Both factors come from outside, and their product may pass 64 bits.
-  plan.activations = static_cast<int64_t>(std::min(
-      4e18, static_cast<double>(kFloat * micro_batch_tokens) * static_cast<double>(per_token)));
-  plan.logits = kFloat * logits_floats(config, micro_batch_tokens);
+  const PerToken kept = kept_per_token(config, reach.sites);
+  const int64_t activations = recorded * kept.activations + in_flight_per_token(config);
+  const int64_t floats = recorded * (kept.floats + low_rank_floats(shape, reach, trainable));
+  const auto each = static_cast<int64_t>(dtype_size(target.gpu ? target.precision : DType::kF32));
+  // All factors come from outside, and their product may pass 64 bits.
+  const double bytes_per_token = static_cast<double>(each) * static_cast<double>(activations) +
+                                 static_cast<double>(kFloat) * static_cast<double>(floats);
+  plan.activations = static_cast<int64_t>(
+      std::min(4e18, static_cast<double>(micro_batch_tokens) * bytes_per_token));
+  plan.logits = kFloat * logits_floats(config, micro_batch_tokens, target.gpu);
   return plan;
+}
+
+int64_t largest_micro_batch(const ModelShape& shape, const Method& method, const PlanTarget& target,
+                            int64_t bytes) {
+  const auto fits = [&](int64_t tokens) {
+    return plan_memory(shape, method, tokens, target).total() <= bytes;
+  };
+  int64_t low = 0, high = kMostTokens;  // the answer is within [low, high]
+  while (low < high) {
+    const int64_t middle = low + (high - low + 1) / 2;
+    if (fits(middle)) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return low;
 }
 
 }  // namespace rankscope

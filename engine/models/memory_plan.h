@@ -3,24 +3,38 @@
 
 #include <cstdint>
 
+#include "common/dtype.h"
 #include "engine/methods/method.h"
 #include "engine/models/config.h"
 
 namespace rankscope {
 
-// Bytes. An estimate from above for the CPU backend in fp32; the program's own code and buffers
-// come on top.
+// Where a plan's model is computed. `precision` is that of frozen weights and activations on a GPU;
+// the CPU has F32 alone.
+struct PlanTarget {
+  bool gpu = false;
+  DType precision = DType::kF32;
+};
+
+// Bytes. An estimate from above; the program's own code and buffers come on top, and on a GPU what
+// its driver takes for a process.
 struct MemoryPlan {
-  int64_t packed_weights = 0;  // sites and head as the products read them; both directions where
-                               // gradients pass
-  int64_t mapped_tables = 0;   // embedding rows in the mapped file, if all are touched
-  int64_t trained = 0;         // trained parameters, their gradients, two AdamW moments
+  int64_t packed_weights = 0;  // sites and head as the products read them: on the CPU in both
+                               // directions where gradients pass, on a GPU once
+  int64_t mapped_tables = 0;   // embedding rows in the mapped file, if all are touched; on a GPU
+                               // the tables
+  int64_t trained = 0;         // trained parameters, their gradients, two AdamW moments, in fp32
   int64_t activations = 0;     // of one micro-batch: kept for the backward pass, and in flight
   int64_t logits = 0;          // of the rows whose loss is computed at once
   int64_t total() const { return packed_weights + mapped_tables + trained + activations + logits; }
 };
 
 // For micro-batches of up to `micro_batch_tokens` tokens, every one a target.
-MemoryPlan plan_memory(const ModelShape& shape, const Method& method, int64_t micro_batch_tokens);
+MemoryPlan plan_memory(const ModelShape& shape, const Method& method, int64_t micro_batch_tokens,
+                       const PlanTarget& target = {});
+
+// The largest micro_batch_tokens whose plan stays within `bytes`; 0 where none does.
+int64_t largest_micro_batch(const ModelShape& shape, const Method& method, const PlanTarget& target,
+                            int64_t bytes);
 
 }  // namespace rankscope

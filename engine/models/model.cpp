@@ -165,18 +165,28 @@ std::string Model::weights_hash() const {
 
 Var Model::apply_site(const ForwardContext& context, Site place, const Var& x, BatchRows rows,
                       LinearOptions options) const {
-  LowRankUpdate update;
-  const LowRankUpdate* adapted =
-      context.adaptation ? context.adaptation->update_at(place) : nullptr;
-  if (adapted != nullptr) {
-    update = *adapted;
-    if (!context.draws) {
-      update.dropout = 0.0f;
-    } else if (update.dropout > 0) {
-      update.draws = dropout_draws(*context.draws, place.name(), context.batch, rows);
+  std::vector<LowRankRange> updates;
+  const auto add = [&](int64_t begin, int64_t end, const Adaptation* adaptation,
+                       const std::optional<StepDraws>& draws) {
+    const LowRankUpdate* update = adaptation ? adaptation->update_at(place) : nullptr;
+    if (update == nullptr || begin == end) return;
+    LowRankRange range{begin, end, *update, {}};
+    if (!draws) {
+      range.update.dropout = 0.0f;
+    } else if (update->dropout > 0) {
+      range.draws = dropout_draws(*draws, place.name(), context.batch, rows);
     }
-    options.update = &update;
+    updates.push_back(range);
+  };
+  if (context.parts.empty())
+    add(0, x.value.rows(), context.adaptation, context.draws);
+  for (const BatchPart& part : context.parts) {
+    if (rows == BatchRows::kAll)
+      add(part.row_begin, part.row_end, part.adaptation, part.draws);
+    else
+      add(part.loss_begin, part.loss_end, part.adaptation, part.draws);
   }
+  options.updates = updates;
   return linear(context.tape, x, site(place), options);
 }
 

@@ -27,6 +27,14 @@ struct StepDraws {
   int64_t step = 0;
 };
 
+// Sequences of one batch that belong together: one trial's, where several train at once.
+struct BatchPart {
+  int64_t row_begin = 0, row_end = 0;    // of the batch's rows
+  int64_t loss_begin = 0, loss_end = 0;  // of its rows with loss
+  const Adaptation* adaptation = nullptr;
+  std::optional<StepDraws> draws;
+};
+
 struct ForwardContext {
   Tape& tape;
   const Batch& batch;                      // must outlive the tape's backward run
@@ -34,6 +42,9 @@ struct ForwardContext {
   std::optional<StepDraws> draws;          // training with dropout
   double base_dropout_scale = 0.0;         // 1: the config's dropouts apply; 0: none
   const CacheRows* cache = nullptr;        // decoding: on a tape that does not record
+  // In place of `adaptation` and `draws`: the parts of the batch, in the order of their rows. Parts
+  // adapt by low-rank updates alone, without base dropout.
+  std::span<const BatchPart> parts = {};
 };
 
 // Which rows of the batch an activation holds: the last layer keeps the rows with loss alone.

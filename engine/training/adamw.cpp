@@ -1,7 +1,5 @@
 #include "engine/training/adamw.h"
 
-#include <cmath>
-
 namespace rankscope {
 
 AdamW::AdamW(Backend& backend, std::vector<TrainedParameter> parameters, AdamWSettings settings)
@@ -12,10 +10,10 @@ AdamW::AdamW(Backend& backend, std::vector<TrainedParameter> parameters, AdamWSe
   }
 }
 
-double AdamW::gradient_norm() const {
-  std::vector<std::span<const float>> gradients;
-  for (const TrainedParameter& p : parameters_) gradients.push_back(p.parameter->gradient.values());
-  return std::sqrt(backend_.sum_of_squares(gradients));
+std::vector<std::span<const float>> AdamW::gradients() const {
+  std::vector<std::span<const float>> all;
+  for (const TrainedParameter& p : parameters_) all.push_back(p.parameter->gradient.values());
+  return all;
 }
 
 void AdamW::update(double learning_rate, int64_t step, double gradient_scale) {

@@ -18,8 +18,8 @@ class AdamW {
  public:
   AdamW(Backend& backend, std::vector<TrainedParameter> parameters, AdamWSettings settings);
 
-  // sqrt of the sum of squares of all gradients, in an order fixed by the parameters alone.
-  double gradient_norm() const;
+  // All gradients.
+  std::vector<std::span<const float>> gradients() const;
   // One update and zeroed gradients. `step` counts from 1. Gradients are multiplied by
   // gradient_scale first.
   void update(double learning_rate, int64_t step, double gradient_scale);

@@ -65,15 +65,14 @@ Trainer::Trainer(Model& model, Adaptation& adaptation, const std::vector<TokenEx
 std::vector<int64_t> Trainer::step_examples(int64_t step) const {
   const int64_t count = static_cast<int64_t>(examples_.size());
   std::vector<int64_t> chosen;
-  std::vector<uint64_t> order;
-  int64_t epoch = -1;
   for (int64_t i = step * settings_.batch; i < (step + 1) * settings_.batch; ++i) {
-    if (i / count != epoch) {
-      epoch = i / count;
-      order = Draws(settings_.data_seed, "data order", "epoch", static_cast<uint64_t>(epoch))
-                  .permutation(static_cast<uint64_t>(count));
+    if (i / count != ordered_epoch_) {
+      ordered_epoch_ = i / count;
+      order_ =
+          Draws(settings_.data_seed, "data order", "epoch", static_cast<uint64_t>(ordered_epoch_))
+              .permutation(static_cast<uint64_t>(count));
     }
-    chosen.push_back(static_cast<int64_t>(order[static_cast<size_t>(i % count)]));
+    chosen.push_back(static_cast<int64_t>(order_[static_cast<size_t>(i % count)]));
   }
   return chosen;
 }
@@ -83,57 +82,68 @@ double Trainer::learning_rate_at(int64_t step) const {
          schedule_factor(settings_.schedule, step, settings_.steps, warmup_steps_);
 }
 
-StepReport Trainer::step() {
+Trainer::StepWork Trainer::begin_step() const {
   if (finished()) throw std::logic_error("Trainer::step: all steps are done");
-  const auto start = std::chrono::steady_clock::now();
-  const std::vector<int64_t> indices = step_examples(step_);
-  const std::vector<const TokenExample*> chosen = pointers(examples_, indices);
-  std::vector<uint64_t> draw_ids(chosen.size());
-  for (size_t i = 0; i < draw_ids.size(); ++i) draw_ids[i] = i;
-
-  StepReport report;
-  report.step = step_ + 1;
-  for (const TokenExample* e : chosen) {
-    report.tokens += e->tokens();
-    report.target_tokens +=
+  StepWork work;
+  work.examples = pointers(examples_, step_examples(step_));
+  work.draw_ids.resize(work.examples.size());
+  for (size_t i = 0; i < work.draw_ids.size(); ++i) work.draw_ids[i] = i;
+  work.report.step = step_ + 1;
+  for (const TokenExample* e : work.examples) {
+    work.report.tokens += e->tokens();
+    work.report.target_tokens +=
         static_cast<int64_t>(e->target.size()) - (e->prompt.empty() && !e->target.empty() ? 1 : 0);
   }
-  const double per_target =
-      report.target_tokens > 0 ? 1.0 / static_cast<double>(report.target_tokens) : 0.0;
-  const LossOptions loss_options{static_cast<float>(settings_.label_smoothing),
-                                 static_cast<float>(per_target)};
-  const std::vector<size_t> groups = split_by_tokens(chosen, settings_.micro_batch_tokens);
-  double loss = 0;
-  for (size_t g = 0; g + 1 < groups.size(); ++g) {
-    const size_t first = groups[g], size = groups[g + 1] - first;
-    const Batch batch = pack_batch(std::span(chosen).subspan(first, size),
-                                   std::span<const uint64_t>(draw_ids).subspan(first, size));
+  work.per_target = work.report.target_tokens > 0
+                        ? 1.0 / static_cast<double>(work.report.target_tokens)
+                        : 0.0;
+  work.loss_options = {static_cast<float>(settings_.label_smoothing),
+                       static_cast<float>(work.per_target)};
+  work.groups = split_by_tokens(work.examples, settings_.micro_batch_tokens);
+  return work;
+}
+
+void Trainer::add_losses(StepWork& work, const Batch& batch, std::span<const float> losses,
+                         int64_t begin, int64_t end) {
+  for (int64_t s = begin; s < end; ++s)
+    work.loss += sum_of(losses, batch.loss_begin[static_cast<size_t>(s)],
+                        batch.loss_begin[static_cast<size_t>(s) + 1]);
+}
+
+StepReport Trainer::end_step(StepWork& work, double squares) {
+  StepReport& report = work.report;
+  report.loss = work.loss * work.per_target;
+  report.learning_rate = learning_rate_at(step_);
+  report.diverged = !std::isfinite(report.loss);
+  if (report.diverged) return report;
+  report.gradient_norm = std::sqrt(squares);
+  double scale = 1.0;  // torch.nn.utils.clip_grad_norm_
+  if (settings_.max_gradient_norm > 0)
+    scale = std::min(1.0, settings_.max_gradient_norm / (report.gradient_norm + 1e-6));
+  optimizer_.update(report.learning_rate, step_ + 1, scale);
+  adaptation_.after_step(model_);
+  ++step_;
+  return report;
+}
+
+StepReport Trainer::step() {
+  const auto start = std::chrono::steady_clock::now();
+  StepWork work = begin_step();
+  for (size_t g = 0; g < work.micro_batches(); ++g) {
+    const Batch batch = pack_batch(work.group(g), work.group_ids(g));
     Tape tape(model_.backend(), true);
     const ForwardContext context{tape, batch, &adaptation_,
                                  StepDraws{settings_.data_seed, step_},
                                  settings_.base_dropout ? 1.0 : 0.0};
     const Var hidden = model_.forward(context);
     const LossResult losses =
-        cross_entropy(tape, hidden, model_.head(), batch.loss_labels, loss_options);
+        cross_entropy(tape, hidden, model_.head(), batch.loss_labels, work.loss_options);
     tape.run_backward();
-    const std::vector<float> values = host_losses(model_.backend(), losses.loss);
-    for (int64_t s = 0; s < batch.sequences(); ++s)
-      loss += sum_of(values, batch.loss_begin[static_cast<size_t>(s)],
-                     batch.loss_begin[static_cast<size_t>(s) + 1]);
-    report.useful_flops += useful_flops(model_.shape(), adaptation_, batch, true);
+    // Counted while a device is still at work.
+    work.report.useful_flops += useful_flops(model_.shape(), adaptation_, batch, true);
+    add_losses(work, batch, host_losses(model_.backend(), losses.loss), 0, batch.sequences());
   }
-  report.loss = loss * per_target;
-  report.learning_rate = learning_rate_at(step_);
-  report.diverged = !std::isfinite(report.loss);
-  if (!report.diverged) {
-    report.gradient_norm = optimizer_.gradient_norm();
-    double scale = 1.0;  // torch.nn.utils.clip_grad_norm_
-    if (settings_.max_gradient_norm > 0)
-      scale = std::min(1.0, settings_.max_gradient_norm / (report.gradient_norm + 1e-6));
-    optimizer_.update(report.learning_rate, step_ + 1, scale);
-    adaptation_.after_step(model_);
-    ++step_;
-  }
+  StepReport report = end_step(work, model_.backend().sum_of_squares(optimizer_.gradients()));
   report.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;

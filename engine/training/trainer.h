@@ -86,6 +86,33 @@ class Trainer {
   std::vector<int64_t> step_examples(int64_t step) const;
 
  private:
+  friend class JointTrainer;
+
+  // One step's work, in micro-batches, and what was added up of it so far.
+  struct StepWork {
+    std::vector<const TokenExample*> examples;
+    std::vector<uint64_t> draw_ids;
+    std::vector<size_t> groups;  // micro-batch g: examples [groups[g], groups[g + 1])
+    LossOptions loss_options;
+    double per_target = 0;
+    double loss = 0;
+    StepReport report;
+
+    size_t micro_batches() const { return groups.size() - 1; }
+    std::span<const TokenExample* const> group(size_t g) const {
+      return std::span(examples).subspan(groups[g], groups[g + 1] - groups[g]);
+    }
+    std::span<const uint64_t> group_ids(size_t g) const {
+      return std::span(draw_ids).subspan(groups[g], groups[g + 1] - groups[g]);
+    }
+  };
+  StepWork begin_step() const;
+  // Adds the losses of sequences [begin, end) of the batch.
+  static void add_losses(StepWork& work, const Batch& batch, std::span<const float> losses,
+                         int64_t begin, int64_t end);
+  // The optimizer's update, unless the loss is not finite. squares: the sum of those of all
+  // gradients.
+  StepReport end_step(StepWork& work, double squares);
   double learning_rate_at(int64_t step) const;
 
   Model& model_;
@@ -95,6 +122,9 @@ class Trainer {
   AdamW optimizer_;
   int64_t warmup_steps_ = 0;
   int64_t step_ = 0;
+  // The order of the examples in the epoch that was last asked for.
+  mutable int64_t ordered_epoch_ = -1;
+  mutable std::vector<uint64_t> order_;
 };
 
 // Evaluates without recording; micro-batches hold at most `micro_batch_tokens`.

@@ -14,6 +14,7 @@
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/data_options.h"
+#include "experiments/cli/device_options.h"
 #include "experiments/predictions.h"
 #include "experiments/task_examples.h"
 
@@ -31,7 +32,7 @@ struct GenerateCommand {
   std::int64_t max_prompt = 0;
   bool unmerged = false;
   bool free_text = false;
-  int threads = 0;
+  DeviceSettings device;
   bool json = false;
 };
 
@@ -102,7 +103,7 @@ OrderedJson line_of(const Prompt& prompt, const PromptPrediction& prediction) {
 
 Base load_base(const GenerateCommand& c) {
   Base base;
-  base.backend = make_cpu_backend(c.threads);
+  base.backend = make_backend(c.device);
   base.model = load_model(c.model, *base.backend);
   if (!c.adapter.empty()) base.adaptation = load_adapter(c.adapter, *base.model);
   if (base.adaptation && !c.unmerged) base.adaptation->merge_into(*base.model);
@@ -205,8 +206,7 @@ void add_generate(CLI::App& app, int& exit_code) {
                    "prompts continued at a time (changes speed and memory, no result)")
       ->capture_default_str()
       ->check(whole_number(1, 1 << 20));
-  command->add_option("--threads", c->threads, "0: all processors")
-      ->check(whole_number(0, kMostThreads));
+  add_device_options(*command, c->device);
   command->add_flag("--json", c->json, "a line a prompt: {\"id\", \"prediction\", \"ids\"}");
   command->callback([c, &exit_code] { exit_code = run_generate(*c); });
 }

@@ -5,11 +5,15 @@
 #include <cstdio>
 #include <memory>
 
+#include "common/error.h"
 #include "common/json.h"
+#include "common/text.h"
+#include "engine/backend/devices.h"
 #include "engine/models/memory_plan.h"
 #include "engine/training/trainer.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
+#include "experiments/device_names.h"
 
 namespace rankscope {
 
@@ -18,6 +22,7 @@ namespace {
 struct InfoCommand {
   std::string model;
   std::string method = "none";
+  std::string device = "cpu", precision = "fp32";
   std::vector<std::string> assignments;
   bool json = false;
 };
@@ -59,17 +64,38 @@ OrderedJson model_json(const ModelShape& shape) {
   return json;
 }
 
-OrderedJson memory_json(const MemoryPlan& plan, int64_t micro_batch_tokens) {
-  return {{"micro_batch_tokens", micro_batch_tokens}, {"packed_weights", plan.packed_weights},
-          {"mapped_tables", plan.mapped_tables},      {"trained", plan.trained},
-          {"activations", plan.activations},          {"logits", plan.logits},
+// No such device need be here; precision bf16 is a GPU's.
+PlanTarget plan_target(const InfoCommand& c) {
+  if (!is_device_name(c.device))
+    throw InputError(fmt::format("device: '{}' is none of {}", printable(c.device), kDeviceNames));
+  if (c.precision != "fp32" && c.precision != "bf16")
+    throw InputError("precision: '" + printable(c.precision) + "' is neither fp32 nor bf16");
+  const bool narrow = c.precision == "bf16";
+  const bool found = c.device == "auto" && !gpus().empty();
+  return {narrow || found || gpu_index(c.device), narrow ? DType::kBF16 : DType::kF32};
+}
+
+std::string_view precision_name(const PlanTarget& target) {
+  return target.precision == DType::kBF16 ? "bf16" : "fp32";
+}
+
+OrderedJson memory_json(const MemoryPlan& plan, const PlanTarget& target,
+                        int64_t micro_batch_tokens) {
+  return {{"device", target.gpu ? "cuda" : "cpu"},
+          {"precision", precision_name(target)},
+          {"micro_batch_tokens", micro_batch_tokens},
+          {"packed_weights", plan.packed_weights},
+          {"mapped_tables", plan.mapped_tables},
+          {"trained", plan.trained},
+          {"activations", plan.activations},
+          {"logits", plan.logits},
           {"total", plan.total()}};
 }
 
 double mib(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 void print_text(const ModelShape& shape, const Method& method, const MemoryPlan& plan,
-                int64_t micro_batch_tokens) {
+                const PlanTarget& target, int64_t micro_batch_tokens) {
   const ModelConfig& c = shape.config;
   std::string text = fmt::format(
       "{}: {} layers, width {}, {} heads of {} ({} key/value heads), MLP {}, vocabulary {}, context "
@@ -86,10 +112,11 @@ void print_text(const ModelShape& shape, const Method& method, const MemoryPlan&
   text += fmt::format("\ntrainable parameters: {} = {}\n", method.trainable_parameters(shape),
                       method.formula());
   text += fmt::format(
-      "memory for micro-batches of {} tokens: {:.0f} MiB (packed weights {:.0f}, mapped tables "
+      "memory{} for micro-batches of {} tokens: {:.0f} MiB (packed weights {:.0f}, {}tables "
       "{:.0f}, trained {:.0f}, activations {:.0f}, logits {:.0f})\n",
-      micro_batch_tokens, mib(plan.total()), mib(plan.packed_weights), mib(plan.mapped_tables),
-      mib(plan.trained), mib(plan.activations), mib(plan.logits));
+      target.gpu ? fmt::format(" of a GPU in {}", precision_name(target)) : "", micro_batch_tokens,
+      mib(plan.total()), mib(plan.packed_weights), target.gpu ? "" : "mapped ",
+      mib(plan.mapped_tables), mib(plan.trained), mib(plan.activations), mib(plan.logits));
   std::fputs(text.c_str(), stdout);
 }
 
@@ -101,9 +128,10 @@ int run_info(const InfoCommand& c) {
   // The settings of a training run may be given as they are: they share --set with the method's.
   const TrainSettings training = TrainSettings::from(settings);
   settings.refuse_unknown("method " + c.method);
-  const MemoryPlan plan = plan_memory(shape, *method, training.micro_batch_tokens);
+  const PlanTarget target = plan_target(c);
+  const MemoryPlan plan = plan_memory(shape, *method, training.micro_batch_tokens, target);
   if (!c.json) {
-    print_text(shape, *method, plan, training.micro_batch_tokens);
+    print_text(shape, *method, plan, target, training.micro_batch_tokens);
     return 0;
   }
   OrderedJson json = model_json(shape);
@@ -111,7 +139,7 @@ int run_info(const InfoCommand& c) {
   json["settings"] = method->settings();
   json["formula"] = method->formula();
   json["trainable_parameters"] = method->trainable_parameters(shape);
-  json["memory"] = memory_json(plan, training.micro_batch_tokens);
+  json["memory"] = memory_json(plan, target, training.micro_batch_tokens);
   std::printf("%s\n", json.dump().c_str());
   return 0;
 }
@@ -128,6 +156,9 @@ void add_info(CLI::App& app, int& exit_code) {
   command->add_option("--method", c->method, "none, full, lora, bitfit")->capture_default_str();
   command->add_option("--set", c->assignments, "KEY=VALUE of the method or the training")
       ->allow_extra_args(false);
+  command->add_option("--device", c->device, "the memory plan is of: cpu, cuda, cuda:N, auto")
+      ->capture_default_str();
+  command->add_option("--precision", c->precision, "of a GPU: fp32 or bf16")->capture_default_str();
   command->add_flag("--json", c->json, "one JSON object");
   command->callback([c, &exit_code] { exit_code = run_info(*c); });
 }

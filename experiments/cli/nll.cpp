@@ -11,6 +11,7 @@
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/data_options.h"
+#include "experiments/cli/device_options.h"
 #include "experiments/examples.h"
 
 namespace rankscope {
@@ -20,13 +21,13 @@ namespace {
 struct NllCommand {
   std::string model, adapter;
   DataOptions data;
-  int threads = 0;
+  DeviceSettings device;
   int64_t micro_batch_tokens = 1024;
   bool json = false;
 };
 
 int run_nll(const NllCommand& c) {
-  const std::unique_ptr<Backend> backend = make_cpu_backend(c.threads);
+  const std::unique_ptr<Backend> backend = make_backend(c.device);
   const std::unique_ptr<Model> model = load_model(c.model, *backend);
   std::unique_ptr<Adaptation> adaptation;
   if (!c.adapter.empty()) adaptation = load_adapter(c.adapter, *model);
@@ -67,8 +68,7 @@ void add_nll(CLI::App& app, int& exit_code) {
                       "tokens computed at once (changes memory, no result)")
       ->capture_default_str()
       ->check(whole_number(1, kMostMicroBatchTokens));
-  command->add_option("--threads", c->threads, "0: all processors")
-      ->check(whole_number(0, kMostThreads));
+  add_device_options(*command, c->device);
   command->add_flag("--json", c->json, "a line a line: {\"index\", \"tokens\", \"nll\"}");
   command->callback([c, &exit_code] { exit_code = run_nll(*c); });
 }

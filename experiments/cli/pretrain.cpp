@@ -43,7 +43,7 @@ int run_pretraining(PretrainCommand& c) {
   });
   if (!outcome.already_done) {
     progress.finish(outcome_text(outcome.training, c.out + "/training"));
-    if (c.json) print_json_outcome(outcome.training, c.run.threads);
+    if (c.json) print_json_outcome(outcome.training, {.threads = c.run.threads});
   }
   // Of an adapter that is a result; here there is nothing that could be used.
   if (outcome.training.diverged)

@@ -1,5 +1,4 @@
 // run: a sweep file's trials, from nothing or from where they stand.
-#include <fmt/format.h>
 #include <cstdio>
 #include <memory>
 
@@ -8,12 +7,10 @@
 #include "common/folders.h"
 #include "common/json.h"
 #include "common/log.h"
-#include "common/text.h"
-#include "engine/backend/cpu/reference_rate.h"
-#include "engine/models/memory_plan.h"
+#include "engine/backend/devices.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
-#include "experiments/machine.h"
+#include "experiments/cli/run_plan.h"
 #include "experiments/report_run.h"
 #include "experiments/sweep/collect.h"
 #include "experiments/sweep/coordinator.h"
@@ -31,6 +28,7 @@ namespace fs = std::filesystem;
 
 struct RunCommand {
   std::string file, folder;
+  std::string device;  // empty: the file's
   std::vector<std::string> overrides;
   RunOptions options;
   bool dry_run = false;
@@ -62,49 +60,6 @@ class Observer : public LiveView {
   bool given_up_ = false;
 };
 
-int64_t parameters_of(const Trial& trial, const ModelShape& shape) {
-  std::map<std::string, std::string> values = trial.config.settings;
-  Settings settings(std::move(values));
-  return make_method(trial.config.method, settings)->trainable_parameters(shape);
-}
-
-int print_plan(const RunCommand& c, const SweepFolder& folder, const Manifest& manifest,
-               const ModelShape& shape) {
-  const RunOptions options = resolve(c.options, manifest, shape);
-  // Training and decoding reach about half of sgemm's rate on small bases, more on large ones.
-  constexpr double kShareOfSgemm = 0.5;
-  const double rate = reference_sgemm_gflops(0) * 1e9 * kShareOfSgemm;
-  double cost = 0;
-  std::size_t finished = 0;
-  for (const Trial& trial : manifest.trials) {
-    const TrialState state = trial_state(folder, trial);
-    const bool ended = is_finished(state);
-    finished += ended;
-    const double one = trial_cost(trial, shape);
-    if (!ended) cost += one;
-    const int64_t parameters = parameters_of(trial, shape);
-    if (c.json) {
-      OrderedJson line = {{"trial", trial.id()},
-                          {"state", state_name(state)},
-                          {"title", trial_title(trial)},
-                          {"trainable_parameters", parameters},
-                          {"estimated_seconds", one / rate}};
-      std::printf("%s\n", line.dump().c_str());
-    } else {
-      std::printf("%s  %-8s  %s  %lld parameters  ~%s\n", trial.id().c_str(),
-                  std::string(state_name(state)).c_str(), trial_title(trial).c_str(),
-                  static_cast<long long>(parameters), duration_text(one / rate).c_str());
-    }
-  }
-  if (c.json) return 0;
-  std::printf(
-      "%zu trials, %zu finished; about %s to do with %d workers of %d threads, %.0f GFLOP/s "
-      "of sgemm\n",
-      manifest.trials.size(), finished, duration_text(cost / rate).c_str(), options.workers,
-      options.threads, rate / kShareOfSgemm * 1e-9);
-  return 0;
-}
-
 // The results are there whether they can be drawn or not.
 void report(const SweepFolder& folder) {
   const fs::path out = report_folder(folder.path());
@@ -117,14 +72,31 @@ void report(const SweepFolder& folder) {
   }
 }
 
+// Refused here is what no trial could compute on.
+RunOptions options_of(const RunCommand& c, const Sweep& sweep) {
+  const std::string& asked = c.device.empty() ? sweep.device : c.device;
+  RunOptions options = c.options;
+  options.device =
+      resolved({.device = asked.empty() ? "cpu" : asked, .precision = sweep.precision}).device;
+  options.gpus = static_cast<int>(gpus().size());
+  if (asked.empty() && options.gpus > 0) log::info("a GPU is here: --device cuda uses it");
+  return options;
+}
+
 int run_sweep(const RunCommand& c) {
   const Sweep sweep = read_sweep(c.file, c.overrides);
+  const RunOptions asked = options_of(c, sweep);
   for (const std::string& note : sweep.notes) log::info("{}", note);
   const SweepFolder folder(c.folder.empty() ? fs::path("runs") / sweep.name : fs::path(c.folder));
   FileHashes hashes(folder.hashes());
   const Manifest manifest = manifest_of(sweep, name_trials(sweep, hashes));
   const ModelShape shape = read_model_shape(manifest.base);
-  if (c.dry_run) return print_plan(c, folder, manifest, shape);
+  const RunOptions options = resolve(asked, manifest, shape);
+  if (c.dry_run) {
+    print_plan(folder, manifest, shape, options, c.json);
+    return 0;
+  }
+  warn_of_memory(folder, manifest, shape, options);
 
   make_folder(folder.path(), "give another --dir");
   const SweepHold hold(folder);
@@ -139,7 +111,7 @@ int run_sweep(const RunCommand& c) {
   RunSummary summary;
   {
     Observer observer(folder, manifest, shape, collector);
-    summary = run_trials(folder, manifest, resolve(c.options, manifest, shape), observer);
+    summary = run_trials(folder, manifest, options, observer);
   }
   // Trials that diverged count as the base, which may have been scored after them.
   std::vector<std::string> problems = collector.collect_all();
@@ -176,7 +148,14 @@ void add_run(CLI::App& app, int& exit_code) {
   command->add_option("overrides", c->overrides, "KEY=VALUE in place of the file's, keys dotted");
   command->add_option("--dir", c->folder, "the sweep's folder; default: runs/NAME")
       ->check(not_empty());
-  command->add_option("--workers", c->options.workers, "processes; 0: as cores and memory allow")
+  command
+      ->add_option("--device", c->device,
+                   "cpu, cuda (all GPUs, the workers taking turns), cuda:N, or auto; default: the "
+                   "file's, else cpu")
+      ->check(not_empty());
+  command
+      ->add_option("--workers", c->options.workers,
+                   "processes; 0: as cores and memory allow, or one a GPU")
       ->check(whole_number(0, kMostThreads));
   command->add_option("--threads", c->options.threads, "of each worker; 0: the cores shared out")
       ->check(whole_number(0, kMostThreads));

@@ -5,6 +5,7 @@
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/data_options.h"
+#include "experiments/cli/device_options.h"
 #include "experiments/cli/train_output.h"
 #include "experiments/train_run.h"
 
@@ -38,6 +39,7 @@ int run_train(TrainCommand& c) {
   c.run.data = c.data.get();
   c.run.eval_data = held_out(c);
   c.run.out = c.out;
+  c.run.device = resolved(c.run.device);
   for (const std::string& assignment : c.assignments) c.run.settings.add(assignment);
   log::Progress progress;
   const TrainOutcome o = run_training(c.run, [&](const TrainProgress& p) {
@@ -47,7 +49,7 @@ int run_train(TrainCommand& c) {
   progress.finish(o.already_done || o.diverged || c.out.empty()
                       ? outcome_text(o, c.out)
                       : outcome_text(o, c.out) + "; adapter in " + c.out + "/adapter");
-  if (c.json) print_json_outcome(o, c.run.threads);
+  if (c.json) print_json_outcome(o, c.run.device);
   return 0;
 }
 
@@ -88,8 +90,7 @@ void add_train(CLI::App& app, int& exit_code) {
                       "a resume point every so many minutes (0: never)")
       ->capture_default_str()
       ->check(real_number(0, 1e6));
-  command->add_option("--threads", c->run.threads, "0: all processors")
-      ->check(whole_number(0, kMostThreads));
+  add_device_options(*command, c->run.device);
   command->add_flag("--json", c->json, "JSON Lines on standard output");
   command->callback([c, &exit_code] { exit_code = run_train(*c); });
 }

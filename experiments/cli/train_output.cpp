@@ -41,10 +41,10 @@ std::string progress_text(const TrainProgress& p) {
       "{} left",
       p.step.step, p.steps, p.step.loss,
       p.eval_loss ? fmt::format("  held-out {:.4f}", *p.eval_loss) : "", p.tokens_per_second,
-      p.useful_gflops, peak_memory_mib(), duration(p.seconds_left));
+      p.useful_gflops, p.peak_memory_mib, duration(p.seconds_left));
 }
 
-void print_json_outcome(const TrainOutcome& o, int threads) {
+void print_json_outcome(const TrainOutcome& o, const DeviceSettings& device) {
   OrderedJson line;
   line["steps"] = o.steps;
   line["loss"] = number_or_null(o.loss);
@@ -52,13 +52,14 @@ void print_json_outcome(const TrainOutcome& o, int threads) {
   if (o.diverged) line["last_finite_loss"] = json_or_null(o.last_finite_loss);
   line["resumed_from"] = o.resumed_from;
   line["trainable_parameters"] = o.trainable_parameters;
-  // Before the reference is measured: its buffers are not the run's.
-  const double memory = peak_memory_mib();
+  // That of a run with nothing to do is this process's, before the reference is measured: its
+  // buffers are not the run's.
+  const double memory = o.already_done ? peak_memory_mib() : o.peak_memory_mib;
   if (!o.already_done) {
     line["tokens_per_second"] = o.tokens_per_second;
     line["useful_gflops"] = o.useful_gflops;
-    line["sgemm_gflops"] =
-        reference_sgemm_gflops(threads > 0 ? threads : make_cpu_backend(0)->threads());
+    if (device.device == "cpu")
+      line["sgemm_gflops"] = reference_sgemm_gflops(make_backend(device)->threads());
     line["set_up_seconds"] = o.set_up_seconds;
   }
   line["peak_memory_mib"] = memory;
@@ -75,7 +76,7 @@ std::string outcome_text(const TrainOutcome& o, const std::string& out) {
         "clip=1",
         o.steps + 1, o.last_finite_loss ? fmt::format("{:.4f}", *o.last_finite_loss) : "none");
   return fmt::format("{} steps, loss {:.4f}, {:.0f} tokens/s, {:.0f} MiB at most", o.steps, o.loss,
-                     o.tokens_per_second, peak_memory_mib());
+                     o.tokens_per_second, o.peak_memory_mib);
 }
 
 }  // namespace rankscope

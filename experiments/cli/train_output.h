@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "engine/backend/devices.h"
 #include "experiments/train_run.h"
 
 namespace rankscope {
@@ -12,9 +13,9 @@ void print_json_step(const TrainProgress& progress);
 // A step for people: loss, speed, memory, time left.
 std::string progress_text(const TrainProgress& progress);
 
-// The end as a line of JSON, and for people, where `out` is the folder, if any. `threads`: as the
-// run was asked for.
-void print_json_outcome(const TrainOutcome& outcome, int threads);
+// The end as a line of JSON, and for people, where `out` is the folder, if any. `device`: what the
+// run computed on, resolved.
+void print_json_outcome(const TrainOutcome& outcome, const DeviceSettings& device);
 std::string outcome_text(const TrainOutcome& outcome, const std::string& out);
 
 }  // namespace rankscope

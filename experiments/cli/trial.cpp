@@ -71,7 +71,12 @@ void add_trial(CLI::App& app, int& exit_code) {
   command->add_option("trial", c->id, "the trial's id, or its beginning")
       ->required()
       ->check(not_empty());
-  command->add_option("--threads", c->options.threads, "0: all processors")
+  command
+      ->add_option("--device", c->options.device,
+                   "cpu, cuda, cuda:N, or auto: a GPU where there is one; the precision is the "
+                   "trial's own")
+      ->capture_default_str();
+  command->add_option("--threads", c->options.threads, "of the CPU; 0: all processors")
       ->check(whole_number(0, kMostThreads));
   command
       ->add_option("--save-minutes", c->options.save_every_minutes,

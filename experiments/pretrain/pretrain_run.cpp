@@ -142,7 +142,7 @@ class Pretraining {
     run.method = "full";
     run.settings = Settings(plan_.training);
     run.eval_every = plan_.eval_every;
-    run.threads = options_.threads;
+    run.device.threads = options_.threads;
     return run_training(run, on_step);
   }
 

@@ -10,6 +10,7 @@
 
 #include "common/error.h"
 #include "common/interrupt.h"
+#include "experiments/device_names.h"
 #include "experiments/sweep/worker.h"
 
 namespace rankscope {
@@ -26,11 +27,15 @@ double seconds_since(Clock::time_point start) {
 }
 
 struct Running {
-  Running(const SweepFolder& folder, const Trial& t, int threads)
+  Running(const SweepFolder& folder, const Trial& t, int at, const RunOptions& options)
       : trial(&t),
-        worker(folder.path(), t.id(), threads, folder.eval_folder(t) / "log.txt"),
+        place(at),
+        worker(worker_command(folder.path(), t.id(),
+                              worker_device(options.device, place, options.gpus), options.threads),
+               folder.eval_folder(t) / "log.txt"),
         start(Clock::now()) {}
   const Trial* trial;
+  int place;  // among the workers, from 0: its device follows from it
   Worker worker;
   Clock::time_point start;
 };
@@ -98,9 +103,16 @@ class Run {
       const Trial& trial = **next;
       waiting_.erase(next);
       make_trial_folder(folder_, trial);
-      running_.emplace_back(folder_, trial, options_.threads);
+      running_.emplace_back(folder_, trial, free_place(), options_);
       observer_.started(trial);
     }
+  }
+
+  int free_place() const {
+    int place = 0;
+    while (std::ranges::any_of(running_, [&](const Running& one) { return one.place == place; }))
+      ++place;
+    return place;
   }
 
   bool ready(const Trial& trial) const {

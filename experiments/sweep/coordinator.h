@@ -1,8 +1,7 @@
 // The coordinator: runs a sweep's trials in worker processes until each has a result.
 #pragma once
 
-#include <functional>
-#include <vector>
+#include <string>
 
 #include "experiments/sweep/sweep_folder.h"
 #include "experiments/sweep/trial_run.h"
@@ -10,9 +9,11 @@
 namespace rankscope {
 
 struct RunOptions {
-  int workers = 0;        // 0: as many as cores and memory allow
-  int threads = 0;        // of each worker; 0: the cores shared out
-  bool reversed = false;  // shortest first: for tests, since no result may depend on it
+  int workers = 0;             // 0: as many as cores and memory allow, or one a GPU
+  int threads = 0;             // of each worker; 0: the cores shared out
+  std::string device = "cpu";  // or cuda: the machine's GPUs in turn; or cuda:N
+  int gpus = 0;                // of the machine
+  bool reversed = false;       // shortest first: for tests, since no result may depend on it
 };
 
 // What the user is shown, and what keeps the results: told of every change, on one thread.

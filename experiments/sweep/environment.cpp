@@ -1,5 +1,6 @@
 #include "experiments/sweep/environment.h"
 
+#include "common/error.h"
 #include "common/files.h"
 #include "common/json.h"
 #include "engine/backend/cpu/reference_rate.h"
@@ -9,18 +10,34 @@
 
 namespace rankscope {
 
+namespace {
+
+constexpr const char* kFile = "environment.json";
+constexpr const char* kInstructionSet = "instruction_set";
+
+}  // namespace
+
 void write_environment(const std::filesystem::path& folder, const Backend& backend) {
   OrderedJson json;
   json["program"] = program_version();
   json["numeric_version"] = std::to_string(kNumericVersion);
   json["backend"] = backend.name();
-  json["instruction_set"] = backend.instruction_set();
+  json[kInstructionSet] = backend.instruction_set();
   json["threads"] = std::to_string(backend.threads());
   json["processor"] = processor_name();
   json["memory_mib"] = std::to_string(total_memory_mib());
   json["compiler"] = __VERSION__;
   json["onednn"] = reference_library_version();
-  write_file_atomically(folder / "environment.json", json.dump(1) + "\n");
+  write_file_atomically(folder / kFile, json.dump(1) + "\n");
+}
+
+std::string recorded_instruction_set(const std::filesystem::path& folder) {
+  try {
+    const Json json = read_json_file(folder / kFile);
+    return JsonObject(json, kFile).get_string_or(kInstructionSet, "");
+  } catch (const Error&) {
+    return "";
+  }
 }
 
 }  // namespace rankscope

@@ -2,13 +2,17 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "engine/backend/backend.h"
 
 namespace rankscope {
 
-// environment.json: processor, instruction_set, threads, memory_mib, compiler, program (the
-// repository's state when it was built), and the numeric version.
+// environment.json: processor, instruction_set (of a GPU its name, CUDA's version and the
+// precision), threads, memory_mib, compiler, program (the repository's state when it was built),
+// and the numeric version.
 void write_environment(const std::filesystem::path& folder, const Backend& backend);
+// The instruction set in the folder's environment.json; empty where that is missing or damaged.
+std::string recorded_instruction_set(const std::filesystem::path& folder);
 
 }  // namespace rankscope

@@ -9,6 +9,7 @@
 #include "common/error.h"
 #include "common/files.h"
 #include "common/jsonl.h"
+#include "common/log.h"
 #include "common/text.h"
 #include "engine/checkpoint/adapter.h"
 #include "engine/training/trainer.h"
@@ -54,9 +55,25 @@ struct Base {
   std::unique_ptr<Adaptation> adaptation;  // null: none, or merged
 };
 
-Base load(const SweepFolder& folder, const Manifest& manifest, const Trial& trial, int threads) {
+// Where the predictions that an earlier process made are not this device's, they are forgotten.
+void forget_other_machines_predictions(const fs::path& eval_folder, const Backend& backend) {
+  const fs::path file = eval_folder / "predictions.jsonl";
+  const std::string was = recorded_instruction_set(eval_folder);
+  if (was.empty() || was == backend.instruction_set() || !is_there(file)) return;
+  log::info("the predictions in {} were begun on another device ({}); all are made anew",
+            printable(eval_folder.native(), 300), printable(was));
+  std::error_code error;
+  fs::remove(file, error);
+  if (error)
+    throw MachineError("cannot remove '" + printable(file.native(), 300) +
+                       "': " + system_error_text(error.value()));
+}
+
+Base load(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
+          const DeviceSettings& device) {
   Base base;
-  base.backend = make_cpu_backend(threads);
+  base.backend = make_backend(device);
+  forget_other_machines_predictions(folder.eval_folder(trial), *base.backend);
   write_environment(folder.eval_folder(trial), *base.backend);
   base.model = load_model(manifest.base, *base.backend);
   if (trial.trains())
@@ -66,8 +83,8 @@ Base load(const SweepFolder& folder, const Manifest& manifest, const Trial& tria
 }
 
 void evaluate_likelihood(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
-                         int threads, const OnProgress& on_progress) {
-  const Base base = load(folder, manifest, trial, threads);
+                         const DeviceSettings& device, const OnProgress& on_progress) {
+  const Base base = load(folder, manifest, trial, device);
   const LoadedExamples loaded =
       load_examples(trial.config.task.score.data, manifest.base, base.model->config());
   const Evaluation result =
@@ -127,7 +144,7 @@ std::vector<std::string> predict_missing(const Base& base, const Manifest& manif
 }  // namespace
 
 void evaluate_trial(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
-                    int threads, const OnProgress& on_progress) {
+                    const DeviceSettings& device, const OnProgress& on_progress) {
   const fs::path out = folder.eval_folder(trial);
   Timings timings(out);
   Timings::Clock clock(timings, "eval_seconds");
@@ -135,9 +152,9 @@ void evaluate_trial(const SweepFolder& folder, const Manifest& manifest, const T
     clock.tick();
     on_progress(done, of, rate);
   };
-  if (trial.is_tuning()) return evaluate_likelihood(folder, manifest, trial, threads, ticking);
+  if (trial.is_tuning()) return evaluate_likelihood(folder, manifest, trial, device, ticking);
   const fs::path file = out / "predictions.jsonl";
-  const Base base = load(folder, manifest, trial, threads);
+  const Base base = load(folder, manifest, trial, device);
   const std::vector<std::string> lines = predict_missing(base, manifest, trial, file, ticking);
   // Made in whatever order and by however many processes, kept in one.
   std::string text;

@@ -144,6 +144,7 @@ class Expander {
   }
 
   void add(TrialConfig trial) {
+    trial.precision = plan_.precision;
     const auto [known, is_new] = known_.emplace(trial_identity(trial), trial.group);
     if (is_new) {
       sweep_.trials.push_back(std::move(trial));

@@ -31,6 +31,8 @@ Sweep parse_sweep(std::string_view text, const std::filesystem::path& file,
   sweep.base = plan.base;
   sweep.analysis = plan.analysis;
   sweep.report = plan.report;
+  sweep.precision = plan.precision;
+  sweep.device = plan.device;
   const ModelShape shape = plan.base_place.checked([&] { return shape_of(plan.base); });
   expand(plan, shape, sweep);
   check_data(plan, sweep);
@@ -50,6 +52,7 @@ std::vector<TrialConfig> tuning_trials(const TrialConfig& trial) {
     run.settings["lr"] = setting_text(rate);
     run.seed = rule.seed;
     run.steps = rule.steps;
+    run.precision = trial.precision;
     run.task = trial.task;
     run.task.train = rule.train;
     run.task.score.data = rule.score;

@@ -18,6 +18,9 @@
 
 namespace rankscope {
 
+// It names no trial, so that those from before there was a choice keep their names.
+inline constexpr std::string_view kDefaultPrecision = "fp32";
+
 // What is scored and how its predictions are made.
 struct ScoreSettings {
   DataSource data;
@@ -51,6 +54,7 @@ struct TrialConfig {
   int64_t eval_every = 0;     // steps from one held-out loss to the next; 0: none is measured
   std::string keep = "last";  // what is scored: the last step, or the "best" held-out loss
   bool shuffle_targets = false;  // trained on targets that belong to other examples: a control
+  std::string precision{kDefaultPrecision};  // or "bf16", of training and predictions, on a GPU
   TaskConfig task;
 
   // How lr is found where the file says `lr: tuned`: the rule, which names the trial, not its
@@ -76,6 +80,8 @@ struct Sweep {
   std::vector<TrialConfig> trials;
   std::optional<AnalysisSettings> analysis;  // none: the file asks for none
   bool report = false;                       // `run` ends with one
+  std::string precision{kDefaultPrecision};  // of every trial
+  std::string device;                        // where trials compute; empty: the file does not say
   // For people, a line each: what a rank budget missed, what was merged, what looks wrong.
   std::vector<std::string> notes;
 };

@@ -15,7 +15,9 @@ struct Section {
 
 const std::vector<Section>& sections() {
   static const std::vector<Section> all = {
-      {"sweep", {"name", "base", "seeds", "tasks", "training", "groups", "tuning", "analysis", "report"}},
+      {"sweep",
+       {"name", "base", "seeds", "tasks", "training", "groups", "tuning", "analysis", "report",
+        "precision", "device"}},
       {"task", {"task", "data", "max_tokens", "end_token", "template", "train", "score", "tune"}},
       {"train", {"data", "split", "skip", "limit"}},
       {"score",

@@ -7,6 +7,7 @@
 
 #include "common/suggest.h"
 #include "common/text.h"
+#include "experiments/device_names.h"
 #include "experiments/sweep/sweep_keys.h"
 #include "experiments/sweep/sweep_tasks.h"
 
@@ -39,6 +40,9 @@ class PlanReader {
     if (tuning) plan.tuning = read_tuning(*tuning);
     if (const auto analysis = root_.find("analysis")) plan.analysis = read_analysis(*analysis);
     if (const auto report = root_.find("report")) plan.report = report->flag();
+    if (const auto precision = root_.find("precision"))
+      plan.precision = precision->choice({"fp32", "bf16"});
+    if (const auto device = root_.find("device")) plan.device = read_device(*device);
     plan.tasks = read_tasks(root_, file_, tuning_examples_);
     if (const auto seeds = root_.find("seeds")) seeds_ = seeds->seeds();
     read_groups(plan);
@@ -136,6 +140,14 @@ class PlanReader {
     if (const auto flag = value.find("amplification")) settings.amplification = flag->flag();
     if (const auto bound = value.find("intruders")) settings.intruders = bound->number(0, 1);
     return settings;
+  }
+
+  // Whether there is such a device is asked by `run`, whose --device may replace it.
+  static std::string read_device(const YamlValue& value) {
+    std::string device = value.text();
+    if (!is_device_name(device))
+      value.fail(fmt::format("must be {}, not '{}'", kDeviceNames, printable(device)));
+    return device;
   }
 
   void read_groups(SweepPlan& plan) const {

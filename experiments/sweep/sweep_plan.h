@@ -64,6 +64,8 @@ struct SweepPlan {
   std::optional<TuningPlan> tuning;
   std::optional<AnalysisSettings> analysis;
   bool report = false;
+  std::string precision{kDefaultPrecision};
+  std::string device;  // empty: not given
 };
 
 // Throws InputError with the place of what is wrong. `root` must outlive the plan; `file` is

@@ -36,6 +36,10 @@ void add_data(const DataSource& source, const std::string& name, FileHashes& has
   keys[name + ".end_token"] = source.end_token;
 }
 
+void add_precision(const TrialConfig& config, IdentityKeys& keys) {
+  if (config.precision != kDefaultPrecision) keys["precision"] = config.precision;
+}
+
 IdentityKeys train_keys(const TrialConfig& config, const fs::path& base, FileHashes& hashes) {
   IdentityKeys keys;
   keys["model"] = hashes.model(base);
@@ -52,6 +56,7 @@ IdentityKeys train_keys(const TrialConfig& config, const fs::path& base, FileHas
   if (config.epochs > 0) keys["epochs"] = number(config.epochs);
   keys["keep"] = config.keep;
   if (config.shuffle_targets) keys["shuffle_targets"] = "true";
+  add_precision(config, keys);
   if (config.eval_every > 0) {
     keys["eval_every"] = std::to_string(config.eval_every);
     add_data(config.task.held_out, "held_out", hashes, keys);
@@ -77,6 +82,7 @@ IdentityKeys eval_keys(const TrialConfig& config, const std::string& train_hash,
   keys["role"] = config.role;
   keys["numeric_version"] = std::to_string(kNumericVersion);
   add_data(config.task.score.data, "score", hashes, keys);
+  add_precision(config, keys);
   if (config.role == "tuning") return keys;  // scored by its likelihood: nothing is decoded
   const DecodingSettings& decoding = config.task.score.decoding;
   keys["decoding.max_new"] = std::to_string(decoding.max_new);
@@ -100,6 +106,11 @@ std::string hash_of(const IdentityKeys& keys) {
 std::string Trial::setting(const std::string& key) const {
   const auto found = config.settings.find(key);
   return found == config.settings.end() ? "" : found->second;
+}
+
+std::unique_ptr<Method> method_of(const Trial& trial) {
+  Settings settings(trial.config.settings);
+  return make_method(trial.config.method, settings);
 }
 
 Trial name_trial(const TrialConfig& config, const fs::path& base, FileHashes& hashes) {

@@ -1,13 +1,15 @@
 // Trial: one configuration under its name. Two hashes name it: `train`, of all that can change the
 // adapter, and `eval`, of the adapter and all that can change its predictions. Neither holds a
-// path, a number of threads or workers, nor anything that only reads results.
+// path, a device, a number of threads or workers, nor anything that only reads results.
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "common/json.h"
+#include "engine/methods/method.h"
 #include "experiments/file_hashes.h"
 #include "experiments/sweep/sweep_file.h"
 
@@ -30,6 +32,8 @@ struct Trial {
   // A setting of the method's or the training's by its key; empty where the method has none.
   std::string setting(const std::string& key) const;
 };
+
+std::unique_ptr<Method> method_of(const Trial& trial);
 
 // Hashes the base and the data files. InputError where a file of them cannot be read.
 Trial name_trial(const TrialConfig& config, const std::filesystem::path& base, FileHashes& hashes);

@@ -3,6 +3,7 @@
 
 #include "engine/backend/cpu/thread_pool.h"
 #include "engine/models/memory_plan.h"
+#include "experiments/device_names.h"
 #include "experiments/machine.h"
 #include "experiments/sweep/coordinator.h"
 
@@ -23,13 +24,6 @@ constexpr double kAllExamples = 50000;
 
 double examples_of(const DataSource& source) {
   return source.limit > 0 ? static_cast<double>(source.limit) : kAllExamples;
-}
-
-std::unique_ptr<Method> method_of(const Trial& trial) {
-  std::map<std::string, std::string> values = trial.config.settings;
-  if (trial.config.tuning) values.emplace("lr", "1e-4");
-  Settings settings(std::move(values));
-  return make_method(trial.config.method, settings);
 }
 
 }  // namespace
@@ -59,6 +53,7 @@ double trial_cost(const Trial& trial, const ModelShape& shape) {
 RunOptions resolve(const RunOptions& options, const Manifest& manifest, const ModelShape& shape) {
   RunOptions out = options;
   const int cores = cpu::available_processors();
+  if (out.workers == 0) out.workers = gpus_in_use(out.device, out.gpus);
   if (out.workers == 0) {
     // Workers of one thread each waste nothing on waiting for one another, where memory allows.
     std::int64_t largest = 1;

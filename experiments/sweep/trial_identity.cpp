@@ -35,6 +35,7 @@ std::string trial_identity(const TrialConfig& t) {
                            t.eval_every,
                            t.keep,
                            t.shuffle_targets,
+                           t.precision,
                            t.task.name,
                            source_json(t.task.train),
                            source_json(t.task.score.data),

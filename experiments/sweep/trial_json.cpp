@@ -110,6 +110,7 @@ OrderedJson config_json(const TrialConfig& config) {
   json["eval_every"] = config.eval_every;
   json["keep"] = config.keep;
   if (config.shuffle_targets) json["shuffle_targets"] = true;
+  if (config.precision != kDefaultPrecision) json["precision"] = config.precision;
   json["task"] = config.task.name;
   json["train"] = data_json(config.task.train);
   json["held_out"] = data_json(config.task.held_out);
@@ -132,6 +133,7 @@ TrialConfig config_from(JsonObject object, const Json& json) {
   config.eval_every = object.get_int("eval_every", 0);
   config.keep = object.get_string("keep");
   config.shuffle_targets = object.get_bool_or("shuffle_targets", false);
+  config.precision = object.get_string_or("precision", std::string(kDefaultPrecision));
   config.task.name = object.get_string("task");
   config.task.train = data_from(object.get_object("train"));
   config.task.held_out = data_from(object.get_object("held_out"));

@@ -5,10 +5,11 @@
 #include "common/error.h"
 #include "common/files.h"
 #include "common/text.h"
+#include "experiments/device_names.h"
 #include "experiments/file_hashes.h"
 #include "experiments/folder_lock.h"
-#include "experiments/machine.h"
 #include "experiments/sweep/evaluation.h"
+#include "experiments/sweep/gpu_fit.h"
 #include "experiments/sweep/scoring.h"
 #include "experiments/sweep/timings.h"
 #include "experiments/train_run.h"
@@ -44,6 +45,10 @@ Settings settings_of(const SweepFolder& folder, const Manifest& manifest, const 
   return Settings(std::move(values));
 }
 
+DeviceSettings device_of(const Trial& trial, const TrialRunOptions& options) {
+  return {options.device, trial.config.precision, options.threads};
+}
+
 // Whether the training diverged.
 bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
            const TrialRunOptions& options, FileHashes& hashes,
@@ -64,7 +69,7 @@ bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& tri
   if (run.eval_every > 0) run.eval_data = trial.config.task.held_out;
   run.keep_best = trial.config.keep == "best";
   run.save_every_minutes = options.save_every_minutes;
-  run.threads = options.threads;
+  run.device = device_of(trial, options);
   run.hashes = &hashes;
   run.busy = FolderLock::Busy::kWait;
   run.other_machines = true;
@@ -78,13 +83,32 @@ bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& tri
   if (!outcome.already_done) {
     timings.set("train_tokens_per_second", outcome.tokens_per_second);
     timings.set("train_useful_gflops", outcome.useful_gflops);
-    timings.set("train_peak_memory_mib", peak_memory_mib());
+    timings.set("train_peak_memory_mib", outcome.peak_memory_mib);
     timings.save();
   }
   // With done.json in place nothing goes on from it, and it is three times the adapter's size.
   std::error_code ignored;
   fs::remove(out / "state.safetensors", ignored);
   return outcome.diverged;
+}
+
+// Other trials may fit where this one does not: it is no fault of the machine.
+template <typename Work, typename Refusal>
+auto within_gpu_memory(Work&& work, Refusal&& refusal) {
+  try {
+    return work();
+  } catch (const MachineError& error) {
+    if (!is_out_of_gpu_memory(error.what())) throw;
+    throw TrialFailed(refusal(error.what()));
+  }
+}
+
+std::string training_refusal(const std::string& error, const Manifest& manifest, const Trial& trial,
+                             const DeviceSettings& device) {
+  const std::vector<GpuInfo> all = gpus();
+  const auto index = static_cast<std::size_t>(gpu_index(resolved(device).device).value_or(0));
+  return training_refusal(
+      error, gpu_fit(trial, read_model_shape(manifest.base), plan_memory_of(all.at(index))));
 }
 
 }  // namespace
@@ -101,14 +125,26 @@ TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const 
   FileHashes hashes(folder.hashes());
   refuse_changed_files(manifest, trial, hashes);
   describe_trial(folder, trial);
-  if (trial.trains() && train(folder, manifest, trial, options, hashes, on_progress)) {
+  const DeviceSettings device = device_of(trial, options);
+  const bool diverged =
+      trial.trains() &&
+      within_gpu_memory(
+          [&] { return train(folder, manifest, trial, options, hashes, on_progress); },
+          [&](const std::string& error) {
+            return training_refusal(error, manifest, trial, device);
+          });
+  if (diverged) {
     write_diverged(folder.eval_folder(trial));
     return TrialState::kDiverged;
   }
-  evaluate_trial(folder, manifest, trial, options.threads,
-                 [&](std::int64_t done, std::int64_t of, double rate) {
-                   on_progress({TrialProgress::Phase::kEvaluation, done, of, 0, rate});
-                 });
+  within_gpu_memory(
+      [&] {
+        evaluate_trial(folder, manifest, trial, device,
+                       [&](std::int64_t done, std::int64_t of, double rate) {
+                         on_progress({TrialProgress::Phase::kEvaluation, done, of, 0, rate});
+                       });
+      },
+      evaluation_refusal);
   return TrialState::kDone;
 }
 

@@ -19,6 +19,7 @@ struct TrialProgress {
 };
 
 struct TrialRunOptions {
+  std::string device = "cpu";     // as DeviceSettings; the precision is the trial's own
   int threads = 0;                // 0: all processors
   double save_every_minutes = 2;  // between resume points
 };

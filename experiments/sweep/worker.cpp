@@ -11,7 +11,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <vector>
 
 #include "common/error.h"
 #include "common/files.h"
@@ -52,14 +51,16 @@ std::string last_message(const std::filesystem::path& log) {
 
 }  // namespace
 
-Worker::Worker(const std::filesystem::path& sweep_folder, const std::string& trial, int threads,
-               const std::filesystem::path& log)
-    : log_(log) {
-  std::vector<std::string> words = {"rankscope", "trial",     sweep_folder.string(),
-                                    trial,       "--threads", std::to_string(threads),
-                                    "--json"};
+std::vector<std::string> worker_command(const std::filesystem::path& sweep_folder,
+                                        const std::string& trial, const std::string& device,
+                                        int threads) {
+  return {"rankscope", "trial",     sweep_folder.string(),   trial,   "--device",
+          device,      "--threads", std::to_string(threads), "--json"};
+}
+
+Worker::Worker(std::vector<std::string> command, const std::filesystem::path& log) : log_(log) {
   std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
+  for (std::string& word : command) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   const int log_file = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (log_file < 0)

@@ -6,18 +6,23 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "common/json.h"
 
 namespace rankscope {
 
+// This program's `trial DIR ID --device D --threads N --json`. The precision is the trial's own.
+std::vector<std::string> worker_command(const std::filesystem::path& sweep_folder,
+                                        const std::string& trial, const std::string& device,
+                                        int threads);
+
 class Worker {
  public:
-  // Starts this program's `trial DIR ID --threads N --json` in a process group of its own, its
-  // messages going to `log`. A worker whose parent dies is asked to stop (SIGTERM), which saves.
-  // MachineError where no process can be started.
-  Worker(const std::filesystem::path& sweep_folder, const std::string& trial, int threads,
-         const std::filesystem::path& log);
+  // Starts the command in a process group of its own, its messages going to `log`. A worker whose
+  // parent dies is asked to stop (SIGTERM), which saves. MachineError where no process can be
+  // started.
+  Worker(std::vector<std::string> command, const std::filesystem::path& log);
   ~Worker();  // one that still runs is killed
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 
@@ -9,6 +10,7 @@
 #include "common/jsonl.h"
 #include "engine/backend/devices.h"
 #include "engine/decoding/generator.h"
+#include "engine/training/joint_trainer.h"
 #include "engine/training/token_file.h"
 #include "engine/training/trainer.h"
 #include "experiments/machine.h"
@@ -32,11 +34,17 @@ struct TrainingWork {
 };
 constexpr TrainingWork kTraining[] = {
     {"gpt2-medium", "wikisql", 16, 4, 2.0, 4.0, 0.35, 0.50, 0.6, 0.4},
+    {"gpt2-medium", "wikisql", 64, 4, 2.0, 4.0, 0.35, 0.50, 0.6, 0.4},
     {"gpt2-medium", "mnli", 32, 4, 2.0, 4.0, 0.35, 0.50, 0.6, 0.4},
+    {"gpt2-medium", "mnli", 128, 4, 2.0, 4.0, 0.35, 0.50, 0.6, 0.4},
     {"gpt2-medium", "samsum", 8, 4, 2.0, 4.0, 0.35, 0.50, 0.6, 0.4},
+    {"gpt2-medium", "samsum", 32, 4, 2.0, 4.0, 0.35, 0.50, 0.6, 0.4},
     {"llama-1b", "wikisql", 16, 8, 1.5, 2.5, 0.45, 0.60, 0.6, 0.4},
+    {"llama-1b", "wikisql", 64, 8, 1.5, 2.5, 0.45, 0.60, 0.6, 0.4},
     {"llama-1b", "mnli", 32, 8, 1.5, 2.5, 0.45, 0.60, 0.6, 0.4},
+    {"llama-1b", "mnli", 128, 8, 1.5, 2.5, 0.45, 0.60, 0.6, 0.4},
     {"llama-1b", "samsum", 8, 8, 1.5, 2.5, 0.45, 0.60, 0.6, 0.4},
+    {"llama-1b", "samsum", 32, 8, 1.5, 2.5, 0.45, 0.60, 0.6, 0.4},
 };
 constexpr int kWarmUp = 10, kSteps = 20;
 constexpr int64_t kPrompts = 64, kNewTokens = 64;
@@ -78,6 +86,56 @@ Measured train(const TrainingWork& w, const fs::path& root) {
           static_cast<double>(backend->peak_bytes()) / (1 << 20), seconds / kSteps};
 }
 
+// Tokens/s of kTrials trials of stories3m's shape, trained together and one after the other.
+constexpr int kTrials = 16, kTrialSteps = 40, kTrialBatch = 16, kTrialRank = 8;
+struct Trials {
+  double together = 0, in_turn = 0;
+};
+Trials train_trials(const fs::path& root) {
+  const auto backend = make_cuda_backend(0, DType::kBF16);
+  const auto model = load_model(model_folder(root, "stories3m"), *backend);
+  const std::vector<TokenExample> examples =
+      read_token_file(token_file(root, "stories3m", "wikisql"), model->config());
+  Trials rates;
+  for (const bool together : {false, true}) {
+    std::vector<std::unique_ptr<Adaptation>> adaptations;
+    std::vector<std::unique_ptr<Trainer>> trainers;
+    std::vector<Trainer*> all;
+    for (int i = 0; i < kTrials; ++i) {
+      Settings settings;
+      settings.add("rank=" + std::to_string(kTrialRank));
+      adaptations.push_back(
+          make_method("lora", settings)->adapt(*model, static_cast<uint64_t>(i)));
+      TrainSettings t;
+      t.steps = kWarmUp + kTrialSteps;
+      t.batch = kTrialBatch;
+      t.micro_batch_tokens = 1 << 20;
+      t.data_seed = static_cast<uint64_t>(i);
+      trainers.push_back(std::make_unique<Trainer>(*model, *adaptations.back(), examples, t));
+      all.push_back(trainers.back().get());
+    }
+    JointTrainer joint(*model);
+    const auto steps = [&](int count) {
+      double tokens = 0;
+      if (together) {
+        for (int i = 0; i < count; ++i)
+          for (const StepReport& report : joint.step(all))
+            tokens += static_cast<double>(report.tokens);
+      } else {
+        for (Trainer* trainer : all)
+          for (int i = 0; i < count; ++i) tokens += static_cast<double>(trainer->step().tokens);
+      }
+      return tokens;
+    };
+    steps(kWarmUp);
+    const Clock::time_point start = Clock::now();
+    const double tokens = steps(kTrialSteps);
+    (together ? rates.together : rates.in_turn) =
+        tokens / std::chrono::duration<double>(Clock::now() - start).count();
+  }
+  return rates;
+}
+
 double decode(const fs::path& root) {
   const auto backend = make_cuda_backend(0, DType::kBF16);
   const auto model = load_model(model_folder(root, "gpt2-medium"), *backend);
@@ -99,7 +157,11 @@ double decode(const fs::path& root) {
   return best;
 }
 
-// The peers' lines by "WORK TASK".
+std::string name_of(const TrainingWork& w) {
+  return std::string(w.shape) + " " + w.task + " " + std::to_string(w.batch);
+}
+
+// The peers' lines by "WORK TASK BATCH".
 std::map<std::string, Json> peer_lines(const char* python) {
   std::map<std::string, Json> lines;
   if (python == nullptr) return lines;
@@ -108,7 +170,8 @@ std::map<std::string, Json> peer_lines(const char* python) {
            quoted(std::string(RANKSCOPE_SOURCE_DIR) + "/tests/bench/peers/gpu_peft.py") + " --all")) {
     const Json& v = line.value;
     std::printf("peer: %s\n", v.dump().c_str());
-    if (!v.contains("error")) lines[v.value("work", "") + " " + v.value("task", "")] = v;
+    if (!v.contains("error")) lines[v.value("work", "") + " " + v.value("task", "") + " " +
+                                     std::to_string(v.value("batch", 0))] = v;
   }
   return lines;
 }
@@ -131,15 +194,27 @@ int print_gpu_table() {
     std::printf("bf16 products %.0f TFLOP/s, memory %.0f GB/s\n", gemm * 1e-12,
                 memory_gigabytes(*backend, 0.1));
   }
+  // One work alone, for a profiler.
+  const char* only = std::getenv("RANKSCOPE_BENCH_WORK");
+  Trials trials;
   std::vector<Measured> trained;
   for (const TrainingWork& w : kTraining) {
-    trained.push_back(train(w, root));
+    trained.emplace_back();
+    if (only != nullptr && only != name_of(w)) continue;
+    trained.back() = train(w, root);
     const Measured& m = trained.back();
-    std::printf("%s %s: %.0f tokens/s, %.1f ms a step, %.1f TFLOP/s useful, peak %.0f MiB\n",
-                w.shape, w.task, m.tokens_per_second, m.seconds_a_step * 1e3,
+    std::printf("%s: %.0f tokens/s, %.1f ms a step, %.1f TFLOP/s useful, peak %.0f MiB\n",
+                name_of(w).c_str(), m.tokens_per_second, m.seconds_a_step * 1e3,
                 m.useful_flops_per_second * 1e-12, m.peak_mib);
     std::fflush(stdout);
   }
+  if (only == nullptr || only == std::string("trials")) {
+    trials = train_trials(root);
+    std::printf("stories3m, %d trials: %.0f tokens/s together, %.0f one after the other\n", kTrials,
+                trials.together, trials.in_turn);
+    std::fflush(stdout);
+  }
+  if (only != nullptr && only != std::string("decode")) return 0;
   const double decoded = decode(root);
   std::printf("gpt2-medium greedy, %lld sequences: %.0f new tokens/s\n",
               static_cast<long long>(kPrompts), decoded);
@@ -149,7 +224,7 @@ int print_gpu_table() {
   Table table(root / "gpu_table.json");
   for (size_t i = 0; i < trained.size(); ++i) {
     const TrainingWork& w = kTraining[i];
-    const std::string name = std::string(w.shape) + " " + w.task;
+    const std::string name = name_of(w);
     table.row(name + ": useful FLOPs over the rate of products",
               trained[i].useful_flops_per_second / gemm, w.must_gemm, w.aim_gemm);
     const auto peer = peers.find(name);
@@ -161,9 +236,14 @@ int print_gpu_table() {
               trained[i].peak_mib / peer->second.at("peak_memory_mib").get<double>(),
               w.must_memory, w.aim_memory, true);
   }
-  if (const auto peer = peers.find("gpt2-medium-decode wikisql"); peer != peers.end())
+  if (const auto peer = peers.find("gpt2-medium-decode wikisql 64"); peer != peers.end())
     table.row("gpt2-medium greedy: new tokens/s over transformers",
               decoded / peer->second.at("tokens_per_second").get<double>(), 4, 10);
+  table.row("stories3m, 16 trials: together over one after the other",
+            trials.together / trials.in_turn, 4, 10);
+  if (const auto peer = peers.find("stories3m wikisql 16"); peer != peers.end())
+    table.row("stories3m, 16 trials: together over PEFT one after the other",
+              trials.together / peer->second.at("tokens_per_second").get<double>(), 15, 40);
   return table.finish();
 }
 

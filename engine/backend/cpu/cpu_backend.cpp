@@ -314,7 +314,7 @@ class CpuBackend final : public Backend {
                Matrix out) override {
     by_rows(x.rows, x.cols, [&](int64_t begin, int64_t rows) {
       kernels_.dropout(x.row(begin), x.stride, rows, x.cols, p, draws.key.data(),
-                       draws.row_ids->data() + begin, accumulate, out.row(begin), out.stride);
+                       draws.row_ids->data() + draws.first_row + begin, accumulate, out.row(begin), out.stride);
     });
   }
 

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <numeric>
 #include <string>
 
+#include "common/error.h"
 #include "common/half.h"
 #include "engine/backend/cuda/device_allocator.h"
 #include "engine/backend/cuda/device_memory.h"
@@ -16,7 +18,7 @@ namespace rankscope::RANKSCOPE_CUDA {
 
 namespace {
 
-// Up to this depth or width a product is one of narrow.cu's.
+// Up to this depth or width a product is one of the narrow kernels'.
 constexpr int64_t kNarrow = 64;
 // Bytes of a checkpoint's matrix that are moved and converted at a time.
 constexpr int64_t kPlaceBytes = int64_t{64} << 20;
@@ -25,6 +27,8 @@ bool is_plain(const ProductEpilogue& e) {
   return e.bias == nullptr && e.activation == Activation::kNone && e.multiplier.data == nullptr &&
          e.residual.data == nullptr && !e.accumulate;
 }
+
+int64_t multiple_above(int64_t n, int64_t factor) { return (n + factor - 1) / factor * factor; }
 
 bool has_unit_stride(const WeightView& view) { return view.row_stride == 1 || view.col_stride == 1; }
 
@@ -56,6 +60,7 @@ class CudaBackend final : public Backend {
 
   void upload(const float* from, Matrix to) override {
     if (to.rows == 0 || to.cols == 0) return;
+    forget_biases(to.data, (to.rows - 1) * to.stride + to.cols);
     std::vector<uint16_t> narrow;
     const void* source = from;
     if (to.dtype != DType::kF32) {
@@ -87,13 +92,16 @@ class CudaBackend final : public Backend {
 
   void fill_zero(Matrix m) override {
     if (m.rows == 0 || m.cols == 0) return;
+    forget_biases(m.data, (m.rows - 1) * m.stride + m.cols);
     const size_t each = dtype_size(m.dtype);
     fill_zero_2d(stream_, m.data, static_cast<size_t>(m.stride) * each,
                  static_cast<size_t>(m.cols) * each, static_cast<size_t>(m.rows));
   }
 
+  // Zero rows follow a number of rows that is no whole multiple: widen() tells what for.
   WeightView place(const WeightView& host, std::shared_ptr<const void>& owner) override {
-    auto placed = std::make_shared<Tensor>(*allocator_, host.rows, host.cols, precision_);
+    const int64_t rows = multiple_above(host.rows, kWhole);
+    const auto placed = std::make_shared<const Tensor>(*allocator_, rows, host.cols, precision_);
     const auto row_bytes = host.cols * static_cast<int64_t>(dtype_size(host.dtype));
     const int64_t block =
         host.dtype == precision_
@@ -110,9 +118,14 @@ class CudaBackend final : public Backend {
       convert(stream_, {to, host.dtype, count, host.cols, host.cols, 1},
               placed->matrix().row_range(row, row + count));
     }
+    if (rows != host.rows) {
+      fill_zero(placed->matrix().row_range(host.rows, rows));
+      std::erase_if(widened_, [](const auto& entry) { return entry.second.memory.expired(); });
+      widened_[placed->data()] = {placed, host.rows};
+    }
     synchronize(stream_);
     owner = placed;
-    return WeightView::of(placed->view());
+    return WeightView::of(placed->view().row_range(0, host.rows));
   }
 
   PackedMatrix pack(const WeightView& right) override {
@@ -137,28 +150,65 @@ class CudaBackend final : public Backend {
     if (out.rows == 0 || out.cols == 0) return;
     if (terms.size() == 1 && out.cols <= kNarrow && out.dtype == DType::kF32 &&
         terms[0].right->view().dtype == DType::kF32 && is_plain(epilogue)) {
-      narrow_right(stream_, terms[0].left, terms[0].right->view(), epilogue.scale, out);
+      const NarrowRight all{0, out.rows, terms[0].right->view(), epilogue.scale};
+      narrow_right(stream_, terms[0].left, std::span(&all, 1), out);
       return;
     }
     std::vector<NarrowTerm> narrow;
     std::vector<ProductTerm> wide;
     for (const ProductTerm& term : terms) {
-      if (is_narrow(term))
-        narrow.push_back({term.left, term.right->view()});
+      if (is_narrow(term, &term == terms.data()))
+        narrow.push_back({0, out.rows, term.left, term.right->view()});
       else
         wide.push_back(term);
     }
-    if (epilogue.activation == Activation::kNone && epilogue.multiplier.data == nullptr)
-      add_product(narrow, wide, epilogue, out);
-    else
-      finished_product(narrow, wide, epilogue, out);
+    any_product(narrow, wide, epilogue, out);
+  }
+
+  void low_rank_product(ConstMatrix left, const PackedMatrix& right,
+                        std::span<const LowRankRows> updates, const ProductEpilogue& epilogue,
+                        Matrix low, Matrix out) override {
+    if (!takes(updates))
+      return Backend::low_rank_product(left, right, updates, epilogue, low, out);
+    std::vector<NarrowRight> down;
+    for (const LowRankRows& u : updates)
+      down.push_back({u.begin, u.end, WeightView::of(u.a).transposed(), u.scale});
+    narrow_right(stream_, left, down, low);
+    wide_runs(left, right, updates, epilogue, out,
+              [&](const LowRankRows& u) { return NarrowTerm{0, 0, low, WeightView::of(u.b).transposed()}; });
+  }
+
+  void low_rank_backward(ConstMatrix left, ConstMatrix low, ConstMatrix dy,
+                         const PackedMatrix* back, std::span<const LowRankRows> updates,
+                         const ProductEpilogue& epilogue, Matrix dx) override {
+    if (!takes(updates))
+      return Backend::low_rank_backward(left, low, dy, back, updates, epilogue, dx);
+    std::vector<NarrowRight> down;
+    std::vector<NarrowOuter> a_parts, b_parts;
+    Tensor dlow = floats(dy.rows, low.cols);
+    for (const LowRankRows& u : updates) {
+      const int64_t r = u.a.rows;
+      down.push_back({u.begin, u.end, WeightView::of(u.b), u.scale});
+      if (u.a_gradient.data)
+        a_parts.push_back({u.begin, u.end, r, u.a_gradient.data, u.a_gradient.stride, 1});
+      if (u.b_gradient.data)
+        b_parts.push_back({u.begin, u.end, r, u.b_gradient.data, 1, u.b_gradient.stride});
+    }
+    outer_parts(low, dy, b_parts);
+    narrow_right(stream_, dy, down, dlow.matrix());
+    outer_parts(dlow.view(), left, a_parts);
+    if (dx.data == nullptr) return;
+    wide_runs(dy, *back, updates, epilogue, dx,
+              [&](const LowRankRows& u) { return NarrowTerm{0, 0, dlow.view(), WeightView::of(u.a)}; });
   }
 
   void accumulate_outer(ConstMatrix left, ConstMatrix right, Matrix out) override {
     if (left.rows == 0 || left.cols == 0 || right.cols == 0) return;
     if (std::min(left.cols, right.cols) <= kNarrow) {
-      Tensor scratch = floats(1, narrow_outer_scratch_floats(left.rows, left.cols, right.cols));
-      narrow_outer(stream_, left, right, out, scratch.data());
+      const bool left_narrow = left.cols <= right.cols;
+      const NarrowOuter all{0,        left.rows, std::min(left.cols, right.cols),
+                            out.data, left_narrow ? out.stride : 1, left_narrow ? 1 : out.stride};
+      outer_parts(left_narrow ? left : right, left_narrow ? right : left, std::span(&all, 1));
       return;
     }
     Tensor left_copy, right_copy;
@@ -269,7 +319,14 @@ class CudaBackend final : public Backend {
     RANKSCOPE_CUDA::cross_entropy(stream_, logits, on_device(labels) + first, smoothing,
                                   gradient_scale, narrow, loss, nll);
     if (!narrow) return logits;
-    return {logits.data, logits.rows, logits.cols, 2 * logits.stride, DType::kBF16};
+    const Matrix gradient{logits.data, logits.rows, logits.cols, 2 * logits.stride, DType::kBF16};
+    // Parts that follow one another are one matrix.
+    if (gradient_.stride == gradient.stride && gradient_.cols == gradient.cols &&
+        gradient_.row(gradient_.rows) == gradient.data)
+      gradient_.rows += gradient.rows;
+    else
+      gradient_ = gradient;
+    return gradient;
   }
 
   void gather(const WeightView& table, const Indices& ids, bool accumulate, Matrix out) override {
@@ -294,8 +351,8 @@ class CudaBackend final : public Backend {
   void dropout(ConstMatrix x, float p, const DropoutDraws& draws, bool accumulate,
                Matrix out) override {
     if (x.rows == 0) return;
-    RANKSCOPE_CUDA::dropout(stream_, x, p, draws.key.data(), on_device(*draws.row_ids), accumulate,
-                            out);
+    RANKSCOPE_CUDA::dropout(stream_, x, p, draws.key.data(),
+                            on_device(*draws.row_ids) + draws.first_row, accumulate, out);
   }
 
   void add(ConstMatrix x, Matrix y) override { RANKSCOPE_CUDA::add(stream_, x, y); }
@@ -303,28 +360,45 @@ class CudaBackend final : public Backend {
   void multiply(ConstMatrix x, Matrix y) override { RANKSCOPE_CUDA::multiply(stream_, x, y); }
 
   double sum_of_squares(std::span<const std::span<const float>> arrays) override {
-    std::vector<FloatSpan> spans;
-    for (const std::span<const float> a : arrays)
-      spans.push_back({a.data(), static_cast<int64_t>(a.size())});
-    Tensor scratch = bytes((squares_scratch_doubles(spans) + 1) * int64_t{sizeof(double)});
-    auto* sum = reinterpret_cast<double*>(scratch.data());
-    RANKSCOPE_CUDA::sum_of_squares(stream_, spans, sum + 1, sum);
-    double result = 0;
-    copy_from_device(stream_, &result, sum, sizeof(result));
+    return sums_of_squares({&arrays, 1})[0];
+  }
+
+  // All before the one wait.
+  std::vector<double> sums_of_squares(
+      std::span<const std::span<const std::span<const float>>> groups) override {
+    const Tensor sums = bytes(static_cast<int64_t>(groups.size() * sizeof(double)));
+    auto* sum = reinterpret_cast<double*>(sums.data());
+    for (size_t i = 0; i < groups.size(); ++i) {
+      std::vector<FloatSpan> spans;
+      for (const std::span<const float> a : groups[i])
+        spans.push_back({a.data(), static_cast<int64_t>(a.size())});
+      const Tensor scratch = bytes(squares_scratch_doubles(spans) * int64_t{sizeof(double)});
+      RANKSCOPE_CUDA::sum_of_squares(stream_, spans, reinterpret_cast<double*>(scratch.data()),
+                                     sum + i);
+    }
+    std::vector<double> results(groups.size());
+    copy_from_device(stream_, results.data(), sum, groups.size() * sizeof(double));
     synchronize(stream_);
-    return result;
+    return results;
   }
 
   void adamw(const AdamWStep& step, std::span<const AdamWParameter> arrays) override {
     std::vector<AdamWArrays> all;
-    for (const AdamWParameter& a : arrays)
+    for (const AdamWParameter& a : arrays) {
+      forget_biases(a.parameter.data(), static_cast<int64_t>(a.parameter.size()));
       all.push_back({a.parameter.data(), a.gradient.data(), a.first_moment.data(),
                      a.second_moment.data(), static_cast<int64_t>(a.parameter.size()),
                      a.learning_rate});
+    }
     RANKSCOPE_CUDA::adamw(stream_, step, all);
   }
 
  private:
+  // A matrix with zero rows behind its own.
+  struct Widened {
+    std::weak_ptr<const Tensor> memory;
+    int64_t rows = 0;
+  };
   struct Groups {
     std::shared_ptr<const void> order, begin;
     int64_t count = 0;
@@ -422,9 +496,10 @@ class CudaBackend final : public Backend {
   }
 
   // F32 factors are multiplied as they are: rounding them to BF16 would round the update.
-  bool is_narrow(const ProductTerm& term) const {
-    return term.left.dtype == DType::kF32 && term.right->view().dtype == DType::kF32 &&
-           (term.right->k() <= kNarrow || precision_ != DType::kF32);
+  // In fp32 the first term is cuBLASLt's whatever its depth, as in low_rank_product.
+  bool is_narrow(const ProductTerm& term, bool first) const {
+    if (term.left.dtype != DType::kF32 || term.right->view().dtype != DType::kF32) return false;
+    return precision_ != DType::kF32 || (!first && term.right->k() <= kNarrow);
   }
 
   ConstMatrix in_precision(ConstMatrix m, Tensor& copy) {
@@ -434,8 +509,86 @@ class CudaBackend final : public Backend {
     return copy.view();
   }
 
-  void multiply_wide(std::span<const ProductTerm> terms, float scale, ConstMatrix addend,
-                     Matrix out) {
+  // A vocabulary such as GPT-2's, 50257, is a width and a depth that cuBLASLt has slow kernels alone
+  // for. Where such a matrix lies with zero rows behind it, the head's product gets as many columns
+  // more, if the rows of its result have just that room, as those of logits do (autograd/loss.cpp);
+  // and the product by its gradient as much more depth, as zeros follow in the rows of that too.
+  void widen(ConstMatrix& left, WeightView& right, ConstMatrix& addend, Matrix& out) const {
+    const auto found = widened_.find(right.data);
+    const auto memory = found == widened_.end() ? nullptr : found->second.memory.lock();
+    if (memory == nullptr) return;
+    const int64_t rows = found->second.rows, whole = memory->rows(), cols = memory->cols();
+    if (right.rows == cols && right.cols == rows && right.row_stride == 1 &&
+        right.col_stride == cols) {
+      const bool room = out.dtype == DType::kF32 && out.stride == whole;
+      const bool in_place = addend.data == out.data && addend.stride == out.stride;
+      if (!room || (addend.data != nullptr && !in_place)) return;
+      right.cols = out.cols = whole;
+      if (in_place) addend.cols = whole;
+    } else if (right.rows == rows && right.cols == cols && right.row_stride == cols &&
+               right.col_stride == 1) {
+      const bool zeros = left.data == gradient_.data && left.stride == gradient_.stride &&
+                         left.dtype == gradient_.dtype && left.cols == gradient_.cols &&
+                         left.rows <= gradient_.rows && gradient_columns(left.cols) == whole;
+      if (zeros) left.cols = right.rows = whole;
+    }
+  }
+
+  // As `m` lies, by its stride and its address modulo 16, which an algorithm is chosen by; but of
+  // `rows` rows, uninitialised.
+  Matrix more_rows(ConstMatrix m, int64_t rows, Tensor& memory) {
+    const auto offset =
+        static_cast<int64_t>(reinterpret_cast<uintptr_t>(m.data) % 16 / dtype_size(m.dtype));
+    const int64_t stride = std::max(m.stride, m.cols);
+    memory = Tensor(*allocator_, 1, offset + rows * stride, m.dtype);
+    return {element_at(memory.data(), offset, m.dtype), rows, m.cols, stride, m.dtype};
+  }
+
+  // False, with nothing done, where there is no product with this bias. The algorithm stays that of
+  // every number of rows also where it does not take this one: rows without a meaning are added.
+  GemmResult multiply_block(ConstMatrix left, const WeightView& right, float scale,
+                            ConstMatrix addend, Matrix out, const void* bias) {
+    constexpr int64_t kRows = Gemm::kTypicalRows;
+    if (out.rows == kRows) return gemm_->run(left, right, scale, addend, out, bias);
+    Tensor left_memory, addend_memory, out_memory;
+    const Matrix more_left = more_rows(left, kRows, left_memory);
+    const Matrix more_out = more_rows(out, kRows, out_memory);
+    Matrix more_addend;
+    convert(stream_, WeightView::of(left), more_left.row_range(0, left.rows));
+    if (addend.data != nullptr) {
+      more_addend = addend.data == out.data ? more_out : more_rows(addend, kRows, addend_memory);
+      convert(stream_, WeightView::of(addend), more_addend.row_range(0, out.rows));
+    }
+    const GemmResult result = gemm_->run(more_left, right, scale, more_addend, more_out, bias);
+    if (result == GemmResult::kDone)
+      convert(stream_, WeightView::of(more_out.row_range(0, out.rows)), out);
+    return result;
+  }
+
+  bool multiply_rows(ConstMatrix left, const WeightView& right, float scale, ConstMatrix addend,
+                     Matrix out, const void* bias) {
+    GemmResult result = gemm_->run(left, right, scale, addend, out, bias);
+    if (result == GemmResult::kRowsRefused) {
+      // In blocks of as many rows as the algorithm was chosen for; a row does not see the others.
+      for (int64_t row = 0; row < out.rows; row += Gemm::kTypicalRows) {
+        const int64_t end = std::min(out.rows, row + Gemm::kTypicalRows);
+        const ConstMatrix part = addend.data ? addend.row_range(row, end) : addend;
+        result = multiply_block(left.row_range(row, end), right, scale, part,
+                                out.row_range(row, end), bias);
+        if (result != GemmResult::kDone) break;
+      }
+    }
+    if (result != GemmResult::kDone && bias == nullptr)
+      throw MachineError("cuBLASLt: its algorithm for a product of depth " +
+                         std::to_string(left.cols) + " and width " + std::to_string(out.cols) +
+                         " does not take " + std::to_string(out.rows) + " rows");
+    return result == GemmResult::kDone;
+  }
+
+  // bias: BF16, or null. False, with nothing done, where there is no product with one.
+  bool multiply_wide(std::span<const ProductTerm> terms, float scale, ConstMatrix addend,
+                     Matrix out, const void* bias = nullptr) {
+    if (out.dtype == DType::kF32) gradient_ = {};
     for (const ProductTerm& term : terms) {
       Tensor left_copy, right_copy;
       const ConstMatrix left = in_precision(term.left, left_copy);
@@ -446,24 +599,136 @@ class CudaBackend final : public Backend {
         convert(stream_, right, right_copy.matrix());
         right = WeightView::of(right_copy.view());
       }
-      gemm_->run(left, right, scale, addend, out);
+      ConstMatrix widened_left = left, widened_addend = addend;
+      Matrix widened_out = out;
+      widen(widened_left, right, widened_addend, widened_out);
+      if (!multiply_rows(widened_left, right, scale, widened_addend, widened_out, bias))
+        return false;
       addend = out;
+      bias = nullptr;
+    }
+    return true;
+  }
+
+  // The BF16 copy of a bias [n]. It is forgotten when the bias is written or its memory released.
+  const void* narrow_bias(const float* bias, int64_t n) {
+    const int64_t released = allocator_->watched_releases();
+    if (released != bias_releases_) biases_.clear();
+    bias_releases_ = released;
+    Tensor& copy = biases_[{bias, n}];
+    if (copy.empty()) {
+      copy = Tensor(*allocator_, 1, n, DType::kBF16);
+      convert(stream_, {bias, DType::kF32, 1, n, n, 1}, copy.matrix());
+      allocator_->watch(bias);
+      longest_bias_ = std::max(longest_bias_, n);
+    }
+    return copy.data();
+  }
+
+  void forget_biases(const float* written, int64_t count) {
+    auto it = biases_.lower_bound({written - longest_bias_, 0});
+    while (it != biases_.end() && it->first.first < written + count) {
+      const bool holds = it->first.first + it->first.second > written;
+      it = holds ? biases_.erase(it) : std::next(it);
     }
   }
 
+  // Terms of disjoint ranges of rows in one launch; of the same rows, one after the other.
   void start(std::span<const NarrowTerm> terms, const ProductEpilogue& e, bool accumulate,
              Matrix out) {
-    constexpr size_t kTermsAtOnce = 3;
-    const size_t first = std::min(terms.size(), kTermsAtOnce);
-    start_product(stream_, terms.first(first), e.scale, e.bias, e.residual, accumulate, out);
-    for (size_t i = first; i < terms.size(); i += kTermsAtOnce)
-      start_product(stream_, terms.subspan(i, std::min(kTermsAtOnce, terms.size() - i)), e.scale,
-                    nullptr, {}, true, out);
+    size_t done = 0;
+    do {
+      size_t end = std::min(terms.size(), done + 1);
+      while (end < terms.size() && terms[end].begin >= terms[end - 1].end) ++end;
+      if (done == 0)
+        start_product(stream_, terms.first(end), e.scale, e.bias, e.residual, accumulate, out);
+      else
+        start_product(stream_, terms.subspan(done, end - done), e.scale, nullptr, {}, true, out);
+      done = end;
+    } while (done < terms.size());
   }
 
-  // All but the wide terms comes first, so that cuBLASLt adds it to its product.
+  void any_product(std::span<const NarrowTerm> narrow, std::span<const ProductTerm> wide,
+                   const ProductEpilogue& e, Matrix out) {
+    if (out.rows == 0 || out.cols == 0) return;
+    if (e.activation == Activation::kNone && e.multiplier.data == nullptr)
+      add_product(narrow, wide, e, out);
+    else
+      finished_product(narrow, wide, e, out);
+  }
+
+  // The wide product of `left` and what `term` makes of each update. Rows with an update and rows
+  // without are products of their own, since a row alone has its product with or without a term: each
+  // run of neighbouring rows of one kind is one.
+  template <typename F>
+  void wide_runs(ConstMatrix left, const PackedMatrix& right, std::span<const LowRankRows> updates,
+                 const ProductEpilogue& e, Matrix out, const F& term) {
+    const auto run = [&](int64_t begin, int64_t end, std::span<NarrowTerm> terms) {
+      if (begin >= end) return;
+      for (NarrowTerm& t : terms) {
+        t.begin -= begin;
+        t.end -= begin;
+        t.left = t.left.row_range(begin, end);
+      }
+      ProductEpilogue part = e;
+      if (e.derivative.data) part.derivative = e.derivative.row_range(begin, end);
+      if (e.multiplier.data) part.multiplier = e.multiplier.row_range(begin, end);
+      if (e.residual.data) part.residual = e.residual.row_range(begin, end);
+      const ProductTerm wide{left.row_range(begin, end), &right};
+      if (terms.empty())
+        product(std::span(&wide, 1), part, out.row_range(begin, end));
+      else
+        any_product(terms, std::span(&wide, 1), part, out.row_range(begin, end));
+    };
+    int64_t covered = 0;
+    for (size_t i = 0; i < updates.size();) {
+      const int64_t begin = updates[i].begin;
+      run(covered, begin, {});
+      std::vector<NarrowTerm> terms;
+      do {
+        terms.push_back(term(updates[i]));
+        terms.back().begin = updates[i].begin;
+        covered = terms.back().end = updates[i].end;
+      } while (++i < updates.size() && updates[i].begin == covered);
+      run(begin, covered, terms);
+    }
+    run(covered, out.rows, {});
+  }
+
+  void outer_parts(ConstMatrix narrow, ConstMatrix wide, std::span<const NarrowOuter> parts) {
+    if (parts.empty()) return;
+    Tensor scratch = floats(1, narrow_outer_scratch_floats(parts, wide.cols));
+    narrow_outer(stream_, narrow, wide, parts, scratch.data());
+  }
+
+  // Whether the kernels for many ranges at once do these updates: dropout stands between two steps
+  // of theirs, and large ranks are cuBLASLt's.
+  bool takes(std::span<const LowRankRows> updates) const {
+    return std::ranges::all_of(updates, [](const LowRankRows& u) {
+      return u.dropout <= 0 && u.a.rows <= kNarrow && u.begin < u.end;
+    });
+  }
+
+  // All but the wide terms, and the bias where cuBLASLt adds it, comes first, so that cuBLASLt adds
+  // it to its product. A bias is cuBLASLt's with and without narrow terms, so that rows that have
+  // none are computed alike.
   void add_product(std::span<const NarrowTerm> narrow, std::span<const ProductTerm> wide,
                    const ProductEpilogue& e, Matrix out) {
+    const bool with_bias = e.bias != nullptr && out.dtype == DType::kBF16 && !wide.empty() &&
+                           !e.accumulate && out.cols % 8 == 0;
+    if (with_bias) {
+      ProductEpilogue unbiased = e;
+      unbiased.bias = nullptr;
+      const void* bias = narrow_bias(e.bias, out.cols);
+      const ConstMatrix addend = begin_product(narrow, wide, unbiased, out);
+      if (multiply_wide(wide, e.scale, addend, out, bias)) return;
+    }
+    multiply_wide(wide, e.scale, begin_product(narrow, wide, e, out), out);
+  }
+
+  // What is to be added to the wide terms: in `out`, unless it is the residual alone.
+  ConstMatrix begin_product(std::span<const NarrowTerm> narrow, std::span<const ProductTerm> wide,
+                            const ProductEpilogue& e, Matrix out) {
     ConstMatrix addend = e.residual;
     if (e.bias || !narrow.empty() || (e.residual.data && e.accumulate) || wide.empty() ||
         addend.dtype != (addend.data ? out.dtype : addend.dtype)) {
@@ -472,7 +737,7 @@ class CudaBackend final : public Backend {
     } else if (e.accumulate) {
       addend = out;
     }
-    multiply_wide(wide, e.scale, addend, out);
+    return addend;
   }
 
   void finished_product(std::span<const NarrowTerm> narrow, std::span<const ProductTerm> wide,
@@ -498,6 +763,11 @@ class CudaBackend final : public Backend {
   Stream stream_;
   std::unique_ptr<Gemm> gemm_;
   std::shared_ptr<DeviceAllocator> allocator_;
+  std::map<const void*, Widened> widened_;  // by where they lie
+  Matrix gradient_;  // of the last logits, until there are others; zeros follow in each row
+  std::map<std::pair<const float*, int64_t>, Tensor> biases_;
+  int64_t bias_releases_ = 0;
+  int64_t longest_bias_ = 0;
 };
 
 }  // namespace

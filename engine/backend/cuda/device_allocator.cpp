@@ -31,7 +31,23 @@ void* DeviceAllocator::acquire(size_t bytes) {
 
 void DeviceAllocator::release(void* pointer, size_t bytes) noexcept {
   const std::lock_guard lock(mutex_);
-  heap_.release(static_cast<size_t>(static_cast<char*>(pointer) - arena_->base()), rounded(bytes));
+  const char* const begin = static_cast<char*>(pointer);
+  const auto first = watched_.lower_bound(begin), last = watched_.lower_bound(begin + bytes);
+  if (first != last) {
+    watched_.erase(first, last);
+    ++watched_releases_;
+  }
+  heap_.release(static_cast<size_t>(begin - arena_->base()), rounded(bytes));
+}
+
+void DeviceAllocator::watch(const void* address) {
+  const std::lock_guard lock(mutex_);
+  watched_.insert(static_cast<const char*>(address));
+}
+
+int64_t DeviceAllocator::watched_releases() const {
+  const std::lock_guard lock(mutex_);
+  return watched_releases_;
 }
 
 bool DeviceAllocator::owns(const void* pointer) const {

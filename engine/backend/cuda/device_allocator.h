@@ -2,8 +2,10 @@
 // again at once, which is right because all kernels of a backend run in one stream.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "engine/backend/block_heap.h"
 #include "engine/backend/cuda/arena.h"
@@ -20,11 +22,16 @@ class DeviceAllocator final : public Allocator {
   bool owns(const void* pointer) const;
   size_t most_in_use() const;
   size_t committed() const;
+  // How often a block was released that holds an address that is watched, which ends with it.
+  void watch(const void* address);
+  int64_t watched_releases() const;
 
  private:
   std::unique_ptr<Arena> arena_;
   mutable std::mutex mutex_;
   BlockHeap heap_;
+  std::set<const char*> watched_;
+  int64_t watched_releases_ = 0;
 };
 
 }  // namespace rankscope::RANKSCOPE_CUDA

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 
 #include "common/error.h"
+#include "engine/backend/cuda/device_memory.h"
 
 namespace rankscope::cuda {
 
@@ -33,17 +35,14 @@ uint32_t alignment(const void* data, int64_t stride, DType dtype) {
 class Layout {
  public:
   Layout(DType dtype, int64_t rows, int64_t cols, int64_t ld) {
-    check(cublasLtMatrixLayoutCreate(&layout_, type_of(dtype), static_cast<uint64_t>(rows),
-                                     static_cast<uint64_t>(cols), ld),
+    check(cublasLtMatrixLayoutInit(&layout_, type_of(dtype), static_cast<uint64_t>(rows),
+                                   static_cast<uint64_t>(cols), ld),
           "a matrix layout");
   }
-  ~Layout() { cublasLtMatrixLayoutDestroy(layout_); }
-  Layout(const Layout&) = delete;
-  Layout& operator=(const Layout&) = delete;
-  cublasLtMatrixLayout_t get() const { return layout_; }
+  cublasLtMatrixLayout_t get() { return &layout_; }
 
  private:
-  cublasLtMatrixLayout_t layout_ = nullptr;
+  cublasLtMatrixLayoutOpaque_t layout_{};
 };
 
 // cuBLASLt's matrices stand in columns, ours in rows: out^T [n, m] = right^T [n, k] left^T [k, m],
@@ -65,6 +64,7 @@ struct Problem {
   int64_t ldd;
   DType out;
   int64_t m;
+  const void* bias;
 };
 
 class LtGemm final : public Gemm {
@@ -72,34 +72,38 @@ class LtGemm final : public Gemm {
   explicit LtGemm(Stream stream) : stream_(static_cast<cudaStream_t>(stream.handle)) {
     check(cublasLtCreate(&handle_), "its start");
     check(cublasLtMatmulPreferenceCreate(&preference_), "a preference");
-    // No split of a sum over blocks, and no memory to do it in: the order of a sum is one tile's.
-    const uint32_t no_reduction = CUBLASLT_REDUCTION_SCHEME_NONE;
-    const uint64_t no_workspace = 0;
-    set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, no_reduction);
-    set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, no_workspace);
+    // A sum is one tile's, or split at depths that the algorithm fixes, its parts added in fp32 in
+    // a workspace: never by atomics, and never at places that depend on the number of rows.
+    const uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+    const uint64_t workspace_bytes = kWorkspaceBytes;
+    set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, reductions);
+    set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace_bytes);
+    workspace_ = device_allocate(kWorkspaceBytes);
+    if (workspace_ == nullptr)
+      throw MachineError("out of GPU memory: cuBLASLt's workspace of 32 MiB does not fit; is another "
+                         "program using this GPU?");
     for (const cublasOperation_t transa : {CUBLAS_OP_N, CUBLAS_OP_T})
-      for (const cublasOperation_t transb : {CUBLAS_OP_N, CUBLAS_OP_T}) {
-        cublasLtMatmulDesc_t& desc = descriptions_[transa == CUBLAS_OP_T][transb == CUBLAS_OP_T];
-        check(cublasLtMatmulDescCreate(&desc, CUBLAS_COMPUTE_32F, CUDA_R_32F), "a description");
-        check(cublasLtMatmulDescSetAttribute(desc, CUBLASLT_MATMUL_DESC_TRANSA, &transa,
-                                             sizeof(transa)),
-              "a description");
-        check(cublasLtMatmulDescSetAttribute(desc, CUBLASLT_MATMUL_DESC_TRANSB, &transb,
-                                             sizeof(transb)),
-              "a description");
-      }
+      for (const cublasOperation_t transb : {CUBLAS_OP_N, CUBLAS_OP_T})
+        for (const bool bias : {false, true}) {
+          const cublasLtMatmulDesc_t desc = description(transa, transb, bias);
+          const cublasLtEpilogue_t epilogue =
+              bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
+          check(cublasLtMatmulDescInit(desc, CUBLAS_COMPUTE_32F, CUDA_R_32F), "a description");
+          set(desc, CUBLASLT_MATMUL_DESC_TRANSA, transa);
+          set(desc, CUBLASLT_MATMUL_DESC_TRANSB, transb);
+          set(desc, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue);
+        }
   }
 
   ~LtGemm() override {
-    for (auto& pair : descriptions_)
-      for (cublasLtMatmulDesc_t desc : pair) cublasLtMatmulDescDestroy(desc);
+    device_free(workspace_);
     cublasLtMatmulPreferenceDestroy(preference_);
     cublasLtDestroy(handle_);
   }
 
-  void run(ConstMatrix left, const WeightView& right, float alpha, ConstMatrix addend,
-           Matrix out) override {
-    if (out.rows == 0 || out.cols == 0) return;
+  GemmResult run(ConstMatrix left, const WeightView& right, float alpha, ConstMatrix addend,
+                 Matrix out, const void* bias) override {
+    if (out.rows == 0 || out.cols == 0) return GemmResult::kDone;
     const bool plain = right.col_stride == 1;  // rows of `right` lie end to end
     Problem p{};
     p.a = right.data;
@@ -123,7 +127,8 @@ class LtGemm final : public Gemm {
     p.ldd = out.stride;
     p.out = out.dtype;
     p.m = out.rows;
-    multiply(p, p.k);
+    p.bias = bias;
+    return multiply(p, p.k);
   }
 
   void outer(ConstMatrix left, ConstMatrix right, Matrix out) override {
@@ -148,12 +153,26 @@ class LtGemm final : public Gemm {
     p.ldc = p.ldd = out.stride;
     p.out = out.dtype;
     p.m = out.rows;
-    multiply(p, left.rows);
+    if (multiply(p, left.rows) == GemmResult::kDone) return;
+    p.k = left.rows;
+    if (multiply(p, left.rows) != GemmResult::kDone)
+      throw MachineError("cuBLASLt: its algorithm for an outer product of " +
+                         std::to_string(left.rows) + " rows does not take them");
   }
 
  private:
-  using Key = std::tuple<int64_t, int64_t, int, int, int, int, bool, uint32_t, uint32_t, uint32_t,
-                         int64_t>;
+  using Key = std::tuple<int64_t, int64_t, int, int, int, int, bool, bool, uint32_t, uint32_t,
+                         uint32_t, int64_t>;
+
+  cublasLtMatmulDesc_t description(cublasOperation_t transa, cublasOperation_t transb, bool bias) {
+    return &descriptions_[transa == CUBLAS_OP_T][transb == CUBLAS_OP_T][bias];
+  }
+
+  template <typename T>
+  static void set(cublasLtMatmulDesc_t desc, cublasLtMatmulDescAttributes_t attribute,
+                  const T& value) {
+    check(cublasLtMatmulDescSetAttribute(desc, attribute, &value, sizeof(value)), "a description");
+  }
 
   template <typename T>
   void set(cublasLtMatmulPreferenceAttributes_t attribute, const T& value) {
@@ -161,56 +180,67 @@ class LtGemm final : public Gemm {
           "a preference");
   }
 
-  void multiply(const Problem& p, int64_t depth) {
-    const cublasLtMatmulDesc_t desc =
-        descriptions_[p.transa == CUBLAS_OP_T][p.transb == CUBLAS_OP_T];
-    const Layout a(p.in, p.a_rows, p.a_cols, p.lda), b(p.in, p.b_rows, p.b_cols, p.ldb);
-    const Layout c(p.out, p.n, p.m, p.ldc), d(p.out, p.n, p.m, p.ldd);
-    const cublasLtMatmulAlgo_t& algorithm = algorithm_of(p, depth, desc);
-    check(cublasLtMatmul(handle_, desc, &p.alpha, p.a, a.get(), p.b, b.get(), &p.beta, p.c, c.get(),
-                         p.d, d.get(), &algorithm, nullptr, 0, stream_),
-          "a product");
+  GemmResult multiply(const Problem& p, int64_t depth) {
+    const cublasLtMatmulDesc_t desc = description(p.transa, p.transb, p.bias != nullptr);
+    if (p.bias) set(desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
+    const std::optional<cublasLtMatmulAlgo_t>& algorithm = algorithm_of(p, depth, desc);
+    if (!algorithm) return GemmResult::kBiasRefused;
+    Layout a(p.in, p.a_rows, p.a_cols, p.lda), b(p.in, p.b_rows, p.b_cols, p.ldb);
+    Layout c(p.out, p.n, p.m, p.ldc), d(p.out, p.n, p.m, p.ldd);
+    const cublasStatus_t status =
+        cublasLtMatmul(handle_, desc, &p.alpha, p.a, a.get(), p.b, b.get(), &p.beta, p.c, c.get(),
+                       p.d, d.get(), &*algorithm, workspace_, kWorkspaceBytes, stream_);
+    if (status == CUBLAS_STATUS_INVALID_VALUE || status == CUBLAS_STATUS_NOT_SUPPORTED)
+      return GemmResult::kRowsRefused;
+    check(status, "a product");
+    return GemmResult::kDone;
   }
 
-  // Chosen for a typical number of rows, and used for every number.
-  const cublasLtMatmulAlgo_t& algorithm_of(const Problem& p, int64_t depth,
-                                           cublasLtMatmulDesc_t desc) {
+  // Chosen for a typical number of rows, and used for every number. None: there is none with a bias.
+  const std::optional<cublasLtMatmulAlgo_t>& algorithm_of(const Problem& p, int64_t depth,
+                                                          cublasLtMatmulDesc_t desc) {
     const uint32_t align_a = alignment(p.a, p.lda, p.in), align_b = alignment(p.b, p.ldb, p.in);
     const uint32_t align_c = std::min(alignment(p.c, p.ldc, p.out), alignment(p.d, p.ldd, p.out));
-    const bool outer = p.k < 0;
-    const Key key{p.n,          p.k,     static_cast<int>(p.transa), static_cast<int>(p.transb),
-                  static_cast<int>(p.in), static_cast<int>(p.out),   p.beta != 0.0f, align_a,
-                  align_b,      align_c, outer ? p.m : -1};
+    const bool outer = p.transb == CUBLAS_OP_T, biased = p.bias != nullptr;
+    const Key key{p.n,     p.k,     static_cast<int>(p.transa), static_cast<int>(p.transb),
+                  static_cast<int>(p.in), static_cast<int>(p.out), p.beta != 0.0f, biased,
+                  align_a, align_b, align_c, outer ? p.m : -1};
     const auto found = algorithms_.find(key);
     if (found != algorithms_.end()) return found->second;
 
-    constexpr int64_t kTypicalRows = 1024;
     const int64_t m = outer ? p.m : kTypicalRows;
-    const int64_t k = outer ? kTypicalRows : depth;
-    const Layout a(p.in, p.transa == CUBLAS_OP_N ? p.n : k, p.transa == CUBLAS_OP_N ? k : p.n,
-                   p.lda);
-    const Layout b(p.in, p.transb == CUBLAS_OP_N ? k : m, p.transb == CUBLAS_OP_N ? m : k, p.ldb);
-    const Layout c(p.out, p.n, m, p.ldc), d(p.out, p.n, m, p.ldd);
+    const int64_t k = p.k < 0 ? kTypicalRows : depth;
+    Layout a(p.in, p.transa == CUBLAS_OP_N ? p.n : k, p.transa == CUBLAS_OP_N ? k : p.n, p.lda);
+    Layout b(p.in, p.transb == CUBLAS_OP_N ? k : m, p.transb == CUBLAS_OP_N ? m : k, p.ldb);
+    Layout c(p.out, p.n, m, p.ldc), d(p.out, p.n, m, p.ldd);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, align_a);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, align_b);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, align_c);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, align_c);
     cublasLtMatmulHeuristicResult_t result{};
     int returned = 0;
-    check(cublasLtMatmulAlgoGetHeuristic(handle_, desc, a.get(), b.get(), c.get(), d.get(),
-                                         preference_, 1, &result, &returned),
-          "the choice of an algorithm");
-    if (returned == 0)
+    const cublasStatus_t status =
+        cublasLtMatmulAlgoGetHeuristic(handle_, desc, a.get(), b.get(), c.get(), d.get(),
+                                       preference_, 1, &result, &returned);
+    const bool none = status == CUBLAS_STATUS_NOT_SUPPORTED ||
+                      (status == CUBLAS_STATUS_SUCCESS &&
+                       (returned == 0 || result.state != CUBLAS_STATUS_SUCCESS));
+    if (none && biased) return algorithms_.emplace(key, std::nullopt).first->second;
+    if (none)
       throw MachineError("cuBLASLt knows no algorithm for a product of depth " +
                          std::to_string(depth) + " and width " + std::to_string(p.n));
+    check(status, "the choice of an algorithm");
     return algorithms_.emplace(key, result.algo).first->second;
   }
 
+  static constexpr size_t kWorkspaceBytes = size_t{32} << 20;
+
   cudaStream_t stream_;
+  void* workspace_ = nullptr;
   cublasLtHandle_t handle_ = nullptr;
   cublasLtMatmulPreference_t preference_ = nullptr;
-  cublasLtMatmulDesc_t descriptions_[2][2] = {};
-  std::map<Key, cublasLtMatmulAlgo_t> algorithms_;
+  cublasLtMatmulDescOpaque_t descriptions_[2][2][2] = {};  // by transa, transb, bias
+  std::map<Key, std::optional<cublasLtMatmulAlgo_t>> algorithms_;
 };
 
 }  // namespace

@@ -62,7 +62,14 @@ void copy_rows(Stream stream, const int32_t* from, const int32_t* to, int64_t co
 // ---- cross_entropy.cu: logits F32, labels, loss and nll on the device. Where gradient_scale is
 // not 0 the gradient replaces the logits: as F32 in place, or, with `narrow_gradient`, as BF16 at
 // the beginning of each row's memory (row i's element j is the j-th 16-bit word behind the address
-// of the row's first logit). A label outside [0, cols) makes the row's loss and nll NaN.
+// of the row's first logit) and zeros in the columns behind it, gradient_columns(cols) in all. A label
+// outside [0, cols) makes the row's loss and nll NaN.
+// Whole multiples of kWhole where the row's logits have that much memory.
+inline constexpr int64_t kWhole = 16;
+inline int64_t gradient_columns(int64_t cols) {
+  const int64_t whole = (cols + kWhole - 1) / kWhole * kWhole;
+  return whole <= 2 * cols ? whole : cols;
+}
 void cross_entropy(Stream stream, Matrix logits, const int32_t* labels, float smoothing,
                    float gradient_scale, bool narrow_gradient, float* loss, float* nll);
 
@@ -92,14 +99,22 @@ struct AdamWArrays {
 // read. The arithmetic of the CPU's kernel (engine/backend/cpu/kernels/elementwise.cpp).
 void adamw(Stream stream, const AdamWStep& step, std::span<const AdamWArrays> arrays);
 
-// ---- narrow.cu: the small products of low-rank updates. r is small (1 to some hundreds).
-// out [rows, r] (F32) = scale * x [rows, k] right [k, r]; right F32 with any strides (A^T or B).
-void narrow_right(Stream stream, ConstMatrix x, const WeightView& right, float scale, Matrix out);
+// ---- narrow_right.cu, product_ends.cu, narrow_outer.cu: the small products of low-rank updates. r is small (1 to some hundreds). Ranges of
+// rows are disjoint and rise.
+// Rows [begin, end) of out, its first r columns (F32) = scale * x [rows, k] right [k, r], right F32
+// with any strides (A^T or B).
+struct NarrowRight {
+  int64_t begin, end;
+  WeightView right;
+  float scale;
+};
+void narrow_right(Stream stream, ConstMatrix x, std::span<const NarrowRight> parts, Matrix out);
 // What a product begins with and what it ends with, around cuBLASLt's own part.
-// out = (accumulate ? out : 0) + bias + residual + scale * sum of left [rows, r] right [r, n]:
-// left and right F32 on the device (right with any strides), at most 3 terms; bias F32 [n] or null;
-// residual of out's type or empty; out F32 or BF16.
+// out = (accumulate ? out : 0) + bias + residual + scale * left [rows, r] right [r, n] in the rows of
+// each term: left and right F32 on the device (right with any strides), left having all rows of
+// out; bias F32 [n] or null; residual of out's type or empty; out F32 or BF16.
 struct NarrowTerm {
+  int64_t begin, end;
   ConstMatrix left;
   WeightView right;
 };
@@ -108,10 +123,18 @@ void start_product(Stream stream, std::span<const NarrowTerm> terms, float scale
 // With s = raw + bias: the activation, derivative, multiplier, residual and accumulation of
 // ProductEpilogue (its `scale` is done). raw may be out.
 void finish_product(Stream stream, ConstMatrix raw, const ProductEpilogue& epilogue, Matrix out);
-// out [p, q] (F32, may have a stride) += left^T right, left [rows, p], right [rows, q], each F32 or
-// BF16, min(p, q) small. scratch: narrow_outer_scratch_floats(rows, p, q).
-int64_t narrow_outer_scratch_floats(int64_t rows, int64_t p, int64_t q);
-void narrow_outer(Stream stream, ConstMatrix left, ConstMatrix right, Matrix out, float* scratch);
+// Element (i, j) of narrow^T wide over rows [begin, end), narrow's first r columns alone, is added to
+// out[i * narrow_step + j * wide_step] (F32). narrow and wide are each F32 or BF16. scratch:
+// narrow_outer_scratch_floats(parts, wide.cols).
+struct NarrowOuter {
+  int64_t begin, end;
+  int64_t r;
+  float* out;
+  int64_t narrow_step, wide_step;
+};
+int64_t narrow_outer_scratch_floats(std::span<const NarrowOuter> parts, int64_t wide_cols);
+void narrow_outer(Stream stream, ConstMatrix narrow, ConstMatrix wide,
+                  std::span<const NarrowOuter> parts, float* scratch);
 
 // ---- attention.cu: q, k, v, out, dout, dq, dk, dv of one type, log_sum F32. The layout's arrays are
 // on the device.

@@ -44,7 +44,10 @@ WORKS = [*RANKS, "gpt2-medium-decode"]
 # label lies there, and without it PyTorch can choose its flash kernel.
 ATTENTIONS = ["sdpa", "sdpa_causal", "eager", "flash_attention_2"]
 ALL = [
-    *({"work": work, "task": task} for work in ("gpt2-medium", "llama-1b") for task in TASK_BATCH),
+    *(
+        {"work": work, "task": task, "batch": factor * TASK_BATCH[task]}
+        for work in ("gpt2-medium", "llama-1b") for task in TASK_BATCH for factor in (1, 4)
+    ),
     {"work": "gpt2-medium-decode", "task": "wikisql"},
     {"work": "gpt2-medium-decode", "task": "samsum"},
     {"work": "stories3m", "task": "wikisql", "trials": 16, "steps": 40},

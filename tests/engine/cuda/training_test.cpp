@@ -188,6 +188,52 @@ TEST_CASE("cuda: decoding on the fake device gives the CPU's tokens", "[slow]") 
   check_decoding(make_fake_backend, 4);
 }
 
+// At the sizes of real models, where cuBLASLt chooses among its best algorithms.
+TEST_CASE("cuda: a product's rows keep their bits whatever their number on a GPU", "[gpu]") {
+  if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
+  constexpr int64_t kRows = 2000;
+  for (const DType precision : {DType::kF32, DType::kBF16}) {
+    const auto backend = make_cuda_backend(0, precision);
+    const auto drawn = [&](int64_t rows, int64_t cols, const char* name) {
+      std::vector<float> values(static_cast<size_t>(rows * cols));
+      Draws(1, "test", name).fill_normal(values);
+      Tensor t = backend->empty(rows, cols);
+      backend->upload(values.data(), t.matrix());
+      return t;
+    };
+    for (const auto [k, n] : {std::pair<int64_t, int64_t>{192, 192}, {192, 512}, {512, 192},
+                              {192, 4096}, {768, 768}, {1024, 1024}, {1024, 4096}, {4096, 1024},
+                              {2048, 512}, {2048, 8192}, {8192, 2048}, {1024, 50257}}) {
+      const Tensor left = drawn(kRows, k, "left");
+      const Tensor right = drawn(n, k, "right");
+      const PackedMatrix packed = backend->pack(WeightView::of(right.view()).transposed());
+      for (const bool accumulate : {false, true}) {
+        const ProductEpilogue epilogue{.accumulate = accumulate};
+        const auto product = [&](int64_t begin, int64_t rows) {
+          Tensor out = backend->empty(rows, n);
+          backend->fill_zero(out.matrix());
+          const ProductTerm term{left.view().row_range(begin, begin + rows), &packed};
+          backend->product({&term, 1}, epilogue, out.matrix());
+          return out;
+        };
+        const Tensor all = product(0, kRows);
+        for (const int64_t rows : {1, 7, 64, 129, 745, 1600}) {
+          const int64_t begin = (rows * 37) % (kRows - rows);
+          INFO(dtype_name(precision) << " k " << k << " n " << n << " rows " << rows);
+          // The first and the last columns tell: a tile is computed one way.
+          const auto columns = [&](const Tensor& t, int64_t first) {
+            const ConstMatrix part = t.view().row_range(first, first + rows);
+            auto values = backend->to_host(part.columns(0, 64));
+            for (const float x : backend->to_host(part.columns(n - 64, n))) values.push_back(x);
+            return values;
+          };
+          CHECK(columns(product(begin, rows), 0) == columns(all, begin));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("cuda: training on a GPU follows the CPU", "[gpu]") {
   if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
   check_curves(make_gpu, 50);

@@ -119,6 +119,8 @@ TEST_CASE("the page states the defaults in force") {
   CHECK(stated("tuning", "examples") == code(std::to_string(trial.tuning->score.limit)));
   CHECK(stated("sweep", "seeds") == code(std::to_string(trial.seed)));
   CHECK(stated("sweep", "report") == code(sweep.report ? "true" : "false"));
+  CHECK(stated("sweep", "precision") == code(trial.precision));
+  CHECK(stated("sweep", "device") == code("cpu"));
   const AnalysisSettings analysis;
   CHECK(analysis.pairs == std::vector<std::string>{"ranks", "seeds", "shuffled", "base", "initial"});
   CHECK(stated("analysis", "pairs") == "all of them");
@@ -139,6 +141,8 @@ TEST_CASE("every key is taken with a value that fits it") {
       {"sweep.tuning", "{lr: [1e-3], steps: 2}"},
       {"sweep.analysis", "{pairs: seeds}"},
       {"sweep.report", "true"},
+      {"sweep.precision", "bf16"},
+      {"sweep.device", "cuda:1"},
       {"analysis.pairs", "[ranks, base]"},
       {"analysis.directions", "dw_left"},
       {"analysis.amplification", "false"},

@@ -1,4 +1,5 @@
-// The wide products of the fake device, by plain loops: each sum in fp32, in the order of k.
+// The wide products of the fake device, by plain loops: each sum in fp32, in the order of k. As
+// cuBLASLt's algorithms now and then, they refuse some numbers of rows and some products with a bias.
 #if !defined(RANKSCOPE_FAKE_DEVICE)
 #define RANKSCOPE_FAKE_DEVICE 1
 #endif
@@ -34,7 +35,7 @@ bool multiplied(DType dtype) { return dtype == DType::kF32 || dtype == DType::kB
 
 // As Gemm::run, for operands with any strides.
 void multiply(const WeightView& left, const WeightView& right, float alpha, ConstMatrix addend,
-              Matrix out) {
+              Matrix out, const Bf16* bias = nullptr) {
   expect(multiplied(left.dtype) && left.dtype == right.dtype, "operands are not F32 or not BF16");
   expect(out.dtype == DType::kF32 || out.dtype == left.dtype, "result has another type");
   expect(left.cols == right.rows && out.rows == left.rows && out.cols == right.cols,
@@ -43,6 +44,10 @@ void multiply(const WeightView& left, const WeightView& right, float alpha, Cons
   if (addend.data != nullptr)
     expect(addend.dtype == out.dtype && addend.rows == out.rows && addend.cols == out.cols,
            "addend is not like the result");
+  if (bias != nullptr) {
+    expect(out.dtype == DType::kBF16, "result is not BF16 but has a bias");
+    expect(reinterpret_cast<uintptr_t>(bias) % 16 == 0, "bias is not aligned to 16 bytes");
+  }
   const auto n = static_cast<size_t>(out.cols);
   const auto depth = static_cast<size_t>(left.cols);
   const std::vector<float> a = floats(left);
@@ -56,7 +61,8 @@ void multiply(const WeightView& left, const WeightView& right, float alpha, Cons
     }
     const auto finish = [&]<typename T>(T* row, const T* add) {
       for (size_t j = 0; j < n; ++j)
-        row[j] = from_float<T>(alpha * sums[j] + (add == nullptr ? 0.0f : to_float(add[j])));
+        row[j] = from_float<T>(alpha * sums[j] + (bias == nullptr ? 0.0f : to_float(bias[j])) +
+                               (add == nullptr ? 0.0f : to_float(add[j])));
     };
     const float* add = addend.data == nullptr ? nullptr : addend.row(i);
     if (out.dtype == DType::kF32)
@@ -68,10 +74,13 @@ void multiply(const WeightView& left, const WeightView& right, float alpha, Cons
 
 class FakeGemm final : public Gemm {
  public:
-  void run(ConstMatrix left, const WeightView& right, float alpha, ConstMatrix addend,
-           Matrix out) override {
+  GemmResult run(ConstMatrix left, const WeightView& right, float alpha, ConstMatrix addend,
+                 Matrix out, const void* bias) override {
     expect(right.row_stride == 1 || right.col_stride == 1, "right operand has no stride of 1");
-    multiply(WeightView::of(left), right, alpha, addend, out);
+    if (bias != nullptr && out.cols % 3 == 2) return GemmResult::kBiasRefused;
+    if (out.rows % 8 == 5) return GemmResult::kRowsRefused;
+    multiply(WeightView::of(left), right, alpha, addend, out, static_cast<const Bf16*>(bias));
+    return GemmResult::kDone;
   }
   void outer(ConstMatrix left, ConstMatrix right, Matrix out) override {
     expect(out.dtype == DType::kF32, "result is not F32");

@@ -78,12 +78,14 @@ __device__ __forceinline__ Sums join(Sums sums, double* shared) {
   return sums;
 }
 
-// Replaces the row by its gradient: probabilities times factor plus uniform, and label_gradient.
-// As BF16 the gradient goes to the beginning of the row's own memory: column c's lies within the
-// logits of columns up to c / 2, and all columns up to the last that is written are read before.
+// Replaces the row by its gradient: probabilities times factor plus uniform, and label_gradient; zeros
+// in columns [cols, padded), which do not reach beyond the last step over the row. As BF16 the
+// gradient goes to the beginning of the row's own memory: column c's lies within the logits of columns
+// up to c / 2, and all columns up to the last that is written are read before.
 template <typename T>
-__device__ __forceinline__ void write_gradient(float* x, int64_t cols, float top, float factor,
-                                               float uniform, int64_t label, float label_gradient) {
+__device__ __forceinline__ void write_gradient(float* x, int64_t cols, int64_t padded, float top,
+                                               float factor, float uniform, int64_t label,
+                                               float label_gradient) {
   T* out = reinterpret_cast<T*>(x);
   const int64_t step = int64_t{blockDim.x} * kUnroll;
   for (int64_t first = 0; first < cols; first += step) {
@@ -95,16 +97,16 @@ __device__ __forceinline__ void write_gradient(float* x, int64_t cols, float top
     if (sizeof(T) < sizeof(float)) sync_threads();
     for (int i = 0; i < kUnroll; ++i) {
       const int64_t c = first + threadIdx.x + i * int64_t{blockDim.x};
-      if (c >= cols) break;
+      if (c >= padded) break;
       const float gradient = c == label ? label_gradient : fmaf(expf(v[i] - top), factor, uniform);
-      out[c] = from_float<T>(gradient);
+      out[c] = from_float<T>(c < cols ? gradient : 0.0f);
     }
   }
 }
 
 template <typename T>
-__global__ void cross_entropy_rows(Matrix logits, const int32_t* labels, float smoothing,
-                                   float gradient_scale, float* loss, float* nll) {
+__global__ void cross_entropy_rows(Matrix logits, int64_t padded, const int32_t* labels,
+                                   float smoothing, float gradient_scale, float* loss, float* nll) {
   double* shared = dynamic_shared<double>();
   const int64_t row = blockIdx.x, cols = logits.cols, label = labels[row];
   float* x = logits.data + row * logits.stride;
@@ -127,7 +129,7 @@ __global__ void cross_entropy_rows(Matrix logits, const int32_t* labels, float s
   const double probability = static_cast<double>(expf(static_cast<float>(label_difference)));
   const double label_gradient = scale * (probability / sums.exponentials - (1.0 - s) - s / width);
   const double factor = known ? scale / sums.exponentials : label_logit;
-  write_gradient<T>(x, cols, sums.top, static_cast<float>(factor),
+  write_gradient<T>(x, cols, padded, sums.top, static_cast<float>(factor),
                     static_cast<float>(-scale * s / width), label,
                     static_cast<float>(label_gradient));
 }
@@ -138,10 +140,11 @@ void cross_entropy(Stream stream, Matrix logits, const int32_t* labels, float sm
                    float gradient_scale, bool narrow_gradient, float* loss, float* nll) {
   // Of the width alone, as the order of the sums follows from it.
   const int threads = logits.cols <= 1024 ? 128 : logits.cols <= 8192 ? 256 : 512;
+  const int64_t padded = narrow_gradient ? gradient_columns(logits.cols) : logits.cols;
   launch(narrow_gradient ? cross_entropy_rows<Bf16> : cross_entropy_rows<float>,
          dim3(static_cast<unsigned>(logits.rows)), threads,
-         2 * kWarp * sizeof(double) + kWarp * sizeof(float), stream, logits, labels, smoothing,
-         gradient_scale, loss, nll);
+         2 * kWarp * sizeof(double) + kWarp * sizeof(float), stream, logits, padded, labels,
+         smoothing, gradient_scale, loss, nll);
 }
 
 }  // namespace rankscope::RANKSCOPE_CUDA

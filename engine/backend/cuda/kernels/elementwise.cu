@@ -35,13 +35,19 @@ __device__ __forceinline__ void load(const M& m, const Place& p, float to[kChunk
   }
 }
 
+// A plain store that stays whole: one through a pointer may be taken apart by the compiler.
+#if defined(RANKSCOPE_FAKE_DEVICE)
+#define __stwb(to, value) (*(to) = (value))
+#endif
 template <typename T>
 __device__ __forceinline__ void store(const float from[kChunk], const Matrix& m, const Place& p) {
   T* to = reinterpret_cast<T*>(m.data) + (p.row * m.stride + p.col);
   if (p.wide && p.n == kChunk) {
     Chunk<T> all;
     for (int i = 0; i < kChunk; ++i) all.x[i] = from_float<T>(from[i]);
-    *reinterpret_cast<Chunk<T>*>(to) = all;
+    uint4 words[sizeof all / 16];
+    __builtin_memcpy(words, &all, sizeof all);
+    for (size_t i = 0; i < sizeof all / 16; ++i) __stwb(reinterpret_cast<uint4*>(to) + i, words[i]);
   } else {
     for (int i = 0; i < kChunk; ++i)
       if (i < p.n) to[i] = from_float<T>(from[i]);
@@ -214,15 +220,9 @@ void run_matrices(Stream stream, ConstMatrix first, Matrices... others) {
 
 // Exponent and mantissa move into place and 2^(127 - 15) mends the bias, of subnormal numbers too.
 __device__ __forceinline__ float half_to_float(uint16_t bits) {
-  union {
-    uint32_t word;
-    float value;
-  } u;
-  u.word = (bits & 0x7FFFu) << 13;
-  u.value *= 0x1p112f;
-  if ((bits & 0x7C00u) == 0x7C00u) u.word |= 0x7F800000u;
-  u.word |= (bits & 0x8000u) << 16;
-  return u.value;
+  uint32_t word = __float_as_uint(__uint_as_float((bits & 0x7FFFu) << 13) * 0x1p112f);
+  if ((bits & 0x7C00u) == 0x7C00u) word |= 0x7F800000u;
+  return __uint_as_float(word | (bits & 0x8000u) << 16);
 }
 
 __device__ __forceinline__ float stored(const WeightView& m, int64_t row, int64_t col) {

@@ -28,12 +28,18 @@ __device__ __forceinline__ void load(const T* from, int n, bool wide, float to[k
   }
 }
 
+// A plain store that stays whole: one through a pointer may be taken apart by the compiler.
+#if defined(RANKSCOPE_FAKE_DEVICE)
+#define __stwb(to, value) (*(to) = (value))
+#endif
 template <typename T>
 __device__ __forceinline__ void store(const float from[kChunk], int n, bool wide, T* to) {
   if (wide && n == kChunk) {
     Chunk<T> all;
     for (int i = 0; i < kChunk; ++i) all.x[i] = from_float<T>(from[i]);
-    *reinterpret_cast<Chunk<T>*>(to) = all;
+    uint4 words[sizeof all / 16];
+    __builtin_memcpy(words, &all, sizeof all);
+    for (size_t i = 0; i < sizeof all / 16; ++i) __stwb(reinterpret_cast<uint4*>(to) + i, words[i]);
   } else {
     for (int i = 0; i < kChunk; ++i)
       if (i < n) to[i] = from_float<T>(from[i]);
@@ -44,20 +50,13 @@ __device__ __forceinline__ void store(const float from[kChunk], int n, bool wide
 // chunks all have the number 0.
 template <int kChunks, typename Body>
 __device__ __forceinline__ void each_chunk(int64_t cols, const Body& body) {
-  const auto at = [&](int number, int64_t c) {
-    if (c < cols) body(number, c, static_cast<int>(cols - c < kChunk ? cols - c : kChunk));
-  };
-  if constexpr (kChunks == 0) {
-    for (int64_t c = threadIdx.x * kChunk; c < cols; c += blockDim.x * kChunk) at(0, c);
-  } else {
 #pragma unroll
-    for (int k = 0; k < kChunks; ++k)
-      at(k, (static_cast<int64_t>(k) * blockDim.x + threadIdx.x) * kChunk);
+  for (int k = 0; kChunks == 0 || k < kChunks; ++k) {
+    const int64_t c = (static_cast<int64_t>(k) * blockDim.x + threadIdx.x) * kChunk;
+    if (c >= cols) break;
+    body(kChunks == 0 ? 0 : k, c, static_cast<int>(cols - c < kChunk ? cols - c : kChunk));
   }
 }
-// What chunk `number` keeps between the passes.
-template <int kChunks>
-using Kept = float[kChunks == 0 ? 1 : kChunks][kChunk];
 
 // Each sum over the block, in every thread. `shared` holds kCount * kWarp floats of its own.
 template <int kCount>
@@ -81,7 +80,7 @@ __global__ void norm_rows(ConstMatrix xs, const float* gain, const float* bias, 
   const T* x = reinterpret_cast<const T*>(xs.data) + row * xs.stride;
   T* out = reinterpret_cast<T*>(outs.data) + row * outs.stride;
   const float width = static_cast<float>(cols);
-  Kept<kChunks> v;
+  float v[kChunks == 0 ? 1 : kChunks][kChunk];
   float total[1] = {0.0f}, squares[1] = {0.0f};
   each_chunk<kChunks>(cols, [&](int k, int64_t c, int n) {
     load(x + c, n, wide, v[k]);
@@ -128,7 +127,8 @@ __global__ void norm_dx(ConstMatrix xs, const float* gain, ConstMatrix stats, Co
   const float* kept = stats.data + row * stats.stride;
   const float mean = kCentred ? kept[0] : 0.0f, rstd = kept[kCentred ? 1 : 0];
   const float width = static_cast<float>(cols);
-  Kept<kChunks> y, g;
+  constexpr int kKept = kChunks == 0 ? 1 : kChunks;
+  float y[kKept][kChunk], g[kKept][kChunk];
   const auto prepare = [&](int k, int64_t c, int n) {
     float a[kChunk];
     load(x + c, n, wide, y[k]);

@@ -23,15 +23,9 @@ __device__ __forceinline__ float widen(float x) { return x; }
 __device__ __forceinline__ float widen(Bf16 x) { return to_float(x); }
 // Exponent and mantissa move into place and 2^(127 - 15) mends the bias, of subnormal numbers too.
 __device__ __forceinline__ float widen(F16 x) {
-  union {
-    uint32_t word;
-    float value;
-  } u;
-  u.word = (x.bits & 0x7FFFu) << 13;
-  u.value *= 0x1p112f;
-  if ((x.bits & 0x7C00u) == 0x7C00u) u.word |= 0x7F800000u;
-  u.word |= (x.bits & 0x8000u) << 16;
-  return u.value;
+  uint32_t word = __float_as_uint(__uint_as_float((x.bits & 0x7FFFu) << 13) * 0x1p112f);
+  if ((x.bits & 0x7C00u) == 0x7C00u) word |= 0x7F800000u;
+  return __uint_as_float(word | (x.bits & 0x8000u) << 16);
 }
 
 // The first n elements; zeros behind them.
@@ -45,12 +39,18 @@ __device__ __forceinline__ void load(const T* from, int n, bool wide, float to[k
   }
 }
 
+// A plain store that stays whole: one through a pointer may be taken apart by the compiler.
+#if defined(RANKSCOPE_FAKE_DEVICE)
+#define __stwb(to, value) (*(to) = (value))
+#endif
 template <typename T>
 __device__ __forceinline__ void store(const float from[kChunk], int n, bool wide, T* to) {
   if (wide && n == kChunk) {
     Chunk<T> all;
     for (int i = 0; i < kChunk; ++i) all.x[i] = from_float<T>(from[i]);
-    *reinterpret_cast<Chunk<T>*>(to) = all;
+    uint4 words[sizeof all / 16];
+    __builtin_memcpy(words, &all, sizeof all);
+    for (size_t i = 0; i < sizeof all / 16; ++i) __stwb(reinterpret_cast<uint4*>(to) + i, words[i]);
   } else {
     for (int i = 0; i < kChunk; ++i)
       if (i < n) to[i] = from_float<T>(from[i]);
@@ -118,7 +118,8 @@ __global__ void copy(const int32_t* from, const int32_t* to, int64_t count, Matr
   const T* source = data + from[p.row] * x.stride;
   T* target = data + to[p.row] * x.stride;
   if (wide && p.n == kChunk) {
-    *reinterpret_cast<Chunk<T>*>(target) = *reinterpret_cast<const Chunk<T>*>(source);
+    for (size_t i = 0; i < sizeof(Chunk<T>) / 16; ++i)
+      __stwb(reinterpret_cast<uint4*>(target) + i, reinterpret_cast<const uint4*>(source)[i]);
   } else {
     for (int i = 0; i < p.n; ++i) target[i] = source[i];
   }

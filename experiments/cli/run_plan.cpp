@@ -1,0 +1,124 @@
+#include "experiments/cli/run_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+
+#include "common/json.h"
+#include "common/log.h"
+#include "engine/backend/cpu/reference_rate.h"
+#include "experiments/device_names.h"
+#include "experiments/machine.h"
+#include "experiments/sweep/gpu_fit.h"
+#include "experiments/sweep/live_view.h"
+
+namespace rankscope {
+
+namespace {
+
+// How fast trials are worked on, all workers together.
+struct Speed {
+  double flops_per_second = 0;
+  std::string text;
+};
+
+Speed speed_of(const Manifest& manifest, const RunOptions& options) {
+  const int used = std::min(gpus_in_use(options.device, options.gpus), options.workers);
+  if (used == 0) {
+    // Training and decoding reach about half of sgemm's rate on small bases, more on large ones.
+    constexpr double kShareOfSgemm = 0.5;
+    const double rate = reference_sgemm_gflops(0);
+    return {rate * 1e9 * kShareOfSgemm,
+            fmt::format("{} workers of {} threads, {:.0f} GFLOP/s of sgemm", options.workers,
+                        options.threads, rate)};
+  }
+  // Decoding leaves a GPU waiting for its memory, small bases for the next kernel.
+  constexpr double kShareOfProducts = 0.3;
+  constexpr std::int64_t kSize = 4096;
+  const std::string precision = manifest.trials.empty() ? std::string(kDefaultPrecision)
+                                                        : manifest.trials.front().config.precision;
+  const auto backend = make_backend(
+      {.device = worker_device(options.device, 0, options.gpus), .precision = precision});
+  const double rate = product_gflops(*backend, kSize, kSize, kSize, 0.1) * used;
+  return {rate * 1e9 * kShareOfProducts,
+          fmt::format("{} workers on {} x {}, {:.0f} GFLOP/s of matrix products", options.workers,
+                      used, backend->instruction_set(), rate)};
+}
+
+// Nothing where trials do not compute on a GPU.
+std::optional<std::int64_t> memory_of_worker(const RunOptions& options) {
+  if (options.gpus == 0 || gpus_in_use(options.device, options.gpus) == 0) return std::nullopt;
+  return plan_memory_of_worker(options, gpus());
+}
+
+std::string shortage_text(const GpuFit& fit) {
+  return fmt::format("will not fit: {} MiB by the memory plan, of {} MiB of the GPU's memory; {}",
+                     fit.needed >> 20, fit.available >> 20, advice(fit));
+}
+
+void print_trial(const Trial& trial, TrialState state, std::int64_t parameters, double seconds,
+                 const std::optional<GpuFit>& fit, bool json) {
+  if (!json) {
+    std::printf("%s  %-8s  %s  %lld parameters  ~%s%s\n", trial.id().c_str(),
+                std::string(state_name(state)).c_str(), trial_title(trial).c_str(),
+                static_cast<long long>(parameters), duration_text(seconds).c_str(),
+                fit && !fit->fits() ? ("  " + shortage_text(*fit)).c_str() : "");
+    return;
+  }
+  OrderedJson line = {{"trial", trial.id()},
+                      {"state", state_name(state)},
+                      {"title", trial_title(trial)},
+                      {"trainable_parameters", parameters},
+                      {"estimated_seconds", seconds}};
+  if (fit) {
+    line["gpu_memory"] = {{"needed", fit->needed},
+                          {"available", fit->available},
+                          {"fits", fit->fits()},
+                          {"largest_micro_batch_tokens", fit->largest_micro_batch}};
+  }
+  std::printf("%s\n", line.dump().c_str());
+}
+
+}  // namespace
+
+void print_plan(const SweepFolder& folder, const Manifest& manifest, const ModelShape& shape,
+                const RunOptions& options, bool json) {
+  const Speed speed = speed_of(manifest, options);
+  const std::optional<std::int64_t> available = memory_of_worker(options);
+  double cost = 0;
+  std::size_t finished = 0;
+  for (const Trial& trial : manifest.trials) {
+    const TrialState state = trial_state(folder, trial);
+    const bool ended = is_finished(state);
+    finished += ended;
+    const double one = trial_cost(trial, shape);
+    if (!ended) cost += one;
+    std::optional<GpuFit> fit;
+    if (available) fit = gpu_fit(trial, shape, *available);
+    print_trial(trial, state, method_of(trial)->trainable_parameters(shape),
+                one / speed.flops_per_second, fit, json);
+  }
+  if (json) return;
+  std::printf("%zu trials, %zu finished; about %s to do with %s\n", manifest.trials.size(),
+              finished, duration_text(cost / speed.flops_per_second).c_str(), speed.text.c_str());
+}
+
+void warn_of_memory(const SweepFolder& folder, const Manifest& manifest, const ModelShape& shape,
+                    const RunOptions& options) {
+  const std::optional<std::int64_t> available = memory_of_worker(options);
+  if (!available) return;
+  std::size_t count = 0;
+  std::string first;
+  for (const Trial& trial : manifest.trials) {
+    if (is_finished(trial_state(folder, trial))) continue;
+    const GpuFit fit = gpu_fit(trial, shape, *available);
+    if (fit.fits() || count++ > 0) continue;
+    first = fmt::format("trial {} ({}) {}", trial.id(), trial_title(trial), shortage_text(fit));
+  }
+  if (count == 1) log::warning("{}", first);
+  if (count > 1) log::warning("{}; so will {} more not: --dry-run lists them", first, count - 1);
+}
+
+}  // namespace rankscope

@@ -1,0 +1,39 @@
+// Whether trials fit a GPU, by the memory plan of their training.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "engine/backend/devices.h"
+#include "experiments/sweep/coordinator.h"
+
+namespace rankscope {
+
+// Bytes.
+struct GpuFit {
+  std::int64_t needed = 0;               // of the GPU, for what the plan counts
+  std::int64_t available = 0;            // for it
+  std::int64_t micro_batch = 0;          // the trial's bound, in tokens
+  std::int64_t largest_micro_batch = 0;  // that fits; 0: none does
+  bool fits() const { return needed <= available; }
+};
+
+GpuFit gpu_fit(const Trial& trial, const ModelShape& shape, std::int64_t available);
+
+// What is there for the plan of one process that has the GPU to itself.
+std::int64_t plan_memory_of(const GpuInfo& gpu);
+// And for each of the run's workers, on the smallest of the GPUs that they use.
+std::int64_t plan_memory_of_worker(const RunOptions& options, std::span<const GpuInfo> gpus);
+
+// What to do about a trial that does not fit: "micro_batch_tokens=512 fits".
+std::string advice(const GpuFit& fit);
+
+// Whether a fault of the machine is that a GPU's memory does not suffice.
+bool is_out_of_gpu_memory(const std::string& error);
+// What a trial is refused with that ran out of it. The bound of the micro-batches names the trial,
+// so it is for people to change.
+std::string training_refusal(const std::string& error, const GpuFit& fit);
+std::string evaluation_refusal(const std::string& error);
+
+}  // namespace rankscope

@@ -1,0 +1,51 @@
+// Names of devices, and which GPU each worker of a sweep gets.
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+
+#include "experiments/device_names.h"
+#include "experiments/sweep/worker.h"
+
+using namespace rankscope;
+
+namespace {
+
+// The devices of so many workers.
+std::vector<std::string> devices(const std::string& device, int workers, int gpus) {
+  std::vector<std::string> all;
+  for (int i = 0; i < workers; ++i) all.push_back(worker_device(device, i, gpus));
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("a GPU is named cuda or cuda:N") {
+  CHECK(gpu_index("cuda") == 0);
+  CHECK(gpu_index("cuda:0") == 0);
+  CHECK(gpu_index("cuda:11") == 11);
+  for (const char* text : {"", "cpu", "auto", "cuda:", "cuda:x", "cuda:-1", "cuda:1 ", "cuda1",
+                           "CUDA", "cuda:99999999999"}) {
+    INFO(text);
+    CHECK_FALSE(gpu_index(text));
+  }
+  for (const char* text : {"cpu", "cuda", "cuda:3", "auto"}) CHECK(is_device_name(text));
+  for (const char* text : {"", "gpu", "cuda:", "cpu:0", "Auto"}) CHECK_FALSE(is_device_name(text));
+}
+
+TEST_CASE("workers take the GPUs in turn, or share the one that was named") {
+  using Names = std::vector<std::string>;
+  CHECK(devices("cpu", 3, 0) == Names{"cpu", "cpu", "cpu"});
+  CHECK(devices("cpu", 2, 4) == Names{"cpu", "cpu"});
+  CHECK(devices("cuda", 2, 1) == Names{"cuda:0", "cuda:0"});
+  CHECK(devices("cuda", 5, 2) == Names{"cuda:0", "cuda:1", "cuda:0", "cuda:1", "cuda:0"});
+  CHECK(devices("cuda:1", 3, 4) == Names{"cuda:1", "cuda:1", "cuda:1"});
+  CHECK(gpus_in_use("cpu", 8) == 0);
+  CHECK(gpus_in_use("cuda", 8) == 8);
+  CHECK(gpus_in_use("cuda:5", 8) == 1);
+}
+
+TEST_CASE("a worker's command carries its device and its threads, and no precision") {
+  CHECK(worker_command("runs/a b", "0123-45", "cuda:1", 3) ==
+        std::vector<std::string>{"rankscope", "trial", "runs/a b", "0123-45", "--device", "cuda:1",
+                                 "--threads", "3", "--json"});
+}
