@@ -12,22 +12,30 @@ namespace rankscope {
 
 namespace {
 
+// "mnli" of "mnli_100": a sweep names a task with another number of examples so, as two tasks of a
+// file cannot share a name.
+std::string paper_task(const std::string& task) {
+  const std::string stem = task.substr(0, task.find('_'));
+  return task_label(stem) == stem ? task : stem;
+}
+
 std::optional<Table> table_on(const ReportData& data, const std::string& base) {
   // By sweep and task: numbers of examples that stand in different sweeps were not meant to be
   // compared.
   std::map<std::pair<std::string, std::string>, std::set<std::int64_t>> counts;
   for (const ScoreFinding* s : data.scores())
     if (s->base == base && s->train_examples && s->method != "none")
-      counts[{s->sweep, s->task}].insert(*s->train_examples);
+      counts[{s->sweep, paper_task(s->task)}].insert(*s->train_examples);
   std::erase_if(counts, [](const auto& entry) { return entry.second.size() < 2; });
   if (counts.empty()) return std::nullopt;
   std::vector<const ScoreFinding*> scores;
   for (const ScoreFinding* s : data.scores())
     if (s->base == base && s->train_examples && s->method != "none" &&
-        counts.contains({s->sweep, s->task}))
+        counts.contains({s->sweep, paper_task(s->task)}))
       scores.push_back(s);
   std::ranges::stable_sort(scores, {}, [](const ScoreFinding* s) {
-    return std::make_tuple(task_order(s->task), s->task, *s->train_examples);
+    const std::string task = paper_task(s->task);
+    return std::make_tuple(task_order(task), task, *s->train_examples);
   });
 
   const ScoreCells cells(scores);
@@ -46,20 +54,20 @@ std::optional<Table> table_on(const ReportData& data, const std::string& base) {
   std::set<const PublishedNumber*> beside;
   for (const ScoreFinding* s : scores) {
     const PublishedNumber* printed = nullptr;
-    for (const PublishedNumber* number : published_scores("table16", s->task, s->metric))
+    for (const PublishedNumber* number : published_scores("table16", paper_task(s->task), s->metric))
       if (number->method == s->method &&
           published_setting(*number, "examples") == std::to_string(*s->train_examples))
         printed = number;
     beside.insert(printed);
     table.data.rows.push_back(score_row(s->task, s, printed));
-    table.rows.push_back({task_label(s->task), grouped(*s->train_examples), configuration_label(*s),
+    table.rows.push_back({task_label(paper_task(s->task)), grouped(*s->train_examples), configuration_label(*s),
                           cells.measured(s), paper_cell(printed)});
     if (data.several_sweeps()) table.rows.back().emplace_back(s->sweep);
   }
-  for (const std::string& task : data.tasks()) {
-    if (std::ranges::none_of(scores, [&](const ScoreFinding* s) { return s->task == task; }))
-      continue;
-    for (const PublishedNumber* number : published_scores("table16", task, data.metric_of(task))) {
+  std::map<std::string, std::string> metrics;  // by task
+  for (const ScoreFinding* s : scores) metrics[paper_task(s->task)] = data.metric_of(s->task);
+  for (const auto& [task, metric] : metrics) {
+    for (const PublishedNumber* number : published_scores("table16", task, metric)) {
       if (beside.contains(number)) continue;
       table.data.rows.push_back(score_row(task, nullptr, number));
       table.rows.push_back({task_label(task),

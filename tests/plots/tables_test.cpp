@@ -115,6 +115,14 @@ TEST_CASE(
   CHECK_THAT(few, Contains("MNLI | 100 | LoRA Wq+Wv, r = 8 | 70.0 ± 1.0 | 63.8 | \n") &&
                       Contains("MNLI | 1,000 | full fine-tuning | 60.0 ± 1.0 | 85.8 | \n") &&
                       Contains("MNLI | 392,000 | LoRA | not run | 91.7 | \n"));
+
+  // A file names a task with another number of examples by a suffix.
+  scores[0].task = scores[1].task = "mnli_1000";
+  scores[2].task = "mnli_100";
+  Given named(scores);
+  CHECK_THAT(shown(few_example_tables(*named.data)),
+             Contains("MNLI | 100 | LoRA Wq+Wv, r = 8 | 70.0 ± 1.0 | 63.8 | \n") &&
+                 Contains("MNLI | 1,000 | full fine-tuning | 60.0 ± 1.0 | 85.8 | \n"));
 }
 
 TEST_CASE(
