@@ -11,8 +11,8 @@
 #include "common/half.h"
 #include "engine/backend/cuda/device_allocator.h"
 #include "engine/backend/cuda/device_memory.h"
-#include "engine/backend/cuda/gemm.h"
 #include "engine/backend/cuda/kernels.h"
+#include "engine/backend/cuda/wide_products.h"
 
 namespace rankscope::RANKSCOPE_CUDA {
 
@@ -28,26 +28,26 @@ bool is_plain(const ProductEpilogue& e) {
          e.residual.data == nullptr && !e.accumulate;
 }
 
-int64_t multiple_above(int64_t n, int64_t factor) { return (n + factor - 1) / factor * factor; }
-
-bool has_unit_stride(const WeightView& view) { return view.row_stride == 1 || view.col_stride == 1; }
+struct OwnedStream {
+  Stream stream = make_stream();
+  OwnedStream() = default;
+  ~OwnedStream() { destroy_stream(stream); }
+  OwnedStream(const OwnedStream&) = delete;
+  OwnedStream& operator=(const OwnedStream&) = delete;
+};
 
 class CudaBackend final : public Backend {
  public:
   CudaBackend(int device, DType precision)
       : info_(select_device(device)),
         precision_(precision),
-        stream_(make_stream()),
-        gemm_(make_gemm(stream_)),
-        allocator_(std::make_shared<DeviceAllocator>()) {
+        stream_(owned_stream_.stream),
+        allocator_(std::make_shared<DeviceAllocator>()),
+        wide_(stream_, *allocator_, precision) {
     instruction_set_ = info_.name + ", " + info_.runtime + ", " +
                        (precision == DType::kF32 ? "fp32" : "bf16");
   }
-  ~CudaBackend() override {
-    synchronize(stream_);
-    gemm_.reset();
-    destroy_stream(stream_);
-  }
+  ~CudaBackend() override { synchronize(stream_); }
 
   std::string_view name() const override { return "cuda"; }
   std::string_view instruction_set() const override { return instruction_set_; }
@@ -60,7 +60,7 @@ class CudaBackend final : public Backend {
 
   void upload(const float* from, Matrix to) override {
     if (to.rows == 0 || to.cols == 0) return;
-    forget_biases(to.data, (to.rows - 1) * to.stride + to.cols);
+    wide_.forget_biases(to.data, (to.rows - 1) * to.stride + to.cols);
     std::vector<uint16_t> narrow;
     const void* source = from;
     if (to.dtype != DType::kF32) {
@@ -92,15 +92,15 @@ class CudaBackend final : public Backend {
 
   void fill_zero(Matrix m) override {
     if (m.rows == 0 || m.cols == 0) return;
-    forget_biases(m.data, (m.rows - 1) * m.stride + m.cols);
+    wide_.forget_biases(m.data, (m.rows - 1) * m.stride + m.cols);
     const size_t each = dtype_size(m.dtype);
     fill_zero_2d(stream_, m.data, static_cast<size_t>(m.stride) * each,
                  static_cast<size_t>(m.cols) * each, static_cast<size_t>(m.rows));
   }
 
-  // Zero rows follow a number of rows that is no whole multiple: widen() tells what for.
+  // Zero rows follow a number of rows that is no whole multiple: WideProducts tells what for.
   WeightView place(const WeightView& host, std::shared_ptr<const void>& owner) override {
-    const int64_t rows = multiple_above(host.rows, kWhole);
+    const int64_t rows = WideProducts::whole_rows(host.rows);
     const auto placed = std::make_shared<const Tensor>(*allocator_, rows, host.cols, precision_);
     const auto row_bytes = host.cols * static_cast<int64_t>(dtype_size(host.dtype));
     const int64_t block =
@@ -120,8 +120,7 @@ class CudaBackend final : public Backend {
     }
     if (rows != host.rows) {
       fill_zero(placed->matrix().row_range(host.rows, rows));
-      std::erase_if(widened_, [](const auto& entry) { return entry.second.memory.expired(); });
-      widened_[placed->data()] = {placed, host.rows};
+      wide_.note_zero_rows(placed, host.rows);
     }
     synchronize(stream_);
     owner = placed;
@@ -213,10 +212,10 @@ class CudaBackend final : public Backend {
     }
     Tensor left_copy, right_copy;
     if (left.dtype != right.dtype) {
-      left = in_precision(left, left_copy);
-      right = in_precision(right, right_copy);
+      left = wide_.in_precision(left, left_copy);
+      right = wide_.in_precision(right, right_copy);
     }
-    gemm_->outer(left, right, out);
+    wide_.outer(left, right, out);
   }
 
   void attention(const AttentionShape& shape, const AttentionLayout& layout, ConstMatrix q,
@@ -320,12 +319,7 @@ class CudaBackend final : public Backend {
                                   gradient_scale, narrow, loss, nll);
     if (!narrow) return logits;
     const Matrix gradient{logits.data, logits.rows, logits.cols, 2 * logits.stride, DType::kBF16};
-    // Parts that follow one another are one matrix.
-    if (gradient_.stride == gradient.stride && gradient_.cols == gradient.cols &&
-        gradient_.row(gradient_.rows) == gradient.data)
-      gradient_.rows += gradient.rows;
-    else
-      gradient_ = gradient;
+    wide_.note_gradient(gradient);
     return gradient;
   }
 
@@ -385,7 +379,7 @@ class CudaBackend final : public Backend {
   void adamw(const AdamWStep& step, std::span<const AdamWParameter> arrays) override {
     std::vector<AdamWArrays> all;
     for (const AdamWParameter& a : arrays) {
-      forget_biases(a.parameter.data(), static_cast<int64_t>(a.parameter.size()));
+      wide_.forget_biases(a.parameter.data(), static_cast<int64_t>(a.parameter.size()));
       all.push_back({a.parameter.data(), a.gradient.data(), a.first_moment.data(),
                      a.second_moment.data(), static_cast<int64_t>(a.parameter.size()),
                      a.learning_rate});
@@ -394,11 +388,6 @@ class CudaBackend final : public Backend {
   }
 
  private:
-  // A matrix with zero rows behind its own.
-  struct Widened {
-    std::weak_ptr<const Tensor> memory;
-    int64_t rows = 0;
-  };
   struct Groups {
     std::shared_ptr<const void> order, begin;
     int64_t count = 0;
@@ -492,7 +481,7 @@ class CudaBackend final : public Backend {
   // Where no converted copy is needed: low-rank factors, and what lies in the right type already.
   bool multiplies_in_place(const WeightView& right) const {
     if (right.dtype == DType::kF32 && std::min(right.rows, right.cols) <= kNarrow) return true;
-    return right.dtype == precision_ && has_unit_stride(right);
+    return right.dtype == precision_ && WideProducts::has_unit_stride(right);
   }
 
   // F32 factors are multiplied as they are: rounding them to BF16 would round the update.
@@ -500,137 +489,6 @@ class CudaBackend final : public Backend {
   bool is_narrow(const ProductTerm& term, bool first) const {
     if (term.left.dtype != DType::kF32 || term.right->view().dtype != DType::kF32) return false;
     return precision_ != DType::kF32 || (!first && term.right->k() <= kNarrow);
-  }
-
-  ConstMatrix in_precision(ConstMatrix m, Tensor& copy) {
-    if (m.dtype == precision_) return m;
-    copy = Tensor(*allocator_, m.rows, m.cols, precision_);
-    convert(stream_, WeightView::of(m), copy.matrix());
-    return copy.view();
-  }
-
-  // A vocabulary such as GPT-2's, 50257, is a width and a depth that cuBLASLt has slow kernels alone
-  // for. Where such a matrix lies with zero rows behind it, the head's product gets as many columns
-  // more, if the rows of its result have just that room, as those of logits do (autograd/loss.cpp);
-  // and the product by its gradient as much more depth, as zeros follow in the rows of that too.
-  void widen(ConstMatrix& left, WeightView& right, ConstMatrix& addend, Matrix& out) const {
-    const auto found = widened_.find(right.data);
-    const auto memory = found == widened_.end() ? nullptr : found->second.memory.lock();
-    if (memory == nullptr) return;
-    const int64_t rows = found->second.rows, whole = memory->rows(), cols = memory->cols();
-    if (right.rows == cols && right.cols == rows && right.row_stride == 1 &&
-        right.col_stride == cols) {
-      const bool room = out.dtype == DType::kF32 && out.stride == whole;
-      const bool in_place = addend.data == out.data && addend.stride == out.stride;
-      if (!room || (addend.data != nullptr && !in_place)) return;
-      right.cols = out.cols = whole;
-      if (in_place) addend.cols = whole;
-    } else if (right.rows == rows && right.cols == cols && right.row_stride == cols &&
-               right.col_stride == 1) {
-      const bool zeros = left.data == gradient_.data && left.stride == gradient_.stride &&
-                         left.dtype == gradient_.dtype && left.cols == gradient_.cols &&
-                         left.rows <= gradient_.rows && gradient_columns(left.cols) == whole;
-      if (zeros) left.cols = right.rows = whole;
-    }
-  }
-
-  // As `m` lies, by its stride and its address modulo 16, which an algorithm is chosen by; but of
-  // `rows` rows, uninitialised.
-  Matrix more_rows(ConstMatrix m, int64_t rows, Tensor& memory) {
-    const auto offset =
-        static_cast<int64_t>(reinterpret_cast<uintptr_t>(m.data) % 16 / dtype_size(m.dtype));
-    const int64_t stride = std::max(m.stride, m.cols);
-    memory = Tensor(*allocator_, 1, offset + rows * stride, m.dtype);
-    return {element_at(memory.data(), offset, m.dtype), rows, m.cols, stride, m.dtype};
-  }
-
-  // False, with nothing done, where there is no product with this bias. The algorithm stays that of
-  // every number of rows also where it does not take this one: rows without a meaning are added.
-  GemmResult multiply_block(ConstMatrix left, const WeightView& right, float scale,
-                            ConstMatrix addend, Matrix out, const void* bias) {
-    constexpr int64_t kRows = Gemm::kTypicalRows;
-    if (out.rows == kRows) return gemm_->run(left, right, scale, addend, out, bias);
-    Tensor left_memory, addend_memory, out_memory;
-    const Matrix more_left = more_rows(left, kRows, left_memory);
-    const Matrix more_out = more_rows(out, kRows, out_memory);
-    Matrix more_addend;
-    convert(stream_, WeightView::of(left), more_left.row_range(0, left.rows));
-    if (addend.data != nullptr) {
-      more_addend = addend.data == out.data ? more_out : more_rows(addend, kRows, addend_memory);
-      convert(stream_, WeightView::of(addend), more_addend.row_range(0, out.rows));
-    }
-    const GemmResult result = gemm_->run(more_left, right, scale, more_addend, more_out, bias);
-    if (result == GemmResult::kDone)
-      convert(stream_, WeightView::of(more_out.row_range(0, out.rows)), out);
-    return result;
-  }
-
-  bool multiply_rows(ConstMatrix left, const WeightView& right, float scale, ConstMatrix addend,
-                     Matrix out, const void* bias) {
-    GemmResult result = gemm_->run(left, right, scale, addend, out, bias);
-    if (result == GemmResult::kRowsRefused) {
-      // In blocks of as many rows as the algorithm was chosen for; a row does not see the others.
-      for (int64_t row = 0; row < out.rows; row += Gemm::kTypicalRows) {
-        const int64_t end = std::min(out.rows, row + Gemm::kTypicalRows);
-        const ConstMatrix part = addend.data ? addend.row_range(row, end) : addend;
-        result = multiply_block(left.row_range(row, end), right, scale, part,
-                                out.row_range(row, end), bias);
-        if (result != GemmResult::kDone) break;
-      }
-    }
-    if (result != GemmResult::kDone && bias == nullptr)
-      throw MachineError("cuBLASLt: its algorithm for a product of depth " +
-                         std::to_string(left.cols) + " and width " + std::to_string(out.cols) +
-                         " does not take " + std::to_string(out.rows) + " rows");
-    return result == GemmResult::kDone;
-  }
-
-  // bias: BF16, or null. False, with nothing done, where there is no product with one.
-  bool multiply_wide(std::span<const ProductTerm> terms, float scale, ConstMatrix addend,
-                     Matrix out, const void* bias = nullptr) {
-    if (out.dtype == DType::kF32) gradient_ = {};
-    for (const ProductTerm& term : terms) {
-      Tensor left_copy, right_copy;
-      const ConstMatrix left = in_precision(term.left, left_copy);
-      WeightView right = term.right->storage().empty() ? term.right->view()
-                                                       : WeightView::of(term.right->storage().view());
-      if (right.dtype != left.dtype || !has_unit_stride(right)) {
-        right_copy = Tensor(*allocator_, right.rows, right.cols, precision_);
-        convert(stream_, right, right_copy.matrix());
-        right = WeightView::of(right_copy.view());
-      }
-      ConstMatrix widened_left = left, widened_addend = addend;
-      Matrix widened_out = out;
-      widen(widened_left, right, widened_addend, widened_out);
-      if (!multiply_rows(widened_left, right, scale, widened_addend, widened_out, bias))
-        return false;
-      addend = out;
-      bias = nullptr;
-    }
-    return true;
-  }
-
-  // The BF16 copy of a bias [n]. It is forgotten when the bias is written or its memory released.
-  const void* narrow_bias(const float* bias, int64_t n) {
-    const int64_t released = allocator_->watched_releases();
-    if (released != bias_releases_) biases_.clear();
-    bias_releases_ = released;
-    Tensor& copy = biases_[{bias, n}];
-    if (copy.empty()) {
-      copy = Tensor(*allocator_, 1, n, DType::kBF16);
-      convert(stream_, {bias, DType::kF32, 1, n, n, 1}, copy.matrix());
-      allocator_->watch(bias);
-      longest_bias_ = std::max(longest_bias_, n);
-    }
-    return copy.data();
-  }
-
-  void forget_biases(const float* written, int64_t count) {
-    auto it = biases_.lower_bound({written - longest_bias_, 0});
-    while (it != biases_.end() && it->first.first < written + count) {
-      const bool holds = it->first.first + it->first.second > written;
-      it = holds ? biases_.erase(it) : std::next(it);
-    }
   }
 
   // Terms of disjoint ranges of rows in one launch; of the same rows, one after the other.
@@ -719,11 +577,11 @@ class CudaBackend final : public Backend {
     if (with_bias) {
       ProductEpilogue unbiased = e;
       unbiased.bias = nullptr;
-      const void* bias = narrow_bias(e.bias, out.cols);
+      const void* bias = wide_.narrow_bias(e.bias, out.cols);
       const ConstMatrix addend = begin_product(narrow, wide, unbiased, out);
-      if (multiply_wide(wide, e.scale, addend, out, bias)) return;
+      if (wide_.multiply(wide, e.scale, addend, out, bias)) return;
     }
-    multiply_wide(wide, e.scale, begin_product(narrow, wide, e, out), out);
+    wide_.multiply(wide, e.scale, begin_product(narrow, wide, e, out), out);
   }
 
   // What is to be added to the wide terms: in `out`, unless it is the residual alone.
@@ -753,21 +611,17 @@ class CudaBackend final : public Backend {
       start(narrow, {.scale = e.scale}, false, raw);
       addend = raw;
     }
-    multiply_wide(wide, e.scale, addend, raw);
+    wide_.multiply(wide, e.scale, addend, raw);
     finish_product(stream_, raw, e, out);
   }
 
   DeviceInfo info_;
   DType precision_;
   std::string instruction_set_;
+  OwnedStream owned_stream_;
   Stream stream_;
-  std::unique_ptr<Gemm> gemm_;
   std::shared_ptr<DeviceAllocator> allocator_;
-  std::map<const void*, Widened> widened_;  // by where they lie
-  Matrix gradient_;  // of the last logits, until there are others; zeros follow in each row
-  std::map<std::pair<const float*, int64_t>, Tensor> biases_;
-  int64_t bias_releases_ = 0;
-  int64_t longest_bias_ = 0;
+  WideProducts wide_;
 };
 
 }  // namespace
