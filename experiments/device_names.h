@@ -1,14 +1,11 @@
 // The names of devices, and which GPU each of a sweep's workers computes on.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
 namespace rankscope {
 
-// N of "cuda" (0) and of "cuda:N"; nothing for any other text.
-std::optional<int> gpu_index(std::string_view device);
 // cpu, cuda, cuda:N or auto, whether there is such a device here or not.
 bool is_device_name(std::string_view text);
 inline constexpr std::string_view kDeviceNames = "cpu, cuda, cuda:N or auto";

@@ -9,18 +9,6 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::string_view kGpuPrefix = "cuda:";
-
-// N of "cuda" (0) or "cuda:N"; -1 where it is neither.
-int gpu_index(std::string_view device) {
-  if (device == "cuda") return 0;
-  if (!device.starts_with(kGpuPrefix)) return -1;
-  device.remove_prefix(kGpuPrefix.size());
-  int index = -1;
-  const auto [end, error] = std::from_chars(device.data(), device.data() + device.size(), index);
-  return error == std::errc() && end == device.data() + device.size() ? index : -1;
-}
-
 [[noreturn]] void refuse_gpu(const std::string& device, size_t count) {
   if (!cuda_compiled())
     throw InputError("device: " + device +
@@ -34,6 +22,18 @@ int gpu_index(std::string_view device) {
 
 }  // namespace
 
+std::optional<int> gpu_index(std::string_view device) {
+  constexpr std::string_view kCuda = "cuda", kPrefix = "cuda:";
+  if (device == kCuda) return 0;
+  if (!device.starts_with(kPrefix)) return std::nullopt;
+  device.remove_prefix(kPrefix.size());
+  int index = -1;
+  const char* end = device.data() + device.size();
+  const auto [rest, error] = std::from_chars(device.data(), end, index);
+  if (error != std::errc() || rest != end || index < 0) return std::nullopt;
+  return index;
+}
+
 DeviceSettings resolved(const DeviceSettings& settings) {
   DeviceSettings r = settings;
   if (r.precision != "fp32" && r.precision != "bf16")
@@ -44,18 +44,18 @@ DeviceSettings resolved(const DeviceSettings& settings) {
       throw InputError("precision: bf16 needs a GPU; on the CPU leave it at fp32");
     return r;
   }
-  const int index = gpu_index(r.device);
-  if (index < 0)
+  const std::optional<int> index = gpu_index(r.device);
+  if (!index)
     throw InputError("device: '" + printable(r.device) + "' is none of cpu, cuda, cuda:N, auto");
   const size_t count = gpus().size();
-  if (static_cast<size_t>(index) >= count) refuse_gpu(r.device, count);
+  if (static_cast<size_t>(*index) >= count) refuse_gpu(r.device, count);
   return r;
 }
 
 std::unique_ptr<Backend> make_backend(const DeviceSettings& settings) {
   const DeviceSettings r = resolved(settings);
   if (r.device == "cpu") return make_cpu_backend(r.threads);
-  return make_cuda_backend(gpu_index(r.device),
+  return make_cuda_backend(*gpu_index(r.device),
                            r.precision == "bf16" ? DType::kBF16 : DType::kF32);
 }
 

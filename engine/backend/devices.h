@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,9 @@ struct DeviceSettings {
                                    // bfloat16, adapters, sums and the optimizer in fp32
   int threads = 0;                 // of the CPU; 0: all processors
 };
+
+// N of "cuda" (0) and "cuda:N"; none of any other text.
+std::optional<int> gpu_index(std::string_view device);
 
 // Throws InputError for a name that is none, a GPU that is not there, and bf16 on the CPU.
 std::unique_ptr<Backend> make_backend(const DeviceSettings& settings);

@@ -180,7 +180,8 @@ class Scores {
 
   // Settings that cannot be told from the best of their task in their sweep.
   void mark_best() {
-    for (auto& [cell, contenders] : contenders_) {
+    for (auto& cell : contenders_) {
+      auto& contenders = cell.second;
       std::erase_if(contenders, [&](const auto& c) { return c.second.cols() != contenders.front().second.cols(); });
       std::vector<RealMatrix> groups;
       for (const auto& [index, outcomes] : contenders) groups.push_back(outcomes);

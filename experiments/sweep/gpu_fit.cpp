@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/backend/devices.h"
 #include "engine/models/memory_plan.h"
 #include "engine/training/trainer.h"
 #include "experiments/device_names.h"

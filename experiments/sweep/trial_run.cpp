@@ -5,6 +5,7 @@
 #include "common/error.h"
 #include "common/files.h"
 #include "common/text.h"
+#include "engine/backend/devices.h"
 #include "experiments/device_names.h"
 #include "experiments/file_hashes.h"
 #include "experiments/folder_lock.h"

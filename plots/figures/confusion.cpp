@@ -34,8 +34,9 @@ std::vector<const ScoreFinding*> shown_configurations(const ReportData& data,
   }
   std::vector<const ScoreFinding*> shown;
   for (const auto& [order, score] : best) shown.push_back(score);
-  std::ranges::stable_partition(
-      shown, [](const ScoreFinding* s) { return s->method == "lora" || s->method == "none"; });
+  std::stable_partition(shown.begin(), shown.end(), [](const ScoreFinding* s) {
+    return s->method == "lora" || s->method == "none";
+  });
   if (shown.size() > kMostPanels) shown.resize(kMostPanels);
   return shown;
 }

@@ -140,7 +140,7 @@ class Drawing {
     }
     std::ranges::stable_sort(
         methods_, {}, [](const std::string& m) { return std::make_pair(method_order(m), m); });
-    methods_.erase(std::ranges::unique(methods_).begin(), methods_.end());
+    methods_.erase(std::unique(methods_.begin(), methods_.end()), methods_.end());
     return script + "plot " + plots + "\n";
   }
 

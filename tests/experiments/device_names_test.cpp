@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "engine/backend/devices.h"
 #include "experiments/device_names.h"
 #include "experiments/sweep/worker.h"
 

@@ -112,32 +112,12 @@ void* device_allocate(size_t bytes) {
 
 void device_free(void* pointer) noexcept { forget(cudaFree(pointer)); }
 
-size_t free_bytes() {
-  size_t available = 0;
-  size_t total = 0;
-  check_cuda(cudaMemGetInfo(&available, &total), "reading how much memory the GPU has");
-  return available;
-}
-
-void* pinned_allocate(size_t bytes) {
-  void* pointer = nullptr;
-  check_cuda(forget(cudaMallocHost(&pointer, std::max(bytes, size_t{1}))),
-             "allocating pinned host memory");
-  return pointer;
-}
-
-void pinned_free(void* pointer) noexcept { forget(cudaFreeHost(pointer)); }
-
 void copy_to_device(Stream stream, void* to, const void* from, size_t bytes) {
   copy(stream, to, from, bytes, cudaMemcpyHostToDevice, "a copy to the GPU");
 }
 
 void copy_from_device(Stream stream, void* to, const void* from, size_t bytes) {
   copy(stream, to, from, bytes, cudaMemcpyDeviceToHost, "a copy from the GPU");
-}
-
-void copy_on_device(Stream stream, void* to, const void* from, size_t bytes) {
-  copy(stream, to, from, bytes, cudaMemcpyDeviceToDevice, "a copy on the GPU");
 }
 
 void copy_2d_to_device(Stream stream, void* to, size_t to_pitch, const void* from,
@@ -150,11 +130,6 @@ void copy_2d_from_device(Stream stream, void* to, size_t to_pitch, const void* f
                          size_t from_pitch, size_t width_bytes, size_t rows) {
   copy_2d(stream, to, to_pitch, from, from_pitch, width_bytes, rows, cudaMemcpyDeviceToHost,
           "a copy from the GPU");
-}
-
-void fill_zero(Stream stream, void* to, size_t bytes) {
-  if (bytes == 0) return;
-  check_cuda(cudaMemsetAsync(to, 0, bytes, handle(stream)), "filling GPU memory");
 }
 
 void fill_zero_2d(Stream stream, void* to, size_t pitch, size_t width_bytes, size_t rows) {

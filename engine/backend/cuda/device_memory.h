@@ -32,22 +32,15 @@ void synchronize(Stream stream);
 // Uninitialised, aligned to 256 bytes; null where memory does not suffice.
 void* device_allocate(size_t bytes);
 void device_free(void* pointer) noexcept;
-size_t free_bytes();
-// Host memory that copies need not stage.
-void* pinned_allocate(size_t bytes);
-void pinned_free(void* pointer) noexcept;
 
-// Pinned host memory must stay as it is until the copy is done; other host memory has been read, or
-// written, when the call returns.
+// The host's memory has been read when the call returns; it is written by the next synchronize().
 void copy_to_device(Stream stream, void* to, const void* from, size_t bytes);
 void copy_from_device(Stream stream, void* to, const void* from, size_t bytes);
-void copy_on_device(Stream stream, void* to, const void* from, size_t bytes);
 // Rows of width_bytes that begin every `pitch` bytes.
 void copy_2d_to_device(Stream stream, void* to, size_t to_pitch, const void* from,
                        size_t from_pitch, size_t width_bytes, size_t rows);
 void copy_2d_from_device(Stream stream, void* to, size_t to_pitch, const void* from,
                          size_t from_pitch, size_t width_bytes, size_t rows);
-void fill_zero(Stream stream, void* to, size_t bytes);
 void fill_zero_2d(Stream stream, void* to, size_t pitch, size_t width_bytes, size_t rows);
 
 }  // namespace rankscope::RANKSCOPE_CUDA

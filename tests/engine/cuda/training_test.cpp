@@ -15,23 +15,6 @@
 namespace rankscope::tests {
 namespace {
 
-// The golden's examples and some longer ones, of lengths that no tile divides.
-std::vector<TokenExample> examples_of(const GoldenCase& c, const ModelConfig& config) {
-  std::vector<TokenExample> examples = c.examples();
-  const Draws draws(7, "test", "examples");
-  uint64_t drawn = 0;
-  const auto ids = [&](int64_t count) {
-    std::vector<int32_t> list;
-    for (int64_t i = 0; i < count; ++i)
-      list.push_back(static_cast<int32_t>(
-          draws.below(drawn++, static_cast<uint64_t>(config.vocabulary))));
-    return list;
-  };
-  for (const int64_t length : {1, 3, 19, 30, 14, 2})
-    examples.push_back({ids(std::min(length, config.context - 8)), ids(1 + length % 4)});
-  return examples;
-}
-
 class Run {
  public:
   Run(const std::string& name, std::unique_ptr<Backend> backend, const std::string& method = "lora",
@@ -39,7 +22,8 @@ class Run {
       : golden_(name),
         backend_(std::move(backend)),
         model_(golden_.load(*backend_)),
-        examples_(examples_of(golden_, model_->config())) {
+        // Of lengths that no tile divides.
+        examples_(more_examples(golden_, model_->config(), {1, 3, 19, 30, 14, 2}, "examples")) {
     Settings settings;
     if (method == "lora")
       for (const char* s : {"rank=4", "targets=Wq+Wv+W2", "dropout=0.1"}) settings.add(s);

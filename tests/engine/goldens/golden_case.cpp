@@ -1,8 +1,10 @@
 #include "tests/engine/goldens/golden_case.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
+#include "common/draws.h"
 #include "engine/training/token_file.h"
 
 namespace rankscope::tests {
@@ -49,6 +51,24 @@ std::vector<std::string> GoldenCase::names(const std::string& prefix) const {
   for (const TensorEntry& entry : golden_.entries())
     if (entry.name.starts_with(prefix)) found.push_back(entry.name.substr(prefix.size()));
   return found;
+}
+
+std::vector<TokenExample> more_examples(const GoldenCase& c, const ModelConfig& config,
+                                        const std::vector<int64_t>& lengths,
+                                        const std::string& key) {
+  std::vector<TokenExample> examples = c.examples();
+  const Draws draws(7, "test", key);
+  uint64_t drawn = 0;
+  const auto ids = [&](int64_t count) {
+    std::vector<int32_t> list;
+    for (int64_t i = 0; i < count; ++i)
+      list.push_back(static_cast<int32_t>(
+          draws.below(drawn++, static_cast<uint64_t>(config.vocabulary))));
+    return list;
+  };
+  for (const int64_t length : lengths)
+    examples.push_back({ids(std::min(length, config.context - 8)), ids(1 + length % 4)});
+  return examples;
 }
 
 const std::vector<std::string>& golden_cases() {

@@ -34,6 +34,11 @@ class GoldenCase {
   std::vector<TokenExample> examples_;
 };
 
+// The case's examples and others, of so many prompt tokens each, drawn under `key`.
+std::vector<TokenExample> more_examples(const GoldenCase& c, const ModelConfig& config,
+                                        const std::vector<int64_t>& lengths,
+                                        const std::string& key);
+
 // Names of the cases with weights, losses and gradients.
 const std::vector<std::string>& golden_cases();
 

@@ -12,26 +12,6 @@ namespace {
 
 const std::vector<std::string> kModels{"gpt2_tied", "llama_gqa", "llama_mqa_bias"};
 
-// More, and more unequal, examples than a golden batch has.
-std::vector<TokenExample> many_examples(const GoldenCase& c, int64_t vocabulary) {
-  std::vector<TokenExample> examples = c.examples();
-  const Draws draws(7, "test", "examples");
-  uint64_t drawn = 0;
-  auto ids = [&](uint64_t count) {
-    std::vector<int32_t> list;
-    for (uint64_t i = 0; i < count; ++i)
-      list.push_back(static_cast<int32_t>(draws.below(drawn++, static_cast<uint64_t>(vocabulary))));
-    return list;
-  };
-  for (uint64_t length : {1, 3, 9, 14, 2, 7}) {
-    TokenExample e;
-    e.prompt = ids(length);
-    e.target = ids(1 + length % 4);
-    examples.push_back(std::move(e));
-  }
-  return examples;
-}
-
 struct Options {
   int threads = 1;
   std::string method = "lora";
@@ -60,7 +40,8 @@ class Run {
       : golden_(name),
         backend_(make_cpu_backend(o.threads)),
         model_(golden_.load(*backend_)),
-        examples_(many_examples(golden_, model_->config().vocabulary)) {
+        // More, and more unequal, examples than a golden batch has.
+        examples_(more_examples(golden_, model_->config(), {1, 3, 9, 14, 2, 7}, "examples")) {
     Settings settings;
     for (const std::string& s : o.settings) settings.add(s);
     adaptation_ = make_method(o.method, settings)->adapt(*model_, 3);
@@ -173,7 +154,7 @@ TEST_CASE("a sequence's logits and loss do not depend on what shares its batch",
   const auto backend = make_cpu_backend(2);
   const auto model = c.load(*backend);
   const auto lora = golden_lora(c, *model, "Wq+Wv", true);
-  const std::vector<TokenExample> examples = many_examples(c, model->config().vocabulary);
+  const std::vector<TokenExample> examples = more_examples(c, model->config(), {1, 3, 9, 14, 2, 7}, "examples");
   const Evaluation together = evaluate(*model, lora.get(), examples, 1 << 20);
   const std::vector<float> logits = all_logits(*model, lora.get(), examples);
   size_t row = 0;

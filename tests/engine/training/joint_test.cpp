@@ -34,21 +34,6 @@ const std::vector<TrialSettings>& trials() {
   return all;
 }
 
-std::vector<TokenExample> examples_of(const GoldenCase& c, const ModelConfig& config) {
-  std::vector<TokenExample> examples = c.examples();
-  const Draws draws(9, "test", "joint examples");
-  uint64_t drawn = 0;
-  const auto ids = [&](int64_t count) {
-    std::vector<int32_t> list;
-    for (int64_t i = 0; i < count; ++i)
-      list.push_back(static_cast<int32_t>(
-          draws.below(drawn++, static_cast<uint64_t>(config.vocabulary))));
-    return list;
-  };
-  for (const int64_t length : {2, 17, 5, 11}) examples.push_back({ids(length), ids(1 + length % 3)});
-  return examples;
-}
-
 // Each trial's losses and parameters.
 struct Outcome {
   std::vector<double> losses;
@@ -61,7 +46,7 @@ std::vector<Outcome> trained(const std::string& name, Backend& backend,
                              const std::vector<TrialSettings>& settings, bool together) {
   const GoldenCase c(name);
   const auto model = c.load(backend);
-  const std::vector<TokenExample> examples = examples_of(c, model->config());
+  const std::vector<TokenExample> examples = more_examples(c, model->config(), {2, 17, 5, 11}, "joint examples");
   std::vector<std::unique_ptr<Adaptation>> adaptations;
   std::vector<std::unique_ptr<Trainer>> trainers;
   for (const TrialSettings& s : settings) {

@@ -184,24 +184,6 @@ void device_free(void* pointer) noexcept {
   std::free(pointer);
 }
 
-size_t free_bytes() {
-  Allocations& all = allocations();
-  const std::lock_guard lock(all.mutex);
-  const size_t most = limit();
-  return most > all.total ? most - all.total : 0;
-}
-
-void* pinned_allocate(size_t bytes) {
-  void* pointer = nullptr;
-  bytes = std::max(bytes, size_t{1});
-  if (posix_memalign(&pointer, kAlignment, bytes) != 0)
-    throw MachineError("fake device: no memory for " + std::to_string(bytes) + " pinned bytes");
-  std::memset(pointer, 0xFF, bytes);
-  return pointer;
-}
-
-void pinned_free(void* pointer) noexcept { std::free(pointer); }
-
 void copy_to_device(Stream, void* to, const void* from, size_t bytes) {
   if (bytes == 0) return;
   expect_device(to, bytes, "copy_to_device's target");
@@ -213,17 +195,6 @@ void copy_from_device(Stream, void* to, const void* from, size_t bytes) {
   if (bytes == 0) return;
   expect_host(to, bytes, "copy_from_device's target");
   expect_device(from, bytes, "copy_from_device's source");
-  std::memcpy(to, from, bytes);
-}
-
-void copy_on_device(Stream, void* to, const void* from, size_t bytes) {
-  if (bytes == 0) return;
-  expect_device(to, bytes, "copy_on_device's target");
-  expect_device(from, bytes, "copy_on_device's source");
-  const auto a = reinterpret_cast<uintptr_t>(to);
-  const auto b = reinterpret_cast<uintptr_t>(from);
-  if (a < b + bytes && b < a + bytes)
-    throw std::logic_error("fake device: copy_on_device between overlapping memory");
   std::memcpy(to, from, bytes);
 }
 
@@ -241,12 +212,6 @@ void copy_2d_from_device(Stream, void* to, size_t to_pitch, const void* from, si
   expect_host(to, span_2d(to_pitch, width_bytes, rows), "copy_2d_from_device's target");
   expect_device(from, span_2d(from_pitch, width_bytes, rows), "copy_2d_from_device's source");
   copy_rows_of_bytes(to, to_pitch, from, from_pitch, width_bytes, rows);
-}
-
-void fill_zero(Stream, void* to, size_t bytes) {
-  if (bytes == 0) return;
-  expect_device(to, bytes, "fill_zero");
-  std::memset(to, 0, bytes);
 }
 
 void fill_zero_2d(Stream, void* to, size_t pitch, size_t width_bytes, size_t rows) {

@@ -3,18 +3,13 @@
 // computed from them is the same code, so that an address changes no bit.
 #include "common/philox.h"
 #include "engine/backend/cuda/kernels.h"
+#include "engine/backend/cuda/kernels/chunk.cuh"
 
 namespace rankscope::RANKSCOPE_CUDA {
 
 namespace {
 
-constexpr int kChunk = 8;
 constexpr int kThreads = 256;
-
-template <typename T>
-struct alignas(16) Chunk {
-  T x[kChunk];
-};
 
 // Elements [col, col + n) of a row, n <= kChunk; `wide` says that all matrices take 16-byte loads.
 struct Place {
@@ -25,33 +20,15 @@ struct Place {
 
 // Zeros behind the n elements.
 template <typename T, typename M>
-__device__ __forceinline__ void load(const M& m, const Place& p, float to[kChunk]) {
+__device__ __forceinline__ void load_at(const M& m, const Place& p, float to[kChunk]) {
   const T* from = reinterpret_cast<const T*>(m.data) + (p.row * m.stride + p.col);
-  if (p.wide && p.n == kChunk) {
-    const Chunk<T> all = *reinterpret_cast<const Chunk<T>*>(from);
-    for (int i = 0; i < kChunk; ++i) to[i] = to_float(all.x[i]);
-  } else {
-    for (int i = 0; i < kChunk; ++i) to[i] = i < p.n ? to_float(from[i]) : 0.0f;
-  }
+  load(from, p.n, p.wide, to);
 }
 
-// A plain store that stays whole: one through a pointer may be taken apart by the compiler.
-#if defined(RANKSCOPE_FAKE_DEVICE)
-#define __stwb(to, value) (*(to) = (value))
-#endif
 template <typename T>
-__device__ __forceinline__ void store(const float from[kChunk], const Matrix& m, const Place& p) {
+__device__ __forceinline__ void store_at(const float from[kChunk], const Matrix& m, const Place& p) {
   T* to = reinterpret_cast<T*>(m.data) + (p.row * m.stride + p.col);
-  if (p.wide && p.n == kChunk) {
-    Chunk<T> all;
-    for (int i = 0; i < kChunk; ++i) all.x[i] = from_float<T>(from[i]);
-    uint4 words[sizeof all / 16];
-    __builtin_memcpy(words, &all, sizeof all);
-    for (size_t i = 0; i < sizeof all / 16; ++i) __stwb(reinterpret_cast<uint4*>(to) + i, words[i]);
-  } else {
-    for (int i = 0; i < kChunk; ++i)
-      if (i < p.n) to[i] = from_float<T>(from[i]);
-  }
+  store(from, p.n, p.wide, to);
 }
 
 template <bool kMultiply, typename T>
@@ -60,10 +37,10 @@ struct Combine {
   Matrix y;
   __device__ __forceinline__ void operator()(const Place& p) const {
     float a[kChunk], b[kChunk];
-    load<T>(x, p, a);
-    load<T>(y, p, b);
+    load_at<T>(x, p, a);
+    load_at<T>(y, p, b);
     for (int i = 0; i < kChunk; ++i) b[i] = kMultiply ? b[i] * a[i] : b[i] + a[i];
-    store<T>(b, y, p);
+    store_at<T>(b, y, p);
   }
 };
 template <typename T>
@@ -79,10 +56,10 @@ struct SwiGlu {
   Matrix out;
   __device__ __forceinline__ void operator()(const Place& p) const {
     float g[kChunk], u[kChunk];
-    load<T>(gate, p, g);
-    load<T>(up, p, u);
+    load_at<T>(gate, p, g);
+    load_at<T>(up, p, u);
     for (int i = 0; i < kChunk; ++i) g[i] = g[i] * sigmoid(g[i]) * u[i];
-    store<T>(g, out, p);
+    store_at<T>(g, out, p);
   }
 };
 
@@ -93,16 +70,16 @@ struct SwiGluBackward {
   Matrix dgate, dup;
   __device__ __forceinline__ void operator()(const Place& p) const {
     float g[kChunk], u[kChunk], d[kChunk];
-    load<T>(gate, p, g);
-    load<T>(up, p, u);
-    load<T>(dout, p, d);
+    load_at<T>(gate, p, g);
+    load_at<T>(up, p, u);
+    load_at<T>(dout, p, d);
     for (int i = 0; i < kChunk; ++i) {
       const float s = sigmoid(g[i]), ds = d[i] * s;
       u[i] = ds * u[i] * fmaf(g[i], 1.0f - s, 1.0f);
       d[i] = ds * g[i];
     }
-    store<T>(u, dgate, p);
-    store<T>(d, dup, p);
+    store_at<T>(u, dgate, p);
+    store_at<T>(d, dup, p);
   }
 };
 
@@ -120,17 +97,17 @@ struct Rotary {
     const Place high{token, low.col + half, p.n, p.wide};
     const Place angle{positions[token], p.col, p.n, p.wide};
     float a[kChunk], b[kChunk], cosine[kChunk], sine[kChunk];
-    load<T>(x, low, a);
-    load<T>(x, high, b);
-    load<float>(cos, angle, cosine);
-    load<float>(sin, angle, sine);
+    load_at<T>(x, low, a);
+    load_at<T>(x, high, b);
+    load_at<float>(cos, angle, cosine);
+    load_at<float>(sin, angle, sine);
     for (int i = 0; i < kChunk; ++i) {
       const float s = sine[i] * sign, lower = a[i], higher = b[i];
       a[i] = fmaf(lower, cosine[i], -(higher * s));
       b[i] = fmaf(higher, cosine[i], lower * s);
     }
-    store<T>(a, x, low);
-    store<T>(b, x, high);
+    store_at<T>(a, x, low);
+    store_at<T>(b, x, high);
   }
 };
 
@@ -163,13 +140,13 @@ struct Dropout {
     for (int i = 0; i < kChunk; i += 4)
       philox_words(static_cast<uint32_t>((p.col + i) / 4), row_ids[p.row], key0, key1, words + i);
     float value[kChunk], kept[kChunk] = {};
-    load<T>(x, p, value);
-    if (accumulate) load<T>(out, p, kept);
+    load_at<T>(x, p, value);
+    if (accumulate) load_at<T>(out, p, kept);
     for (int i = 0; i < kChunk; ++i) {
       const float factor = words[i] >= threshold ? scale : 0.0f;
       value[i] = accumulate ? fmaf(value[i], factor, kept[i]) : value[i] * factor;
     }
-    store<T>(value, out, p);
+    store_at<T>(value, out, p);
   }
 };
 
@@ -181,8 +158,6 @@ __global__ void each_element(Operation operation, int64_t rows, int64_t cols, bo
   const int64_t row = index / chunks, col = (index - row * chunks) * kChunk;
   operation(Place{row, col, static_cast<int>(cols - col < kChunk ? cols - col : kChunk), wide});
 }
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Whether all rows begin at multiples of 16 bytes.
 bool is_wide(ConstMatrix m) {
@@ -218,18 +193,11 @@ void run_matrices(Stream stream, ConstMatrix first, Matrices... others) {
                  others...);
 }
 
-// Exponent and mantissa move into place and 2^(127 - 15) mends the bias, of subnormal numbers too.
-__device__ __forceinline__ float half_to_float(uint16_t bits) {
-  uint32_t word = __float_as_uint(__uint_as_float((bits & 0x7FFFu) << 13) * 0x1p112f);
-  if ((bits & 0x7C00u) == 0x7C00u) word |= 0x7F800000u;
-  return __uint_as_float(word | (bits & 0x8000u) << 16);
-}
-
 __device__ __forceinline__ float stored(const WeightView& m, int64_t row, int64_t col) {
   const int64_t i = row * m.row_stride + col * m.col_stride;
   if (m.dtype == DType::kF32) return static_cast<const float*>(m.data)[i];
   if (m.dtype == DType::kBF16) return to_float(static_cast<const Bf16*>(m.data)[i]);
-  return half_to_float(static_cast<const uint16_t*>(m.data)[i]);
+  return to_float(static_cast<const F16*>(m.data)[i]);
 }
 
 // Neighbouring threads read along the side on which elements lie closer and write along rows: a

@@ -7,14 +7,13 @@
 #include <span>
 
 #include "engine/backend/cuda/kernels.h"
+#include "engine/backend/cuda/kernels/chunk.cuh"
 
 namespace rankscope::RANKSCOPE_CUDA {
 
 inline constexpr int kNarrowThreads = 128;
 // Ranges of rows that the parameters of a launch hold.
 inline constexpr int kMostParts = 32;
-
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Ranks in registers at a time.
 inline int ranks_at_once(int64_t r) { return r <= 4 ? 4 : r <= 8 ? 8 : 16; }
@@ -42,34 +41,8 @@ inline Strided strided(const WeightView& view) {
   return {static_cast<const float*>(view.data), view.row_stride, view.col_stride};
 }
 
-// Elements [0, kVector) behind `from` where all lie below `left`, else those that do and zeros; in
-// 16-byte loads where the address allows.
-inline constexpr int kVector = 8;
-struct alignas(16) Words {
-  uint32_t word[4];
-};
-
 template <typename T>
-__device__ __forceinline__ void load_vector(const T* from, int64_t left, bool aligned,
-                                            float values[kVector]) {
-  if (aligned && left >= kVector) {
-    constexpr int kLoads = kVector * static_cast<int>(sizeof(T)) / 16;
-    union {
-      Words words[kLoads];
-      T elements[kVector];
-    } loaded;
-#pragma unroll
-    for (int i = 0; i < kLoads; ++i) loaded.words[i] = reinterpret_cast<const Words*>(from)[i];
-#pragma unroll
-    for (int i = 0; i < kVector; ++i) values[i] = to_float(loaded.elements[i]);
-    return;
-  }
-#pragma unroll
-  for (int i = 0; i < kVector; ++i) values[i] = i < left ? to_float(from[i]) : 0.0f;
-}
-
-template <typename T>
-bool loads_vectors(const T* data, int64_t stride) {
+bool loads_chunks(const T* data, int64_t stride) {
   return reinterpret_cast<uintptr_t>(data) % 16 == 0 &&
          stride * static_cast<int64_t>(sizeof(T)) % 16 == 0;
 }

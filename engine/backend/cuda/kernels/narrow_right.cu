@@ -29,21 +29,21 @@ struct RightArguments {
   Parts<RightPart> parts;
 };
 
-// Elements [j, j + kVector) of column c of `right`, zeros where there is none.
+// Elements [j, j + kChunk) of column c of `right`, zeros where there is none.
 __device__ __forceinline__ void load_factors(const RightPart& p, int64_t c, int64_t j, int64_t k,
-                                             float factors[kVector]) {
+                                             float factors[kChunk]) {
   if (c >= p.r) {
 #pragma unroll
-    for (int e = 0; e < kVector; ++e) factors[e] = 0.0f;
+    for (int e = 0; e < kChunk; ++e) factors[e] = 0.0f;
     return;
   }
   const float* column = p.right.data + c * p.right.col_stride + j * p.right.row_stride;
-  if (p.right.row_stride == 1) return load_vector(column, k - j, p.aligned, factors);
+  if (p.right.row_stride == 1) return load(column, in_chunk(k - j), p.aligned, factors);
 #pragma unroll
-  for (int e = 0; e < kVector; ++e) factors[e] = j + e < k ? column[e * p.right.row_stride] : 0.0f;
+  for (int e = 0; e < kChunk; ++e) factors[e] = j + e < k ? column[e * p.right.row_stride] : 0.0f;
 }
 
-// fp32: a warp takes kRightRows / 4 rows, each lane kVector neighbouring elements of every 256 of
+// fp32: a warp takes kRightRows / 4 rows, each lane kChunk neighbouring elements of every 256 of
 // their depth, whichever way they are loaded.
 template <int kRanks>
 __global__ void __launch_bounds__(kThreads) narrow_right_floats(RightArguments<float> a) {
@@ -54,21 +54,21 @@ __global__ void __launch_bounds__(kThreads) narrow_right_floats(RightArguments<f
                         static_cast<int64_t>(threadIdx.x / kWarp) * kRows;
   for (int64_t c0 = 0; c0 < p.r; c0 += kRanks) {
     float sums[kRows][kRanks] = {};
-    for (int64_t j = lane * kVector; j < a.k; j += kWarp * kVector) {
-      float values[kRows][kVector];
+    for (int64_t j = lane * kChunk; j < a.k; j += kWarp * kChunk) {
+      float values[kRows][kChunk];
 #pragma unroll
       for (int i = 0; i < kRows; ++i) {
         const int64_t row = first + i < p.end ? first + i : p.begin;
-        load_vector(a.x + row * a.x_stride + j, a.k - j, a.aligned, values[i]);
+        load(a.x + row * a.x_stride + j, in_chunk(a.k - j), a.aligned, values[i]);
       }
 #pragma unroll
       for (int c = 0; c < kRanks; ++c) {
-        float factors[kVector];
+        float factors[kChunk];
         load_factors(p, c0 + c, j, a.k, factors);
 #pragma unroll
         for (int i = 0; i < kRows; ++i)
 #pragma unroll
-          for (int e = 0; e < kVector; ++e)
+          for (int e = 0; e < kChunk; ++e)
             sums[i][c] = fmaf(values[i][e], factors[e], sums[i][c]);
       }
     }
@@ -108,18 +108,18 @@ __global__ void __launch_bounds__(kRightWarps* kWarp)
   for (int64_t c0 = 0; c0 < p.r; c0 += kRanks) {
     float c[4] = {};
     for (int64_t base = warp * kDepth; base < a.k; base += kRightWarps * kDepth) {
-      const int64_t j = base + t * kVector;
-      float x[2][kVector] = {}, factors[kVector] = {}, rest[kVector];
+      const int64_t j = base + t * kChunk;
+      float x[2][kChunk] = {}, factors[kChunk] = {}, rest[kChunk];
       if (j < a.k) {
-        load_vector(a.x + upper * a.x_stride + j, a.k - j, a.aligned, x[0]);
-        load_vector(a.x + lower * a.x_stride + j, a.k - j, a.aligned, x[1]);
+        load(a.x + upper * a.x_stride + j, in_chunk(a.k - j), a.aligned, x[0]);
+        load(a.x + lower * a.x_stride + j, in_chunk(a.k - j), a.aligned, x[1]);
         load_factors(p, c0 + g, j, a.k, factors);
       }
 #pragma unroll
-      for (int e = 0; e < kVector; ++e)
+      for (int e = 0; e < kChunk; ++e)
         rest[e] = factors[e] - to_float(from_float<Bf16>(factors[e]));
 #pragma unroll
-      for (int half = 0; half < kVector; half += 4) {
+      for (int half = 0; half < kChunk; half += 4) {
         const uint32_t left[4] = {two_halves(x[0][half], x[0][half + 1]),
                                   two_halves(x[1][half], x[1][half + 1]),
                                   two_halves(x[0][half + 2], x[0][half + 3]),
@@ -154,7 +154,7 @@ template <typename T>
 void narrow_right_of(Stream stream, ConstMatrix x, std::span<const NarrowRight> parts,
                      Matrix out) {
   const auto* data = reinterpret_cast<const T*>(x.data);
-  RightArguments<T> a{data, x.stride, x.cols, loads_vectors(data, x.stride), out.data, out.stride,
+  RightArguments<T> a{data, x.stride, x.cols, loads_chunks(data, x.stride), out.data, out.stride,
                       {}};
   int64_t blocks = 0, most = 0;
   for (const NarrowRight& part : parts) {
@@ -164,7 +164,7 @@ void narrow_right_of(Stream stream, ConstMatrix x, std::span<const NarrowRight> 
                                      part.end,
                                      right,
                                      part.right.cols,
-                                     loads_vectors(right.data, right.col_stride),
+                                     loads_chunks(right.data, right.col_stride),
                                      part.scale};
     blocks += ceil_div(part.end - part.begin, kRightRows);
     most = part.right.cols > most ? part.right.cols : most;

@@ -4,47 +4,13 @@
 #include <type_traits>
 
 #include "engine/backend/cuda/kernels.h"
+#include "engine/backend/cuda/kernels/chunk.cuh"
 
 namespace rankscope::RANKSCOPE_CUDA {
 
 namespace {
 
-constexpr int kChunk = 8;
 constexpr int kMostThreads = 256;
-
-template <typename T>
-struct alignas(16) Chunk {
-  T x[kChunk];
-};
-
-// The first n elements; zeros behind them.
-template <typename T>
-__device__ __forceinline__ void load(const T* from, int n, bool wide, float to[kChunk]) {
-  if (wide && n == kChunk) {
-    const Chunk<T> all = *reinterpret_cast<const Chunk<T>*>(from);
-    for (int i = 0; i < kChunk; ++i) to[i] = to_float(all.x[i]);
-  } else {
-    for (int i = 0; i < kChunk; ++i) to[i] = i < n ? to_float(from[i]) : 0.0f;
-  }
-}
-
-// A plain store that stays whole: one through a pointer may be taken apart by the compiler.
-#if defined(RANKSCOPE_FAKE_DEVICE)
-#define __stwb(to, value) (*(to) = (value))
-#endif
-template <typename T>
-__device__ __forceinline__ void store(const float from[kChunk], int n, bool wide, T* to) {
-  if (wide && n == kChunk) {
-    Chunk<T> all;
-    for (int i = 0; i < kChunk; ++i) all.x[i] = from_float<T>(from[i]);
-    uint4 words[sizeof all / 16];
-    __builtin_memcpy(words, &all, sizeof all);
-    for (size_t i = 0; i < sizeof all / 16; ++i) __stwb(reinterpret_cast<uint4*>(to) + i, words[i]);
-  } else {
-    for (int i = 0; i < kChunk; ++i)
-      if (i < n) to[i] = from_float<T>(from[i]);
-  }
-}
 
 // body(number, column, n) for each chunk of this thread; kChunks 0 is a row of any length, whose
 // chunks all have the number 0.
@@ -206,8 +172,6 @@ __global__ void gain_sums(ConstMatrix x, ConstMatrix stats, ConstMatrix dout, in
     sums[(which * blocks + block) * x.cols + column] = sum;
   }
 }
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 bool is_wide(ConstMatrix m) {
   const int64_t size = m.dtype == DType::kF32 ? 4 : 2;

@@ -1,61 +1,13 @@
 // Rows by their numbers, and the sum of rows. A thread has eight neighbouring elements of a row, in
 // loads of 16 bytes where addresses and strides allow it; an address changes no bit.
 #include "engine/backend/cuda/kernels.h"
+#include "engine/backend/cuda/kernels/chunk.cuh"
 
 namespace rankscope::RANKSCOPE_CUDA {
 
 namespace {
 
-constexpr int kChunk = 8;
 constexpr int kThreads = 256;
-
-template <typename T>
-struct alignas(16) Chunk {
-  T x[kChunk];
-};
-
-// A stored half-precision number, which nothing computes with.
-struct F16 {
-  uint16_t bits;
-};
-
-__device__ __forceinline__ float widen(float x) { return x; }
-__device__ __forceinline__ float widen(Bf16 x) { return to_float(x); }
-// Exponent and mantissa move into place and 2^(127 - 15) mends the bias, of subnormal numbers too.
-__device__ __forceinline__ float widen(F16 x) {
-  uint32_t word = __float_as_uint(__uint_as_float((x.bits & 0x7FFFu) << 13) * 0x1p112f);
-  if ((x.bits & 0x7C00u) == 0x7C00u) word |= 0x7F800000u;
-  return __uint_as_float(word | (x.bits & 0x8000u) << 16);
-}
-
-// The first n elements; zeros behind them.
-template <typename T>
-__device__ __forceinline__ void load(const T* from, int n, bool wide, float to[kChunk]) {
-  if (wide && n == kChunk) {
-    const Chunk<T> all = *reinterpret_cast<const Chunk<T>*>(from);
-    for (int i = 0; i < kChunk; ++i) to[i] = widen(all.x[i]);
-  } else {
-    for (int i = 0; i < kChunk; ++i) to[i] = i < n ? widen(from[i]) : 0.0f;
-  }
-}
-
-// A plain store that stays whole: one through a pointer may be taken apart by the compiler.
-#if defined(RANKSCOPE_FAKE_DEVICE)
-#define __stwb(to, value) (*(to) = (value))
-#endif
-template <typename T>
-__device__ __forceinline__ void store(const float from[kChunk], int n, bool wide, T* to) {
-  if (wide && n == kChunk) {
-    Chunk<T> all;
-    for (int i = 0; i < kChunk; ++i) all.x[i] = from_float<T>(from[i]);
-    uint4 words[sizeof all / 16];
-    __builtin_memcpy(words, &all, sizeof all);
-    for (size_t i = 0; i < sizeof all / 16; ++i) __stwb(reinterpret_cast<uint4*>(to) + i, words[i]);
-  } else {
-    for (int i = 0; i < kChunk; ++i)
-      if (i < n) to[i] = from_float<T>(from[i]);
-  }
-}
 
 // Row and chunk of this thread.
 struct Place {
@@ -81,7 +33,7 @@ __global__ void gather_rows(WeightView table, const int32_t* ids, bool accumulat
   if (table.col_stride == 1)
     load(from, p.n, wide, value);
   else
-    for (int i = 0; i < kChunk; ++i) value[i] = i < p.n ? widen(from[i * table.col_stride]) : 0.0f;
+    for (int i = 0; i < kChunk; ++i) value[i] = i < p.n ? to_float(from[i * table.col_stride]) : 0.0f;
   if (accumulate) {
     load(to, p.n, wide, before);
     for (int i = 0; i < kChunk; ++i) value[i] += before[i];
@@ -166,8 +118,6 @@ __global__ void __launch_bounds__(kOneBlockThreads)
   float* to = out + block * x.cols + column;
   *to = accumulate ? *to + sum : sum;
 }
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 bool is_wide(const void* data, int64_t stride, DType dtype) {
   const int64_t size = dtype == DType::kF32 ? 4 : 2;
