@@ -18,12 +18,12 @@ struct alignas(16) Chunk {
 };
 
 // A stored half-precision number, which nothing computes with.
-struct F16 {
+struct HalfBits {
   uint16_t bits;
 };
 
 // Exponent and mantissa move into place and 2^(127 - 15) mends the bias, of subnormal numbers too.
-__device__ __forceinline__ float to_float(F16 x) {
+__device__ __forceinline__ float to_float(HalfBits x) {
   uint32_t word = __float_as_uint(__uint_as_float((x.bits & 0x7FFFu) << 13) * 0x1p112f);
   if ((x.bits & 0x7C00u) == 0x7C00u) word |= 0x7F800000u;
   return __uint_as_float(word | (x.bits & 0x8000u) << 16);

@@ -197,7 +197,7 @@ __device__ __forceinline__ float stored(const WeightView& m, int64_t row, int64_
   const int64_t i = row * m.row_stride + col * m.col_stride;
   if (m.dtype == DType::kF32) return static_cast<const float*>(m.data)[i];
   if (m.dtype == DType::kBF16) return to_float(static_cast<const Bf16*>(m.data)[i]);
-  return to_float(static_cast<const F16*>(m.data)[i]);
+  return to_float(static_cast<const HalfBits*>(m.data)[i]);
 }
 
 // Neighbouring threads read along the side on which elements lie closer and write along rows: a

@@ -149,7 +149,7 @@ auto* gather_from(DType out) {
 void gather(Stream stream, const WeightView& table, const int32_t* ids, bool accumulate,
             Matrix out) {
   auto* kernel = table.dtype == DType::kF32   ? gather_from<float>(out.dtype)
-                 : table.dtype == DType::kF16 ? gather_from<F16>(out.dtype)
+                 : table.dtype == DType::kF16 ? gather_from<HalfBits>(out.dtype)
                                               : gather_from<Bf16>(out.dtype);
   launch(kernel, grid_of(out.rows, out.cols), kThreads, 0, stream, table, ids, accumulate, out,
          is_wide(table.data, table.row_stride, table.dtype) && is_wide(out));
