@@ -14,6 +14,12 @@ std::vector<float> Backend::to_host(ConstMatrix from) {
   return values;
 }
 
+const float* Backend::host_values(const Tensor& tensor, std::vector<std::vector<float>>& copies) {
+  if (in_host_memory()) return tensor.data();
+  copies.push_back(to_host(tensor.view()));
+  return copies.back().data();
+}
+
 std::vector<double> Backend::sums_of_squares(
     std::span<const std::span<const std::span<const float>>> groups) {
   std::vector<double> sums;

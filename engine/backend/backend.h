@@ -95,6 +95,10 @@ struct AttentionLayout {
   int64_t sequences() const { return static_cast<int64_t>(key_begin.size()) - 1; }
 };
 
+// What Backend::logits_at_once says on the CPU, and on a GPU: memory plans are made without one.
+inline constexpr int64_t kLogitsAtOnce = 10'000'000;
+inline constexpr int64_t kGpuLogitsAtOnce = 40'000'000;
+
 // Positions of a page of kept keys and values.
 inline constexpr int64_t kPageTokens = 16;
 
@@ -185,7 +189,7 @@ class Backend {
   // Of F32.
   Tensor zeros(int64_t rows, int64_t cols);
   // How many logits may exist at once; a row's loss does not depend on it.
-  virtual int64_t logits_at_once() const { return 10'000'000; }
+  virtual int64_t logits_at_once() const { return kLogitsAtOnce; }
 
   // ---- Memory: how the host reads and writes what tensors hold, in order with the kernels --------
   // Rows without gaps from and to the host, as fp32 (rounded to a BF16 matrix's type).
@@ -193,6 +197,9 @@ class Backend {
   virtual void download(ConstMatrix from, float* to) = 0;
   virtual void fill_zero(Matrix matrix) = 0;
   std::vector<float> to_host(ConstMatrix from);
+  // The values of an F32 tensor where the host can read them: its own memory, or a copy that is put
+  // behind `copies`.
+  const float* host_values(const Tensor& tensor, std::vector<std::vector<float>>& copies);
   // Whether the host may follow the pointers of F32 tensors.
   virtual bool in_host_memory() const { return true; }
   // The matrix of a checkpoint, in the host's memory, where and how this backend computes with it:

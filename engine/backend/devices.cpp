@@ -10,17 +10,19 @@ namespace rankscope {
 namespace {
 
 [[noreturn]] void refuse_gpu(const std::string& device, size_t count) {
-  if (!cuda_compiled())
-    throw InputError("device: " + device +
-                     ": this program was built without CUDA; install the CUDA toolkit (nvcc on PATH "
-                     "or in /usr/local/cuda), remove the build folder and build again");
   throw InputError("device: " + device + ": " +
-                   (count == 0 ? "no GPU is found; check that nvidia-smi shows one"
+                   (count == 0 ? why_no_gpu()
                                : "there are " + std::to_string(count) +
                                      " GPUs, numbered from 0; `rankscope doctor` lists them"));
 }
 
 }  // namespace
+
+std::string why_no_gpu() {
+  return cuda_compiled() ? "no GPU is found; check that nvidia-smi shows one"
+                         : "this program was built without CUDA; install the CUDA toolkit (nvcc on "
+                           "PATH or in /usr/local/cuda), remove the build folder and build again";
+}
 
 std::optional<int> gpu_index(std::string_view device) {
   constexpr std::string_view kCuda = "cuda", kPrefix = "cuda:";

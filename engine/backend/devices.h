@@ -36,6 +36,9 @@ struct GpuInfo {
   std::string runtime;  // and the program's
 };
 
+// Why gpus() is empty, and what to do.
+std::string why_no_gpu();
+
 // cuda/ or, in a program that was built without the toolkit, no_cuda/.
 bool cuda_compiled();
 std::vector<GpuInfo> gpus();

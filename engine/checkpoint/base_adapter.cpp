@@ -28,12 +28,8 @@ void write_base_adapter(const std::filesystem::path& folder, const Model& model,
   std::vector<TensorToWrite> tensors;
   for (const Parameter* parameter : adaptation.parameters()) {
     const TensorSpec& spec = *model.shape().find_tensor(parameter->name);
-    const float* data = parameter->value.data();
-    if (!model.backend().in_host_memory()) {
-      values.push_back(model.backend().to_host(parameter->value.view()));
-      data = values.back().data();
-    }
-    tensors.push_back({spec.name, DType::kF32, spec.shape, data});
+    tensors.push_back({spec.name, DType::kF32, spec.shape,
+                       model.backend().host_values(parameter->value, values)});
   }
   record.weights_file = whole_model ? kModelFile : kBiasFile;
   if (whole_model) write_config(folder, model);

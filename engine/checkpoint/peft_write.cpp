@@ -176,9 +176,8 @@ void write_peft_adapter(const std::filesystem::path& folder, const Model& model,
           {member.spec->site, member.rank(), factors.scale, factors.dropout, beside});
       if (!beside) continue;
       const Tensor& b = factors.b.value;
-      exact_values.push_back(model.backend().to_host(b.view()));
-      exact.push_back(
-          {factors.b.name, DType::kF32, {b.rows(), b.cols()}, exact_values.back().data()});
+      exact.push_back({factors.b.name, DType::kF32, {b.rows(), b.cols()},
+                       model.backend().host_values(b, exact_values)});
     }
   }
   const auto setting = record.settings.find("rslora");

@@ -68,7 +68,7 @@ int64_t in_flight_per_token(const ModelConfig& config) {
 // The loss takes blocks of rows whose logits hold so many floats at most
 // (Backend::logits_at_once, autograd/loss.cpp).
 int64_t logits_floats(const ModelConfig& config, int64_t tokens, bool gpu) {
-  const int64_t block = gpu ? 40'000'000 : 10'000'000;
+  const int64_t block = gpu ? kGpuLogitsAtOnce : kLogitsAtOnce;
   if (config.vocabulary >= block) return config.vocabulary;
   return std::min(block, std::min(tokens, block) * config.vocabulary);
 }

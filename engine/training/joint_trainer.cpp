@@ -61,12 +61,9 @@ std::vector<StepReport> JointTrainer::step(std::span<Trainer* const> trainers) {
         cross_entropy_of_ranges(tape, hidden, model_.head(), batch.loss_labels, losses_of);
     tape.run_backward();
     // Counted while a device is still at work.
-    for (const Share& share : shares) {
-      Trainer::StepWork& work = works[share.trainer];
-      const Batch own = pack_batch(work.group(g), work.group_ids(g));
-      work.report.useful_flops +=
-          useful_flops(model_.shape(), trainers[share.trainer]->adaptation_, own, true);
-    }
+    for (size_t i = 0; i < shares.size(); ++i)
+      works[shares[i].trainer].report.useful_flops +=
+          useful_flops(model_.shape(), batch, parts[i], true);
     const std::vector<float> losses = result.loss.empty()
                                           ? std::vector<float>{}
                                           : model_.backend().to_host(result.loss.view());

@@ -49,12 +49,8 @@ void Trainer::save_state(const std::filesystem::path& file, const Identity& iden
   std::vector<std::vector<float>> values;  // where write_safetensors reads them
   std::vector<TensorToWrite> tensors;
   for (const Part& part : parts) {
-    const float* data = part.tensor.data();
-    if (!model_.backend().in_host_memory()) {
-      values.push_back(model_.backend().to_host(part.tensor.view()));
-      data = values.back().data();
-    }
-    tensors.push_back({part.name, DType::kF32, {part.tensor.rows(), part.tensor.cols()}, data});
+    tensors.push_back({part.name, DType::kF32, {part.tensor.rows(), part.tensor.cols()},
+                       model_.backend().host_values(part.tensor, values)});
   }
   std::map<std::string, std::string> metadata{{"format", "rankscope resume point"},
                                               {"step", std::to_string(step_)}};

@@ -5,7 +5,7 @@ namespace rankscope {
 namespace {
 
 // Key-query pairs that a set of query positions attends to.
-double pairs(const std::vector<int32_t>& positions) {
+double pairs(std::span<const int32_t> positions) {
   double sum = 0;
   for (int32_t p : positions) sum += p + 1;
   return sum;
@@ -47,10 +47,22 @@ class Counter {
 
 double useful_flops(const ModelShape& shape, const Adaptation& adaptation, const Batch& batch,
                     bool backward) {
+  return useful_flops(
+      shape, batch, BatchPart{0, batch.rows(), 0, batch.targets(), &adaptation, std::nullopt},
+      backward);
+}
+
+double useful_flops(const ModelShape& shape, const Batch& batch, const BatchPart& part,
+                    bool backward) {
   const ModelConfig& c = shape.config;
+  const Adaptation& adaptation = *part.adaptation;
   Counter count(shape, adaptation, backward);
-  const double all = static_cast<double>(batch.rows());
-  const double targets = static_cast<double>(batch.targets());
+  const double all = static_cast<double>(part.row_end - part.row_begin);
+  const double targets = static_cast<double>(part.loss_end - part.loss_begin);
+  const auto positions = [](const AttentionLayout& layout, int64_t begin, int64_t end) {
+    return std::span(layout.query_positions)
+        .subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+  };
   const double head_width = static_cast<double>(c.heads * c.head_dim);
   bool stream = backward && adaptation.lowest_trained_layer() < 0;  // the residual's gradient
   for (int layer = 0; layer < c.layers; ++layer) {
@@ -66,7 +78,8 @@ double useful_flops(const ModelShape& shape, const Adaptation& adaptation, const
     count.site(at(SiteKind::Wv), all, below, v);
     const double product =
         2.0 * head_width *
-        pairs(last ? batch.loss_layout->query_positions : batch.full_layout->query_positions);
+        pairs(last ? positions(*batch.loss_layout, part.loss_begin, part.loss_end)
+                   : positions(*batch.full_layout, part.row_begin, part.row_end));
     count.total += 2 * product;
     count.total += product * ((v ? 1 : 0) + (q || k ? 1 : 0) + (q ? 1 : 0) + (k ? 1 : 0));
     const bool mixed = q || k || v;

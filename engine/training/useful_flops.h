@@ -4,6 +4,7 @@
 
 #include "engine/methods/method.h"
 #include "engine/models/batch.h"
+#include "engine/models/model.h"
 
 namespace rankscope {
 
@@ -12,6 +13,9 @@ namespace rankscope {
 // half of attention; the last layer's Wq, Wo and MLP at target rows only. Norms, activations and
 // softmax are not counted, nor is anything computed twice. backward = false: evaluation.
 double useful_flops(const ModelShape& shape, const Adaptation& adaptation, const Batch& batch,
+                    bool backward);
+// Of a part of the batch, under its own adaptation.
+double useful_flops(const ModelShape& shape, const Batch& batch, const BatchPart& part,
                     bool backward);
 
 }  // namespace rankscope

@@ -48,12 +48,6 @@ OrderedJson gpu_report(int index, const GpuInfo& info) {
   return gpu;
 }
 
-std::string why_no_gpu() {
-  return cuda_compiled() ? "no GPU is found; check that nvidia-smi shows one"
-                         : "this program was built without CUDA; install the CUDA toolkit (nvcc on "
-                           "PATH or in /usr/local/cuda), remove the build folder and build again";
-}
-
 // "cuda": the GPUs, or null and beside it the "reason".
 void add_gpus(OrderedJson& report) {
   report["cuda"] = nullptr;

@@ -54,7 +54,7 @@ class CudaBackend final : public Backend {
   int threads() const override { return 1; }
   Allocator& allocator() override { return *allocator_; }
   DType precision() const override { return precision_; }
-  int64_t logits_at_once() const override { return 40'000'000; }
+  int64_t logits_at_once() const override { return kGpuLogitsAtOnce; }
   bool in_host_memory() const override { return false; }
   int64_t peak_bytes() const override { return static_cast<int64_t>(allocator_->most_in_use()); }
 

@@ -104,55 +104,20 @@ class LtGemm final : public Gemm {
   GemmResult run(ConstMatrix left, const WeightView& right, float alpha, ConstMatrix addend,
                  Matrix out, const void* bias) override {
     if (out.rows == 0 || out.cols == 0) return GemmResult::kDone;
-    const bool plain = right.col_stride == 1;  // rows of `right` lie end to end
-    Problem p{};
-    p.a = right.data;
-    p.a_rows = plain ? right.cols : right.rows;
-    p.a_cols = plain ? right.rows : right.cols;
-    p.lda = plain ? right.row_stride : right.col_stride;
-    p.transa = plain ? CUBLAS_OP_N : CUBLAS_OP_T;
-    p.b = left.data;
-    p.b_rows = left.cols;
-    p.b_cols = left.rows;
-    p.ldb = left.stride;
+    Problem p = problem_of(left, right, addend, out);
     p.transb = CUBLAS_OP_N;
-    p.in = left.dtype;
-    p.n = out.cols;
     p.k = left.cols;
     p.alpha = alpha;
-    p.beta = addend.data ? 1.0f : 0.0f;
-    p.c = addend.data ? addend.data : out.data;
-    p.ldc = addend.data ? addend.stride : out.stride;
-    p.d = out.data;
-    p.ldd = out.stride;
-    p.out = out.dtype;
-    p.m = out.rows;
     p.bias = bias;
     return multiply(p, p.k);
   }
 
   void outer(ConstMatrix left, ConstMatrix right, Matrix out) override {
     if (left.rows == 0 || out.rows == 0 || out.cols == 0) return;
-    Problem p{};
-    p.a = right.data;
-    p.a_rows = right.cols;
-    p.a_cols = right.rows;
-    p.lda = right.stride;
-    p.transa = CUBLAS_OP_N;
-    p.b = left.data;
-    p.b_rows = left.cols;
-    p.b_cols = left.rows;
-    p.ldb = left.stride;
+    Problem p = problem_of(left, WeightView::of(right), out, out);
     p.transb = CUBLAS_OP_T;
-    p.in = left.dtype;
-    p.n = out.cols;
     p.k = -1;
     p.alpha = 1.0f;
-    p.beta = 1.0f;
-    p.c = p.d = out.data;
-    p.ldc = p.ldd = out.stride;
-    p.out = out.dtype;
-    p.m = out.rows;
     if (multiply(p, left.rows) == GemmResult::kDone) return;
     p.k = left.rows;
     if (multiply(p, left.rows) != GemmResult::kDone)
@@ -166,6 +131,32 @@ class LtGemm final : public Gemm {
 
   cublasLtMatmulDesc_t description(cublasOperation_t transa, cublasOperation_t transb, bool bias) {
     return &descriptions_[transa == CUBLAS_OP_T][transb == CUBLAS_OP_T][bias];
+  }
+
+  // All but transb, k, alpha and bias.
+  static Problem problem_of(ConstMatrix left, const WeightView& right, ConstMatrix addend,
+                            Matrix out) {
+    const bool plain = right.col_stride == 1;  // rows of `right` lie end to end
+    Problem p{};
+    p.a = right.data;
+    p.a_rows = plain ? right.cols : right.rows;
+    p.a_cols = plain ? right.rows : right.cols;
+    p.lda = plain ? right.row_stride : right.col_stride;
+    p.transa = plain ? CUBLAS_OP_N : CUBLAS_OP_T;
+    p.b = left.data;
+    p.b_rows = left.cols;
+    p.b_cols = left.rows;
+    p.ldb = left.stride;
+    p.in = left.dtype;
+    p.n = out.cols;
+    p.beta = addend.data ? 1.0f : 0.0f;
+    p.c = addend.data ? addend.data : out.data;
+    p.ldc = addend.data ? addend.stride : out.stride;
+    p.d = out.data;
+    p.ldd = out.stride;
+    p.out = out.dtype;
+    p.m = out.rows;
+    return p;
   }
 
   template <typename T>

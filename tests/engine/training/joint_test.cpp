@@ -38,6 +38,7 @@ const std::vector<TrialSettings>& trials() {
 struct Outcome {
   std::vector<double> losses;
   std::vector<double> norms;
+  std::vector<double> useful_flops;
   std::vector<float> parameters;
   bool operator==(const Outcome&) const = default;
 };
@@ -69,6 +70,7 @@ std::vector<Outcome> trained(const std::string& name, Backend& backend,
     REQUIRE_FALSE(report.diverged);
     outcomes[i].losses.push_back(report.loss);
     outcomes[i].norms.push_back(report.gradient_norm);
+    outcomes[i].useful_flops.push_back(report.useful_flops);
   };
   JointTrainer joint(*model);
   for (size_t i = 0; i < trainers.size() && !together; ++i)
@@ -102,6 +104,7 @@ void check(Backend& backend) {
       CHECK(alone[i].losses.size() == static_cast<size_t>(trials()[i].steps));
       CHECK((joint[i].losses == alone[i].losses));
       CHECK((joint[i].norms == alone[i].norms));
+      CHECK((joint[i].useful_flops == alone[i].useful_flops));
       CHECK((joint[i].parameters == alone[i].parameters));
     }
     // Other neighbours, in another order.

@@ -41,16 +41,10 @@ template <typename T, int kWidth>
 __global__ void __launch_bounds__(kAttentionThreads) attention_kernel(Arguments<T> a) {
   using P = Plan<T, kWidth>;
   using Exp = Exponential<T>;
-  // Tiles with the most keys begin first, so that short ones fill the end of the launch.
-  const unsigned sequences = static_cast<unsigned>(a.layout.sequences);
-  const int64_t tile = a.tiles - 1 - blockIdx.x / sequences;
-  const unsigned sequence = blockIdx.x % sequences;
-  const int64_t first_row = a.layout.query_begin[sequence] + tile * kBlockRows;
-  const int64_t end_row = a.layout.query_begin[sequence + 1];
-  if (first_row >= end_row) return;
-  const int rows = static_cast<int>(min(end_row - first_row, static_cast<int64_t>(kBlockRows)));
-  const int64_t first_key = a.layout.key_begin[sequence];
-  const int keys = static_cast<int>(a.layout.key_begin[sequence + 1] - first_key);
+  const QueryTile query = query_tile(a.layout, a.tiles);
+  const int64_t first_row = query.first_row, first_key = query.first_key;
+  const int rows = query.rows, keys = query.keys;
+  if (rows <= 0) return;
   const int head = static_cast<int>(blockIdx.y), kv_head = head / a.group;
   const HeadRows<const T> k = a.k.rows(first_key, kv_head, a.head_dim);
   const HeadRows<const T> v = a.v.rows(first_key, kv_head, a.head_dim);

@@ -72,6 +72,24 @@ void with_head_width(int64_t head_dim, F&& f) {
                    "; use device: cpu");
 }
 
+// The query rows of this block, and the keys of their sequence; no rows: none are left.
+struct QueryTile {
+  int64_t first_row, first_key;
+  int rows, keys;
+};
+// Tiles with the most keys begin first, so that short ones fill the end of the launch.
+__device__ __forceinline__ QueryTile query_tile(const DeviceLayout& layout, int64_t tiles) {
+  const unsigned sequences = static_cast<unsigned>(layout.sequences);
+  const int64_t tile = tiles - 1 - blockIdx.x / sequences;
+  const unsigned sequence = blockIdx.x % sequences;
+  const int64_t first_row = layout.query_begin[sequence] + tile * kBlockRows;
+  const int64_t left = layout.query_begin[sequence + 1] - first_row;
+  const int64_t first_key = layout.key_begin[sequence];
+  return {first_row, first_key,
+          static_cast<int>(max(int64_t{0}, min(left, static_cast<int64_t>(kBlockRows)))),
+          static_cast<int>(layout.key_begin[sequence + 1] - first_key)};
+}
+
 // ---- The machine's instructions, and what they do on the fake device ----------------------------
 
 // What one instruction loads or stores, of elements of any type.

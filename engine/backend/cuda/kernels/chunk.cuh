@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "engine/backend/cuda/device.h"
+#include "engine/tensor/tensor.h"
 
 namespace rankscope::RANKSCOPE_CUDA {
 
@@ -33,6 +34,24 @@ __device__ __forceinline__ float to_float(HalfBits x) {
 __device__ __forceinline__ int in_chunk(int64_t left) {
   return static_cast<int>(left < kChunk ? left : kChunk);
 }
+
+// Row, column and size of the chunk of thread `index` over rows of `cols` elements.
+struct ChunkPlace {
+  int64_t row, col;
+  int n;
+};
+__device__ __forceinline__ ChunkPlace chunk_place(int64_t index, int64_t cols) {
+  const int64_t chunks = (cols + kChunk - 1) / kChunk;
+  const int64_t row = index / chunks, col = (index - row * chunks) * kChunk;
+  return {row, col, in_chunk(cols - col)};
+}
+
+// Whether all rows begin at multiples of 16 bytes.
+inline bool is_wide(const void* data, int64_t stride, size_t element_bytes) {
+  return reinterpret_cast<uintptr_t>(data) % 16 == 0 &&
+         stride * static_cast<int64_t>(element_bytes) % 16 == 0;
+}
+inline bool is_wide(ConstMatrix m) { return is_wide(m.data, m.stride, dtype_size(m.dtype)); }
 
 // The first n elements, n <= kChunk; zeros behind them.
 template <typename T>

@@ -152,17 +152,8 @@ struct Dropout {
 
 template <typename Operation>
 __global__ void each_element(Operation operation, int64_t rows, int64_t cols, bool wide) {
-  const int64_t chunks = (cols + kChunk - 1) / kChunk;
-  const int64_t index = int64_t{blockIdx.x} * kThreads + threadIdx.x;
-  if (index >= rows * chunks) return;
-  const int64_t row = index / chunks, col = (index - row * chunks) * kChunk;
-  operation(Place{row, col, static_cast<int>(cols - col < kChunk ? cols - col : kChunk), wide});
-}
-
-// Whether all rows begin at multiples of 16 bytes.
-bool is_wide(ConstMatrix m) {
-  const int64_t size = m.dtype == DType::kF32 ? 4 : 2;
-  return reinterpret_cast<uintptr_t>(m.data) % 16 == 0 && m.stride * size % 16 == 0;
+  const ChunkPlace p = chunk_place(int64_t{blockIdx.x} * kThreads + threadIdx.x, cols);
+  if (p.row < rows) operation(Place{p.row, p.col, p.n, wide});
 }
 
 // The operation, made of the operands, for matrices of the type.

@@ -41,12 +41,6 @@ inline Strided strided(const WeightView& view) {
   return {static_cast<const float*>(view.data), view.row_stride, view.col_stride};
 }
 
-template <typename T>
-bool loads_chunks(const T* data, int64_t stride) {
-  return reinterpret_cast<uintptr_t>(data) % 16 == 0 &&
-         stride * static_cast<int64_t>(sizeof(T)) % 16 == 0;
-}
-
 // Two neighbouring elements, in one access where `paired`.
 template <typename T>
 __device__ __forceinline__ void load_pair(const T* from, int count, bool paired, float values[2]) {

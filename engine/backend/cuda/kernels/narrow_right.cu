@@ -154,7 +154,7 @@ template <typename T>
 void narrow_right_of(Stream stream, ConstMatrix x, std::span<const NarrowRight> parts,
                      Matrix out) {
   const auto* data = reinterpret_cast<const T*>(x.data);
-  RightArguments<T> a{data, x.stride, x.cols, loads_chunks(data, x.stride), out.data, out.stride,
+  RightArguments<T> a{data, x.stride, x.cols, is_wide(x), out.data, out.stride,
                       {}};
   int64_t blocks = 0, most = 0;
   for (const NarrowRight& part : parts) {
@@ -164,7 +164,7 @@ void narrow_right_of(Stream stream, ConstMatrix x, std::span<const NarrowRight> 
                                      part.end,
                                      right,
                                      part.right.cols,
-                                     loads_chunks(right.data, right.col_stride),
+                                     is_wide(right.data, right.col_stride, sizeof(float)),
                                      part.scale};
     blocks += ceil_div(part.end - part.begin, kRightRows);
     most = part.right.cols > most ? part.right.cols : most;

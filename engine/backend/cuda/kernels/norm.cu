@@ -20,7 +20,7 @@ __device__ __forceinline__ void each_chunk(int64_t cols, const Body& body) {
   for (int k = 0; kChunks == 0 || k < kChunks; ++k) {
     const int64_t c = (static_cast<int64_t>(k) * blockDim.x + threadIdx.x) * kChunk;
     if (c >= cols) break;
-    body(kChunks == 0 ? 0 : k, c, static_cast<int>(cols - c < kChunk ? cols - c : kChunk));
+    body(kChunks == 0 ? 0 : k, c, in_chunk(cols - c));
   }
 }
 
@@ -144,7 +144,7 @@ __global__ void gain_sums(ConstMatrix x, ConstMatrix stats, ConstMatrix dout, in
   const int64_t warp = threadIdx.x / kWarp, place = threadIdx.x % kWarp * kChunk, c = first + place;
   float gain[kChunk] = {}, bias[kChunk] = {};
   if (c < x.cols) {
-    const int n = static_cast<int>(x.cols - c < kChunk ? x.cols - c : kChunk);
+    const int n = in_chunk(x.cols - c);
     const int64_t begin = block * kRowBlock + warp * (kRowBlock / kGainWarps);
     for (int64_t row = begin; row < begin + kRowBlock / kGainWarps && row < x.rows; ++row) {
       const float* kept = stats.data + row * stats.stride;
@@ -173,11 +173,7 @@ __global__ void gain_sums(ConstMatrix x, ConstMatrix stats, ConstMatrix dout, in
   }
 }
 
-bool is_wide(ConstMatrix m) {
-  const int64_t size = m.dtype == DType::kF32 ? 4 : 2;
-  return reinterpret_cast<uintptr_t>(m.data) % 16 == 0 && m.stride * size % 16 == 0;
-}
-bool is_wide(const float* vector) { return reinterpret_cast<uintptr_t>(vector) % 16 == 0; }
+bool is_wide_vector(const float* vector) { return is_wide(vector, 0, sizeof(float)); }
 
 // body(chunks, threads) with the kernel's kChunks for the width.
 template <typename Body>
@@ -196,7 +192,7 @@ constexpr size_t kSharedBytes = 2 * kWarp * sizeof(float);
 template <bool kCentred>
 void norm(Stream stream, ConstMatrix x, const float* gain, const float* bias, float epsilon,
           Matrix out, Matrix stats) {
-  const bool wide = is_wide(x) && is_wide(out) && is_wide(gain) && is_wide(bias);
+  const bool wide = is_wide(x) && is_wide(out) && is_wide_vector(gain) && is_wide_vector(bias);
   with_chunks(x.cols, [&](auto chunks, int threads) {
     constexpr int kChunks = decltype(chunks)::value;
     launch(x.dtype == DType::kF32 ? norm_rows<float, kCentred, kChunks>
@@ -211,7 +207,7 @@ void norm_backward(Stream stream, ConstMatrix x, const float* gain, ConstMatrix 
                    ConstMatrix dout, bool accumulate, Matrix dx, float* dgain, float* dbias,
                    float* scratch) {
   if (dx.data) {
-    const bool wide = is_wide(x) && is_wide(dout) && is_wide(dx) && is_wide(gain);
+    const bool wide = is_wide(x) && is_wide(dout) && is_wide(dx) && is_wide_vector(gain);
     with_chunks(x.cols, [&](auto chunks, int threads) {
       constexpr int kChunks = decltype(chunks)::value;
       launch(x.dtype == DType::kF32 ? norm_dx<float, kCentred, kChunks>

@@ -9,22 +9,14 @@ namespace {
 
 constexpr int kThreads = 256;
 
-// Row and chunk of this thread.
-struct Place {
-  int64_t row, col;
-  int n;
-};
-__device__ __forceinline__ Place place_of_thread(int64_t cols) {
-  const int64_t chunks = (cols + kChunk - 1) / kChunk;
-  const int64_t index = int64_t{blockIdx.x} * kThreads + threadIdx.x;
-  const int64_t row = index / chunks, col = (index - row * chunks) * kChunk;
-  return {row, col, static_cast<int>(cols - col < kChunk ? cols - col : kChunk)};
+__device__ __forceinline__ ChunkPlace place_of_thread(int64_t cols) {
+  return chunk_place(int64_t{blockIdx.x} * kThreads + threadIdx.x, cols);
 }
 
 template <typename From, typename T>
 __global__ void gather_rows(WeightView table, const int32_t* ids, bool accumulate, Matrix out,
                             bool wide) {
-  const Place p = place_of_thread(out.cols);
+  const ChunkPlace p = place_of_thread(out.cols);
   if (p.row >= out.rows) return;
   const From* from = static_cast<const From*>(table.data) + ids[p.row] * table.row_stride +
                      p.col * table.col_stride;
@@ -45,7 +37,7 @@ __global__ void gather_rows(WeightView table, const int32_t* ids, bool accumulat
 template <typename T, typename Table>
 __global__ void scatter_groups(ConstMatrix rows, const int32_t* ids, const int32_t* order,
                                const int32_t* begin, int64_t groups, Matrix table, bool wide) {
-  const Place p = place_of_thread(rows.cols);
+  const ChunkPlace p = place_of_thread(rows.cols);
   if (p.row >= groups) return;
   const int32_t first = begin[p.row], last = begin[p.row + 1];
   if (first == last) return;
@@ -64,7 +56,7 @@ __global__ void scatter_groups(ConstMatrix rows, const int32_t* ids, const int32
 
 template <typename T>
 __global__ void copy(const int32_t* from, const int32_t* to, int64_t count, Matrix x, bool wide) {
-  const Place p = place_of_thread(x.cols);
+  const ChunkPlace p = place_of_thread(x.cols);
   if (p.row >= count) return;
   T* data = reinterpret_cast<T*>(x.data) + p.col;
   const T* source = data + from[p.row] * x.stride;
@@ -97,7 +89,7 @@ __global__ void __launch_bounds__(kOneBlockThreads)
   const int64_t first = blockIdx.x % tiles * kTile, c = first + place;
   float total[kChunk] = {};
   if (c < x.cols) {
-    const int n = static_cast<int>(x.cols - c < kChunk ? x.cols - c : kChunk);
+    const int n = in_chunk(x.cols - c);
     const int64_t share = (block_rows + warps - 1) / warps;
     const int64_t block_end = min((block + 1) * block_rows, x.rows);
     const int64_t begin = block * block_rows + warp * share, end = min(begin + share, block_end);
@@ -118,12 +110,6 @@ __global__ void __launch_bounds__(kOneBlockThreads)
   float* to = out + block * x.cols + column;
   *to = accumulate ? *to + sum : sum;
 }
-
-bool is_wide(const void* data, int64_t stride, DType dtype) {
-  const int64_t size = dtype == DType::kF32 ? 4 : 2;
-  return reinterpret_cast<uintptr_t>(data) % 16 == 0 && stride * size % 16 == 0;
-}
-bool is_wide(ConstMatrix m) { return is_wide(m.data, m.stride, m.dtype); }
 
 // One thread for each chunk of `rows` rows.
 dim3 grid_of(int64_t rows, int64_t cols) {
@@ -152,7 +138,7 @@ void gather(Stream stream, const WeightView& table, const int32_t* ids, bool acc
                  : table.dtype == DType::kF16 ? gather_from<HalfBits>(out.dtype)
                                               : gather_from<Bf16>(out.dtype);
   launch(kernel, grid_of(out.rows, out.cols), kThreads, 0, stream, table, ids, accumulate, out,
-         is_wide(table.data, table.row_stride, table.dtype) && is_wide(out));
+         is_wide(table.data, table.row_stride, dtype_size(table.dtype)) && is_wide(out));
 }
 
 void scatter_add(Stream stream, ConstMatrix rows, const int32_t* ids, const int32_t* order,
