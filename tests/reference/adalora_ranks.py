@@ -66,7 +66,8 @@ class RankAllocator:
     def scores(self, stem):
         """A triple's score: that of its E plus the means over its row of A and its column of B."""
         a, b, e = (
-            self.sensitivity[f"{stem}.{leaf}"] * self.uncertainty[f"{stem}.{leaf}"] for leaf in ("lora_A", "lora_B", "lora_E")
+            self.sensitivity[f"{stem}.{leaf}"] * self.uncertainty[f"{stem}.{leaf}"]
+            for leaf in ("lora_A", "lora_B", "lora_E")
         )
         return e + a.mean(dim=1) + b.mean(dim=0)
 
