@@ -97,8 +97,10 @@ TrainOutcome run_training(const TrainRunOptions& options,
     throw InputError(
         "--set base_dropout: the model's config asks for attention dropout, which is "
         "not supported; set attn_pdrop / attention_dropout to 0 in a copy of the config");
+  method->trainable_parameters(model->shape());  // refuses what does not fit the model
+  const ModelConfig config = config_beside(model->config(), method->special_tokens());
   LoadedExamples read, read_held_out;
-  const LoadedExamples& loaded = examples_of(options.data, options, model->config(), read);
+  const LoadedExamples& loaded = examples_of(options.data, options, config, read);
   const std::vector<TokenExample>& examples = loaded.examples;
   if (std::ranges::none_of(examples, [](const TokenExample& e) { return e.tokens() > 1; }))
     throw InputError(name_of(options.data) +
@@ -109,7 +111,7 @@ TrainOutcome run_training(const TrainRunOptions& options,
         options.epochs * static_cast<double>(examples.size()) / static_cast<double>(train.batch)));
   const LoadedExamples& held_out =
       is_given(options.eval_data)
-          ? examples_of(options.eval_data, options, model->config(), read_held_out)
+          ? examples_of(options.eval_data, options, config, read_held_out)
           : read_held_out;
   if (options.eval_every > 0 && held_out.examples.empty())
     throw InputError(

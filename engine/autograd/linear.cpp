@@ -1,5 +1,7 @@
-// y = x W + b (+ scale (dropout(x) A^T) B^T) (+ residual), the product that everything else serves.
+// y = g (x W (+ scale (dropout(x) A^T) B^T)) + b (+ residual), the product that everything else
+// serves; g, one factor a column, is DoRA's.
 #include <algorithm>
+#include <stdexcept>
 
 #include "engine/autograd/operations.h"
 
@@ -73,8 +75,11 @@ struct LinearBackward {
   Tensor x;    // kept where the weight or an A is trained
   Tensor low;  // scale * dropout(x) A^T, [rows, largest r]
   std::vector<LowRankRange> updates;
+  const ColumnScale* column_scale = nullptr;
+  Tensor unscaled;  // what the columns' factors multiplied; kept where the magnitude is trained
 
   void run(Backend& backend);
+  Tensor through_scale(Backend& backend, ConstMatrix dy);
 };
 
 std::vector<LowRankRows> rows_of(std::span<const LowRankRange> updates) {
@@ -87,10 +92,31 @@ std::vector<LowRankRows> rows_of(std::span<const LowRankRange> updates) {
   return rows;
 }
 
+// The gradient of what was scaled; adds that of the magnitude.
+Tensor LinearBackward::through_scale(Backend& backend, ConstMatrix dy) {
+  Parameter& magnitude = *column_scale->magnitude;
+  if (magnitude.trainable()) {
+    backend.multiply(dy, unscaled.matrix());
+    Tensor sum = backend.zeros(1, dy.cols);
+    backend.column_sum(unscaled.view(), sum.data());
+    backend.multiply(column_scale->inverse_norm.view(), sum.matrix());
+    backend.add(sum.view(), magnitude.gradient.matrix());
+    unscaled = {};
+  }
+  Tensor scaled = backend.empty(dy.rows, dy.cols);
+  backend.finish_product(dy, column_scale->factor.data(), {}, scaled.matrix());
+  return scaled;
+}
+
 void LinearBackward::run(Backend& backend) {
   if (out_gradient->value.empty()) return;
-  const ConstMatrix dy = out_gradient->value.view();
+  ConstMatrix dy = out_gradient->value.view();
   weight->accumulate_gradients(backend, x.view(), dy);
+  Tensor scaled;
+  if (column_scale) {
+    scaled = through_scale(backend, dy);
+    dy = scaled.view();
+  }
   GradientTarget target;
   ProductEpilogue epilogue;
   const PackedMatrix* back = nullptr;
@@ -118,6 +144,9 @@ Var linear(Tape& tape, const Var& x, const LinearWeight& weight, const LinearOpt
   Backend& backend = tape.backend();
   const int64_t rows = x.value.rows();
   Tensor out = backend.empty(rows, weight.out());
+  const ColumnScale* column_scale = options.column_scale;
+  if (column_scale && weight.trainable())
+    throw std::logic_error("a trained weight with scaled columns");
 
   bool a_trained = false, update_trained = false;
   int64_t largest_rank = 0;
@@ -126,6 +155,7 @@ Var linear(Tape& tape, const Var& x, const LinearWeight& weight, const LinearOpt
     update_trained = update_trained || r.update.a->trainable() || r.update.b->trainable();
     largest_rank = std::max(largest_rank, r.update.a->value.rows());
   }
+  update_trained = update_trained || (column_scale && column_scale->magnitude->trainable());
   const bool residual_wanted = options.residual && options.residual->needs_gradient();
   Var result = tape.result(out, x.needs_gradient() || residual_wanted || update_trained ||
                                     weight.trainable() || weight.bias_trainable());
@@ -137,21 +167,36 @@ Var linear(Tape& tape, const Var& x, const LinearWeight& weight, const LinearOpt
     result.gradient->derivative = backend.empty(rows, weight.out());
     epilogue.derivative = result.gradient->derivative.matrix();
   }
+  // With scaled columns the epilogue comes after them, in a pass of its own.
+  Tensor unscaled = column_scale ? backend.empty(rows, weight.out()) : Tensor();
+  const Matrix product = column_scale ? unscaled.matrix() : out.matrix();
+  const ProductEpilogue product_epilogue = column_scale ? ProductEpilogue{} : epilogue;
   Tensor low;
   if (options.updates.empty()) {
     const ProductTerm term{x.value.view(), &weight.forward_packed(backend)};
-    backend.product({&term, 1}, epilogue, out.matrix());
+    backend.product({&term, 1}, product_epilogue, product);
   } else {
     low = backend.floats(rows, largest_rank);
     backend.low_rank_product(x.value.view(), weight.forward_packed(backend),
-                             rows_of(options.updates), epilogue, low.matrix(), out.matrix());
+                             rows_of(options.updates), product_epilogue, low.matrix(), product);
   }
+  if (column_scale)
+    backend.finish_product(product, column_scale->factor.data(), epilogue, out.matrix());
 
   if (result.needs_gradient()) {
-    LinearBackward saved{&weight, x.gradient, nullptr, result.gradient, {}, low, {}};
+    LinearBackward saved{.weight = &weight,
+                         .x_gradient = x.gradient,
+                         .residual_gradient = nullptr,
+                         .out_gradient = result.gradient,
+                         .x = {},
+                         .low = low,
+                         .updates = {},
+                         .column_scale = column_scale,
+                         .unscaled = {}};
     if (options.residual) saved.residual_gradient = options.residual->gradient;
     if (weight.trainable() || a_trained) saved.x = x.value;
     saved.updates.assign(options.updates.begin(), options.updates.end());
+    if (column_scale && column_scale->magnitude->trainable()) saved.unscaled = unscaled;
     tape.record([&backend, saved = std::move(saved)]() mutable { saved.run(backend); });
   }
   return result;

@@ -54,6 +54,14 @@ struct LowRankUpdate {
   float dropout = 0.0f;
 };
 
+// Factors of the columns of a linear operation, before its bias: DoRA's magnitude over the norm of
+// the weight's column, through which no gradient flows (Liu et al., arXiv 2402.09353, section 4.3).
+struct ColumnScale {
+  Parameter* magnitude = nullptr;  // [1, out]
+  Tensor inverse_norm;             // [1, out], F32
+  Tensor factor;                   // [1, out], F32: magnitude * inverse_norm
+};
+
 // The update of rows [begin, end) of a linear operation.
 struct LowRankRange {
   int64_t begin = 0;
@@ -66,6 +74,7 @@ struct LinearOptions {
   Activation activation = Activation::kNone;
   const Var* residual = nullptr;           // added to the result
   std::span<const LowRankRange> updates = {};  // disjoint, rising
+  const ColumnScale* column_scale = nullptr;   // of the product and its updates; the weight is frozen
 };
 Var linear(Tape& tape, const Var& x, const LinearWeight& weight, const LinearOptions& options = {});
 
@@ -96,6 +105,10 @@ Var embedding(Tape& tape, const WeightView& view, Parameter& table,
 // x + y. Takes y over: its memory becomes the sum's, so it must not be used again, and whoever made
 // it must not have kept its value for a backward pass (embedding does not).
 Var add(Tape& tape, const Var& x, Var y);
+// x with table[ids[i]] in row rows[i] (no row twice), where no gradient goes further down. Takes x
+// over, as `add` does y.
+Var replace_rows(Tape& tape, Var x, Parameter& table, std::shared_ptr<const Indices> ids,
+                 std::shared_ptr<const Indices> rows);
 // The rows of x at `rows` (rising, without repeats).
 Var select_rows(Tape& tape, const Var& x, std::shared_ptr<const Indices> rows);
 

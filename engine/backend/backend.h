@@ -66,8 +66,8 @@ struct ProductTerm {
   const PackedMatrix* right = nullptr;
 };
 
-// GELU in its tanh form, as GPT-2's `gelu_new`.
-enum class Activation { kNone, kGeluTanh };
+// GELU in its tanh form, as GPT-2's `gelu_new`; ReLU, whose derivative at 0 is 0 as PyTorch's.
+enum class Activation { kNone, kGeluTanh, kRelu };
 
 // What happens to s = scale * (sum of terms) + bias before it is stored:
 //   activation: out = act(s), and derivative = act'(s) where a matrix is given for it
@@ -213,6 +213,10 @@ class Backend {
   // out [m, n] = epilogue(sum over terms of left * right). All terms share m and n.
   virtual void product(std::span<const ProductTerm> terms, const ProductEpilogue& epilogue,
                        Matrix out) = 0;
+  // out [m, n] = epilogue(column_scale * x), each column by its factor: what a product's end is
+  // where its columns are scaled after it. column_scale [n], F32; epilogue.scale is 1. x may be out.
+  virtual void finish_product(ConstMatrix x, const float* column_scale,
+                              const ProductEpilogue& epilogue, Matrix out) = 0;
   // out [p, q] += left^T right with left [rows, p], right [rows, q]: weight gradients.
   virtual void accumulate_outer(ConstMatrix left, ConstMatrix right, Matrix out) = 0;
 
@@ -291,6 +295,9 @@ class Backend {
                                float gradient_scale, float* loss, float* nll) = 0;
   // out[i] = table[ids[i]] (+ out[i] when accumulating); the table may be F32, F16 or BF16.
   virtual void gather(const WeightView& table, const Indices& ids, bool accumulate, Matrix out) = 0;
+  // x[rows[i]] = table[ids[i]]; no row is written twice. The table is of a type as above.
+  virtual void replace_rows(const WeightView& table, const Indices& ids, const Indices& rows,
+                            Matrix x) = 0;
   // table[ids[i]] += rows[i], in the order of i. Ids may repeat.
   virtual void scatter_add(ConstMatrix rows, const Indices& ids, Matrix table) = 0;
   // out [cols], F32, += the sum of the rows.

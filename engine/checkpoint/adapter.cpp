@@ -5,8 +5,17 @@
 #include "common/text.h"
 #include "engine/checkpoint/base_adapter.h"
 #include "engine/checkpoint/peft_adapter.h"
+#include "engine/checkpoint/trained_tensors.h"
 
 namespace rankscope {
+namespace {
+
+// Saved as LoRA adapters, whatever they are in training.
+bool is_low_rank(const std::string& method) { return method == "lora" || method == "adalora"; }
+// Saved under the names of the base's own tensors.
+bool is_base(const std::string& method) { return method == "full" || method == "bitfit"; }
+
+}  // namespace
 
 void save_adapter(const std::filesystem::path& folder, const Model& model, Adaptation& adaptation,
                   const Method& method) {
@@ -14,10 +23,15 @@ void save_adapter(const std::filesystem::path& folder, const Model& model, Adapt
   record.method = method.name();
   record.settings = method.settings();
   FolderTransaction transaction(folder, FolderTransaction::Existing::kReplace);
-  if (const auto* low_rank = dynamic_cast<const LowRankAdaptation*>(&adaptation)) {
-    write_peft_adapter(transaction.path(), model, *low_rank, record);
-  } else if (const auto* base = dynamic_cast<const BaseParameterAdaptation*>(&adaptation)) {
-    write_base_adapter(transaction.path(), model, *base, record);
+  if (is_low_rank(record.method)) {
+    const auto& low_rank = dynamic_cast<const LowRankAdaptation&>(adaptation);
+    const std::unique_ptr<LowRankAdaptation> plain = low_rank.as_plain_lora();
+    write_peft_adapter(transaction.path(), model, plain ? *plain : low_rank, record);
+  } else if (is_base(record.method)) {
+    write_base_adapter(transaction.path(), model,
+                       dynamic_cast<const BaseParameterAdaptation&>(adaptation), record);
+  } else if (record.method != "none") {
+    write_trained_tensors(transaction.path(), model, adaptation, record);
   }
   write_record(transaction.path(), record);
   transaction.commit();
@@ -42,17 +56,14 @@ std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Mo
   if (record.weights_file.empty()) {
     throw InputError(where + ": field 'weights_file' is missing; the adapter is incomplete");
   }
-  if (record.method == "lora") {
+  if (is_low_rank(record.method)) {
     if (record.weights_file != kPeftWeightsFile) {
       throw InputError(where + ": field 'weights_file' must be " + kPeftWeightsFile);
     }
     return read_peft_adapter(folder, model, &record);
   }
-  if (record.method == "full" || record.method == "bitfit") {
-    return read_base_adapter(folder, model, record);
-  }
-  throw InputError(where + ": field 'method' is '" + printable(record.method) +
-                   "', which this program cannot read; it reads none, full, lora, bitfit");
+  if (is_base(record.method)) return read_base_adapter(folder, model, record);
+  return read_trained_tensors(folder, model, record);
 }
 
 }  // namespace rankscope

@@ -171,7 +171,7 @@ class FactorReader {
     const auto refuse = [&](const std::string& fault) {
       throw InputError((folder_ / kRecordFile).string() + ": " + fault);
     };
-    if (record.method != "lora") {
+    if (record.sites.empty()) {
       refuse("is of method '" + printable(record.method) + "', which has no factors");
     }
     std::map<std::string, std::int64_t> taken;  // ranks of a module that sites have taken so far

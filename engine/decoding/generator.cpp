@@ -16,6 +16,7 @@ namespace {
 struct Active {
   size_t index = 0;
   std::unique_ptr<Search> search;
+  std::vector<int32_t> prompt;       // with the method's special tokens
   std::vector<CachedSequence> kept;  // of each live row
   std::vector<int32_t> next;         // each live row's last token, not computed yet; at first none
 };
@@ -29,11 +30,12 @@ int64_t pages_needed(size_t prompt_tokens, const DecodingSettings& settings) {
          settings.beams * (KvCache::pages_for(settings.max_new) + 2);
 }
 
+// Each prompt has `special` tokens besides its own.
 int64_t pages_needed(std::span<const std::vector<int32_t>> prompts,
-                     const DecodingSettings& settings, int64_t in_flight) {
+                     const DecodingSettings& settings, int64_t in_flight, int64_t special) {
   std::vector<int64_t> needed;
   for (const std::vector<int32_t>& prompt : prompts)
-    needed.push_back(pages_needed(prompt.size(), settings));
+    needed.push_back(pages_needed(prompt.size() + static_cast<size_t>(special), settings));
   std::ranges::sort(needed, std::greater<>());
   int64_t total = 0;
   for (size_t i = 0; i < needed.size() && i < static_cast<size_t>(in_flight); ++i)
@@ -51,8 +53,9 @@ class Run {
         prompts_(prompts),
         settings_(settings),
         options_(options),
+        special_(adaptation ? adaptation->special_tokens() : SpecialTokens{}),
         cache_(model.config(), model.backend(),
-               pages_needed(prompts, settings, options.in_flight)) {}
+               pages_needed(prompts, settings, options.in_flight, special_.count())) {}
 
   bool finished() const { return active_.empty() && waiting_ == prompts_.size(); }
 
@@ -76,10 +79,11 @@ class Run {
   void admit() {
     int64_t tokens = 0;
     while (waiting_ < prompts_.size() && static_cast<int64_t>(active_.size()) < options_.in_flight) {
-      const auto length = static_cast<int64_t>(prompts_[waiting_].size());
+      const auto length = static_cast<int64_t>(prompts_[waiting_].size()) + special_.count();
       if (tokens > 0 && tokens + length > options_.prompt_tokens_at_once) return;
       tokens += length;
-      Active one{waiting_, make_search(settings_), {}, {}};
+      Active one{waiting_, make_search(settings_), {}, {}, {}};
+      one.prompt = with_special_tokens(special_, prompts_[waiting_]);
       one.kept.emplace_back();
       active_.push_back(std::move(one));
       ++waiting_;
@@ -89,7 +93,7 @@ class Run {
   Tensor hidden() {
     std::vector<Segment> segments;
     for (Active& one : active_) {
-      if (one.next.empty()) segments.push_back({&one.kept[0], prompts_[one.index], 1});
+      if (one.next.empty()) segments.push_back({&one.kept[0], one.prompt, 1});
       for (size_t i = 0; i < one.next.size(); ++i)
         segments.push_back({&one.kept[i], {&one.next[i], 1}, 1});
     }
@@ -158,6 +162,7 @@ class Run {
   std::span<const std::vector<int32_t>> prompts_;
   const DecodingSettings& settings_;
   const GeneratorOptions& options_;
+  SpecialTokens special_;
   KvCache cache_;
   size_t waiting_ = 0;  // the next prompt to begin
   std::vector<Active> active_;
@@ -171,8 +176,9 @@ void generate(const Model& model, const Adaptation* adaptation,
               std::span<const std::vector<int32_t>> prompts, const DecodingSettings& settings,
               const GeneratorOptions& options,
               const std::function<void(size_t index, Prediction prediction)>& on_prediction) {
+  const int64_t special = adaptation ? adaptation->special_tokens().count() : 0;
   for (const std::vector<int32_t>& prompt : prompts) {
-    if (prompt.empty() || static_cast<int64_t>(prompt.size()) + settings.max_new >
+    if (prompt.empty() || static_cast<int64_t>(prompt.size()) + special + settings.max_new >
                               model.config().context)
       throw std::logic_error("a prompt is empty or leaves no room in the model's context");
   }

@@ -17,18 +17,18 @@ int64_t tokens_of(const RankedPrompt& prompt) {
   return static_cast<int64_t>(tokens);
 }
 
-int64_t pages_of(const RankedPrompt& prompt) {
-  int64_t pages = KvCache::pages_for(static_cast<int64_t>(prompt.prompt.size()));
+int64_t pages_of(const RankedPrompt& prompt, int64_t special) {
+  int64_t pages = KvCache::pages_for(static_cast<int64_t>(prompt.prompt.size()) + special);
   for (const std::vector<int32_t>& choice : prompt.choices)
     pages += KvCache::pages_for(static_cast<int64_t>(choice.size())) + 1;
   return pages;
 }
 
-void check(const RankedPrompt& prompt, int64_t context) {
+void check(const RankedPrompt& prompt, int64_t special, int64_t context) {
   bool good = !prompt.prompt.empty();
   for (const std::vector<int32_t>& choice : prompt.choices) {
     good = good && !choice.empty() &&
-           static_cast<int64_t>(prompt.prompt.size() + choice.size()) <= context;
+           static_cast<int64_t>(prompt.prompt.size() + choice.size()) + special <= context;
   }
   if (!good) throw std::logic_error("a prompt or a choice is empty or beyond the model's context");
 }
@@ -49,8 +49,12 @@ class RankBatch {
  public:
   RankBatch(const Model& model, const Adaptation* adaptation, std::span<const RankedPrompt> prompts)
       : model_(model), adaptation_(adaptation), prompts_(prompts), kept_(prompts.size()) {
+    const SpecialTokens special = adaptation ? adaptation->special_tokens() : SpecialTokens{};
     int64_t pages = 0;
-    for (const RankedPrompt& prompt : prompts) pages += pages_of(prompt);
+    for (const RankedPrompt& prompt : prompts) {
+      computed_.push_back(with_special_tokens(special, prompt.prompt));
+      pages += pages_of(prompt, special.count());
+    }
     cache_.emplace(model.config(), model.backend(), pages);
   }
 
@@ -75,7 +79,7 @@ class RankBatch {
     std::vector<Segment> segments;
     Indices rows, labels;
     for (size_t p = 0; p < prompts_.size(); ++p) {
-      segments.push_back({&kept_[p], prompts_[p].prompt, 1});
+      segments.push_back({&kept_[p], computed_[p], 1});
       for (const std::vector<int32_t>& choice : prompts_[p].choices) {
         rows.push_back(static_cast<int32_t>(p));
         labels.push_back(choice[0]);
@@ -108,6 +112,7 @@ class RankBatch {
   const Model& model_;
   const Adaptation* adaptation_;
   std::span<const RankedPrompt> prompts_;
+  std::vector<std::vector<int32_t>> computed_;  // prompts with the method's special tokens
   std::vector<CachedSequence> kept_;
   std::optional<KvCache> cache_;
 };
@@ -118,7 +123,8 @@ void rank_choices(
     const Model& model, const Adaptation* adaptation, std::span<const RankedPrompt> prompts,
     int64_t tokens_at_once,
     const std::function<void(size_t index, std::span<const double> log_likelihoods)>& on_ranked) {
-  for (const RankedPrompt& prompt : prompts) check(prompt, model.config().context);
+  const int64_t special = adaptation ? adaptation->special_tokens().count() : 0;
+  for (const RankedPrompt& prompt : prompts) check(prompt, special, model.config().context);
   for (size_t begin = 0; begin < prompts.size();) {
     if (stop_requested()) throw Interrupted("interrupted while ranking");
     size_t end = begin;

@@ -46,6 +46,7 @@ class SegmentBatch {
                                  loss_positions_.begin() + rows_.fresh_loss_rows);
     batch.full_layout = std::make_shared<const AttentionLayout>(std::move(full_));
     batch.loss_layout = std::make_shared<const AttentionLayout>(std::move(loss_));
+    batch.special = take_special_rows(tokens_);
     batch.tokens = std::make_shared<const Indices>(std::move(tokens_));
     batch.positions = std::make_shared<const Indices>(std::move(positions_));
     batch.loss_rows = std::make_shared<const Indices>(std::move(loss_rows_));

@@ -13,6 +13,18 @@ int layer_of(const ModelShape& shape, const TensorSpec& tensor) {
   return above ? static_cast<int>(shape.config.layers) : -1;
 }
 
+std::vector<std::string> places_of_tensors(const ModelShape& shape,
+                                           const std::function<bool(const TensorSpec&)>& chosen) {
+  std::vector<std::string> places;
+  for (const TensorSpec& tensor : shape.tensors) {
+    if (!chosen(tensor)) continue;
+    places.push_back(tensor.name);
+    for (const SiteSpec& spec : shape.sites)
+      if (spec.weight == tensor.name) places.push_back(spec.site.name());
+  }
+  return places;
+}
+
 BaseParameterAdaptation::BaseParameterAdaptation(Model& model,
                                                  const std::vector<std::string>& names,
                                                  bool trainable) {

@@ -1,6 +1,7 @@
 // Methods that train tensors of the base itself: all of them, or its biases.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@ class BaseParameterAdaptation : public Adaptation {
   BaseParameterAdaptation(Model& model, const std::vector<std::string>& names,
                           bool trainable = true);
   std::vector<TrainedParameter> trained() override;
-  void after_step(Model& model) override { model.refresh(); }
+  void refresh(Model& model) override { model.refresh(); }
   int lowest_trained_layer() const override { return lowest_layer_; }
   bool trains_site_weight(Site site) const override;
   const std::vector<Parameter*>& parameters() const { return parameters_; }
@@ -26,6 +27,11 @@ class BaseParameterAdaptation : public Adaptation {
   std::vector<Site> site_weights_;  // sorted
   int lowest_layer_ = 0;
 };
+
+// Method::places of who trains the chosen tensors: their names, and the sites whose weights they
+// hold.
+std::vector<std::string> places_of_tensors(const ModelShape& shape,
+                                           const std::function<bool(const TensorSpec&)>& chosen);
 
 // The layer that a tensor belongs to: -1 for embeddings, the number of layers for the final norm
 // and the head.

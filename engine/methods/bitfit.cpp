@@ -43,7 +43,10 @@ class BitFit : public Method {
     for (const TensorSpec* tensor : biases(shape)) {
       lowest = std::min(lowest, layer_of(shape, *tensor));
     }
-    return {lowest, {}};
+    return {.lowest_layer = lowest};
+  }
+  std::vector<std::string> places(const ModelShape& shape) const override {
+    return places_of_tensors(shape, [](const TensorSpec& tensor) { return tensor.bias; });
   }
 };
 

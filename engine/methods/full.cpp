@@ -20,7 +20,12 @@ class Full : public Method {
     for (const TensorSpec& tensor : model.shape().tensors) names.push_back(tensor.name);
     return std::make_unique<BaseParameterAdaptation>(model, names);
   }
-  TrainingReach reach(const ModelShape&) const override { return {-1, SiteSet::parse("all")}; }
+  TrainingReach reach(const ModelShape&) const override {
+    return {.lowest_layer = -1, .sites = SiteSet::parse("all"), .base_weights = true};
+  }
+  std::vector<std::string> places(const ModelShape& shape) const override {
+    return places_of_tensors(shape, [](const TensorSpec&) { return true; });
+  }
 };
 
 }  // namespace

@@ -1,100 +1,12 @@
-#include "engine/methods/lora.h"
-
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <charconv>
-#include <cmath>
-
-#include "common/draws.h"
-#include "common/error.h"
-#include "common/text.h"
+// lora: W + scale B A on chosen sites (Hu et al., arXiv 2106.09685, section 4.1), with the variants
+// that its settings name: rsLoRA's scale, LoRA+'s learning rates, PiSSA's beginning.
+#include "engine/methods/lora_settings.h"
 #include "engine/methods/low_rank.h"
+#include "engine/methods/pissa.h"
 #include "engine/methods/registry.h"
 
 namespace rankscope {
 namespace {
-
-constexpr int64_t kMaxRank = 65536;
-constexpr int64_t kMaxLayer = 1'000'000;
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  while (true) {
-    const size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
-
-// A whole number from 0 to `high`, or -1.
-int64_t whole_number(std::string_view text, int64_t high) {
-  int64_t value = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool good = error == std::errc() && rest == text.data() + text.size();
-  return good && value >= 0 && value <= high ? value : -1;
-}
-
-std::vector<std::pair<int64_t, int64_t>> read_layers(const std::string& text) {
-  std::vector<std::pair<int64_t, int64_t>> ranges;
-  if (text == "all") return ranges;
-  for (std::string_view part : split(text, '+')) {
-    const std::vector<std::string_view> ends = split(part, '-');
-    const int64_t first = whole_number(ends.front(), kMaxLayer);
-    const int64_t last = whole_number(ends.back(), kMaxLayer);
-    const bool rising = ranges.empty() || first > ranges.back().second;
-    if (ends.size() > 2 || first < 0 || last < first || !rising) {
-      throw InputError("setting 'layers=" + printable(text) +
-                       "': layers must be 'all' or rising numbers and ranges from 0, as 0-5+8");
-    }
-    ranges.emplace_back(first, last);
-  }
-  return ranges;
-}
-
-std::string layers_text(const std::vector<std::pair<int64_t, int64_t>>& ranges) {
-  if (ranges.empty()) return "all";
-  std::string text;
-  for (const auto& [first, last] : ranges) {
-    if (!text.empty()) text += '+';
-    text += std::to_string(first);
-    if (last != first) text += '-' + std::to_string(last);
-  }
-  return text;
-}
-
-std::map<SiteKind, int64_t> read_ranks(const std::string& text, const SiteSet& targets) {
-  std::map<SiteKind, int64_t> ranks;
-  if (text.empty()) return ranks;
-  for (std::string_view part : split(text, ',')) {
-    const size_t colon = part.find(':');
-    const auto kind = site_kind(part.substr(0, colon));
-    const int64_t rank =
-        colon == std::string_view::npos ? -1 : whole_number(part.substr(colon + 1), kMaxRank);
-    if (!kind || rank < 0 || !targets.contains(*kind) || !ranks.emplace(*kind, rank).second) {
-      throw InputError("setting 'ranks=" + printable(text) +
-                       "': ranks must give sites of 'targets' a rank, each once, as Wq:4,Wv:8");
-    }
-  }
-  return ranks;
-}
-
-// The rank is part of the key: else two ranks at one seed would share their first rows, and their
-// subspaces would agree before any training.
-void draw(std::span<float> values, LoraInit init, const std::string& name, int64_t rank,
-          int64_t d_in, uint64_t init_seed) {
-  const Draws draws(init_seed, "init", name + ".r" + std::to_string(rank));
-  if (init == LoraInit::kGaussian) {
-    draws.fill_normal(values);
-    const float deviation = 1.0f / static_cast<float>(rank);
-    for (float& value : values) value *= deviation;
-    return;
-  }
-  draws.fill_uniform(values);
-  const float bound = 1.0f / std::sqrt(static_cast<float>(d_in));
-  for (float& value : values) value = (2.0f * value - 1.0f) * bound;
-}
 
 class Lora : public Method {
  public:
@@ -104,30 +16,18 @@ class Lora : public Method {
 
   int64_t trainable_parameters(const ModelShape& shape) const override {
     int64_t total = 0;
-    for (const auto& [spec, rank] : adapted(shape)) total += rank * (spec->in + spec->out);
+    for (const auto& [spec, rank] : settings_.sites(shape)) total += rank * (spec->in + spec->out);
     return total;
   }
 
   std::string formula() const override { return "sum over adapted sites of r (d_in + d_out)"; }
 
-  std::map<std::string, std::string> settings() const override {
-    std::string ranks;
-    for (const auto& [kind, rank] : settings_.ranks) {
-      ranks += fmt::format("{}{}:{}", ranks.empty() ? "" : ",", site_name(kind), rank);
-    }
-    return {{"rank", std::to_string(settings_.rank)},
-            {"alpha", fmt::format("{}", settings_.alpha)},
-            {"rslora", settings_.rslora ? "true" : "false"},
-            {"dropout", fmt::format("{}", settings_.dropout)},
-            {"targets", settings_.targets.word()},
-            {"layers", layers_text(settings_.layers)},
-            {"ranks", ranks},
-            {"init", settings_.init == LoraInit::kKaiming ? "kaiming" : "gaussian"}};
-  }
+  std::map<std::string, std::string> settings() const override { return settings_.canonical(); }
 
   std::unique_ptr<Adaptation> adapt(Model& model, uint64_t init_seed) const override {
-    auto adaptation = std::make_unique<LowRankAdaptation>(model);
-    for (const auto& [spec, rank] : adapted(model.shape())) {
+    if (settings_.init == LoraInit::kPissa) return start_pissa(settings_, model, init_seed);
+    auto adaptation = std::make_unique<LowRankAdaptation>(model, settings_.rate_ratio);
+    for (const auto& [spec, rank] : settings_.sites(model.shape())) {
       LowRankAdaptation::Factors& factors =
           adaptation->add(*spec, rank, settings_.scale_of(rank), settings_.dropout);
       const std::vector<float> a =
@@ -137,87 +37,16 @@ class Lora : public Method {
     return adaptation;
   }
 
-  TrainingReach reach(const ModelShape& shape) const override {
-    TrainingReach reach{static_cast<int>(shape.config.layers), {}};
-    for (const auto& [spec, rank] : adapted(shape)) {
-      reach.lowest_layer = std::min(reach.lowest_layer, spec->site.layer);
-      reach.sites.insert(spec->site.kind);
-    }
-    return reach;
+  TrainingReach reach(const ModelShape& shape) const override { return settings_.reach(shape); }
+  std::vector<std::string> places(const ModelShape& shape) const override {
+    return settings_.places(shape);
   }
 
  private:
-  // The sites that are adapted on this model, by layer and kind, with their ranks.
-  std::vector<std::pair<const SiteSpec*, int64_t>> adapted(const ModelShape& shape) const {
-    const int64_t layers = shape.config.layers;
-    if (!settings_.layers.empty() && settings_.layers.back().second >= layers) {
-      throw InputError(fmt::format("setting 'layers={}': the model has {} layers, numbered from 0",
-                                   layers_text(settings_.layers), layers));
-    }
-    const bool everywhere = settings_.targets.kinds().size() == kSiteKinds;
-    for (SiteKind kind : settings_.targets.kinds()) {
-      if (!shape.has_site_kind(kind) && !everywhere) {
-        throw InputError(fmt::format("setting 'targets={}': a {} model has no {}; leave it out",
-                                     settings_.targets.word(), shape.config.family,
-                                     site_name(kind)));
-      }
-    }
-    std::vector<std::pair<const SiteSpec*, int64_t>> found;
-    for (const SiteSpec& spec : shape.sites) {
-      const int64_t rank = settings_.rank_of(spec.site.kind);
-      if (rank > 0 && has_layer(spec.site.layer)) found.emplace_back(&spec, rank);
-    }
-    if (found.empty()) {
-      throw InputError("setting 'ranks': no site is left to adapt; give one a rank above 0");
-    }
-    return found;
-  }
-
-  bool has_layer(int64_t layer) const {
-    if (settings_.layers.empty()) return true;
-    for (const auto& [first, last] : settings_.layers) {
-      if (layer >= first && layer <= last) return true;
-    }
-    return false;
-  }
-
   LoraSettings settings_;
 };
 
 }  // namespace
-
-LoraSettings LoraSettings::read(Settings& settings) {
-  static constexpr std::string_view kInits[] = {"kaiming", "gaussian"};
-  LoraSettings read;
-  read.rank = settings.integer("rank", 8, 1, kMaxRank);
-  read.alpha = settings.number("alpha", static_cast<double>(read.rank), 1e-6, 1e9);
-  read.rslora = settings.flag("rslora", false);
-  read.dropout = settings.number("dropout", 0.0, 0.0, 0.999);
-  read.targets = SiteSet::parse(settings.text("targets", "Wq+Wv"));
-  read.layers = read_layers(settings.text("layers", "all"));
-  read.ranks = read_ranks(settings.text("ranks", ""), read.targets);
-  read.init = settings.choice("init", "kaiming", kInits) == "kaiming" ? LoraInit::kKaiming
-                                                                      : LoraInit::kGaussian;
-  return read;
-}
-
-int64_t LoraSettings::rank_of(SiteKind kind) const {
-  if (!targets.contains(kind)) return 0;
-  const auto found = ranks.find(kind);
-  return found == ranks.end() ? rank : found->second;
-}
-
-double LoraSettings::scale_of(int64_t r) const {
-  const auto divisor = static_cast<double>(r);
-  return alpha / (rslora ? std::sqrt(divisor) : divisor);
-}
-
-std::vector<float> initial_lora_a(const LoraSettings& settings, Site site, int64_t rank,
-                                  int64_t d_in, uint64_t init_seed) {
-  std::vector<float> values(static_cast<size_t>(rank * d_in));
-  draw(values, settings.init, LowRankAdaptation::a_name(site), rank, d_in, init_seed);
-  return values;
-}
 
 std::unique_ptr<Method> make_lora(Settings& settings) {
   return std::make_unique<Lora>(LoraSettings::read(settings));

@@ -24,7 +24,7 @@ std::vector<TrainedParameter> LowRankAdaptation::trained() {
   std::vector<TrainedParameter> all;
   for (const auto& [site, factors] : factors_) {
     all.push_back({&factors->a});
-    all.push_back({&factors->b});
+    all.push_back({&factors->b, b_rate_factor_});
   }
   return all;
 }

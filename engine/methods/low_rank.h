@@ -21,7 +21,9 @@ class LowRankAdaptation : public Adaptation {
     double dropout = 0;
   };
 
-  explicit LowRankAdaptation(Model& model) : model_(model) {}
+  // b_rate_factor: what B's learning rates are multiplied by (LoRA+).
+  explicit LowRankAdaptation(Model& model, double b_rate_factor = 1.0)
+      : model_(model), b_rate_factor_(b_rate_factor) {}
 
   // The names of the factors at a site, which key their draws and stand in files.
   static std::string a_name(Site site) { return site.name() + ".lora_A"; }
@@ -38,10 +40,17 @@ class LowRankAdaptation : public Adaptation {
   int lowest_trained_layer() const override;
   int64_t update_rank(Site site) const override;
   bool trains_low_rank_alone() const override { return true; }
+  // Plain LoRA that gives the model of the checkpoint this one's outputs, where this one's own
+  // factors do not: for its files.
+  virtual std::unique_ptr<LowRankAdaptation> as_plain_lora() const { return nullptr; }
   const std::map<Site, std::unique_ptr<Factors>>& factors() const { return factors_; }
+
+ protected:
+  Model& model() const { return model_; }
 
  private:
   Model& model_;
+  double b_rate_factor_;
   std::map<Site, std::unique_ptr<Factors>> factors_;
   std::map<Site, LowRankUpdate> updates_;
 };

@@ -32,6 +32,9 @@ class Settings {
   bool flag(const std::string& key, bool fallback);
   std::string choice(const std::string& key, const std::string& fallback,
                      std::span<const std::string_view> allowed);
+  // Takes out and marks as known the keys of `inner_names` that are there; in what is returned each
+  // stands under the name that it has there.
+  Settings take(const std::map<std::string, std::string>& inner_names);
   // Throws InputError for the first key nobody asked for, with the nearest known one.
   void refuse_unknown(const std::string& where) const;
 
@@ -46,26 +49,63 @@ struct TrainedParameter {
   double learning_rate_factor = 1.0;
 };
 
+// An update that the optimizer has made.
+struct UpdateReport {
+  int64_t step = 0;           // from 1
+  int64_t steps = 0;          // of the whole training
+  double gradient_scale = 1;  // what clipping multiplied the gradients by
+};
+
 // A method at work on one model, which must outlive it.
 class Adaptation {
  public:
   virtual ~Adaptation() = default;
   // What is trained, in a fixed order (that of the resume point).
   virtual std::vector<TrainedParameter> trained() = 0;
+  // What else a resume point must hold, beside the trained parameters and the optimizer's moments.
+  virtual std::vector<Parameter*> state() { return {}; }
+
+  // ---- Places in the forward pass. Each gets the value there and gives the one to go on with; it
+  // may take the value's memory over.
   // The low-rank update of a site, or null.
   virtual const LowRankUpdate* update_at(Site) const { return nullptr; }
+  // The scales of a site's outputs, or null.
+  virtual const ColumnScale* column_scale_at(Site) const { return nullptr; }
+  // The tokens that the method adds to every sequence; their ids in a batch are in its `special`.
+  virtual SpecialTokens special_tokens() const { return {}; }
+  // Token embeddings [rows, width], before those of positions.
+  virtual Var embedded(const ForwardContext&, Var x) const { return x; }
+  // The residual stream before and behind a layer. Behind the last layer it has the rows with loss.
+  virtual Var entering(const ForwardContext&, int /*layer*/, Var x) const { return x; }
+  virtual Var leaving(const ForwardContext&, int /*layer*/, Var x) const { return x; }
+  // A layer's keys and values [rows, kv_heads * head_dim] as attention reads them.
+  virtual Var keys(const ForwardContext&, int /*layer*/, Var k) const { return k; }
+  virtual Var values(const ForwardContext&, int /*layer*/, Var v) const { return v; }
+  // What Wo or W2 adds to the residual stream, where `follows` says that the method changes it.
+  virtual bool follows(Site) const { return false; }
+  virtual Var site_output(const ForwardContext&, Site, Var z) const { return z; }
+
+  // ---- Around an update
+  // Called when all gradients of a step have been added up, before their norm is taken.
+  virtual void complete_gradients() {}
+  // Called after each update, whose gradients are zeros again.
+  virtual void after_update(const UpdateReport&) {}
+  // Called when trained values have changed: by an update, or by who read them from a file.
+  virtual void refresh(Model&) {}
+
   // Puts what can be expressed as base weights into the model's, where it is then written: the
   // forward pass costs what the base's costs, and results differ by rounding alone. From then on
   // update_at gives nothing for a merged site. What a method trains in the base is there already.
   virtual void merge_into(Model&) {}
-  // Called after each optimizer step.
-  virtual void after_step(Model&) {}
   // The lowest layer that holds a trained parameter: gradients flow down to it; used to count
   // useful FLOPs. Trained embeddings give -1; the number of layers means that none holds any.
   virtual int lowest_trained_layer() const = 0;
   virtual bool trains_site_weight(Site) const { return false; }
   virtual bool trains_head() const { return false; }
   virtual int64_t update_rank(Site) const { return 0; }
+  // Floating-point operations that the method adds to a row's forward pass in a layer, beyond its
+  // low-rank updates; three times as many in training.
+  virtual double added_flops(int /*layer*/) const { return 0; }
   // Whether all that is trained are low-rank updates: the base stays as it is, and several such
   // adaptations can work on it at once.
   virtual bool trains_low_rank_alone() const { return false; }
@@ -75,7 +115,14 @@ class Adaptation {
 struct TrainingReach {
   int lowest_layer = 0;  // as Adaptation::lowest_trained_layer
   SiteSet sites;         // whose weight or low-rank update is trained, in some layer
+  // Numbers that a token keeps for the backward pass in each layer, beyond what those sites need.
+  int64_t kept_per_token = 0;
+  // Whether it is the base's own weights, not updates beside them, that are trained at the sites.
+  bool base_weights = false;
 };
+
+// The place of methods that have special tokens.
+inline constexpr const char* kSpecialTokens = "the special tokens of a sequence";
 
 class Method {
  public:
@@ -92,12 +139,21 @@ class Method {
   virtual std::unique_ptr<Adaptation> adapt(Model& model, uint64_t init_seed) const = 0;
   // What adapt() would train on a model of this shape, for a memory plan without weights.
   virtual TrainingReach reach(const ModelShape& shape) const = 0;
+  // The names of what the method changes on a model of this shape: methods with a place in common
+  // cannot be combined. A site's weight and its update are one place, its name.
+  virtual std::vector<std::string> places(const ModelShape& shape) const = 0;
+  // What the method takes from the model's context in every sequence.
+  virtual SpecialTokens special_tokens() const { return {}; }
 };
 
-// none, full, lora, bitfit: one line each in methods.cpp. Takes the method's own keys out of
-// `settings`; the caller takes its own and then calls refuse_unknown. Throws InputError for an
-// unknown name, with the nearest known one.
+// A model's configuration with the context that special tokens leave to examples.
+ModelConfig config_beside(ModelConfig config, const SpecialTokens& special);
+
+// none, full, lora, ...: one line each in methods.cpp; or several joined by '+', which then work
+// together (combined.cpp). Takes the method's own keys out of `settings`; the caller takes its own
+// and then calls refuse_unknown. Throws InputError for an unknown name, with the nearest known one.
 std::unique_ptr<Method> make_method(const std::string& name, Settings& settings);
+// Of single methods.
 std::vector<std::string_view> method_names();
 
 }  // namespace rankscope

@@ -1,6 +1,9 @@
+#include <algorithm>
+
 #include "common/error.h"
 #include "common/suggest.h"
 #include "common/text.h"
+#include "engine/methods/combined.h"
 #include "engine/methods/registry.h"
 
 namespace rankscope {
@@ -14,13 +17,23 @@ struct MethodEntry {
 constexpr MethodEntry kMethods[] = {
     {"none", make_none},
     {"full", make_full},
-    {"lora", make_lora},
+    {"ft_top2", make_ft_top2},
     {"bitfit", make_bitfit},
+    {"lora", make_lora},
+    {"dora", make_dora},
+    {"adalora", make_adalora},
+    {"prefix_embed", make_prefix_embed},
+    {"prefix_layer", make_prefix_layer},
+    {"prefix_kv", make_prefix_kv},
+    {"adapter_h", make_adapter_h},
+    {"adapter_l", make_adapter_l},
+    {"adapter_p", make_adapter_p},
 };
 
 }  // namespace
 
 std::unique_ptr<Method> make_method(const std::string& name, Settings& settings) {
+  if (name.find('+') != std::string::npos) return make_combined_method(name, settings);
   std::vector<std::string> names;
   std::string list;
   for (const MethodEntry& entry : kMethods) {
@@ -30,6 +43,11 @@ std::unique_ptr<Method> make_method(const std::string& name, Settings& settings)
   }
   throw InputError("there is no method '" + printable(name) + "'" + did_you_mean(name, names) +
                    "; there are " + list);
+}
+
+ModelConfig config_beside(ModelConfig config, const SpecialTokens& special) {
+  config.context = std::max<int64_t>(config.context - special.count(), 0);
+  return config;
 }
 
 std::vector<std::string_view> method_names() {

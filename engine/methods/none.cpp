@@ -24,8 +24,9 @@ class None : public Method {
     return std::make_unique<NoAdaptation>(static_cast<int>(model.config().layers));
   }
   TrainingReach reach(const ModelShape& shape) const override {
-    return {static_cast<int>(shape.config.layers), {}};
+    return {.lowest_layer = static_cast<int>(shape.config.layers)};
   }
+  std::vector<std::string> places(const ModelShape&) const override { return {}; }
 };
 
 }  // namespace

@@ -82,6 +82,15 @@ std::string Settings::choice(const std::string& key, const std::string& fallback
   refuse(key, value, "one of " + list + did_you_mean(value, names));
 }
 
+Settings Settings::take(const std::map<std::string, std::string>& inner_names) {
+  std::map<std::string, std::string> taken;
+  for (const auto& [outer, inner] : inner_names) {
+    if (has(outer)) taken[inner] = text(outer, "");
+    known_.push_back(outer);
+  }
+  return Settings(std::move(taken));
+}
+
 void Settings::refuse_unknown(const std::string& where) const {
   for (const auto& [key, value] : values_) {
     bool known = false;

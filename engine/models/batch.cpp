@@ -2,6 +2,35 @@
 
 namespace rankscope {
 
+std::vector<int32_t> with_special_tokens(const SpecialTokens& special,
+                                         std::span<const int32_t> prompt) {
+  std::vector<int32_t> all;
+  for (int64_t i = 0; i < special.prefix; ++i) all.push_back(special_token(i));
+  all.insert(all.end(), prompt.begin(), prompt.end());
+  for (int64_t i = special.prefix; i < special.count(); ++i) all.push_back(special_token(i));
+  return all;
+}
+
+std::vector<TokenExample> with_special_tokens(const SpecialTokens& special,
+                                              std::span<const TokenExample> examples) {
+  std::vector<TokenExample> all;
+  for (const TokenExample& example : examples)
+    all.push_back({with_special_tokens(special, example.prompt), example.target});
+  return all;
+}
+
+std::shared_ptr<const SpecialRows> take_special_rows(std::vector<int32_t>& tokens) {
+  std::vector<int32_t> rows, ids;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (!is_special(tokens[i])) continue;
+    rows.push_back(static_cast<int32_t>(i));
+    ids.push_back(-1 - tokens[i]);
+    tokens[i] = 0;
+  }
+  if (rows.empty()) return nullptr;
+  return std::make_shared<const SpecialRows>(SpecialRows{std::move(rows), std::move(ids)});
+}
+
 Batch pack_batch(std::span<const TokenExample* const> examples,
                  std::span<const uint64_t> draw_ids) {
   Batch batch;
@@ -38,6 +67,7 @@ Batch pack_batch(std::span<const TokenExample* const> examples,
   loss->query_positions = loss_positions;
   batch.full_layout = std::move(full);
   batch.loss_layout = std::move(loss);
+  batch.special = take_special_rows(tokens);
   batch.tokens = std::make_shared<const Indices>(std::move(tokens));
   batch.positions = std::make_shared<const Indices>(std::move(positions));
   batch.loss_rows = std::make_shared<const Indices>(std::move(loss_rows));

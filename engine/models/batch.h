@@ -18,8 +18,31 @@ struct TokenExample {
   int64_t tokens() const { return static_cast<int64_t>(prompt.size() + target.size()); }
 };
 
+// Tokens that are no words, in every sequence of a method that has such: the first `prefix` stand
+// before the prompt, the others between prompt and target.
+struct SpecialTokens {
+  int64_t prefix = 0;
+  int64_t infix = 0;
+  int64_t count() const { return prefix + infix; }
+};
+// The i-th of them where tokens are listed.
+inline int32_t special_token(int64_t i) { return static_cast<int32_t>(-1 - i); }
+inline bool is_special(int32_t token) { return token < 0; }
+std::vector<int32_t> with_special_tokens(const SpecialTokens& special,
+                                         std::span<const int32_t> prompt);
+std::vector<TokenExample> with_special_tokens(const SpecialTokens& special,
+                                              std::span<const TokenExample> examples);
+
+// Where special tokens stand in a batch.
+struct SpecialRows {
+  Indices rows;  // rising
+  Indices ids;   // which special token is there
+};
+// Writes 0 in their places; null where there are none.
+std::shared_ptr<const SpecialRows> take_special_rows(std::vector<int32_t>& tokens);
+
 struct Batch {
-  std::shared_ptr<const Indices> tokens;       // [rows]
+  std::shared_ptr<const Indices> tokens;       // [rows]; 0 where a special token stands
   std::shared_ptr<const Indices> positions;  // [rows], from 0 in each sequence
   std::vector<int64_t> sequence_begin;                    // [sequences + 1], rows
   // Rows whose next token is a target (or, in decoding, wanted), rising, and that next token.
@@ -30,6 +53,7 @@ struct Batch {
   // Identity of each row for dropout: (draw id of its sequence << 32) | position.
   RowIds row_ids;       // [rows]
   RowIds loss_row_ids;  // [targets]
+  std::shared_ptr<const SpecialRows> special;  // null where there are none
   std::shared_ptr<const AttentionLayout> full_layout;  // queries at every row
   std::shared_ptr<const AttentionLayout> loss_layout;  // queries at loss_rows
 

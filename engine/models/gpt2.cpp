@@ -122,10 +122,11 @@ class Gpt2 : public Model {
   Var forward(const ForwardContext& context) const override {
     const Batch& batch = context.batch;
     if (batch.targets() == 0) return {backend().empty(0, config().width), nullptr};
-    Var x = add(context.tape, embed(context, "transformer.wte.weight", batch.tokens),
+    Var x = add(context.tape, embed_tokens(context),
                 embed(context, "transformer.wpe.weight", batch.positions));
     x = base_dropout(context, "embeddings", config().embedding_dropout, x, BatchRows::kAll);
-    for (int layer = 0; layer < config().layers; ++layer) x = block(context, layer, x);
+    for (int layer = 0; layer < config().layers; ++layer)
+      x = leaving(context, layer, block(context, layer, entering(context, layer, x)));
     return norm(context, "transformer.ln_f", x);
   }
 
@@ -138,8 +139,10 @@ class Gpt2 : public Model {
   Var block(const ForwardContext& context, int layer, Var x) const {
     const std::string at = shape().layer_prefix + std::to_string(layer) + ".";
     Var a = norm(context, at + "ln_1", x);
-    const Var k = apply_site(context, {layer, SiteKind::Wk}, a, BatchRows::kAll);
-    const Var v = apply_site(context, {layer, SiteKind::Wv}, a, BatchRows::kAll);
+    const Var k =
+        keys(context, layer, apply_site(context, {layer, SiteKind::Wk}, a, BatchRows::kAll));
+    const Var v =
+        values(context, layer, apply_site(context, {layer, SiteKind::Wv}, a, BatchRows::kAll));
     const BatchRows rows = narrow(context, layer, x, a);
     const Var q = apply_site(context, {layer, SiteKind::Wq}, a, rows);
     a = attend(context, layer, q, k, v, rows);

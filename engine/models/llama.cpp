@@ -177,8 +177,9 @@ class Llama : public Model {
     const Batch& batch = context.batch;
     if (batch.targets() == 0) return {backend().empty(0, config().width), nullptr};
     const RotaryTable& table = rotary_.up_to(batch.positions);
-    Var x = embed(context, shape().embedding, batch.tokens);
-    for (int layer = 0; layer < config().layers; ++layer) x = block(context, layer, x, table);
+    Var x = embed_tokens(context);
+    for (int layer = 0; layer < config().layers; ++layer)
+      x = leaving(context, layer, block(context, layer, entering(context, layer, x), table));
     return norm(context, "model.norm", x);
   }
 
@@ -193,10 +194,12 @@ class Llama : public Model {
     const int64_t head_dim = config().head_dim;
     const std::string at = shape().layer_prefix + std::to_string(layer) + ".";
     Var a = norm(context, at + "input_layernorm", x);
-    const Var k =
+    const Var k = keys(
+        context, layer,
         rotary(context.tape, apply_site(context, {layer, SiteKind::Wk}, a, BatchRows::kAll),
-               head_dim, batch.positions, table);
-    const Var v = apply_site(context, {layer, SiteKind::Wv}, a, BatchRows::kAll);
+               head_dim, batch.positions, table));
+    const Var v =
+        values(context, layer, apply_site(context, {layer, SiteKind::Wv}, a, BatchRows::kAll));
     const BatchRows rows = narrow(context, layer, x, a);
     const Var q =
         rotary(context.tape, apply_site(context, {layer, SiteKind::Wq}, a, rows), head_dim,

@@ -30,7 +30,7 @@ UpdatedSites updated_sites(const ModelShape& shape, const TrainingReach& reach) 
   for (const SiteSpec& spec : shape.sites) {
     if (spec.site.layer < reach.lowest_layer || !reach.sites.contains(spec.site.kind)) continue;
     sites.inputs_and_outputs += spec.in + spec.out;
-    sites.kinds += spec.site.layer == reach.lowest_layer;
+    sites.kinds += spec.site.layer == std::max(reach.lowest_layer, 0);
   }
   return sites;
 }
@@ -38,7 +38,7 @@ UpdatedSites updated_sites(const ModelShape& shape, const TrainingReach& reach) 
 // What a token keeps of a layer's low-rank updates: x A^T of each, at the average rank.
 int64_t low_rank_floats(const ModelShape& shape, const TrainingReach& reach, int64_t trainable) {
   const UpdatedSites sites = updated_sites(shape, reach);
-  if (reach.lowest_layer < 0 || sites.inputs_and_outputs == 0) return 0;
+  if (reach.base_weights || sites.inputs_and_outputs == 0) return 0;
   const int64_t rank = (trainable + sites.inputs_and_outputs - 1) / sites.inputs_and_outputs;
   return sites.kinds * rank;
 }
@@ -96,7 +96,7 @@ void plan_cpu_weights(const ModelShape& shape, const TrainingReach& reach, int64
 void plan_gpu_weights(const ModelShape& shape, const TrainingReach& reach, DType precision,
                       MemoryPlan& plan) {
   const auto each = static_cast<int64_t>(dtype_size(precision));
-  const bool trained = reach.lowest_layer < 0;
+  const bool trained = reach.base_weights && reach.lowest_layer < 0;
   const bool copied = trained && precision != DType::kF32;
   for (const TensorSpec& tensor : shape.tensors) {
     const bool matrix = tensor.shape.size() == 2;
@@ -128,7 +128,8 @@ MemoryPlan plan_memory(const ModelShape& shape, const Method& method, int64_t mi
   const int64_t recorded =
       config.layers - std::clamp<int64_t>(reach.lowest_layer, 0, config.layers);
   const PerToken kept = kept_per_token(config, reach.sites);
-  const int64_t activations = recorded * kept.activations + in_flight_per_token(config);
+  const int64_t activations =
+      recorded * (kept.activations + reach.kept_per_token) + in_flight_per_token(config);
   const int64_t floats = recorded * (kept.floats + low_rank_floats(shape, reach, trainable));
   const auto each = static_cast<int64_t>(dtype_size(target.gpu ? target.precision : DType::kF32));
   // All factors come from outside, and their product may pass 64 bits.

@@ -187,6 +187,7 @@ Var Model::apply_site(const ForwardContext& context, Site place, const Var& x, B
       add(part.loss_begin, part.loss_end, part.adaptation, part.draws);
   }
   options.updates = updates;
+  if (context.adaptation) options.column_scale = context.adaptation->column_scale_at(place);
   return linear(context.tape, x, site(place), options);
 }
 
@@ -201,12 +202,35 @@ Var Model::base_dropout(const ForwardContext& context, const std::string& name, 
 Var Model::apply_site_to_residual(const ForwardContext& context, Site place, const Var& x,
                                   const Var& residual, BatchRows rows) const {
   const double rate = config().residual_dropout * context.base_dropout_scale;
-  if (!context.draws || rate <= 0) {
+  const bool follows = context.adaptation && context.adaptation->follows(place);
+  if (!follows && (!context.draws || rate <= 0)) {
     return apply_site(context, place, x, rows, {.residual = &residual});
   }
-  return add(context.tape, residual,
-             base_dropout(context, place.name() + ".residual", config().residual_dropout,
-                          apply_site(context, place, x, rows), rows));
+  Var z = base_dropout(context, place.name() + ".residual", config().residual_dropout,
+                       apply_site(context, place, x, rows), rows);
+  if (follows) z = context.adaptation->site_output(context, place, z);
+  return add(context.tape, residual, z);
+}
+
+Var Model::embed_tokens(const ForwardContext& context) const {
+  Var x = embed(context, shape().embedding, context.batch.tokens);
+  return context.adaptation ? context.adaptation->embedded(context, x) : x;
+}
+
+Var Model::entering(const ForwardContext& context, int layer, Var x) const {
+  return context.adaptation ? context.adaptation->entering(context, layer, x) : x;
+}
+
+Var Model::leaving(const ForwardContext& context, int layer, Var x) const {
+  return context.adaptation ? context.adaptation->leaving(context, layer, x) : x;
+}
+
+Var Model::keys(const ForwardContext& context, int layer, Var k) const {
+  return context.adaptation ? context.adaptation->keys(context, layer, k) : k;
+}
+
+Var Model::values(const ForwardContext& context, int layer, Var v) const {
+  return context.adaptation ? context.adaptation->values(context, layer, v) : v;
 }
 
 Var Model::embed(const ForwardContext& context, const std::string& table,

@@ -104,7 +104,14 @@ class Model {
   // The base's own dropout at rate `p`, where the context asks for it; `name` keys its draws.
   Var base_dropout(const ForwardContext& context, const std::string& name, double p, const Var& x,
                    BatchRows rows) const;
-  // y = residual + dropout(site(x)).
+  // Token embeddings, with those of special tokens in their places.
+  Var embed_tokens(const ForwardContext& context) const;
+  // What the adaptation makes of these values (Adaptation's places of the same names).
+  Var entering(const ForwardContext& context, int layer, Var x) const;
+  Var leaving(const ForwardContext& context, int layer, Var x) const;
+  Var keys(const ForwardContext& context, int layer, Var k) const;
+  Var values(const ForwardContext& context, int layer, Var v) const;
+  // y = residual + dropout(site(x)), with what the adaptation makes of the site's output.
   Var apply_site_to_residual(const ForwardContext& context, Site site, const Var& x,
                              const Var& residual, BatchRows rows) const;
   // Rows of the token or position table.

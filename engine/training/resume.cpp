@@ -20,8 +20,9 @@ struct Part {
   Tensor tensor;
 };
 
-std::vector<Part> parts_of(AdamW& optimizer) {
+std::vector<Part> parts_of(AdamW& optimizer, Adaptation& adaptation) {
   std::vector<Part> parts;
+  for (const Parameter* p : adaptation.state()) parts.push_back({"state." + p->name, p->value});
   for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
     const Parameter& p = *optimizer.parameters()[i].parameter;
     parts.push_back({"parameter." + p.name, p.value});
@@ -45,7 +46,7 @@ void check_identity(const std::string& file, const std::map<std::string, std::st
 }  // namespace
 
 void Trainer::save_state(const std::filesystem::path& file, const Identity& identity) {
-  const std::vector<Part> parts = parts_of(optimizer_);
+  const std::vector<Part> parts = parts_of(optimizer_, adaptation_);
   std::vector<std::vector<float>> values;  // where write_safetensors reads them
   std::vector<TensorToWrite> tensors;
   for (const Part& part : parts) {
@@ -71,7 +72,7 @@ void Trainer::load_state(const std::filesystem::path& file, const Identity& iden
   if (step < 0 || step > settings_.steps)
     throw InputError(file.string() + ": metadata 'step' is not a step of this run; remove the file "
                      "to start over");
-  const std::vector<Part> parts = parts_of(optimizer_);
+  const std::vector<Part> parts = parts_of(optimizer_, adaptation_);
   for (const Part& part : parts) {
     const TensorEntry& entry = state.at(part.name);
     if (entry.dtype != DType::kF32 ||
@@ -87,7 +88,7 @@ void Trainer::load_state(const std::filesystem::path& file, const Identity& iden
     model_.backend().upload(values.data(), part.tensor.matrix());
   }
   step_ = step;
-  adaptation_.after_step(model_);
+  adaptation_.refresh(model_);
 }
 
 }  // namespace rankscope

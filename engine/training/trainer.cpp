@@ -34,13 +34,21 @@ std::vector<float> host_losses(Backend& backend, const Tensor& values) {
   return values.empty() ? std::vector<float>{} : backend.to_host(values.view());
 }
 
+// The examples themselves, or copies with special tokens.
+std::shared_ptr<const std::vector<TokenExample>> computed_form(
+    const Adaptation& adaptation, const std::vector<TokenExample>& examples) {
+  const SpecialTokens special = adaptation.special_tokens();
+  if (special.count() == 0) return {std::shared_ptr<void>(), &examples};
+  return std::make_shared<const std::vector<TokenExample>>(with_special_tokens(special, examples));
+}
+
 }  // namespace
 
 Trainer::Trainer(Model& model, Adaptation& adaptation, const std::vector<TokenExample>& examples,
                  TrainSettings settings)
     : model_(model),
       adaptation_(adaptation),
-      examples_(examples),
+      examples_(computed_form(adaptation, examples)),
       settings_(settings),
       optimizer_(model.backend(), adaptation.trained(), settings.adamw) {
   if (examples.empty()) throw InputError("no training examples; give data with at least one line");
@@ -56,14 +64,15 @@ Trainer::Trainer(Model& model, Adaptation& adaptation, const std::vector<TokenEx
       double tokens = 0;
       while (warmup_steps_ < settings_.steps && tokens < settings_.warmup.amount)
         for (int64_t i : step_examples(warmup_steps_++))
-          tokens += static_cast<double>(examples_[static_cast<size_t>(i)].tokens());
+          tokens += static_cast<double>((*examples_)[static_cast<size_t>(i)].tokens() -
+                                        adaptation.special_tokens().count());
       break;
     }
   }
 }
 
 std::vector<int64_t> Trainer::step_examples(int64_t step) const {
-  const int64_t count = static_cast<int64_t>(examples_.size());
+  const int64_t count = std::ssize(*examples_);
   std::vector<int64_t> chosen;
   for (int64_t i = step * settings_.batch; i < (step + 1) * settings_.batch; ++i) {
     if (i / count != ordered_epoch_) {
@@ -85,12 +94,13 @@ double Trainer::learning_rate_at(int64_t step) const {
 Trainer::StepWork Trainer::begin_step() const {
   if (finished()) throw std::logic_error("Trainer::step: all steps are done");
   StepWork work;
-  work.examples = pointers(examples_, step_examples(step_));
+  work.examples = pointers(*examples_, step_examples(step_));
   work.draw_ids.resize(work.examples.size());
   for (size_t i = 0; i < work.draw_ids.size(); ++i) work.draw_ids[i] = i;
   work.report.step = step_ + 1;
+  const int64_t special = adaptation_.special_tokens().count();
   for (const TokenExample* e : work.examples) {
-    work.report.tokens += e->tokens();
+    work.report.tokens += e->tokens() - special;
     work.report.target_tokens +=
         static_cast<int64_t>(e->target.size()) - (e->prompt.empty() && !e->target.empty() ? 1 : 0);
   }
@@ -120,9 +130,9 @@ StepReport Trainer::end_step(StepWork& work, double squares) {
   double scale = 1.0;  // torch.nn.utils.clip_grad_norm_
   if (settings_.max_gradient_norm > 0)
     scale = std::min(1.0, settings_.max_gradient_norm / (report.gradient_norm + 1e-6));
-  optimizer_.update(report.learning_rate, step_ + 1, scale);
-  adaptation_.after_step(model_);
-  ++step_;
+  optimizer_.update(report.learning_rate, ++step_, scale);
+  adaptation_.after_update({step_, settings_.steps, scale});
+  adaptation_.refresh(model_);
   return report;
 }
 
@@ -143,6 +153,7 @@ StepReport Trainer::step() {
     work.report.useful_flops += useful_flops(model_.shape(), adaptation_, batch, true);
     add_losses(work, batch, host_losses(model_.backend(), losses.loss), 0, batch.sequences());
   }
+  adaptation_.complete_gradients();
   StepReport report = end_step(work, model_.backend().sum_of_squares(optimizer_.gradients()));
   report.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -161,8 +172,11 @@ double Evaluation::mean() const {
 
 Evaluation evaluate(const Model& model, const Adaptation* adaptation,
                     const std::vector<TokenExample>& examples, int64_t micro_batch_tokens) {
+  const auto computed = adaptation ? computed_form(*adaptation, examples)
+                                   : std::shared_ptr<const std::vector<TokenExample>>(
+                                         std::shared_ptr<void>(), &examples);
   std::vector<const TokenExample*> all;
-  for (const TokenExample& e : examples) all.push_back(&e);
+  for (const TokenExample& e : *computed) all.push_back(&e);
   const std::vector<uint64_t> draw_ids(all.size());
   const std::vector<size_t> groups = split_by_tokens(all, micro_batch_tokens);
   Evaluation result;

@@ -117,7 +117,8 @@ class Trainer {
 
   Model& model_;
   Adaptation& adaptation_;
-  const std::vector<TokenExample>& examples_;
+  // As they are computed: with the method's special tokens, where it has such.
+  std::shared_ptr<const std::vector<TokenExample>> examples_;
   TrainSettings settings_;
   AdamW optimizer_;
   int64_t warmup_steps_ = 0;

@@ -90,7 +90,9 @@ double useful_flops(const ModelShape& shape, const Batch& batch, const BatchPart
     count.site(at(SiteKind::W3), rows, stream, up);
     const bool down = up || count.trained(at(SiteKind::W2));
     count.site(at(SiteKind::W2), rows, up, down);
-    stream = down;
+    // What is trained elsewhere in the layer (biases, norms, bottlenecks) needs the stream's gradient.
+    stream = down || (backward && layer >= adaptation.lowest_trained_layer());
+    count.total += (stream ? 3 : 1) * adaptation.added_flops(layer) * rows;
   }
   const double head =
       2.0 * targets * static_cast<double>(c.width) * static_cast<double>(c.vocabulary);

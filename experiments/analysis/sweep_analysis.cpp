@@ -13,7 +13,7 @@
 #include "common/interrupt.h"
 #include "common/log.h"
 #include "common/text.h"
-#include "engine/methods/lora.h"
+#include "engine/methods/lora_settings.h"
 #include "experiments/analysis/parallel.h"
 #include "experiments/analysis/site_vectors.h"
 #include "experiments/analysis/weight_cache.h"
@@ -216,7 +216,8 @@ class Analysis {
       Settings settings(std::move(values));
       const LoraSettings lora = LoraSettings::read(settings);
       const std::uint64_t seed = trial.config.init_seed.value_or(trial.config.seed);
-      state.vectors[kInitial] = leading_vectors_of_a(
+      // PiSSA begins with the weight's own directions, which are compared beside it.
+      if (lora.init != LoraInit::kPissa) state.vectors[kInitial] = leading_vectors_of_a(
           initial_lora_a(lora, {f.layer, *kind}, f.rank, f.in, seed), f.rank, f.in);
     }
     return state;

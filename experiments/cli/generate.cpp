@@ -129,10 +129,12 @@ int run_generate(GenerateCommand& c) {
     throw InputError("--task: give the task's folder or file with --data");
   const Base base = load_base(c);
   c.decoding.end_ids = ending_tokens(c, base);
+  const ModelConfig config = config_beside(
+      base.model->config(), base.adaptation ? base.adaptation->special_tokens() : SpecialTokens{});
   std::vector<Prompt> prompts;
   if (c.prompts.empty()) {
     if (!base.tokenizer) throw InputError("--task: the model's folder has no tokenizer.json");
-    TaskExamples task = read_task_examples(c.data.get(), *base.tokenizer, base.model->config(),
+    TaskExamples task = read_task_examples(c.data.get(), *base.tokenizer, config,
                                            c.decoding.max_new, false, !c.free_text);
     log_reports(task);
     prompts = task_prompts(std::move(task), !c.free_text);
@@ -140,7 +142,7 @@ int run_generate(GenerateCommand& c) {
     PromptLimits limits{c.decoding.max_new, c.max_prompt, !c.free_text};
     if (!c.decoding.end_ids.empty()) limits.end_token = c.decoding.end_ids.front();
     prompts = read_prompt_file(c.prompts, base.tokenizer ? &*base.tokenizer : nullptr,
-                               base.model->config(), limits);
+                               config, limits);
   }
   Printer printer(prompts, c.json);
   predict(*base.model, base.adaptation.get(), base.tokenizer ? &*base.tokenizer : nullptr, prompts,

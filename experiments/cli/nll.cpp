@@ -31,7 +31,9 @@ int run_nll(const NllCommand& c) {
   const std::unique_ptr<Model> model = load_model(c.model, *backend);
   std::unique_ptr<Adaptation> adaptation;
   if (!c.adapter.empty()) adaptation = load_adapter(c.adapter, *model);
-  const LoadedExamples loaded = load_examples(c.data.get(), c.model, model->config());
+  const SpecialTokens special = adaptation ? adaptation->special_tokens() : SpecialTokens{};
+  const LoadedExamples loaded =
+      load_examples(c.data.get(), c.model, config_beside(model->config(), special));
   const Evaluation result =
       evaluate(*model, adaptation.get(), loaded.examples, c.micro_batch_tokens);
   int64_t tokens = 0;

@@ -52,7 +52,13 @@ std::unordered_map<std::string, std::string> read_kept(const fs::path& file) {
 struct Base {
   std::unique_ptr<Backend> backend;
   std::unique_ptr<Model> model;
-  std::unique_ptr<Adaptation> adaptation;  // null: none, or merged
+  std::unique_ptr<Adaptation> adaptation;  // null: none
+
+  // As prompts may fill the model's context.
+  ModelConfig config() const {
+    return config_beside(model->config(),
+                         adaptation ? adaptation->special_tokens() : SpecialTokens{});
+  }
 };
 
 // Where the predictions that an earlier process made are not this device's, they are forgotten.
@@ -86,7 +92,7 @@ void evaluate_likelihood(const SweepFolder& folder, const Manifest& manifest, co
                          const DeviceSettings& device, const OnProgress& on_progress) {
   const Base base = load(folder, manifest, trial, device);
   const LoadedExamples loaded =
-      load_examples(trial.config.task.score.data, manifest.base, base.model->config());
+      load_examples(trial.config.task.score.data, manifest.base, base.config());
   const Evaluation result =
       evaluate(*base.model, base.adaptation.get(), loaded.examples, kEvaluationTokens);
   const auto count = static_cast<std::int64_t>(result.nll.size());
@@ -105,7 +111,7 @@ std::vector<std::string> predict_missing(const Base& base, const Manifest& manif
   DecodingSettings decoding = score.decoding;
   decoding.end_ids = ending_tokens(base.model->config(), tokenizer, score.data.end_token, {});
   const std::vector<Prompt> prompts =
-      task_prompts(read_task_examples(score.data, tokenizer, base.model->config(), decoding.max_new,
+      task_prompts(read_task_examples(score.data, tokenizer, base.config(), decoding.max_new,
                                       false, !score.free_text),
                    !score.free_text);
   std::unordered_map<std::string, std::string> kept = read_kept(file);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 
 #include "engine/methods/method.h"
 
@@ -55,19 +56,13 @@ std::vector<std::string> sweep_keys(std::string_view section) {
 }
 
 const std::map<std::string, std::string>& method_settings(const std::string& method) {
-  static const std::map<std::string, std::map<std::string, std::string>, std::less<>> all = [] {
-    std::map<std::string, std::map<std::string, std::string>, std::less<>> made;
-    for (const std::string_view name : method_names()) {
-      Settings none;
-      made[std::string(name)] = make_method(std::string(name), none)->settings();
-    }
-    return made;
-  }();
-  const auto found = all.find(method);
-  if (found != all.end()) return found->second;
+  static std::map<std::string, std::map<std::string, std::string>> known;
+  static std::mutex mutex;
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto found = known.find(method);
+  if (found != known.end()) return found->second;
   Settings none;
-  make_method(method, none);  // throws, naming those there are
-  return all.begin()->second;
+  return known.emplace(method, make_method(method, none)->settings()).first->second;
 }
 
 std::span<const std::string_view> exclusive_with(std::string_view key) {

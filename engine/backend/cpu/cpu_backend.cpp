@@ -90,18 +90,17 @@ class CpuBackend final : public Backend {
                             term.right->storage().data(), 0});
       longest = std::max(longest, term.left.cols);
     }
-    cpu::TileEpilogue e{};
-    e.scale = epilogue.scale;
-    e.bias = epilogue.bias;
-    e.activation = epilogue.activation == Activation::kGeluTanh ? 1 : 0;
-    e.derivative = epilogue.derivative.data;
-    e.derivative_stride = epilogue.derivative.stride;
-    e.multiplier = epilogue.multiplier.data;
-    e.multiplier_stride = epilogue.multiplier.stride;
-    e.residual = epilogue.residual.data;
-    e.residual_stride = epilogue.residual.stride;
-    e.accumulate = epilogue.accumulate;
-    run_tiles(tile_terms, e, longest, out);
+    run_tiles(tile_terms, tile_epilogue(epilogue), longest, out);
+  }
+
+  void finish_product(ConstMatrix x, const float* column_scale, const ProductEpilogue& epilogue,
+                      Matrix out) override {
+    cpu::TileEpilogue whole = tile_epilogue(epilogue);
+    whole.column_scale = column_scale;
+    by_rows(x.rows, x.cols, [&](int64_t begin, int64_t rows) {
+      for (int64_t i = begin; i < begin + rows; ++i)
+        kernels_.finish_row(from_row(whole, i), x.cols, x.row(i), out.row(i));
+    });
   }
 
   void accumulate_outer(ConstMatrix left, ConstMatrix right, Matrix out) override {
@@ -295,6 +294,16 @@ class CpuBackend final : public Backend {
     });
   }
 
+  void replace_rows(const WeightView& table, const Indices& ids, const Indices& rows,
+                    Matrix x) override {
+    const int dtype = dtype_code(table.dtype);
+    by_rows(static_cast<int64_t>(rows.size()), x.cols, [&](int64_t begin, int64_t count) {
+      for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(begin + count); ++i)
+        kernels_.gather(table.data, dtype, table.row_stride, table.col_stride, table.cols,
+                        &ids[i], 1, false, x.row(rows[i]), x.stride);
+    });
+  }
+
   void scatter_add(ConstMatrix rows, const Indices& ids, Matrix table) override {
     // Each task owns some columns of the table and walks all rows, so that repeated ids add up in
     // the order of the rows.
@@ -367,6 +376,28 @@ class CpuBackend final : public Backend {
     return memory.data();
   }
 
+  static cpu::TileEpilogue tile_epilogue(const ProductEpilogue& epilogue) {
+    cpu::TileEpilogue e{};
+    e.scale = epilogue.scale;
+    e.bias = epilogue.bias;
+    e.activation = static_cast<int>(epilogue.activation);
+    e.derivative = epilogue.derivative.data;
+    e.derivative_stride = epilogue.derivative.stride;
+    e.multiplier = epilogue.multiplier.data;
+    e.multiplier_stride = epilogue.multiplier.stride;
+    e.residual = epilogue.residual.data;
+    e.residual_stride = epilogue.residual.stride;
+    e.accumulate = epilogue.accumulate;
+    return e;
+  }
+
+  static cpu::TileEpilogue from_row(cpu::TileEpilogue e, int64_t row) {
+    if (e.derivative) e.derivative += row * e.derivative_stride;
+    if (e.multiplier) e.multiplier += row * e.multiplier_stride;
+    if (e.residual) e.residual += row * e.residual_stride;
+    return e;
+  }
+
   void run_tiles(const std::vector<cpu::TileTerm>& terms, const cpu::TileEpilogue& epilogue,
                  int64_t longest_k, Matrix out) {
     if (out.rows == 0 || out.cols == 0) return;
@@ -394,11 +425,7 @@ class CpuBackend final : public Backend {
         local[i] = terms[i];
         local[i].left += row * terms[i].row_step;
       }
-      cpu::TileEpilogue e = epilogue;
-      if (e.derivative) e.derivative += row * e.derivative_stride;
-      if (e.multiplier) e.multiplier += row * e.multiplier_stride;
-      if (e.residual) e.residual += row * e.residual_stride;
-      kernels_.product_tile(local.data(), static_cast<int>(terms.size()), e,
+      kernels_.product_tile(local.data(), static_cast<int>(terms.size()), from_row(epilogue, row),
                             std::min(block_rows, out.rows - row), out.cols, panel,
                             std::min(panels, panel + group), out.row(row), out.stride,
                             scratch(thread, floats));

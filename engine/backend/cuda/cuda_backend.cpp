@@ -201,6 +201,12 @@ class CudaBackend final : public Backend {
               [&](const LowRankRows& u) { return NarrowTerm{0, 0, dlow.view(), WeightView::of(u.a)}; });
   }
 
+  void finish_product(ConstMatrix x, const float* column_scale, const ProductEpilogue& epilogue,
+                      Matrix out) override {
+    if (out.rows == 0 || out.cols == 0) return;
+    RANKSCOPE_CUDA::finish_product(stream_, x, column_scale, epilogue, out);
+  }
+
   void accumulate_outer(ConstMatrix left, ConstMatrix right, Matrix out) override {
     if (left.rows == 0 || left.cols == 0 || right.cols == 0) return;
     if (std::min(left.cols, right.cols) <= kNarrow) {
@@ -326,6 +332,13 @@ class CudaBackend final : public Backend {
   void gather(const WeightView& table, const Indices& ids, bool accumulate, Matrix out) override {
     if (out.rows == 0) return;
     RANKSCOPE_CUDA::gather(stream_, table, on_device(ids), accumulate, out);
+  }
+
+  void replace_rows(const WeightView& table, const Indices& ids, const Indices& rows,
+                    Matrix x) override {
+    if (rows.empty()) return;
+    RANKSCOPE_CUDA::replace_rows(stream_, table, on_device(ids), on_device(rows),
+                                 static_cast<int64_t>(rows.size()), x);
   }
 
   void scatter_add(ConstMatrix rows, const Indices& ids, Matrix table) override {
@@ -612,7 +625,7 @@ class CudaBackend final : public Backend {
       addend = raw;
     }
     wide_.multiply(wide, e.scale, addend, raw);
-    finish_product(stream_, raw, e, out);
+    RANKSCOPE_CUDA::finish_product(stream_, raw, nullptr, e, out);
   }
 
   DeviceInfo info_;

@@ -48,6 +48,9 @@ void rms_norm_backward(Stream stream, ConstMatrix x, const float* gain, ConstMat
 // The table F32, F16 or BF16 on the device, with any strides; out of either type.
 void gather(Stream stream, const WeightView& table, const int32_t* ids, bool accumulate,
             Matrix out);
+// x[rows[i]] = table[ids[i]] for `count` rows; types as above.
+void replace_rows(Stream stream, const WeightView& table, const int32_t* ids, const int32_t* rows,
+                  int64_t count, Matrix x);
 // Rows of either type, table of either type. Repeated ids add up in the order of the rows, without
 // atomics: `order` [rows] lists the rows sorted by id, stably, and `begin` [groups + 1] the groups
 // of equal ids in it.
@@ -120,9 +123,11 @@ struct NarrowTerm {
 };
 void start_product(Stream stream, std::span<const NarrowTerm> terms, float scale, const float* bias,
                    ConstMatrix residual, bool accumulate, Matrix out);
-// With s = raw + bias: the activation, derivative, multiplier, residual and accumulation of
-// ProductEpilogue (its `scale` is done). raw may be out.
-void finish_product(Stream stream, ConstMatrix raw, const ProductEpilogue& epilogue, Matrix out);
+// With s = column_scale * raw + bias: the activation, derivative, multiplier, residual and
+// accumulation of ProductEpilogue (its `scale` is done). column_scale F32 [n], or null. raw may be
+// out.
+void finish_product(Stream stream, ConstMatrix raw, const float* column_scale,
+                    const ProductEpilogue& epilogue, Matrix out);
 // Element (i, j) of narrow^T wide over rows [begin, end), narrow's first r columns alone, is added to
 // out[i * narrow_step + j * wide_step] (F32). narrow and wide are each F32 or BF16. scratch:
 // narrow_outer_scratch_floats(parts, wide.cols).

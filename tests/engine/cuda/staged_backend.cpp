@@ -137,6 +137,17 @@ class StagedBackend final : public Backend {
     device_->product(placed, epilogue, call.out(out, type));
   }
 
+  void finish_product(ConstMatrix x, const float* column_scale, const ProductEpilogue& e,
+                      Matrix out) override {
+    Call call(*device_);
+    ProductEpilogue epilogue = e;
+    epilogue.bias = call.in(e.bias, out.cols);
+    epilogue.derivative = call.out(e.derivative);
+    epilogue.multiplier = call.in(e.multiplier);
+    epilogue.residual = call.in(e.residual);
+    device_->finish_product(call.in(x), call.in(column_scale, out.cols), epilogue, call.out(out));
+  }
+
   void accumulate_outer(ConstMatrix left, ConstMatrix right, Matrix out) override {
     Call call(*device_);
     device_->accumulate_outer(call.in(left), call.in(right), call.out(out, DType::kF32));
@@ -253,6 +264,12 @@ class StagedBackend final : public Backend {
   void gather(const WeightView& table, const Indices& ids, bool accumulate, Matrix out) override {
     Call call(*device_);
     device_->gather(keep(table), ids, accumulate, call.out(out));
+  }
+
+  void replace_rows(const WeightView& table, const Indices& ids, const Indices& rows,
+                    Matrix x) override {
+    Call call(*device_);
+    device_->replace_rows(keep(table), ids, rows, call.out(x));
   }
 
   void scatter_add(ConstMatrix rows, const Indices& ids, Matrix table) override {

@@ -11,7 +11,7 @@ namespace {
 constexpr int64_t kLoraRank = 4;
 
 // The epilogue's forms, as they occur in the models and their backward passes.
-enum ProductForm { kPlain, kGelu, kMultiplied, kLora, kAccumulated, kResidual, kForms };
+enum ProductForm { kPlain, kGelu, kMultiplied, kLora, kAccumulated, kResidual, kRelu, kForms };
 
 std::vector<Shape> product_shapes(int variants) {
   std::vector<Shape> shapes;
@@ -29,6 +29,12 @@ std::vector<Shape> product_shapes(int variants) {
 
 // Right operands of a size that makes outputs of size one.
 double unit(int64_t terms) { return 1.0 / std::sqrt(static_cast<double>(terms)); }
+
+Activation activation_of(const Shape& s) {
+  return s.variant == kGelu   ? Activation::kGeluTanh
+         : s.variant == kRelu ? Activation::kRelu
+                              : Activation::kNone;
+}
 
 Operation product() {
   Operation op{.kernel = "product", .shapes = product_shapes(kForms), .bound = 3e-6};
@@ -54,10 +60,9 @@ Operation product() {
     if (s.variant != kPlain && s.variant != kAccumulated) e.bias = m[4].data;
     if (s.variant == kMultiplied) e.multiplier = m[5];
     if (s.variant == kLora || s.variant == kResidual) e.residual = m[6];
-    if (s.variant == kGelu) {
-      e.activation = Activation::kGeluTanh;
-      e.derivative = m[7];
-    }
+    e.activation = activation_of(s);
+    // ReLU's derivative jumps where a sum is rounding alone: finish_product() looks at it.
+    if (s.variant == kGelu) e.derivative = m[7];
     e.accumulate = s.variant == kAccumulated;
     b.product(terms, e, m[8]);
   };
@@ -69,10 +74,47 @@ Operation product() {
     if (s.variant != kPlain && s.variant != kAccumulated) e.bias = &a[4];
     if (s.variant == kMultiplied) e.multiplier = &a[5];
     if (s.variant == kLora || s.variant == kResidual) e.residual = &a[6];
-    e.gelu = s.variant == kGelu;
+    e.activation = activation_of(s);
     const Array previous = a[8];
     if (s.variant == kAccumulated) e.previous = &previous;
     a[8] = reference::product(terms, e, s.variant == kGelu ? &a[7] : nullptr);
+  };
+  return op;
+}
+
+// The forms of a product's end; kPlain in place, as a backward pass scales a gradient.
+Operation finish_product() {
+  Operation op{.kernel = "finish_product", .shapes = usual_shapes(kForms), .bound = 3e-6};
+  op.operands = [](const Shape& s) -> std::vector<Operand> {
+    return {{"x", Role::kIn, s.rows, s.cols},
+            {"column scale", Role::kIn, 1, s.cols, false, true},
+            {"bias", Role::kIn, 1, s.cols, false, true},
+            {"multiplier", Role::kIn, s.rows, s.cols},
+            {"residual", Role::kIn, s.rows, s.cols},
+            {"derivative", Role::kOut, s.rows, s.cols},
+            {"out", s.variant == kAccumulated || s.variant == kPlain ? Role::kInOut : Role::kOut,
+             s.rows, s.cols}};
+  };
+  op.run = [](Backend& b, const Shape& s, std::span<const Matrix> m, const auto&) {
+    ProductEpilogue e;
+    if (s.variant != kPlain && s.variant != kAccumulated) e.bias = m[2].data;
+    if (s.variant == kMultiplied) e.multiplier = m[3];
+    if (s.variant == kLora || s.variant == kResidual) e.residual = m[4];
+    e.activation = activation_of(s);
+    if (s.variant == kGelu || s.variant == kRelu) e.derivative = m[5];
+    e.accumulate = s.variant == kAccumulated;
+    b.finish_product(s.variant == kPlain ? m[6] : m[0], m[1].data, e, m[6]);
+  };
+  op.reference = [](const Shape& s, std::vector<Array>& a, const auto&) {
+    reference::Epilogue e;
+    if (s.variant != kPlain && s.variant != kAccumulated) e.bias = &a[2];
+    if (s.variant == kMultiplied) e.multiplier = &a[3];
+    if (s.variant == kLora || s.variant == kResidual) e.residual = &a[4];
+    e.activation = activation_of(s);
+    const Array previous = a[6];
+    if (s.variant == kAccumulated) e.previous = &previous;
+    a[6] = reference::finish_product(s.variant == kPlain ? previous : a[0], a[1], e,
+                                     s.variant == kGelu || s.variant == kRelu ? &a[5] : nullptr);
   };
   return op;
 }
@@ -153,6 +195,8 @@ Operation accumulate_outer() {
 
 }  // namespace
 
-std::vector<Operation> product_operations() { return {pack(), product(), accumulate_outer()}; }
+std::vector<Operation> product_operations() {
+  return {pack(), product(), finish_product(), accumulate_outer()};
+}
 
 }  // namespace rankscope::tests

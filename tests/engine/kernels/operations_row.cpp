@@ -111,6 +111,31 @@ Operation gather() {
   return op;
 }
 
+// Rows in falling order, so that places and ids differ. Variant 1 leaves every second row as it is.
+Operation replace_rows() {
+  Operation op{.kernel = "replace_rows", .shapes = usual_shapes(2), .bound = 1e-7, .by_rows = false};
+  op.operands = [](const Shape& s) -> std::vector<Operand> {
+    return {{"table", Role::kIn, kTableRows, s.cols, false}, {"x", Role::kInOut, s.rows, s.cols}};
+  };
+  op.integer_limit = [](const Shape&) { return kTableRows; };
+  const auto places = [](const Shape& s) {
+    std::vector<int32_t> rows;
+    for (int64_t i = s.rows - 1; i >= 0; i -= s.variant + 1) rows.push_back(static_cast<int32_t>(i));
+    return rows;
+  };
+  op.run = [places](Backend& b, const Shape& s, std::span<const Matrix> m,
+                    const std::vector<int32_t>& ids) {
+    const std::vector<int32_t> rows = places(s);
+    b.replace_rows(WeightView::of(m[0]),
+                   Indices(std::vector<int32_t>(ids.begin(), ids.begin() + std::ssize(rows))),
+                   Indices(rows), m[1]);
+  };
+  op.reference = [places](const Shape& s, std::vector<Array>& a, const std::vector<int32_t>& ids) {
+    reference::replace_rows(a[0], ids, places(s), a[1]);
+  };
+  return op;
+}
+
 Operation scatter_add() {
   // 1,000 rows into 41: some 25 meet in each.
   Operation op{.kernel = "scatter_add", .shapes = usual_shapes(1), .bound = 2e-6, .by_rows = false};
@@ -161,7 +186,7 @@ Operation dropout() {
 }  // namespace
 
 std::vector<Operation> row_operations() {
-  return {rotary(), cross_entropy(), gather(), scatter_add(), dropout()};
+  return {rotary(), cross_entropy(), gather(), replace_rows(), scatter_add(), dropout()};
 }
 
 }  // namespace rankscope::tests

@@ -27,7 +27,7 @@ namespace reference {
 struct Epilogue {
   double scale = 1.0;
   const Array* bias = nullptr;
-  bool gelu = false;
+  Activation activation = Activation::kNone;
   const Array* multiplier = nullptr;
   const Array* residual = nullptr;
   const Array* previous = nullptr;
@@ -38,6 +38,9 @@ struct Term {
 };
 Array product(const std::vector<Term>& terms, const Epilogue& epilogue,
               Array* derivative = nullptr);
+// column_scale [1, n].
+Array finish_product(const Array& x, const Array& column_scale, const Epilogue& epilogue,
+                     Array* derivative = nullptr);
 void accumulate_outer(const Array& left, const Array& right, Array& out);
 
 Array attention(const AttentionShape& shape, const AttentionLayout& layout, const Array& q,
@@ -70,6 +73,8 @@ void swiglu_backward(const Array& gate, const Array& up, const Array& dout, Arra
 void cross_entropy(Array& logits, const std::vector<int32_t>& labels, double smoothing,
                    double gradient_scale, Array& loss, Array& nll);
 void gather(const Array& table, const std::vector<int32_t>& ids, bool accumulate, Array& out);
+void replace_rows(const Array& table, const std::vector<int32_t>& ids,
+                  const std::vector<int32_t>& rows, Array& x);
 void scatter_add(const Array& rows, const std::vector<int32_t>& ids, Array& table);
 void column_sum(const Array& x, Array& out);
 void dropout(const Array& x, float p, const std::array<uint32_t, 2>& key,

@@ -20,6 +20,20 @@ double gelu_derivative(double x) {
   return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * root * (1.0 + 3.0 * 0.044715 * x * x);
 }
 
+// One element of a product through its epilogue, `s` being scaled already.
+double ended(double s, const Epilogue& e, int64_t i, int64_t j, Array* derivative) {
+  if (e.bias) s += e.bias->at(0, j);
+  if (derivative)
+    derivative->at(i, j) = e.activation == Activation::kGeluTanh ? gelu_derivative(s)
+                           : e.activation == Activation::kRelu   ? (s > 0 ? 1.0 : 0.0)
+                                                                 : 1.0;
+  if (e.activation == Activation::kGeluTanh) s = gelu(s);
+  if (e.activation == Activation::kRelu) s = std::max(s, 0.0);
+  if (e.multiplier) s *= e.multiplier->at(i, j);
+  if (e.residual) s += e.residual->at(i, j);
+  return e.previous ? s + e.previous->at(i, j) : s;
+}
+
 // Calls body(query row, head, key/value head, first key row, keys seen) for each softmax.
 template <typename Body>
 void each_softmax(const AttentionShape& shape, const AttentionLayout& layout, const Body& body) {
@@ -68,15 +82,18 @@ Array product(const std::vector<Term>& terms, const Epilogue& e, Array* derivati
       for (const Term& term : terms)
         for (int64_t k = 0; k < term.left->cols; ++k)
           s += term.left->at(i, k) * term.right->at(k, j);
-      s = e.scale * s + (e.bias ? e.bias->at(0, j) : 0.0);
-      if (derivative) derivative->at(i, j) = e.gelu ? gelu_derivative(s) : 1.0;
-      if (e.gelu) s = gelu(s);
-      if (e.multiplier) s *= e.multiplier->at(i, j);
-      if (e.residual) s += e.residual->at(i, j);
-      if (e.previous) s += e.previous->at(i, j);
-      out.at(i, j) = s;
+      out.at(i, j) = ended(e.scale * s, e, i, j, derivative);
     }
   }
+  return out;
+}
+
+Array finish_product(const Array& x, const Array& column_scale, const Epilogue& e,
+                     Array* derivative) {
+  Array out(x.rows, x.cols);
+  for (int64_t i = 0; i < x.rows; ++i)
+    for (int64_t j = 0; j < x.cols; ++j)
+      out.at(i, j) = ended(column_scale.at(0, j) * x.at(i, j), e, i, j, derivative);
   return out;
 }
 

@@ -137,6 +137,12 @@ void gather(const Array& table, const std::vector<int32_t>& ids, bool accumulate
       out.at(i, j) = (accumulate ? out.at(i, j) : 0.0) + table.at(ids[static_cast<size_t>(i)], j);
 }
 
+void replace_rows(const Array& table, const std::vector<int32_t>& ids,
+                  const std::vector<int32_t>& rows, Array& x) {
+  for (size_t i = 0; i < rows.size(); ++i)
+    for (int64_t j = 0; j < x.cols; ++j) x.at(rows[i], j) = table.at(ids[i], j);
+}
+
 void scatter_add(const Array& rows, const std::vector<int32_t>& ids, Array& table) {
   for (int64_t i = 0; i < rows.rows; ++i)
     for (int64_t j = 0; j < rows.cols; ++j)

@@ -47,7 +47,7 @@ TEST_CASE("reference: the derivative of a product's gelu is its difference quoti
   reference::Epilogue e;
   e.scale = 0.7;
   e.bias = &bias;
-  e.gelu = true;
+  e.activation = Activation::kGeluTanh;
   auto f = [&] { return weighted(reference::product({{&left, &right}}, e), weights); };
   Array ds(3, 5), dright(4, 5), dbias(1, 5);
   reference::product({{&left, &right}}, e, &ds);

@@ -58,6 +58,77 @@ TEST_CASE("LoRA on GPT-3's shape has the paper's numbers of parameters") {
   CHECK(gpt3.parameters() == 174'604'259'328);
 }
 
+int64_t count(const std::string& name, const ModelShape& shape,
+              const std::vector<std::string>& assignments) {
+  return method(name, assignments)->trainable_parameters(shape);
+}
+
+TEST_CASE("Adapters and prefixes on GPT-3's shape have the paper's numbers of parameters") {
+  const ModelShape gpt3 = gpt2_shape(12288, 96, 96);
+  const auto adapter = [&](int r) {
+    return count("adapter_h", gpt3, {"bottleneck=" + std::to_string(r)});
+  };
+  // Table 15 prints 7.1, 21.2, 40.1, 77.9 and 304.4 million.
+  CHECK(adapter(1) == 7'078'080);
+  CHECK(adapter(4) == 21'234'432);
+  CHECK(adapter(8) == 40'109'568);
+  CHECK(adapter(16) == 77'859'840);
+  CHECK(adapter(64) == 304'361'472);
+  const auto embed = [&](int prefix) {
+    return count("prefix_embed", gpt3, {"prefix=" + std::to_string(prefix), "infix=8"});
+  };
+  // Printed: 0.4, 0.9, 1.7, 3.2, 6.4 million.
+  CHECK(embed(32) == 491'520);
+  CHECK(embed(64) == 884'736);
+  CHECK(embed(128) == 1'671'168);
+  CHECK(embed(256) == 3'244'032);
+  CHECK(embed(512) == 6'389'760);
+}
+
+// What Table 15 prints there is more than the paper's own formulas give (paper.md, 1.1).
+TEST_CASE("Where the paper prints other numbers than its formulas give, these are the formulas'") {
+  const ModelShape gpt3 = gpt2_shape(12288, 96, 96);
+  const auto layer = [&](int prefix, int infix) {
+    return count("prefix_layer", gpt3,
+                 {"prefix=" + std::to_string(prefix), "infix=" + std::to_string(infix)});
+  };
+  const auto is_below = [](int64_t formula, double printed) {
+    CHECK(static_cast<double>(formula) < 0.995 * printed);
+    CHECK(static_cast<double>(formula) > 0.92 * printed);
+  };
+  CHECK(layer(2, 2) == 4'718'592);
+  CHECK(layer(8, 0) == 9'437'184);
+  CHECK(layer(8, 8) == 18'874'368);
+  CHECK(layer(32, 4) == 42'467'328);
+  CHECK(layer(64, 0) == 75'497'472);
+  is_below(layer(2, 2), 5.1e6);
+  is_below(layer(8, 0), 10.1e6);
+  is_below(layer(8, 8), 20.2e6);
+  is_below(layer(32, 4), 44.1e6);
+  is_below(layer(64, 0), 76.1e6);
+  const int64_t both = count("lora+prefix_layer", gpt3,
+                             {"rank=8", "targets=Wq+Wv", "prefix=8", "infix=4"});
+  CHECK(both == 51'904'512);
+  is_below(both, 52.8e6);
+  // BitFit: printed 14.2 million fit 12 d for each layer, GPT-2's biases are 11 d.
+  is_below(count("bitfit", gpt3, {}), 14.2e6 * 0.995);
+  // GPT-2 medium's LoRA: printed 0.35 million, its prefix's count; large: 0.77.
+  CHECK(count("lora", gpt2_shape(1024, 24, 16), {"rank=4"}) == 393'216);
+  CHECK(count("lora", gpt2_shape(1280, 36, 20), {"rank=4"}) == 737'280);
+}
+
+TEST_CASE("Adapters of GPT-2 medium, and its two top layers, have the paper's numbers") {
+  const ModelShape medium = gpt2_shape(1024, 24, 16);
+  CHECK(count("adapter_l", medium, {"bottleneck=6"}) == 368'784);       // printed 0.37 million
+  CHECK(count("adapter_l", medium, {"bottleneck=224"}) == 11'089'152);  // 11.09
+  CHECK(count("ft_top2", medium, {}) == 25'192'448);                    // 25.19
+  // RoBERTa-large's Adapter(P), 3.0 and 0.8 million, has the same formula and shape.
+  CHECK(count("adapter_p", medium, {"bottleneck=64"}) == 24 * (2 * 1024 * 64 + 64 + 1024));
+  CHECK(count("dora", medium, {"rank=4"}) == 393'216 + 24 * 2 * 1024);
+  CHECK(count("adalora", medium, {"rank=4"}) == 24 * 2 * 6 * (2 * 1024 + 1));
+  CHECK(count("prefix_kv", medium, {"prefix=4"}) == 2 * 24 * 1024 * 4);
+}
+
 TEST_CASE("LoRA on GPT-2 medium and large has the true counts") {
   CHECK(lora_count(gpt2_shape(1024, 24, 16), {"rank=4"}) == 393'216);
   CHECK(lora_count(gpt2_shape(1280, 36, 20), {"rank=4"}) == 737'280);
@@ -136,7 +207,8 @@ TEST_CASE("Settings in force are told in full, in canonical form") {
   const auto told = method("lora", {"rank=4", "targets=Wv+Wq", "layers=0-2+5"})->settings();
   const std::map<std::string, std::string> expected = {
       {"rank", "4"},        {"alpha", "4"},      {"rslora", "false"}, {"dropout", "0"},
-      {"targets", "Wq+Wv"}, {"layers", "0-2+5"}, {"ranks", ""},       {"init", "kaiming"}};
+      {"targets", "Wq+Wv"}, {"layers", "0-2+5"}, {"ranks", ""},       {"lr_ratio", "1"},
+      {"init", "kaiming"}};
   CHECK(told == expected);
 }
 

@@ -22,6 +22,7 @@ struct TileTerm {
 
 struct TileEpilogue {
   float scale;
+  const float* column_scale;  // or null
   const float* bias;
   int activation;  // value of rankscope::Activation
   float* derivative;
@@ -82,6 +83,8 @@ struct KernelTable {
                        int64_t rows, int64_t n, int64_t panel_begin, int64_t panel_end, float* out,
                        int64_t out_stride, float* scratch);
   size_t (*product_scratch)(int64_t rows, int64_t panels, int64_t longest_k);
+  // One row of x [n] through the epilogue, whose matrices begin at this row. x may be out.
+  void (*finish_row)(const TileEpilogue& epilogue, int64_t n, const float* x, float* out);
 
   // kernels/attention.cpp
   void (*attention_forward)(const AttentionTask& task);

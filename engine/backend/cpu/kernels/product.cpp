@@ -143,22 +143,36 @@ inline F16 gelu_tanh(F16 x, F16* derivative) {
   return x * s;
 }
 
+// A NaN stays one.
+inline F16 relu(F16 x, F16* derivative) {
+  F16 r;
+  const NativeF zero{};
+  for (int i = 0; i < kParts; ++i) {
+    derivative->part[i] = x.part[i] > zero ? zero + 1.0f : zero;
+    r.part[i] = x.part[i] <= zero ? zero : x.part[i];
+  }
+  return r;
+}
+
+// Values of rankscope::Activation.
+constexpr int kGelu = 1;
+
 bool is_plain(const TileEpilogue& e) {
-  return e.scale == 1.0f && !e.bias && e.activation == 0 && !e.multiplier && !e.residual &&
+  return e.scale == 1.0f && !e.column_scale && !e.bias && e.activation == 0 && !e.multiplier && !e.residual &&
          !e.accumulate;
 }
 
 void finish_row(const TileEpilogue& e, int64_t row, int64_t col, int64_t count, const float* tile,
                 float* out) {
-  const bool gelu = e.activation != 0;
   for (int64_t j = 0; j < count; j += kLanes) {
     const int64_t n = count - j;
-    F16 s = F16::load(tile + j);
+    F16 s = F16::load_first(tile + j, n);
     if (e.scale != 1.0f) s = s * F16::broadcast(e.scale);
+    if (e.column_scale) s = s * F16::load_first(e.column_scale + col + j, n);
     if (e.bias) s = s + F16::load_first(e.bias + col + j, n);
-    if (gelu) {
+    if (e.activation != 0) {
       F16 derivative;
-      s = gelu_tanh(s, &derivative);
+      s = e.activation == kGelu ? gelu_tanh(s, &derivative) : relu(s, &derivative);
       if (e.derivative)
         derivative.store_first(e.derivative + row * e.derivative_stride + col + j, n);
     }
@@ -171,6 +185,10 @@ void finish_row(const TileEpilogue& e, int64_t row, int64_t col, int64_t count, 
 }
 
 }  // namespace
+
+void finish_row(const TileEpilogue& e, int64_t n, const float* x, float* out) {
+  finish_row(e, 0, 0, n, x, out);
+}
 
 void block_product(int64_t rows, int64_t cols, int64_t k, const float* a, int64_t row_step,
                    int64_t k_step, const float* b, int64_t b_stride, float* c, int64_t c_stride,

@@ -14,6 +14,7 @@ const KernelTable& RANKSCOPE_KERNELS() {
       .pack_panels = isa::pack_panels,
       .product_tile = isa::product_tile,
       .product_scratch = isa::product_scratch,
+      .finish_row = isa::finish_row,
       .attention_forward = isa::attention_forward,
       .attention_backward = isa::attention_backward,
       .attention_scratch = isa::attention_scratch,

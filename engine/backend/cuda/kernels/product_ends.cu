@@ -101,8 +101,9 @@ struct FinishOperand {
 struct FinishArguments {
   FinishOperand<const void> raw, multiplier, residual;
   FinishOperand<void> derivative, out;
+  const float* column_scale;
   const float* bias;
-  bool gelu;
+  Activation activation;
   bool accumulate;
   int64_t rows;
   int64_t n;
@@ -120,6 +121,12 @@ __device__ __forceinline__ float gelu(float x, float* derivative) {
   return x * s;
 }
 
+// A NaN stays one.
+__device__ __forceinline__ float relu(float x, float* derivative) {
+  *derivative = x > 0.0f ? 1.0f : 0.0f;
+  return x <= 0.0f ? 0.0f : x;
+}
+
 template <typename T>
 __global__ void __launch_bounds__(kThreads) finish_product_kernel(FinishArguments a) {
   const int64_t column =
@@ -129,6 +136,8 @@ __global__ void __launch_bounds__(kThreads) finish_product_kernel(FinishArgument
   const int count = a.n - column >= 2 ? 2 : 1;
   const float bias[2] = {a.bias ? a.bias[column] : 0.0f,
                          a.bias && count == 2 ? a.bias[column + 1] : 0.0f};
+  const float scale[2] = {a.column_scale ? a.column_scale[column] : 1.0f,
+                          a.column_scale && count == 2 ? a.column_scale[column + 1] : 1.0f};
   const auto load = [&](const auto& operand, int64_t row, float values[2]) {
     load_pair(static_cast<const T*>(operand.data) + row * operand.stride + column, count,
               operand.paired, values);
@@ -139,11 +148,12 @@ __global__ void __launch_bounds__(kThreads) finish_product_kernel(FinishArgument
     if (row >= a.rows) continue;
     float values[2], more[2];
     load(a.raw, row, values);
-    values[0] += bias[0];
-    values[1] += bias[1];
-    if (a.gelu) {
-      values[0] = gelu(values[0], &more[0]);
-      values[1] = gelu(values[1], &more[1]);
+    for (int j = 0; j < 2; ++j) {
+      values[j] = values[j] * scale[j] + bias[j];
+      if (a.activation == Activation::kGeluTanh) values[j] = gelu(values[j], &more[j]);
+      if (a.activation == Activation::kRelu) values[j] = relu(values[j], &more[j]);
+    }
+    if (a.activation != Activation::kNone) {
       if (a.derivative.data)
         store_pair(static_cast<T*>(a.derivative.data) + row * a.derivative.stride + column, count,
                    a.derivative.paired, more);
@@ -225,7 +235,8 @@ void start_product(Stream stream, std::span<const NarrowTerm> terms, float scale
   });
 }
 
-void finish_product(Stream stream, ConstMatrix raw, const ProductEpilogue& e, Matrix out) {
+void finish_product(Stream stream, ConstMatrix raw, const float* column_scale,
+                    const ProductEpilogue& e, Matrix out) {
   const auto operand = [&](const auto& m) {
     using P = std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(m.data)>>,
                                  const void, void>;
@@ -237,8 +248,9 @@ void finish_product(Stream stream, ConstMatrix raw, const ProductEpilogue& e, Ma
                           operand(e.residual),
                           operand(e.derivative),
                           operand(out),
+                          column_scale,
                           e.bias,
-                          e.activation == Activation::kGeluTanh,
+                          e.activation,
                           e.accumulate,
                           out.rows,
                           out.cols,

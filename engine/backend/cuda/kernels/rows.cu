@@ -13,14 +13,16 @@ __device__ __forceinline__ ChunkPlace place_of_thread(int64_t cols) {
   return chunk_place(int64_t{blockIdx.x} * kThreads + threadIdx.x, cols);
 }
 
+// Row i of `count` goes to row places[i] of out, or to row i where `places` is null.
 template <typename From, typename T>
-__global__ void gather_rows(WeightView table, const int32_t* ids, bool accumulate, Matrix out,
-                            bool wide) {
+__global__ void gather_rows(WeightView table, const int32_t* ids, const int32_t* places,
+                            int64_t count, bool accumulate, Matrix out, bool wide) {
   const ChunkPlace p = place_of_thread(out.cols);
-  if (p.row >= out.rows) return;
+  if (p.row >= count) return;
+  const int64_t place = places ? places[p.row] : p.row;
   const From* from = static_cast<const From*>(table.data) + ids[p.row] * table.row_stride +
                      p.col * table.col_stride;
-  T* to = reinterpret_cast<T*>(out.data) + p.row * out.stride + p.col;
+  T* to = reinterpret_cast<T*>(out.data) + place * out.stride + p.col;
   float value[kChunk], before[kChunk];
   if (table.col_stride == 1)
     load(from, p.n, wide, value);
@@ -132,13 +134,28 @@ auto* gather_from(DType out) {
 
 }  // namespace
 
-void gather(Stream stream, const WeightView& table, const int32_t* ids, bool accumulate,
-            Matrix out) {
+namespace {
+
+void gather_to(Stream stream, const WeightView& table, const int32_t* ids, const int32_t* places,
+               int64_t count, bool accumulate, Matrix out) {
   auto* kernel = table.dtype == DType::kF32   ? gather_from<float>(out.dtype)
                  : table.dtype == DType::kF16 ? gather_from<HalfBits>(out.dtype)
                                               : gather_from<Bf16>(out.dtype);
-  launch(kernel, grid_of(out.rows, out.cols), kThreads, 0, stream, table, ids, accumulate, out,
+  launch(kernel, grid_of(count, out.cols), kThreads, 0, stream, table, ids, places, count,
+         accumulate, out,
          is_wide(table.data, table.row_stride, dtype_size(table.dtype)) && is_wide(out));
+}
+
+}  // namespace
+
+void gather(Stream stream, const WeightView& table, const int32_t* ids, bool accumulate,
+            Matrix out) {
+  gather_to(stream, table, ids, nullptr, out.rows, accumulate, out);
+}
+
+void replace_rows(Stream stream, const WeightView& table, const int32_t* ids, const int32_t* rows,
+                  int64_t count, Matrix x) {
+  gather_to(stream, table, ids, rows, count, false, x);
 }
 
 void scatter_add(Stream stream, ConstMatrix rows, const int32_t* ids, const int32_t* order,

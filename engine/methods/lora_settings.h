@@ -1,4 +1,5 @@
-// lora: W + scale B A on chosen sites (Hu et al., arXiv 2106.09685, section 4.1).
+// What lora and the methods that build on it are set to: W + scale B A on chosen sites (Hu et al.,
+// arXiv 2106.09685, section 4.1).
 #pragma once
 
 #include <map>
@@ -15,6 +16,12 @@ enum class LoraInit {
   kKaiming,   // uniform in +-1/sqrt(d_in): kaiming_uniform(a = sqrt 5), as loralib and PEFT do
   kGaussian,  // normal with standard deviation 1/r: the paper says Gaussian and states no
               // deviation; this is what PEFT calls "gaussian"
+  kPissa,     // no draw: A and B begin as W's principal part, which is taken out of W (pissa.h)
+};
+
+struct RankedSite {
+  const SiteSpec* spec = nullptr;
+  int64_t rank = 0;
 };
 
 // Settings, as KEY=VALUE:
@@ -28,7 +35,9 @@ enum class LoraInit {
 //   ranks=         ranks of single sites, Wq:4,Wv:8, in place of `rank`; 0: not adapted. Each
 //   site's
 //                  scale has its own r
-//   init=kaiming   or gaussian
+//   lr_ratio=1     B's learning rate over A's: LoRA+ (Hayou et al., arXiv 2402.12354), which
+//                  recommends 16
+//   init=kaiming   or gaussian, or pissa
 struct LoraSettings {
   int64_t rank = 8;
   double alpha = 8;
@@ -37,9 +46,17 @@ struct LoraSettings {
   SiteSet targets;
   std::vector<std::pair<int64_t, int64_t>> layers;  // inclusive ranges, rising; empty: all
   std::map<SiteKind, int64_t> ranks;
+  double rate_ratio = 1;
   LoraInit init = LoraInit::kKaiming;
 
   static LoraSettings read(Settings& settings);
+  // As Method::settings.
+  std::map<std::string, std::string> canonical() const;
+  // Where updates stand on this model, by layer and kind. Throws InputError where the settings do
+  // not fit it.
+  std::vector<RankedSite> sites(const ModelShape& shape) const;
+  TrainingReach reach(const ModelShape& shape) const;
+  std::vector<std::string> places(const ModelShape& shape) const;
   int64_t rank_of(SiteKind kind) const;
   double scale_of(int64_t r) const;
 };

@@ -1,0 +1,24 @@
+// Saved adaptations of methods that have no format of their own elsewhere: what they train, by name.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "engine/checkpoint/adapter_record.h"
+#include "engine/models/model.h"
+
+namespace rankscope {
+
+inline constexpr const char* kTrainedFile = "adapter.safetensors";
+
+// Writes the trained tensors, fp32, under their parameters' names into `folder`, which exists, and
+// completes the record.
+void write_trained_tensors(const std::filesystem::path& folder, const Model& model,
+                           Adaptation& adaptation, AdapterRecord& record);
+// The record's method, with its settings, over the values of the file. Throws InputError where the
+// method, its settings or a tensor's shape do not fit the model, and for a tensor that is missing
+// or not the method's.
+std::unique_ptr<Adaptation> read_trained_tensors(const std::filesystem::path& folder, Model& model,
+                                                 const AdapterRecord& record);
+
+}  // namespace rankscope

@@ -1,0 +1,112 @@
+#include "engine/methods/special_tokens.h"
+
+#include <fmt/format.h>
+
+#include "common/draws.h"
+#include "common/error.h"
+
+namespace rankscope {
+namespace {
+
+constexpr int64_t kMaxTokens = 65536;
+constexpr float kDeviation = 0.02f;
+
+// Keeps what passes the places of the forward pass.
+class Recorder : public Adaptation {
+ public:
+  using Kind = SpecialTokenStart::Kind;
+  explicit Recorder(std::map<std::pair<Kind, int>, std::vector<float>>& recorded)
+      : recorded_(recorded) {}
+  std::vector<TrainedParameter> trained() override { return {}; }
+  int lowest_trained_layer() const override { return 0; }
+  Var entering(const ForwardContext& context, int layer, Var x) const override {
+    return keep(context, Kind::kStream, layer, x);
+  }
+  Var keys(const ForwardContext& context, int layer, Var k) const override {
+    return keep(context, Kind::kKeys, layer, k);
+  }
+  Var values(const ForwardContext& context, int layer, Var v) const override {
+    return keep(context, Kind::kValues, layer, v);
+  }
+
+ private:
+  Var keep(const ForwardContext& context, Kind kind, int layer, Var x) const {
+    recorded_[{kind, layer}] = context.tape.backend().to_host(x.value.view());
+    return x;
+  }
+
+  std::map<std::pair<Kind, int>, std::vector<float>>& recorded_;
+};
+
+}  // namespace
+
+SpecialTokenSettings SpecialTokenSettings::read(Settings& settings, bool with_infix) {
+  static constexpr std::string_view kInits[] = {"vocabulary", "random"};
+  SpecialTokenSettings read;
+  read.with_infix = with_infix;
+  read.tokens.prefix = settings.integer("prefix", 8, 0, kMaxTokens);
+  if (with_infix) read.tokens.infix = settings.integer("infix", 0, 0, kMaxTokens);
+  read.from_vocabulary = settings.choice("init", "vocabulary", kInits) == "vocabulary";
+  if (read.tokens.count() == 0) {
+    throw InputError(with_infix ? "setting 'prefix=0': prefix and infix are both 0; give one a token"
+                                : "setting 'prefix=0': prefix must be at least 1");
+  }
+  return read;
+}
+
+std::map<std::string, std::string> SpecialTokenSettings::canonical() const {
+  std::map<std::string, std::string> all = {{"prefix", std::to_string(tokens.prefix)},
+                                            {"init", from_vocabulary ? "vocabulary" : "random"}};
+  if (with_infix) all["infix"] = std::to_string(tokens.infix);
+  return all;
+}
+
+void SpecialTokenSettings::check(const ModelShape& shape) const {
+  if (tokens.count() + 2 <= shape.config.context) return;
+  throw InputError(fmt::format(
+      "setting 'prefix={}': {} special tokens leave no room in the model's context of {}",
+      tokens.prefix, tokens.count(), shape.config.context));
+}
+
+SpecialTokenStart::SpecialTokenStart(const SpecialTokenSettings& settings, Model& model,
+                                     uint64_t init_seed)
+    : model_(model), from_vocabulary_(settings.from_vocabulary), seed_(init_seed) {
+  settings.check(model.shape());
+  if (!from_vocabulary_) return;
+  const auto vocabulary = static_cast<uint64_t>(model.config().vocabulary);
+  const std::vector<uint64_t> order =
+      Draws(init_seed, "init", "words of special tokens").permutation(vocabulary);
+  for (int64_t i = 0; i < settings.tokens.count(); ++i)
+    words_.push_back(static_cast<int32_t>(order[static_cast<size_t>(i) % order.size()]));
+  // The target makes every layer be computed; what is recorded stands before it.
+  const TokenExample example{words_, {words_[0]}};
+  const TokenExample* one = &example;
+  const uint64_t id = 0;
+  const Batch batch = pack_batch({&one, 1}, {&id, 1});
+  const Recorder recorder(recorded_);
+  Tape tape(model.backend(), false);
+  model.forward({tape, batch, &recorder, std::nullopt, 0.0});
+}
+
+void SpecialTokenStart::fill(Kind kind, int layer, Parameter& parameter) const {
+  const int64_t cols = parameter.value.cols();
+  std::vector<float> values(static_cast<size_t>(parameter.value.size()));
+  if (!from_vocabulary_) {
+    Draws(seed_, "init", parameter.name).fill_normal(values);
+    for (float& value : values) value *= kDeviation;
+  } else if (kind == Kind::kEmbedding) {
+    for (size_t i = 0; i < words_.size(); ++i)
+      model_.copy_values(model_.shape().embedding, words_[i] * cols, cols,
+                         values.data() + static_cast<int64_t>(i) * cols);
+  } else {
+    const std::vector<float>& from = recorded_.at({kind, layer});
+    std::copy_n(from.begin(), values.size(), values.begin());
+  }
+  model_.backend().upload(values.data(), parameter.value.matrix());
+}
+
+Parameter special_token_parameter(Backend& backend, std::string name, int64_t rows, int64_t cols) {
+  return {std::move(name), backend.zeros(rows, cols), backend.zeros(rows, cols)};
+}
+
+}  // namespace rankscope
