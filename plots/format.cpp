@@ -92,8 +92,12 @@ std::string method_label(const std::string& method) {
                                                          {"adapter_l", "Adapter(L)"},
                                                          {"adapter_p", "Adapter(P)"},
                                                          {"adapter_d", "Adapter(D)"},
-                                                         {"lora_pe", "LoRA+PrefixEmbed"},
-                                                         {"lora_pl", "LoRA+PrefixLayer"},
+                                                         {"lora+prefix_embed", "LoRA+PrefixEmbed"},
+                                                         {"lora+prefix_layer", "LoRA+PrefixLayer"},
+                                                         {"prefix_kv", "PrefixKV"},
+                                                         {"ft_top2", "FT-Top2"},
+                                                         {"dora", "DoRA"},
+                                                         {"adalora", "AdaLoRA"},
                                                          {"few_shot", "few-shot"}};
   return label(labels, method);
 }

@@ -15,14 +15,20 @@ struct MethodLook {
   int point;
 };
 constexpr std::string_view kGrey = "#808080";
-constexpr std::array<MethodLook, 9> kMethods{{{"lora", "#0072B2", 7},
+constexpr std::array<MethodLook, 15> kMethods{{{"lora", "#0072B2", 7},
                                               {"full", "#D55E00", 5},
                                               {"bitfit", "#009E73", 9},
                                               {"prefix_embed", "#E69F00", 11},
                                               {"prefix_layer", "#CC79A7", 13},
                                               {"adapter_h", "#56B4E9", 15},
-                                              {"lora_pe", "#7F8A96", 4},
-                                              {"lora_pl", "#9A6324", 6},
+                                              {"lora+prefix_embed", "#7F8A96", 4},
+                                              {"lora+prefix_layer", "#9A6324", 6},
+                                              {"adapter_l", "#2A6F97", 14},
+                                              {"adapter_p", "#8DA0CB", 8},
+                                              {"prefix_kv", "#B8860B", 12},
+                                              {"ft_top2", "#A8431F", 10},
+                                              {"dora", "#4B3F9E", 3},
+                                              {"adalora", "#1E8C93", 2},
                                               {"none", kGrey, 1}}};
 constexpr std::array<std::string_view, 6> kSeries{"#0072B2", "#D55E00", "#009E73",
                                                   "#E69F00", "#CC79A7", "#56B4E9"};

@@ -18,15 +18,18 @@ int place_in(const std::array<std::string_view, N>& names, std::string_view name
   return static_cast<int>(std::ranges::find(names, name) - names.begin());
 }
 
-constexpr std::array<std::string_view, 7> kMethods{
-    "none", "full", "bitfit", "prefix_embed", "prefix_layer", "adapter_h", "lora"};
+// In the order of the paper's tables, and those that it does not have.
+constexpr std::array<std::string_view, 15> kMethods{
+    "none",      "full",      "ft_top2",   "bitfit",  "prefix_embed",
+    "prefix_layer", "prefix_kv", "adapter_l", "adapter_p", "adapter_h",
+    "lora",      "lora+prefix_embed", "lora+prefix_layer", "dora", "adalora"};
 constexpr std::array<std::string_view, 3> kTasks{"wikisql", "mnli", "samsum"};
 constexpr std::array<std::string_view, 7> kTargets{"Wq",    "Wk",    "Wv",         "Wo",
                                                    "Wq+Wk", "Wq+Wv", "Wq+Wk+Wv+Wo"};
 
 auto order_of(const ScoreFinding& s) {
   return std::make_tuple(s.base, task_order(s.task), s.task, method_order(s.method), s.method,
-                         targets_order(s.targets), s.parameters, s.rank, s.train_examples, s.sweep,
+                         targets_order(s.targets), s.parameters, s.rank, s.size, s.train_examples, s.sweep,
                          s.group, s.setting);
 }
 
@@ -103,6 +106,7 @@ std::string configuration_label(const ScoreFinding& score) {
   std::string label = method_label(score.method);
   if (!score.targets.empty()) label += " " + score.targets;
   if (score.rank) label += fmt::format(", r = {}", *score.rank);
+  if (!score.size.empty()) label += ", " + score.size;
   return label;
 }
 

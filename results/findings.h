@@ -42,6 +42,7 @@ struct ClaimFinding {
 // A setting's score over its seeds, on the scale of its unit ("points": 0 to 100).
 struct ScoreFinding {
   std::string sweep, base, task, metric, method, targets, setting, group;
+  std::string size;  // of a method beside targets and rank: "bottleneck 8"
   std::optional<std::int64_t> rank, parameters, train_examples;
   std::optional<double> mean, low, high;  // 95 %
   std::vector<std::uint64_t> seeds;

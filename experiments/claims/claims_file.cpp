@@ -56,8 +56,9 @@ GroupSelector selector_of(const YamlValue& map) {
   }
   if (const auto share = map.find("share_below")) selector.share_below = share->number(0, 1);
   if (const auto take = map.find("take")) {
-    take->choice({"most_parameters"});
-    selector.most_parameters = true;
+    selector.take = take->choice({"most_parameters", "second_most_parameters"}) == "most_parameters"
+                        ? GroupSelector::Take::kMostParameters
+                        : GroupSelector::Take::kSecondMostParameters;
   }
   return selector;
 }

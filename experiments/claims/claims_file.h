@@ -19,7 +19,9 @@ struct GroupSelector {
   std::optional<std::int64_t> rank;  // none: any
   bool largest_rank = false;
   std::optional<double> share_below;  // trainable parameters, of full fine-tuning's
-  bool most_parameters = false;       // where several settings fit, that with the most; else the first
+  // Where several settings fit: the first of the file, or that with the most parameters, or that with
+  // the next fewer.
+  enum class Take { kFirst, kMostParameters, kSecondMostParameters } take = Take::kFirst;
 };
 
 struct ClaimContrast {

@@ -53,7 +53,11 @@ std::vector<const EvidenceGroup*> select_groups(const GroupSelector& selector, c
   const auto more = [](const EvidenceGroup* a, const EvidenceGroup* b) {
     return a->parameters.value_or(0) > b->parameters.value_or(0);
   };
-  if (selector.most_parameters) std::ranges::stable_sort(found, more);
+  if (selector.take != GroupSelector::Take::kFirst) std::ranges::stable_sort(found, more);
+  if (selector.take == GroupSelector::Take::kSecondMostParameters) {
+    const auto fewer = std::ranges::find_if(found, [&](const EvidenceGroup* g) { return more(found.front(), g); });
+    found.erase(found.begin(), fewer);
+  }
   return found;
 }
 

@@ -18,6 +18,7 @@ std::string group_name(const EvidenceGroup& g) {
   std::string name = g.method;
   if (!g.targets.empty()) name += " " + g.targets;
   if (g.rank) name += fmt::format(" r{}", *g.rank);
+  if (!g.size.empty()) name += " " + g.size;
   return name;
 }
 
@@ -40,7 +41,10 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
       "t.trainable_parameters, t.trial, t.state, t.seed, "
       "(SELECT value FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = 'score.task'), "
       "(SELECT number FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = 'train.limit'), "
-      "(SELECT value FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = 'shuffle_targets') "
+      "(SELECT value FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = 'shuffle_targets'), "
+      "(SELECT group_concat(key || ' ' || value, ', ') FROM (SELECT c.key, c.value FROM config c WHERE "
+      "c.sweep = t.sweep AND c.trial = t.trial AND c.key IN ('bottleneck', 'prefix', 'infix') ORDER BY "
+      "c.key = 'infix', c.key)) "
       "FROM trials t WHERE t.role = 'scored' ORDER BY t.sweep, t.task, t.method, t.targets, t.rank, "
       "t.setting, t.seed, t.trial");
   for (const Row& row : rows) {
@@ -62,6 +66,7 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
       made.rank = integer_in(row[7]);
       if (const auto limit = number_in(row[13])) made.train_examples = static_cast<std::int64_t>(*limit);
       made.shuffled_targets = text_in(row[14]) == "true";
+      made.size = text_in(row[15]);
       sweep->groups.push_back(std::move(made));
       group = sweep->groups.end() - 1;
     }

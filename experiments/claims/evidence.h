@@ -24,6 +24,7 @@ struct EvidenceGroup {
   std::string task;                   // its name in the sweep
   std::string kind;                   // which task it is: wikisql, mnli, ...
   std::string method, targets, dataset;
+  std::string size;  // of a method beside targets and rank: "bottleneck 8", "prefix 8, infix 4"
   std::optional<std::int64_t> rank, parameters, train_examples;
   bool shuffled_targets = false;  // a control, not a contender
   std::vector<EvidenceTrial> trials;  // finished ones (done or diverged), by seed

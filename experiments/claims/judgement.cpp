@@ -149,6 +149,7 @@ class Scores {
       score.metric = metric;
       score.method = group.shuffled_targets ? group.method + " on shuffled targets" : group.method;
       score.targets = group.targets;
+      score.size = group.size;
       score.setting = group.setting;
       score.group = group.label;
       score.rank = group.rank;

@@ -101,6 +101,8 @@ class ScoreContrasts {
     if (!s.targets.empty()) name += " " + s.targets;
     if (s.largest_rank) name += " of the largest rank";
     if (s.rank) name += fmt::format(" r{}", *s.rank);
+    if (s.take == GroupSelector::Take::kMostParameters) name += " of the most parameters";
+    if (s.take == GroupSelector::Take::kSecondMostParameters) name += " of the next fewer parameters";
     if (s.share_below) name += fmt::format(" with under {:.3g} % of the parameters", 100 * *s.share_below);
     return name;
   }

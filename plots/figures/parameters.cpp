@@ -19,14 +19,16 @@ namespace {
 constexpr std::size_t kMostTasks = 4;
 
 struct Point {
-  std::string method, targets;
+  std::string method, targets, size;
   std::optional<std::int64_t> rank;
   double parameters = 0, mean = 0;
   std::optional<double> low, high;
 };
 
 std::string config_text(const Point& p) {
-  return p.targets + (p.rank ? fmt::format(" r{}", *p.rank) : std::string());
+  std::string text = p.targets + (p.rank ? fmt::format(" r{}", *p.rank) : std::string());
+  if (!p.size.empty()) text += (text.empty() ? "" : " ") + p.size;
+  return text;
 }
 
 class Drawing {
@@ -66,7 +68,7 @@ class Drawing {
     for (const ScoreFinding* s : data_.scores())
       if (s->base == base_ && s->task == task && s->method != "none" && s->mean && s->parameters &&
           *s->parameters > 0)
-        points.push_back({s->method, s->targets, s->rank, static_cast<double>(*s->parameters),
+        points.push_back({s->method, s->targets, s->size, s->rank, static_cast<double>(*s->parameters),
                           *s->mean, s->low, s->high});
     return points;
   }
@@ -75,7 +77,7 @@ class Drawing {
     std::vector<Point> points;
     for (const PublishedNumber* n : published_scores("table15", task, data_.metric_of(task)))
       if (n->value && n->parameters)
-        points.push_back({n->method, published_setting(*n, "targets"), std::nullopt, *n->parameters,
+        points.push_back({n->method, published_setting(*n, "targets"), "", std::nullopt, *n->parameters,
                           *n->value, std::nullopt, std::nullopt});
     return points;
   }

@@ -13,7 +13,7 @@ namespace {
 
 // A line of the table: one configuration, trained on each of the tasks.
 struct Line {
-  std::string sweep, method, targets;
+  std::string sweep, method, targets, size;
   std::optional<std::int64_t> rank, parameters;
   std::vector<const ScoreFinding*> scores;  // by task
 };
@@ -30,13 +30,14 @@ std::vector<Line> lines_of(const std::vector<const ScoreFinding*>& scores,
     const auto task = static_cast<std::size_t>(std::ranges::find(tasks, s->task) - tasks.begin());
     const auto same = std::ranges::find_if(lines, [&](const Line& l) {
       return l.sweep == s->sweep && l.method == s->method && l.targets == s->targets &&
-             l.rank == s->rank && l.parameters == s->parameters && l.scores[task] == nullptr;
+             l.rank == s->rank && l.size == s->size && l.parameters == s->parameters &&
+             l.scores[task] == nullptr;
     });
     if (same != lines.end()) {
       same->scores[task] = s;
       continue;
     }
-    Line line{s->sweep, s->method,     s->targets,
+    Line line{s->sweep, s->method, s->targets,    s->size,
               s->rank,  s->parameters, std::vector<const ScoreFinding*>(tasks.size())};
     line.scores[task] = s;
     lines.push_back(std::move(line));
@@ -67,6 +68,7 @@ std::vector<PaperLine> paper_lines(const std::string& method, const std::vector<
 std::string configuration(const Line& line) {
   std::string text = line.targets;
   if (line.rank) text += (text.empty() ? "r = " : ", r = ") + grouped(*line.rank);
+  if (!line.size.empty()) text += (text.empty() ? "" : ", ") + line.size;
   return text;
 }
 
