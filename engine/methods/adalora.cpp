@@ -76,8 +76,8 @@ class AdaLora : public Method {
     all["t_final"] = fmt::format("{}", settings_.t_final);
     all["delta_t"] = std::to_string(settings_.delta_t);
     all["orthogonal"] = fmt::format("{}", settings_.orthogonal);
-    all["beta1"] = fmt::format("{}", settings_.beta1);
-    all["beta2"] = fmt::format("{}", settings_.beta2);
+    all["importance_beta1"] = fmt::format("{}", settings_.beta1);
+    all["importance_beta2"] = fmt::format("{}", settings_.beta2);
     return all;
   }
   std::unique_ptr<Adaptation> adapt(Model& model, uint64_t init_seed) const override {
@@ -341,8 +341,8 @@ std::unique_ptr<Method> make_adalora(Settings& settings) {
   read.t_final = settings.number("t_final", 0.3, 0, 1e9);
   read.delta_t = settings.integer("delta_t", 1, 1, 1'000'000'000);
   read.orthogonal = settings.number("orthogonal", 0.5, 0, 1e6);
-  read.beta1 = settings.number("beta1", 0.85, 0, 0.999999);
-  read.beta2 = settings.number("beta2", 0.85, 0, 0.999999);
+  read.beta1 = settings.number("importance_beta1", 0.85, 0, 0.999999);
+  read.beta2 = settings.number("importance_beta2", 0.85, 0, 0.999999);
   if (read.lora.init != LoraInit::kKaiming || read.lora.rate_ratio != 1) {
     throw InputError("method adalora draws A and B its own way and has one learning rate: leave "
                      "out 'init' and 'lr_ratio'");

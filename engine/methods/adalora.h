@@ -18,7 +18,8 @@ namespace rankscope {
 //   t_final=0.3       steps behind its end, likewise
 //   delta_t=1         steps from one choice of triples to the next
 //   orthogonal=0.5    weight of ||A A^T - I||_F and ||B^T B - I||_F, their mean over all A and B
-//   beta1=0.85, beta2=0.85   smoothing of the sensitivity and of its uncertainty
+//   importance_beta1=0.85    smoothing of the sensitivity
+//   importance_beta2=0.85    and of its uncertainty
 struct AdaLoraSettings {
   LoraSettings lora;
   int64_t init_rank = 0;

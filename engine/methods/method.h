@@ -155,5 +155,7 @@ ModelConfig config_beside(ModelConfig config, const SpecialTokens& special);
 std::unique_ptr<Method> make_method(const std::string& name, Settings& settings);
 // Of single methods.
 std::vector<std::string_view> method_names();
+// "none, full, ..."
+std::string method_list();
 
 }  // namespace rankscope

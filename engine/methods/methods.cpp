@@ -35,19 +35,24 @@ constexpr MethodEntry kMethods[] = {
 std::unique_ptr<Method> make_method(const std::string& name, Settings& settings) {
   if (name.find('+') != std::string::npos) return make_combined_method(name, settings);
   std::vector<std::string> names;
-  std::string list;
   for (const MethodEntry& entry : kMethods) {
     if (entry.name == name) return entry.make(settings);
     names.emplace_back(entry.name);
-    list += (list.empty() ? "" : ", ") + names.back();
   }
   throw InputError("there is no method '" + printable(name) + "'" + did_you_mean(name, names) +
-                   "; there are " + list);
+                   "; there are " + method_list());
 }
 
 ModelConfig config_beside(ModelConfig config, const SpecialTokens& special) {
   config.context = std::max<int64_t>(config.context - special.count(), 0);
   return config;
+}
+
+std::string method_list() {
+  std::string list;
+  for (const MethodEntry& entry : kMethods)
+    list += (list.empty() ? "" : ", ") + std::string(entry.name);
+  return list;
 }
 
 std::vector<std::string_view> method_names() {

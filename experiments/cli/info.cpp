@@ -111,6 +111,9 @@ void print_text(const ModelShape& shape, const Method& method, const MemoryPlan&
   for (const auto& [key, value] : method.settings()) text += fmt::format(" {}={}", key, value);
   text += fmt::format("\ntrainable parameters: {} = {}\n", method.trainable_parameters(shape),
                       method.formula());
+  if (const int64_t taken = method.special_tokens().count(); taken > 0)
+    text += fmt::format("special tokens: {} of the context of {}, {} are left\n", taken, c.context,
+                        c.context - taken);
   text += fmt::format(
       "memory{} for micro-batches of {} tokens: {:.0f} MiB (packed weights {:.0f}, {}tables "
       "{:.0f}, trained {:.0f}, activations {:.0f}, logits {:.0f})\n",
@@ -139,6 +142,7 @@ int run_info(const InfoCommand& c) {
   json["settings"] = method->settings();
   json["formula"] = method->formula();
   json["trainable_parameters"] = method->trainable_parameters(shape);
+  json["special_tokens"] = method->special_tokens().count();
   json["memory"] = memory_json(plan, target, training.micro_batch_tokens);
   std::printf("%s\n", json.dump().c_str());
   return 0;
@@ -153,7 +157,7 @@ void add_info(CLI::App& app, int& exit_code) {
   command->add_option("model,--model", c->model, "Hugging Face folder; config.json is enough")
       ->required()
       ->check(not_empty());
-  command->add_option("--method", c->method, "none, full, lora, bitfit")->capture_default_str();
+  command->add_option("--method", c->method, method_list() + "; or several joined by +")->capture_default_str();
   command->add_option("--set", c->assignments, "KEY=VALUE of the method or the training")
       ->allow_extra_args(false);
   command->add_option("--device", c->device, "the memory plan is of: cpu, cuda, cuda:N, auto")

@@ -74,7 +74,7 @@ void add_train(CLI::App& app, int& exit_code) {
       ->needs("--task");
   command->add_option("--eval-every", c->run.eval_every, "held-out loss every N steps (0: never)")
       ->check(whole_number(0, kMostSteps));
-  command->add_option("--method", c->run.method, "none, full, lora or bitfit")
+  command->add_option("--method", c->run.method, method_list() + "; or several joined by +")
       ->default_str("lora");
   command->add_option("--set", c->assignments,
                       "KEY=VALUE of the method (rank, alpha, targets, ...) or of the training (lr, "

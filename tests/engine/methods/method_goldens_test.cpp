@@ -5,8 +5,11 @@
 #include <cstring>
 #include <map>
 
+#include "engine/backend/devices.h"
 #include "engine/methods/pissa.h"
+#include "tests/engine/cuda/staged_backend.h"
 #include "tests/engine/goldens/golden_case.h"
+#include "tests/skip.h"
 
 namespace rankscope::tests {
 namespace {
@@ -164,15 +167,28 @@ void check_steps(MethodCase& c) {
   }
 }
 
-TEST_CASE("gradients and 20 AdamW steps of every method equal PyTorch's", "[goldens]") {
-  const std::string model = GENERATE("gpt2_tied", "llama_gqa");
-  for (const GoldenMethod& about : golden_methods()) {
-    INFO(model << " " << about.file);
-    const auto backend = make_cpu_backend(2);
-    MethodCase c(model, about, *backend);
-    check_at_random_point(c);
-    check_steps(c);
+void check_all(Backend& backend, const std::vector<std::string>& models) {
+  for (const std::string& model : models) {
+    for (const GoldenMethod& about : golden_methods()) {
+      INFO(model << " " << about.file << " on " << backend.instruction_set());
+      MethodCase c(model, about, backend);
+      check_at_random_point(c);
+      check_steps(c);
+    }
   }
+}
+
+TEST_CASE("gradients and 20 AdamW steps of every method equal PyTorch's", "[goldens]") {
+  check_all(*make_cpu_backend(2), {"gpt2_tied", "llama_gqa"});
+}
+
+TEST_CASE("cuda: every method equals PyTorch's on the fake device in fp32", "[slow]") {
+  check_all(*make_fake_backend(DType::kF32), {"gpt2_tied"});
+}
+
+TEST_CASE("cuda: every method equals PyTorch's on a GPU in fp32", "[gpu]") {
+  if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
+  check_all(*make_cuda_backend(0, DType::kF32), {"gpt2_tied", "llama_gqa"});
 }
 
 TEST_CASE("PiSSA takes its start out of the base, and what it learns is PyTorch's", "[goldens]") {
