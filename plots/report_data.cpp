@@ -125,6 +125,15 @@ std::string published_setting(const PublishedNumber& number, const std::string& 
   return text.substr(from, text.find(';', from) - from);
 }
 
+std::string published_size(const PublishedNumber& number) {
+  std::string size;
+  for (const char* key : {"bottleneck", "prefix", "infix"}) {
+    const std::string value = published_setting(number, key);
+    if (!value.empty()) size += (size.empty() ? "" : ", ") + std::string(key) + " " + value;
+  }
+  return size;
+}
+
 std::vector<const PublishedNumber*> published_scores(const std::string& source,
                                                      const std::string& task,
                                                      const std::string& metric) {

@@ -64,6 +64,8 @@ int task_order(const std::string& task);
 
 // What the paper prints under this key of `setting` ("rank", "targets"); empty where it has none.
 std::string published_setting(const PublishedNumber& number, const std::string& key);
+// As ScoreFinding::size: "prefix 8, infix 4".
+std::string published_size(const PublishedNumber& number);
 // The rows of one table of the paper, and of these the ones of a task's headline metric: Tables 4
 // to 6, 15 and 16 call WikiSQL's logical form and MNLI's accuracy "accuracy".
 std::vector<const PublishedNumber*> published_scores(const std::string& source,

@@ -42,9 +42,9 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
       "(SELECT value FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = 'score.task'), "
       "(SELECT number FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = 'train.limit'), "
       "(SELECT value FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = 'shuffle_targets'), "
-      "(SELECT group_concat(key || ' ' || value, ', ') FROM (SELECT c.key, c.value FROM config c WHERE "
-      "c.sweep = t.sweep AND c.trial = t.trial AND c.key IN ('bottleneck', 'prefix', 'infix') ORDER BY "
-      "c.key = 'infix', c.key)) "
+      "(SELECT group_concat(substr(key, 10) || ' ' || value, ', ') FROM (SELECT c.key, c.value FROM config c "
+      "WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key IN ('settings.bottleneck', 'settings.prefix', "
+      "'settings.infix') ORDER BY c.key = 'settings.infix', c.key)) "
       "FROM trials t WHERE t.role = 'scored' ORDER BY t.sweep, t.task, t.method, t.targets, t.rank, "
       "t.setting, t.seed, t.trial");
   for (const Row& row : rows) {

@@ -77,7 +77,7 @@ class Drawing {
     std::vector<Point> points;
     for (const PublishedNumber* n : published_scores("table15", task, data_.metric_of(task)))
       if (n->value && n->parameters)
-        points.push_back({n->method, published_setting(*n, "targets"), "", std::nullopt, *n->parameters,
+        points.push_back({n->method, published_setting(*n, "targets"), published_size(*n), std::nullopt, *n->parameters,
                           *n->value, std::nullopt, std::nullopt});
     return points;
   }

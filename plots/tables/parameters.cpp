@@ -14,9 +14,8 @@ namespace {
 const PublishedNumber* printed_for(const ScoreFinding& s, const std::string& metric) {
   for (const PublishedNumber* number : published_scores("table15", s.task, metric)) {
     if (number->method != s.method) continue;
-    if (s.method == "full") return number;
-    if (s.rank && published_setting(*number, "rank") == std::to_string(*s.rank) &&
-        published_setting(*number, "targets") == s.targets)
+    if (published_setting(*number, "rank") == (s.rank ? std::to_string(*s.rank) : "") &&
+        published_setting(*number, "targets") == s.targets && published_size(*number) == s.size)
       return number;
   }
   return nullptr;
@@ -72,8 +71,8 @@ std::optional<Table> table_on(const ReportData& data, const std::string& base) {
     }
   }
   table.caption = cells.caption() +
-                  " The paper's numbers are those of its Table 15 for the same method, matrices "
-                  "and rank; its other rows are in the CSV and in Figure 2.";
+                  " The paper's numbers are those of its Table 15 for the same method, matrices, "
+                  "rank and size; its other rows are in the CSV and in Figure 2.";
   if (scores.size() > kMostRows)
     table.caption += " The first " + grouped(static_cast<std::int64_t>(kMostRows)) + " of " +
                      grouped(static_cast<std::int64_t>(scores.size())) +

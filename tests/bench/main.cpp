@@ -1,4 +1,4 @@
-// Every benchmark: the tables of training (name: table), of the tasks (tasks), of a GPU (gpu) and of
+// Every benchmark: the tables of training (name: table), of other methods (methods), of the tasks (tasks), of a GPU (gpu) and of
 // a sweep (sweep), then Google Benchmark's.
 #include <benchmark/benchmark.h>
 
@@ -7,6 +7,7 @@
 
 #include "common/error.h"
 #include "tests/bench/gpu_table.h"
+#include "tests/bench/methods_table.h"
 #include "tests/bench/sweep_table.h"
 #include "tests/bench/tasks_table.h"
 #include "tests/bench/training_table.h"
@@ -20,6 +21,7 @@ int main(int argc, char** argv) {
   int status = 0;
   try {
     if (filter.empty() || filter == "table") status |= rankscope::bench::print_training_table();
+    if (filter.empty() || filter == "methods") status |= rankscope::bench::print_methods_table();
     if (filter.empty() || filter == "tasks") status |= rankscope::bench::print_tasks_table();
     if (filter.empty() || filter == "gpu") status |= rankscope::bench::print_gpu_table();
     if (filter.empty() || filter == "sweep") {
@@ -30,7 +32,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", error.what());
     return 3;
   }
-  if (filter == "table" || filter == "tasks" || filter == "sweep" || filter == "gpu")
+  if (filter == "table" || filter == "methods" || filter == "tasks" || filter == "sweep" || filter == "gpu")
     return status;
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
