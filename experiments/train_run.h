@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "engine/backend/devices.h"
 #include "engine/methods/method.h"
@@ -76,5 +78,13 @@ struct TrainOutcome {
 // saving where a stop was requested, InputError where `out` holds another run.
 TrainOutcome run_training(const TrainRunOptions& options,
                           const std::function<void(const TrainProgress&)>& on_step);
+
+// Several runs of one model and device at once, which share each pass over the base: each ends with
+// the bits that it has alone. Methods must train low-rank updates alone, without base dropout
+// (JointTrainer::can_join). A run's rates are its share of the time, its memory that of all. Throws
+// as run_training, for the first run that cannot be set up before any has begun.
+std::vector<TrainOutcome> run_joint_training(
+    std::span<const TrainRunOptions> runs,
+    const std::function<void(size_t run, const TrainProgress&)>& on_step);
 
 }  // namespace rankscope

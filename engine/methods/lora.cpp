@@ -37,6 +37,8 @@ class Lora : public Method {
     return adaptation;
   }
 
+  bool trains_low_rank_alone() const override { return settings_.init != LoraInit::kPissa; }
+
   TrainingReach reach(const ModelShape& shape) const override { return settings_.reach(shape); }
   std::vector<std::string> places(const ModelShape& shape) const override {
     return settings_.places(shape);

@@ -144,6 +144,8 @@ class Method {
   virtual std::vector<std::string> places(const ModelShape& shape) const = 0;
   // What the method takes from the model's context in every sequence.
   virtual SpecialTokens special_tokens() const { return {}; }
+  // As Adaptation::trains_low_rank_alone, of all that adapt() makes.
+  virtual bool trains_low_rank_alone() const { return false; }
 };
 
 // A model's configuration with the context that special tokens leave to examples.

@@ -19,6 +19,7 @@
 #include "experiments/sweep/scoring.h"
 #include "experiments/sweep/summary.h"
 #include "experiments/sweep/sweep_hold.h"
+#include "experiments/sweep/trial_pack.h"
 
 namespace rankscope {
 
@@ -29,6 +30,7 @@ namespace fs = std::filesystem;
 struct RunCommand {
   std::string file, folder;
   std::string device;  // empty: the file's
+  int pack_trials = -1;  // below 0: likewise
   std::vector<std::string> overrides;
   RunOptions options;
   bool dry_run = false;
@@ -79,6 +81,7 @@ RunOptions options_of(const RunCommand& c, const Sweep& sweep) {
   options.device =
       resolved({.device = asked.empty() ? "cpu" : asked, .precision = sweep.precision}).device;
   options.gpus = static_cast<int>(gpus().size());
+  options.pack = c.pack_trials < 0 ? sweep.pack_trials : c.pack_trials;
   if (asked.empty() && options.gpus > 0) log::info("a GPU is here: --device cuda uses it");
   return options;
 }
@@ -159,6 +162,11 @@ void add_run(CLI::App& app, int& exit_code) {
       ->check(whole_number(0, kMostThreads));
   command->add_option("--threads", c->options.threads, "of each worker; 0: the cores shared out")
       ->check(whole_number(0, kMostThreads));
+  command
+      ->add_option("--pack-trials", c->pack_trials,
+                   "trials that a worker trains together at most; 0: as many as fill a GPU; "
+                   "default: the file's, else 1")
+      ->check(whole_number(0, kMostTrialsInAPack));
   command->add_flag("--shortest-first", c->options.reversed,
                     "run the trials in the reverse of the usual order (no result depends on it)");
   command->add_flag("--dry-run", c->dry_run, "print the trials and what they would cost");

@@ -1,7 +1,9 @@
-// trial: runs one trial of a sweep's folder; what workers execute.
+// trial: runs trials of a sweep's folder; what workers execute.
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <list>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -11,20 +13,22 @@
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/sweep/live_view.h"
-#include "experiments/sweep/trial_run.h"
+#include "experiments/sweep/trial_pack.h"
 
 namespace rankscope {
 
 namespace {
 
 struct TrialCommand {
-  std::string folder, id;
+  std::string folder;
+  std::vector<std::string> ids;
   TrialRunOptions options;
   bool json = false;
 };
 
-void print_event(const TrialProgress& p) {
+void print_event(const Trial& trial, const TrialProgress& p) {
   OrderedJson event;
+  event["trial"] = trial.id();
   event["phase"] = p.phase == TrialProgress::Phase::kTraining ? "training" : "evaluation";
   event["done"] = p.done;
   event["of"] = p.of;
@@ -34,29 +38,34 @@ void print_event(const TrialProgress& p) {
   std::fflush(stdout);
 }
 
-int run_one(const TrialCommand& c) {
+int run_trials_of(const TrialCommand& c) {
   constexpr std::chrono::milliseconds kBetweenEvents{200};
   // When the coordinator is killed nobody reads the events, and there is still a state to be saved.
   if (c.json) std::signal(SIGPIPE, SIG_IGN);
   const SweepFolder folder{std::filesystem::path(c.folder)};
-  const Manifest manifest = read_manifest_for(folder, c.id);
-  const Trial& trial = find_trial(manifest, c.id);
+  std::list<Manifest> manifests;
+  std::vector<PackedTrial> trials;
+  for (const std::string& id : c.ids) {
+    const Manifest& manifest = manifests.emplace_back(read_manifest_for(folder, id));
+    trials.push_back({manifest, find_trial(manifest, id)});
+  }
   std::optional<log::Progress> progress;
   if (!c.json) progress.emplace();
-  auto last = std::chrono::steady_clock::now() - kBetweenEvents;
-  const TrialState state =
-      run_trial(folder, manifest, trial, c.options, [&](const TrialProgress& p) {
-        if (progress) return progress->update(progress_text(p));
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last < kBetweenEvents && p.done != p.of) return;
-        last = now;
-        print_event(p);
-      });
-  const OrderedJson end = {{"trial", trial.id()}, {"state", state_name(state)}};
-  if (progress)
-    progress->finish(fmt::format("trial {}: {}", trial.id(), state_name(state)));
-  else
+  std::map<std::string, std::chrono::steady_clock::time_point> last;  // event of each trial
+  const auto on_progress = [&](const Trial& trial, const TrialProgress& p) {
+    if (progress) return progress->update(progress_text(p));
+    const auto now = std::chrono::steady_clock::now();
+    const auto [before, first] = last.emplace(trial.id(), now);
+    if (!first && now - before->second < kBetweenEvents && p.done != p.of) return;
+    before->second = now;
+    print_event(trial, p);
+  };
+  const auto on_end = [&](const Trial& trial, TrialState state) {
+    if (progress) return progress->finish(fmt::format("trial {}: {}", trial.id(), state_name(state)));
+    const OrderedJson end = {{"trial", trial.id()}, {"state", state_name(state)}};
     std::printf("%s\n", end.dump().c_str());
+  };
+  run_pack(folder, trials, c.options, on_progress, on_end);
   return 0;
 }
 
@@ -64,11 +73,12 @@ int run_one(const TrialCommand& c) {
 
 void add_trial(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<TrialCommand>();
-  CLI::App* command = app.add_subcommand("trial", "run one trial of a sweep's folder");
+  CLI::App* command = app.add_subcommand(
+      "trial", "run trials of a sweep's folder; several are trained together where they can be");
   command->add_option("folder", c->folder, "the folder that `run` made")
       ->required()
       ->check(not_empty());
-  command->add_option("trial", c->id, "the trial's id, or its beginning")
+  command->add_option("trial", c->ids, "trials' ids, or their beginnings")
       ->required()
       ->check(not_empty());
   command
@@ -84,7 +94,7 @@ void add_trial(CLI::App& app, int& exit_code) {
       ->capture_default_str()
       ->check(real_number(0, 1e6));
   command->add_flag("--json", c->json, "events as JSON Lines on standard output");
-  command->callback([c, &exit_code] { exit_code = run_one(*c); });
+  command->callback([c, &exit_code] { exit_code = run_trials_of(*c); });
 }
 
 }  // namespace rankscope

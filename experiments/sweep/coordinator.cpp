@@ -11,6 +11,7 @@
 #include "common/error.h"
 #include "common/interrupt.h"
 #include "experiments/device_names.h"
+#include "experiments/sweep/trial_pack.h"
 #include "experiments/sweep/worker.h"
 
 namespace rankscope {
@@ -26,15 +27,23 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+using Pack = std::vector<const Trial*>;
+
+std::vector<std::string> ids_of(const Pack& trials) {
+  std::vector<std::string> ids;
+  for (const Trial* trial : trials) ids.push_back(trial->id());
+  return ids;
+}
+
 struct Running {
-  Running(const SweepFolder& folder, const Trial& t, int at, const RunOptions& options)
-      : trial(&t),
+  Running(const SweepFolder& folder, Pack pack, int at, const RunOptions& options)
+      : trials(std::move(pack)),
         place(at),
-        worker(worker_command(folder.path(), t.id(),
+        worker(worker_command(folder.path(), ids_of(trials),
                               worker_device(options.device, place, options.gpus), options.threads),
-               folder.eval_folder(t) / "log.txt"),
+               folder.eval_folder(*trials.front()) / "log.txt"),
         start(Clock::now()) {}
-  const Trial* trial;
+  Pack trials;
   int place;  // among the workers, from 0: its device follows from it
   Worker worker;
   Clock::time_point start;
@@ -100,12 +109,33 @@ class Run {
     while (running_.size() < static_cast<std::size_t>(options_.workers)) {
       const auto next = std::ranges::find_if(waiting_, [&](const Trial* t) { return ready(*t); });
       if (next == waiting_.end()) return;
-      const Trial& trial = **next;
-      waiting_.erase(next);
-      make_trial_folder(folder_, trial);
-      running_.emplace_back(folder_, trial, free_place(), options_);
-      observer_.started(trial);
+      const Pack pack = pack_from(**next);
+      for (const Trial* trial : pack) {
+        std::erase(waiting_, trial);
+        make_trial_folder(folder_, *trial);
+      }
+      running_.emplace_back(folder_, pack, free_place(), options_);
+      for (const Trial* trial : pack) observer_.started(*trial);
     }
+  }
+
+  // The trial, and others that a worker can train with it: a share of those that wait, so that none
+  // of the workers stands idle.
+  Pack pack_from(const Trial& first) const {
+    Pack pack{&first};
+    if (options_.pack < 2 || !can_pack(first) || alone_.contains(&first)) return pack;
+    Pack fitting;
+    std::set<std::string> adapters{first.train_hash};
+    for (const Trial* trial : waiting_)
+      if (trial->config.precision == first.config.precision && !alone_.contains(trial) &&
+          ready(*trial) && can_pack(*trial) && adapters.insert(trial->train_hash).second)
+        fitting.push_back(trial);
+    const auto free = static_cast<std::size_t>(options_.workers) - running_.size();
+    const std::size_t share = (fitting.size() + 1 + free - 1) / free;
+    for (const Trial* trial : fitting)
+      if (pack.size() < std::min(share, static_cast<std::size_t>(options_.pack)))
+        pack.push_back(trial);
+    return pack;
   }
 
   int free_place() const {
@@ -118,8 +148,11 @@ class Run {
   bool ready(const Trial& trial) const {
     for (const std::string& id : trial.tuning_trials)
       if (states_.at(id) == TrialState::kPending) return false;
-    return std::ranges::none_of(
-        running_, [&](const Running& one) { return one.trial->train_hash == trial.train_hash; });
+    return std::ranges::none_of(running_, [&](const Running& one) {
+      return std::ranges::any_of(one.trials, [&](const Trial* other) {
+        return other->train_hash == trial.train_hash;
+      });
+    });
   }
 
   void wait_for_events() {
@@ -127,9 +160,11 @@ class Run {
     for (const Running& one : running_) polled.push_back({one.worker.descriptor(), POLLIN, 0});
     ::poll(polled.data(), polled.size(), kPollMilliseconds);
     for (auto one = running_.begin(); one != running_.end();) {
-      const Trial& trial = *one->trial;
-      const bool open = one->worker.read_events(
-          [&](const Json& event) { observer_.progressed(trial, progress_of(event)); });
+      const Pack pack = one->trials;
+      const bool open = one->worker.read_events([&](const Json& event) {
+        if (const Trial* trial = trial_of(event, pack))
+          observer_.progressed(*trial, progress_of(event));
+      });
       if (open) {
         ++one;
         continue;
@@ -137,8 +172,16 @@ class Run {
       const Worker::End end = one->worker.wait();
       summary_.worker_seconds += seconds_since(one->start);
       running_.erase(one++);
-      ended(trial, end);
+      for (const Trial* trial : pack) ended(*trial, end, pack.size() > 1);
     }
+  }
+
+  static const Trial* trial_of(const Json& event, const Pack& pack) {
+    const auto id = event.find("trial");
+    if (id == event.end() || !id->is_string()) return nullptr;
+    const auto found =
+        std::ranges::find_if(pack, [&](const Trial* t) { return *id == t->id(); });
+    return found == pack.end() ? nullptr : *found;
   }
 
   // An event that is not as `trial --json` writes it shows nothing and harms nothing.
@@ -158,7 +201,7 @@ class Run {
     return progress;
   }
 
-  void ended(const Trial& trial, const Worker::End& end) {
+  void ended(const Trial& trial, const Worker::End& end, bool packed) {
     // What the folder says counts: a worker may be killed after its last file was written.
     TrialState state = trial_state(folder_, trial);
     if (is_finished(state)) {
@@ -177,6 +220,12 @@ class Run {
     if (end.exit_code == 3 && !end.error.starts_with("internal error")) {
       if (machine_error_.empty()) machine_error_ = "trial " + trial.id() + ": " + end.error;
       stop_workers();
+      return;
+    }
+    if (packed) {
+      // Which of them it was, and whether it was more than their number, shows where each is alone.
+      alone_.insert(&trial);
+      waiting_.insert(waiting_.begin(), &trial);
       return;
     }
     add_trial_error(folder_, trial, end.error);
@@ -198,6 +247,7 @@ class Run {
   RunObserver& observer_;
   ModelShape shape_;
   std::vector<const Trial*> waiting_;
+  std::set<const Trial*> alone_;  // that are not packed any more
   std::list<Running> running_;
   std::map<std::string, TrialState> states_;
   RunSummary summary_;

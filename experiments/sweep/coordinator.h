@@ -13,6 +13,7 @@ struct RunOptions {
   int threads = 0;             // of each worker; 0: the cores shared out
   std::string device = "cpu";  // or cuda: the machine's GPUs in turn; or cuda:N
   int gpus = 0;                // of the machine
+  int pack = 1;                // most trials trained together by one worker; 0: as many as fill it
   bool reversed = false;       // shortest first: for tests, since no result may depend on it
 };
 
@@ -36,7 +37,8 @@ struct RunSummary {
 };
 
 // Longest trials first; a tuned trial after its tuning runs; never two that share an adapter at a
-// time. A trial that fails is tried again, kAttempts times in all; errors of earlier runs are
+// time. Trials that can be trained together are, up to `pack` of them in a worker; one that fails
+// there is run alone before it counts as an attempt. A trial that fails is tried again, kAttempts times in all; errors of earlier runs are
 // forgotten. Throws Interrupted when a stop was requested and all workers have saved, MachineError
 // when a worker met a fault of the machine (the others are asked to save and stop first).
 RunSummary run_trials(const SweepFolder& folder, const Manifest& manifest,

@@ -33,6 +33,7 @@ Sweep parse_sweep(std::string_view text, const std::filesystem::path& file,
   sweep.report = plan.report;
   sweep.precision = plan.precision;
   sweep.device = plan.device;
+  sweep.pack_trials = plan.pack_trials;
   const ModelShape shape = plan.base_place.checked([&] { return shape_of(plan.base); });
   expand(plan, shape, sweep);
   check_data(plan, sweep);

@@ -82,6 +82,7 @@ struct Sweep {
   bool report = false;                       // `run` ends with one
   std::string precision{kDefaultPrecision};  // of every trial
   std::string device;                        // where trials compute; empty: the file does not say
+  int pack_trials = 1;                       // trained together by one worker, at most; 0: auto
   // For people, a line each: what a rank budget missed, what was merged, what looks wrong.
   std::vector<std::string> notes;
 };

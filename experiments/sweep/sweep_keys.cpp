@@ -18,7 +18,7 @@ const std::vector<Section>& sections() {
   static const std::vector<Section> all = {
       {"sweep",
        {"name", "base", "seeds", "tasks", "training", "groups", "tuning", "analysis", "report",
-        "precision", "device"}},
+        "precision", "device", "pack_trials"}},
       {"task", {"task", "data", "max_tokens", "end_token", "template", "train", "score", "tune"}},
       {"train", {"data", "split", "skip", "limit"}},
       {"score",

@@ -8,6 +8,7 @@
 #include "common/suggest.h"
 #include "common/text.h"
 #include "experiments/device_names.h"
+#include "experiments/sweep/trial_pack.h"
 #include "experiments/sweep/sweep_keys.h"
 #include "experiments/sweep/sweep_tasks.h"
 
@@ -43,6 +44,7 @@ class PlanReader {
     if (const auto precision = root_.find("precision"))
       plan.precision = precision->choice({"fp32", "bf16"});
     if (const auto device = root_.find("device")) plan.device = read_device(*device);
+    if (const auto pack = root_.find("pack_trials")) plan.pack_trials = read_pack(*pack);
     plan.tasks = read_tasks(root_, file_, tuning_examples_);
     if (const auto seeds = root_.find("seeds")) seeds_ = seeds->seeds();
     read_groups(plan);
@@ -140,6 +142,11 @@ class PlanReader {
     if (const auto flag = value.find("amplification")) settings.amplification = flag->flag();
     if (const auto bound = value.find("intruders")) settings.intruders = bound->number(0, 1);
     return settings;
+  }
+
+  static int read_pack(const YamlValue& value) {
+    if (value.is_scalar() && value.node().text == "auto") return 0;
+    return static_cast<int>(value.integer(1, kMostTrialsInAPack));
   }
 
   // Whether there is such a device is asked by `run`, whose --device may replace it.

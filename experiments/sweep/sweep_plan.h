@@ -66,6 +66,7 @@ struct SweepPlan {
   bool report = false;
   std::string precision{kDefaultPrecision};
   std::string device;  // empty: not given
+  int pack_trials = 1;  // 0: auto
 };
 
 // Throws InputError with the place of what is wrong. `root` must outlive the plan; `file` is

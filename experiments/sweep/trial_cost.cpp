@@ -6,6 +6,7 @@
 #include "experiments/device_names.h"
 #include "experiments/machine.h"
 #include "experiments/sweep/coordinator.h"
+#include "experiments/sweep/trial_pack.h"
 
 namespace rankscope {
 
@@ -64,6 +65,7 @@ RunOptions resolve(const RunOptions& options, const Manifest& manifest, const Mo
     if (out.threads > 0) out.workers = std::clamp(out.workers, 1, std::max(1, cores / out.threads));
   }
   if (out.threads == 0) out.threads = std::max(1, cores / out.workers);
+  if (out.pack == 0) out.pack = pack_limit(manifest, shape, out);
   return out;
 }
 

@@ -50,18 +50,18 @@ DeviceSettings device_of(const Trial& trial, const TrialRunOptions& options) {
   return {options.device, trial.config.precision, options.threads};
 }
 
-// Whether the training diverged.
-bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
-           const TrialRunOptions& options, FileHashes& hashes,
-           const std::function<void(const TrialProgress&)>& on_progress) {
-  const fs::path out = folder.train_folder(trial);
+}  // namespace
+
+TrainRunOptions training_of(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
+                            const TrialRunOptions& options, FileHashes& hashes) {
+  refuse_changed_files(manifest, trial, hashes);
   TrainRunOptions run;
   run.model = manifest.base;
   DataSource data = trial.config.task.train;
   if (trial.config.shuffle_targets)
     data.shuffle_targets = trial.config.data_seed.value_or(trial.config.seed);
   run.data = std::move(data);
-  run.out = out;
+  run.out = folder.train_folder(trial);
   run.method = trial.config.method;
   run.settings = settings_of(folder, manifest, trial);
   run.steps = trial.config.steps;
@@ -74,22 +74,35 @@ bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& tri
   run.hashes = &hashes;
   run.busy = FolderLock::Busy::kWait;
   run.other_machines = true;
-  Timings timings(out);
+  return run;
+}
+
+void record_training(Timings& timings, const TrainOutcome& outcome) {
+  if (outcome.already_done) return;
+  timings.set("train_tokens_per_second", outcome.tokens_per_second);
+  timings.set("train_useful_gflops", outcome.useful_gflops);
+  timings.set("train_peak_memory_mib", outcome.peak_memory_mib);
+  timings.save();
+}
+
+namespace {
+
+// Whether the training diverged.
+bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
+           const TrialRunOptions& options, FileHashes& hashes,
+           const std::function<void(const TrialProgress&)>& on_progress) {
+  const TrainRunOptions run = training_of(folder, manifest, trial, options, hashes);
+  Timings timings(run.out);
   Timings::Clock clock(timings, "train_seconds");
   const TrainOutcome outcome = run_training(run, [&](const TrainProgress& p) {
     clock.tick();
     on_progress(
         {TrialProgress::Phase::kTraining, p.step.step, p.steps, p.step.loss, p.tokens_per_second});
   });
-  if (!outcome.already_done) {
-    timings.set("train_tokens_per_second", outcome.tokens_per_second);
-    timings.set("train_useful_gflops", outcome.useful_gflops);
-    timings.set("train_peak_memory_mib", outcome.peak_memory_mib);
-    timings.save();
-  }
+  record_training(timings, outcome);
   // With done.json in place nothing goes on from it, and it is three times the adapter's size.
   std::error_code ignored;
-  fs::remove(out / "state.safetensors", ignored);
+  fs::remove(run.out / "state.safetensors", ignored);
   return outcome.diverged;
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "experiments/sweep/sweep_folder.h"
+#include "experiments/sweep/timings.h"
+#include "experiments/train_run.h"
 
 namespace rankscope {
 
@@ -29,5 +31,12 @@ struct TrialRunOptions {
 TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
                      const TrialRunOptions& options,
                      const std::function<void(const TrialProgress&)>& on_progress);
+
+// What run_trial trains a trial with, its files having been checked to be those that name it. `hashes`
+// must outlive the run.
+TrainRunOptions training_of(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
+                            const TrialRunOptions& options, FileHashes& hashes);
+// Saves what the training took, in the trial's own folder.
+void record_training(Timings& timings, const TrainOutcome& outcome);
 
 }  // namespace rankscope

@@ -52,10 +52,15 @@ std::string last_message(const std::filesystem::path& log) {
 }  // namespace
 
 std::vector<std::string> worker_command(const std::filesystem::path& sweep_folder,
-                                        const std::string& trial, const std::string& device,
-                                        int threads) {
-  return {"rankscope", "trial",     sweep_folder.string(),   trial,   "--device",
-          device,      "--threads", std::to_string(threads), "--json"};
+                                        const std::vector<std::string>& trials,
+                                        const std::string& device, int threads) {
+  std::vector<std::string> words = {"rankscope", "trial", sweep_folder.string()};
+  words.insert(words.end(), trials.begin(), trials.end());
+  for (const std::string& word :
+       {std::string("--device"), device, std::string("--threads"), std::to_string(threads),
+        std::string("--json")})
+    words.push_back(word);
+  return words;
 }
 
 Worker::Worker(std::vector<std::string> command, const std::filesystem::path& log) : log_(log) {

@@ -12,10 +12,10 @@
 
 namespace rankscope {
 
-// This program's `trial DIR ID --device D --threads N --json`. The precision is the trial's own.
+// This program's `trial DIR ID... --device D --threads N --json`. The precision is the trials' own.
 std::vector<std::string> worker_command(const std::filesystem::path& sweep_folder,
-                                        const std::string& trial, const std::string& device,
-                                        int threads);
+                                        const std::vector<std::string>& trials,
+                                        const std::string& device, int threads);
 
 class Worker {
  public:

@@ -46,7 +46,7 @@ TEST_CASE("workers take the GPUs in turn, or share the one that was named") {
 }
 
 TEST_CASE("a worker's command carries its device and its threads, and no precision") {
-  CHECK(worker_command("runs/a b", "0123-45", "cuda:1", 3) ==
-        std::vector<std::string>{"rankscope", "trial", "runs/a b", "0123-45", "--device", "cuda:1",
-                                 "--threads", "3", "--json"});
+  CHECK(worker_command("runs/a b", {"0123-45", "0123-67"}, "cuda:1", 3) ==
+        std::vector<std::string>{"rankscope", "trial", "runs/a b", "0123-45", "0123-67", "--device",
+                                 "cuda:1", "--threads", "3", "--json"});
 }

@@ -136,6 +136,7 @@ TEST_CASE("the page states the defaults in force") {
   CHECK(stated("sweep", "report") == code(sweep.report ? "true" : "false"));
   CHECK(stated("sweep", "precision") == code(trial.precision));
   CHECK(stated("sweep", "device") == code("cpu"));
+  CHECK(stated("sweep", "pack_trials") == code(std::to_string(sweep.pack_trials)));
   const AnalysisSettings analysis;
   CHECK(analysis.pairs == std::vector<std::string>{"ranks", "seeds", "shuffled", "base", "initial"});
   CHECK(stated("analysis", "pairs") == "all of them");
@@ -158,6 +159,7 @@ TEST_CASE("every key is taken with a value that fits it") {
       {"sweep.report", "true"},
       {"sweep.precision", "bf16"},
       {"sweep.device", "cuda:1"},
+      {"sweep.pack_trials", "auto"},
       {"analysis.pairs", "[ranks, base]"},
       {"analysis.directions", "dw_left"},
       {"analysis.amplification", "false"},

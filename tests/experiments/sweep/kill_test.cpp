@@ -62,7 +62,9 @@ TEST_CASE("a sweep that is killed again and again ends as an undisturbed one") {
   const std::vector<Json> trials = trials_of(sweep.out("undisturbed"));
   int landed = 0, evaluations = 0;
   for (int i = 0; i < kills; ++i) {
-    RunningProgram run(sweep.words("killed"));
+    // Every second run trains several trials at a time.
+    const std::vector<std::string> packed = {"--pack-trials", "4"};
+    RunningProgram run(sweep.words("killed", i % 2 == 1 ? packed : std::vector<std::string>{}));
     // Each run goes on from where the one before was killed, and so the moments spread over the
     // sweep. A quarter is counted from the start, when there is no worker yet; a quarter falls into
     // an evaluation.

@@ -39,6 +39,42 @@ TEST_CASE("workers, threads and the order of trials change no result") {
   check_results(sweep.out("reversed"), sweep.out("undisturbed"));
 }
 
+TEST_CASE("trials that a worker trains together change no result") {
+  SmallSweep& sweep = shared_sweep();
+  sweep.finish("packed", {"--workers", "1", "--pack-trials", "8"});
+  check_results(sweep.out("packed"), sweep.out("undisturbed"));
+  sweep.finish("packs", {"--workers", "2", "--pack-trials", "3", "--shortest-first"});
+  check_results(sweep.out("packs"), sweep.out("undisturbed"));
+}
+
+TEST_CASE("trials given to one process take their steps in turn, and one that fails harms no other") {
+  SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("pack");
+  const fs::path out = sweep.out("pack");
+  std::vector<std::string> ids;
+  for (const Json& trial : trials_of(out)) {
+    if (trial.at("config").at("method") != "lora" || trial.at("config").at("role") != "scored" ||
+        !fs::exists(train_folder(out, trial) / "adapter") || ids.size() == 2)
+      continue;
+    ids.push_back(trial.at("id"));
+    fs::remove_all(train_folder(out, trial));
+    fs::remove_all(eval_folder(out, trial));
+  }
+  REQUIRE(ids.size() == 2);
+  const ProgramResult result = run_program({"trial", out.string(), ids[0], ids[1], "--json"});
+  INFO(result.err);
+  CHECK(result.exit_code == 0);
+  std::vector<std::string> trained;
+  for (const Json& event : json_lines(result))
+    if (event.value("phase", "") == "training") trained.push_back(event.at("trial"));
+  // The second begins before the first has ended.
+  const auto second = std::ranges::find(trained, ids[1]);
+  REQUIRE(second != trained.end());
+  CHECK(std::find(second, trained.end(), ids[0]) != trained.end());
+  check_results(out, sweep.out("undisturbed"));
+  CHECK(run_program({"trial", out.string(), ids[0], "no such trial"}).exit_code == 2);
+}
+
 TEST_CASE("a finished sweep is run again, collected again and moved without a change") {
   SmallSweep& sweep = shared_sweep();
   copy_undisturbed("moved");

@@ -1,0 +1,118 @@
+#include "experiments/sweep/trial_pack.h"
+
+#include <algorithm>
+#include <exception>
+#include <list>
+#include <vector>
+
+#include "common/error.h"
+#include "common/log.h"
+#include "engine/models/memory_plan.h"
+#include "engine/training/trainer.h"
+#include "experiments/file_hashes.h"
+#include "experiments/folder_lock.h"
+#include "experiments/sweep/gpu_fit.h"
+#include "experiments/sweep/timings.h"
+
+namespace rankscope {
+
+namespace {
+
+// One training of the pack.
+struct Training {
+  Training(const SweepFolder& folder, const PackedTrial& t)
+      : packed(t),
+        lock(folder.eval_folder(t.trial), FolderLock::Busy::kWait),
+        hashes(folder.hashes()),
+        timings(folder.train_folder(t.trial)) {}
+  PackedTrial packed;
+  FolderLock lock;
+  FileHashes hashes;
+  Timings timings;
+};
+
+void train_together(const SweepFolder& folder, std::span<const PackedTrial> trials,
+                    const TrialRunOptions& options,
+                    const std::function<void(const Trial&, const TrialProgress&)>& on_progress) {
+  std::list<Training> trainings;
+  std::vector<TrainRunOptions> runs;
+  for (const PackedTrial& packed : trials) {
+    if (!can_pack(packed.trial) || is_finished(trial_state(folder, packed.trial))) continue;
+    make_trial_folder(folder, packed.trial);
+    Training& training = trainings.emplace_back(folder, packed);
+    runs.push_back(
+        training_of(folder, packed.manifest, packed.trial, options, training.hashes));
+    describe_trial(folder, packed.trial);
+  }
+  if (runs.size() < 2) return;
+  std::vector<Training*> in_order;
+  std::list<Timings::Clock> clocks;
+  std::vector<Timings::Clock*> clock_of;
+  for (Training& training : trainings) {
+    in_order.push_back(&training);
+    clock_of.push_back(&clocks.emplace_back(training.timings, "train_seconds"));
+  }
+  const std::vector<TrainOutcome> outcomes =
+      run_joint_training(runs, [&](size_t run, const TrainProgress& p) {
+        clock_of[run]->tick();
+        on_progress(in_order[run]->packed.trial, {TrialProgress::Phase::kTraining, p.step.step,
+                                                  p.steps, p.step.loss, p.tokens_per_second});
+      });
+  for (size_t i = 0; i < outcomes.size(); ++i) record_training(in_order[i]->timings, outcomes[i]);
+}
+
+}  // namespace
+
+bool can_pack(const Trial& trial) {
+  return trial.trains() && trial.setting("base_dropout") != "true" &&
+         method_of(trial)->trains_low_rank_alone();
+}
+
+int pack_limit(const Manifest& manifest, const ModelShape& shape, const RunOptions& options) {
+  const std::vector<GpuInfo> all = gpus();
+  const std::int64_t available = plan_memory_of_worker(options, all);
+  if (available == 0) return 1;
+  // The base lies there once; what grows with a trial is what the largest of them adds.
+  std::int64_t base = 0, most = 1;
+  for (const Trial& trial : manifest.trials) {
+    if (!can_pack(trial)) continue;
+    const PlanTarget target{true, trial.config.precision == "bf16" ? DType::kBF16 : DType::kF32};
+    const std::string bound = trial.setting("micro_batch_tokens");
+    const MemoryPlan plan = plan_memory(
+        shape, *method_of(trial),
+        bound.empty() ? TrainSettings{}.micro_batch_tokens : std::stoll(bound), target);
+    base = std::max(base, plan.packed_weights + plan.mapped_tables + plan.logits);
+    most = std::max(most, plan.trained + plan.activations);
+  }
+  return static_cast<int>(std::clamp<std::int64_t>((available - base) / most, 1, kMostPacked));
+}
+
+void run_pack(const SweepFolder& folder, std::span<const PackedTrial> trials,
+              const TrialRunOptions& options,
+              const std::function<void(const Trial&, const TrialProgress&)>& on_progress,
+              const std::function<void(const Trial&, TrialState)>& on_end) {
+  try {
+    train_together(folder, trials, options, on_progress);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    // What is wrong with one of them, or with their number, is found where each is run.
+    log::info("trained one after the other: {}", error.what());
+  }
+  std::exception_ptr first;
+  for (const PackedTrial& packed : trials) {
+    try {
+      on_end(packed.trial, run_trial(folder, packed.manifest, packed.trial, options,
+                                     [&](const TrialProgress& p) { on_progress(packed.trial, p); }));
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const MachineError&) {
+      throw;
+    } catch (const Error&) {
+      if (!first) first = std::current_exception();
+    }
+  }
+  if (first) std::rethrow_exception(first);
+}
+
+}  // namespace rankscope
