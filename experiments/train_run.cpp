@@ -57,9 +57,8 @@ std::vector<TrainOutcome> run_joint_training(
     }
     const std::vector<StepReport> reports = joint.step(trainers);
     for (size_t k = 0; k < running.size(); ++k)
-      sessions[running[k]]->stepped(reports[k], [&](const TrainProgress& progress) {
-        on_step(running[k], progress);
-      });
+      sessions[running[k]]->stepped(
+          reports[k], [&](const TrainProgress& progress) { on_step(running[k], progress); });
   }
   std::vector<TrainOutcome> outcomes;
   for (const auto& session : sessions) outcomes.push_back(session->finish());

@@ -155,10 +155,9 @@ void TrainSession::stepped(const StepReport& step, const OnStep& on_step) {
   outcome_.diverged = step.diverged;
   if (step.diverged) return;
   outcome_.last_finite_loss = step.loss;
-  const bool due =
-      (options_.save_every_steps > 0 && step.step % options_.save_every_steps == 0) ||
-      (options_.save_every_minutes > 0 &&
-       seconds_since(last_save_) >= 60 * options_.save_every_minutes);
+  const bool due = (options_.save_every_steps > 0 && step.step % options_.save_every_steps == 0) ||
+                   (options_.save_every_minutes > 0 &&
+                    seconds_since(last_save_) >= 60 * options_.save_every_minutes);
   if (folder_->keeps() && (due || trainer_->finished())) save();
 }
 

@@ -1,4 +1,5 @@
-// A training run on a model that others may share: set up, one step's bookkeeping at a time, finished.
+// A training run on a model that others may share: set up, one step's bookkeeping at a time,
+// finished.
 #pragma once
 
 #include <chrono>
@@ -44,9 +45,7 @@ class TrainSession {
 
   // Whether an earlier process finished it; then only finish() may follow.
   bool already_done() const { return outcome_.already_done; }
-  bool finished() const {
-    return already_done() || outcome_.diverged || trainer_->finished();
-  }
+  bool finished() const { return already_done() || outcome_.diverged || trainer_->finished(); }
   Trainer& trainer() { return *trainer_; }
   Adaptation& adaptation() { return *adaptation_; }
   const TrainSettings& settings() const { return train_; }

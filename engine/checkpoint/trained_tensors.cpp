@@ -15,7 +15,9 @@ void write_trained_tensors(const std::filesystem::path& folder, const Model& mod
   std::vector<TensorToWrite> tensors;
   for (const TrainedParameter& trained : adaptation.trained()) {
     const Parameter& p = *trained.parameter;
-    tensors.push_back({p.name, DType::kF32, {p.value.rows(), p.value.cols()},
+    tensors.push_back({p.name,
+                       DType::kF32,
+                       {p.value.rows(), p.value.cols()},
                        model.backend().host_values(p.value, values)});
   }
   record.weights_file = kTrainedFile;

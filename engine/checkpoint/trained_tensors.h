@@ -1,4 +1,5 @@
-// Saved adaptations of methods that have no format of their own elsewhere: what they train, by name.
+// Saved adaptations of methods that have no format of their own elsewhere: what they train, by
+// name.
 #pragma once
 
 #include <filesystem>

@@ -30,6 +30,8 @@ struct AdaLoraSettings {
 
   // Of a site whose rank at the end is `rank` on average.
   int64_t first_rank(int64_t rank) const;
+  // The step, from 0, behind which no triple comes back.
+  int64_t last_choice(int64_t steps) const;
 };
 
 // How many of the triples are kept after a step (from 0, as PEFT's own example counts), and whether

@@ -6,10 +6,9 @@
 namespace rankscope {
 
 std::unique_ptr<Method> make_adapter_l(Settings& settings) {
-  return make_bottleneck_method({.method = "adapter_l",
-                                 .sites = {},
-                                 .formula = "L (2 d r + r + d) + 2 L d"},
-                                BottleneckSettings::read(settings, "relu"));
+  return make_bottleneck_method(
+      {.method = "adapter_l", .sites = {}, .formula = "L (2 d r + r + d) + 2 L d"},
+      BottleneckSettings::read(settings, "relu"));
 }
 
 }  // namespace rankscope

@@ -56,9 +56,9 @@ class BottleneckAdaptation : public Adaptation {
  private:
   void add(Model& model, Site key, const std::string& place, const BottleneckSettings& settings,
            uint64_t init_seed) {
-    bottlenecks_.emplace(key, std::make_unique<Bottleneck>(model.backend(), place,
-                                                           model.config().width, settings,
-                                                           places_.sites.empty(), init_seed));
+    bottlenecks_.emplace(
+        key, std::make_unique<Bottleneck>(model.backend(), place, model.config().width, settings,
+                                          places_.sites.empty(), init_seed));
   }
 
   BottleneckPlaces places_;
@@ -96,7 +96,8 @@ class BottleneckMethod : public Method {
     std::vector<std::string> names;
     for (int layer = 0; layer < shape.config.layers; ++layer) {
       if (places_.sites.empty()) names.push_back("the output of layer " + std::to_string(layer));
-      for (SiteKind kind : places_.sites) names.push_back("the output of " + Site{layer, kind}.name());
+      for (SiteKind kind : places_.sites)
+        names.push_back("the output of " + Site{layer, kind}.name());
     }
     return names;
   }

@@ -11,7 +11,8 @@ namespace rankscope {
 
 // Settings, as KEY=VALUE:
 //   bottleneck=8       r, 1 to 65536
-//   activation=...     gelu (its tanh form) or relu; what stands where none is given is the method's
+//   activation=...     gelu (its tanh form) or relu; what stands where none is given is the
+//   method's
 struct BottleneckSettings {
   int64_t width = 8;
   Activation activation = Activation::kGeluTanh;
@@ -21,8 +22,8 @@ struct BottleneckSettings {
 };
 
 // x -> x + act(n(x) down^T + down_bias) up^T + up_bias with n a LayerNorm of its own or nothing
-// (Houlsby et al., arXiv 1902.00751, section 2.1): down [r, d], up [d, r]. `up` and the biases begin
-// at zero, so that it is the identity; down is uniform in +-1/sqrt(d), as LoRA's A.
+// (Houlsby et al., arXiv 1902.00751, section 2.1): down [r, d], up [d, r]. `up` and the biases
+// begin at zero, so that it is the identity; down is uniform in +-1/sqrt(d), as LoRA's A.
 class Bottleneck {
  public:
   // Parameters are named "<place>.adapter.down", ".down_bias", ".up", ".up_bias", ".norm",

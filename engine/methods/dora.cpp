@@ -48,10 +48,9 @@ class Dora : public Method {
   std::unique_ptr<Adaptation> adapt(Model& model, uint64_t init_seed) const override {
     auto adaptation = std::make_unique<DoraAdaptation>(model, settings_.rate_ratio);
     for (const auto& [spec, rank] : settings_.sites(model.shape())) {
-      LowRankAdaptation::Factors& factors = adaptation->add_with_magnitude(
-          *spec, rank, settings_.scale_of(rank), settings_.dropout);
-      const std::vector<float> a =
-          initial_lora_a(settings_, spec->site, rank, spec->in, init_seed);
+      LowRankAdaptation::Factors& factors =
+          adaptation->add_with_magnitude(*spec, rank, settings_.scale_of(rank), settings_.dropout);
+      const std::vector<float> a = initial_lora_a(settings_, spec->site, rank, spec->in, init_seed);
       model.backend().upload(a.data(), factors.a.value.matrix());
     }
     adaptation->refresh(model);
@@ -142,10 +141,10 @@ void DoraAdaptation::update_norms(Site site) {
         row += gram[static_cast<size_t>(i * r + k)] * b[static_cast<size_t>(j * r + k)];
       square += bi * row;
     }
-    const double norm = std::sqrt(std::max(
-        magnitude.base_squares[static_cast<size_t>(j)] +
-            low_rank.scale * (2 * cross + low_rank.scale * square),
-        1e-60));
+    const double norm =
+        std::sqrt(std::max(magnitude.base_squares[static_cast<size_t>(j)] +
+                               low_rank.scale * (2 * cross + low_rank.scale * square),
+                           1e-60));
     inverse.push_back(static_cast<float>(1 / norm));
     factor.push_back(static_cast<float>(m[static_cast<size_t>(j)] / norm));
   }
@@ -177,8 +176,9 @@ void DoraAdaptation::merge_into(Model& model) {
 std::unique_ptr<Method> make_dora(Settings& settings) {
   LoraSettings read = LoraSettings::read(settings);
   if (read.init == LoraInit::kPissa) {
-    throw InputError("setting 'init=pissa': method dora starts from the base as it is; use "
-                     "kaiming or gaussian, or method lora");
+    throw InputError(
+        "setting 'init=pissa': method dora starts from the base as it is; use "
+        "kaiming or gaussian, or method lora");
   }
   return std::make_unique<Dora>(std::move(read));
 }

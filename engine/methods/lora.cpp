@@ -30,8 +30,7 @@ class Lora : public Method {
     for (const auto& [spec, rank] : settings_.sites(model.shape())) {
       LowRankAdaptation::Factors& factors =
           adaptation->add(*spec, rank, settings_.scale_of(rank), settings_.dropout);
-      const std::vector<float> a =
-          initial_lora_a(settings_, spec->site, rank, spec->in, init_seed);
+      const std::vector<float> a = initial_lora_a(settings_, spec->site, rank, spec->in, init_seed);
       model.backend().upload(a.data(), factors.a.value.matrix());
     }
     return adaptation;

@@ -1,6 +1,7 @@
-// prefix_embed: trained embeddings of special tokens before the prompt and between prompt and target
-// (PreEmbed of LoRA, arXiv 2106.09685, section 5.1; Li and Liang, arXiv 2101.00190). With no infix it
-// is prompt tuning (Lester et al., arXiv 2104.08691). The tokens take positions as others do.
+// prefix_embed: trained embeddings of special tokens before the prompt and between prompt and
+// target (PreEmbed of LoRA, arXiv 2106.09685, section 5.1; Li and Liang, arXiv 2101.00190). With no
+// infix it is prompt tuning (Lester et al., arXiv 2104.08691). The tokens take positions as others
+// do.
 #include "engine/methods/registry.h"
 #include "engine/methods/special_tokens.h"
 

@@ -16,9 +16,9 @@ class PrefixKvAdaptation : public Adaptation {
     const ModelConfig& config = model.config();
     const auto add = [&](std::vector<Parameter>& all, int layer, const char* ending,
                          SpecialTokenStart::Kind kind) {
-      all.push_back(special_token_parameter(
-          model.backend(), "layers." + std::to_string(layer) + ending, tokens_.count(),
-          config.kv_heads * config.head_dim));
+      all.push_back(special_token_parameter(model.backend(),
+                                            "layers." + std::to_string(layer) + ending,
+                                            tokens_.count(), config.kv_heads * config.head_dim));
       start.fill(kind, layer, all.back());
     };
     for (int layer = 0; layer < config.layers; ++layer) {

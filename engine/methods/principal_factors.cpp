@@ -19,8 +19,7 @@ using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMaj
 
 Rows orthonormal(const Rows& rows) {
   const Eigen::HouseholderQR<Eigen::MatrixXd> qr(rows.transpose());
-  const Eigen::MatrixXd q =
-      qr.householderQ() * Eigen::MatrixXd::Identity(rows.cols(), rows.rows());
+  const Eigen::MatrixXd q = qr.householderQ() * Eigen::MatrixXd::Identity(rows.cols(), rows.rows());
   return q.transpose();
 }
 

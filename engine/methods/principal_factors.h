@@ -7,8 +7,8 @@
 
 namespace rankscope {
 
-// a [rank, in] = sqrt(S) V^T and b [out, rank] = U sqrt(S) of the `rank` largest singular triples of
-// the site's matrix [out, in].
+// a [rank, in] = sqrt(S) V^T and b [out, rank] = U sqrt(S) of the `rank` largest singular triples
+// of the site's matrix [out, in].
 struct PrincipalFactors {
   std::vector<float> a;
   std::vector<float> b;

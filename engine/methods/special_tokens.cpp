@@ -48,8 +48,9 @@ SpecialTokenSettings SpecialTokenSettings::read(Settings& settings, bool with_in
   if (with_infix) read.tokens.infix = settings.integer("infix", 0, 0, kMaxTokens);
   read.from_vocabulary = settings.choice("init", "vocabulary", kInits) == "vocabulary";
   if (read.tokens.count() == 0) {
-    throw InputError(with_infix ? "setting 'prefix=0': prefix and infix are both 0; give one a token"
-                                : "setting 'prefix=0': prefix must be at least 1");
+    throw InputError(with_infix
+                         ? "setting 'prefix=0': prefix and infix are both 0; give one a token"
+                         : "setting 'prefix=0': prefix must be at least 1");
   }
   return read;
 }

@@ -1,5 +1,5 @@
-// What prefix_embed, prefix_layer and prefix_kv share: their settings, and how the trained vectors of
-// special tokens begin.
+// What prefix_embed, prefix_layer and prefix_kv share: their settings, and how the trained vectors
+// of special tokens begin.
 #pragma once
 
 #include <cstdint>

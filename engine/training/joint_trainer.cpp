@@ -19,7 +19,7 @@ std::vector<StepReport> JointTrainer::step(std::span<Trainer* const> trainers) {
   for (const Trainer* trainer : trainers) {
     if (&trainer->model_ != &model_ || !can_join(trainer->adaptation_, trainer->settings_))
       throw std::logic_error("JointTrainer::step: a trainer that cannot train with others");
-    works.push_back(trainer->begin_step());
+    works.push_back(trainer->begin_step(trainer->step_));
     rounds = std::max(rounds, works.back().micro_batches());
   }
   // Round g computes the g-th micro-batch of every trainer that has one: each sums its gradients over

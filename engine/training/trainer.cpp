@@ -91,13 +91,13 @@ double Trainer::learning_rate_at(int64_t step) const {
          schedule_factor(settings_.schedule, step, settings_.steps, warmup_steps_);
 }
 
-Trainer::StepWork Trainer::begin_step() const {
-  if (finished()) throw std::logic_error("Trainer::step: all steps are done");
+Trainer::StepWork Trainer::begin_step(int64_t step) const {
+  if (step >= settings_.steps) throw std::logic_error("Trainer::step: all steps are done");
   StepWork work;
-  work.examples = pointers(*examples_, step_examples(step_));
+  work.examples = pointers(*examples_, step_examples(step));
   work.draw_ids.resize(work.examples.size());
   for (size_t i = 0; i < work.draw_ids.size(); ++i) work.draw_ids[i] = i;
-  work.report.step = step_ + 1;
+  work.report.step = step + 1;
   const int64_t special = adaptation_.special_tokens().count();
   for (const TokenExample* e : work.examples) {
     work.report.tokens += e->tokens() - special;
@@ -111,6 +111,12 @@ Trainer::StepWork Trainer::begin_step() const {
                        static_cast<float>(work.per_target)};
   work.groups = split_by_tokens(work.examples, settings_.micro_batch_tokens);
   return work;
+}
+
+Trainer::PreparedStep Trainer::prepare(int64_t step) const {
+  PreparedStep prepared{step, begin_step(step), {}};
+  prepared.batch = pack_batch(prepared.work.group(0), prepared.work.group_ids(0));
+  return prepared;
 }
 
 void Trainer::add_losses(StepWork& work, const Batch& batch, std::span<const float> losses,
@@ -138,9 +144,13 @@ StepReport Trainer::end_step(StepWork& work, double squares) {
 
 StepReport Trainer::step() {
   const auto start = std::chrono::steady_clock::now();
-  StepWork work = begin_step();
+  // A resume point may have been loaded since one was made.
+  PreparedStep prepared =
+      ahead_ && ahead_->step == step_ ? std::move(*ahead_) : prepare(step_);
+  ahead_.reset();
+  StepWork& work = prepared.work;
+  Batch batch = std::move(prepared.batch);
   for (size_t g = 0; g < work.micro_batches(); ++g) {
-    const Batch batch = pack_batch(work.group(g), work.group_ids(g));
     Tape tape(model_.backend(), true);
     const ForwardContext context{tape, batch, &adaptation_,
                                  StepDraws{settings_.data_seed, step_},
@@ -149,9 +159,16 @@ StepReport Trainer::step() {
     const LossResult losses =
         cross_entropy(tape, hidden, model_.head(), batch.loss_labels, work.loss_options);
     tape.run_backward();
-    // Counted while a device is still at work.
+    // Counted and prepared while a device is still at work.
     work.report.useful_flops += useful_flops(model_.shape(), adaptation_, batch, true);
+    Batch next;
+    if (g + 1 < work.micro_batches()) {
+      next = pack_batch(work.group(g + 1), work.group_ids(g + 1));
+    } else if (step_ + 1 < settings_.steps) {
+      ahead_ = prepare(step_ + 1);
+    }
     add_losses(work, batch, host_losses(model_.backend(), losses.loss), 0, batch.sequences());
+    batch = std::move(next);
   }
   adaptation_.complete_gradients();
   StepReport report = end_step(work, model_.backend().sum_of_squares(optimizer_.gradients()));

@@ -106,7 +106,15 @@ class Trainer {
       return std::span(draw_ids).subspan(groups[g], groups[g + 1] - groups[g]);
     }
   };
-  StepWork begin_step() const;
+  // The work of step `step` (from 0), which is this one or the next.
+  StepWork begin_step(int64_t step) const;
+  // A step's work with its first micro-batch, made while a device still computed the step before.
+  struct PreparedStep {
+    int64_t step = -1;
+    StepWork work;
+    Batch batch;
+  };
+  PreparedStep prepare(int64_t step) const;
   // Adds the losses of sequences [begin, end) of the batch.
   static void add_losses(StepWork& work, const Batch& batch, std::span<const float> losses,
                          int64_t begin, int64_t end);
@@ -123,6 +131,7 @@ class Trainer {
   AdamW optimizer_;
   int64_t warmup_steps_ = 0;
   int64_t step_ = 0;
+  std::optional<PreparedStep> ahead_;
   // The order of the examples in the epoch that was last asked for.
   mutable int64_t ordered_epoch_ = -1;
   mutable std::vector<uint64_t> order_;

@@ -40,8 +40,7 @@ void train_together(const SweepFolder& folder, std::span<const PackedTrial> tria
     if (!can_pack(packed.trial) || is_finished(trial_state(folder, packed.trial))) continue;
     make_trial_folder(folder, packed.trial);
     Training& training = trainings.emplace_back(folder, packed);
-    runs.push_back(
-        training_of(folder, packed.manifest, packed.trial, options, training.hashes));
+    runs.push_back(training_of(folder, packed.manifest, packed.trial, options, training.hashes));
     describe_trial(folder, packed.trial);
   }
   if (runs.size() < 2) return;
@@ -78,9 +77,9 @@ int pack_limit(const Manifest& manifest, const ModelShape& shape, const RunOptio
     if (!can_pack(trial)) continue;
     const PlanTarget target{true, trial.config.precision == "bf16" ? DType::kBF16 : DType::kF32};
     const std::string bound = trial.setting("micro_batch_tokens");
-    const MemoryPlan plan = plan_memory(
-        shape, *method_of(trial),
-        bound.empty() ? TrainSettings{}.micro_batch_tokens : std::stoll(bound), target);
+    const MemoryPlan plan =
+        plan_memory(shape, *method_of(trial),
+                    bound.empty() ? TrainSettings{}.micro_batch_tokens : std::stoll(bound), target);
     base = std::max(base, plan.packed_weights + plan.mapped_tables + plan.logits);
     most = std::max(most, plan.trained + plan.activations);
   }
@@ -102,8 +101,9 @@ void run_pack(const SweepFolder& folder, std::span<const PackedTrial> trials,
   std::exception_ptr first;
   for (const PackedTrial& packed : trials) {
     try {
-      on_end(packed.trial, run_trial(folder, packed.manifest, packed.trial, options,
-                                     [&](const TrialProgress& p) { on_progress(packed.trial, p); }));
+      on_end(packed.trial,
+             run_trial(folder, packed.manifest, packed.trial, options,
+                       [&](const TrialProgress& p) { on_progress(packed.trial, p); }));
     } catch (const Interrupted&) {
       throw;
     } catch (const MachineError&) {

@@ -13,8 +13,8 @@
 
 namespace rankscope {
 
-// Whether the trial's training can share the base's passes with others of its sweep: low-rank updates
-// alone, the base as it is, without its dropout.
+// Whether the trial's training can share the base's passes with others of its sweep: low-rank
+// updates alone, the base as it is, without its dropout.
 bool can_pack(const Trial& trial);
 
 // What `pack_trials` may be at most.

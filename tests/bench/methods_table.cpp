@@ -67,14 +67,13 @@ int print_methods_table() {
     }
     table.row(name + ": tokens/s over LoRA's", median(ratios), kMustLora, kAimLora);
     if (python == nullptr || compared.peer_size == 0) continue;
-    const double peer =
-        run_peer(python, "train_methods.py",
-                 std::string("--method ") + compared.method + " --r " +
-                     std::to_string(compared.peer_size) + " --model " +
-                     quoted(model_folder(root, "stories3m")) + " --data " +
-                     quoted(token_file(root, "stories3m", "samsum")) +
-                     " --batch 16 --steps 4 --threads " + std::to_string(kThreads))
-            .at("tokens_per_second");
+    const double peer = run_peer(python, "train_methods.py",
+                                 std::string("--method ") + compared.method + " --r " +
+                                     std::to_string(compared.peer_size) + " --model " +
+                                     quoted(model_folder(root, "stories3m")) + " --data " +
+                                     quoted(token_file(root, "stories3m", "samsum")) +
+                                     " --batch 16 --steps 4 --threads " + std::to_string(kThreads))
+                            .at("tokens_per_second");
     table.row(name + ": tokens/s over PyTorch's", median(rates) / peer, kMustPeer, kAimPeer);
   }
   return table.finish();

@@ -51,9 +51,7 @@ struct Subject {
                  static_cast<size_t>(t.parameter->value.size()) * sizeof(float));
     return all;
   }
-  std::vector<double> nll() {
-    return evaluate(*model, adaptation.get(), examples, 64).nll;
-  }
+  std::vector<double> nll() { return evaluate(*model, adaptation.get(), examples, 64).nll; }
   double mean_loss() { return evaluate(*model, adaptation.get(), examples, 4096).mean(); }
 };
 
@@ -107,8 +105,8 @@ TEST_CASE("each method starts as the base, but for special tokens, which the bas
 }
 
 // Central differences along one drawn direction through everything that is trained: of a norm that
-// makes the step's own error and that of rounding alike. DoRA's gradient leaves the norm's part out,
-// AdaLoRA's has more than the loss's: the goldens hold those.
+// makes the step's own error and that of rounding alike. DoRA's gradient leaves the norm's part
+// out, AdaLoRA's has more than the loss's: the goldens hold those.
 TEST_CASE("each method's gradient is the difference quotient of the loss") {
   for_every_method([](const std::string& model, const MethodSettings& about) {
     if (about.method.find("dora") != std::string::npos || about.method == "adalora") return;
@@ -211,9 +209,8 @@ TEST_CASE("each method comes back from its files and predicts as it was, in any 
     const auto loaded = load_adapter(folder.path() / "adapter", *base);
     const auto was = s.nll(), is = evaluate(*base, loaded.get(), s.examples, 64).nll;
     // PiSSA's and AdaLoRA's files hold plain LoRA of the same outputs; the others' the same bits.
-    const bool converted =
-        about.method == "adalora" ||
-        std::ranges::find(about.settings, "init=pissa") != about.settings.end();
+    const bool converted = about.method == "adalora" ||
+                           std::ranges::find(about.settings, "init=pissa") != about.settings.end();
     for (size_t i = 0; i < was.size(); ++i) {
       if (converted)
         CHECK(is[i] == Approx(was[i]).epsilon(1e-5));
@@ -247,8 +244,7 @@ TEST_CASE("each method comes back from its files and predicts as it was, in any 
     // Merged, where it can be, it computes the same.
     loaded->merge_into(*base);
     const auto merged = evaluate(*base, loaded.get(), s.examples, 64).nll;
-    for (size_t i = 0; i < merged.size(); ++i)
-      CHECK(merged[i] == Approx(is[i]).epsilon(2e-5));
+    for (size_t i = 0; i < merged.size(); ++i) CHECK(merged[i] == Approx(is[i]).epsilon(2e-5));
     for (const SiteSpec& spec : base->shape().sites) {
       CHECK(loaded->update_at(spec.site) == nullptr);
       CHECK(loaded->column_scale_at(spec.site) == nullptr);

@@ -1,5 +1,5 @@
-// Every method against PyTorch and PEFT (make_method_goldens.py): loss, likelihoods and gradients at
-// a random point, and 20 AdamW steps from its own start.
+// Every method against PyTorch and PEFT (make_method_goldens.py): loss, likelihoods and gradients
+// at a random point, and 20 AdamW steps from its own start.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
@@ -132,12 +132,10 @@ double loss_and_gradients(MethodCase& c) {
 void check_at_random_point(MethodCase& c) {
   if (!c.has("loss")) return;  // only trained
   c.set({"init."});
-  const Evaluation evaluation =
-      evaluate(c.model(), &c.adaptation(), c.examples(), 1024);
+  const Evaluation evaluation = evaluate(c.model(), &c.adaptation(), c.examples(), 1024);
   const std::vector<float> nll = c.tensor("nll");
   REQUIRE(evaluation.nll.size() == nll.size());
-  for (size_t i = 0; i < nll.size(); ++i)
-    CHECK(std::abs(evaluation.nll[i] / nll[i] - 1) < kLosses);
+  for (size_t i = 0; i < nll.size(); ++i) CHECK(std::abs(evaluation.nll[i] / nll[i] - 1) < kLosses);
   CHECK(std::abs(loss_and_gradients(c) / c.tensor("loss")[0] - 1) < kLosses);
   int64_t trained = 0;
   for (const TrainedParameter& t : c.adaptation().trained()) {

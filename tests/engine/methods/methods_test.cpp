@@ -106,8 +106,8 @@ TEST_CASE("Where the paper prints other numbers than its formulas give, these ar
   is_below(layer(8, 8), 20.2e6);
   is_below(layer(32, 4), 44.1e6);
   is_below(layer(64, 0), 76.1e6);
-  const int64_t both = count("lora+prefix_layer", gpt3,
-                             {"rank=8", "targets=Wq+Wv", "prefix=8", "infix=4"});
+  const int64_t both =
+      count("lora+prefix_layer", gpt3, {"rank=8", "targets=Wq+Wv", "prefix=8", "infix=4"});
   CHECK(both == 51'904'512);
   is_below(both, 52.8e6);
   // BitFit: printed 14.2 million fit 12 d for each layer, GPT-2's biases are 11 d.
@@ -206,9 +206,9 @@ TEST_CASE("BitFit trains biases of projections and norms, and no gain") {
 TEST_CASE("Settings in force are told in full, in canonical form") {
   const auto told = method("lora", {"rank=4", "targets=Wv+Wq", "layers=0-2+5"})->settings();
   const std::map<std::string, std::string> expected = {
-      {"rank", "4"},        {"alpha", "4"},      {"rslora", "false"}, {"dropout", "0"},
-      {"targets", "Wq+Wv"}, {"layers", "0-2+5"}, {"ranks", ""},       {"lr_ratio", "1"},
-      {"init", "kaiming"}};
+      {"rank", "4"},    {"alpha", "4"},       {"rslora", "false"},
+      {"dropout", "0"}, {"targets", "Wq+Wv"}, {"layers", "0-2+5"},
+      {"ranks", ""},    {"lr_ratio", "1"},    {"init", "kaiming"}};
   CHECK(told == expected);
 }
 
