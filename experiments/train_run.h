@@ -81,7 +81,7 @@ TrainOutcome run_training(const TrainRunOptions& options,
 
 // Several runs of one model and device at once, which share each pass over the base: each ends with
 // the bits that it has alone. Methods must train low-rank updates alone, without base dropout
-// (JointTrainer::can_join). A run's rates are its share of the time, its memory that of all. Throws
+// (JointTrainer::can_join). A run's rates and memory are those of all together. Throws
 // as run_training, for the first run that cannot be set up before any has begun.
 std::vector<TrainOutcome> run_joint_training(
     std::span<const TrainRunOptions> runs,
