@@ -5,13 +5,16 @@
 #include "common/text.h"
 #include "engine/checkpoint/base_adapter.h"
 #include "engine/checkpoint/peft_adapter.h"
+#include "engine/checkpoint/peft_prompt.h"
 #include "engine/checkpoint/trained_tensors.h"
 
 namespace rankscope {
 namespace {
 
-// Saved as LoRA adapters, whatever they are in training.
-bool is_low_rank(const std::string& method) { return method == "lora" || method == "adalora"; }
+// Saved as PEFT's LoRA adapters, whatever they are in training.
+bool is_low_rank(const std::string& method) {
+  return method == "lora" || method == "adalora" || method == "dora";
+}
 // Saved under the names of the base's own tensors.
 bool is_base(const std::string& method) { return method == "full" || method == "bitfit"; }
 
@@ -30,6 +33,8 @@ void save_adapter(const std::filesystem::path& folder, const Model& model, Adapt
   } else if (is_base(record.method)) {
     write_base_adapter(transaction.path(), model,
                        dynamic_cast<const BaseParameterAdaptation&>(adaptation), record);
+  } else if (is_prompt(record.method, adaptation.special_tokens())) {
+    write_peft_prompt(transaction.path(), model, adaptation, record);
   } else if (record.method != "none") {
     write_trained_tensors(transaction.path(), model, adaptation, record);
   }
@@ -41,6 +46,7 @@ std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Mo
   std::error_code ignored;
   if (!std::filesystem::exists(folder / kRecordFile, ignored)) {
     if (std::filesystem::exists(folder / kPeftConfigFile, ignored)) {
+      if (is_peft_prompt(folder)) return read_peft_prompt(folder, model, nullptr);
       return read_peft_adapter(folder, model, nullptr);
     }
     throw InputError("adapter folder '" + printable(folder.string()) + "' has neither " +
@@ -56,14 +62,14 @@ std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Mo
   if (record.weights_file.empty()) {
     throw InputError(where + ": field 'weights_file' is missing; the adapter is incomplete");
   }
-  if (is_low_rank(record.method)) {
-    if (record.weights_file != kPeftWeightsFile) {
-      throw InputError(where + ": field 'weights_file' must be " + kPeftWeightsFile);
-    }
-    return read_peft_adapter(folder, model, &record);
-  }
   if (is_base(record.method)) return read_base_adapter(folder, model, record);
-  return read_trained_tensors(folder, model, record);
+  if (record.weights_file == kTrainedFile) return read_trained_tensors(folder, model, record);
+  if (record.weights_file != kPeftWeightsFile) {
+    throw InputError(where + ": field 'weights_file' is neither " + kPeftWeightsFile + " nor " +
+                     kTrainedFile + "; restore the file");
+  }
+  if (is_low_rank(record.method)) return read_peft_adapter(folder, model, &record);
+  return read_peft_prompt(folder, model, &record);
 }
 
 }  // namespace rankscope

@@ -9,15 +9,16 @@
 
 namespace rankscope {
 
-// Writes FOLDER whole or not at all, replacing an older one: for lora a PEFT adapter, for full a
-// Hugging Face model folder, for bitfit the biases, for none the name alone; and rankscope.json.
+// Writes FOLDER whole or not at all, replacing an older one: for lora, dora, adalora, prefix_kv and
+// prefix_embed without infix a PEFT adapter, for full a Hugging Face model folder, for bitfit the
+// biases, for none the name alone, else the trained tensors; and rankscope.json.
 void save_adapter(const std::filesystem::path& folder, const Model& model, Adaptation& adaptation,
                   const Method& method);
 
-// Reads what save_adapter wrote, bit for bit, or a LoRA adapter that PEFT wrote. For full and
-// bitfit the model's tensors are overwritten, and nothing has a gradient. Throws InputError for a
-// damaged folder, one that does not fit the model, and by name for what PEFT can do and this engine
-// cannot.
+// Reads what save_adapter wrote, bit for bit, or an adapter that PEFT wrote: LoRA, DoRA, AdaLoRA,
+// prefix tuning or prompt tuning. For full and bitfit the model's tensors are overwritten, and
+// nothing has a gradient. Throws InputError for a damaged folder, one that does not fit the model,
+// and by name for what PEFT can do and this engine cannot.
 std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Model& model);
 
 }  // namespace rankscope

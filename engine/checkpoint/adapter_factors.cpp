@@ -28,6 +28,11 @@ struct Module {
 };
 
 std::map<std::string, Module> modules_of(const SafetensorsFile& file, const PeftConfig& config) {
+  if (config.kind() != PeftKind::kLora) {
+    throw InputError(file.source_name() + ": belongs to an adapter of " +
+                     (config.kind() == PeftKind::kDora ? "DoRA (use_dora)" : "AdaLoRA (peft_type)") +
+                     ", whose update is more than B A; only LoRA adapters can be used here");
+  }
   std::map<std::string, Module> modules;
   for (const TensorEntry& entry : file.entries()) {
     std::string_view name = entry.name;
@@ -35,7 +40,7 @@ std::map<std::string, Module> modules_of(const SafetensorsFile& file, const Peft
     const bool a = name.ends_with(".lora_A.weight"), b = name.ends_with(".lora_B.weight");
     if (!name.starts_with(kPrefix) || !(a || b) || entry.shape.size() != 2) {
       throw InputError(file.source_name() + ": tensor '" + printable(entry.name) +
-                       "' is no LoRA factor of a matrix; only LoRA adapters can be analysed");
+                       "' is no LoRA factor of a matrix; only LoRA adapters can be used here");
     }
     name.remove_prefix(kPrefix.size());
     name.remove_suffix(std::string_view(".lora_A.weight").size());

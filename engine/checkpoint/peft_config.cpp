@@ -10,7 +10,6 @@
 namespace rankscope {
 namespace {
 
-constexpr size_t kMaxPatternLength = 256;
 constexpr size_t kMaxPatterns = 4096;
 constexpr int64_t kMaxRank = int64_t{1} << 24;
 
@@ -30,11 +29,11 @@ const std::set<std::string> kHarmless = {"alora_invocation_string",
                                          "runtime_config",
                                          "task_type"};
 
-// Absent, null, false, or empty: a feature that is not in use.
-bool in_use(const Json& value) {
-  if (value.is_null() || value == false) return false;
-  return !(value.is_string() || value.is_array() || value.is_object()) || !value.empty();
-}
+// What AdaLoRA's training went by.
+const std::set<std::string> kHarmlessOfAdaLora = {
+    "beta1", "beta2", "deltaT", "orth_reg_weight", "r", "target_r", "tfinal", "tinit", "total_step"};
+
+constexpr std::string_view kTriples = ".lora_E";
 
 // What init_lora_weights may say: some of its kinds change the base's own weights when an adapter
 // is made, and so what the adapter means.
@@ -48,40 +47,11 @@ void check_init(JsonObject& json) {
                                      "path_initial_model_for_weight_conversion)");
 }
 
-// A backslash, itself not escaped, before a digit.
-bool has_back_reference(const std::string& pattern) {
-  for (size_t i = 0; i + 1 < pattern.size(); ++i) {
-    if (pattern[i] != '\\') continue;
-    ++i;
-    if (pattern[i] >= '0' && pattern[i] <= '9') return true;
-  }
-  return false;
-}
-
 }  // namespace
 
-ModulePattern::ModulePattern(const std::string& pattern, const std::string& where) {
-  // libstdc++ overflows on the long numbers that a repetition or a back reference may have.
-  if (pattern.size() > kMaxPatternLength || pattern.find('{') != std::string::npos ||
-      has_back_reference(pattern)) {
-    throw InputError(where + ": the pattern '" + printable(pattern) +
-                     "' is too long or has a counted repetition or a back reference; list the "
-                     "modules' names");
-  }
-  try {
-    expression_ = std::regex(pattern, std::regex::ECMAScript | std::regex_constants::__polynomial);
-  } catch (const std::regex_error&) {
-    throw InputError(where + ": the pattern '" + printable(pattern) +
-                     "' cannot be read as a regular expression; list the modules' names");
-  }
-}
-
-ModulePattern ModulePattern::suffix(const std::string& key, const std::string& where) {
-  return ModulePattern("(.*\\.)?(" + key + ")", where);
-}
-
-bool ModulePattern::matches(const std::string& module) const {
-  return std::regex_match(module, expression_);
+bool peft_field_in_use(const Json& value) {
+  if (value.is_null() || value == false) return false;
+  return !(value.is_string() || value.is_array() || value.is_object()) || !value.empty();
 }
 
 bool PeftConfig::saves(const std::string& tensor) const {
@@ -95,32 +65,44 @@ PeftConfig PeftConfig::read(const std::filesystem::path& path, SavedModules save
   JsonObject json(parsed, path.string(), JsonObject::Nulls::kAbsent);
   PeftConfig config;
   const std::string type = json.get_string("peft_type");
-  if (type != "LORA") {
-    json.fail("peft_type", "is '" + printable(type) + "', which is not supported; LORA is");
+  if (type != "LORA" && type != "ADALORA") {
+    json.fail("peft_type", "is '" + printable(type) +
+                               "', which is not supported here; supported are LORA and ADALORA, and "
+                               "for a whole adapter PREFIX_TUNING and PROMPT_TUNING");
   }
+  const bool adalora = type == "ADALORA";
+  if (adalora) config.kind_ = PeftKind::kAdaLora;
   const std::string bias = json.get_string_or("bias", "none");
   if (bias != "none") {
     json.fail("bias", "is '" + printable(bias) + "': adapters with biases are not supported");
   }
   check_init(json);
-  config.rank_ = json.get_int_or("r", 8, 1, kMaxRank);
   config.alpha_ = json.get_double_or("lora_alpha", 8, -1e12, 1e12);
   config.dropout_ = json.get_double_or("lora_dropout", 0, 0, 0.999);
-  config.rslora_ = json.get_bool_or("use_rslora", false);
   json.get_bool_or("fan_in_fan_out", false);  // PEFT itself corrects it by the module's class
   config.read_targets(json);
-  config.ranks_ = read_patterns(json, "rank_pattern", 1);
-  config.alphas_ = read_patterns(json, "alpha_pattern", -1e12);
+  std::set<std::string> read = {"peft_type",      "bias",           "init_lora_weights",
+                                "lora_alpha",     "lora_dropout",   "fan_in_fan_out",
+                                "target_modules", "layers_pattern", "layers_to_transform",
+                                "rank_pattern"};
+  if (adalora) {
+    config.rank_ = json.get_int_or("init_r", 12, 1, kMaxRank);
+    config.read_kept_triples(json);
+    read.insert("init_r");
+    read.insert(kHarmlessOfAdaLora.begin(), kHarmlessOfAdaLora.end());
+  } else {
+    config.rank_ = json.get_int_or("r", 8, 1, kMaxRank);
+    config.rslora_ = json.get_bool_or("use_rslora", false);
+    if (json.get_bool_or("use_dora", false)) config.kind_ = PeftKind::kDora;
+    config.ranks_ = read_patterns(json, "rank_pattern", 1);
+    config.alphas_ = read_patterns(json, "alpha_pattern", -1e12);
+    read.insert({"r", "use_rslora", "use_dora", "alpha_pattern"});
+  }
   if (saved == SavedModules::kPassOver && json.has("modules_to_save"))
     config.saved_ = json.get_string_array("modules_to_save");
-  std::set<std::string> read = {
-      "peft_type",      "bias",           "init_lora_weights", "r",
-      "lora_alpha",     "lora_dropout",   "use_rslora",        "fan_in_fan_out",
-      "target_modules", "layers_pattern", "rank_pattern",      "layers_to_transform",
-      "alpha_pattern"};
   if (saved == SavedModules::kPassOver) read.insert("modules_to_save");
   for (const auto& [key, value] : parsed.items()) {
-    if (read.contains(key) || kHarmless.contains(key) || !in_use(value)) continue;
+    if (read.contains(key) || kHarmless.contains(key) || !peft_field_in_use(value)) continue;
     json.fail(printable(key), "is " + json_excerpt(value) +
                                   ": this feature of PEFT is not supported; merge the adapter "
                                   "into its base with PEFT instead");
@@ -175,6 +157,25 @@ PeftConfig::Patterns PeftConfig::read_patterns(JsonObject& json, const std::stri
   return patterns;
 }
 
+// {"model.layers.0.self_attn.q_proj.lora_E": [true, false, ...]}, init_r booleans a module; null where
+// training ended before any triple was given up.
+void PeftConfig::read_kept_triples(JsonObject& json) {
+  const Json* object = json.find("rank_pattern");
+  if (object == nullptr) return;
+  json.get_object("rank_pattern");
+  if (object->size() > kMaxPatterns) json.fail("rank_pattern", "has too many entries");
+  for (const auto& [name, kept] : object->items()) {
+    const bool booleans = kept.is_array() && std::ssize(kept) == rank_ &&
+                          std::ranges::all_of(kept, [](const Json& x) { return x.is_boolean(); });
+    if (!name.ends_with(kTriples) || !booleans) {
+      json.fail("rank_pattern", "has at '" + printable(name) + "' no list of init_r booleans of a "
+                                "module's lora_E");
+    }
+    kept_triples_[name.substr(0, name.size() - kTriples.size())] =
+        std::ranges::count(kept, Json(true));
+  }
+}
+
 bool PeftConfig::targets(const std::string& module) const {
   if (all_linear_) return true;
   if (target_pattern_) return target_pattern_->matches(module);
@@ -202,6 +203,10 @@ bool PeftConfig::targets(const std::string& module) const {
 }
 
 int64_t PeftConfig::rank(const std::string& module) const {
+  // In an adapter of the model without its head the names lack a beginning.
+  for (const auto& [name, kept] : kept_triples_) {
+    if (module == name || module.ends_with("." + name)) return kept;
+  }
   for (const auto& [pattern, rank] : ranks_) {
     if (pattern.matches(module)) return static_cast<int64_t>(rank);
   }
@@ -209,6 +214,10 @@ int64_t PeftConfig::rank(const std::string& module) const {
 }
 
 double PeftConfig::scale(const std::string& module) const {
+  if (kind_ == PeftKind::kAdaLora) {
+    const double alpha = alpha_ > 0 ? alpha_ : static_cast<double>(rank(module));
+    return alpha / (static_cast<double>(rank_) + 1e-5);
+  }
   double alpha = alpha_;
   for (const auto& [pattern, value] : alphas_) {
     if (!pattern.matches(module)) continue;

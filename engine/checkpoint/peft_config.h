@@ -1,31 +1,23 @@
-// adapter_config.json of a LoRA adapter, with PEFT's rules for which modules it means.
+// adapter_config.json of an adapter of low-rank updates (LoRA, DoRA, AdaLoRA), with PEFT's rules for
+// which modules it means.
 #pragma once
 
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <regex>
 #include <string>
 #include <vector>
 
 #include "common/json.h"
+#include "engine/checkpoint/module_pattern.h"
 
 namespace rankscope {
 
-// A regular expression out of a config, matched against module names as Python's `re` would.
-// Bounded: at most 256 characters, no counted repetition, and an automaton instead of backtracking,
-// so that no pattern can take exponential time. Throws InputError for one it cannot read.
-class ModulePattern {
- public:
-  ModulePattern(const std::string& pattern, const std::string& where);
-  // The whole of `module` matches.
-  bool matches(const std::string& module) const;
-  // A suffix that starts at a name's boundary matches: PEFT's (.*\.)?(KEY)$.
-  static ModulePattern suffix(const std::string& key, const std::string& where);
+// Whether a field's value says that the feature is used: not where it is null, false, or empty.
+bool peft_field_in_use(const Json& value);
 
- private:
-  std::regex expression_;
-};
+// What an adapter has at a module beside A and B: nothing, DoRA's magnitudes (use_dora), AdaLoRA's E.
+enum class PeftKind { kLora, kDora, kAdaLora };
 
 class PeftConfig {
  public:
@@ -35,10 +27,12 @@ class PeftConfig {
   enum class SavedModules { kRefuse, kPassOver };
   static PeftConfig read(const std::filesystem::path& path, SavedModules saved = SavedModules::kRefuse);
 
+  PeftKind kind() const { return kind_; }
   // Whether PEFT would adapt the module of that path ("model.layers.0.self_attn.q_proj").
   bool targets(const std::string& module) const;
+  // At least 1; of AdaLoRA the triples that are left, and there may be none.
   int64_t rank(const std::string& module) const;
-  // alpha / r, or alpha / sqrt(r) with use_rslora.
+  // alpha / r, or alpha / sqrt(r) with use_rslora; of AdaLoRA alpha / (init_r + 1e-5), whatever is left.
   double scale(const std::string& module) const;
   double dropout() const { return dropout_; }
   // Whether a tensor belongs to a module that was saved whole: one of its names stands in
@@ -48,9 +42,11 @@ class PeftConfig {
  private:
   using Patterns = std::vector<std::pair<ModulePattern, double>>;
   void read_targets(JsonObject& json);
+  void read_kept_triples(JsonObject& json);
   static Patterns read_patterns(JsonObject& json, const std::string& key, double low);
 
-  int64_t rank_ = 8;
+  PeftKind kind_ = PeftKind::kLora;
+  int64_t rank_ = 8;  // init_r of AdaLoRA
   double alpha_ = 8;
   double dropout_ = 0;
   bool rslora_ = false;
@@ -63,6 +59,7 @@ class PeftConfig {
   bool layers_apply_ = false;
   Patterns ranks_;
   Patterns alphas_;
+  std::map<std::string, int64_t> kept_triples_;  // of AdaLoRA, by module
 };
 
 }  // namespace rankscope

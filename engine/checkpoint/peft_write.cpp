@@ -2,10 +2,12 @@
 #include <cstring>
 #include <set>
 
+#include "common/error.h"
 #include "common/files.h"
 #include "common/json.h"
 #include "common/safetensors.h"
 #include "engine/checkpoint/peft_adapter.h"
+#include "engine/methods/dora.h"
 
 namespace rankscope {
 namespace {
@@ -29,6 +31,7 @@ struct Module {
   std::vector<Member> members;
   std::vector<float> a;  // [rank, in]
   std::vector<float> b;  // [out, rank]
+  std::vector<float> magnitude;  // [out], DoRA
 };
 
 std::vector<Module> gather_modules(const ModelShape& shape, const LowRankAdaptation& adaptation) {
@@ -47,6 +50,7 @@ std::vector<Module> gather_modules(const ModelShape& shape, const LowRankAdaptat
                          out,
                          0,
                          found->second->scale,
+                         {},
                          {},
                          {},
                          {}});
@@ -79,6 +83,23 @@ void stack(Module& module, Backend& backend) {
       }
     }
     first += member.rank();
+  }
+}
+
+// The magnitudes of all outputs of the module: at a site that is not adapted the norms that the base
+// has, with which DoRA changes nothing.
+void fill_magnitude(Module& module, const Model& model, const DoraAdaptation& dora) {
+  module.magnitude.resize(static_cast<size_t>(module.out));
+  for (const SiteSpec& spec : model.shape().sites) {
+    if (spec.module != module.path) continue;
+    float* to = module.magnitude.data() + spec.begin;
+    if (dora.factors().contains(spec.site)) {
+      model.backend().download(dora.magnitude(spec.site).value.view(), to);
+      continue;
+    }
+    for (double square : squares_of_outputs(model, spec)) {
+      *to++ = static_cast<float>(std::sqrt(square));
+    }
   }
 }
 
@@ -130,7 +151,7 @@ void describe_targets(const std::vector<Module>& modules, const ModelShape& shap
   }
 }
 
-Json peft_config(const std::vector<Module>& modules, const Model& model, bool rslora) {
+Json peft_config(const std::vector<Module>& modules, const Model& model, bool rslora, bool dora) {
   std::vector<Json> ranks, alphas;
   for (const Module& module : modules) {
     ranks.push_back(module.rank);
@@ -148,6 +169,7 @@ Json peft_config(const std::vector<Module>& modules, const Model& model, bool rs
   config["alpha_pattern"] = pattern_of(modules, alphas);
   config["lora_dropout"] = modules.front().members.front().factors->dropout;
   config["use_rslora"] = rslora;
+  config["use_dora"] = dora;
   config["fan_in_fan_out"] = !modules.front().members.front().spec->stored_transposed;
   config["init_lora_weights"] = true;
   config["modules_to_save"] = nullptr;
@@ -159,7 +181,12 @@ Json peft_config(const std::vector<Module>& modules, const Model& model, bool rs
 
 void write_peft_adapter(const std::filesystem::path& folder, const Model& model,
                         const LowRankAdaptation& adaptation, AdapterRecord& record) {
+  const auto* dora = dynamic_cast<const DoraAdaptation*>(&adaptation);
   std::vector<Module> modules = gather_modules(model.shape(), adaptation);
+  if (modules.empty()) {
+    throw InputError("method " + record.method + ": no site has an update left, which PEFT has no "
+                     "folder for; train with a learning rate above 0");
+  }
   std::vector<TensorToWrite> tensors, exact;
   std::vector<std::vector<float>> exact_values;
   for (Module& module : modules) {
@@ -169,6 +196,11 @@ void write_peft_adapter(const std::filesystem::path& folder, const Model& model,
     tensors.push_back({name + ".lora_A.weight", DType::kF32, {module.rank, in}, module.a.data()});
     tensors.push_back(
         {name + ".lora_B.weight", DType::kF32, {module.out, module.rank}, module.b.data()});
+    if (dora) {
+      fill_magnitude(module, model, *dora);
+      tensors.push_back({name + ".lora_magnitude_vector", DType::kF32, {module.out},
+                         module.magnitude.data()});
+    }
     for (const Member& member : module.members) {
       const Factors& factors = *member.factors;
       const bool beside = factors.scale != module.scale;
@@ -184,7 +216,7 @@ void write_peft_adapter(const std::filesystem::path& folder, const Model& model,
   const bool rslora = setting != record.settings.end() && setting->second == "true";
   write_safetensors(folder / kPeftWeightsFile, std::move(tensors), {{"format", "pt"}});
   if (!exact.empty()) write_safetensors(folder / kExactFile, std::move(exact));
-  const Json config = peft_config(modules, model, rslora);
+  const Json config = peft_config(modules, model, rslora, dora != nullptr);
   write_file_atomically(folder / kPeftConfigFile, config.dump(2) + "\n");
   record.weights_file = kPeftWeightsFile;
 }

@@ -9,6 +9,20 @@
 
 namespace rankscope {
 
+std::unique_ptr<Adaptation> begin_adaptation(const std::string& where, const std::string& method,
+                                             const std::map<std::string, std::string>& settings,
+                                             Model& model) {
+  try {
+    Settings left(settings);
+    const std::unique_ptr<Method> made = make_method(method, left);
+    left.refuse_unknown("method " + method);
+    made->trainable_parameters(model.shape());
+    return made->adapt(model, 0);
+  } catch (const InputError& error) {
+    throw InputError(where + ": " + error.what());
+  }
+}
+
 void write_trained_tensors(const std::filesystem::path& folder, const Model& model,
                            Adaptation& adaptation, AdapterRecord& record) {
   std::vector<std::vector<float>> values;  // where write_safetensors reads them
@@ -27,16 +41,8 @@ void write_trained_tensors(const std::filesystem::path& folder, const Model& mod
 std::unique_ptr<Adaptation> read_trained_tensors(const std::filesystem::path& folder, Model& model,
                                                  const AdapterRecord& record) {
   const SafetensorsFile file(folder / record.weights_file);
-  std::unique_ptr<Adaptation> adaptation;
-  try {
-    Settings settings(record.settings);
-    const std::unique_ptr<Method> method = make_method(record.method, settings);
-    settings.refuse_unknown("method " + record.method);
-    method->trainable_parameters(model.shape());
-    adaptation = method->adapt(model, 0);
-  } catch (const InputError& error) {
-    throw InputError((folder / kRecordFile).string() + ": " + error.what());
-  }
+  std::unique_ptr<Adaptation> adaptation =
+      begin_adaptation((folder / kRecordFile).string(), record.method, record.settings, model);
   std::set<std::string> names;
   for (const TrainedParameter& trained : adaptation->trained()) {
     Parameter& p = *trained.parameter;

@@ -10,26 +10,6 @@
 namespace rankscope {
 namespace {
 
-// ||W_j||^2 of every output j.
-std::vector<double> squares_of_outputs(const Model& model, const SiteSpec& spec) {
-  std::vector<double> squares(static_cast<size_t>(spec.out));
-  const TensorSpec& tensor = *model.shape().find_tensor(spec.weight);
-  const int64_t stored_rows = spec.stored_transposed ? spec.out : spec.in;
-  const int64_t stored_cols = spec.stored_transposed ? spec.in : spec.out;
-  const int64_t row0 = spec.stored_transposed ? spec.begin : 0;
-  const int64_t col0 = spec.stored_transposed ? 0 : spec.begin;
-  std::vector<float> row(static_cast<size_t>(stored_cols));
-  for (int64_t i = 0; i < stored_rows; ++i) {
-    model.copy_values(spec.weight, (row0 + i) * tensor.shape.back() + col0, stored_cols,
-                      row.data());
-    for (int64_t j = 0; j < stored_cols; ++j) {
-      const double x = row[static_cast<size_t>(j)];
-      squares[static_cast<size_t>(spec.stored_transposed ? i : j)] += x * x;
-    }
-  }
-  return squares;
-}
-
 class Dora : public Method {
  public:
   explicit Dora(LoraSettings settings) : settings_(std::move(settings)) {}
@@ -72,6 +52,25 @@ class Dora : public Method {
 };
 
 }  // namespace
+
+std::vector<double> squares_of_outputs(const Model& model, const SiteSpec& spec) {
+  std::vector<double> squares(static_cast<size_t>(spec.out));
+  const TensorSpec& tensor = *model.shape().find_tensor(spec.weight);
+  const int64_t stored_rows = spec.stored_transposed ? spec.out : spec.in;
+  const int64_t stored_cols = spec.stored_transposed ? spec.in : spec.out;
+  const int64_t row0 = spec.stored_transposed ? spec.begin : 0;
+  const int64_t col0 = spec.stored_transposed ? 0 : spec.begin;
+  std::vector<float> row(static_cast<size_t>(stored_cols));
+  for (int64_t i = 0; i < stored_rows; ++i) {
+    model.copy_values(spec.weight, (row0 + i) * tensor.shape.back() + col0, stored_cols,
+                      row.data());
+    for (int64_t j = 0; j < stored_cols; ++j) {
+      const double x = row[static_cast<size_t>(j)];
+      squares[static_cast<size_t>(spec.stored_transposed ? i : j)] += x * x;
+    }
+  }
+  return squares;
+}
 
 LowRankAdaptation::Factors& DoraAdaptation::add_with_magnitude(const SiteSpec& spec, int64_t rank,
                                                                double scale, double dropout) {

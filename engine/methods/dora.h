@@ -10,6 +10,9 @@
 
 namespace rankscope {
 
+// ||W_j||^2 of every output j of the site's matrix as it is now.
+std::vector<double> squares_of_outputs(const Model& model, const SiteSpec& spec);
+
 class DoraAdaptation : public LowRankAdaptation {
  public:
   using LowRankAdaptation::LowRankAdaptation;

@@ -40,7 +40,9 @@ def main():
     model = load(options)
     with torch.no_grad():
         for index, line in enumerate(small_models.read_batch(options.data)):
-            nll = small_models.line_nll(small_models.forward(model, [line]), [line])
+            # Prompt tuning's logits begin with rows of its virtual tokens.
+            logits = small_models.forward(model, [line])[-len(line["prompt_ids"] + line["target_ids"]) :]
+            nll = small_models.line_nll(logits, [line])
             print(json.dumps({"index": index, "tokens": len(line["target_ids"]), "nll": nll.item()}), flush=True)
 
 

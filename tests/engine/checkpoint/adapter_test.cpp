@@ -6,65 +6,18 @@
 #include <cstring>
 #include <set>
 
-#include "common/draws.h"
-#include "common/error.h"
 #include "engine/checkpoint/adapter_record.h"
 #include "engine/methods/low_rank.h"
-#include "tests/engine/goldens/golden_case.h"
-#include "tests/engine/models/model_folder.h"
-#include "tests/error_text.h"
+#include "tests/engine/checkpoint/saved_adapter.h"
 
 namespace rankscope {
 namespace {
 
 using Catch::Matchers::Contains;
-using tests::GoldenCase;
+using tests::Loaded;
 using tests::OwnedTensors;
-
-// A golden model under a method whose trained values have all been drawn anew.
-struct Trained {
-  std::unique_ptr<Backend> backend = make_cpu_backend(1);
-  GoldenCase golden;
-  std::unique_ptr<Model> model;
-  std::unique_ptr<Method> method;
-  std::unique_ptr<Adaptation> adaptation;
-
-  Trained(const std::string& name, const std::string& method_name,
-          const std::vector<std::string>& assignments = {})
-      : golden(name), model(golden.load(*backend)) {
-    Settings settings;
-    for (const std::string& assignment : assignments) settings.add(assignment);
-    method = make_method(method_name, settings);
-    adaptation = method->adapt(*model, 1);
-    for (const TrainedParameter& trained : adaptation->trained()) {
-      const Draws draws(5, "test", trained.parameter->name);
-      const std::span<float> values = trained.parameter->value.values();
-      draws.fill_normal(values);
-      for (float& value : values) value *= 0.1f;
-    }
-    model->refresh();
-  }
-  void save(const std::filesystem::path& folder) {
-    save_adapter(folder, *model, *adaptation, *method);
-  }
-  std::vector<double> nll() const {
-    return evaluate(*model, adaptation.get(), golden.examples(), 1024).nll;
-  }
-};
-
-// A fresh base with the adapter of that folder.
-struct Loaded {
-  std::unique_ptr<Backend> backend = make_cpu_backend(1);
-  GoldenCase golden;
-  std::unique_ptr<Model> model;
-  std::unique_ptr<Adaptation> adaptation;
-
-  Loaded(const std::string& name, const std::filesystem::path& folder)
-      : golden(name), model(golden.load(*backend)), adaptation(load_adapter(folder, *model)) {}
-  std::vector<double> nll() const {
-    return evaluate(*model, adaptation.get(), golden.examples(), 1024).nll;
-  }
-};
+using tests::PeftFolder;
+using tests::Trained;
 
 std::map<std::string, std::vector<float>> values_of(Adaptation& adaptation) {
   std::map<std::string, std::vector<float>> all;
@@ -160,11 +113,13 @@ TEST_CASE("The PEFT config says what the adapter is") {
 }
 
 TEST_CASE("Adapters that PEFT wrote give PEFT's likelihoods") {
-  const std::string name =
-      GENERATE(as<std::string>(), "gpt2_c_attn", "gpt2_c_attn_c_proj_c_fc", "llama_q_v",
-               "llama_patterns", "llama_rslora", "llama_layers", "qwen2_all_linear");
+  const std::string name = GENERATE(
+      as<std::string>(), "gpt2_c_attn", "gpt2_c_attn_c_proj_c_fc", "llama_q_v", "llama_patterns",
+      "llama_rslora", "llama_layers", "qwen2_all_linear", "llama_pissa", "gpt2_dora_c_attn",
+      "llama_dora_q_v_up", "llama_adalora", "gpt2_prefix_tuning", "llama_prefix_tuning",
+      "gpt2_prompt_tuning", "llama_prompt_tuning");
   INFO(name);
-  const auto folder = std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests/reference/peft" / name;
+  const auto folder = tests::peft_folder(name);
   const Json expected = read_json_file((folder / "nll.json").string());
   const Loaded loaded(expected.at("model").get<std::string>(), folder);
   const std::vector<double> nll = loaded.nll();
@@ -175,8 +130,7 @@ TEST_CASE("Adapters that PEFT wrote give PEFT's likelihoods") {
 }
 
 TEST_CASE("The sites of PEFT's c_attn adapter share one A") {
-  const auto folder =
-      std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests/reference/peft/gpt2_c_attn";
+  const auto folder = tests::peft_folder("gpt2_c_attn");
   const Loaded loaded("gpt2_tied", folder);
   auto values = values_of(*loaded.adaptation);
   CHECK(values.at("layers.0.Wq.lora_A") == values.at("layers.0.Wv.lora_A"));
@@ -218,44 +172,10 @@ TEST_CASE("An older adapter is replaced whole") {
   CHECK(names == std::set<std::string>{"bias.safetensors", "rankscope.json"});
 }
 
-// A copy of an adapter that PEFT wrote, to be damaged.
-class PeftFolder {
- public:
-  explicit PeftFolder(const std::string& name, const std::string& golden) : golden_(golden) {
-    const auto from = std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests/reference/peft" / name;
-    for (const auto& file : std::filesystem::directory_iterator(from)) {
-      std::filesystem::copy(file.path(), folder_ / file.path().filename().string());
-    }
-  }
-  std::string refusal() const {
-    return tests::error_text<InputError>([&] { Loaded(golden_, folder_.path()); });
-  }
-  std::string refusal_with(const std::string& key, const Json& value) const {
-    const std::string path = (folder_ / "adapter_config.json").string();
-    const Json before = read_json_file(path);
-    Json config = before;
-    config[key] = value;
-    write_file_atomically(path, config.dump());
-    const std::string text = refusal();
-    write_file_atomically(path, before.dump());
-    return text;
-  }
-  void change_tensors(const std::function<void(OwnedTensors&)>& change) const {
-    OwnedTensors tensors = tests::read_tensors(folder_ / "adapter_model.safetensors");
-    change(tensors);
-    tests::write_tensors(folder_ / "adapter_model.safetensors", tensors);
-  }
-
- private:
-  std::string golden_;
-  tests::TemporaryFolder folder_;
-};
-
 TEST_CASE("Features of PEFT that change results and are not supported are refused by name") {
   const PeftFolder folder("llama_q_v", "llama_gqa");
   REQUIRE(folder.refusal() == "nothing was thrown");
-  const std::vector<std::pair<std::string, Json>> features = {{"use_dora", true},
-                                                              {"use_qalora", true},
+  const std::vector<std::pair<std::string, Json>> features = {{"use_qalora", true},
                                                               {"lora_bias", true},
                                                               {"bias", "all"},
                                                               {"modules_to_save", {"lm_head"}},
@@ -268,7 +188,7 @@ TEST_CASE("Features of PEFT that change results and are not supported are refuse
                                                               {"arrow_config", {{"top_k", 2}}},
                                                               {"megatron_config", {{"a", 1}}},
                                                               {"init_lora_weights", "pissa"},
-                                                              {"peft_type", "PREFIX_TUNING"},
+                                                              {"peft_type", "P_TUNING"},
                                                               {"a_feature_to_come", true}};
   for (const auto& [key, value] : features) {
     INFO(key);
