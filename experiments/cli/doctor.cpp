@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/error.h"
+#include "common/instruction_set.h"
 #include "common/json.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/reference_rate.h"
@@ -82,7 +83,7 @@ int run_doctor(const DoctorOptions& options) {
   report["threads"] = backend->threads();
   report["instruction_set"] = backend->instruction_set();
   std::string sets;
-  for (std::string_view set : cpu::instruction_sets()) {
+  for (std::string_view set : available_instruction_sets()) {
     report["instruction_sets"].push_back(set);
     sets += (sets.empty() ? "" : ", ") + std::string(set);
   }

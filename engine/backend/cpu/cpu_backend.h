@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "engine/backend/backend.h"
 
@@ -11,9 +10,7 @@ namespace rankscope::cpu {
 
 struct KernelTable;
 
-// Instruction sets compiled in that this processor runs, widest first: "avx512", "avx2", "generic".
-std::vector<std::string_view> instruction_sets();
-// The table of that set. Throws InputError where it is unknown or the processor lacks it.
+// The table of that set (common/instruction_set.h). Throws InputError where it is unknown or the processor lacks it.
 const KernelTable& kernels_of(std::string_view instruction_set);
 
 }  // namespace rankscope::cpu

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "common/draws.h"
+#include "common/instruction_set.h"
 #include "engine/backend/cpu/cpu_backend.h"
 
 namespace rankscope::tests {
@@ -170,7 +171,7 @@ std::string describe(const Operation& operation, const Shape& shape) {
 
 std::vector<std::unique_ptr<Backend>> cpu_backends(int threads) {
   std::vector<std::unique_ptr<Backend>> backends;
-  for (const std::string_view set : cpu::instruction_sets())
+  for (const std::string_view set : available_instruction_sets())
     backends.push_back(make_cpu_backend(threads, set));
   return backends;
 }

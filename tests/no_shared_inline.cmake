@@ -21,7 +21,7 @@ foreach(object IN LISTS OBJECTS)
       math(EXPR symbols "${symbols} + 1")
     endif()
     # W, V and u: weak functions, weak data, unique data.
-    if(line MATCHES "^[0-9a-f]+ [WwVvu] " AND NOT line MATCHES "rankscope::cpu::isa_[a-z0-9]+::")
+    if(line MATCHES "^[0-9a-f]+ [WwVvu] " AND NOT line MATCHES "rankscope::(cpu|dense)::isa_[a-z0-9]+::")
       message(SEND_ERROR "${object}: ${line}: shared between instruction sets")
     endif()
   endforeach()
