@@ -1,61 +1,68 @@
 #include "metrics/amplification.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numeric>
 #include <stdexcept>
+#include <vector>
 
 #include "common/draws.h"
+#include "common/parallel.h"
 
 namespace rankscope {
 
 namespace {
 
-constexpr Eigen::Index kBlockRows = 256;
-
 using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 }  // namespace
 
-WeightRows::WeightRows(std::span<const float> values, Eigen::Index rows, Eigen::Index cols)
-    : values_(values), rows_(rows), cols_(cols) {
+WeightRows::WeightRows(std::span<const float> values, Eigen::Index rows, Eigen::Index cols, int threads)
+    : values_(values), rows_(rows), cols_(cols), threads_(threads) {
   if (static_cast<Eigen::Index>(values.size()) != rows * cols) {
     throw std::invalid_argument("as many weights as rows times columns");
   }
 }
 
-template <typename Visit>
-void WeightRows::each_block(const Visit& visit) const {
-  for (Eigen::Index first = 0; first < rows_; first += kBlockRows) {
-    const Eigen::Index count = std::min(kBlockRows, rows_ - first);
-    const Eigen::Map<const RowMajor> block(values_.data() + first * cols_, count, cols_);
-    visit(first, RealMatrix(block.cast<double>()));
-  }
-}
-
-RealMatrix WeightRows::times(const RealMatrix& right) const {
+RealMatrix WeightRows::times(const MatrixView& right) const {
+  if (right.rows() != cols_) throw std::invalid_argument("as many rows as W has columns");
   RealMatrix product(rows_, right.cols());
-  each_block([&](Eigen::Index first, const RealMatrix& block) {
-    product.middleRows(first, block.rows()).noalias() = block * right;
-  });
+  multiply({right.data(), false, right.outerStride(), 1}, right.cols(), {values_.data(), true, cols_, 1}, rows_,
+           cols_, product.data(), threads_);
   return product;
 }
 
-RealMatrix WeightRows::transposed_times(const RealMatrix& left) const {
-  RealMatrix product = RealMatrix::Zero(cols_, left.cols());
-  each_block([&](Eigen::Index first, const RealMatrix& block) {
-    product.noalias() += block.transpose() * left.middleRows(first, block.rows());
-  });
+RealMatrix WeightRows::transposed_times(const MatrixView& left) const {
+  if (left.rows() != rows_) throw std::invalid_argument("as many rows as W");
+  RealMatrix product(cols_, left.cols());
+  multiply({left.data(), false, left.outerStride(), 1}, left.cols(), {values_.data(), true, 1, cols_}, cols_, rows_,
+           product.data(), threads_);
   return product;
 }
 
 double WeightRows::frobenius() const {
-  double sum = 0;
-  each_block([&](Eigen::Index, const RealMatrix& block) { sum += block.squaredNorm(); });
-  return std::sqrt(sum);
+  // Row by row, so that a long sum loses nothing and threads change nothing.
+  std::vector<double> squares(static_cast<std::size_t>(rows_));
+  constexpr Eigen::Index kRows = 64;
+  parallel_for(static_cast<std::size_t>((rows_ + kRows - 1) / kRows), threads_, [&](std::size_t block) {
+    const Eigen::Index first = static_cast<Eigen::Index>(block) * kRows;
+    for (Eigen::Index i = first; i < std::min(first + kRows, rows_); ++i) {
+      std::array<double, 8> sums{};
+      const float* row = values_.data() + i * cols_;
+      for (Eigen::Index j = 0; j < cols_; ++j) sums[static_cast<std::size_t>(j % 8)] += double{row[j]} * double{row[j]};
+      squares[static_cast<std::size_t>(i)] = std::accumulate(sums.begin(), sums.end(), 0.0);
+    }
+  });
+  return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
+}
+
+RealMatrix WeightRows::dense() const {
+  return Eigen::Map<const RowMajor>(values_.data(), rows_, cols_).cast<double>();
 }
 
 double projected_norm(const WeightRows& weight, const RealMatrix& u, const RealMatrix& v) {
-  return (u.transpose() * weight.times(v)).norm();
+  return transposed_product(u, weight.times(v), weight.threads()).norm();
 }
 
 Amplification amplification_of(const WeightRows& weight, const Singular& update) {
@@ -79,35 +86,10 @@ double drawn_projected_norm(const WeightRows& weight, Eigen::Index rank, std::ui
   const auto basis = [&](Eigen::Index rows, std::uint64_t step) {
     std::vector<float> normals(static_cast<std::size_t>(rows * rank));
     Draws(seed, "drawn subspace", name, step).fill_normal(normals);
-    return orthonormal_basis(Eigen::Map<const Eigen::MatrixXf>(normals.data(), rows, rank).cast<double>());
+    return orthonormal_basis(Eigen::Map<const Eigen::MatrixXf>(normals.data(), rows, rank).cast<double>(),
+                             weight.threads());
   };
   return projected_norm(weight, basis(weight.rows(), 0), basis(weight.cols(), 1));
-}
-
-Singular leading_singular(const WeightRows& weight, Eigen::Index k, std::uint64_t seed,
-                          double tolerance, int most_passes) {
-  const Eigen::Index smaller = std::min(weight.rows(), weight.cols());
-  if (k < 1 || k > smaller) throw std::invalid_argument("from 1 to min(d_in, d_out) triples");
-  // More vectors than are asked for: convergence then hangs on a gap further down.
-  const Eigen::Index width = std::min(smaller, k + std::max<Eigen::Index>(8, k / 4));
-  RealMatrix start(weight.cols(), width);
-  std::vector<float> normals(static_cast<std::size_t>(start.size()));
-  Draws(seed, "leading singular", "start").fill_normal(normals);
-  std::ranges::copy(normals, start.data());
-  RealMatrix image = weight.times(orthonormal_basis(start));
-  for (int passes = 1; passes + 2 <= most_passes; passes += 2) {
-    const RealMatrix q = orthonormal_basis(image);
-    // The triples of W within the span of q: of Q^T W = left diag(values) right^T.
-    const Singular core = singular_of(weight.transposed_times(q).transpose());
-    const RealMatrix left = q * core.left.leftCols(k);
-    image = weight.times(core.right);
-    const RealMatrix residual = image.leftCols(k) - left * core.values.head(k).asDiagonal();
-    if (residual.colwise().norm().maxCoeff() <= tolerance * core.values[0]) {
-      return {.left = left, .values = core.values.head(k), .right = core.right.leftCols(k)};
-    }
-  }
-  throw std::runtime_error("the leading singular vectors did not settle; equal singular values at "
-                           "the cut do so");
 }
 
 }  // namespace rankscope

@@ -7,28 +7,30 @@
 #include <span>
 #include <string_view>
 
+#include "metrics/products.h"
 #include "metrics/singular.h"
 
 namespace rankscope {
 
-// A weight matrix [d_out, d_in], row-major, read a block of rows at a time, so that no second copy of
-// it is made. The values must outlive it.
+// A weight matrix [d_out, d_in], row-major, read where it lies: no second copy of it is made. The values must
+// outlive it. Products take `threads` threads, which changes no bit of them.
 class WeightRows {
  public:
-  WeightRows(std::span<const float> values, Eigen::Index rows, Eigen::Index cols);
+  // Throws std::invalid_argument where there are not rows * cols values.
+  WeightRows(std::span<const float> values, Eigen::Index rows, Eigen::Index cols, int threads = 1);
 
   Eigen::Index rows() const { return rows_; }
   Eigen::Index cols() const { return cols_; }
-  RealMatrix times(const RealMatrix& right) const;             // W right, right [d_in, n]
-  RealMatrix transposed_times(const RealMatrix& left) const;   // W^T left, left [d_out, n]
+  int threads() const { return threads_; }
+  RealMatrix times(const MatrixView& right) const;             // W right, right [d_in, n]
+  RealMatrix transposed_times(const MatrixView& left) const;   // W^T left, left [d_out, n]
   double frobenius() const;
+  RealMatrix dense() const;
 
  private:
-  template <typename Visit>
-  void each_block(const Visit& visit) const;
-
   std::span<const float> values_;
   Eigen::Index rows_, cols_;
+  int threads_;
 };
 
 // ||U^T W V^T||_F in the paper's notation: how much of W lies in the directions of U (columns in
@@ -51,10 +53,12 @@ double random_projected_norm(const WeightRows& weight, double weight_norm, Eigen
 double drawn_projected_norm(const WeightRows& weight, Eigen::Index rank, std::uint64_t seed,
                             std::string_view name);
 
-// The k largest singular triples by subspace iteration from draws keyed by `seed`, until
-// ||W v - s u|| <= tolerance * s_1 for each of them. Throws std::runtime_error where
-// `most_passes` over W do not suffice (equal singular values at the cut need many).
+// The k largest singular triples, by block Lanczos bidiagonalisation (Golub, Luk and Overton, ACM TOMS 7,
+// 1981) with full orthogonalisation, from draws keyed by `seed`, until ||W v - s u|| and
+// ||W^T u - s v|| <= tolerance * s_1 for each of them, which is then measured. Throws std::runtime_error
+// where a basis of `most_vectors` does not suffice (equal singular values at the cut may need more).
+// std::invalid_argument unless k is from 1 to min(d_in, d_out).
 Singular leading_singular(const WeightRows& weight, Eigen::Index k, std::uint64_t seed,
-                          double tolerance = 1e-6, int most_passes = 200);
+                          double tolerance = 1e-6, Eigen::Index most_vectors = 2048);
 
 }  // namespace rankscope

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "metrics/gram_singular.h"
+#include "metrics/products.h"
+
 namespace rankscope {
 
 std::int64_t intruder_dimensions(const RealMatrix& original_left, const RealMatrix& tuned, double bound,
@@ -10,9 +13,8 @@ std::int64_t intruder_dimensions(const RealMatrix& original_left, const RealMatr
   if (original_left.rows() != tuned.rows()) {
     throw std::invalid_argument("the two matrices have different numbers of rows");
   }
-  const Singular singular = singular_of(tuned);
-  const RealMatrix cosines =
-      original_left.transpose() * singular.left.leftCols(std::min(k, singular.left.cols()));
+  const Singular leading = leading_singular_of(tuned, std::min({k, tuned.rows(), tuned.cols()}));
+  const RealMatrix cosines = transposed_product(original_left, leading.left);
   const RealVector nearest = cosines.cwiseAbs().colwise().maxCoeff();
   return (nearest.array() < bound).count();
 }

@@ -17,17 +17,19 @@ struct Singular {
   RealMatrix right;
 };
 
+// `threads` below changes the time alone, never a bit.
+
 // Orthonormal columns that span those of the matrix, which has no more columns than rows: the Q of its
 // QR decomposition.
-RealMatrix orthonormal_basis(const RealMatrix& matrix);
+RealMatrix orthonormal_basis(const RealMatrix& matrix, int threads = 1);
 
-// Of any matrix, all min(rows, columns) triples.
+// Of any matrix, all min(rows, columns) triples, to 1e-12 of its norm.
 Singular singular_of(const RealMatrix& matrix);
 // Of a factor A [r, d]: right has min(r, d) columns in R^d, the space of the paper's section 7.2.
-Singular singular_of_factor(const RealMatrix& a);
+Singular singular_of_factor(const RealMatrix& a, int threads = 1);
 // Of scale * B A with B [d_out, r] and A [r, d_in], through the QR decompositions of both:
 // min(r, d_out, d_in) triples. Throws std::invalid_argument where the inner sizes differ.
-Singular singular_of_update(const RealMatrix& b, const RealMatrix& a, double scale);
+Singular singular_of_update(const RealMatrix& b, const RealMatrix& a, double scale, int threads = 1);
 
 // Whether the span of the first k vectors is determined, at [k - 1]: values[k - 1] stands out from the
 // next by more than `gap` of the largest. Behind the last one comes 0, or nothing where the vectors

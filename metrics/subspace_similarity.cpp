@@ -3,36 +3,21 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <stdexcept>
 #include <vector>
 
 #include <Eigen/Cholesky>
-#include <Eigen/SVD>
+#include <Eigen/Eigenvalues>
 
 #include "common/draws.h"
+#include "common/parallel.h"
+#include "metrics/products.h"
 
 namespace rankscope {
 
 namespace {
-
-void require_one_space(const RealMatrix& u, const RealMatrix& v) {
-  if (u.rows() != v.rows()) throw std::invalid_argument("the subspaces lie in different spaces");
-}
-
-// products[i, j] = column i of one dot column j of the other.
-RealMatrix similarity_of_products(const RealMatrix& products) {
-  RealMatrix phi(products.rows(), products.cols());
-  for (Eigen::Index j = 0; j < phi.cols(); ++j) {
-    double column = 0;
-    for (Eigen::Index i = 0; i < phi.rows(); ++i) {
-      column += products(i, j) * products(i, j);
-      phi(i, j) = column + (j > 0 ? phi(i, j - 1) * static_cast<double>(std::min(i + 1, j)) : 0);
-      phi(i, j) /= static_cast<double>(std::min(i, j) + 1);
-    }
-  }
-  return phi;
-}
 
 class Normals {
  public:
@@ -86,19 +71,21 @@ class Normals {
 // R^T R = G^T G, those are rows of G R^-1; of the other rows only their Gram matrix is needed, which
 // is Wishart's, drawn by Bartlett's decomposition.
 RealMatrix random_products(Eigen::Index rows, Eigen::Index cols, Eigen::Index dimension, Normals& normals) {
+  // The larger the Gram matrix the more there is to draw, and either subspace may stand first.
+  if (rows < cols) return random_products(cols, rows, dimension, normals).transpose();
   const RealMatrix top = normals.matrix(rows, cols);
   const Eigen::Index others = dimension - rows;
-  RealMatrix gram = top.transpose() * top;
+  RealMatrix gram = transposed_product(top, top);
   if (others >= cols) {
     RealMatrix factor = RealMatrix::Zero(cols, cols);
     for (Eigen::Index j = 0; j < cols; ++j) {
       for (Eigen::Index i = 0; i < j; ++i) factor(i, j) = normals.next();
       factor(j, j) = normals.chi(static_cast<double>(others - j));
     }
-    gram += factor.transpose() * factor;
+    gram += transposed_product(factor, factor);
   } else {
     const RealMatrix bottom = normals.matrix(others, cols);
-    gram += bottom.transpose() * bottom;
+    gram += transposed_product(bottom, bottom);
   }
   const Eigen::LLT<RealMatrix> cholesky(gram);
   return cholesky.matrixL().solve(top.transpose()).transpose();
@@ -106,9 +93,22 @@ RealMatrix random_products(Eigen::Index rows, Eigen::Index cols, Eigen::Index di
 
 }  // namespace
 
-RealMatrix subspace_similarity(const RealMatrix& u, const RealMatrix& v) {
-  require_one_space(u, v);
-  return similarity_of_products(u.transpose() * v);
+RealMatrix dot_products(const RealMatrix& u, const RealMatrix& v) {
+  if (u.rows() != v.rows()) throw std::invalid_argument("the subspaces lie in different spaces");
+  return transposed_product(u, v);
+}
+
+RealMatrix subspace_similarity(const RealMatrix& products) {
+  RealMatrix phi(products.rows(), products.cols());
+  for (Eigen::Index j = 0; j < phi.cols(); ++j) {
+    double column = 0;
+    for (Eigen::Index i = 0; i < phi.rows(); ++i) {
+      column += products(i, j) * products(i, j);
+      phi(i, j) = column + (j > 0 ? phi(i, j - 1) * static_cast<double>(std::min(i + 1, j)) : 0);
+      phi(i, j) /= static_cast<double>(std::min(i, j) + 1);
+    }
+  }
+  return phi;
 }
 
 RealMatrix chance_similarity(Eigen::Index rows, Eigen::Index cols, Eigen::Index dimension) {
@@ -120,38 +120,56 @@ RealMatrix chance_similarity(Eigen::Index rows, Eigen::Index cols, Eigen::Index 
 }
 
 ChanceBand chance_band(Eigen::Index rows, Eigen::Index cols, Eigen::Index dimension,
-                       std::uint64_t seed, int draws) {
-  std::vector<RealMatrix> drawn;
-  for (int n = 0; n < draws; ++n) {
-    Normals normals(seed, static_cast<std::uint64_t>(n));
-    drawn.push_back(similarity_of_products(random_products(rows, cols, dimension, normals)));
-  }
+                       std::uint64_t seed, int draws, int threads) {
+  std::vector<RealMatrix> drawn(static_cast<std::size_t>(draws));
+  parallel_for(drawn.size(), threads, [&](std::size_t n) {
+    Normals normals(seed, n);
+    drawn[n] = subspace_similarity(random_products(rows, cols, dimension, normals));
+  });
   ChanceBand band{.low = RealMatrix(rows, cols), .high = RealMatrix(rows, cols)};
   // The same number of draws below and above: 2.5 % each, rounded down.
-  const auto tail = static_cast<std::size_t>(draws * 0.025);
-  std::vector<double> values(drawn.size());
-  for (Eigen::Index j = 0; j < cols; ++j) {
-    for (Eigen::Index i = 0; i < rows; ++i) {
-      for (std::size_t n = 0; n < drawn.size(); ++n) values[n] = drawn[n](i, j);
-      const auto low = values.begin() + static_cast<std::ptrdiff_t>(tail);
-      const auto high = values.end() - 1 - static_cast<std::ptrdiff_t>(tail);
-      std::nth_element(values.begin(), low, values.end());
-      if (high > low) std::nth_element(low + 1, high, values.end());
-      band.low(i, j) = *low;
-      band.high(i, j) = *high;
+  const auto kept = static_cast<std::size_t>(draws * 0.025) + 1;
+  parallel_for(static_cast<std::size_t>(cols), threads, [&](std::size_t column) {
+    const auto j = static_cast<Eigen::Index>(column);
+    // The `kept` smallest and, negated, largest values of each row, ascending.
+    constexpr double kNone = std::numeric_limits<double>::infinity();
+    std::vector<double> lowest(static_cast<std::size_t>(rows) * kept, kNone), highest = lowest;
+    const auto insert = [kept](double* list, double value) {
+      if (!(value < list[kept - 1])) return;
+      std::size_t at = kept - 1;
+      for (; at > 0 && value < list[at - 1]; --at) list[at] = list[at - 1];
+      list[at] = value;
+    };
+    for (const RealMatrix& phi : drawn) {
+      for (Eigen::Index i = 0; i < rows; ++i) {
+        insert(&lowest[static_cast<std::size_t>(i) * kept], phi(i, j));
+        insert(&highest[static_cast<std::size_t>(i) * kept], -phi(i, j));
+      }
     }
-  }
+    for (Eigen::Index i = 0; i < rows; ++i) {
+      band.low(i, j) = lowest[static_cast<std::size_t>(i) * kept + kept - 1];
+      band.high(i, j) = -highest[static_cast<std::size_t>(i) * kept + kept - 1];
+    }
+  });
   return band;
 }
 
-RealVector principal_cosines(const RealMatrix& u, const RealMatrix& v) {
-  require_one_space(u, v);
-  return singular_of(u.transpose() * v).values.cwiseMin(1.0);
+RealVector principal_cosines(const RealMatrix& products) {
+  // Squares of the cosines: a third of the work of a decomposition, and as exact where all of them stand out
+  // from the rounding of the square.
+  constexpr double kSmallest = 1e-8;
+  const RealMatrix gram = products.rows() < products.cols()
+                              ? transposed_product(products.transpose(), products.transpose())
+                              : transposed_product(products, products);
+  const Eigen::SelfAdjointEigenSolver<RealMatrix> squares(gram, Eigen::EigenvaluesOnly);
+  if (squares.info() == Eigen::Success && squares.eigenvalues()[0] >= kSmallest)
+    return squares.eigenvalues().reverse().cwiseSqrt().cwiseMin(1.0);
+  return singular_of(products).values.cwiseMin(1.0);
 }
 
-double projection_metric(const RealMatrix& u, const RealMatrix& v) {
-  const RealVector cosines = principal_cosines(u, v);
-  return std::sqrt(std::max(0.0, static_cast<double>(cosines.size()) - cosines.squaredNorm()));
+double projection_metric(const RealMatrix& products) {
+  const auto angles = static_cast<double>(std::min(products.rows(), products.cols()));
+  return std::sqrt(std::max(0.0, angles - products.squaredNorm()));
 }
 
 }  // namespace rankscope

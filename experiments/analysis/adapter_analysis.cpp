@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
 
 #include "common/error.h"
 #include "common/json_optional.h"
-#include "experiments/analysis/parallel.h"
+#include "common/parallel.h"
+#include "engine/backend/cpu/thread_pool.h"
 #include "experiments/analysis/site_amplification.h"
 #include "metrics/subspace_similarity.h"
 
@@ -47,6 +47,15 @@ OrderedJson spectrum_json(const SiteFactors& f) {
   return json;
 }
 
+std::array<LeadingVectors, 2> leading_vectors_of_both(const SiteFactors& one, const SiteFactors& other,
+                                                      Directions directions, std::int64_t top) {
+  std::array<LeadingVectors, 2> vectors;
+  parallel_for(2, cpu::available_processors(), [&](std::size_t i) {
+    vectors[i] = first(leading_vectors(i == 0 ? one : other, directions), top);
+  });
+  return vectors;
+}
+
 OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Directions directions,
                      std::uint64_t seed, std::int64_t top) {
   const bool left = directions == Directions::kUpdateLeft;
@@ -61,13 +70,9 @@ OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Direction
     return top == 0 ? all : std::min(all, top);
   };
   const Eigen::Index rows = count(one), cols = count(other);
-  LeadingVectors u, v;
-  ChanceBand band;
-  const std::array<std::function<void()>, 3> parts{
-      [&] { u = first(leading_vectors(one, directions), top); },
-      [&] { v = first(leading_vectors(other, directions), top); },
-      [&] { band = chance_band(rows, cols, dimension, seed); }};
-  parallel_for(parts.size(), static_cast<int>(parts.size()), [&](std::size_t i) { parts[i](); });
+  const int threads = cpu::available_processors();
+  const auto [u, v] = leading_vectors_of_both(one, other, directions, top);
+  const ChanceBand band = chance_band(rows, cols, dimension, seed, kChanceDraws, threads);
   const SharedDirections shared = shared_directions(u, v);
   const RealMatrix chance = chance_similarity(rows, cols, dimension);
   OrderedJson json;
@@ -88,9 +93,9 @@ OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Direction
 }
 
 OrderedJson amplification_json(const SiteFactors& f, const std::vector<float>& values,
-                               std::uint64_t seed, std::int64_t top) {
-  const WeightRows weight(values, f.out, f.in);
-  Singular update = singular_of_update(f);
+                               std::uint64_t seed, int threads, std::int64_t top) {
+  const WeightRows weight(values, f.out, f.in, threads);
+  Singular update = singular_of_update(f, threads);
   if (top > 0 && top < update.values.size()) {
     update = Singular{.left = update.left.leftCols(top), .values = update.values.head(top),
                       .right = update.right.leftCols(top)};

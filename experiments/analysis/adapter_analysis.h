@@ -1,6 +1,7 @@
 // The subspace analysis of adapters (arXiv 2106.09685, section 7) as JSON, for `analyze`.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,6 +25,10 @@ struct SiteFilter {
 // "effective_rank", "stable_rank"}; a rank of a zero update is null, and "undefined" says why.
 OrderedJson spectrum_json(const SiteFactors& factors);
 
+// Of both at once; the first `top` of each, or all for 0.
+std::array<LeadingVectors, 2> leading_vectors_of_both(const SiteFactors& one, const SiteFactors& other,
+                                                      Directions directions, std::int64_t top);
+
 // {"phi", "chance", "chance_low", "chance_high": [i][j], i, j from 1, "dimension", "undefined": [...]}.
 // Where singular values are equal at a cut, or zero, phi is null there and `undefined` says of which.
 // Throws InputError where the two sites have different widths. `seed` keys the chance band's draws.
@@ -38,7 +43,8 @@ OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Direction
 // two that depend on it without alpha / r: "unscaled_update_norm", "unscaled_amplification"}.
 // What is undefined is null, and "undefined" says why.
 // `top`: U and V are the first so many of dW's; 0: all. ||dW|| and all that follows are of those alone.
+// `threads` changes the time alone.
 OrderedJson amplification_json(const SiteFactors& factors, const std::vector<float>& weight,
-                               std::uint64_t seed, std::int64_t top = 0);
+                               std::uint64_t seed, int threads, std::int64_t top = 0);
 
 }  // namespace rankscope

@@ -8,13 +8,15 @@
 #include "common/error.h"
 #include "common/text.h"
 #include "experiments/analysis/site_vectors.h"
+#include "metrics/gram_singular.h"
 
 namespace rankscope {
 
 namespace {
 
-// Up to this width all triples take less time than the search for some, and need no gap behind them.
-constexpr Eigen::Index kDense = 512;
+// Up to this width the whole matrix is reduced faster than a basis for the search is built, and no gap is needed
+// behind the last triple.
+constexpr Eigen::Index kDense = 2048;
 
 }  // namespace
 
@@ -48,9 +50,7 @@ WeightFacts weight_facts(const WeightRows& weight, Eigen::Index k, std::uint64_t
   WeightFacts facts{.norm = weight.frobenius(), .leading = std::nullopt, .reason = {}};
   k = std::min({k, weight.rows(), weight.cols()});
   if (std::min(weight.rows(), weight.cols()) <= kDense) {
-    Singular all = singular_of(weight.times(RealMatrix::Identity(weight.cols(), weight.cols())));
-    facts.leading = Singular{.left = all.left.leftCols(k), .values = all.values.head(k),
-                             .right = all.right.leftCols(k)};
+    facts.leading = leading_singular_of(weight.dense(), k, 1e-10, weight.threads());
     return facts;
   }
   try {

@@ -24,8 +24,8 @@ RealMatrix matrix_of(const std::vector<float>& values, std::int64_t rows, std::i
   return Eigen::Map<const RowMajor>(values.data(), rows, cols).cast<double>();
 }
 
-Singular singular_of_update(const SiteFactors& f) {
-  return singular_of_update(matrix_of(f.b, f.out, f.rank), matrix_of(f.a, f.rank, f.in), f.scale);
+Singular singular_of_update(const SiteFactors& f, int threads) {
+  return singular_of_update(matrix_of(f.b, f.out, f.rank), matrix_of(f.a, f.rank, f.in), f.scale, threads);
 }
 
 LeadingVectors leading_vectors_of_a(const std::vector<float>& values, std::int64_t rank,
@@ -53,7 +53,8 @@ LeadingVectors leading_vectors(const SiteFactors& f, const Singular& update, Dir
 
 SharedDirections shared_directions(const LeadingVectors& one, const LeadingVectors& other) {
   SharedDirections shared;
-  shared.phi = subspace_similarity(one.vectors, other.vectors);
+  const RealMatrix products = dot_products(one.vectors, other.vectors);
+  shared.phi = subspace_similarity(products);
   const double dimension = static_cast<double>(one.vectors.rows());
   double excess = 0;
   std::int64_t counted = 0;
@@ -81,13 +82,13 @@ SharedDirections shared_directions(const LeadingVectors& one, const LeadingVecto
   explain("i", one);
   explain("j", other);
   if (one.determined.back() && other.determined.back()) {
-    const RealVector cosines = principal_cosines(one.vectors, other.vectors);
+    const RealVector cosines = principal_cosines(products);
     const auto degrees = [](double cosine) {
       return std::acos(std::clamp(cosine, 0.0, 1.0)) * 180 / std::numbers::pi;
     };
     shared.smallest_angle = degrees(cosines[0]);
     shared.largest_angle = degrees(cosines[cosines.size() - 1]);
-    shared.projection_metric = projection_metric(one.vectors, other.vectors);
+    shared.projection_metric = projection_metric(products);
   }
   return shared;
 }

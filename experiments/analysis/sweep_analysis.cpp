@@ -6,15 +6,15 @@
 #include <map>
 #include <memory>
 #include <set>
-#include <thread>
 
 #include "common/error.h"
 #include "common/files.h"
 #include "common/interrupt.h"
 #include "common/log.h"
+#include "common/parallel.h"
 #include "common/text.h"
+#include "engine/backend/cpu/thread_pool.h"
 #include "engine/methods/lora_settings.h"
-#include "experiments/analysis/parallel.h"
 #include "experiments/analysis/site_vectors.h"
 #include "experiments/analysis/weight_cache.h"
 #include "experiments/sweep/file_stamp.h"
@@ -28,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Raised when the same adapters yield other numbers or quantities than before.
-constexpr int kAnalysisVersion = 1;
+constexpr int kAnalysisVersion = 2;
 // Figure 8 sets an update's directions against the first tenth of W's.
 constexpr double kShareOfBase = 0.1;
 constexpr std::uint64_t kChanceSeed = 0;
@@ -79,7 +79,7 @@ class Analysis {
         manifest_(manifest),
         settings_(*manifest.analysis),
         store_(store),
-        threads_(static_cast<int>(std::max(1u, std::thread::hardware_concurrency()))) {}
+        threads_(cpu::available_processors()) {}
 
   AnalysisSummary run(AnalysisScope scope) {
     find_missing(scope);
@@ -176,12 +176,17 @@ class Analysis {
   void analyse_place(const Place& place) {
     const std::vector<const Trial*> trials(used_.begin(), used_.end());
     std::vector<std::optional<SiteState>> found(trials.size());
-    parallel_for(trials.size(), threads_, [&](std::size_t i) { found[i] = state_of(*trials[i], place); });
+    parallel_for(trials.size(), threads_, [&](std::size_t i) { found[i] = read_state(*trials[i], place); });
     std::map<const Trial*, const SiteState*> states;
     for (std::size_t i = 0; i < trials.size(); ++i)
       if (found[i]) states[trials[i]] = &*found[i];
     if (states.empty()) return;
-    const std::optional<WeightState> weight = weight_of(place, *states.begin()->second);
+    std::optional<WeightState> weight;
+    // W first, which takes the longest.
+    parallel_for(trials.size() + 1, threads_, [&](std::size_t i) {
+      if (i == 0) weight = weight_of(place, states.begin()->second->factors);
+      else if (found[i - 1]) complete(*found[i - 1], *trials[i - 1]);
+    });
 
     std::vector<std::vector<SiteSimilarity>> similar(pairs_.size());
     parallel_for(pairs_.size(), threads_, [&](std::size_t i) {
@@ -199,13 +204,17 @@ class Analysis {
     });
   }
 
-  std::optional<SiteState> state_of(const Trial& trial, const Place& place) const {
+  // With its factors alone.
+  std::optional<SiteState> read_state(const Trial& trial, const Place& place) const {
     std::vector<SiteFactors> read =
         read_adapter_factors(adapter_folder(folder_, trial), [&](int layer, const std::string& site) {
           return layer == place.first && site == place.second;
         });
     if (read.empty()) return std::nullopt;
-    SiteState state{.factors = std::move(read.front()), .vectors = {}, .update = {}};
+    return SiteState{.factors = std::move(read.front()), .vectors = {}, .update = {}};
+  }
+
+  void complete(SiteState& state, const Trial& trial) const {
     const SiteFactors& f = state.factors;
     state.update = singular_of_update(f);
     for (const std::string& word : settings_.directions)
@@ -217,10 +226,11 @@ class Analysis {
       const LoraSettings lora = LoraSettings::read(settings);
       const std::uint64_t seed = trial.config.init_seed.value_or(trial.config.seed);
       // PiSSA begins with the weight's own directions, which are compared beside it.
-      if (lora.init != LoraInit::kPissa) state.vectors[kInitial] = leading_vectors_of_a(
-          initial_lora_a(lora, {f.layer, *kind}, f.rank, f.in, seed), f.rank, f.in);
+      if (lora.init != LoraInit::kPissa) {
+        state.vectors[kInitial] = leading_vectors_of_a(
+            initial_lora_a(lora, {f.layer, *kind}, f.rank, f.in, seed), f.rank, f.in);
+      }
     }
-    return state;
   }
 
   struct WeightState {
@@ -230,9 +240,9 @@ class Analysis {
     RealMatrix all_left;         // with intruders alone
   };
 
-  std::optional<WeightState> weight_of(const Place& place, const SiteState& any) const {
+  std::optional<WeightState> weight_of(const Place& place, const SiteFactors& any) const {
     if (!model_) return std::nullopt;
-    const SiteSpec& spec = spec_of(any.factors, *model_, manifest_.base.string());
+    const SiteSpec& spec = spec_of(any, *model_, manifest_.base.string());
     WeightState state;
     state.values = site_weight(*model_, spec);
     const WeightRows rows(state.values, spec.out, spec.in);
@@ -329,7 +339,7 @@ class Analysis {
 
   void put_band(std::int64_t rows, std::int64_t cols, std::int64_t dimension) {
     if (std::max(rows, cols) > kLargestBand || store_.has_chance(rows, cols, dimension)) return;
-    const ChanceBand band = chance_band(rows, cols, dimension, kChanceSeed);
+    const ChanceBand band = chance_band(rows, cols, dimension, kChanceSeed, kChanceDraws, threads_);
     ChanceBandRecord record{.rows = rows, .cols = cols, .dimension = dimension, .low = {}, .high = {}};
     for (Eigen::Index i = 0; i < rows; ++i) {
       for (Eigen::Index j = 0; j < cols; ++j) {

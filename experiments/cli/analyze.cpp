@@ -120,7 +120,7 @@ int run_amplification(const AnalyzeCommand& c) {
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
     const SiteFactors& f = all[i];
-    const OrderedJson json = amplification_json(f, site_weight(*model, *specs[i]), c.seed, c.top);
+    const OrderedJson json = amplification_json(f, site_weight(*model, *specs[i]), c.seed, backend->threads(), c.top);
     if (c.json) {
       std::puts(json.dump().c_str());
       continue;

@@ -96,3 +96,28 @@ TEST_CASE("all triples of a small W can be asked for, and too many not") {
   CHECK(leading_singular(weight, 7, 1).values.norm() == Approx(weight.frobenius()));
   CHECK_THROWS_AS(leading_singular(weight, 8, 1), std::invalid_argument);
 }
+
+TEST_CASE("leading triples of matrices that make the search hard") {
+  // Fewer directions than a block; none at all; equal singular values at the cut; a slow, dense spectrum.
+  const RealMatrix thin = orthonormal(1300, 3, "u") * orthonormal(1100, 3, "v").transpose();
+  for (const auto& [matrix, k] : {std::pair<RealMatrix, int>{thin, 5}, {RealMatrix::Zero(200, 150), 4},
+                                  {orthonormal(150, 150, "o"), 9}, {gaussian(300, 260, "g"), 40}}) {
+    const std::vector<float> values = stored(matrix);
+    const WeightRows weight(values, matrix.rows(), matrix.cols());
+    const Singular found = leading_singular(weight, k, 3);
+    CAPTURE(matrix.rows(), matrix.cols(), k);
+    const double largest = std::max(found.values[0], 1e-12);
+    const RealMatrix scaled_left = found.left * found.values.asDiagonal(), scaled_right = found.right * found.values.asDiagonal();
+    CHECK((weight.times(found.right) - scaled_left).colwise().norm().maxCoeff() <= 1e-6 * largest);
+    CHECK((weight.transposed_times(found.left) - scaled_right).colwise().norm().maxCoeff() <= 1e-6 * largest);
+    CHECK((found.left.transpose() * found.left - RealMatrix::Identity(k, k)).norm() < 1e-10);
+    CHECK((found.right.transpose() * found.right - RealMatrix::Identity(k, k)).norm() < 1e-10);
+    const Singular dense = singular_of(weight.dense());
+    CHECK((found.values - dense.values.head(k)).norm() <= 1e-6 * largest);
+  }
+}
+
+TEST_CASE("a search that may take too few vectors says so") {
+  const std::vector<float> values = stored(gaussian(300, 280, "g"));
+  CHECK_THROWS_AS(leading_singular(WeightRows(values, 300, 280), 40, 3, 1e-9, 60), std::runtime_error);
+}

@@ -86,3 +86,19 @@ TEST_CASE("effective and stable rank of known spectra") {
   CHECK(effective_rank(two) == Approx(std::exp(-0.75 * std::log(0.75) - 0.25 * std::log(0.25))));
   CHECK(stable_rank(two) == Approx(10.0 / 9));
 }
+
+TEST_CASE("orthonormal bases of ill-conditioned and of dependent columns are orthonormal") {
+  // Across the condition at which Cholesky gives way to Householder.
+  for (const double smallest : {1.0, 1e-3, 1e-6, 1e-7, 1e-8, 1e-12, 0.0}) {
+    CAPTURE(smallest);
+    RealVector spectrum(12);
+    for (int i = 0; i < 12; ++i) spectrum[i] = i < 6 ? 1 : smallest;
+    const RealMatrix matrix = orthonormal(400, 12, "u") * spectrum.asDiagonal() * orthonormal(12, 12, "v").transpose();
+    const RealMatrix q = orthonormal_basis(matrix);
+    CHECK((q.transpose() * q - RealMatrix::Identity(12, 12)).norm() < 1e-13);
+    CHECK((q * (q.transpose() * matrix) - matrix).norm() < 1e-13 * matrix.norm());
+    const Singular svd = singular_of_factor(matrix.transpose());
+    check_decomposes(svd, matrix.transpose());
+    for (int i = 0; i < 12; ++i) CHECK(svd.values[i] == Approx(spectrum[i]).margin(1e-14));
+  }
+}

@@ -8,18 +8,24 @@
 using namespace rankscope;
 using namespace rankscope::tests;
 
+namespace {
+
+RealMatrix phi_of(const RealMatrix& u, const RealMatrix& v) { return subspace_similarity(dot_products(u, v)); }
+
+}  // namespace
+
 TEST_CASE("phi of a subspace with itself, with one within it, and with one orthogonal to it") {
   const RealMatrix all = orthonormal(40, 12, "all");
-  const RealMatrix phi = subspace_similarity(all.leftCols(6), all.leftCols(6));
+  const RealMatrix phi = phi_of(all.leftCols(6), all.leftCols(6));
   // One lies within the other, whatever i and j.
   CHECK((phi - RealMatrix::Ones(6, 6)).norm() < 1e-12);
-  CHECK(subspace_similarity(all.leftCols(6), all.rightCols(6)).norm() < 1e-12);
-  CHECK_THROWS_AS(subspace_similarity(all, orthonormal(41, 3, "other")), std::invalid_argument);
+  CHECK(phi_of(all.leftCols(6), all.rightCols(6)).norm() < 1e-12);
+  CHECK_THROWS_AS(phi_of(all, orthonormal(41, 3, "other")), std::invalid_argument);
 }
 
 TEST_CASE("phi is equation 4, element by element") {
   const RealMatrix u = orthonormal(30, 5, "u"), v = orthonormal(30, 9, "v");
-  const RealMatrix phi = subspace_similarity(u, v);
+  const RealMatrix phi = phi_of(u, v);
   REQUIRE(phi.rows() == 5);
   REQUIRE(phi.cols() == 9);
   for (int i = 1; i <= 5; ++i)
@@ -33,7 +39,7 @@ TEST_CASE("a planted overlap is found where it was planted") {
   const RealMatrix all = orthonormal(50, 6, "all");
   RealMatrix u = all.leftCols(3), v(50, 3);
   v << all.col(1), all.col(4), all.col(5);
-  const RealMatrix phi = subspace_similarity(u, v);
+  const RealMatrix phi = phi_of(u, v);
   CHECK(phi(0, 0) == Approx(0).margin(1e-12));
   CHECK(phi(1, 0) == Approx(1));
   CHECK(phi(1, 1) == Approx(0.5));
@@ -42,12 +48,12 @@ TEST_CASE("a planted overlap is found where it was planted") {
 
 TEST_CASE("phi does not depend on a factor's rows as such, only on what they span") {
   const RealMatrix a = gaussian(7, 60, "a"), other = orthonormal(60, 9, "other");
-  const RealMatrix before = subspace_similarity(singular_of_factor(a).right, other);
+  const RealMatrix before = phi_of(singular_of_factor(a).right, other);
   const RealMatrix mixed = orthonormal(7, 7, "mixing") * a;
-  CHECK((subspace_similarity(singular_of_factor(mixed).right, other) - before).norm() < 1e-10);
+  CHECK((phi_of(singular_of_factor(mixed).right, other) - before).norm() < 1e-10);
   // An invertible mixing keeps the whole span alone.
   const RealMatrix skewed = gaussian(7, 7, "skew") * a;
-  const RealMatrix after = subspace_similarity(singular_of_factor(skewed).right, other);
+  const RealMatrix after = phi_of(singular_of_factor(skewed).right, other);
   CHECK((after.row(6) - before.row(6)).norm() < 1e-9);
   CHECK((after.row(2) - before.row(2)).norm() > 1e-3);
 }
@@ -61,7 +67,7 @@ TEST_CASE("random subspaces have phi max(i, j) / d on average, and fall into the
   const ChanceBand band = chance_band(4, 10, kDimension, 8);
   RealMatrix sum = RealMatrix::Zero(4, 10), inside = RealMatrix::Zero(4, 10);
   for (int n = 0; n < kDraws; ++n) {
-    const RealMatrix phi = subspace_similarity(orthonormal(kDimension, 4, "u" + std::to_string(n)),
+    const RealMatrix phi = phi_of(orthonormal(kDimension, 4, "u" + std::to_string(n)),
                                            orthonormal(kDimension, 10, "v" + std::to_string(n)));
     sum += phi;
     inside.array() += (phi.array() >= band.low.array() && phi.array() <= band.high.array()).cast<double>();
@@ -94,10 +100,10 @@ TEST_CASE("the band is the same for the same seed, and has no width in the whole
 
 TEST_CASE("principal angles and the Projection Metric agree with phi") {
   const RealMatrix u = orthonormal(25, 4, "u"), v = orthonormal(25, 6, "v");
-  const double phi = subspace_similarity(u, v)(3, 5);
-  CHECK(principal_cosines(u, v).squaredNorm() / 4 == Approx(phi));
+  const double phi = phi_of(u, v)(3, 5);
+  CHECK(principal_cosines(dot_products(u, v)).squaredNorm() / 4 == Approx(phi));
   // Appendix G: phi = 1 - d^2 / p (the paper prints (1 - d^2) / p).
-  const double metric = projection_metric(u, v);
+  const double metric = projection_metric(dot_products(u, v));
   CHECK(1 - metric * metric / 4 == Approx(phi));
-  CHECK(projection_metric(u, u) == Approx(0).margin(1e-7));
+  CHECK(projection_metric(dot_products(u, u)) == Approx(0).margin(1e-7));
 }
