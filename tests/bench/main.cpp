@@ -1,17 +1,39 @@
-// Every benchmark: the tables of training (name: table), of other methods (methods), of the tasks (tasks), of a GPU (gpu) and of
-// a sweep (sweep), then Google Benchmark's.
+// Every benchmark: the tables, each by its name, then Google Benchmark's.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "common/error.h"
+#include "tests/bench/analysis_table.h"
 #include "tests/bench/gpu_table.h"
 #include "tests/bench/methods_table.h"
 #include "tests/bench/sweep_table.h"
 #include "tests/bench/tasks_table.h"
 #include "tests/bench/training_table.h"
 #include "tests/bench/trial_rate.h"
+
+namespace {
+
+using namespace rankscope::bench;
+
+struct NamedTable {
+  std::string_view name;
+  int (*print)();  // 0 where every "must" was met
+};
+
+constexpr NamedTable kTables[] = {
+    {"table", print_training_table},
+    {"methods", print_methods_table},
+    {"tasks", print_tasks_table},
+    {"gpu", print_gpu_table},
+    {"sweep", [] { return print_trial_rate() | print_sweep_table(); }},
+    {"analysis", print_analysis_table},
+};
+
+}  // namespace
 
 int main(int argc, char** argv) {
   std::string filter;
@@ -20,20 +42,13 @@ int main(int argc, char** argv) {
       filter = argument.substr(argument.find('=') + 1);
   int status = 0;
   try {
-    if (filter.empty() || filter == "table") status |= rankscope::bench::print_training_table();
-    if (filter.empty() || filter == "methods") status |= rankscope::bench::print_methods_table();
-    if (filter.empty() || filter == "tasks") status |= rankscope::bench::print_tasks_table();
-    if (filter.empty() || filter == "gpu") status |= rankscope::bench::print_gpu_table();
-    if (filter.empty() || filter == "sweep") {
-      status |= rankscope::bench::print_trial_rate();
-      status |= rankscope::bench::print_sweep_table();
-    }
+    for (const NamedTable& table : kTables)
+      if (filter.empty() || filter == table.name) status |= table.print();
   } catch (const rankscope::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 3;
   }
-  if (filter == "table" || filter == "methods" || filter == "tasks" || filter == "sweep" || filter == "gpu")
-    return status;
+  if (std::ranges::find(kTables, filter, &NamedTable::name) != std::end(kTables)) return status;
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();
