@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "results/analysis_writer.h"
+#include "results/latency_writer.h"
 #include "results/published.h"
 #include "results/record_writer.h"
 #include "results/schema.h"
@@ -30,6 +31,7 @@ struct Store::State {
   SQLite::Database database;
   std::optional<RecordWriter> writer;
   std::optional<AnalysisWriter> analyses;
+  std::optional<LatencyWriter> latencies;
 };
 
 namespace {
@@ -60,6 +62,7 @@ Store::State::State(const std::filesystem::path& path, std::chrono::milliseconds
     migrate(database, shown);
     writer.emplace(database);
     analyses.emplace(database);
+    latencies.emplace(database);
     write_published(database);
   });
 }
@@ -116,6 +119,10 @@ std::string Store::analysis_stamp(const std::string& one, const std::string& oth
 
 void Store::remove_analyses_not_in(const std::set<std::pair<std::string, std::string>>& kept) {
   state_->transact([&] { state_->analyses->remove_not_in(kept); });
+}
+
+void Store::put_latencies(std::span<const LatencyRecord> records) {
+  state_->transact([&] { state_->latencies->put(records); });
 }
 
 bool Store::has_dataset(const std::string& dataset) {

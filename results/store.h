@@ -6,11 +6,13 @@
 #include <filesystem>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "common/error.h"
 #include "results/analysis_records.h"
+#include "results/latency_records.h"
 #include "results/records.h"
 
 namespace rankscope {
@@ -60,6 +62,9 @@ class Store {
   std::string analysis_stamp(const std::string& one, const std::string& other);
   // Forgets all analyses but these, given as {one, other}.
   void remove_analyses_not_in(const std::set<std::pair<std::string, std::string>>& kept);
+
+  // The latencies of the sweep that the database is of, all at once: others are forgotten.
+  void put_latencies(std::span<const LatencyRecord> records);
 
   // Reads every page: DamagedDatabase where one is broken. Takes time with the file's size.
   void verify();

@@ -54,9 +54,27 @@ constexpr std::string_view kSimilarities = R"sql(
   FROM similarity s JOIN analysis a ON a.one = s.one AND a.other = s.other
        JOIN trial t ON t.trial = s.one LEFT JOIN trial o ON o.trial = s.other)sql";
 
+// A round's times are a pair: its base and its variant, of which the logarithm of the ratio is averaged.
+constexpr std::string_view kLatencies = R"sql(
+  SELECT batch, length, variant, bottleneck, trainable_parameters, rounds, milliseconds,
+         100 * (pow(2, log2_ratio) - 1) AS slowdown_percent, log2_ratio,
+         CASE WHEN rounds > 1 THEN sqrt(squares / (rounds - 1)) END AS log2_deviation,
+         base_parameters, settings, environment, sweep
+  FROM (SELECT sweep, batch, length, variant, bottleneck, count(*) AS rounds,
+               avg(milliseconds) AS milliseconds, mean AS log2_ratio,
+               sum((ratio - mean) * (ratio - mean)) AS squares
+        FROM (SELECT l.*, log2(l.milliseconds / b.milliseconds) AS ratio,
+                     avg(log2(l.milliseconds / b.milliseconds)) OVER
+                       (PARTITION BY l.sweep, l.batch, l.length, l.variant, l.bottleneck) AS mean
+              FROM latency l JOIN latency b ON b.sweep = l.sweep AND b.batch = l.batch AND
+                   b.length = l.length AND b.round = l.round AND b.variant = 'base')
+        GROUP BY sweep, batch, length, variant, bottleneck)
+       JOIN latency_variant USING (sweep, batch, length, variant, bottleneck)
+       JOIN latency_cell USING (sweep, batch, length))sql";
+
 // The orders of learning_curves and predictions_scored are those of their tables' keys: millions of
 // rows come without being sorted first, a prediction's metrics in the order of their names.
-constexpr std::array<View, 16> kViews{{
+constexpr std::array<View, 17> kViews{{
     {"trials", "every trial: what it is, how it ended",
      "sweep, grp, role, task, method, targets, rank, seed, trial",
      R"sql(
@@ -133,6 +151,8 @@ constexpr std::array<View, 16> kViews{{
   SELECT v.trial, v.layer, v.site, v.quantity, v.value, v.reason, t.task, t.method, t.targets,
          t.rank, t.seed, t.sweep
   FROM analysis_value v JOIN trial t ON t.trial = v.trial)sql"},
+    {"latencies", "a forward pass of each variant beside the base's (Table 1, Figure 5)",
+     "sweep, batch, length, variant, bottleneck", kLatencies},
     {"published", "the numbers that the paper prints, with their slips", "source, position",
      R"sql(
   SELECT source, position, model, method, setting, parameters, task, metric, value, printed,

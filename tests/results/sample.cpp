@@ -50,6 +50,22 @@ DatasetRecord sample_dataset(const std::string& hash) {
           {{"e2", "Which b?", "SELECT b FROM table"}, {"e1", "Which a?", "SELECT a"}}};
 }
 
+std::vector<LatencyRecord> sample_latencies() {
+  std::vector<LatencyRecord> records;
+  for (const std::int64_t batch : {1, 4}) {
+    const double base = 2.0 * static_cast<double>(batch);
+    records.push_back({"small",
+                       batch,
+                       128,
+                       5000,
+                       {{"processor", "any\xff"}, {"threads", "1"}},
+                       {{"base", 0, {}, 0, {base, 2 * base}},
+                        {"lora_merged", 0, {{"rank", "4"}}, 40, {base, 2 * base}},
+                        {"adapter_h", 8, {{"bottleneck", "8"}}, 150, {2 * base, 8 * base}}}});
+  }
+  return records;
+}
+
 SweepRecord sample_sweep(const std::string& name) {
   return {name, "name: " + name + "\n", "models/tiny", std::string(64, 'c')};
 }

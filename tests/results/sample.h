@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "results/latency_records.h"
 #include "results/query.h"
 #include "results/records.h"
 #include "results/row_writers.h"
+#include "results/store.h"
 #include "tests/temporary_folder.h"
 
 namespace rankscope::tests {
@@ -27,6 +29,9 @@ void fill_sample(const std::filesystem::path& db);
 // And analyses of two of its trials, of each kind; one has an undefined value.
 void fill_analyses(const std::filesystem::path& db);
 
+// A latency measurement: two cells of the base, merged LoRA and an adapter, two rounds in each.
+std::vector<LatencyRecord> sample_latencies();
+
 // Every table's rows in the order of their keys, values spelt with their types, and every view's.
 std::string dump(const std::filesystem::path& db);
 
@@ -36,6 +41,7 @@ class SampleFolder {
   SampleFolder() {
     fill_sample(folder_ / "results.db");
     fill_analyses(folder_ / "results.db");
+    Store::open(folder_ / "results.db").put_latencies(sample_latencies());
   }
   const std::filesystem::path& path() const { return folder_.path(); }
 
