@@ -23,6 +23,7 @@ struct ContrastFinding {
   // The same on the claim's control.
   std::optional<double> control_estimate = {}, control_low = {}, control_high = {};
   std::int64_t seeds_left = 0, seeds_right = 0, examples = 0;
+  std::int64_t rounds = 0;  // of times
   std::string missing;  // why it could not be computed
   std::string needed;   // what telling it apart would take
 };
@@ -52,9 +53,22 @@ struct ScoreFinding {
   std::string note;             // "1 seed: this run only", ...
 };
 
+// A variant's forward pass beside the base's at one batch and length.
+struct LatencyFinding {
+  std::string sweep, base, variant, machine;
+  std::int64_t batch = 0, length = 0, bottleneck = 0;
+  std::int64_t parameters = 0, base_parameters = 0;
+  std::int64_t rounds = 0;
+  double milliseconds = 0;          // mean
+  double slowdown = 0;              // percent, by the mean logarithm of the rounds' ratios; the base's is 0
+  std::optional<double> low, high;  // 95 %
+  std::optional<double> deviation;  // of a round's log2 ratio
+};
+
 struct Findings {
   std::vector<ClaimFinding> claims;
   std::vector<ScoreFinding> scores;
+  std::vector<LatencyFinding> latencies;  // by sweep, batch, length, variant and bottleneck
   std::string claims_file_hash;  // SHA-256
   std::string claims_changed;    // date of its last commit where git knows it, else empty
   double alpha = 0.05;

@@ -75,7 +75,8 @@ const std::vector<Statistic>& statistics() {
       {"shared_between_seeds", {"first", "second", "first_minus_second"}},
       {"amplification",
        {"weight_over_update", "update_over_random", "small_over_large", "relative_small_over_large"}},
-      {"cost", {"memory", "throughput", "checkpoint"}}};
+      {"cost", {"memory", "throughput", "checkpoint"}},
+      {"latency", {"adapter_l", "adapter_h", "lora_merged", "lora"}}};
   return all;
 }
 
@@ -86,14 +87,14 @@ class ClaimReader {
   Claim read() {
     refuse_unknown_keys(map_, {"id", "title", "source", "published", "statistic", "region", "margins", "reason",
                                "equal", "examples", "contrasts", "control", "sites", "targets", "ranks",
-                               "seeds", "left", "right"});
+                               "seeds", "left", "right", "batch", "length", "share"});
     claim_.id = need(map_, "id").name();
     claim_.title = need(map_, "title").text();
     claim_.source = need(map_, "source").text();
     claim_.published = text_or(map_, "published", "");
     claim_.statistic = need(map_, "statistic")
                            .choice({"score", "shared_directions", "shared_between_seeds", "amplification",
-                                    "cost"});
+                                    "cost", "latency"});
     claim_.control = need(map_, "control").choice({"base", "shuffled", "random_adapters"});
     if (const auto seeds = map_.find("seeds")) claim_.seeds = seeds->integer(2, 1000);
     const bool scores = claim_.statistic == "score";
@@ -101,6 +102,8 @@ class ClaimReader {
     if (claim_.statistic == "cost") {
       claim_.left = selector_of(need(map_, "left"));
       claim_.right = selector_of(need(map_, "right"));
+    } else if (claim_.statistic == "latency") {
+      read_latency_keys();
     } else if (!scores) {
       read_adapter_keys();
     }
@@ -134,6 +137,15 @@ class ClaimReader {
     if (claim_.sites.size() < sites) need(map_, "sites").fail("two sites are compared");
     if (claim_.ranks.size() != ranks)
       need(map_, "ranks").fail(ranks == 1 ? "must be one rank" : "must be a small rank and a large one");
+  }
+
+  void read_latency_keys() {
+    if (const auto batch = map_.find("batch")) claim_.batch = batch->integer(1, kLargestRank);
+    const YamlValue length = need(map_, "length");
+    if (!length.is_scalar() || length.node().text != "shortest")
+      claim_.length = length.integer(1, kLargestRank);
+    claim_.share = need(map_, "share").number(0, 1);
+    if (claim_.share <= 0) need(map_, "share").fail("must be above 0");
   }
 
   ClaimContrast score_contrast(const YamlValue& map) const {

@@ -34,7 +34,7 @@ struct ClaimContrast {
 
 struct Claim {
   std::string id, title, source, published;
-  std::string statistic;  // score, shared_directions, shared_between_seeds, amplification, cost
+  std::string statistic;  // score, shared_directions, shared_between_seeds, amplification, cost, latency
   std::string control;      // base, shuffled, random_adapters
   std::vector<ClaimContrast> contrasts;
   // Of scores: the margin for each task, in points of 100.
@@ -47,6 +47,10 @@ struct Claim {
   std::vector<std::optional<std::int64_t>> ranks;  // none: the largest
   std::int64_t seeds = 2;                          // with fewer there is no verdict
   GroupSelector left, right;                       // of costs
+  // Of latencies.
+  std::int64_t batch = 1;
+  std::optional<std::int64_t> length;  // none: the shortest
+  double share = 0;                    // an adapter's parameters, of the base's: the nearest is taken
 };
 
 struct ClaimsFile {

@@ -26,6 +26,7 @@ const char* region_word(Region region) {
 std::vector<EvaluatedContrast> evaluate(const Claim& claim, const EvidenceSweep& sweep, Evidence& evidence) {
   if (claim.statistic == "score") return score_contrasts(claim, sweep, evidence);
   if (claim.statistic == "cost") return cost_contrasts(claim, sweep, evidence);
+  if (claim.statistic == "latency") return latency_contrasts(claim, sweep, evidence);
   return adapter_contrasts(claim, sweep, evidence);
 }
 

@@ -27,6 +27,8 @@ std::vector<EvaluatedContrast> adapter_contrasts(const Claim& claim, const Evide
                                                  Evidence& evidence);
 std::vector<EvaluatedContrast> cost_contrasts(const Claim& claim, const EvidenceSweep& sweep,
                                               Evidence& evidence);
+std::vector<EvaluatedContrast> latency_contrasts(const Claim& claim, const EvidenceSweep& sweep,
+                                                 Evidence& evidence);
 
 // The groups of a task in the sweep that a selector admits: finished trials, no control.
 std::vector<const EvidenceGroup*> select_groups(const GroupSelector& selector, const EvidenceSweep& sweep,

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "experiments/claims/contrasts.h"
+#include "experiments/claims/latency_evidence.h"
 #include "metrics/best_set.h"
 #include "metrics/crossed_design.h"
 
@@ -214,6 +215,7 @@ Findings judge_results(const ClaimsFile& claims, Evidence& evidence) {
     findings.claims.push_back(std::move(finding));
   }
   Scores(evidence, findings).add_all();
+  findings.latencies = latency_findings(evidence);
   return findings;
 }
 

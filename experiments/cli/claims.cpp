@@ -35,6 +35,7 @@ OrderedJson claim_json(const ClaimFinding& claim) {
                                  {"p_inside", json_or_null(c.p_inside)}, {"p_outside", json_or_null(c.p_outside)},
                                  {"seeds_left", c.seeds_left}, {"seeds_right", c.seeds_right},
                                  {"examples", c.examples},
+                                 {"rounds", c.rounds},
                                  {"control_estimate", json_or_null(c.control_estimate)},
                                  {"control_low", json_or_null(c.control_low)}, {"control_high", json_or_null(c.control_high)}, {"missing", c.missing}, {"needed", c.needed}});
   }
