@@ -10,13 +10,14 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::array<FigureKind, 13> kKinds{{
+constexpr std::array<FigureKind, 14> kKinds{{
     {"contrasts", "The differences that the claims are about", &contrast_figures},
     {"figure2", "Score against trainable parameters", &parameter_figures},
     {"ranks", "Score against rank", &rank_figures},
     {"learning_curves", "Learning curves", &learning_curve_figures},
     {"figure3", "Directions shared between ranks", &between_ranks_figures},
     {"figure4", "Directions shared between seeds", &between_seeds_figures},
+    {"figure5", "What adapters add to a forward pass", &latency_figures},
     {"figure6", "Directions shared between ranks, layer by layer", &between_ranks_layer_figures},
     {"figure7", "Directions shared between seeds, layer by layer", &between_seeds_layer_figures},
     {"figure8", "Directions of the update among those of W", &base_figures},

@@ -63,7 +63,9 @@ std::string subject_of(ReportData& data) {
   for (const SweepFacts& sweep : data.sweeps())
     if (std::ranges::find(bases, sweep.base) == bases.end()) bases.push_back(sweep.base);
   return fmt::format("On the base{} {}; data: {}.", bases.size() > 1 ? "s" : "", joined(bases),
-                     sets.empty() ? "nothing was scored yet" : joined(sets));
+                     !sets.empty()                             ? joined(sets)
+                     : !data.findings().latencies.empty() ? "drawn tokens, for times alone"
+                                                          : "nothing was scored yet");
 }
 
 std::string title_of(const ReportData& data) {

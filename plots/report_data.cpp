@@ -95,6 +95,19 @@ std::vector<std::string> ReportData::bases() const {
   return bases;
 }
 
+std::vector<std::vector<const LatencyFinding*>> ReportData::latencies_by_sweep() const {
+  std::vector<std::vector<const LatencyFinding*>> sweeps;
+  for (const LatencyFinding& finding : findings_.latencies) {
+    const auto same = [&](const auto& sweep) { return sweep.front()->sweep == finding.sweep; };
+    const auto found = std::ranges::find_if(sweeps, same);
+    if (found == sweeps.end())
+      sweeps.push_back({&finding});
+    else
+      found->push_back(&finding);
+  }
+  return sweeps;
+}
+
 const ScoreFinding* ReportData::score_of(const std::string& sweep,
                                          const std::string& setting) const {
   for (const ScoreFinding& score : findings_.scores)

@@ -37,6 +37,8 @@ class ReportData {
   std::string metric_of(const std::string& task) const;
   // Of the scores, as they name them.
   std::vector<std::string> bases() const;
+  // The latencies of each sweep that has any, in the findings' order.
+  std::vector<std::vector<const LatencyFinding*>> latencies_by_sweep() const;
   bool several_sweeps() const { return sweeps_.size() > 1; }
   // Of any metric; null where there is none.
   const ScoreFinding* score_of(const std::string& sweep, const std::string& setting) const;

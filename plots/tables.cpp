@@ -7,10 +7,11 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::array<TableKind, 20> kKinds{{
+constexpr std::array<TableKind, 21> kKinds{{
     {Section::kSummary, "trials", "What was run", &trial_tables},
     {Section::kSummary, "verdicts", "The paper's claims", &verdict_tables},
     {Section::kSummary, "best", "The best configurations", &best_tables},
+    {Section::kPaper, "table1", "Time of a forward pass", &latency_tables},
     {Section::kPaper, "table4", "Methods compared", &method_tables},
     {Section::kPaper, "table5", "Which weight matrices?", &matrix_tables},
     {Section::kPaper, "table6", "Which rank?", &rank_tables},

@@ -11,6 +11,7 @@ FigureSet rank_figures(ReportData& data);
 FigureSet learning_curve_figures(ReportData& data);
 FigureSet between_ranks_figures(ReportData& data);
 FigureSet between_seeds_figures(ReportData& data);
+FigureSet latency_figures(ReportData& data);
 FigureSet between_ranks_layer_figures(ReportData& data);
 FigureSet between_seeds_layer_figures(ReportData& data);
 FigureSet base_figures(ReportData& data);

@@ -8,6 +8,7 @@ namespace rankscope {
 TableSet trial_tables(ReportData& data);
 TableSet verdict_tables(ReportData& data);
 TableSet best_tables(ReportData& data);
+TableSet latency_tables(ReportData& data);
 TableSet method_tables(ReportData& data);
 TableSet matrix_tables(ReportData& data);
 TableSet rank_tables(ReportData& data);

@@ -12,6 +12,25 @@ bool is_headline(const std::string& task, const std::string& metric) {
   return metric == (task == "wikisql" ? "logical_form" : "accuracy");
 }
 
+LatencyFinding latency(const std::string& sweep, std::int64_t batch, std::int64_t length,
+                       const std::string& variant, std::int64_t bottleneck, double slowdown) {
+  return {.sweep = sweep,
+          .base = "base " + kHostile,
+          .variant = variant,
+          .machine = "processor " + kHostile,
+          .batch = batch,
+          .length = length,
+          .bottleneck = bottleneck,
+          .parameters = variant == "base" ? 0 : 4000 + 1000 * bottleneck,
+          .base_parameters = 1000000,
+          .rounds = 50,
+          .milliseconds = static_cast<double>(batch * length) * (1 + slowdown / 100),
+          .slowdown = slowdown,
+          .low = slowdown - 1,
+          .high = slowdown + 1,
+          .deviation = 0.1};
+}
+
 ClaimFinding claim(const std::string& id, const std::string& verdict) {
   ClaimFinding c{.id = id,
                  .title = "Rank 1 is as good as the largest rank",
@@ -105,6 +124,22 @@ Findings findings_of(ResultsReader& results) {
         best = &other;
     s.among_best =
         best != nullptr && s.mean && s.high.value_or(*s.mean) >= best->low.value_or(*best->mean);
+  }
+  for (const Row& row : results.rows("SELECT sweep FROM sweeps")) {
+    const std::string sweep = text_in(row[0]);
+    for (const std::int64_t batch : {1, 4}) {
+      for (const std::int64_t length : {16, 128}) {
+        const double less = static_cast<double>(batch);
+        findings.latencies.push_back(latency(sweep, batch, length, "base", 0, 0));
+        findings.latencies.push_back(latency(sweep, batch, length, "lora_merged", 0, 0.25));
+        findings.latencies.push_back(latency(sweep, batch, length, "lora", 0, 6 / less));
+        for (const std::int64_t width : {2, 20, 40}) {
+          const double more = static_cast<double>(width) / less;
+          findings.latencies.push_back(latency(sweep, batch, length, "adapter_h", width, more));
+          findings.latencies.push_back(latency(sweep, batch, length, "adapter_l", width, more / 2));
+        }
+      }
+    }
   }
   findings.claims = {claim("C1", "holds"), claim("C2", "contradicted"), claim("C3", "underpowered"),
                      claim("C4", "not run"), claim("C5", "reproduced")};

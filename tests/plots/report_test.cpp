@@ -246,7 +246,7 @@ TEST_CASE(
   const PathWithoutPrograms no_gnuplot;
   const Made made(SampleKind::kWhole);
   CHECK(made.summary.figures == 0);
-  CHECK(made.summary.tables == 20);
+  CHECK(made.summary.tables == 21);
   REQUIRE(made.summary.missing.size() == 1);
   CHECK_THAT(made.summary.missing[0],
              Contains("gnuplot is not on PATH") && Contains("apt-get install gnuplot-nox"));

@@ -185,7 +185,7 @@ TEST_CASE("several sweeps in one report are told apart") {
   const ReportSummary summary =
       write_report(results, findings_of(results),
                    {.out = one / "report", .folders = {one.path(), two.path()}, .png = false});
-  CHECK(summary.tables == 20);
+  CHECK(summary.tables == 22);
   const std::string md = read_text_file(one / "report/report.md");
   CHECK_THAT(md, Contains(one.path().string()) && Contains(two.path().string()));
   CHECK_THAT(md, Contains("| parameters | matrices | rank | sweep |"));
