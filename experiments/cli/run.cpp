@@ -10,6 +10,7 @@
 #include "engine/backend/devices.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
+#include "experiments/cli/run_latency.h"
 #include "experiments/cli/run_plan.h"
 #include "experiments/report_run.h"
 #include "experiments/sweep/collect.h"
@@ -62,18 +63,6 @@ class Observer : public LiveView {
   bool given_up_ = false;
 };
 
-// The results are there whether they can be drawn or not.
-void report(const SweepFolder& folder) {
-  const fs::path out = report_folder(folder.path());
-  try {
-    const ReportSummary summary = make_report({folder.path()}, out, "", true);
-    for (const std::string& missing : summary.missing) log::info("{}", missing);
-    log::info("report: {}", (out / "report.html").string());
-  } catch (const InputError& error) {
-    log::warning("no report: {}", error.what());
-  }
-}
-
 // Refused here is what no trial could compute on.
 RunOptions options_of(const RunCommand& c, const Sweep& sweep) {
   const std::string& asked = c.device.empty() ? sweep.device : c.device;
@@ -88,9 +77,11 @@ RunOptions options_of(const RunCommand& c, const Sweep& sweep) {
 
 int run_sweep(const RunCommand& c) {
   const Sweep sweep = read_sweep(c.file, c.overrides);
+  const SweepFolder folder(c.folder.empty() ? fs::path("runs") / sweep.name : fs::path(c.folder));
+  if (sweep.latency)
+    return run_latency(sweep, folder, {c.device, c.options.threads, c.dry_run, c.json});
   const RunOptions asked = options_of(c, sweep);
   for (const std::string& note : sweep.notes) log::info("{}", note);
-  const SweepFolder folder(c.folder.empty() ? fs::path("runs") / sweep.name : fs::path(c.folder));
   FileHashes hashes(folder.hashes());
   const Manifest manifest = manifest_of(sweep, name_trials(sweep, hashes));
   const ModelShape shape = read_model_shape(manifest.base);
@@ -125,7 +116,7 @@ int run_sweep(const RunCommand& c) {
             summary.done, summary.diverged, duration_text(summary.seconds), summary.already_done,
             summary.failed);
   log::info("results: {}", folder.database().string());
-  if (sweep.report) report(folder);
+  if (sweep.report) report_into(folder.path());
   if (c.json) {
     const OrderedJson line = {{"trials", manifest.trials.size()},
                               {"done", summary.done},

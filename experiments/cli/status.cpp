@@ -17,6 +17,7 @@
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/folder_lock.h"
+#include "experiments/latency/latency_cells.h"
 #include "experiments/sweep/collect.h"
 #include "experiments/sweep/live_view.h"
 #include "experiments/sweep/summary.h"
@@ -86,9 +87,30 @@ std::string changed_keys(const Trial& trial, const std::map<std::string, Identit
   return fmt::format("new: {} changed since {}", fmt::join(fewest, ", "), nearest);
 }
 
+int show_latency(const SweepFolder& folder, const Manifest& manifest, bool json) {
+  const FinishedLatencies found = finished_latencies(folder, manifest);
+  for (const LatencyCell& cell : latency_cells(manifest)) {
+    const bool done = std::ranges::find(found.unfinished, cell.identity, &LatencyCell::identity) ==
+                      found.unfinished.end();
+    const char* const state = done ? "done" : "pending";
+    if (json) {
+      const OrderedJson line = {{"batch", cell.batch}, {"length", cell.length}, {"state", state}};
+      std::printf("%s\n", line.dump().c_str());
+    } else if (!done) {
+      std::printf("%-8s  batch %lld x %lld tokens\n", state, static_cast<long long>(cell.batch),
+                  static_cast<long long>(cell.length));
+    }
+  }
+  if (!json)
+    std::printf("%s: %zu cells timed, %zu pending\n", manifest.name.c_str(), found.cells.size(),
+                found.unfinished.size());
+  return 0;
+}
+
 int run_status(const FolderCommand& c) {
   const SweepFolder folder{fs::path(c.folder)};
   const Manifest manifest = read_manifest(folder);
+  if (manifest.latency) return show_latency(folder, manifest, c.json);
   std::optional<std::map<std::string, IdentityKeys>> former;  // read where a trial needs them
   std::map<std::string, std::size_t> counts;
   const std::vector<TrialResult> results = trial_results(folder, manifest);
@@ -135,8 +157,12 @@ int run_collect(const FolderCommand& c) {
   std::vector<std::string> problems = collector.collect_all();
   for (std::string& problem : collector.analyse(AnalysisScope::kAll)) problems.push_back(std::move(problem));
   for (const std::string& problem : problems) log::warning("{}", problem);
-  log::info("{} trials collected into {}", manifest.trials.size() - problems.size(),
-            folder.database().string());
+  if (manifest.latency)
+    log::info("{} cells collected into {}", finished_latencies(folder, manifest).cells.size(),
+              folder.database().string());
+  else
+    log::info("{} trials collected into {}", manifest.trials.size() - problems.size(),
+              folder.database().string());
   return problems.empty() ? 0 : 1;
 }
 

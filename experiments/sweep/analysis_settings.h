@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/json.h"
+#include "experiments/yaml/yaml_value.h"
 
 namespace rankscope {
 
@@ -20,6 +21,9 @@ struct AnalysisSettings {
 
   bool has_pair(const std::string& relation) const;
 };
+
+// The section `analysis` of a sweep file.
+AnalysisSettings read_analysis(const YamlValue& section);
 
 OrderedJson analysis_json(const AnalysisSettings& settings);
 // InputError by `where` for anything that is not as analysis_json writes it.

@@ -14,6 +14,7 @@
 #include "engine/methods/method.h"
 #include "engine/models/config.h"
 #include "experiments/analysis/sweep_analysis.h"
+#include "experiments/latency/latency_cells.h"
 #include "experiments/sweep/file_stamp.h"
 #include "experiments/sweep/scored_dataset.h"
 #include "experiments/sweep/scoring.h"
@@ -76,8 +77,6 @@ Collector::Collector(const SweepFolder& folder, const Manifest& manifest)
       store_(open_store(folder.database())) {}
 
 std::vector<std::string> Collector::collect_all() {
-  store_.put_sweep(
-      {manifest_.name, manifest_.file_text, manifest_.base.string(), manifest_.base_hash});
   std::vector<std::string> problems;
   std::set<std::string> ids;
   for (const Trial& trial : manifest_.trials) {
@@ -95,6 +94,12 @@ std::vector<std::string> Collector::collect_all() {
     }
   }
   store_.remove_trials_not_in(ids);
+  // Behind the removal: a sweep goes with its last trial, and one that times passes has none.
+  store_.put_sweep(
+      {manifest_.name, manifest_.file_text, manifest_.base.string(), manifest_.base_hash});
+  FinishedLatencies latencies = finished_latencies(folder_, manifest_);
+  store_.put_latencies(latencies.cells);
+  problems.insert(problems.end(), latencies.problems.begin(), latencies.problems.end());
   return problems;
 }
 

@@ -2,7 +2,6 @@
 
 #include "common/error.h"
 #include "common/files.h"
-#include "common/json.h"
 #include "engine/backend/cpu/reference_rate.h"
 #include "engine/training/numeric_version.h"
 #include "experiments/machine.h"
@@ -17,7 +16,7 @@ constexpr const char* kInstructionSet = "instruction_set";
 
 }  // namespace
 
-void write_environment(const std::filesystem::path& folder, const Backend& backend) {
+OrderedJson environment_json(const Backend& backend) {
   OrderedJson json;
   json["program"] = program_version();
   json["numeric_version"] = std::to_string(kNumericVersion);
@@ -28,7 +27,11 @@ void write_environment(const std::filesystem::path& folder, const Backend& backe
   json["memory_mib"] = std::to_string(total_memory_mib());
   json["compiler"] = __VERSION__;
   json["onednn"] = reference_library_version();
-  write_file_atomically(folder / kFile, json.dump(1) + "\n");
+  return json;
+}
+
+void write_environment(const std::filesystem::path& folder, const Backend& backend) {
+  write_file_atomically(folder / kFile, environment_json(backend).dump(1) + "\n");
 }
 
 std::string recorded_instruction_set(const std::filesystem::path& folder) {

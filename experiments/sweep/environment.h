@@ -4,13 +4,16 @@
 #include <filesystem>
 #include <string>
 
+#include "common/json.h"
 #include "engine/backend/backend.h"
 
 namespace rankscope {
 
-// environment.json: processor, instruction_set (of a GPU its name, CUDA's version and the
-// precision), threads, memory_mib, compiler, program (the repository's state when it was built),
-// and the numeric version.
+// Texts by key: processor, instruction_set (of a GPU its name, CUDA's version and the precision),
+// threads, memory_mib, compiler, program (the repository's state when it was built), and the numeric
+// version.
+OrderedJson environment_json(const Backend& backend);
+// The same in the folder's environment.json.
 void write_environment(const std::filesystem::path& folder, const Backend& backend);
 // The instruction set in the folder's environment.json; empty where that is missing or damaged.
 std::string recorded_instruction_set(const std::filesystem::path& folder);

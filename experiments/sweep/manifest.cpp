@@ -31,6 +31,10 @@ Manifest manifest_from(const Json& json, const std::string& where) {
     object.get_object("analysis");
     manifest.analysis = analysis_from_json(json.at("analysis"), object.where() + ": analysis");
   }
+  if (object.has("latency")) {
+    object.get_object("latency");
+    manifest.latency = latency_from_json(json.at("latency"), object.where() + ": latency");
+  }
   for (const Json& trial : object.get_array("trials"))
     manifest.trials.push_back(trial_from_json(
         trial, fmt::format("{}: trial {}", object.where(), manifest.trials.size())));
@@ -82,6 +86,7 @@ Manifest manifest_of(const Sweep& sweep, std::vector<Trial> trials) {
   manifest.file_text = sweep.text;
   manifest.overrides = sweep.overrides;
   manifest.analysis = sweep.analysis;
+  manifest.latency = sweep.latency;
   manifest.base = sweep.base;
   if (!trials.empty()) manifest.base_hash = trials.front().train.at("model");
   manifest.trials = std::move(trials);
@@ -97,6 +102,7 @@ void write_manifest(const SweepFolder& folder, const Manifest& manifest) {
   json["file"] = manifest.file_text;
   json["overrides"] = manifest.overrides;
   if (manifest.analysis) json["analysis"] = analysis_json(*manifest.analysis);
+  if (manifest.latency) json["latency"] = latency_json(*manifest.latency);
   json["trials"] = OrderedJson::array();
   for (const Trial& trial : manifest.trials) json["trials"].push_back(trial_json(trial));
   write_file_atomically(folder.manifest(),

@@ -35,6 +35,10 @@ Sweep parse_sweep(std::string_view text, const std::filesystem::path& file,
   sweep.device = plan.device;
   sweep.pack_trials = plan.pack_trials;
   const ModelShape shape = plan.base_place.checked([&] { return shape_of(plan.base); });
+  if (plan.latency) {
+    sweep.latency = read_latency(*plan.latency, shape);
+    return sweep;
+  }
   expand(plan, shape, sweep);
   check_data(plan, sweep);
   return sweep;

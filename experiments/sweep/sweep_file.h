@@ -13,6 +13,7 @@
 
 #include "engine/decoding/search.h"
 #include "engine/models/config.h"
+#include "experiments/latency/latency_settings.h"
 #include "experiments/sweep/analysis_settings.h"
 #include "experiments/task_examples.h"
 
@@ -79,6 +80,7 @@ struct Sweep {
   // Tuning runs are not among them.
   std::vector<TrialConfig> trials;
   std::optional<AnalysisSettings> analysis;  // none: the file asks for none
+  std::optional<LatencySettings> latency;    // given: there are no trials
   bool report = false;                       // `run` ends with one
   std::string precision{kDefaultPrecision};  // of every trial
   std::string device;                        // where trials compute; empty: the file does not say

@@ -19,6 +19,8 @@ class SweepFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path manifest() const { return path_ / "sweep.json"; }
   std::filesystem::path database() const { return path_ / "results.db"; }
+  // A finished cell of a latency measurement a line.
+  std::filesystem::path latencies() const { return path_ / "latency.jsonl"; }
   std::filesystem::path hashes() const { return path_ / "hashes.json"; }
   // What analysis keeps between runs: W's leading singular triples by the base's hash.
   std::filesystem::path analysis() const { return path_ / "analysis"; }
@@ -40,6 +42,7 @@ struct Manifest {
   std::vector<std::string> overrides;
   std::filesystem::path base;
   std::optional<AnalysisSettings> analysis;
+  std::optional<LatencySettings> latency;
   std::vector<Trial> trials;
 };
 

@@ -17,8 +17,8 @@ struct Section {
 const std::vector<Section>& sections() {
   static const std::vector<Section> all = {
       {"sweep",
-       {"name", "base", "seeds", "tasks", "training", "groups", "tuning", "analysis", "report",
-        "precision", "device", "pack_trials"}},
+       {"name", "base", "seeds", "tasks", "training", "groups", "tuning", "analysis", "latency",
+        "report", "precision", "device", "pack_trials"}},
       {"task", {"task", "data", "max_tokens", "end_token", "template", "train", "score", "tune"}},
       {"train", {"data", "split", "skip", "limit"}},
       {"score",
@@ -28,6 +28,8 @@ const std::vector<Section>& sections() {
       {"template", {"prompt", "target", "truncate", "verbalisers"}},
       {"tuning", {"lr", "steps", "seed", "examples", "per"}},
       {"analysis", {"pairs", "directions", "amplification", "intruders"}},
+      {"latency",
+       {"batch", "length", "bottleneck", "rank", "targets", "rounds", "tokens", "threads"}},
       {"training", {"steps", "epochs", "eval_every", "keep", "shuffle_targets"}},
       {"group",
        {"name", "method", "tasks", "seeds", "init_seed", "data_seed", "parameters", "grid", "zip"}},

@@ -13,7 +13,7 @@
 namespace rankscope {
 
 // The sections: "sweep" (the file's own keys), "task", "train", "score", "tune", "template",
-// "tuning", "training" and "group". Method and training settings come from the methods and from
+// "tuning", "analysis", "latency", "training" and "group". Method and training settings come from the methods and from
 // TrainSettings themselves: "training" and "group" hold them too.
 std::vector<std::string> sweep_keys(std::string_view section);
 

@@ -45,6 +45,11 @@ class PlanReader {
       plan.precision = precision->choice({"fp32", "bf16"});
     if (const auto device = root_.find("device")) plan.device = read_device(*device);
     if (const auto pack = root_.find("pack_trials")) plan.pack_trials = read_pack(*pack);
+    plan.latency = root_.find("latency");
+    if (plan.latency) {
+      refuse_beside_latency();
+      return plan;
+    }
     plan.tasks = read_tasks(root_, file_, tuning_examples_);
     if (const auto seeds = root_.find("seeds")) seeds_ = seeds->seeds();
     read_groups(plan);
@@ -64,6 +69,15 @@ class PlanReader {
       if (std::ranges::find(own, value.key()) != own.end()) continue;
       value.fail("beside 'groups' it belongs into one of them, or under 'training'");
     }
+  }
+
+  // Times of a machine that trains beside would be no times.
+  void refuse_beside_latency() const {
+    const std::initializer_list<std::string_view> allowed = {"name",   "base",      "latency",
+                                                             "report", "precision", "device"};
+    for (const YamlValue& value : root_.entries())
+      if (std::ranges::find(allowed, value.key()) == allowed.end())
+        value.fail("a file with 'latency' trains nothing; write trials into a file of their own");
   }
 
   void read_training(SweepPlan& plan) const {
@@ -121,27 +135,6 @@ class PlanReader {
       tuning_examples_ = examples->integer(1, kMostExamples);
     }
     return tuning;
-  }
-
-  static AnalysisSettings read_analysis(const YamlValue& value) {
-    refuse_unknown_keys(value, sweep_keys("analysis"));
-    AnalysisSettings settings;
-    const auto read_words = [&](const char* key, std::initializer_list<std::string_view> allowed,
-                                std::vector<std::string>& into) {
-      const auto list = value.find(key);
-      if (!list) return;
-      into.clear();
-      for (const YamlValue& item : list->one_or_more()) {
-        std::string word = item.choice(allowed);
-        if (std::ranges::find(into, word) != into.end()) item.fail("is given twice");
-        into.push_back(std::move(word));
-      }
-    };
-    read_words("pairs", {"ranks", "seeds", "shuffled", "base", "initial"}, settings.pairs);
-    read_words("directions", {"a", "dw", "dw_left"}, settings.directions);
-    if (const auto flag = value.find("amplification")) settings.amplification = flag->flag();
-    if (const auto bound = value.find("intruders")) settings.intruders = bound->number(0, 1);
-    return settings;
   }
 
   static int read_pack(const YamlValue& value) {

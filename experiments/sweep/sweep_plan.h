@@ -63,6 +63,7 @@ struct SweepPlan {
   std::vector<GroupPlan> groups;
   std::optional<TuningPlan> tuning;
   std::optional<AnalysisSettings> analysis;
+  std::optional<YamlValue> latency;  // in place of tasks and groups; read with the base's shape
   bool report = false;
   std::string precision{kDefaultPrecision};
   std::string device;  // empty: not given

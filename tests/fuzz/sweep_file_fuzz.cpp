@@ -80,7 +80,8 @@ int fuzz_one(const std::uint8_t* data, std::size_t size) {
   try {
     const Sweep sweep = parse_sweep(text, folder() / "sweep.yaml", overrides,
                                     [](const std::filesystem::path&) { return shape(); });
-    require(!sweep.trials.empty());
+    require(sweep.trials.empty() == sweep.latency.has_value());
+    if (sweep.latency) require(latency_variants(*sweep.latency).size() >= 5);
     for (const TrialConfig& trial : sweep.trials) check_trial(trial);
     for (const std::string& note : sweep.notes) require(note.find('\n') == std::string::npos);
   } catch (const InputError& error) {

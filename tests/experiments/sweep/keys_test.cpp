@@ -76,7 +76,8 @@ std::set<std::string> accepted(const std::string& section) {
 TEST_CASE("the page and the program know the same keys") {
   const std::map<std::string, std::set<Row>> page = documented();
   for (const char* section :
-       {"sweep", "task", "train", "score", "tune", "template", "tuning", "training", "analysis"}) {
+       {"sweep", "task", "train", "score", "tune", "template", "tuning", "training", "analysis",
+        "latency"}) {
     INFO(section);
     CHECK(names(page.at(section)) == accepted(section));
   }
@@ -144,6 +145,13 @@ TEST_CASE("the page states the defaults in force") {
   CHECK(stated("analysis", "directions") == code("[a, dw]"));
   CHECK(stated("analysis", "amplification") == code(analysis.amplification ? "true" : "false"));
   CHECK(stated("analysis", "intruders") == code("0"));
+  const LatencySettings latency;
+  CHECK(stated("latency", "batch") == code(std::to_string(latency.batches.at(0))));
+  CHECK(stated("latency", "rank") == code(std::to_string(latency.rank)));
+  CHECK(stated("latency", "targets") == code(latency.targets));
+  CHECK(stated("latency", "rounds") == code(std::to_string(latency.rounds)));
+  CHECK(stated("latency", "tokens") == code(std::to_string(latency.tokens)));
+  CHECK(stated("latency", "threads") == code(std::to_string(latency.threads)));
 }
 
 TEST_CASE("every key is taken with a value that fits it") {
@@ -250,6 +258,7 @@ TEST_CASE("every key is taken with a value that fits it") {
       "tuning: {lr: [1e-2], steps: 2}\ntraining: {}\ngroups: [{method: lora}]\n";
   for (const auto& [section, path] : paths) {
     for (const std::string& key : sweep_keys(section)) {
+      if (key == "latency") continue;  // excludes the rest of this file (latency_file_test.cpp)
       // Numbers fit most settings; what gives the length of training stands in every file.
       const auto value = values.find(section + "." + key);
       std::string given = value == values.end() ? "0.5" : value->second;

@@ -1,0 +1,78 @@
+#include "experiments/latency/latency_run.h"
+
+#include <fmt/format.h>
+
+#include "common/appended_lines.h"
+#include "common/draws.h"
+#include "common/interrupt.h"
+#include "engine/backend/devices.h"
+#include "experiments/latency/forward_pass.h"
+#include "experiments/sweep/environment.h"
+
+namespace rankscope {
+
+namespace {
+
+LatencyRecord begin_record(const LatencyCell& cell, const LatencyModels& models,
+                           const Backend& backend) {
+  LatencyRecord record;
+  record.batch = cell.batch;
+  record.length = cell.length;
+  record.base_parameters = models.shape().parameters();
+  record.environment["clock"] = models.clock_name();
+  const OrderedJson environment = environment_json(backend);
+  for (const auto& [key, value] : environment.items()) record.environment[key] = value;
+  for (std::size_t v = 0; v < models.variants().size(); ++v) {
+    const LatencyVariant& variant = models.variants()[v];
+    record.variants.push_back({.variant = variant.name,
+                               .bottleneck = variant.bottleneck,
+                               .settings = variant.settings,
+                               .trainable_parameters = models.trainable_parameters(v),
+                               .milliseconds = {}});
+  }
+  return record;
+}
+
+}  // namespace
+
+double latency_cost(const LatencyCell& cell, const Manifest& manifest, const ModelShape& shape) {
+  const auto passes =
+      static_cast<double>(2 * cell.rounds) *
+      static_cast<double>(latency_variants(*manifest.latency).size());
+  return passes * 2 * static_cast<double>(shape.parameters()) *
+         static_cast<double>(cell.batch * cell.length);
+}
+
+void measure_latencies(const SweepFolder& folder, const Manifest& manifest,
+                       const std::function<void(const LatencyProgress&)>& report) {
+  const FinishedLatencies found = finished_latencies(folder, manifest);
+  if (found.unfinished.empty()) return;
+  const LatencySettings& settings = *manifest.latency;
+  const std::unique_ptr<Backend> backend = make_backend({.device = settings.device,
+                                                         .precision = settings.precision,
+                                                         .threads = settings.threads});
+  const LatencyModels models(manifest.base, settings, *backend);
+  AppendedLines lines(folder.latencies());
+  LatencyProgress progress{{}, found.cells.size(), found.cells.size() + found.unfinished.size(), 0};
+  for (const LatencyCell& cell : found.unfinished) {
+    const Batch batch =
+        latency_batch(cell.batch, cell.length, models.shape().config.vocabulary);
+    const Draws order(0, "latency", fmt::format("order {} {}", cell.batch, cell.length));
+    LatencyRecord record = begin_record(cell, models, *backend);
+    progress.cell = cell;
+    for (std::int64_t round = 0; round < cell.rounds; ++round) {
+      progress.rounds = round;
+      report(progress);
+      for (const std::uint64_t variant :
+           order.at_step(static_cast<std::uint64_t>(round)).permutation(record.variants.size())) {
+        throw_if_stop_requested();
+        models.time_pass(variant, batch);
+        record.variants[variant].milliseconds.push_back(models.time_pass(variant, batch));
+      }
+    }
+    lines.append(latency_line(cell, record));
+    ++progress.finished;
+  }
+}
+
+}  // namespace rankscope
