@@ -25,7 +25,7 @@ std::uint64_t checked_bytes(const TensorToWrite& tensor) {
       refuse("the shape overflows");
     }
   }
-  if (bytes > 0 && tensor.data == nullptr) refuse("no data");
+  if (bytes > 0 && tensor.data == nullptr && !tensor.make) refuse("no data");
   return bytes;
 }
 
@@ -62,7 +62,8 @@ void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWr
   }
   file.write(text);
   for (const TensorToWrite& tensor : tensors) {
-    file.write(std::span(static_cast<const std::byte*>(tensor.data), checked_bytes(tensor)));
+    const void* data = tensor.make ? tensor.make() : tensor.data;
+    file.write(std::span(static_cast<const std::byte*>(data), checked_bytes(tensor)));
   }
   file.commit();
 }

@@ -72,4 +72,16 @@ std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Mo
   return read_peft_prompt(folder, model, &record);
 }
 
+std::unique_ptr<Adaptation> switch_adapter(const std::filesystem::path& folder, Model& model) {
+  model.restore();
+  try {
+    std::unique_ptr<Adaptation> adaptation = load_adapter(folder, model);
+    adaptation->merge_into(model);
+    return adaptation;
+  } catch (...) {
+    model.restore();
+    throw;
+  }
+}
+
 }  // namespace rankscope

@@ -66,7 +66,12 @@ SiteFactors cut_out(const SafetensorsFile& file, const Module& module, std::int6
   check_stored_tensor(file, *module.a, {whole, in});
   check_stored_tensor(file, *module.b, module.b->shape);
   const std::vector<float> a = stored_values(file, *module.a), b = stored_values(file, *module.b);
-  SiteFactors factors{.layer = 0, .site = {}, .rank = rank, .in = in, .out = out, .a = {}, .b = {}};
+  SiteFactors factors;
+  factors.begin = begin;
+  factors.module_out = module.b->shape[0];
+  factors.rank = rank;
+  factors.in = in;
+  factors.out = out;
   factors.a.assign(a.begin() + first * in, a.begin() + (first + rank) * in);
   for (std::int64_t row = begin; row < begin + out; ++row) {
     const auto start = b.begin() + row * whole + first;
@@ -77,17 +82,19 @@ SiteFactors cut_out(const SafetensorsFile& file, const Module& module, std::int6
 
 class FactorReader {
  public:
-  explicit FactorReader(const std::filesystem::path& folder)
+  FactorReader(const std::filesystem::path& folder, FactorUnit unit, PeftConfig::SavedModules saved)
       : folder_(folder),
+        by_record_(unit == FactorUnit::kSites && is_there(folder / kRecordFile)),
         file_(folder / kPeftWeightsFile),
-        config_(PeftConfig::read(folder / kPeftConfigFile, PeftConfig::SavedModules::kPassOver)),
+        config_(PeftConfig::read(folder / kPeftConfigFile, saved)),
         modules_(modules_of(file_, config_)) {
     for (const auto& [name, module] : modules_) {
-      const std::optional<ModuleSites> sites = sites_of_module(name);
+      std::optional<ModuleSites> sites = sites_of_module(name);
       if (!sites) {
         throw InputError(file_.source_name() + ": module '" + printable(name) +
                          "' has no layer in its name; it cannot be placed");
       }
+      if (unit == FactorUnit::kModules) sites->sites = {name};
       const auto parts = static_cast<std::int64_t>(sites->sites.size());
       if (module.b->shape[0] % parts != 0) {
         throw InputError(file_.source_name() + ": module '" + printable(name) + "' holds " +
@@ -140,8 +147,7 @@ class FactorReader {
   };
 
   std::vector<Share> shares() const {
-    std::vector<Share> all =
-        is_there(folder_ / kRecordFile) ? by_record(read_record(folder_)) : by_config();
+    std::vector<Share> all = by_record_ ? by_record(read_record(folder_)) : by_config();
     std::ranges::sort(all, {}, [](const Share& share) { return std::pair(share.layer, share.site); });
     return all;
   }
@@ -152,6 +158,7 @@ class FactorReader {
     SiteFactors factors = cut_out(file_, module, share.place->part * out, out, share.first, share.rank);
     factors.layer = share.layer;
     factors.site = share.site;
+    factors.module = *share.place->module;
     factors.scale = share.scale;
     if (!share.exact.empty()) read_exact(share.exact, factors);
     return factors;
@@ -213,6 +220,7 @@ class FactorReader {
   }
 
   std::filesystem::path folder_;
+  bool by_record_;
   SafetensorsFile file_;
   PeftConfig config_;
   std::map<std::string, Module> modules_;
@@ -223,11 +231,15 @@ class FactorReader {
 
 std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folder,
                                               const SiteWanted& wanted) {
-  return FactorReader(folder).read(wanted);
+  return FactorReader(folder, FactorUnit::kSites, PeftConfig::SavedModules::kPassOver).read(wanted);
+}
+
+std::vector<SiteFactors> read_factors_of(const std::filesystem::path& folder, FactorUnit unit) {
+  return FactorReader(folder, unit, PeftConfig::SavedModules::kRefuse).read({});
 }
 
 std::vector<AdaptedSite> adapted_sites(const std::filesystem::path& folder) {
-  return FactorReader(folder).sites();
+  return FactorReader(folder, FactorUnit::kSites, PeftConfig::SavedModules::kPassOver).sites();
 }
 
 }  // namespace rankscope

@@ -13,6 +13,9 @@ namespace rankscope {
 struct SiteFactors {
   int layer = 0;     // from 0
   std::string site;  // "Wq"; of an unknown kind of module its own name
+  std::string module = {};      // the path of the module that holds it
+  std::int64_t begin = 0;       // its first output inside the module
+  std::int64_t module_out = 0;  // all outputs of the module
   std::int64_t rank = 0, in = 0, out = 0;
   std::vector<float> a;  // [rank, in]
   std::vector<float> b;  // [out, rank]
@@ -26,6 +29,12 @@ struct SiteFactors {
 using SiteWanted = std::function<bool(int layer, const std::string& site)>;
 std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folder,
                                               const SiteWanted& wanted = {});
+
+// As they are combined with other adapters': of the sites, or of whole modules as PEFT reads the folder,
+// whether there is a record or not; a whole module's `site` is its path. Modules that were saved whole
+// beside the factors are refused.
+enum class FactorUnit { kSites, kModules };
+std::vector<SiteFactors> read_factors_of(const std::filesystem::path& folder, FactorUnit unit);
 
 // Where an adapter has updates, as read_adapter_factors orders them, without reading their values.
 struct AdaptedSite {

@@ -3,27 +3,17 @@
 #include <algorithm>
 
 #include "common/error.h"
-#include "common/files.h"
-#include "common/json.h"
 #include "common/safetensors.h"
 #include "common/text.h"
+#include "engine/checkpoint/model_folder.h"
 #include "engine/checkpoint/stored_tensor.h"
 
 namespace rankscope {
-namespace {
-
-// The base's config.json, saying that the weights are fp32 now: what loads them goes by it.
-void write_config(const std::filesystem::path& folder, const Model& model) {
-  Json config = read_json_file((model.folder() / "config.json").string());
-  config[config.contains("torch_dtype") ? "torch_dtype" : "dtype"] = "float32";
-  write_file_atomically(folder / "config.json", config.dump(2) + "\n");
-}
-
-}  // namespace
 
 void write_base_adapter(const std::filesystem::path& folder, const Model& model,
                         const BaseParameterAdaptation& adaptation, AdapterRecord& record) {
-  const bool whole_model = record.method == "full";
+  record.weights_file = record.method == "full" ? kModelFile : kBiasFile;
+  if (record.method == "full") return write_model(folder, model, DType::kF32, NotFinite::kKeep);
   std::vector<std::vector<float>> values;  // where write_safetensors reads them
   std::vector<TensorToWrite> tensors;
   for (const Parameter* parameter : adaptation.parameters()) {
@@ -31,8 +21,6 @@ void write_base_adapter(const std::filesystem::path& folder, const Model& model,
     tensors.push_back({spec.name, DType::kF32, spec.shape,
                        model.backend().host_values(parameter->value, values)});
   }
-  record.weights_file = whole_model ? kModelFile : kBiasFile;
-  if (whole_model) write_config(folder, model);
   write_safetensors(folder / record.weights_file, std::move(tensors), {{"format", "pt"}});
 }
 

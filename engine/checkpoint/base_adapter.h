@@ -9,7 +9,6 @@
 
 namespace rankscope {
 
-inline constexpr const char* kModelFile = "model.safetensors";
 inline constexpr const char* kBiasFile = "bias.safetensors";
 
 // Writes the trained tensors, as fp32 under their Hugging Face names, into `folder`, which exists:

@@ -20,6 +20,7 @@ class BaseParameterAdaptation : public Adaptation {
   void refresh(Model& model) override { model.refresh(); }
   int lowest_trained_layer() const override { return lowest_layer_; }
   bool trains_site_weight(Site site) const override;
+  bool merges_whole() const override { return true; }
   const std::vector<Parameter*>& parameters() const { return parameters_; }
 
  private:

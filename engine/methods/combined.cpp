@@ -90,6 +90,9 @@ class CombinedAdaptation : public Adaptation {
   void merge_into(Model& model) override {
     for (const auto& part : parts_) part->merge_into(model);
   }
+  bool merges_whole() const override {
+    return std::ranges::all_of(parts_, [](const auto& part) { return part->merges_whole(); });
+  }
 
   int lowest_trained_layer() const override {
     int lowest = parts_.front()->lowest_trained_layer();

@@ -37,6 +37,7 @@ class LowRankAdaptation : public Adaptation {
   const LowRankUpdate* update_at(Site site) const override;
   // W += scale B A, each element's sum in fp32 as PEFT's merge.
   void merge_into(Model& model) override;
+  bool merges_whole() const override { return true; }
   int lowest_trained_layer() const override;
   int64_t update_rank(Site site) const override;
   bool trains_low_rank_alone() const override { return true; }

@@ -97,6 +97,8 @@ class Adaptation {
   // forward pass costs what the base's costs, and results differ by rounding alone. From then on
   // update_at gives nothing for a merged site. What a method trains in the base is there already.
   virtual void merge_into(Model&) {}
+  // Whether merge_into leaves nothing beside the base's weights, which alone then compute the same.
+  virtual bool merges_whole() const { return false; }
   // The lowest layer that holds a trained parameter: gradients flow down to it; used to count
   // useful FLOPs. Trained embeddings give -1; the number of layers means that none holds any.
   virtual int lowest_trained_layer() const = 0;

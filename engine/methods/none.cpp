@@ -9,6 +9,7 @@ class NoAdaptation : public Adaptation {
   explicit NoAdaptation(int layers) : layers_(layers) {}
   std::vector<TrainedParameter> trained() override { return {}; }
   int lowest_trained_layer() const override { return layers_; }
+  bool merges_whole() const override { return true; }
 
  private:
   int layers_;

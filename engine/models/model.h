@@ -77,6 +77,8 @@ class Model {
   // The tensor as it is computed with, row-major; a vector is a matrix of one row. In the memory of
   // the backend.
   WeightView view(const std::string& name) const;
+  // The type of the tensor in the checkpoint's file.
+  DType stored_dtype(const std::string& name) const { return weights_->view(name).dtype; }
   // Elements [first, first + count) of the tensor as now in memory, as fp32.
   void copy_values(const std::string& name, int64_t first, int64_t count, float* out) const;
 
@@ -88,6 +90,9 @@ class Model {
   // After base parameters were written (an optimizer step, a loaded adapter): packs anew what was
   // made writable.
   void refresh();
+  // Every tensor is the checkpoint's again, which stayed mapped, and frozen: what make_writable copied
+  // is dropped. Adaptations made before, which may point into the copies, must not be used after.
+  void restore();
   // SHA-256 over all tensors' names, shapes and fp32 values as now in memory.
   std::string weights_hash() const;
 
@@ -128,6 +133,8 @@ class Model {
   AttentionShape attention_shape() const;
   LinearWeight linear_weight(const SiteSpec& spec) const;
   LinearWeight head_weight() const;
+  void place_frozen(const TensorSpec& spec);
+  void view_anew(const std::string& tensor);
   void release_when_packed(LinearWeight& weight, const std::string& tensor) const;
 
   ModelShape shape_;

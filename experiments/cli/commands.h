@@ -24,6 +24,8 @@ void add_report(CLI::App& app, int& exit_code);
 void add_claims(CLI::App& app, int& exit_code);
 void add_analyze(CLI::App& app, int& exit_code);
 void add_world(CLI::App& app, int& exit_code);
+void add_merge(CLI::App& app, int& exit_code);
+void add_combine(CLI::App& app, int& exit_code);
 void add_trial(CLI::App& app, int& exit_code);
 void add_run(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);

@@ -46,6 +46,8 @@ int run(int argc, char** argv) {
   rankscope::add_pretrain(app, exit_code);
   rankscope::add_nll(app, exit_code);
   rankscope::add_generate(app, exit_code);
+  rankscope::add_merge(app, exit_code);
+  rankscope::add_combine(app, exit_code);
   rankscope::add_score(app, exit_code);
   rankscope::add_query(app, exit_code);
   rankscope::add_show(app, exit_code);

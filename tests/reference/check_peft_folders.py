@@ -2,8 +2,9 @@
 
     HF_HUB_OFFLINE=1 python check_peft_folders.py PROGRAM
 
-Each adapter is trained for a few steps on a golden model, saved by `train`, and read by `nll` and by PEFT (in float64). The last
-line is the largest relative difference of any line's likelihood; it ends with an error where that is 1e-5 or more.
+Each adapter is trained for a few steps on a golden model, saved by `train`, and read by `nll` and by PEFT (in float64). Then
+two LoRA adapters are combined by `combine` and by PEFT's add_weighted_adapter, and `merge`d models are read by transformers.
+The last line is the largest relative difference of any line's likelihood; it ends with an error where that is 1e-5 or more.
 """
 
 import json
@@ -84,12 +85,48 @@ def check_saved(program, parent):
     return worst
 
 
+def combine(program, out, adapters, weights, *more):
+    options = [x for a in adapters for x in ("--adapter", a)] + [f"--weight={w}" for w in weights]
+    run(program, "combine", *options, *more, "--out", out)
+    return out
+
+
+def check_combined(program, parent):
+    """PEFT's three ways on two adapters with alpha = 2 r, and ours, which PEFT loads too."""
+    worst, case, weights = 0.0, "llama_gqa", [0.75, -1.5]
+    adapters = [train(program, case, "lora", ["rank=3", "alpha=6"], parent / f"lora_{seed}", seed) for seed in (1, 2)]
+    model = load(case, adapters[0], "one")
+    model.load_adapter(adapters[1], "two", autocast_adapter_dtype=False)
+    for name in ("cat", "linear", "svd"):
+        model.add_weighted_adapter(["one", "two"], weights, name, combination_type=name)
+        model.set_adapter(name)
+        theirs = nll_of_peft(model.double(), case)
+        ours = combine(program, parent / name, adapters, weights, "--type", name)
+        differences = apart(nll_of_program(program, case, ours), theirs), apart(nll_of_peft(load(case, ours), case), theirs)
+        worst = max(worst, *differences)
+        print(f"combine {name}: {differences[0]:.1e} apart read by the program, {differences[1]:.1e} by PEFT", flush=True)
+    return worst
+
+
+def check_merged(program, parent):
+    worst = 0.0
+    for name, (case, method, _) in ADAPTERS.items():
+        if method.startswith("prefix"):
+            continue
+        adapter, out = parent / name.replace(" ", "_") / "adapter", parent / f"merged_{name.replace(' ', '_')}"
+        run(program, "merge", "--model", GOLDENS / case, "--adapter", adapter, "--out", out)
+        difference = apart(nll_of_peft(small_models.load(out), case), nll_of_peft(load(case, adapter), case))
+        worst = max(worst, difference)
+        print(f"merge {name}: {difference:.1e} apart, read by transformers", flush=True)
+    return worst
+
+
 def main():
     torch.set_num_threads(1)
     transformers.utils.logging.disable_progress_bar()
     program = Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as parent:
-        worst = check_saved(program, Path(parent))
+        worst = max(check(program, Path(parent)) for check in (check_saved, check_combined, check_merged))
     print(f"largest relative difference: {worst:.1e}")
     if worst >= BOUND:
         sys.exit(f"more than {BOUND} apart")

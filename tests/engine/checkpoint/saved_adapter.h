@@ -29,14 +29,14 @@ struct Trained {
   std::unique_ptr<Adaptation> adaptation;
 
   Trained(const std::string& name, const std::string& method_name,
-          const std::vector<std::string>& assignments = {})
+          const std::vector<std::string>& assignments = {}, uint64_t seed = 5)
       : golden(name), model(golden.load(*backend)) {
     Settings settings;
     for (const std::string& assignment : assignments) settings.add(assignment);
     method = make_method(method_name, settings);
     adaptation = method->adapt(*model, 1);
     for (const TrainedParameter& trained : adaptation->trained()) {
-      const Draws draws(5, "test", trained.parameter->name);
+      const Draws draws(seed, "test", trained.parameter->name);
       const std::span<float> values = trained.parameter->value.values();
       draws.fill_normal(values);
       for (float& value : values) value *= 0.1f;
@@ -74,18 +74,21 @@ class PeftFolder {
       std::filesystem::copy(file.path(), folder_ / file.path().filename().string());
     }
   }
+  const std::filesystem::path& path() const { return folder_.path(); }
   std::string refusal() const {
     return error_text<InputError>([&] { Loaded(golden_, folder_.path()); });
   }
   std::string refusal_with(const std::string& key, const Json& value) const {
-    const std::string path = (folder_ / "adapter_config.json").string();
-    const Json before = read_json_file(path);
-    Json config = before;
-    config[key] = value;
-    write_file_atomically(path, config.dump());
+    const Json before = read_json_file(folder_ / "adapter_config.json");
+    change_config(key, value);
     const std::string text = refusal();
-    write_file_atomically(path, before.dump());
+    write_file_atomically(folder_ / "adapter_config.json", before.dump());
     return text;
+  }
+  void change_config(const std::string& key, const Json& value) const {
+    Json config = read_json_file(folder_ / "adapter_config.json");
+    config[key] = value;
+    write_file_atomically(folder_ / "adapter_config.json", config.dump());
   }
   void change_tensors(const std::function<void(OwnedTensors&)>& change) const {
     OwnedTensors tensors = read_tensors(folder_ / "adapter_model.safetensors");

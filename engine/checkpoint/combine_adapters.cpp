@@ -1,0 +1,173 @@
+#include "engine/checkpoint/combine_adapters.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "common/error.h"
+#include "common/files.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "engine/checkpoint/adapter_record.h"
+#include "engine/checkpoint/combine_factors.h"
+#include "engine/checkpoint/module_sites.h"
+#include "engine/checkpoint/peft_adapter.h"
+#include "engine/checkpoint/peft_files.h"
+
+namespace rankscope {
+namespace {
+
+std::string shown(const std::filesystem::path& folder) { return printable(folder.native(), 300); }
+
+// A module, or one site of it: by the module's path and the first output.
+using Place = std::pair<std::string, std::int64_t>;
+// The factors at one place, and whose they are.
+struct Source {
+  WeightedFactors weighted;
+  const AdapterPart* part = nullptr;
+};
+using Sources = std::map<Place, std::vector<Source>>;
+
+// What the folders' configs say of the base; a disagreement is no error, as paths differ from machine
+// to machine.
+AdapterToWrite about_base(const std::vector<AdapterPart>& parts) {
+  AdapterToWrite about;
+  for (const AdapterPart& part : parts) {
+    const Json parsed = read_json_file(part.folder / kPeftConfigFile);
+    JsonObject json(parsed, (part.folder / kPeftConfigFile).string(), JsonObject::Nulls::kAbsent);
+    const std::string base = json.get_string_or("base_model_name_or_path", "");
+    const bool fan_in_fan_out = json.get_bool_or("fan_in_fan_out", false);
+    if (&part == &parts.front()) {
+      about.base = base;
+      about.fan_in_fan_out = fan_in_fan_out;
+    } else if (!base.empty() && !about.base.empty() && base != about.base) {
+      log::warning("{} is of the base '{}', {} of '{}': their sum means something only where these "
+                   "are one", shown(parts.front().folder), printable(about.base, 300),
+                   shown(part.folder), printable(base, 300));
+    }
+  }
+  return about;
+}
+
+void check_same_shape(const Source& first, const Source& other) {
+  const SiteFactors &a = *first.weighted.factors, &b = *other.weighted.factors;
+  if (a.in == b.in && a.out == b.out && a.module_out == b.module_out) return;
+  throw InputError(fmt::format(
+      "'{}' and '{}' adapt '{}' with updates of [{}, {}] and [{}, {}]; combine adapters of one base",
+      shown(first.part->folder), shown(other.part->folder), printable(a.module), a.out, a.in, b.out,
+      b.in));
+}
+
+// The same sites under two names ("model.layers.0..." and, of a model without its head, "layers.0...")
+// would be two updates where the base has room for one.
+void check_names(const Sources& sources) {
+  std::map<std::pair<int, std::vector<std::string>>, std::string> modules;
+  for (const auto& [place, some] : sources) {
+    const ModuleSites sites = *sites_of_module(place.first);
+    const auto [found, added] = modules.emplace(std::pair(sites.layer, sites.sites), place.first);
+    if (added || found->second == place.first) continue;
+    throw InputError(fmt::format("the adapters call one module of layer {} '{}' and '{}'; save them "
+                                 "from one class of model",
+                                 sites.layer, printable(found->second), printable(place.first)));
+  }
+}
+
+SiteFactors combined(const std::vector<Source>& sources, CombineType type,
+                     std::optional<std::int64_t> rank, KeptSquares& squares) {
+  std::vector<WeightedFactors> weighted;
+  std::int64_t largest = 0;
+  for (const Source& source : sources) {
+    check_same_shape(sources.front(), source);
+    weighted.push_back(source.weighted);
+    const std::int64_t r = source.weighted.factors->rank;
+    largest = std::max(largest, r);
+    const std::int64_t first = sources.front().weighted.factors->rank;
+    if (type == CombineType::kLinear && r != first) {
+      throw InputError(fmt::format(
+          "'{}' and '{}' have ranks {} and {} at '{}': linear needs equal ranks; use cat or svd",
+          shown(sources.front().part->folder), shown(source.part->folder), first, r,
+          printable(weighted.front().factors->module)));
+    }
+  }
+  if (type == CombineType::kCat) return concatenated(weighted);
+  if (type == CombineType::kLinear) return linear_sum(weighted);
+  return truncated_sum(weighted, rank.value_or(largest), squares);
+}
+
+void check_finite(const SiteFactors& factors, const std::string& whose) {
+  const auto finite = [](float x) { return std::isfinite(x); };
+  if (std::ranges::all_of(factors.a, finite) && std::ranges::all_of(factors.b, finite)) return;
+  throw InputError(fmt::format("{} has values at '{}' that are infinite or not a number; check the "
+                               "training, and the weights",
+                               whose, printable(factors.module)));
+}
+
+// Modules with their shares stacked, as the folder holds them; each share goes into the record.
+std::vector<ModuleToWrite> stacked(const std::vector<SiteFactors>& all, AdapterRecord& record) {
+  std::vector<ModuleToWrite> modules;
+  for (auto first = all.begin(); first != all.end();) {
+    ModuleToWrite& module = modules.emplace_back();
+    module.path = module.short_name = first->module;
+    module.layer = first->layer;
+    module.in = first->in;
+    module.out = first->module_out;
+    module.scale = 1;
+    std::vector<OutputShare> shares;
+    for (; first != all.end() && first->module == module.path; ++first) {
+      shares.push_back({first->begin, first->out, first->rank, first->a, first->b, 1.0f});
+      const auto kind = site_kind(first->site);
+      if (kind) record.sites.push_back({{first->layer, *kind}, first->rank, 1.0, 0.0, false});
+    }
+    stack_shares(module, shares);
+  }
+  return modules;
+}
+
+}  // namespace
+
+CombinedAdapter combine_adapters(const std::filesystem::path& out,
+                                 const std::vector<AdapterPart>& parts, CombineType type,
+                                 std::optional<std::int64_t> rank) {
+  FolderTransaction transaction(out, FolderTransaction::Existing::kRefuse);
+  const bool recorded = std::ranges::all_of(
+      parts, [](const AdapterPart& part) { return is_there(part.folder / kRecordFile); });
+  std::vector<std::vector<SiteFactors>> read;
+  for (const AdapterPart& part : parts) {
+    read.push_back(
+        read_factors_of(part.folder, recorded ? FactorUnit::kSites : FactorUnit::kModules));
+  }
+  const AdapterToWrite about = about_base(parts);
+  Sources sources;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    for (const SiteFactors& factors : read[i]) {
+      check_finite(factors, "'" + shown(parts[i].folder) + "'");
+      sources[{factors.module, factors.begin}].push_back({{&factors, parts[i].weight}, &parts[i]});
+    }
+  }
+  check_names(sources);
+
+  std::vector<SiteFactors> all;
+  KeptSquares squares;
+  for (const auto& [place, some] : sources) {
+    all.push_back(combined(some, type, rank, squares));
+    check_finite(all.back(), "the combined adapter");
+  }
+  AdapterRecord record;
+  record.method = "lora";
+  record.weights_file = kPeftWeightsFile;
+  const std::vector<ModuleToWrite> modules = stacked(all, record);
+  write_peft_files(transaction.path(), modules, about);
+  if (recorded) write_record(transaction.path(), record);
+  transaction.commit();
+
+  CombinedAdapter made;
+  made.modules = std::ssize(modules);
+  const auto [low, high] = std::ranges::minmax(modules, {}, &ModuleToWrite::rank);
+  made.smallest_rank = low.rank;
+  made.largest_rank = high.rank;
+  if (squares.all > 0) made.lost = std::sqrt(std::max(squares.all - squares.kept, 0.0) / squares.all);
+  return made;
+}
+
+}  // namespace rankscope
