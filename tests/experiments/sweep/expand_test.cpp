@@ -52,6 +52,7 @@ TEST_CASE("one group at the top is a sweep; every setting is in the trial") {
                                                             {"dropout", "0"},
                                                             {"targets", "Wq+Wv"},
                                                             {"layers", "all"},
+                                                            {"lr_ratio", "1"},
                                                             {"init", "kaiming"},
                                                             {"lr", "2e-04"},
                                                             {"batch", "8"},
