@@ -80,9 +80,11 @@ SiteFactors cut_out(const SafetensorsFile& file, const Module& module, std::int6
   return factors;
 }
 
-class FactorReader {
+}  // namespace
+
+class AdapterReader::Folder {
  public:
-  FactorReader(const std::filesystem::path& folder, FactorUnit unit, PeftConfig::SavedModules saved)
+  Folder(const std::filesystem::path& folder, FactorUnit unit, PeftConfig::SavedModules saved)
       : folder_(folder),
         by_record_(unit == FactorUnit::kSites && is_there(folder / kRecordFile)),
         file_(folder / kPeftWeightsFile),
@@ -111,18 +113,20 @@ class FactorReader {
         }
       }
     }
+    shares_ = by_record_ ? by_record(read_record(folder_)) : by_config();
+    std::ranges::sort(shares_, {}, [](const Share& share) { return std::pair(share.layer, share.site); });
   }
 
   std::vector<SiteFactors> read(const SiteWanted& wanted) const {
     std::vector<SiteFactors> all;
-    for (const Share& share : shares())
+    for (const Share& share : shares_)
       if (!wanted || wanted(share.layer, share.site)) all.push_back(values_of(share));
     return all;
   }
 
   std::vector<AdaptedSite> sites() const {
     std::vector<AdaptedSite> all;
-    for (const Share& share : shares()) {
+    for (const Share& share : shares_) {
       const Module& module = modules_.at(*share.place->module);
       all.push_back({share.layer, share.site, share.rank, module.a->shape[1],
                      module.b->shape[0] / share.place->parts});
@@ -145,12 +149,6 @@ class FactorReader {
     double scale = 0;
     std::string exact;  // the tensor of kExactFile that holds B; empty: B lies in the module
   };
-
-  std::vector<Share> shares() const {
-    std::vector<Share> all = by_record_ ? by_record(read_record(folder_)) : by_config();
-    std::ranges::sort(all, {}, [](const Share& share) { return std::pair(share.layer, share.site); });
-    return all;
-  }
 
   SiteFactors values_of(const Share& share) const {
     const Module& module = modules_.at(*share.place->module);
@@ -225,21 +223,25 @@ class FactorReader {
   PeftConfig config_;
   std::map<std::string, Module> modules_;
   std::map<std::pair<int, std::string>, Place> places_;
+  std::vector<Share> shares_;
 };
 
-}  // namespace
+AdapterReader::AdapterReader(const std::filesystem::path& folder) : folder_(std::make_unique<Folder>(folder, FactorUnit::kSites, PeftConfig::SavedModules::kPassOver)) {}
+AdapterReader::~AdapterReader() = default;
+AdapterReader::AdapterReader(AdapterReader&&) noexcept = default;
+AdapterReader& AdapterReader::operator=(AdapterReader&&) noexcept = default;
+
+std::vector<AdaptedSite> AdapterReader::sites() const { return folder_->sites(); }
+
+std::vector<SiteFactors> AdapterReader::read(const SiteWanted& wanted) const { return folder_->read(wanted); }
 
 std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folder,
                                               const SiteWanted& wanted) {
-  return FactorReader(folder, FactorUnit::kSites, PeftConfig::SavedModules::kPassOver).read(wanted);
+  return AdapterReader(folder).read(wanted);
 }
 
 std::vector<SiteFactors> read_factors_of(const std::filesystem::path& folder, FactorUnit unit) {
-  return FactorReader(folder, unit, PeftConfig::SavedModules::kRefuse).read({});
-}
-
-std::vector<AdaptedSite> adapted_sites(const std::filesystem::path& folder) {
-  return FactorReader(folder, FactorUnit::kSites, PeftConfig::SavedModules::kPassOver).sites();
+  return AdapterReader::Folder(folder, unit, PeftConfig::SavedModules::kRefuse).read({});
 }
 
 }  // namespace rankscope

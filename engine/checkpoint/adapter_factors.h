@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,11 +23,39 @@ struct SiteFactors {
   double scale = 0;
 };
 
-// Of a PEFT folder, by layer and then in the order of the sites' names; a module that holds several
-// sites is taken apart, as save_adapter's record says or into equal parts that share one A. Throws
-// InputError for a damaged folder, one of another method, and two modules that are one site. Where
-// `wanted` is given, the tensors of other sites are not read.
+// Where an adapter has an update.
+struct AdaptedSite {
+  int layer = 0;
+  std::string site;
+  std::int64_t rank = 0, in = 0, out = 0;
+};
+
 using SiteWanted = std::function<bool(int layer, const std::string& site)>;
+
+// A PEFT folder, opened once: the whole weights file is then read and held against the hash in save_adapter's record.
+// A module that holds several sites is taken apart, as that record says or into equal parts that share one A.
+class AdapterReader {
+ public:
+  // Throws InputError for a damaged folder, one of another method, and two modules that are one site.
+  explicit AdapterReader(const std::filesystem::path& folder);
+  ~AdapterReader();
+  AdapterReader(AdapterReader&&) noexcept;
+  AdapterReader& operator=(AdapterReader&&) noexcept;
+
+  // By layer and then in the order of the sites' names, without reading values.
+  std::vector<AdaptedSite> sites() const;
+  // In the same order, those that are `wanted`, or all. May be called on several threads. Throws InputError for
+  // damaged values.
+  std::vector<SiteFactors> read(const SiteWanted& wanted = {}) const;
+
+  // The folder as it was opened.
+  class Folder;
+
+ private:
+  std::unique_ptr<const Folder> folder_;
+};
+
+// AdapterReader(folder).read(wanted).
 std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folder,
                                               const SiteWanted& wanted = {});
 
@@ -35,13 +64,5 @@ std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folde
 // beside the factors are refused.
 enum class FactorUnit { kSites, kModules };
 std::vector<SiteFactors> read_factors_of(const std::filesystem::path& folder, FactorUnit unit);
-
-// Where an adapter has updates, as read_adapter_factors orders them, without reading their values.
-struct AdaptedSite {
-  int layer = 0;
-  std::string site;
-  std::int64_t rank = 0, in = 0, out = 0;
-};
-std::vector<AdaptedSite> adapted_sites(const std::filesystem::path& folder);
 
 }  // namespace rankscope

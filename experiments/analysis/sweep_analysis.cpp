@@ -157,7 +157,8 @@ class Analysis {
     std::set<const Trial*> unreadable;
     for (const Trial* trial : used_) {
       try {
-        for (const AdaptedSite& site : adapted_sites(adapter_folder(folder_, *trial))) {
+        const AdapterReader& reader = readers_.emplace(trial, adapter_folder(folder_, *trial)).first->second;
+        for (const AdaptedSite& site : reader.sites()) {
           places_.emplace(site.layer, site.site);
           largest_rank_[{site.layer, site.site}] = std::max(largest_rank_[{site.layer, site.site}], site.rank);
         }
@@ -207,7 +208,7 @@ class Analysis {
   // With its factors alone.
   std::optional<SiteState> read_state(const Trial& trial, const Place& place) const {
     std::vector<SiteFactors> read =
-        read_adapter_factors(adapter_folder(folder_, trial), [&](int layer, const std::string& site) {
+        readers_.at(&trial).read([&](int layer, const std::string& site) {
           return layer == place.first && site == place.second;
         });
     if (read.empty()) return std::nullopt;
@@ -359,6 +360,7 @@ class Analysis {
   std::vector<Adapter> adapters_;
   std::vector<Pair> pairs_;
   std::set<const Trial*> used_;
+  std::map<const Trial*, AdapterReader> readers_;  // of those in used_
   std::set<Place> places_;
   std::map<Place, std::int64_t> largest_rank_;
   std::set<std::array<std::int64_t, 3>> bands_;

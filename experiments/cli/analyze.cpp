@@ -45,9 +45,10 @@ std::vector<SiteFactors> factors_of(const std::string& folder, const std::string
     if (all.empty()) throw InputError(printable(folder, 300) + ": has no such layer or site");
     return all;
   }
-  std::vector<SiteFactors> all = read_adapter_factors(folder, wanted);
+  const AdapterReader adapter(folder);
+  std::vector<SiteFactors> all = adapter.read(wanted);
   if (all.empty()) {
-    const std::vector<AdaptedSite> there = adapted_sites(folder);
+    const std::vector<AdaptedSite> there = adapter.sites();
     std::string known;
     for (const AdaptedSite& s : there) {
       if (known.find(s.site) == std::string::npos) known += (known.empty() ? "" : ", ") + s.site;
