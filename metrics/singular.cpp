@@ -14,12 +14,41 @@ namespace rankscope {
 
 namespace {
 
+// A matrix that has more rows than columns as a rule, wherever it lies.
+struct Tall {
+  dense::Source source;
+  Eigen::Index rows, cols;
+
+  dense::Source transposed() const { return {source.values, source.is_float, source.col_step, source.row_step}; }
+  RealMatrix gram(int threads) const {
+    RealMatrix result(cols, cols);
+    multiply(transposed(), cols, transposed(), cols, rows, result.data(), threads);
+    return result;
+  }
+  RealMatrix times(const RealMatrix& right, int threads) const {
+    RealMatrix result(rows, right.cols());
+    multiply({right.data(), false, right.rows(), 1}, right.cols(), source, rows, cols, result.data(), threads);
+    return result;
+  }
+  RealMatrix copy() const { return times(RealMatrix::Identity(cols, cols), 1); }
+};
+
+Tall tall(const RealMatrix& matrix) { return {{matrix.data(), false, 1, matrix.rows()}, matrix.rows(), matrix.cols()}; }
+Tall tall(const FactorRows& f) { return {{f.values.data(), true, f.cols, 1}, f.rows, f.cols}; }
+template <typename Matrix>
+Tall tall_transposed(const Matrix& matrix) {
+  const Tall t = tall(matrix);
+  return {t.transposed(), t.cols, t.rows};
+}
+
 // matrix = Q r with orthonormal columns Q = basis * finish, left as two factors: who wants Q times another
 // matrix takes that product with the small one first.
 struct ThinQr {
   RealMatrix basis;   // [rows, min(rows, columns)]
   RealMatrix finish;  // [min, min]
   RealMatrix r;
+
+  RealMatrix times(const RealMatrix& right, int threads) const { return product(basis, finish * right, threads); }
 };
 
 ThinQr householder_qr(const RealMatrix& matrix) {
@@ -37,24 +66,47 @@ RealMatrix inverse_of(const RealMatrix& upper) {
 // Cholesky QR twice (Yamamoto et al., ETNA 44, 2015): matrix products, where Householder's reflections wait
 // for memory. The columns are orthonormal to rounding where the first pass left them so to a tenth, which it
 // does up to a condition of some 10^7; beyond, and where columns depend on one another, Householder.
-ThinQr thin_qr(const RealMatrix& matrix, int threads) {
-  if (matrix.rows() < matrix.cols() || matrix.size() == 0) return householder_qr(matrix);
-  const Eigen::LLT<RealMatrix> first(transposed_product(matrix, matrix, threads));
-  if (first.info() != Eigen::Success) return householder_qr(matrix);
+ThinQr thin_qr(const Tall& matrix, int threads) {
+  if (matrix.rows < matrix.cols || matrix.cols == 0) return householder_qr(matrix.copy());
+  const Eigen::LLT<RealMatrix> first(matrix.gram(threads));
+  if (first.info() != Eigen::Success) return householder_qr(matrix.copy());
   const RealMatrix first_r = first.matrixU();
-  ThinQr qr{.basis = product(matrix, inverse_of(first_r), threads), .finish = {}, .r = {}};
-  const RealMatrix gram = transposed_product(qr.basis, qr.basis, threads);
-  if (!((gram - RealMatrix::Identity(gram.rows(), gram.cols())).norm() < 0.1)) return householder_qr(matrix);
+  ThinQr qr{.basis = matrix.times(inverse_of(first_r), threads), .finish = {}, .r = {}};
+  const RealMatrix gram = tall(qr.basis).gram(threads);
+  if (!((gram - RealMatrix::Identity(gram.rows(), gram.cols())).norm() < 0.1)) return householder_qr(matrix.copy());
   const RealMatrix second_r = Eigen::LLT<RealMatrix>(gram).matrixU();
   qr.finish = inverse_of(second_r);
   qr.r = second_r.triangularView<Eigen::Upper>() * first_r;
   return qr;
 }
 
+// Of a factor given as its transpose: A^T = Q R, so A = R^T Q^T.
+Singular of_factor(const Tall& transposed, int threads) {
+  const ThinQr qr = thin_qr(transposed, threads);
+  Singular core = singular_of(qr.r.transpose());
+  core.right = qr.times(core.right, threads);
+  return core;
+}
+
+Singular of_update(const Tall& b, const Tall& a_transposed, double scale, int threads, UpdateSides sides) {
+  if (b.cols != a_transposed.cols) throw std::invalid_argument("B's columns are not A's rows");
+  const ThinQr left = thin_qr(b, threads), right = thin_qr(a_transposed, threads);
+  Singular core = singular_of(scale * left.r * right.r.transpose());
+  core.left = sides == UpdateSides::kRight ? RealMatrix() : left.times(core.left, threads);
+  core.right = sides == UpdateSides::kLeft ? RealMatrix() : right.times(core.right, threads);
+  return core;
+}
+
 }  // namespace
 
+FactorRows::FactorRows(std::span<const float> all, Eigen::Index row_count, Eigen::Index col_count)
+    : values(all), rows(row_count), cols(col_count) {
+  if (static_cast<Eigen::Index>(all.size()) != rows * cols)
+    throw std::invalid_argument("as many values as rows times columns");
+}
+
 RealMatrix orthonormal_basis(const RealMatrix& matrix, int threads) {
-  const ThinQr qr = thin_qr(matrix, threads);
+  const ThinQr qr = thin_qr(tall(matrix), threads);
   return product(qr.basis, qr.finish, threads);
 }
 
@@ -72,22 +124,14 @@ Singular singular_of(const RealMatrix& matrix) {
   return {.left = sure.matrixU(), .values = sure.singularValues(), .right = sure.matrixV()};
 }
 
-Singular singular_of_factor(const RealMatrix& a, int threads) {
-  // A^T = Q R, so A = R^T Q^T.
-  const ThinQr qr = thin_qr(a.transpose(), threads);
-  Singular core = singular_of(qr.r.transpose());
-  core.right = product(qr.basis, qr.finish * core.right, threads);
-  return core;
-}
+Singular singular_of_factor(const RealMatrix& a, int threads) { return of_factor(tall_transposed(a), threads); }
+Singular singular_of_factor(const FactorRows& a, int threads) { return of_factor(tall_transposed(a), threads); }
 
 Singular singular_of_update(const RealMatrix& b, const RealMatrix& a, double scale, int threads) {
-  if (b.cols() != a.rows()) throw std::invalid_argument("B's columns are not A's rows");
-  const ThinQr left = thin_qr(b, threads);
-  const ThinQr right = thin_qr(a.transpose(), threads);
-  Singular core = singular_of(scale * left.r * right.r.transpose());
-  core.left = product(left.basis, left.finish * core.left, threads);
-  core.right = product(right.basis, right.finish * core.right, threads);
-  return core;
+  return of_update(tall(b), tall_transposed(a), scale, threads, UpdateSides::kBoth);
+}
+Singular singular_of_update(const FactorRows& b, const FactorRows& a, double scale, int threads, UpdateSides sides) {
+  return of_update(tall(b), tall_transposed(a), scale, threads, sides);
 }
 
 std::vector<bool> determined_spans(const RealVector& values, Eigen::Index dimension, double gap) {

@@ -38,7 +38,7 @@ bool SiteFilter::admits(int at_layer, const std::string& at_site) const {
 }
 
 OrderedJson spectrum_json(const SiteFactors& f) {
-  const RealVector values = singular_of_update(f).values;
+  const RealVector values = singular_of_update(f, cpu::available_processors()).values;
   OrderedJson json{{"layer", f.layer}, {"site", f.site}, {"rank", f.rank}, {"scale", f.scale},
                    {"singular_values", numbers(values)}, {"frobenius", values.norm()},
                    {"effective_rank", number_or_null(effective_rank(values))},

@@ -24,19 +24,21 @@ RealMatrix matrix_of(const std::vector<float>& values, std::int64_t rows, std::i
   return Eigen::Map<const RowMajor>(values.data(), rows, cols).cast<double>();
 }
 
-Singular singular_of_update(const SiteFactors& f, int threads) {
-  return singular_of_update(matrix_of(f.b, f.out, f.rank), matrix_of(f.a, f.rank, f.in), f.scale, threads);
+Singular singular_of_update(const SiteFactors& f, int threads, UpdateSides sides) {
+  return singular_of_update(FactorRows(f.b, f.out, f.rank), FactorRows(f.a, f.rank, f.in), f.scale, threads, sides);
 }
 
 LeadingVectors leading_vectors_of_a(const std::vector<float>& values, std::int64_t rank,
                                     std::int64_t d_in) {
-  Singular a = singular_of_factor(matrix_of(values, rank, d_in));
+  Singular a = singular_of_factor(FactorRows(values, rank, d_in));
   return {std::move(a.right), determined_spans(a.values, d_in)};
 }
 
 LeadingVectors leading_vectors(const SiteFactors& f, Directions directions) {
   if (directions == Directions::kA) return leading_vectors_of_a(f.a, f.rank, f.in);
-  return leading_vectors(f, singular_of_update(f), directions);
+  const bool right = directions == Directions::kUpdate;
+  Singular update = singular_of_update(f, 1, right ? UpdateSides::kRight : UpdateSides::kLeft);
+  return {right ? std::move(update.right) : std::move(update.left), determined_spans(update.values, right ? f.in : f.out)};
 }
 
 LeadingVectors leading_vectors(const SiteFactors& f, const Singular& update, Directions directions) {

@@ -20,7 +20,7 @@ std::optional<Directions> directions_of(std::string_view word);
 // Values [rows, cols], row-major.
 RealMatrix matrix_of(const std::vector<float>& values, std::int64_t rows, std::int64_t cols);
 
-Singular singular_of_update(const SiteFactors& factors, int threads = 1);
+Singular singular_of_update(const SiteFactors& factors, int threads = 1, UpdateSides sides = UpdateSides::kBoth);
 
 // Why much of an update has no value.
 inline constexpr const char* kZeroUpdate = "the update is zero: B has not moved from its start";

@@ -102,3 +102,24 @@ TEST_CASE("orthonormal bases of ill-conditioned and of dependent columns are ort
     for (int i = 0; i < 12; ++i) CHECK(svd.values[i] == Approx(spectrum[i]).margin(1e-14));
   }
 }
+
+TEST_CASE("factors in fp32 give the triples of the same values in double") {
+  const RealMatrix b = gaussian(90, 7, "b"), a = gaussian(7, 50, "a");
+  const auto rows_of = [](const RealMatrix& matrix) {
+    std::vector<float> values;
+    for (Eigen::Index i = 0; i < matrix.rows(); ++i)
+      for (Eigen::Index j = 0; j < matrix.cols(); ++j) values.push_back(static_cast<float>(matrix(i, j)));
+    return values;
+  };
+  const std::vector<float> b_values = rows_of(b), a_values = rows_of(a);
+  const FactorRows b_rows(b_values, 90, 7), a_rows(a_values, 7, 50);
+  const Singular expected = singular_of_update(b, a, 2), found = singular_of_update(b_rows, a_rows, 2);
+  CHECK(found.values == expected.values);
+  CHECK(found.left == expected.left);
+  CHECK(found.right == expected.right);
+  const Singular right = singular_of_update(b_rows, a_rows, 2, 1, UpdateSides::kRight);
+  CHECK(right.left.size() == 0);
+  CHECK(right.right == expected.right);
+  CHECK(singular_of_factor(a_rows).right == singular_of_factor(a).right);
+  CHECK_THROWS_AS(FactorRows(a_values, 7, 51), std::invalid_argument);
+}
