@@ -1,6 +1,7 @@
 // What a sweep file is refused for: the file, the line, the key's path, and what would be right.
 #include <catch2/catch.hpp>
 
+#include "engine/methods/method.h"
 #include "tests/experiments/sweep/sweep_folder.h"
 
 using namespace rankscope;
@@ -28,8 +29,8 @@ TEST_CASE("unknown keys name the nearest known one") {
       "s.yaml:2: 'tasks.wikisq': task 'wikisq' is not known; there are wikisql, mnli, samsum, own; "
       "did you mean 'wikisql'?");
   CHECK(folder.refusal(kHead + "steps: 1\nmethod: lra\n") ==
-        "s.yaml:4: 'method': there is no method 'lra'; did you mean 'lora'?; there are none, full, "
-        "lora, bitfit");
+        "s.yaml:4: 'method': there is no method 'lra'; did you mean 'lora'?; there are " +
+            method_list());
   CHECK(folder.refusal(kHead + "training: {steps: 1}\ngroups:\n- {method: full, rank: 3}\n") ==
         "s.yaml:5: 'groups.0.rank': method full has no such key");
   CHECK_THAT(folder.refusal(lora + "lr:1e-3\n"), Catch::StartsWith("s.yaml:"));
