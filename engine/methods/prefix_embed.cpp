@@ -20,10 +20,7 @@ class PrefixEmbedAdaptation : public Adaptation {
   std::vector<TrainedParameter> trained() override { return {{&vectors_}}; }
   SpecialTokens special_tokens() const override { return tokens_; }
   Var embedded(const ForwardContext& context, Var x) const override {
-    const auto& special = context.batch.special;
-    if (!special) return x;  // decoding, behind the prompt
-    return replace_rows(context.tape, x, vectors_, {special, &special->ids},
-                        {special, &special->rows});
+    return with_special_rows(context, vectors_, x);
   }
   int lowest_trained_layer() const override { return -1; }
 
@@ -32,31 +29,18 @@ class PrefixEmbedAdaptation : public Adaptation {
   mutable Parameter vectors_;
 };
 
-class PrefixEmbed : public Method {
- public:
-  explicit PrefixEmbed(SpecialTokenSettings settings) : settings_(settings) {}
-  std::string_view name() const override { return "prefix_embed"; }
-  int64_t trainable_parameters(const ModelShape& shape) const override {
-    settings_.check(shape);
-    return shape.config.width * settings_.tokens.count();
-  }
-  std::string formula() const override { return "d (prefix + infix)"; }
-  std::map<std::string, std::string> settings() const override { return settings_.canonical(); }
-  std::unique_ptr<Adaptation> adapt(Model& model, uint64_t init_seed) const override {
-    return std::make_unique<PrefixEmbedAdaptation>(model, settings_, init_seed);
-  }
-  TrainingReach reach(const ModelShape&) const override { return {.lowest_layer = -1}; }
-  std::vector<std::string> places(const ModelShape&) const override { return {kSpecialTokens}; }
-  SpecialTokens special_tokens() const override { return settings_.tokens; }
-
- private:
-  SpecialTokenSettings settings_;
-};
-
 }  // namespace
 
 std::unique_ptr<Method> make_prefix_embed(Settings& settings) {
-  return std::make_unique<PrefixEmbed>(SpecialTokenSettings::read(settings, true));
+  return make_special_token_method({.name = "prefix_embed",
+                                    .formula = "d (prefix + infix)",
+                                    .lowest_layer = -1,
+                                    .trainable_parameters =
+                                        [](const ModelConfig& config, const SpecialTokens& tokens) {
+                                          return config.width * tokens.count();
+                                        },
+                                    .adapt = make_adaptation<PrefixEmbedAdaptation>},
+                                   settings);
 }
 
 }  // namespace rankscope

@@ -36,51 +36,31 @@ class PrefixKvAdaptation : public Adaptation {
   }
   SpecialTokens special_tokens() const override { return tokens_; }
   Var keys(const ForwardContext& context, int layer, Var k) const override {
-    return replaced(context, keys_[static_cast<size_t>(layer)], k);
+    return with_special_rows(context, keys_[static_cast<size_t>(layer)], k);
   }
   Var values(const ForwardContext& context, int layer, Var v) const override {
-    return replaced(context, values_[static_cast<size_t>(layer)], v);
+    return with_special_rows(context, values_[static_cast<size_t>(layer)], v);
   }
   int lowest_trained_layer() const override { return 0; }
 
  private:
-  static Var replaced(const ForwardContext& context, Parameter& table, Var x) {
-    const auto& special = context.batch.special;
-    if (!special) return x;
-    return replace_rows(context.tape, x, table, {special, &special->ids},
-                        {special, &special->rows});
-  }
-
   SpecialTokens tokens_;
   mutable std::vector<Parameter> keys_, values_;  // [layers]
-};
-
-class PrefixKv : public Method {
- public:
-  explicit PrefixKv(SpecialTokenSettings settings) : settings_(settings) {}
-  std::string_view name() const override { return "prefix_kv"; }
-  int64_t trainable_parameters(const ModelShape& shape) const override {
-    settings_.check(shape);
-    const ModelConfig& config = shape.config;
-    return 2 * config.layers * config.kv_heads * config.head_dim * settings_.tokens.prefix;
-  }
-  std::string formula() const override { return "2 L d_kv prefix"; }
-  std::map<std::string, std::string> settings() const override { return settings_.canonical(); }
-  std::unique_ptr<Adaptation> adapt(Model& model, uint64_t init_seed) const override {
-    return std::make_unique<PrefixKvAdaptation>(model, settings_, init_seed);
-  }
-  TrainingReach reach(const ModelShape&) const override { return {.lowest_layer = 0}; }
-  std::vector<std::string> places(const ModelShape&) const override { return {kSpecialTokens}; }
-  SpecialTokens special_tokens() const override { return settings_.tokens; }
-
- private:
-  SpecialTokenSettings settings_;
 };
 
 }  // namespace
 
 std::unique_ptr<Method> make_prefix_kv(Settings& settings) {
-  return std::make_unique<PrefixKv>(SpecialTokenSettings::read(settings, false));
+  return make_special_token_method({.name = "prefix_kv",
+                                    .with_infix = false,
+                                    .formula = "2 L d_kv prefix",
+                                    .trainable_parameters =
+                                        [](const ModelConfig& config, const SpecialTokens& tokens) {
+                                          return 2 * config.layers * config.kv_heads *
+                                                 config.head_dim * tokens.count();
+                                        },
+                                    .adapt = make_adaptation<PrefixKvAdaptation>},
+                                   settings);
 }
 
 }  // namespace rankscope

@@ -27,10 +27,7 @@ class PrefixLayerAdaptation : public Adaptation {
   }
   SpecialTokens special_tokens() const override { return tokens_; }
   Var entering(const ForwardContext& context, int layer, Var x) const override {
-    const auto& special = context.batch.special;
-    if (!special) return x;
-    return replace_rows(context.tape, x, vectors_[static_cast<size_t>(layer)],
-                        {special, &special->ids}, {special, &special->rows});
+    return with_special_rows(context, vectors_[static_cast<size_t>(layer)], x);
   }
   int lowest_trained_layer() const override { return 0; }
 
@@ -39,31 +36,17 @@ class PrefixLayerAdaptation : public Adaptation {
   mutable std::vector<Parameter> vectors_;  // [layers]
 };
 
-class PrefixLayer : public Method {
- public:
-  explicit PrefixLayer(SpecialTokenSettings settings) : settings_(settings) {}
-  std::string_view name() const override { return "prefix_layer"; }
-  int64_t trainable_parameters(const ModelShape& shape) const override {
-    settings_.check(shape);
-    return shape.config.layers * shape.config.width * settings_.tokens.count();
-  }
-  std::string formula() const override { return "L d (prefix + infix)"; }
-  std::map<std::string, std::string> settings() const override { return settings_.canonical(); }
-  std::unique_ptr<Adaptation> adapt(Model& model, uint64_t init_seed) const override {
-    return std::make_unique<PrefixLayerAdaptation>(model, settings_, init_seed);
-  }
-  TrainingReach reach(const ModelShape&) const override { return {.lowest_layer = 0}; }
-  std::vector<std::string> places(const ModelShape&) const override { return {kSpecialTokens}; }
-  SpecialTokens special_tokens() const override { return settings_.tokens; }
-
- private:
-  SpecialTokenSettings settings_;
-};
-
 }  // namespace
 
 std::unique_ptr<Method> make_prefix_layer(Settings& settings) {
-  return std::make_unique<PrefixLayer>(SpecialTokenSettings::read(settings, true));
+  return make_special_token_method({.name = "prefix_layer",
+                                    .formula = "L d (prefix + infix)",
+                                    .trainable_parameters =
+                                        [](const ModelConfig& config, const SpecialTokens& tokens) {
+                                          return config.layers * config.width * tokens.count();
+                                        },
+                                    .adapt = make_adaptation<PrefixLayerAdaptation>},
+                                   settings);
 }
 
 }  // namespace rankscope

@@ -38,7 +38,44 @@ class Recorder : public Adaptation {
   std::map<std::pair<Kind, int>, std::vector<float>>& recorded_;
 };
 
+class MethodOfSpecialTokens : public Method {
+ public:
+  MethodOfSpecialTokens(const SpecialTokenMethod& method, SpecialTokenSettings settings)
+      : method_(method), settings_(settings) {}
+  std::string_view name() const override { return method_.name; }
+  int64_t trainable_parameters(const ModelShape& shape) const override {
+    settings_.check(shape);
+    return method_.trainable_parameters(shape.config, settings_.tokens);
+  }
+  std::string formula() const override { return std::string(method_.formula); }
+  std::map<std::string, std::string> settings() const override { return settings_.canonical(); }
+  std::unique_ptr<Adaptation> adapt(Model& model, uint64_t init_seed) const override {
+    return method_.adapt(model, settings_, init_seed);
+  }
+  TrainingReach reach(const ModelShape&) const override {
+    return {.lowest_layer = method_.lowest_layer};
+  }
+  std::vector<std::string> places(const ModelShape&) const override { return {kSpecialTokens}; }
+  SpecialTokens special_tokens() const override { return settings_.tokens; }
+
+ private:
+  SpecialTokenMethod method_;
+  SpecialTokenSettings settings_;
+};
+
 }  // namespace
+
+std::unique_ptr<Method> make_special_token_method(const SpecialTokenMethod& method,
+                                                  Settings& settings) {
+  return std::make_unique<MethodOfSpecialTokens>(
+      method, SpecialTokenSettings::read(settings, method.with_infix));
+}
+
+Var with_special_rows(const ForwardContext& context, Parameter& table, Var x) {
+  const auto& special = context.batch.special;
+  if (!special) return x;
+  return replace_rows(context.tape, x, table, {special, &special->ids}, {special, &special->rows});
+}
 
 SpecialTokenSettings SpecialTokenSettings::read(Settings& settings, bool with_infix) {
   static constexpr std::string_view kInits[] = {"vocabulary", "random"};

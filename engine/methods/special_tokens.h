@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/methods/method.h"
@@ -44,6 +46,28 @@ class SpecialTokenStart {
   std::vector<int32_t> words_;
   std::map<std::pair<Kind, int>, std::vector<float>> recorded_;  // of a forward pass over the words
 };
+
+// What sets one of these methods apart.
+struct SpecialTokenMethod {
+  std::string_view name;
+  bool with_infix = true;
+  std::string_view formula;
+  int lowest_layer = 0;  // as TrainingReach's
+  int64_t (*trainable_parameters)(const ModelConfig& config, const SpecialTokens& tokens) = nullptr;
+  std::unique_ptr<Adaptation> (*adapt)(Model& model, const SpecialTokenSettings& settings,
+                                       uint64_t init_seed) = nullptr;
+};
+template <typename T>
+std::unique_ptr<Adaptation> make_adaptation(Model& model, const SpecialTokenSettings& settings,
+                                            uint64_t init_seed) {
+  return std::make_unique<T>(model, settings, init_seed);
+}
+std::unique_ptr<Method> make_special_token_method(const SpecialTokenMethod& method,
+                                                  Settings& settings);
+
+// `x` with the rows of `table` in the places of the batch's special tokens. In decoding, behind the
+// prompt, there are none.
+Var with_special_rows(const ForwardContext& context, Parameter& table, Var x);
 
 // A parameter of zeros with a gradient.
 Parameter special_token_parameter(Backend& backend, std::string name, int64_t rows, int64_t cols);
