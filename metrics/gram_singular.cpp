@@ -88,9 +88,9 @@ RealMatrix tridiagonal_vectors(const RealVector& diagonal, const RealVector& bes
   return vectors;
 }
 
-double largest_column(const RealMatrix& matrix) { return matrix.colwise().norm().maxCoeff(); }
-
 }  // namespace
+
+double largest_column(const RealMatrix& matrix) { return matrix.colwise().norm().maxCoeff(); }
 
 Singular leading_singular_of(const RealMatrix& w, Eigen::Index k, double tolerance, int threads) {
   if (k < 1 || k > std::min(w.rows(), w.cols())) throw std::invalid_argument("from 1 to min(rows, columns) triples");

@@ -12,4 +12,7 @@ namespace rankscope {
 // singular_of. `threads` changes the time alone.
 Singular leading_singular_of(const RealMatrix& matrix, Eigen::Index k, double tolerance = 1e-10, int threads = 1);
 
+// The largest norm of a column: what a residual of singular triples is judged by.
+double largest_column(const RealMatrix& matrix);
+
 }  // namespace rankscope

@@ -79,8 +79,6 @@ class Basis {
   int threads_;
 };
 
-double largest_column(const RealMatrix& matrix) { return matrix.colwise().norm().maxCoeff(); }
-
 // How many vectors to take next, from the residuals that two sizes of the basis left: as many as its fall,
 // geometric in between, asks for, at least two blocks.
 Eigen::Index next_size(Eigen::Index before, double residual_before, Eigen::Index now, double residual, double wanted) {

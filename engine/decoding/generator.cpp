@@ -53,7 +53,7 @@ class Run {
         prompts_(prompts),
         settings_(settings),
         options_(options),
-        special_(adaptation ? adaptation->special_tokens() : SpecialTokens{}),
+        special_(special_tokens_of(adaptation)),
         cache_(model.config(), model.backend(),
                pages_needed(prompts, settings, options.in_flight, special_.count())) {}
 
@@ -176,7 +176,7 @@ void generate(const Model& model, const Adaptation* adaptation,
               std::span<const std::vector<int32_t>> prompts, const DecodingSettings& settings,
               const GeneratorOptions& options,
               const std::function<void(size_t index, Prediction prediction)>& on_prediction) {
-  const int64_t special = adaptation ? adaptation->special_tokens().count() : 0;
+  const int64_t special = special_tokens_of(adaptation).count();
   for (const std::vector<int32_t>& prompt : prompts) {
     if (prompt.empty() || static_cast<int64_t>(prompt.size()) + special + settings.max_new >
                               model.config().context)

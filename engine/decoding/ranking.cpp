@@ -49,7 +49,7 @@ class RankBatch {
  public:
   RankBatch(const Model& model, const Adaptation* adaptation, std::span<const RankedPrompt> prompts)
       : model_(model), adaptation_(adaptation), prompts_(prompts), kept_(prompts.size()) {
-    const SpecialTokens special = adaptation ? adaptation->special_tokens() : SpecialTokens{};
+    const SpecialTokens special = special_tokens_of(adaptation);
     int64_t pages = 0;
     for (const RankedPrompt& prompt : prompts) {
       computed_.push_back(with_special_tokens(special, prompt.prompt));
@@ -123,7 +123,7 @@ void rank_choices(
     const Model& model, const Adaptation* adaptation, std::span<const RankedPrompt> prompts,
     int64_t tokens_at_once,
     const std::function<void(size_t index, std::span<const double> log_likelihoods)>& on_ranked) {
-  const int64_t special = adaptation ? adaptation->special_tokens().count() : 0;
+  const int64_t special = special_tokens_of(adaptation).count();
   for (const RankedPrompt& prompt : prompts) check(prompt, special, model.config().context);
   for (size_t begin = 0; begin < prompts.size();) {
     if (stop_requested()) throw Interrupted("interrupted while ranking");

@@ -113,6 +113,11 @@ class Adaptation {
   virtual bool trains_low_rank_alone() const { return false; }
 };
 
+// None where there is no adaptation: the base alone.
+inline SpecialTokens special_tokens_of(const Adaptation* adaptation) {
+  return adaptation ? adaptation->special_tokens() : SpecialTokens{};
+}
+
 // How far a method's training reaches into a model.
 struct TrainingReach {
   int lowest_layer = 0;  // as Adaptation::lowest_trained_layer

@@ -36,8 +36,8 @@ std::vector<float> host_losses(Backend& backend, const Tensor& values) {
 
 // The examples themselves, or copies with special tokens.
 std::shared_ptr<const std::vector<TokenExample>> computed_form(
-    const Adaptation& adaptation, const std::vector<TokenExample>& examples) {
-  const SpecialTokens special = adaptation.special_tokens();
+    const Adaptation* adaptation, const std::vector<TokenExample>& examples) {
+  const SpecialTokens special = special_tokens_of(adaptation);
   if (special.count() == 0) return {std::shared_ptr<void>(), &examples};
   return std::make_shared<const std::vector<TokenExample>>(with_special_tokens(special, examples));
 }
@@ -48,7 +48,7 @@ Trainer::Trainer(Model& model, Adaptation& adaptation, const std::vector<TokenEx
                  TrainSettings settings)
     : model_(model),
       adaptation_(adaptation),
-      examples_(computed_form(adaptation, examples)),
+      examples_(computed_form(&adaptation, examples)),
       settings_(settings),
       optimizer_(model.backend(), adaptation.trained(), settings.adamw) {
   if (examples.empty()) throw InputError("no training examples; give data with at least one line");
@@ -189,9 +189,7 @@ double Evaluation::mean() const {
 
 Evaluation evaluate(const Model& model, const Adaptation* adaptation,
                     const std::vector<TokenExample>& examples, int64_t micro_batch_tokens) {
-  const auto computed = adaptation ? computed_form(*adaptation, examples)
-                                   : std::shared_ptr<const std::vector<TokenExample>>(
-                                         std::shared_ptr<void>(), &examples);
+  const auto computed = computed_form(adaptation, examples);
   std::vector<const TokenExample*> all;
   for (const TokenExample& e : *computed) all.push_back(&e);
   const std::vector<uint64_t> draw_ids(all.size());

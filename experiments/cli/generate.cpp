@@ -129,8 +129,8 @@ int run_generate(GenerateCommand& c) {
     throw InputError("--task: give the task's folder or file with --data");
   const Base base = load_base(c);
   c.decoding.end_ids = ending_tokens(c, base);
-  const ModelConfig config = config_beside(
-      base.model->config(), base.adaptation ? base.adaptation->special_tokens() : SpecialTokens{});
+  const ModelConfig config =
+      config_beside(base.model->config(), special_tokens_of(base.adaptation.get()));
   std::vector<Prompt> prompts;
   if (c.prompts.empty()) {
     if (!base.tokenizer) throw InputError("--task: the model's folder has no tokenizer.json");

@@ -31,7 +31,7 @@ int run_nll(const NllCommand& c) {
   const std::unique_ptr<Model> model = load_model(c.model, *backend);
   std::unique_ptr<Adaptation> adaptation;
   if (!c.adapter.empty()) adaptation = load_adapter(c.adapter, *model);
-  const SpecialTokens special = adaptation ? adaptation->special_tokens() : SpecialTokens{};
+  const SpecialTokens special = special_tokens_of(adaptation.get());
   const LoadedExamples loaded =
       load_examples(c.data.get(), c.model, config_beside(model->config(), special));
   const Evaluation result =

@@ -56,8 +56,7 @@ struct Base {
 
   // As prompts may fill the model's context.
   ModelConfig config() const {
-    return config_beside(model->config(),
-                         adaptation ? adaptation->special_tokens() : SpecialTokens{});
+    return config_beside(model->config(), special_tokens_of(adaptation.get()));
   }
 };
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "engine/backend/devices.h"
-#include "engine/models/memory_plan.h"
 #include "engine/training/trainer.h"
 #include "experiments/device_names.h"
 
@@ -18,20 +17,31 @@ constexpr std::int64_t kOfDriver = std::int64_t{1} << 30;
 
 std::int64_t mib(std::int64_t bytes) { return bytes >> 20; }
 
+PlanTarget target_of(const Trial& trial) {
+  return {true, trial.config.precision == "bf16" ? DType::kBF16 : DType::kF32};
+}
+
+std::int64_t micro_batch_of(const Trial& trial) {
+  const std::string bound = trial.setting("micro_batch_tokens");
+  return bound.empty() ? TrainSettings{}.micro_batch_tokens : std::stoll(bound);
+}
+
 // What happened, without the general advice behind it.
 std::string first_part(const std::string& error) { return error.substr(0, error.find(';')); }
 
 }  // namespace
 
+MemoryPlan gpu_plan(const Trial& trial, const ModelShape& shape) {
+  return plan_memory(shape, *method_of(trial), micro_batch_of(trial), target_of(trial));
+}
+
 GpuFit gpu_fit(const Trial& trial, const ModelShape& shape, std::int64_t available) {
-  const std::unique_ptr<Method> method = method_of(trial);
-  const PlanTarget target{true, trial.config.precision == "bf16" ? DType::kBF16 : DType::kF32};
-  const std::string bound = trial.setting("micro_batch_tokens");
   GpuFit fit;
   fit.available = available;
-  fit.micro_batch = bound.empty() ? TrainSettings{}.micro_batch_tokens : std::stoll(bound);
-  fit.needed = plan_memory(shape, *method, fit.micro_batch, target).total();
-  fit.largest_micro_batch = largest_micro_batch(shape, *method, target, available);
+  fit.micro_batch = micro_batch_of(trial);
+  fit.needed = gpu_plan(trial, shape).total();
+  fit.largest_micro_batch =
+      largest_micro_batch(shape, *method_of(trial), target_of(trial), available);
   return fit;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/backend/devices.h"
+#include "engine/models/memory_plan.h"
 #include "experiments/sweep/coordinator.h"
 
 namespace rankscope {
@@ -18,6 +19,9 @@ struct GpuFit {
   std::int64_t largest_micro_batch = 0;  // that fits; 0: none does
   bool fits() const { return needed <= available; }
 };
+
+// Of the trial's training in its own precision and micro-batches.
+MemoryPlan gpu_plan(const Trial& trial, const ModelShape& shape);
 
 GpuFit gpu_fit(const Trial& trial, const ModelShape& shape, std::int64_t available);
 

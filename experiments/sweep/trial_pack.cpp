@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <exception>
-#include <list>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/error.h"
 #include "common/log.h"
-#include "engine/models/memory_plan.h"
-#include "engine/training/trainer.h"
 #include "experiments/file_hashes.h"
 #include "experiments/folder_lock.h"
 #include "experiments/sweep/gpu_fit.h"
@@ -29,35 +28,31 @@ struct Training {
   FolderLock lock;
   FileHashes hashes;
   Timings timings;
+  std::optional<Timings::Clock> clock;  // while it is trained
 };
 
 void train_together(const SweepFolder& folder, std::span<const PackedTrial> trials,
                     const TrialRunOptions& options,
                     const std::function<void(const Trial&, const TrialProgress&)>& on_progress) {
-  std::list<Training> trainings;
+  std::vector<std::unique_ptr<Training>> trainings;
   std::vector<TrainRunOptions> runs;
   for (const PackedTrial& packed : trials) {
     if (!can_pack(packed.trial) || is_finished(trial_state(folder, packed.trial))) continue;
     make_trial_folder(folder, packed.trial);
-    Training& training = trainings.emplace_back(folder, packed);
+    Training& training = *trainings.emplace_back(std::make_unique<Training>(folder, packed));
     runs.push_back(training_of(folder, packed.manifest, packed.trial, options, training.hashes));
     describe_trial(folder, packed.trial);
   }
   if (runs.size() < 2) return;
-  std::vector<Training*> in_order;
-  std::list<Timings::Clock> clocks;
-  std::vector<Timings::Clock*> clock_of;
-  for (Training& training : trainings) {
-    in_order.push_back(&training);
-    clock_of.push_back(&clocks.emplace_back(training.timings, "train_seconds"));
-  }
+  for (const auto& training : trainings)
+    training->clock.emplace(training->timings, "train_seconds");
   const std::vector<TrainOutcome> outcomes =
       run_joint_training(runs, [&](size_t run, const TrainProgress& p) {
-        clock_of[run]->tick();
-        on_progress(in_order[run]->packed.trial, {TrialProgress::Phase::kTraining, p.step.step,
-                                                  p.steps, p.step.loss, p.tokens_per_second});
+        trainings[run]->clock->tick();
+        on_progress(trainings[run]->packed.trial, {TrialProgress::Phase::kTraining, p.step.step,
+                                                   p.steps, p.step.loss, p.tokens_per_second});
       });
-  for (size_t i = 0; i < outcomes.size(); ++i) record_training(in_order[i]->timings, outcomes[i]);
+  for (size_t i = 0; i < outcomes.size(); ++i) record_training(trainings[i]->timings, outcomes[i]);
 }
 
 }  // namespace
@@ -75,11 +70,7 @@ int pack_limit(const Manifest& manifest, const ModelShape& shape, const RunOptio
   std::int64_t base = 0, most = 1;
   for (const Trial& trial : manifest.trials) {
     if (!can_pack(trial)) continue;
-    const PlanTarget target{true, trial.config.precision == "bf16" ? DType::kBF16 : DType::kF32};
-    const std::string bound = trial.setting("micro_batch_tokens");
-    const MemoryPlan plan =
-        plan_memory(shape, *method_of(trial),
-                    bound.empty() ? TrainSettings{}.micro_batch_tokens : std::stoll(bound), target);
+    const MemoryPlan plan = gpu_plan(trial, shape);
     base = std::max(base, plan.packed_weights + plan.mapped_tables + plan.logits);
     most = std::max(most, plan.trained + plan.activations);
   }
@@ -91,7 +82,8 @@ void run_pack(const SweepFolder& folder, std::span<const PackedTrial> trials,
               const std::function<void(const Trial&, const TrialProgress&)>& on_progress,
               const std::function<void(const Trial&, TrialState)>& on_end) {
   try {
-    train_together(folder, trials, options, on_progress);
+    // A trial alone is set up where it is run.
+    if (trials.size() > 1) train_together(folder, trials, options, on_progress);
   } catch (const Interrupted&) {
     throw;
   } catch (const Error& error) {
