@@ -139,12 +139,10 @@ std::string published_setting(const PublishedNumber& number, const std::string& 
 }
 
 std::string published_size(const PublishedNumber& number) {
-  std::string size;
-  for (const char* key : {"bottleneck", "prefix", "infix"}) {
-    const std::string value = published_setting(number, key);
-    if (!value.empty()) size += (size.empty() ? "" : ", ") + std::string(key) + " " + value;
-  }
-  return size;
+  std::map<std::string, std::string> values;
+  for (const std::string_view key : kSizeKeys)
+    if (const std::string value = published_setting(number, std::string(key)); !value.empty()) values[std::string(key)] = value;
+  return shown_size(values);
 }
 
 std::vector<const PublishedNumber*> published_scores(const std::string& source,

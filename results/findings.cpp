@@ -11,4 +11,13 @@ std::string shown_base(const std::string& path) {
   return above.empty() ? base.filename().string() : above + "/" + base.filename().string();
 }
 
+std::string shown_size(const std::map<std::string, std::string>& values) {
+  std::string size;
+  for (const std::string_view key : kSizeKeys) {
+    const auto value = values.find(std::string(key));
+    if (value != values.end()) size += (size.empty() ? "" : ", ") + std::string(key) + " " + value->second;
+  }
+  return size;
+}
+
 }  // namespace rankscope

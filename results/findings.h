@@ -1,15 +1,23 @@
 // What the statistics say of one or several sweeps: computed by `experiments`, drawn by `plots`.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace rankscope {
 
 // A base by the last two names of its folder's path, "embedded/base": what readers call it.
 std::string shown_base(const std::string& path);
+
+// Settings that say how large a method is beside its targets and rank, in the order in which they are shown.
+inline constexpr std::array<std::string_view, 3> kSizeKeys{"bottleneck", "prefix", "infix"};
+// Of values by those keys: "prefix 8, infix 4".
+std::string shown_size(const std::map<std::string, std::string>& values);
 
 // One difference that a claim is about, with its two-sided interval.
 struct ContrastFinding {

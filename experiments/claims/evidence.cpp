@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "results/cells.h"
+#include "results/findings.h"
 
 namespace rankscope {
 
@@ -32,19 +33,29 @@ std::string headline_metric(const std::string& kind, const std::vector<std::stri
 
 Evidence::Evidence(ResultsReader& results) : results_(results) {
   for (const Row& row : results.rows("SELECT sweep, base FROM sweeps ORDER BY sweep"))
-    sweeps_.push_back({text_in(row[0]), text_in(row[1]), {}});
+    sweeps_.push_back({text_in(row[0]), text_in(row[1]), std::nullopt, {}});
+  for (const Row& row : results.rows("SELECT sweep, CAST(value AS INTEGER) FROM environment WHERE key = 'base_parameters' "
+                                     "GROUP BY sweep HAVING min(value) = max(value)")) {
+    const auto sweep = std::ranges::find(sweeps_, text_in(row[0]), &EvidenceSweep::sweep);
+    if (sweep != sweeps_.end()) sweep->base_parameters = integer_in(row[1]);
+  }
+  std::map<std::string, std::int64_t> examples;
+  for (const Row& row : results.rows("SELECT dataset, examples FROM datasets"))
+    examples[text_in(row[0])] = integer_in(row[1]).value_or(0);
   std::map<std::pair<std::string, std::string>, std::map<std::string, double>> timings;
   for (const Row& row : results.rows("SELECT sweep, trial, name, value FROM timings"))
     if (const auto value = number_in(row[3])) timings[{text_in(row[0]), text_in(row[1])}][text_in(row[2])] = *value;
+  std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> sizes;
+  for (const std::string_view key : kSizeKeys) {
+    for (const Row& row : results.rows("SELECT sweep, trial, value FROM config WHERE key = 'settings.' || ?", {std::string(key)}))
+      sizes[{text_in(row[0]), text_in(row[1])}][std::string(key)] = text_in(row[2]);
+  }
   const auto rows = results.rows(
       "SELECT t.sweep, t.setting, t.grp, t.task, t.method, t.targets, t.dataset, t.rank, "
       "t.trainable_parameters, t.trial, t.state, t.seed, "
       "(SELECT value FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = 'score.task'), "
       "(SELECT number FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = 'train.limit'), "
-      "(SELECT value FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = 'shuffle_targets'), "
-      "(SELECT group_concat(substr(key, 10) || ' ' || value, ', ') FROM (SELECT c.key, c.value FROM config c "
-      "WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key IN ('settings.bottleneck', 'settings.prefix', "
-      "'settings.infix') ORDER BY c.key = 'settings.infix', c.key)) "
+      "(SELECT value FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = 'shuffle_targets') "
       "FROM trials t WHERE t.role = 'scored' ORDER BY t.sweep, t.task, t.method, t.targets, t.rank, "
       "t.setting, t.seed, t.trial");
   for (const Row& row : rows) {
@@ -66,12 +77,15 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
       made.rank = integer_in(row[7]);
       if (const auto limit = number_in(row[13])) made.train_examples = static_cast<std::int64_t>(*limit);
       made.shuffled_targets = text_in(row[14]) == "true";
-      made.size = text_in(row[15]);
+      made.size = shown_size(sizes[{sweep->sweep, text_in(row[9])}]);
       sweep->groups.push_back(std::move(made));
       group = sweep->groups.end() - 1;
     }
     if (const auto parameters = integer_in(row[8])) group->parameters = parameters;
-    if (!text_in(row[6]).empty()) group->dataset = text_in(row[6]);
+    if (!text_in(row[6]).empty()) {
+      group->dataset = text_in(row[6]);
+      group->scored_examples = examples[group->dataset];
+    }
     const std::string state = text_in(row[10]);
     if (!is_finished_state(state)) {
       ++group->unfinished;

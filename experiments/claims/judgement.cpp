@@ -8,6 +8,7 @@
 
 #include "experiments/claims/contrasts.h"
 #include "experiments/claims/latency_evidence.h"
+#include "experiments/claims/paper_kind.h"
 #include "metrics/best_set.h"
 #include "metrics/crossed_design.h"
 
@@ -210,6 +211,7 @@ Findings judge_results(const ClaimsFile& claims, Evidence& evidence) {
   for (std::size_t i = 0; i < evaluated.size(); ++i) {
     ClaimFinding finding = finding_of(evaluated[i]);
     if (judged[i]) finding.verdict = verdict_word(*judged[i]);
+    if (finding.verdict == "holds" && is_of_paper_kind(*evaluated[i].sweep)) finding.verdict = "reproduced";
     if (on_control[i]) finding.control_verdict = verdict_word(*on_control[i]);
     finding.explanation = explanation(evaluated[i], finding.verdict);
     findings.claims.push_back(std::move(finding));

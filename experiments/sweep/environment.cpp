@@ -30,8 +30,10 @@ OrderedJson environment_json(const Backend& backend) {
   return json;
 }
 
-void write_environment(const std::filesystem::path& folder, const Backend& backend) {
-  write_file_atomically(folder / kFile, environment_json(backend).dump(1) + "\n");
+void write_environment(const std::filesystem::path& folder, const Backend& backend, std::int64_t base_parameters) {
+  OrderedJson json = environment_json(backend);
+  json["base_parameters"] = std::to_string(base_parameters);
+  write_file_atomically(folder / kFile, json.dump(1) + "\n");
 }
 
 std::string recorded_instruction_set(const std::filesystem::path& folder) {

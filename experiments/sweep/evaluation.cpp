@@ -79,8 +79,8 @@ Base load(const SweepFolder& folder, const Manifest& manifest, const Trial& tria
   Base base;
   base.backend = make_backend(device);
   forget_other_machines_predictions(folder.eval_folder(trial), *base.backend);
-  write_environment(folder.eval_folder(trial), *base.backend);
   base.model = load_model(manifest.base, *base.backend);
+  write_environment(folder.eval_folder(trial), *base.backend, base.model->shape().parameters());
   if (trial.trains())
     base.adaptation = load_adapter(folder.train_folder(trial) / "adapter", *base.model);
   if (base.adaptation && trial.config.task.score.merged) base.adaptation->merge_into(*base.model);

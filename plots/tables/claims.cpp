@@ -15,11 +15,9 @@ namespace {
 constexpr const char* kNoClaims = "No claims were evaluated.";
 
 ShownCell verdict_cell(const std::string& verdict, const ClaimFinding& claim) {
-  if (verdict == "reproduced") return {"✓ reproduced", CellStyle::kHolds};
-  if (verdict == "holds") {
+  if (verdict == "holds" || verdict == "reproduced") {
     const bool named = !claim.base.empty() && !claim.data.empty();
-    return {named ? fmt::format("✓ holds on {}, {}", claim.base, claim.data) : "✓ holds",
-            CellStyle::kHolds};
+    return {"✓ " + verdict + (named ? fmt::format(" on {}, {}", claim.base, claim.data) : ""), CellStyle::kHolds};
   }
   if (verdict == "contradicted") return {"✗ contradicted", CellStyle::kContradicted};
   if (verdict == "underpowered") return {"? underpowered", CellStyle::kUnderpowered};

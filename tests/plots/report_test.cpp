@@ -112,7 +112,7 @@ TEST_CASE(
   const std::string summary = text.substr(
       0, text.find("measured beside published", text.find("Summary", text.find("Summary") + 1)));
   for (const char* verdict : {"✓ holds on datasets/embedded/base, embedded", "✗ contradicted",
-                              "? underpowered", "○ not run", "✓ reproduced",
+                              "? underpowered", "○ not run", "✓ reproduced on datasets/embedded/base",
                               "118 trials: 116 done, 1 diverged, 1 failed, 0 pending or running."})
     CHECK_THAT(summary, Contains(verdict));
   CHECK_THAT(text, Contains(std::string(64, 'e')) && Contains("last changed 2026-11-26"));

@@ -15,7 +15,9 @@ using Catch::Contains;
 
 namespace {
 
-constexpr int kExamples = 200;
+constexpr int kExamples = 200, kWholeSamsum = 818;
+
+int examples_of(const std::string& kind) { return kind == "samsum" ? kWholeSamsum : kExamples; }
 
 // What a group of trials is, and how well it does.
 struct Planted {
@@ -24,14 +26,15 @@ struct Planted {
   double share = 0.5;  // of examples that are right
   int seeds = 5;
   std::map<std::string, double> timings = {};
+  std::map<std::string, std::string> environment = {};
 };
 
 class PlantedResults {
  public:
   PlantedResults() : store_(Store::open(folder_ / "results.db")) {
-    for (const char* kind : {"wikisql", "mnli"}) {
+    for (const char* kind : {"wikisql", "mnli", "samsum"}) {
       DatasetRecord dataset{kind, kind, "dev", "dev.jsonl", {}};
-      for (int e = 0; e < kExamples; ++e) dataset.examples.push_back({"e" + std::to_string(e), "p", "r"});
+      for (int e = 0; e < examples_of(kind); ++e) dataset.examples.push_back({"e" + std::to_string(e), "p", "r"});
       store_.put_dataset(dataset);
     }
   }
@@ -57,9 +60,10 @@ class PlantedResults {
       if (p.parameters > 0) t.trainable_parameters = p.parameters;
       t.dataset = p.kind;
       t.timings = p.timings;
+      t.environment = p.environment;
       const Draws common(1, "planted", "examples"), own(static_cast<std::uint64_t>(seed), "planted", t.trial);
-      const std::string metric = p.kind == "wikisql" ? "logical_form" : "accuracy";
-      for (int e = 0; e < kExamples; ++e) {
+      const std::string metric = p.kind == "wikisql" ? "logical_form" : p.kind == "samsum" ? "rouge1" : "accuracy";
+      for (int e = 0; e < examples_of(p.kind); ++e) {
         const auto at = static_cast<std::uint64_t>(e);
         const bool drawn_alone = own.uniform(2 * at) < 0.2f;
         const float difficulty = drawn_alone ? own.uniform(2 * at + 1) : common.uniform(at);
@@ -117,6 +121,25 @@ TEST_CASE("a planted difference holds, its reverse is contradicted, and the cont
   const ClaimFinding open = planted.judge(score_claim("above", std::round(*above.contrasts[0].estimate))).claims.at(0);
   CHECK(open.verdict == "underpowered");
   CHECK_THAT(open.explanation, Contains("seeds at these examples"));
+}
+
+TEST_CASE("what holds is called reproduced on a base of the paper's size and a whole validation set alone") {
+  const auto verdict = [](const std::string& kind, const std::string& region, const std::string& parameters) {
+    PlantedResults planted;
+    std::map<std::string, std::string> environment;
+    if (!parameters.empty()) environment["base_parameters"] = parameters;
+    planted.add({.method = "none", .task = kind, .kind = kind, .share = 0.0, .environment = environment});
+    planted.add({.targets = "Wq", .task = kind, .kind = kind, .rank = 8, .share = 0.3, .environment = environment});
+    planted.add({.targets = "Wq+Wv", .task = kind, .kind = kind, .rank = 4, .share = 0.6, .environment = environment});
+    std::string claim = score_claim(region, 5);
+    claim.replace(claim.find("mnli"), 4, "samsum");
+    return planted.judge(claim).claims.at(0).verdict;
+  };
+  CHECK(verdict("samsum", "above", "354823168") == "reproduced");
+  CHECK(verdict("samsum", "within", "354823168") == "contradicted");
+  CHECK(verdict("samsum", "above", "354823167") == "holds");
+  CHECK(verdict("samsum", "above", "") == "holds");
+  CHECK(verdict("wikisql", "above", "354823168") == "holds");  // 200 of its 8,421 examples
 }
 
 TEST_CASE("equal groups are equivalent within a margin that they can show, and the untrained base is not") {
