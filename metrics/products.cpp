@@ -30,25 +30,26 @@ dense::Source block_of(dense::Source source, std::int64_t row, std::int64_t col)
 
 namespace dense {
 
-const ProductKernels& best_kernels() {
-  static const ProductKernels& table = []() -> const ProductKernels& {
-    [[maybe_unused]] const std::string_view name = chosen_instruction_set();
+const ProductKernels& kernels_of(std::string_view instruction_set) {
+  [[maybe_unused]] const std::string_view name = require_instruction_set(instruction_set);
 #if RANKSCOPE_HAS_AVX512
-    if (name == "avx512") return kernels_avx512();
+  if (name == "avx512") return kernels_avx512();
 #endif
 #if RANKSCOPE_HAS_AVX2
-    if (name == "avx2") return kernels_avx2();
+  if (name == "avx2") return kernels_avx2();
 #endif
-    return kernels_generic();
-  }();
+  return kernels_generic();
+}
+
+const ProductKernels& best_kernels() {
+  static const ProductKernels& table = kernels_of(chosen_instruction_set());
   return table;
 }
 
 }  // namespace dense
 
 void multiply(const dense::Source& left, std::int64_t rows, const dense::Source& right, std::int64_t cols,
-              std::int64_t depth, double* out, int threads) {
-  const dense::ProductKernels& kernels = dense::best_kernels();
+              std::int64_t depth, double* out, int threads, const dense::ProductKernels& kernels) {
   const std::int64_t row_blocks = (rows + kRows - 1) / kRows, col_blocks = (cols + kCols - 1) / kCols;
   if (depth == 0) std::fill(out, out + rows * cols, 0.0);
   parallel_for(static_cast<std::size_t>(row_blocks * col_blocks), rows * cols * depth < kThreadWork ? 1 : threads,

@@ -4,8 +4,19 @@
 // compiled for the oldest).
 #pragma once
 
+#include <string_view>
+
 #include "metrics/kernels/kernels.h"
 #include "metrics/singular.h"
+
+namespace rankscope::dense {
+
+// Of an instruction set that is available here (common/instruction_set.h); InputError for another.
+const ProductKernels& kernels_of(std::string_view instruction_set);
+// Of the chosen one.
+const ProductKernels& best_kernels();
+
+}  // namespace rankscope::dense
 
 namespace rankscope {
 
@@ -18,6 +29,7 @@ RealMatrix transposed_product(const MatrixView& a, const MatrixView& b, int thre
 
 // out [rows, cols], row-major without gaps, = left right^T, of left [rows, depth] and right [cols, depth].
 void multiply(const dense::Source& left, std::int64_t rows, const dense::Source& right, std::int64_t cols,
-              std::int64_t depth, double* out, int threads);
+              std::int64_t depth, double* out, int threads,
+              const dense::ProductKernels& kernels = dense::best_kernels());
 
 }  // namespace rankscope

@@ -28,7 +28,5 @@ struct ProductKernels {
 const ProductKernels& kernels_generic();
 const ProductKernels& kernels_avx2();
 const ProductKernels& kernels_avx512();
-// Of the chosen instruction set (common/instruction_set.h).
-const ProductKernels& best_kernels();
 
 }  // namespace rankscope::dense

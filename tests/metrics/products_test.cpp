@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
+#include "common/error.h"
+#include "common/instruction_set.h"
 #include "metrics/amplification.h"
 #include "metrics/subspace_similarity.h"
 #include "tests/metrics/random_matrices.h"
@@ -33,6 +35,31 @@ TEST_CASE("products of all shapes are Eigen's") {
   CHECK(product(RealMatrix(0, 4), RealMatrix::Zero(4, 2)).size() == 0);
   CHECK_THROWS_AS(product(RealMatrix(3, 2), RealMatrix(3, 2)), std::invalid_argument);
   CHECK_THROWS_AS(transposed_product(RealMatrix(3, 2), RealMatrix(2, 3)), std::invalid_argument);
+}
+
+TEST_CASE("products by the kernels of each instruction set are Eigen's") {
+  for (const std::string_view name : available_instruction_sets()) {
+    const dense::ProductKernels& kernels = dense::kernels_of(name);
+    CHECK(kernels.instruction_set == std::string(name));
+    for (const int m : {1, 12, 199})
+      for (const int n : {1, 23, 260})
+        for (const int k : {1, 130, 300}) {
+          CAPTURE(name, m, n, k);
+          const RealMatrix left = gaussian(m, k, "left"), right = gaussian(n, k, "right");
+          const Eigen::MatrixXf narrow = right.cast<float>();  // its rows lie apart, as left's
+          RealMatrix of_doubles(n, m), of_floats(n, m);
+          multiply({left.data(), false, 1, m}, m, {right.data(), false, 1, n}, n, k, of_doubles.data(), 1, kernels);
+          multiply({left.data(), false, 1, m}, m, {narrow.data(), true, 1, n}, n, k, of_floats.data(), 1, kernels);
+          const RealMatrix expected = right * left.transpose();
+          CHECK((of_doubles - expected).norm() <= 1e-14 * k * std::max(1.0, expected.norm()));
+          CHECK((of_floats - narrow.cast<double>() * left.transpose()).norm() <= 1e-14 * k * std::max(1.0, expected.norm()));
+          // Rows side by side.
+          const RealMatrix turned = right.transpose();
+          multiply({left.data(), false, 1, m}, m, {turned.data(), false, k, 1}, n, k, of_floats.data(), 1, kernels);
+          CHECK(same_bits(of_floats, of_doubles));
+        }
+  }
+  CHECK_THROWS_AS(dense::kernels_of("mmx"), InputError);
 }
 
 TEST_CASE("a product's bits depend on no address, no neighbour and no number of threads") {
