@@ -52,8 +52,8 @@ Seen look(const TemporaryFolder& folder, const std::string& page, int width) {
                   "e => {{ document.getElementById(\"said\").textContent = e.data; }});</script>",
                   width));
   const std::string command = fmt::format(
-      "timeout 60 chromium --headless=new --no-sandbox --disable-gpu --user-data-dir={0}/profile "
-      "--window-size=1700,1000 "
+      "timeout 300 chromium --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage "
+      "--user-data-dir={0}/profile --window-size=1700,1000 "
       "--virtual-time-budget=8000 --enable-logging=stderr --dump-dom file://{0}/frame.html "
       ">{0}/dom.html 2>{0}/log.txt",
       folder.path().string());
