@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <optional>
 #include <vector>
 
+#include "common/text.h"
 #include "datasets/task.h"
 
 namespace rankscope {
@@ -15,13 +17,58 @@ namespace rankscope {
 namespace {
 
 struct Row {
+  std::string task, method, targets, rank, lr;
+  IdentityKeys setting;  // all that names it but the seeds
+  std::string others;    // what else tells it from other rows of its task and method
   std::string metric;
   std::vector<double> scores;
   int diverged = 0, failed = 0, pending = 0;
 };
 
-// The values that tell the rows apart.
-using Key = std::vector<std::string>;
+using Line = std::vector<std::string>;
+
+IdentityKeys setting_of(const Trial& trial) {
+  IdentityKeys keys = trial.train;
+  for (const auto& [key, value] : trial.eval) keys.emplace(key, value);
+  std::erase_if(keys, [](const auto& entry) {
+    static constexpr std::array<std::string_view, 4> kOfOneTrial{"seed", "init_seed", "data_seed", "train"};
+    return std::ranges::find(kOfOneTrial, entry.first) != kOfOneTrial.end() || entry.first.starts_with("tuning.");
+  });
+  return keys;
+}
+
+// The keys in which rows of a task and method differ, beside those that have a column.
+class Differences {
+ public:
+  explicit Differences(const std::vector<Row>& rows) {
+    for (const Row& row : rows) {
+      Family& family = families_[{row.task, row.method}];
+      ++family.rows;
+      for (const auto& [key, value] : row.setting) ++family.counts[key][value];
+    }
+  }
+
+  // "bottleneck 8".
+  std::string text_of(const Row& row) const {
+    constexpr std::string_view kSettings = "settings.";
+    static constexpr std::array<std::string_view, 3> kColumns{"settings.targets", "settings.rank", "settings.lr"};
+    const Family& family = families_.at({row.task, row.method});
+    std::string text;
+    for (const auto& [key, value] : row.setting) {
+      if (std::ranges::find(kColumns, key) != kColumns.end() || family.counts.at(key).at(value) == family.rows) continue;
+      const std::string name = key.starts_with(kSettings) ? key.substr(kSettings.size()) : key;
+      text += (text.empty() ? "" : ", ") + printable(name + " " + value, 40);
+    }
+    return text;
+  }
+
+ private:
+  struct Family {
+    int rows = 0;
+    std::map<std::string, std::map<std::string, int>> counts;  // rows with a key and value
+  };
+  std::map<std::pair<std::string, std::string>, Family> families_;
+};
 
 // A task's first metric that the trial has: accuracy for an own task whose entries have choices.
 std::optional<double> first_score(const Trial& trial, const Json& metrics, std::string& metric) {
@@ -59,15 +106,15 @@ std::size_t columns_of(const std::string& text) {
       std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-std::string aligned(const std::vector<Key>& rows) {
+std::string aligned(const std::vector<Line>& rows) {
   std::vector<std::size_t> widths;
-  for (const Key& row : rows) {
+  for (const Line& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i)
       widths[i] = std::max(widths[i], columns_of(row[i]));
   }
   std::string text;
-  for (const Key& row : rows) {
+  for (const Line& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i)
       line += row[i] + std::string(widths[i] - columns_of(row[i]) + 2, ' ');
@@ -80,19 +127,25 @@ std::string aligned(const std::vector<Key>& rows) {
 }  // namespace
 
 std::string summary_table(const Manifest& manifest, const std::vector<TrialResult>& results) {
-  std::vector<std::pair<Key, Row>> rows;
+  std::vector<Row> rows;
+  std::map<std::pair<std::string, IdentityKeys>, std::size_t> places;  // in rows, by task and setting
   std::map<std::string, double> base_scores;  // by task
   for (std::size_t i = 0; i < manifest.trials.size(); ++i) {
     const Trial& trial = manifest.trials[i];
     if (trial.is_tuning()) continue;
-    const Key key = {trial.config.task.name, trial.config.method, trial.setting("targets"),
-                     trial.setting("rank"), trial.config.tuning ? "tuned" : trial.setting("lr")};
-    auto found = std::ranges::find_if(rows, [&](const auto& row) { return row.first == key; });
-    if (found == rows.end()) {
-      rows.push_back({key, {}});
-      found = rows.end() - 1;
+    const IdentityKeys setting = setting_of(trial);
+    const auto [found, is_new] = places.try_emplace({trial.config.task.name, setting}, rows.size());
+    if (is_new) {
+      Row made;
+      made.task = trial.config.task.name;
+      made.method = trial.config.method;
+      made.targets = trial.setting("targets");
+      made.rank = trial.setting("rank");
+      made.lr = trial.config.tuning ? "tuned" : trial.setting("lr");
+      made.setting = setting;
+      rows.push_back(std::move(made));
     }
-    Row& row = found->second;
+    Row& row = rows[found->second];
     switch (results[i].state) {
       case TrialState::kDone:
         if (const auto score = first_score(trial, results[i].metrics, row.metric)) {
@@ -112,20 +165,22 @@ std::string summary_table(const Manifest& manifest, const std::vector<TrialResul
         ++row.pending;
     }
   }
+  const Differences differences(rows);
+  for (Row& row : rows) row.others = differences.text_of(row);
+  const bool has_others = std::ranges::any_of(rows, [](const Row& row) { return !row.others.empty(); });
   // Task by task, in the order of the file.
   std::vector<std::string> tasks;
-  for (const auto& [key, row] : rows)
-    if (std::ranges::find(tasks, key[0]) == tasks.end()) tasks.push_back(key[0]);
-  std::ranges::stable_sort(rows, {}, [&](const auto& row) {
-    return std::ranges::find(tasks, row.first[0]) - tasks.begin();
-  });
-  std::vector<Key> table = {{"task", "method", "targets", "rank", "lr", "n", "metric", "score, %"}};
-  for (auto& [key, row] : rows) {
-    Key line = key;
-    line.push_back(std::to_string(row.scores.size()));
-    line.push_back(row.metric);
-    line.push_back(mean_text(row) + remarks(row));
-    table.push_back(std::move(line));
+  for (const Row& row : rows)
+    if (std::ranges::find(tasks, row.task) == tasks.end()) tasks.push_back(row.task);
+  std::ranges::stable_sort(rows, {}, [&](const Row& row) { return std::ranges::find(tasks, row.task) - tasks.begin(); });
+  std::vector<Line> table = {{"task", "method", "targets", "rank", "lr", "n", "metric", "score, %"}};
+  for (const Row& row : rows)
+    table.push_back({row.task, row.method, row.targets, row.rank, row.lr, std::to_string(row.scores.size()), row.metric,
+                     mean_text(row) + remarks(row)});
+  if (has_others) {
+    constexpr std::ptrdiff_t kBehindRank = 4;
+    table[0].insert(table[0].begin() + kBehindRank, "settings");
+    for (std::size_t i = 0; i < rows.size(); ++i) table[i + 1].insert(table[i + 1].begin() + kBehindRank, rows[i].others);
   }
   return aligned(table);
 }

@@ -1,0 +1,76 @@
+// The table at a sweep's end: a line a setting, whatever its settings are called.
+#include "experiments/sweep/summary.h"
+
+#include <catch2/catch.hpp>
+
+using namespace rankscope;
+using Catch::Contains;
+
+namespace {
+
+class Results {
+ public:
+  void add(const std::string& method, std::map<std::string, std::string> settings, double score, std::uint64_t seed = 1) {
+    Trial trial;
+    trial.config.method = method;
+    trial.config.task.name = "mnli";
+    trial.config.task.score.data.task = "mnli";
+    trial.config.settings = std::move(settings);
+    trial.config.seed = seed;
+    trial.train = {{"method", method}, {"seed", std::to_string(seed)}};
+    for (const auto& [key, value] : trial.config.settings) trial.train["settings." + key] = value;
+    trial.eval = {{"train", "a hash, by the seed too " + std::to_string(seed)}, {"score.task", "mnli"}};
+    manifest_.trials.push_back(trial);
+    results_.push_back({TrialState::kDone, {{"accuracy", {{"value", score}}}}});
+  }
+  Manifest& manifest() { return manifest_; }
+  std::vector<TrialResult>& results() { return results_; }
+  std::string table() const { return summary_table(manifest_, results_); }
+
+ private:
+  Manifest manifest_;
+  std::vector<TrialResult> results_;
+};
+
+}  // namespace
+
+TEST_CASE("the summary tells settings of a method apart by what differs between them") {
+  Results results;
+  results.add("none", {}, 0.3);
+  for (const std::uint64_t seed : {1, 2}) {
+    const double more = seed == 1 ? 0 : 0.02;
+    results.add("lora", {{"rank", "4"}, {"targets", "Wq"}, {"lr", "0.01"}, {"alpha", "8"}}, 0.5 + more, seed);
+    results.add("adapter_h", {{"bottleneck", "1"}, {"lr", "0.01"}, {"activation", "gelu"}}, 0.4 + more, seed);
+    results.add("adapter_h", {{"bottleneck", "8"}, {"lr", "0.01"}, {"activation", "gelu"}}, 0.6 + more, seed);
+  }
+  CHECK(results.table() ==
+        "task  method     targets  rank  settings      lr    n  metric    score, %\n"
+        "mnli  none                                          1  accuracy  30.0\n"
+        "mnli  lora       Wq       4                   0.01  2  accuracy  51.0 ± 1.4\n"
+        "mnli  adapter_h                 bottleneck 1  0.01  2  accuracy  41.0 ± 1.4\n"
+        "mnli  adapter_h                 bottleneck 8  0.01  2  accuracy  61.0 ± 1.4\n");
+}
+
+TEST_CASE("the summary has no column of settings where none differ, and counts what is not done") {
+  Results results;
+  results.add("none", {}, 0.3);
+  for (const std::uint64_t seed : {1, 2, 3, 4})
+    results.add("lora", {{"rank", "4"}, {"targets", "Wq"}, {"lr", "0.01"}}, 0.5, seed);
+  results.results()[2] = {TrialState::kDiverged, {}};
+  results.results()[3] = {TrialState::kFailed, {}};
+  results.results()[4] = {TrialState::kPending, {}};
+  CHECK(results.table() ==
+        "task  method  targets  rank  lr    n  metric    score, %\n"
+        "mnli  none                         1  accuracy  30.0\n"
+        "mnli  lora    Wq       4     0.01  2  accuracy  40.0 ± 14.1 1 diverged 1 failed 1 to do\n");
+}
+
+TEST_CASE("the summary keeps what is scored otherwise apart") {
+  Results results;
+  results.add("lora", {{"rank", "4"}, {"targets", "Wq"}, {"lr", "0.01"}}, 0.5);
+  results.add("lora", {{"rank", "4"}, {"targets", "Wq"}, {"lr", "0.01"}}, 0.6);
+  results.manifest().trials[0].eval["decoding.beams"] = "1";
+  results.manifest().trials[1].eval["decoding.beams"] = "4";
+  CHECK_THAT(results.table(), Contains("decoding.beams 1  0.01  1  accuracy  50.0\n") &&
+                                  Contains("decoding.beams 4  0.01  1  accuracy  60.0\n"));
+}
