@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -178,6 +179,12 @@ class Backend {
   virtual std::string_view name() const = 0;
   virtual std::string_view instruction_set() const = 0;
   virtual int threads() const = 0;
+  // part(i) for i in [0, count), side by side on the backend's threads where it has any. What a part
+  // asks of the backend is done by its thread alone, so that threads wait for one another at the parts'
+  // end alone; no bit depends on it. What a part throws comes out, of several the first part's.
+  virtual void run_parts(int64_t count, const std::function<void(int64_t part)>& part) {
+    for (int64_t i = 0; i < count; ++i) part(i);
+  }
   virtual Allocator& allocator() = 0;
   // The most bytes of tensors at one time, where the backend counts them; else 0.
   virtual int64_t peak_bytes() const { return 0; }

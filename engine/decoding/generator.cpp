@@ -1,6 +1,7 @@
 #include "engine/decoding/generator.h"
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -65,7 +66,7 @@ class Run {
     // Those that begin stand first, in the batch and so among the candidates.
     std::rotate(active_.begin(), active_.begin() + static_cast<std::ptrdiff_t>(continued),
                 active_.end());
-    choose(hidden());
+    choose(active_.size() - continued);
     size_t row = 0;
     for (Active& one : active_) row += advance(one, row);
     std::erase_if(active_, [&](Active& one) {
@@ -90,40 +91,90 @@ class Run {
     }
   }
 
-  Tensor hidden() {
-    std::vector<Segment> segments;
-    for (Active& one : active_) {
-      if (one.next.empty()) segments.push_back({&one.kept[0], one.prompt, 1});
-      for (size_t i = 0; i < one.next.size(); ++i)
-        segments.push_back({&one.kept[i], {&one.next[i], 1}, 1});
+  // Some of those that are continued, computed in one pass.
+  struct Part {
+    std::vector<Active*> members;  // those that begin stand first
+    std::vector<size_t> first_rows;      // of each, among all rows
+    std::optional<SegmentPass> pass;
+  };
+
+  // The best next tokens of every row. The first `begun` prompts begin here.
+  void choose(size_t begun) {
+    std::vector<Part> parts(part_count());
+    size_t rows = 0;
+    for (size_t i = 0; i < active_.size(); ++i) {
+      const bool begins = i < begun;
+      // Both kinds in even shares, neighbours together.
+      const size_t place = begins ? i : i - begun, all = begins ? begun : active_.size() - begun;
+      Part& part = parts[place * parts.size() / all];
+      part.members.push_back(&active_[i]);
+      part.first_rows.push_back(rows);
+      rows += active_[i].kept.size();
     }
-    return run_segments(model_, adaptation_, cache_, segments);
+    std::erase_if(parts, [](const Part& part) { return part.members.empty(); });
+    for (Part& part : parts) part.pass.emplace(cache_, segments(part));
+    cache_.copy_shared_pages();
+    const Search& any = *active_[0].search;
+    ids_.resize(rows * static_cast<size_t>(any.candidates()));
+    log_probs_.resize(any.needs_log_probs() ? ids_.size() : 0);
+    model_.backend().run_parts(std::ssize(parts), [&](int64_t i) { choose(parts[static_cast<size_t>(i)]); });
+    ++steps_;
   }
 
-  // The best next tokens of every row.
-  void choose(const Tensor& hidden) {
+  // Where the weights stay in a processor's cache, threads that wait for one another at every product lose more
+  // time than reading the weights once each costs: each computes its own sequences then. Not at the first step,
+  // in which the model packs its weights, nor beside an adaptation, which may keep something of its own.
+  size_t part_count() const {
+    constexpr int64_t kCached = 8'000'000, kLeastRows = 8;
+    if (adaptation_ != nullptr || steps_ == 0 || model_.shape().parameters() > kCached) return 1;
+    int64_t rows = 0;
+    for (const Active& one : active_) rows += std::ssize(one.kept);
+    return static_cast<size_t>(std::clamp<int64_t>(rows / kLeastRows, 1, model_.backend().threads()));
+  }
+
+  std::vector<Segment> segments(const Part& part) {
+    std::vector<Segment> segments;
+    for (Active* one : part.members) {
+      if (one->next.empty()) segments.push_back({&one->kept[0], one->prompt, 1});
+      for (size_t i = 0; i < one->next.size(); ++i)
+        segments.push_back({&one->kept[i], {&one->next[i], 1}, 1});
+    }
+    return segments;
+  }
+
+  // Of one part, into its places in ids_ and log_probs_.
+  void choose(const Part& part) {
     Backend& backend = model_.backend();
     const LinearWeight& head = model_.head();
+    const Tensor hidden = part.pass->run(model_, adaptation_);
     const Tensor memory = backend.floats(hidden.rows(), logits_width(head.out()));
     const Matrix logits = memory.matrix().columns(0, head.out());
     const ProductTerm term{hidden.view(), &head.forward_packed(backend)};
     backend.product({&term, 1}, {.bias = head.bias()}, logits);
     const Search& any = *active_[0].search;
-    ids_.resize(static_cast<size_t>(hidden.rows() * any.candidates()));
-    log_probs_.resize(any.needs_log_probs() ? ids_.size() : 0);
-    backend.best_tokens(logits, banned(), any.candidates(), ids_.data(),
-                        any.needs_log_probs() ? log_probs_.data() : nullptr);
+    const auto each = static_cast<size_t>(any.candidates());
+    std::vector<int32_t> ids(static_cast<size_t>(hidden.rows()) * each);
+    std::vector<float> log_probs(any.needs_log_probs() ? ids.size() : 0);
+    backend.best_tokens(logits, banned(part), any.candidates(), ids.data(),
+                        any.needs_log_probs() ? log_probs.data() : nullptr);
+    size_t from = 0;
+    for (size_t i = 0; i < part.members.size(); ++i) {
+      const size_t count = part.members[i]->kept.size() * each, to = part.first_rows[i] * each;
+      std::copy_n(&ids[from], count, &ids_[to]);
+      if (!log_probs.empty()) std::copy_n(&log_probs[from], count, &log_probs_[to]);
+      from += count;
+    }
   }
 
-  BannedTokens banned() const {
+  BannedTokens banned(const Part& part) const {
     BannedTokens banned;
     if (settings_.no_repeat_ngram == 0 && settings_.min_new == 0) return banned;
     banned.begin.push_back(0);
-    for (const Active& one : active_) {
-      for (size_t i = 0; i < one.kept.size(); ++i) {
-        const auto tokens = one.search->tokens(static_cast<int64_t>(i));
+    for (const Active* one : part.members) {
+      for (size_t i = 0; i < one->kept.size(); ++i) {
+        const auto tokens = one->search->tokens(static_cast<int64_t>(i));
         if (settings_.no_repeat_ngram > 0)
-          ban_repeats(prompts_[one.index], tokens, settings_.no_repeat_ngram, banned.ids);
+          ban_repeats(prompts_[one->index], tokens, settings_.no_repeat_ngram, banned.ids);
         if (static_cast<int64_t>(tokens.size()) < settings_.min_new) {
           banned.ids.insert(banned.ids.end(), settings_.end_ids.begin(), settings_.end_ids.end());
         }
@@ -168,6 +219,7 @@ class Run {
   std::vector<Active> active_;
   std::vector<int32_t> ids_;
   std::vector<float> log_probs_;
+  int64_t steps_ = 0;
 };
 
 }  // namespace

@@ -37,7 +37,7 @@ class SegmentBatch {
     if (kept == 0) end_fresh();
   }
 
-  const CacheRows& rows() const { return rows_; }
+  CacheRows take_rows() { return std::move(rows_); }
 
   Batch batch() {
     Batch batch;
@@ -85,14 +85,23 @@ class SegmentBatch {
 
 }  // namespace
 
-Tensor run_segments(const Model& model, const Adaptation* adaptation, KvCache& cache,
-                    std::span<const Segment> segments) {
+SegmentPass::SegmentPass(KvCache& cache, std::span<const Segment> segments) {
   SegmentBatch rows(cache);
   for (const Segment& segment : segments) rows.add(segment);
-  cache.copy_shared_pages();
-  const Batch batch = rows.batch();
+  batch_ = rows.batch();
+  rows_ = std::make_unique<const CacheRows>(rows.take_rows());
+}
+
+Tensor SegmentPass::run(const Model& model, const Adaptation* adaptation) const {
   Tape tape(model.backend(), false);
-  return model.forward({tape, batch, adaptation, std::nullopt, 0.0, &rows.rows()}).value;
+  return model.forward({tape, batch_, adaptation, std::nullopt, 0.0, rows_.get()}).value;
+}
+
+Tensor run_segments(const Model& model, const Adaptation* adaptation, KvCache& cache,
+                    std::span<const Segment> segments) {
+  const SegmentPass pass(cache, segments);
+  cache.copy_shared_pages();
+  return pass.run(model, adaptation);
 }
 
 }  // namespace rankscope

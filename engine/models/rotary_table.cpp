@@ -45,6 +45,7 @@ RotaryTables::RotaryTables(const RotarySettings& settings, int64_t head_dim, int
 const RotaryTable& RotaryTables::up_to(
     const std::shared_ptr<const Indices>& positions) const {
   const int64_t needed = 1 + *std::max_element(positions->begin(), positions->end());
+  const std::lock_guard lock(growing_);
   const int64_t have = tables_.empty() ? 0 : tables_.back().cos.rows();
   if (have >= needed) return tables_.back();
   const int64_t rows = std::max(needed, std::min(context_, std::max(kFirstPositions, 2 * have)));

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "engine/autograd/operations.h"
@@ -17,7 +18,7 @@ namespace rankscope {
 std::vector<float> rotary_frequencies(const RotarySettings& settings, int64_t head_dim);
 
 // Grows with the longest position asked for, since a context can be far longer than what is run.
-// A table once given out stays where it is: backward passes refer to it. For one thread.
+// A table once given out stays where it is: backward passes refer to it. Threads may share it.
 class RotaryTables {
  public:
   RotaryTables(const RotarySettings& settings, int64_t head_dim, int64_t context, Backend& backend);
@@ -28,6 +29,7 @@ class RotaryTables {
   std::vector<float> frequencies_;
   int64_t context_;
   Backend& backend_;
+  mutable std::mutex growing_;
   mutable std::deque<RotaryTable> tables_;  // each at least twice as long as the one before
 };
 

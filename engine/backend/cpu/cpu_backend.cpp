@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <numeric>
 #include <stdexcept>
 
@@ -49,6 +50,19 @@ class CpuBackend final : public Backend {
   std::string_view instruction_set() const override { return kernels_.instruction_set; }
   int threads() const override { return pool_.threads(); }
   Allocator& allocator() override { return memory_; }
+
+  void run_parts(int64_t count, const std::function<void(int64_t)>& part) override {
+    std::vector<std::exception_ptr> thrown(static_cast<size_t>(count));
+    pool_.run(count, [&](int64_t i, int) {
+      try {
+        part(i);
+      } catch (...) {
+        thrown[static_cast<size_t>(i)] = std::current_exception();
+      }
+    });
+    for (const std::exception_ptr& error : thrown)
+      if (error) std::rethrow_exception(error);
+  }
 
   void upload(const float* from, Matrix to) override {
     for (int64_t i = 0; i < to.rows; ++i) std::copy_n(from + i * to.cols, to.cols, to.row(i));

@@ -2,6 +2,8 @@
 
 #include <sched.h>
 
+#include <utility>
+
 namespace rankscope::cpu {
 
 namespace {
@@ -10,6 +12,13 @@ namespace {
 // sleeping thread would cost a tenth of it, spinning through the gaps costs nothing that others
 // could use for long.
 constexpr int kSpins = 20000;
+
+// The pool whose task this thread is in, and its number there.
+struct Inside {
+  const ThreadPool* pool = nullptr;
+  int thread = 0;
+};
+thread_local Inside inside;
 
 // An index that no job reaches.
 constexpr uint64_t kNoTask = 0xFFFFFFFF;
@@ -44,12 +53,13 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::drain(uint32_t generation, int thread) {
+  const Inside before = std::exchange(inside, {this, thread});
   for (uint64_t ticket = ticket_.load(std::memory_order_acquire); ticket >> 32 == generation;) {
     const auto index = static_cast<int64_t>(ticket & kNoTask);
     const int64_t count = count_.load(std::memory_order_relaxed);
     const Function function = function_.load(std::memory_order_relaxed);
     const void* context = context_.load(std::memory_order_relaxed);
-    if (index >= count) return;
+    if (index >= count) break;
     if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel,
                                        std::memory_order_acquire))
       continue;
@@ -57,12 +67,14 @@ void ThreadPool::drain(uint32_t generation, int thread) {
     finished_.fetch_add(1, std::memory_order_release);
     ticket = ticket_.load(std::memory_order_acquire);
   }
+  inside = before;
 }
 
 void ThreadPool::run_erased(int64_t count, Function function, const void* context) {
   if (count <= 0) return;
-  if (workers_.empty() || count == 1) {
-    for (int64_t i = 0; i < count; ++i) function(context, i, 0);
+  const bool nested = inside.pool == this;
+  if (workers_.empty() || count == 1 || nested) {
+    for (int64_t i = 0; i < count; ++i) function(context, i, nested ? inside.thread : 0);
     return;
   }
   const uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;

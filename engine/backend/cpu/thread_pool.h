@@ -21,7 +21,7 @@ class ThreadPool {
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   // task(index, thread) for index in [0, count), thread in [0, threads()). Returns when all are
-  // done. Tasks must not throw and must not call run.
+  // done. Tasks must not throw. What a task runs in its turn is done by its thread alone.
   template <typename Task>
   void run(int64_t count, const Task& task) {
     run_erased(count, [](const void* context, int64_t index, int thread) {
