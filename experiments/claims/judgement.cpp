@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 
 #include "experiments/claims/contrasts.h"
@@ -18,6 +19,14 @@ namespace {
 
 std::int64_t usable(const std::vector<EvaluatedContrast>& contrasts) {
   return std::ranges::count_if(contrasts, [](const EvaluatedContrast& c) { return c.contrast.has_value(); });
+}
+
+// On a side of a contrast that could be computed.
+std::int64_t fewest_seeds(const std::vector<EvaluatedContrast>& contrasts) {
+  std::int64_t fewest = std::numeric_limits<std::int64_t>::max();
+  for (const EvaluatedContrast& c : contrasts)
+    if (c.contrast) fewest = std::min({fewest, c.finding.seeds_left, c.finding.seeds_right});
+  return fewest;
 }
 
 const char* verdict_word(ClaimVerdict verdict) {
@@ -42,13 +51,11 @@ Evaluated evaluate_on_best(const Claim& claim, Evidence& evidence) {
   Evaluated best{&claim, nullptr, {}};
   for (const EvidenceSweep& sweep : evidence.sweeps()) {
     std::vector<EvaluatedContrast> contrasts = evaluate(claim, sweep, evidence);
-    // Of equals the sweep of more settings: there "the largest rank" is one of several.
-    const auto worth = [](std::int64_t found, std::size_t asked, std::size_t settings) {
-      return std::tuple(found, asked, settings);
+    // Of equals the sweep of more seeds, then that of more settings: there "the largest rank" is one of several.
+    const auto worth = [](const std::vector<EvaluatedContrast>& c, const EvidenceSweep& of) {
+      return std::tuple(usable(c), c.size(), fewest_seeds(c), of.groups.size());
     };
-    const bool better =
-        best.sweep == nullptr || worth(usable(contrasts), contrasts.size(), sweep.groups.size()) >
-                                     worth(usable(best.contrasts), best.contrasts.size(), best.sweep->groups.size());
+    const bool better = best.sweep == nullptr || worth(contrasts, sweep) > worth(best.contrasts, *best.sweep);
     if (better) best = {&claim, &sweep, std::move(contrasts)};
   }
   return best;

@@ -219,6 +219,23 @@ TEST_CASE("a claim is judged on the sweep that can answer it, and a wrong one am
   CHECK(findings.scores.size() == 3);
 }
 
+TEST_CASE("of sweeps that can answer a claim the one with more seeds does, then the one with more settings") {
+  PlantedResults planted;
+  const auto add = [&](const std::string& sweep, double share, int seeds, std::int64_t ranks) {
+    for (std::int64_t rank = 1; rank <= ranks; ++rank)
+      planted.add({.targets = "Wo", .sweep = sweep, .rank = rank, .share = 0.3, .seeds = seeds});
+    planted.add({.targets = "Wq", .sweep = sweep, .rank = 8, .share = 0.3, .seeds = seeds});
+    planted.add({.targets = "Wq+Wv", .sweep = sweep, .rank = 4, .share = share, .seeds = seeds});
+  };
+  add("a more settings", 0.9, 3, 4);
+  add("b more seeds", 0.6, 5, 1);
+  const ContrastFinding by_seeds = planted.judge(score_claim("above", 5)).claims.at(0).contrasts.at(0);
+  CHECK(by_seeds.seeds_left == 5);
+  CHECK(*by_seeds.estimate == Approx(30).margin(7));
+  add("c both", 0.45, 5, 2);
+  CHECK(*planted.judge(score_claim("above", 5)).claims.at(0).contrasts.at(0).estimate == Approx(15).margin(7));
+}
+
 TEST_CASE("a diverged trial counts as the base, and unfinished ones as missing") {
   PlantedResults planted;
   planted.add({.method = "none", .share = 0.1});
