@@ -95,7 +95,7 @@ std::string group_label(const AdapterGroup& group) {
 }
 
 std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group,
-                             const std::string& relation) {
+                             const std::string& relation, bool of_controls) {
   std::vector<PhiKey> keys;
   for (const Row& row : data.rows("SELECT DISTINCT one, other, rank_one, rank_other, layer, site, "
                                   "directions, mean_excess, "
@@ -103,10 +103,11 @@ std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group,
                                   "sweep = ? AND task = ? AND targets = ? "
                                   "ORDER BY one, other, layer, site, directions",
                                   {relation, group.sweep, group.task, group.targets})) {
-    if (data.is_control(text_in(row[0]))) continue;
-    if (relation != "shuffled" && data.is_control(text_in(row[1]))) continue;
-    keys.push_back({.one = text_in(row[0]),
-                    .other = text_in(row[1]),
+    const std::string one = text_in(row[0]), other = text_in(row[1]);
+    const bool has_other = integer_in(row[3]).has_value();  // else W, or the A of the start
+    if (data.is_control(one) != of_controls || (has_other && data.is_control(other) != of_controls)) continue;
+    keys.push_back({.one = one,
+                    .other = other,
                     .rank_one = integer_in(row[2]).value_or(0),
                     .rank_other = integer_in(row[3]),
                     .layer = integer_in(row[4]).value_or(0),

@@ -46,9 +46,10 @@ struct PhiKey {
   std::string site, directions;
   std::optional<double> mean_excess, projection_metric;
 };
-// Of a group's adapters; `relation` as in results/analysis_records.h.
+// Of a group's adapters, or of those that were trained on shuffled targets; `relation` as in
+// results/analysis_records.h.
 std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group,
-                             const std::string& relation);
+                             const std::string& relation, bool of_controls = false);
 
 // The mean over several pairs of one shape: pairs that have another than the first's are left out.
 struct PhiMean {

@@ -19,6 +19,9 @@ IdentityKeys family_of(const Trial& trial, std::initializer_list<std::string_vie
   return keys;
 }
 
+// Two adapters of one are alike because they begin alike.
+std::uint64_t start_of(const Trial& trial) { return trial.config.init_seed.value_or(trial.config.seed); }
+
 std::int64_t rank_of(const Trial& trial) {
   const std::string rank = trial.setting("rank");
   return rank.empty() ? 0 : std::stoll(rank);
@@ -41,7 +44,7 @@ AnalysisPlan analysis_plan(const Manifest& manifest, const AnalysisSettings& set
   for (const Trial* trial : plan.adapters) {
     ranks[family_of(*trial, {"settings.rank", "settings.alpha"})].push_back(trial);
     seeds[family_of(*trial, {"seed", "init_seed", "data_seed"})].push_back(trial);
-    shuffled[family_of(*trial, {"shuffle_targets"})].push_back(trial);
+    shuffled[family_of(*trial, {"shuffle_targets", "seed", "init_seed", "data_seed"})].push_back(trial);
   }
   if (settings.has_pair("ranks")) {
     for (const auto& [family, members] : ranks) {
@@ -60,7 +63,7 @@ AnalysisPlan analysis_plan(const Manifest& manifest, const AnalysisSettings& set
     for (const auto& [family, members] : shuffled) {
       for (const Trial* one : members)
         for (const Trial* other : members)
-          if (!one->config.shuffle_targets && other->config.shuffle_targets)
+          if (!one->config.shuffle_targets && other->config.shuffle_targets && start_of(*one) != start_of(*other))
             plan.pairs.push_back({one, other, "shuffled"});
     }
   }

@@ -31,7 +31,7 @@ double scale_end(const std::vector<HeatPanel>& panels) {
 PhiPairs::PhiPairs(ReportData& data, const AdapterGroup& group, const std::string& relation)
     : data_(data),
       keys_(phi_keys(data, group, relation)),
-      shuffled_(phi_keys(data, group, "shuffled")) {}
+      shuffled_(phi_keys(data, group, relation, true)) {}
 
 std::optional<PhiMean> PhiPairs::mean(const std::string& site, std::int64_t layer,
                                       const std::string& directions, std::int64_t rank_one,
@@ -40,8 +40,8 @@ std::optional<PhiMean> PhiPairs::mean(const std::string& site, std::int64_t laye
 }
 
 std::optional<PhiMean> PhiPairs::shuffled(const std::string& site, std::int64_t layer,
-                                          std::int64_t rank) const {
-  return mean_of(shuffled_, site, layer, "a", rank, rank);
+                                          std::int64_t rank_one, std::int64_t rank_other) const {
+  return mean_of(shuffled_, site, layer, "a", rank_one, rank_other);
 }
 
 std::optional<PhiMean> PhiPairs::mean_of(const std::vector<PhiKey>& keys, const std::string& site,

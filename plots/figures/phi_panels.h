@@ -24,9 +24,9 @@ class PhiPairs {
   std::optional<PhiMean> mean(const std::string& site, std::int64_t layer,
                               const std::string& directions, std::int64_t rank_one,
                               std::optional<std::int64_t> rank_other) const;
-  // Against the same adapter trained on shuffled targets.
+  // Of A, the same between adapters that were trained on shuffled targets.
   std::optional<PhiMean> shuffled(const std::string& site, std::int64_t layer,
-                                  std::int64_t rank) const;
+                                  std::int64_t rank_one, std::int64_t rank_other) const;
 
  private:
   std::optional<PhiMean> mean_of(const std::vector<PhiKey>& keys, const std::string& site,

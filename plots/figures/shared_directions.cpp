@@ -61,7 +61,7 @@ std::optional<Figure> beside_controls(const Comparison& c, const AdapterGroup& g
   bool any_shuffled = false;
   for (const std::string& site : group.shown_sites()) {
     Line line{site, c.mean(site, layer, "a"), c.mean(site, layer, "initial"),
-              c.pairs.shuffled(site, layer, c.rank_one)};
+              c.pairs.shuffled(site, layer, c.rank_one, c.rank_other)};
     if (!line.trained) continue;
     any_shuffled = any_shuffled || line.shuffled.has_value();
     counted_pairs = pairs_text(*line.trained, c.counted);
@@ -131,7 +131,8 @@ FigureSet for_each_group(ReportData& data, const std::string& name, const std::s
 
 constexpr const char* kControls =
     " “Before training” is the same of the A that each training began with: what is bright there "
-    "too was not learned. "
+    "too was not learned. “Shuffled targets”, where a sweep has them, is the same of adapters trained on "
+    "targets dealt out anew: what is bright there too, any training on these texts gives. "
     "Chance is the mean between random subspaces of these sizes in d dimensions; its 95 % band is "
     "in the CSV.";
 

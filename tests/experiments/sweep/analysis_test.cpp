@@ -3,10 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <sstream>
 
+#include "common/files.h"
 #include "results/phi_blob.h"
 #include "results/query.h"
 #include "tests/experiments/sweep/small_sweep.h"
+#include "tests/temporary_folder.h"
 
 using namespace rankscope;
 using namespace rankscope::tests;
@@ -44,9 +48,39 @@ TEST_CASE("adapters are set against other ranks, other seeds, shuffled targets, 
                                  "a.relation = 'shuffled'")) {
     CHECK(text(row[0]) == text(row[3]));
     CHECK(integer(row[1]) == integer(row[4]));
-    CHECK(integer(row[2]) == integer(row[5]));
+    CHECK(integer(row[2]) != integer(row[5]));
     CHECK(text(row[6]) == "shuffled");
   }
+}
+
+TEST_CASE("the report sets directions shared between seeds beside those of seeds on shuffled targets") {
+  const fs::path out = shared_sweep().out("undisturbed");
+  const TemporaryFolder folder;
+  REQUIRE(run_program({"report", out.string(), "--out", (folder / "report").string(), "--no-png"}).exit_code == 0);
+  // The panel's cells against what is stored of the pair of the two shuffled trials.
+  std::int64_t cells = 0;
+  for (const fs::directory_entry& file : fs::directory_iterator(folder / "report/figures")) {
+    if (!file.path().filename().string().starts_with("figure4") || file.path().extension() != ".csv") continue;
+    std::istringstream lines(read_text_file(file.path()));
+    for (std::string line; std::getline(lines, line);) {
+      const std::string title = ", shuffled targets\"";
+      const std::size_t at = line.find(title);
+      if (at == std::string::npos) continue;
+      int panel = 0, i = 0, j = 0;
+      double value = 0;
+      REQUIRE(std::sscanf(line.c_str(), "%d,%d,%d,%lf", &panel, &i, &j, &value) == 4);
+      const std::string site = line.substr(line.rfind('"', at) + 1, at - line.rfind('"', at) - 1);
+      std::vector<double> stored;
+      for (const Row& row : ask(out, "SELECT s.phi, s.cols FROM similarity s JOIN analysis a ON a.one = s.one AND a.other = s.other "
+                                     "JOIN trials t ON t.trial = s.one JOIN trials o ON o.trial = s.other "
+                                     "WHERE a.relation = 'seeds' AND t.grp = 'shuffled' AND o.grp = 'shuffled' AND "
+                                     "s.directions = 'a' AND s.site = '" + site + "'"))
+        stored.push_back(floats_of_blob(text(row[0])).at(static_cast<std::size_t>((i - 1) * integer(row[1]) + j - 1)));
+      CHECK(std::ranges::any_of(stored, [&](double x) { return std::abs(x - value) < 1e-6; }));
+      ++cells;
+    }
+  }
+  CHECK(cells >= 16);  // rank 4
 }
 
 TEST_CASE("a sweep's phi is that of `analyze phi`, number by number") {
