@@ -52,7 +52,7 @@ void draw_heat_map(const HeatMap& map, Figure& figure) {
                  .panel_width = map.panel_width,
                  .panel_height = map.panel_height,
                  .left = map.left,
-                 .right = 104,
+                 .right = 118,
                  .top = 34,
                  .bottom = 56,
                  .gap_x = 34,
