@@ -91,10 +91,10 @@ class Run {
     }
   }
 
-  // Some of those that are continued, computed in one pass.
+  // Some of the prompts in flight, computed in one pass.
   struct Part {
-    std::vector<Active*> members;  // those that begin stand first
-    std::vector<size_t> first_rows;      // of each, among all rows
+    std::vector<Active*> members;    // those that begin stand first
+    std::vector<size_t> first_rows;  // of each, among all rows
     std::optional<SegmentPass> pass;
   };
 
