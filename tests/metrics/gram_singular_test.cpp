@@ -3,7 +3,6 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
-#include <cstring>
 #include <stdexcept>
 
 #include "tests/metrics/random_matrices.h"
@@ -59,12 +58,9 @@ TEST_CASE("leading triples where values are equal, tiny or none") {
 TEST_CASE("leading triples are the same bits on any number of threads") {
   const RealMatrix w = gaussian(400, 300, "w");
   const Singular one = leading_singular_of(w, 9), three = leading_singular_of(w, 9, 1e-10, 3);
-  const auto same = [](const RealMatrix& a, const RealMatrix& b) {
-    return a.size() == b.size() && std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * 8) == 0;
-  };
-  CHECK(same(one.left, three.left));
-  CHECK(same(one.right, three.right));
-  CHECK(same(one.values, three.values));
+  CHECK(same_bits(one.left, three.left));
+  CHECK(same_bits(one.right, three.right));
+  CHECK(same_bits(one.values, three.values));
 }
 
 TEST_CASE("no triples, or more than there are, cannot be asked for") {

@@ -2,7 +2,6 @@
 #include "metrics/products.h"
 
 #include <catch2/catch.hpp>
-#include <cstring>
 
 #include "common/error.h"
 #include "common/instruction_set.h"
@@ -12,14 +11,6 @@
 
 using namespace rankscope;
 using namespace rankscope::tests;
-
-namespace {
-
-bool same_bits(const RealMatrix& a, const RealMatrix& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * 8) == 0;
-}
-
-}  // namespace
 
 TEST_CASE("products of all shapes are Eigen's") {
   for (const int m : {1, 3, 8, 13, 25, 200, 270})

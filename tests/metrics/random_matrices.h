@@ -1,6 +1,7 @@
 // Matrices with a known structure.
 #pragma once
 
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +22,11 @@ inline RealMatrix gaussian(Eigen::Index rows, Eigen::Index cols, std::string_vie
 // Orthonormal columns, their span drawn evenly.
 inline RealMatrix orthonormal(Eigen::Index rows, Eigen::Index cols, std::string_view name) {
   return orthonormal_basis(gaussian(rows, cols, name));
+}
+
+inline bool same_bits(const RealMatrix& a, const RealMatrix& b) {
+  return a.rows() == b.rows() && a.cols() == b.cols() &&
+         std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(double)) == 0;
 }
 
 }  // namespace rankscope::tests
