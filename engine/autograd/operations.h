@@ -109,7 +109,7 @@ Var add(Tape& tape, const Var& x, Var y);
 // over, as `add` does y.
 Var replace_rows(Tape& tape, Var x, Parameter& table, std::shared_ptr<const Indices> ids,
                  std::shared_ptr<const Indices> rows);
-// The rows of x at `rows` (rising, without repeats).
+// The rows of x at `rows`, which may repeat: gradients then add up in their order.
 Var select_rows(Tape& tape, const Var& x, std::shared_ptr<const Indices> rows);
 
 // loss.cpp

@@ -20,14 +20,15 @@ class SegmentBatch {
     } else if (rows_.continued.queries() > 0) {
       throw std::logic_error("segments of empty sequences come first");
     }
-    for (int64_t i = 0; i < length; ++i) {
+    const int64_t begin = kept > 0 ? 0 : tokens_.begin(segment.tokens, segment.wanted);
+    for (int64_t i = begin; i < length; ++i) {
       const auto position = static_cast<int32_t>(kept + i);
       const bool wanted = i >= length - segment.wanted;
       if (wanted) {
-        loss_rows_.push_back(static_cast<int32_t>(tokens_.size()));
+        loss_rows_.push_back(static_cast<int32_t>(tokens_.rows()));
         loss_positions_.push_back(position);
       }
-      tokens_.push_back(segment.tokens[static_cast<size_t>(i)]);
+      tokens_.add(segment.tokens[static_cast<size_t>(i)]);
       positions_.push_back(position);
       if (kept > 0) {
         see(rows_.continued, position);
@@ -46,8 +47,9 @@ class SegmentBatch {
                                  loss_positions_.begin() + rows_.fresh_loss_rows);
     batch.full_layout = std::make_shared<const AttentionLayout>(std::move(full_));
     batch.loss_layout = std::make_shared<const AttentionLayout>(std::move(loss_));
-    batch.special = take_special_rows(tokens_);
-    batch.tokens = std::make_shared<const Indices>(std::move(tokens_));
+    batch.key_rows = tokens_.take_key_rows();
+    batch.special = tokens_.take_special();
+    batch.tokens = tokens_.take_tokens();
     batch.positions = std::make_shared<const Indices>(std::move(positions_));
     batch.loss_rows = std::make_shared<const Indices>(std::move(loss_rows_));
     batch.loss_positions = std::make_shared<const Indices>(std::move(loss_positions_));
@@ -69,17 +71,18 @@ class SegmentBatch {
   }
 
   void end_fresh() {
-    rows_.fresh_rows = static_cast<int64_t>(tokens_.size());
+    rows_.fresh_rows = tokens_.rows();
     rows_.fresh_loss_rows = static_cast<int64_t>(loss_rows_.size());
-    full_.key_begin.push_back(rows_.fresh_rows);
+    full_.key_begin.push_back(tokens_.keys());
     full_.query_begin.push_back(rows_.fresh_rows);
-    loss_.key_begin.push_back(rows_.fresh_rows);
+    loss_.key_begin.push_back(tokens_.keys());
     loss_.query_begin.push_back(rows_.fresh_loss_rows);
   }
 
   CacheRows rows_;
   AttentionLayout full_{{0}, {0}, {}}, loss_{{0}, {0}, {}};
-  std::vector<int32_t> tokens_, positions_, loss_rows_, loss_positions_;
+  TokenRows tokens_{PrefixRows::kShared};
+  std::vector<int32_t> positions_, loss_rows_, loss_positions_;
   int64_t page_begin_ = 0;  // of the segment's pages, in both layouts
 };
 

@@ -78,7 +78,7 @@ class Adaptation {
   // The residual stream before and behind a layer. Behind the last layer it has the rows with loss.
   virtual Var entering(const ForwardContext&, int /*layer*/, Var x) const { return x; }
   virtual Var leaving(const ForwardContext&, int /*layer*/, Var x) const { return x; }
-  // A layer's keys and values [rows, kv_heads * head_dim] as attention reads them.
+  // A layer's keys and values [rows of keys, kv_heads * head_dim] as attention reads them.
   virtual Var keys(const ForwardContext&, int /*layer*/, Var k) const { return k; }
   virtual Var values(const ForwardContext&, int /*layer*/, Var v) const { return v; }
   // What Wo or W2 adds to the residual stream, where `follows` says that the method changes it.

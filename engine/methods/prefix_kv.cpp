@@ -53,6 +53,7 @@ class PrefixKvAdaptation : public Adaptation {
 std::unique_ptr<Method> make_prefix_kv(Settings& settings) {
   return make_special_token_method({.name = "prefix_kv",
                                     .with_infix = false,
+                                    .keys_alone = true,
                                     .formula = "2 L d_kv prefix",
                                     .trainable_parameters =
                                         [](const ModelConfig& config, const SpecialTokens& tokens) {

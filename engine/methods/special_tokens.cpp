@@ -67,8 +67,9 @@ class MethodOfSpecialTokens : public Method {
 
 std::unique_ptr<Method> make_special_token_method(const SpecialTokenMethod& method,
                                                   Settings& settings) {
-  return std::make_unique<MethodOfSpecialTokens>(
-      method, SpecialTokenSettings::read(settings, method.with_infix));
+  SpecialTokenSettings read = SpecialTokenSettings::read(settings, method.with_infix);
+  read.tokens.keys_alone = method.keys_alone;
+  return std::make_unique<MethodOfSpecialTokens>(method, std::move(read));
 }
 
 Var with_special_rows(const ForwardContext& context, Parameter& table, Var x) {

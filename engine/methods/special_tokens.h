@@ -51,6 +51,7 @@ class SpecialTokenStart {
 struct SpecialTokenMethod {
   std::string_view name;
   bool with_infix = true;
+  bool keys_alone = false;  // SpecialTokens
   std::string_view formula;
   int lowest_layer = 0;  // as TrainingReach's
   int64_t (*trainable_parameters)(const ModelConfig& config, const SpecialTokens& tokens) = nullptr;

@@ -59,7 +59,7 @@ class KvCache {
 // they see one another as the batch's layouts say. The rows behind them continue kept sequences.
 struct CacheRows {
   KvCache& cache;
-  Indices slots;               // [rows]: where each row's key and value are kept
+  Indices slots;               // [rows of keys]: where each row's key and value are kept
   int64_t fresh_rows = 0;
   int64_t fresh_loss_rows = 0;
   PagedLayout continued;       // rows from fresh_rows on

@@ -111,7 +111,8 @@ class Model {
                    BatchRows rows) const;
   // Token embeddings, with those of special tokens in their places.
   Var embed_tokens(const ForwardContext& context) const;
-  // What the adaptation makes of these values (Adaptation's places of the same names).
+  // What the adaptation makes of these values (Adaptation's places of the same names); of keys and
+  // values, at the batch's rows of keys.
   Var entering(const ForwardContext& context, int layer, Var x) const;
   Var leaving(const ForwardContext& context, int layer, Var x) const;
   Var keys(const ForwardContext& context, int layer, Var k) const;

@@ -19,6 +19,12 @@ DropoutDraws dropout_draws(const StepDraws& draws, const std::string& place, con
   return {{block[0], block[1]}, &ids};
 }
 
+// The batch's rows of keys, from values at all its rows.
+Var rows_of_keys(const ForwardContext& context, Var x) {
+  const auto& rows = context.batch.key_rows;
+  return rows ? select_rows(context.tape, x, rows) : x;
+}
+
 }  // namespace
 
 Var Model::apply_site(const ForwardContext& context, Site place, const Var& x, BatchRows rows,
@@ -84,10 +90,12 @@ Var Model::leaving(const ForwardContext& context, int layer, Var x) const {
 }
 
 Var Model::keys(const ForwardContext& context, int layer, Var k) const {
+  k = rows_of_keys(context, k);
   return context.adaptation ? context.adaptation->keys(context, layer, k) : k;
 }
 
 Var Model::values(const ForwardContext& context, int layer, Var v) const {
+  v = rows_of_keys(context, v);
   return context.adaptation ? context.adaptation->values(context, layer, v) : v;
 }
 

@@ -4,6 +4,6 @@
 
 namespace rankscope {
 
-inline constexpr int kNumericVersion = 1;
+inline constexpr int kNumericVersion = 2;
 
 }  // namespace rankscope

@@ -42,6 +42,17 @@ std::shared_ptr<const std::vector<TokenExample>> computed_form(
   return std::make_shared<const std::vector<TokenExample>>(with_special_tokens(special, examples));
 }
 
+// A row's dropout is drawn by its sequence.
+PrefixRows prefix_rows(const Model& model, const Adaptation& adaptation, bool base_dropout) {
+  const ModelConfig& config = model.config();
+  bool drawn = base_dropout && (config.embedding_dropout > 0 || config.residual_dropout > 0);
+  for (const SiteSpec& spec : model.shape().sites) {
+    const LowRankUpdate* update = adaptation.update_at(spec.site);
+    drawn = drawn || (update != nullptr && update->dropout > 0);
+  }
+  return drawn ? PrefixRows::kOwn : PrefixRows::kShared;
+}
+
 }  // namespace
 
 Trainer::Trainer(Model& model, Adaptation& adaptation, const std::vector<TokenExample>& examples,
@@ -50,6 +61,7 @@ Trainer::Trainer(Model& model, Adaptation& adaptation, const std::vector<TokenEx
       adaptation_(adaptation),
       examples_(computed_form(&adaptation, examples)),
       settings_(settings),
+      prefix_rows_(prefix_rows(model, adaptation, settings.base_dropout)),
       optimizer_(model.backend(), adaptation.trained(), settings.adamw) {
   if (examples.empty()) throw InputError("no training examples; give data with at least one line");
   switch (settings_.warmup.unit) {
@@ -101,21 +113,20 @@ Trainer::StepWork Trainer::begin_step(int64_t step) const {
   const int64_t special = adaptation_.special_tokens().count();
   for (const TokenExample* e : work.examples) {
     work.report.tokens += e->tokens() - special;
-    work.report.target_tokens +=
-        static_cast<int64_t>(e->target.size()) - (e->prompt.empty() && !e->target.empty() ? 1 : 0);
+    work.report.target_tokens += e->predicted();
   }
   work.per_target = work.report.target_tokens > 0
                         ? 1.0 / static_cast<double>(work.report.target_tokens)
                         : 0.0;
   work.loss_options = {static_cast<float>(settings_.label_smoothing),
                        static_cast<float>(work.per_target)};
-  work.groups = split_by_tokens(work.examples, settings_.micro_batch_tokens);
+  work.groups = split_by_tokens(work.examples, settings_.micro_batch_tokens, prefix_rows_);
   return work;
 }
 
 Trainer::PreparedStep Trainer::prepare(int64_t step) const {
   PreparedStep prepared{step, begin_step(step), {}};
-  prepared.batch = pack_batch(prepared.work.group(0), prepared.work.group_ids(0));
+  prepared.batch = pack_batch(prepared.work.group(0), prepared.work.group_ids(0), prefix_rows_);
   return prepared;
 }
 
@@ -163,7 +174,7 @@ StepReport Trainer::step() {
     work.report.useful_flops += useful_flops(model_.shape(), adaptation_, batch, true);
     Batch next;
     if (g + 1 < work.micro_batches()) {
-      next = pack_batch(work.group(g + 1), work.group_ids(g + 1));
+      next = pack_batch(work.group(g + 1), work.group_ids(g + 1), prefix_rows_);
     } else if (step_ + 1 < settings_.steps) {
       ahead_ = prepare(step_ + 1);
     }

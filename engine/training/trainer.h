@@ -128,6 +128,7 @@ class Trainer {
   // As they are computed: with the method's special tokens, where it has such.
   std::shared_ptr<const std::vector<TokenExample>> examples_;
   TrainSettings settings_;
+  PrefixRows prefix_rows_;
   AdamW optimizer_;
   int64_t warmup_steps_ = 0;
   int64_t step_ = 0;
