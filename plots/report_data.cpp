@@ -6,8 +6,9 @@
 #include <array>
 #include <tuple>
 
-#include "results/cells.h"
+#include "common/natural_order.h"
 #include "plots/format.h"
+#include "results/cells.h"
 
 namespace rankscope {
 
@@ -29,7 +30,7 @@ constexpr std::array<std::string_view, 7> kTargets{"Wq",    "Wk",    "Wv",      
 
 auto order_of(const ScoreFinding& s) {
   return std::make_tuple(s.base, task_order(s.task), s.task, method_order(s.method), s.method,
-                         targets_order(s.targets), s.parameters, s.rank, s.size, s.train_examples, s.sweep,
+                         targets_order(s.targets), s.parameters, s.rank, s.size, s.train_examples, natural_key(s.sweep),
                          s.group, s.setting);
 }
 
@@ -54,8 +55,7 @@ ReportData::ReportData(ResultsReader& results, const Findings& findings)
 void ReportData::read_sweeps() {
   for (const Row& row :
        rows("SELECT w.sweep, w.base, w.base_hash, s.file_text, w.trials, w.done, w.diverged, "
-            "w.failed, w.running, w.pending FROM sweeps w JOIN sweep s ON s.sweep = w.sweep "
-            "ORDER BY w.sweep")) {
+            "w.failed, w.running, w.pending FROM sweeps w JOIN sweep s ON s.sweep = w.sweep")) {
     SweepFacts facts{.sweep = text_in(row[0]),
                      .base = shown_base(text_in(row[1])),
                      .base_hash = text_in(row[2]),
@@ -66,6 +66,7 @@ void ReportData::read_sweeps() {
       *counts[i] = integer_in(row[4 + i]).value_or(0);
     sweeps_.push_back(std::move(facts));
   }
+  std::ranges::sort(sweeps_, {}, [](const SweepFacts& facts) { return natural_key(facts.sweep); });
 }
 
 void ReportData::choose_scores() {

@@ -104,6 +104,22 @@ class AdapterContrasts {
     return begin_contrast(contrast, task + ": " + what, unit(), contrast.margin);
   }
 
+  // The trials whose adapters are compared: of the claim's targets at this rank, of several such
+  // settings that with the most seeds. Its controls are trained on shuffled targets.
+  using Trials = std::set<std::string>;
+  Trials trials_of(const std::string& task, std::int64_t rank, bool shuffled = false) const {
+    const EvidenceGroup* chosen = nullptr;
+    for (const EvidenceGroup& group : sweep_.groups) {
+      if (group.task == task && group.method == "lora" && group.targets == claim_.targets && group.rank == rank &&
+          group.shuffled_targets == shuffled && (!chosen || group.trials.size() > chosen->trials.size()))
+        chosen = &group;
+    }
+    Trials trials;
+    if (chosen)
+      for (const EvidenceTrial& trial : chosen->trials) trials.insert(trial.id);
+    return trials;
+  }
+
   // Estimates of one value a seed, and of the same on the null.
   void add(EvaluatedContrast made, const ClaimContrast& contrast, const std::map<std::int64_t, double>& values,
            const std::map<std::int64_t, double>& null, std::vector<EvaluatedContrast>& all) const {
@@ -138,17 +154,19 @@ class AdapterContrasts {
   void add_shared(const std::string& task, const std::string& site, const std::vector<std::int64_t>& ranks,
                   std::vector<EvaluatedContrast>& all) {
     BySeed top, difference, null_top, null_difference;
+    const Trials small = trials_of(task, ranks[0]), large = trials_of(task, ranks[1]);
     const auto keep = [](BySeed& tops, BySeed& differences, std::int64_t seed, const Shared& shared) {
       tops[seed].push_back(shared.top);
       differences[seed].push_back(shared.top - shared.others);
     };
     for (const Row& row : results_.rows(
-             "SELECT s.seed_one, s.rows, s.cols, s.dimension, b.phi, s.layer FROM similarities s JOIN similarity b "
+             "SELECT s.seed_one, s.rows, s.cols, s.dimension, b.phi, s.layer, s.one, s.other FROM similarities s JOIN similarity b "
              "ON b.one = s.one AND b.other = s.other AND b.layer = s.layer AND b.site = s.site AND "
              "b.directions = s.directions WHERE s.sweep = ? AND s.task = ? AND s.targets = ? AND s.site = ? AND "
              "s.relation = 'ranks' AND s.directions = 'a' AND s.rank_one = ? AND s.rank_other = ? "
              "ORDER BY s.seed_one, s.layer",
              {sweep_.sweep, task, claim_.targets, site, ranks[0], ranks[1]})) {
+      if (!small.contains(text_in(row[6])) || !large.contains(text_in(row[7]))) continue;
       const std::int64_t seed = integer_of(row[0]), rows = integer_of(row[1]), cols = integer_of(row[2]);
       const std::int64_t dimension = integer_of(row[3]), layer = integer_of(row[5]);
       if (std::min(rows, cols) < 2) continue;
@@ -174,15 +192,15 @@ class AdapterContrasts {
   // Figure 4. Pairs of seeds are not independent: the seed is the unit, left out one at a time.
   using Pairs = std::map<std::pair<std::int64_t, std::int64_t>, double>;
 
-  Pairs pairs_of(const std::string& task, const std::string& site, std::int64_t rank, std::int64_t& layers,
-                 std::int64_t& dimension) {
+  Pairs pairs_of(const std::string& task, const std::string& site, std::int64_t rank, const Trials& trials,
+                 std::int64_t& layers, std::int64_t& dimension) {
     std::map<std::pair<std::int64_t, std::int64_t>, std::vector<double>> values;
-    layers = 0;
     for (const Row& row : results_.rows(
-             "SELECT seed_one, seed_other, mean_excess, layer, dimension FROM similarities WHERE sweep = ? AND "
+             "SELECT seed_one, seed_other, mean_excess, layer, dimension, one, other FROM similarities WHERE sweep = ? AND "
              "task = ? AND targets = ? AND site = ? AND relation = 'seeds' AND directions = 'a' AND rank_one = ? "
              "ORDER BY seed_one, seed_other, layer",
              {sweep_.sweep, task, claim_.targets, site, rank})) {
+      if (!trials.contains(text_in(row[5])) || !trials.contains(text_in(row[6]))) continue;
       values[std::minmax(integer_of(row[0]), integer_of(row[1]))].push_back(number_of(row[2]));
       layers = std::max(layers, integer_of(row[3]) + 1);
       dimension = integer_of(row[4]);
@@ -237,37 +255,47 @@ class AdapterContrasts {
   }
 
   void add_between_seeds(const std::string& task, std::int64_t rank, std::vector<EvaluatedContrast>& all) {
+    const Trials trials = trials_of(task, rank), controls = trials_of(task, rank, true);
     std::int64_t layers = 0, dimension = 0;
-    const Pairs first = pairs_of(task, claim_.sites[0], rank, layers, dimension);
-    const Pairs second = pairs_of(task, claim_.sites[1], rank, layers, dimension);
-    std::set<std::int64_t> seeds;
-    for (const auto& [pair, value] : less(first, second)) seeds.insert({pair.first, pair.second});
-    const bool enough = static_cast<std::int64_t>(seeds.size()) >= claim_.seeds;
-    Pairs null_first, null_second;
-    if (enough) {
-      null_first = random_pairs(seeds, claim_.sites[0], rank, layers, dimension);
-      null_second = random_pairs(seeds, claim_.sites[1], rank, layers, dimension);
-    }
+    // What a contrast is about, as measured or, for the control, of random adapters.
+    const auto difference = [&](const std::string& quantity, const auto& pairs) {
+      const std::string& site = claim_.sites[quantity.starts_with("second")];
+      if (quantity.ends_with("_less_shuffled")) return less(pairs(site, false), pairs(site, true));
+      if (quantity == "first_minus_second") return less(pairs(site, false), pairs(claim_.sites[1], false));
+      return pairs(site, false);
+    };
+    const auto measured = [&](const std::string& site, bool shuffled) {
+      return pairs_of(task, site, rank, shuffled ? controls : trials, layers, dimension);
+    };
     for (const ClaimContrast& contrast : claim_.contrasts) {
-      const auto pick = [&](const Pairs& one, const Pairs& other) {
-        return contrast.quantity == "first" ? one : contrast.quantity == "second" ? other : less(one, other);
+      const Pairs pairs = difference(contrast.quantity, measured);
+      std::set<std::int64_t> seeds;
+      for (const auto& [pair, value] : pairs) seeds.insert({pair.first, pair.second});
+      const auto drawn = [&](const std::string& site, bool shuffled) {
+        return random_pairs(seeds, shuffled ? site + " shuffled" : site, rank, layers, dimension);
       };
-      const std::string what = contrast.quantity == "first"    ? claim_.sites[0]
-                               : contrast.quantity == "second" ? claim_.sites[1]
-                                                               : claim_.sites[0] + " less " + claim_.sites[1];
-      EvaluatedContrast made = begin(contrast, task, fmt::format("{}, rank {}", what, rank));
+      EvaluatedContrast made =
+          begin(contrast, task, fmt::format("{}, rank {}", name_of(contrast.quantity), rank));
       made.finding.seeds_left = made.finding.seeds_right = static_cast<std::int64_t>(seeds.size());
-      if (!enough) {
+      if (contrast.quantity.ends_with("_less_shuffled") && controls.empty()) {
+        made.finding.missing = "the sweep has no such group with shuffle_targets: true";
+      } else if (static_cast<std::int64_t>(seeds.size()) < claim_.seeds) {
         made.finding.missing = fmt::format("{} seeds are finished and analysed, {} are needed", seeds.size(), claim_.seeds);
-      } else if (const auto estimate = between_seeds(pick(first, second), seeds)) {
+      } else if (const auto estimate = between_seeds(pairs, seeds)) {
         add_estimate(made, *estimate, contrast.region);
-        if (const auto null = between_seeds(pick(null_first, null_second), seeds))
+        if (const auto null = between_seeds(difference(contrast.quantity, drawn), seeds))
           made.control = Contrast{*null, contrast.region, contrast.margin};
       } else {
         made.finding.missing = "phi is undefined for some pairs of seeds";
       }
       all.push_back(std::move(made));
     }
+  }
+
+  std::string name_of(const std::string& quantity) const {
+    const std::string& site = claim_.sites[quantity.starts_with("second")];
+    if (quantity.ends_with("_less_shuffled")) return site + " less " + site + " of shuffled targets";
+    return quantity == "first_minus_second" ? site + " less " + claim_.sites[1] : site;
   }
 
   // Table 7. Of one seed and rank, each layer's quantities.
@@ -278,11 +306,13 @@ class AdapterContrasts {
 
   Table7Rows table7(const std::string& task, const std::string& site, std::int64_t rank) {
     Table7Rows rows;
+    const Trials trials = trials_of(task, rank);
     for (const Row& row : results_.rows(
-             "SELECT seed, projected, projected_drawn, projected_weight, projected_random, update_norm FROM "
+             "SELECT seed, projected, projected_drawn, projected_weight, projected_random, update_norm, trial FROM "
              "amplifications WHERE sweep = ? AND task = ? AND targets = ? AND site = ? AND rank = ? "
              "ORDER BY seed, layer",
              {sweep_.sweep, task, claim_.targets, site, rank})) {
+      if (!trials.contains(text_in(row[6]))) continue;
       rows[integer_of(row[0])].push_back({.projected = number_of(row[1]), .drawn = number_of(row[2]),
                                           .weight = number_of(row[3]), .random = number_of(row[4]),
                                           .update = number_of(row[5])});

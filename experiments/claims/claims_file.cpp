@@ -72,7 +72,7 @@ const std::vector<Statistic>& statistics() {
   static const std::vector<Statistic> all = {
       {"score", {}},
       {"shared_directions", {"top", "top_minus_others"}},
-      {"shared_between_seeds", {"first", "second", "first_minus_second"}},
+      {"shared_between_seeds", {"first", "second", "first_minus_second", "first_less_shuffled", "second_less_shuffled"}},
       {"amplification",
        {"weight_over_update", "update_over_random", "small_over_large", "relative_small_over_large"}},
       {"cost", {"memory", "throughput", "checkpoint"}},

@@ -25,6 +25,7 @@ struct Planted {
   std::int64_t rank = 0, parameters = 0, limit = 3000;
   double share = 0.5;  // of examples that are right
   int seeds = 5;
+  bool shuffled = false;  // trained on shuffled targets
   std::map<std::string, double> timings = {};
   std::map<std::string, std::string> environment = {};
 };
@@ -44,7 +45,8 @@ class PlantedResults {
     store_.put_sweep({p.sweep, "name: " + p.sweep + "\n", "models/tiny", std::string(64, 'c')});
     for (int seed = 1; seed <= (p.method == "none" ? 1 : p.seeds); ++seed) {
       TrialRecord t;
-      t.trial = p.sweep + p.task + p.method + p.targets + std::to_string(p.rank) + "s" + std::to_string(seed);
+      t.trial = p.sweep + p.task + p.method + p.targets + std::to_string(p.rank) + (p.shuffled ? "x" : "s") +
+                std::to_string(seed);
       t.sweep = p.sweep;
       t.group = "g";
       t.state = "done";
@@ -57,6 +59,7 @@ class PlantedResults {
       t.config = {{"score.task", p.kind}, {"train.limit", std::to_string(p.limit)}, {"seed", std::to_string(seed)},
                   {"settings.rank", std::to_string(p.rank)}, {"settings.targets", p.targets}, {"method", p.method},
                   {"task", p.task}};
+      if (p.shuffled) t.config["shuffle_targets"] = "true";
       if (p.parameters > 0) t.trainable_parameters = p.parameters;
       t.dataset = p.kind;
       t.timings = p.timings;
@@ -328,6 +331,55 @@ TEST_CASE("planted directions are found shared, between ranks and between seeds,
   CHECK(*second.contrasts.at(0).estimate == Approx(0.1 + 0.06).margin(1e-9));
   CHECK(judged("shared_between_seeds", "    sites: [Wq, Wv]\n    ranks: [largest]\n    seeds: 6\n", "first", 0.02).verdict ==
         "not run");
+}
+
+TEST_CASE("adapters trained on shuffled targets are what others are set against, and are mixed with none") {
+  PlantedResults planted;
+  for (const bool shuffled : {false, true}) {
+    const auto trial = [&](int seed, int rank = 6) {
+      return "plantedwikisqlloraWq+Wv" + std::to_string(rank) + (shuffled ? "x" : "s") + std::to_string(seed);
+    };
+    for (const int rank : {4, 6}) {
+      planted.add({.targets = "Wq+Wv", .rank = rank, .shuffled = shuffled});
+      for (int seed = 1; seed <= 5; ++seed) {
+        AdapterFindings record{.trial = trial(seed, rank), .stamp = "s", .values = {}, .spectra = {}};
+        for (const std::string quantity : {"projected", "projected_random", "projected_drawn", "projected_weight", "update_norm"})
+          record.values.push_back({0, "Wq", quantity, shuffled ? 9.0 : quantity == "projected" ? 4.0 : 1.0, ""});
+        planted.store().put_adapter(record);
+      }
+    }
+    for (int seed = 1; seed <= 5; ++seed) {
+      for (int other = seed + 1; other <= 5; ++other) {
+        SimilarityRecord seeds{.one = trial(seed), .other = trial(other), .relation = "seeds", .stamp = "s", .sites = {}};
+        for (const char* site : {"Wq", "Wv"})
+          seeds.sites.push_back({0, site, "a", 1, 1, 64, {0.5f}, "", {}, {}, {},
+                                 (site == std::string("Wq") ? 0.4 : 0.3) - (shuffled ? 0.25 : 0) + 0.001 * (seed + other)});
+        planted.store().put_similarity(seeds);
+      }
+    }
+  }
+  const std::string sites = "    sites: [Wq, Wv]\n    ranks: [largest]\n    seeds: 4\n";
+  const auto judged = [&](const std::string& quantity, double margin) {
+    return planted.judge(adapter_claim("shared_between_seeds", sites, quantity, margin)).claims.at(0);
+  };
+  CHECK(*judged("first", 0.02).contrasts.at(0).estimate == Approx(0.4 + 0.006).margin(1e-9));
+  CHECK(*judged("second_less_shuffled", 0.02).contrasts.at(0).estimate == Approx(0.25).margin(1e-9));
+  CHECK(judged("first_less_shuffled", 0.2).verdict == "holds");
+  CHECK(judged("first_less_shuffled", 0.2).control_verdict != "holds");
+  CHECK(judged("first_less_shuffled", 0.3).verdict == "contradicted");
+  const ClaimFinding amplified = planted.judge(
+      adapter_claim("amplification", "    sites: [Wq]\n    ranks: [4, 6]\n", "update_over_random", 1)).claims.at(0);
+  for (const ContrastFinding& contrast : amplified.contrasts) CHECK(*contrast.estimate == Approx(2));
+}
+
+TEST_CASE("no control is not a difference of 0") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq+Wv", .rank = 6});
+  const ClaimFinding claim =
+      planted.judge(adapter_claim("shared_between_seeds", "    sites: [Wq, Wv]\n    ranks: [largest]\n", "first_less_shuffled", 0.02))
+          .claims.at(0);
+  CHECK(claim.verdict == "not run");
+  CHECK_THAT(claim.contrasts.at(0).missing, Contains("shuffle_targets"));
 }
 
 TEST_CASE("planted amplification is found, relative to random subspaces too") {
