@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <tuple>
 
 #include "experiments/claims/contrasts.h"
@@ -17,8 +18,22 @@ namespace rankscope {
 
 namespace {
 
-std::int64_t usable(const std::vector<EvaluatedContrast>& contrasts) {
-  return std::ranges::count_if(contrasts, [](const EvaluatedContrast& c) { return c.contrast.has_value(); });
+// The task that a contrast's name begins with ("mnli_100: ...").
+std::string task_in(const EvaluatedContrast& contrast) {
+  return contrast.finding.name.substr(0, contrast.finding.name.find(':'));
+}
+
+// How many of the claim's contrasts can be computed. The same on several tasks of one kind is one: a sweep
+// of MNLI at four sizes does not say more of a claim than one of MNLI and WikiSQL.
+std::size_t usable(const std::vector<EvaluatedContrast>& contrasts, const EvidenceSweep& sweep) {
+  std::set<std::pair<std::string, std::string>> different;
+  for (const EvaluatedContrast& c : contrasts) {
+    if (!c.contrast) continue;
+    const std::string task = task_in(c);
+    const auto group = std::ranges::find(sweep.groups, task, &EvidenceGroup::task);
+    different.emplace(group == sweep.groups.end() ? task : group->kind, c.finding.name.substr(task.size()));
+  }
+  return different.size();
 }
 
 // On a side of a contrast that could be computed.
@@ -53,7 +68,8 @@ Evaluated evaluate_on_best(const Claim& claim, Evidence& evidence) {
     std::vector<EvaluatedContrast> contrasts = evaluate(claim, sweep, evidence);
     // Of equals the sweep of more seeds, then that of more settings: there "the largest rank" is one of several.
     const auto worth = [](const std::vector<EvaluatedContrast>& c, const EvidenceSweep& of) {
-      return std::tuple(usable(c), c.size(), fewest_seeds(c), of.groups.size());
+      const std::size_t count = usable(c, of);
+      return std::tuple(count, count == 0 ? c.size() : 0, fewest_seeds(c), of.groups.size());
     };
     const bool better = best.sweep == nullptr || worth(contrasts, sweep) > worth(best.contrasts, *best.sweep);
     if (better) best = {&claim, &sweep, std::move(contrasts)};
@@ -64,7 +80,7 @@ Evaluated evaluate_on_best(const Claim& claim, Evidence& evidence) {
 std::vector<std::string> tasks_in(const std::vector<EvaluatedContrast>& contrasts) {
   std::vector<std::string> tasks;
   for (const EvaluatedContrast& c : contrasts) {
-    const std::string task = c.finding.name.substr(0, c.finding.name.find(':'));
+    const std::string task = task_in(c);
     if (std::ranges::find(tasks, task) == tasks.end()) tasks.push_back(task);
   }
   return tasks;

@@ -239,6 +239,21 @@ TEST_CASE("of sweeps that can answer a claim the one with more seeds does, then 
   CHECK(*planted.judge(score_claim("above", 5)).claims.at(0).contrasts.at(0).estimate == Approx(15).margin(7));
 }
 
+TEST_CASE("a sweep of one task at many sizes does not decide before one of two tasks") {
+  PlantedResults planted;
+  const auto add = [&](const std::string& sweep, const std::string& task, const std::string& kind, double share) {
+    planted.add({.method = "none", .task = task, .kind = kind, .sweep = sweep, .share = 0.0});
+    planted.add({.targets = "Wq", .task = task, .kind = kind, .sweep = sweep, .rank = 8, .share = 0.3});
+    planted.add({.targets = "Wq+Wv", .task = task, .kind = kind, .sweep = sweep, .rank = 4, .share = share});
+  };
+  for (const char* task : {"mnli_100", "mnli_500", "mnli_1000"}) add("a", task, "mnli", 0.9);
+  add("b", "mnli", "mnli", 0.6);
+  add("b", "wikisql", "wikisql", 0.6);
+  const ClaimFinding claim = planted.judge(score_claim("above", 5)).claims.at(0);
+  CHECK(claim.contrasts.size() == 2);
+  CHECK(claim.data.find("mnli_100") == std::string::npos);
+}
+
 TEST_CASE("a diverged trial counts as the base, and unfinished ones as missing") {
   PlantedResults planted;
   planted.add({.method = "none", .share = 0.1});
