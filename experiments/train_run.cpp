@@ -7,6 +7,7 @@
 #include "common/error.h"
 #include "common/interrupt.h"
 #include "engine/training/joint_trainer.h"
+#include "experiments/loaded_base.h"
 #include "experiments/train_session.h"
 
 namespace rankscope {
@@ -15,9 +16,9 @@ TrainOutcome run_training(const TrainRunOptions& options,
                           const std::function<void(const TrainProgress&)>& on_step) {
   const auto start = std::chrono::steady_clock::now();
   RunSettings{options};  // refused before a model is read
-  const std::unique_ptr<Backend> backend = make_backend(options.device);
-  const std::unique_ptr<Model> model = load_model(options.model, *backend);
-  TrainSession session(options, *model, start);
+  LoadedBase own;
+  Model& model = (options.base ? *options.base : own).model(options.model, options.device);
+  TrainSession session(options, model, start);
   while (!session.finished()) {
     if (stop_requested()) session.stop();
     session.stepped(session.trainer().step(), on_step);
@@ -30,18 +31,18 @@ std::vector<TrainOutcome> run_joint_training(
     const std::function<void(size_t run, const TrainProgress&)>& on_step) {
   if (all.empty()) return {};
   const auto start = std::chrono::steady_clock::now();
-  const std::unique_ptr<Backend> backend = make_backend(all[0].device);
-  const std::unique_ptr<Model> model = load_model(all[0].model, *backend);
+  LoadedBase own;
+  Model& model = (all[0].base ? *all[0].base : own).model(all[0].model, all[0].device);
   std::vector<std::unique_ptr<TrainSession>> sessions;
   for (const TrainRunOptions& options : all) {
-    sessions.push_back(std::make_unique<TrainSession>(options, *model, start));
+    sessions.push_back(std::make_unique<TrainSession>(options, model, start));
     TrainSession& session = *sessions.back();
     if (options.model != all[0].model ||
         (!session.already_done() &&
          !JointTrainer::can_join(session.adaptation(), session.settings())))
       throw std::logic_error("run_joint_training: a run that cannot train with others");
   }
-  JointTrainer joint(*model);
+  JointTrainer joint(model);
   for (;;) {
     std::vector<size_t> running;
     std::vector<Trainer*> trainers;

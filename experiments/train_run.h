@@ -19,6 +19,7 @@
 namespace rankscope {
 
 class FileHashes;
+class LoadedBase;
 
 // Examples that are to be read, or that are in memory already and outlive the run.
 using ExampleSource = std::variant<DataSource, const LoadedExamples*>;
@@ -38,6 +39,7 @@ struct TrainRunOptions {
   int64_t save_every_steps = 0;   // a resume point every so many steps; 0: not by steps
   double save_every_minutes = 5;  // and every so many minutes; 0: not by the clock
   DeviceSettings device;
+  LoadedBase* base = nullptr;                         // kept for further runs; null: the run's own
   FileHashes* hashes = nullptr;                       // those that are known already, or null
   FolderLock::Busy busy = FolderLock::Busy::kRefuse;  // where another process holds `out`
   // Whether a run of another device or instruction set is no other run: where it is finished it

@@ -18,6 +18,8 @@ struct DeviceSettings {
   std::string precision = "fp32";  // fp32; on a GPU also bf16: frozen weights and activations in
                                    // bfloat16, adapters, sums and the optimizer in fp32
   int threads = 0;                 // of the CPU; 0: all processors
+
+  bool operator==(const DeviceSettings&) const = default;
 };
 
 // N of "cuda" (0) and "cuda:N"; none of any other text.

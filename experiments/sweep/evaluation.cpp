@@ -49,14 +49,14 @@ std::unordered_map<std::string, std::string> read_kept(const fs::path& file) {
   return kept;
 }
 
-struct Base {
-  std::unique_ptr<Backend> backend;
-  std::unique_ptr<Model> model;
+// The base with the trial's adapter.
+struct Adapted {
+  Model& model;
   std::unique_ptr<Adaptation> adaptation;  // null: none
 
   // As prompts may fill the model's context.
   ModelConfig config() const {
-    return config_beside(model->config(), special_tokens_of(adaptation.get()));
+    return config_beside(model.config(), special_tokens_of(adaptation.get()));
   }
 };
 
@@ -74,26 +74,24 @@ void forget_other_machines_predictions(const fs::path& eval_folder, const Backen
                        "': " + system_error_text(error.value()));
 }
 
-Base load(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
-          const DeviceSettings& device) {
-  Base base;
-  base.backend = make_backend(device);
-  forget_other_machines_predictions(folder.eval_folder(trial), *base.backend);
-  base.model = load_model(manifest.base, *base.backend);
-  write_environment(folder.eval_folder(trial), *base.backend, base.model->shape().parameters());
+Adapted adapted(const SweepFolder& folder, const Trial& trial, Model& base) {
+  const Backend& backend = base.backend();
+  forget_other_machines_predictions(folder.eval_folder(trial), backend);
+  write_environment(folder.eval_folder(trial), backend, base.shape().parameters());
+  Adapted made{base, nullptr};
   if (trial.trains())
-    base.adaptation = load_adapter(folder.train_folder(trial) / "adapter", *base.model);
-  if (base.adaptation && trial.config.task.score.merged) base.adaptation->merge_into(*base.model);
-  return base;
+    made.adaptation = load_adapter(folder.train_folder(trial) / "adapter", base);
+  if (made.adaptation && trial.config.task.score.merged) made.adaptation->merge_into(base);
+  return made;
 }
 
 void evaluate_likelihood(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
-                         const DeviceSettings& device, const OnProgress& on_progress) {
-  const Base base = load(folder, manifest, trial, device);
+                         Model& base, const OnProgress& on_progress) {
+  const Adapted subject = adapted(folder, trial, base);
   const LoadedExamples loaded =
-      load_examples(trial.config.task.score.data, manifest.base, base.config());
+      load_examples(trial.config.task.score.data, manifest.base, subject.config());
   const Evaluation result =
-      evaluate(*base.model, base.adaptation.get(), loaded.examples, kEvaluationTokens);
+      evaluate(subject.model, subject.adaptation.get(), loaded.examples, kEvaluationTokens);
   const auto count = static_cast<std::int64_t>(result.nll.size());
   on_progress(count, count, 0);
   OrderedJson metrics;
@@ -102,15 +100,15 @@ void evaluate_likelihood(const SweepFolder& folder, const Manifest& manifest, co
 }
 
 // predictions.jsonl whole, a line a prompt in the order of the prompts.
-std::vector<std::string> predict_missing(const Base& base, const Manifest& manifest,
+std::vector<std::string> predict_missing(const Adapted& subject, const Manifest& manifest,
                                          const Trial& trial, const fs::path& file,
                                          const OnProgress& on_progress) {
   const ScoreSettings& score = trial.config.task.score;
-  const BaseTokenizer tokenizer(manifest.base, base.model->config());
+  const BaseTokenizer tokenizer(manifest.base, subject.model.config());
   DecodingSettings decoding = score.decoding;
-  decoding.end_ids = ending_tokens(base.model->config(), tokenizer, score.data.end_token, {});
+  decoding.end_ids = ending_tokens(subject.model.config(), tokenizer, score.data.end_token, {});
   const std::vector<Prompt> prompts =
-      task_prompts(read_task_examples(score.data, tokenizer, base.config(), decoding.max_new,
+      task_prompts(read_task_examples(score.data, tokenizer, subject.config(), decoding.max_new,
                                       false, !score.free_text),
                    !score.free_text);
   std::unordered_map<std::string, std::string> kept = read_kept(file);
@@ -123,7 +121,7 @@ std::vector<std::string> predict_missing(const Base& base, const Manifest& manif
   std::size_t tokens = 0;
   {
     AppendedLines lines(file);
-    predict(*base.model, base.adaptation.get(), &tokenizer, missing, decoding, {},
+    predict(subject.model, subject.adaptation.get(), &tokenizer, missing, decoding, {},
             [&](std::size_t index, PromptPrediction prediction) {
               OrderedJson json;
               json["id"] = missing[index].id;
@@ -149,7 +147,7 @@ std::vector<std::string> predict_missing(const Base& base, const Manifest& manif
 }  // namespace
 
 void evaluate_trial(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
-                    const DeviceSettings& device, const OnProgress& on_progress) {
+                    Model& base, const OnProgress& on_progress) {
   const fs::path out = folder.eval_folder(trial);
   Timings timings(out);
   Timings::Clock clock(timings, "eval_seconds");
@@ -157,10 +155,10 @@ void evaluate_trial(const SweepFolder& folder, const Manifest& manifest, const T
     clock.tick();
     on_progress(done, of, rate);
   };
-  if (trial.is_tuning()) return evaluate_likelihood(folder, manifest, trial, device, ticking);
+  if (trial.is_tuning()) return evaluate_likelihood(folder, manifest, trial, base, ticking);
   const fs::path file = out / "predictions.jsonl";
-  const Base base = load(folder, manifest, trial, device);
-  const std::vector<std::string> lines = predict_missing(base, manifest, trial, file, ticking);
+  const Adapted subject = adapted(folder, trial, base);
+  const std::vector<std::string> lines = predict_missing(subject, manifest, trial, file, ticking);
   // Made in whatever order and by however many processes, kept in one.
   std::string text;
   for (const std::string& line : lines) text += line + "\n";

@@ -32,7 +32,7 @@ struct Training {
 };
 
 void train_together(const SweepFolder& folder, std::span<const PackedTrial> trials,
-                    const TrialRunOptions& options,
+                    const TrialRunOptions& options, LoadedBase& base,
                     const std::function<void(const Trial&, const TrialProgress&)>& on_progress) {
   std::vector<std::unique_ptr<Training>> trainings;
   std::vector<TrainRunOptions> runs;
@@ -40,7 +40,7 @@ void train_together(const SweepFolder& folder, std::span<const PackedTrial> tria
     if (!can_pack(packed.trial) || is_finished(trial_state(folder, packed.trial))) continue;
     make_trial_folder(folder, packed.trial);
     Training& training = *trainings.emplace_back(std::make_unique<Training>(folder, packed));
-    runs.push_back(training_of(folder, packed.manifest, packed.trial, options, training.hashes));
+    runs.push_back(training_of(folder, packed.manifest, packed.trial, options, base, training.hashes));
     describe_trial(folder, packed.trial);
   }
   if (runs.size() < 2) return;
@@ -81,26 +81,29 @@ void run_pack(const SweepFolder& folder, std::span<const PackedTrial> trials,
               const TrialRunOptions& options,
               const std::function<void(const Trial&, const TrialProgress&)>& on_progress,
               const std::function<void(const Trial&, TrialState)>& on_end) {
+  LoadedBase base;
   try {
     // A trial alone is set up where it is run.
-    if (trials.size() > 1) train_together(folder, trials, options, on_progress);
+    if (trials.size() > 1) train_together(folder, trials, options, base, on_progress);
   } catch (const Interrupted&) {
     throw;
   } catch (const Error& error) {
     // What is wrong with one of them, or with their number, is found where each is run.
     log::info("trained one after the other: {}", error.what());
+    base.drop();
   }
   std::exception_ptr first;
   for (const PackedTrial& packed : trials) {
     try {
       on_end(packed.trial,
-             run_trial(folder, packed.manifest, packed.trial, options,
+             run_trial(folder, packed.manifest, packed.trial, options, base,
                        [&](const TrialProgress& p) { on_progress(packed.trial, p); }));
     } catch (const Interrupted&) {
       throw;
     } catch (const MachineError&) {
       throw;
     } catch (const Error&) {
+      base.drop();
       if (!first) first = std::current_exception();
     }
   }

@@ -53,7 +53,8 @@ DeviceSettings device_of(const Trial& trial, const TrialRunOptions& options) {
 }  // namespace
 
 TrainRunOptions training_of(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
-                            const TrialRunOptions& options, FileHashes& hashes) {
+                            const TrialRunOptions& options, LoadedBase& base,
+                            FileHashes& hashes) {
   refuse_changed_files(manifest, trial, hashes);
   TrainRunOptions run;
   run.model = manifest.base;
@@ -71,6 +72,7 @@ TrainRunOptions training_of(const SweepFolder& folder, const Manifest& manifest,
   run.keep_best = trial.config.keep == "best";
   run.save_every_minutes = options.save_every_minutes;
   run.device = device_of(trial, options);
+  run.base = &base;
   run.hashes = &hashes;
   run.busy = FolderLock::Busy::kWait;
   run.other_machines = true;
@@ -89,9 +91,9 @@ namespace {
 
 // Whether the training diverged.
 bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
-           const TrialRunOptions& options, FileHashes& hashes,
+           const TrialRunOptions& options, LoadedBase& base, FileHashes& hashes,
            const std::function<void(const TrialProgress&)>& on_progress) {
-  const TrainRunOptions run = training_of(folder, manifest, trial, options, hashes);
+  const TrainRunOptions run = training_of(folder, manifest, trial, options, base, hashes);
   Timings timings(run.out);
   Timings::Clock clock(timings, "train_seconds");
   const TrainOutcome outcome = run_training(run, [&](const TrainProgress& p) {
@@ -128,7 +130,7 @@ std::string training_refusal(const std::string& error, const Manifest& manifest,
 }  // namespace
 
 TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
-                     const TrialRunOptions& options,
+                     const TrialRunOptions& options, LoadedBase& base,
                      const std::function<void(const TrialProgress&)>& on_progress) {
   make_trial_folder(folder, trial);
   // A worker whose coordinator was killed may still be saving.
@@ -143,7 +145,7 @@ TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const 
   const bool diverged =
       trial.trains() &&
       within_gpu_memory(
-          [&] { return train(folder, manifest, trial, options, hashes, on_progress); },
+          [&] { return train(folder, manifest, trial, options, base, hashes, on_progress); },
           [&](const std::string& error) {
             return training_refusal(error, manifest, trial, device);
           });
@@ -153,7 +155,7 @@ TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const 
   }
   within_gpu_memory(
       [&] {
-        evaluate_trial(folder, manifest, trial, device,
+        evaluate_trial(folder, manifest, trial, base.model(manifest.base, device),
                        [&](std::int64_t done, std::int64_t of, double rate) {
                          on_progress({TrialProgress::Phase::kEvaluation, done, of, 0, rate});
                        });

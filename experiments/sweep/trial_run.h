@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "experiments/loaded_base.h"
 #include "experiments/sweep/sweep_folder.h"
 #include "experiments/sweep/timings.h"
 #include "experiments/train_run.h"
@@ -26,16 +27,16 @@ struct TrialRunOptions {
   double save_every_minutes = 2;  // between resume points
 };
 
-// Goes on from where the folder stands. Throws what went wrong (common/error.h), Interrupted after
-// saving where a stop was requested.
+// Goes on from where the folder stands, on the base that the process's trials share. Throws what went
+// wrong (common/error.h), Interrupted after saving where a stop was requested.
 TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
-                     const TrialRunOptions& options,
+                     const TrialRunOptions& options, LoadedBase& base,
                      const std::function<void(const TrialProgress&)>& on_progress);
 
-// What run_trial trains a trial with, its files having been checked to be those that name it. `hashes`
-// must outlive the run.
+// What run_trial trains a trial with, its files having been checked to be those that name it. `base` and
+// `hashes` must outlive the run.
 TrainRunOptions training_of(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
-                            const TrialRunOptions& options, FileHashes& hashes);
+                            const TrialRunOptions& options, LoadedBase& base, FileHashes& hashes);
 // Saves what the training took, in the trial's own folder.
 void record_training(Timings& timings, const TrainOutcome& outcome);
 

@@ -46,7 +46,8 @@ void fill(const SweepFolder& folder, const Manifest& manifest) {
       describe_trial(folder, trial);
       continue;
     }
-    run_trial(folder, manifest, trial, {}, [](const TrialProgress&) {});
+    LoadedBase base;
+    run_trial(folder, manifest, trial, {}, base, [](const TrialProgress&) {});
     if (trial.trains()) trained = &trial;
   }
 }
