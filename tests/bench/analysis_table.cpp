@@ -25,11 +25,6 @@ namespace fs = std::filesystem;
 
 constexpr int kRounds = 7;
 
-double median(std::vector<double> values) {
-  std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2));
-  return values[values.size() / 2];
-}
-
 template <typename Work>
 double seconds_of(const Work& work) {
   using Clock = std::chrono::steady_clock;

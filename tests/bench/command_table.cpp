@@ -1,5 +1,6 @@
 #include "tests/bench/command_table.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -37,6 +38,11 @@ void Table::row(const std::string& work, double measured, double must, double ai
 int Table::finish() {
   write_file_atomically(file_, json_.dump(1) + "\n");
   return missed_ ? 1 : 0;
+}
+
+double median(std::vector<double> values) {
+  std::ranges::nth_element(values, values.begin() + std::ssize(values) / 2);
+  return values[values.size() / 2];
 }
 
 std::vector<OutputLine> run_command(const std::string& command) {

@@ -28,6 +28,9 @@ class Table {
   bool missed_ = false;
 };
 
+// Of an odd number of values.
+double median(std::vector<double> values);
+
 // One JSON line of a command's standard output, and the seconds since its start.
 struct OutputLine {
   double seconds;

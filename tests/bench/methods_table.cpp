@@ -1,6 +1,5 @@
 #include "tests/bench/methods_table.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -54,11 +53,6 @@ double peer_rate_of(const std::filesystem::path& root, const char* python,
                       quoted(token_file(root, "stories3m", "wikisql")) +
                       " --batch 16 --steps 4 --threads " + std::to_string(kThreads))
       .at("tokens_per_second");
-}
-
-double median(std::vector<double> values) {
-  std::ranges::nth_element(values, values.begin() + std::ssize(values) / 2);
-  return values[values.size() / 2];
 }
 
 }  // namespace
