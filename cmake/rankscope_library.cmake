@@ -6,6 +6,34 @@
 set(RANKSCOPE_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
                        -Wimplicit-fallthrough $<$<BOOL:${RANKSCOPE_WERROR}>:-Werror>)
 
+# rankscope_compile_jointly(TARGET)
+#
+# With RANKSCOPE_JOINT, compiles the target's sources about eight at a time: most of a build's time goes
+# into headers and templates that all of them use. Which eight depends on the files' names alone, so
+# that a new file changes one group. Names in anonymous namespaces may then meet: give them names of
+# their own. Sources made by the build change at other times than the rest and stay alone.
+function(rankscope_compile_jointly target)
+  if(NOT RANKSCOPE_JOINT)
+    return()
+  endif()
+  get_target_property(sources ${target} SOURCES)
+  list(FILTER sources INCLUDE REGEX "^${PROJECT_SOURCE_DIR}/.*\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "^${PROJECT_BINARY_DIR}/")
+  list(LENGTH sources count)
+  math(EXPR groups "(${count} + 7) / 8")
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  # These two are about one source seeing another's names; the other presets look at each alone.
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-shadow>
+                         $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
+  foreach(source IN LISTS sources)
+    file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR} ${source})
+    string(MD5 hash ${name})
+    string(SUBSTRING ${hash} 0 6 hash)
+    math(EXPR group "0x${hash} % ${groups}")
+    set_property(SOURCE ${source} PROPERTY UNITY_GROUP ${group})
+  endforeach()
+endfunction()
+
 function(rankscope_library target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "FOLDER" "SOURCES;DEPENDS")
   if(arg_UNPARSED_ARGUMENTS OR NOT arg_FOLDER)
@@ -18,4 +46,5 @@ function(rankscope_library target)
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${RANKSCOPE_WARNINGS}>)
   target_link_libraries(${target} PUBLIC ${arg_DEPENDS})
+  rankscope_compile_jointly(${target})
 endfunction()

@@ -69,7 +69,7 @@ fs::path without_trailing_slash(const fs::path& path) {
   fs::path normal = path.lexically_normal();
   if (!normal.has_filename()) normal = normal.parent_path();
   if (!normal.has_filename() || normal == "." || normal.filename() == "..") {
-    throw InputError("cannot write '" + printable(path.native(), 300) +
+    throw InputError("cannot write '" + printable_path(path) +
                      "': give the name of a folder to make");
   }
   return normal;
@@ -82,8 +82,7 @@ AtomicFile::AtomicFile(const fs::path& path) : target_(path) {
   if (fs::is_directory(status)) throw_file_error("cannot write", path, EISDIR);
   if (fs::exists(status) && !fs::is_regular_file(status)) {
     // Renaming over a device or a pipe would delete it.
-    throw InputError("cannot write '" + printable(path.native(), 300) +
-                     "': it is not a regular file");
+    throw InputError("cannot write '" + printable_path(path) + "': it is not a regular file");
   }
   if (path.filename().empty()) throw_file_error("cannot write", path, ENOENT);
   if (fs::is_symlink(fs::symlink_status(path)) && fs::exists(status)) {

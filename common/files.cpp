@@ -33,7 +33,7 @@ bool is_there(const std::filesystem::path& path) {
 void throw_file_error(const std::string& action, const std::filesystem::path& path,
                       int error_number) {
   const std::string message =
-      action + " '" + printable(path.native(), 300) + "': " + system_error_text(error_number);
+      action + " '" + printable_path(path) + "': " + system_error_text(error_number);
   switch (error_number) {
     case ENOENT:
     case ENOTDIR:
@@ -91,7 +91,7 @@ std::string read_text_file(const std::filesystem::path& path, std::uint64_t max_
     if (count == 0) break;
     used += count;
     if (used > max_bytes) {
-      throw InputError("cannot read '" + printable(path.native(), 300) + "': longer than the " +
+      throw InputError("cannot read '" + printable_path(path) + "': longer than the " +
                        std::to_string(max_bytes) + " bytes allowed here");
     }
   }
@@ -106,7 +106,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   if (::fstat(file.number(), &status) != 0) throw_file_error("cannot open", path, errno);
   if (S_ISDIR(status.st_mode)) throw_file_error("cannot open", path, EISDIR);
   if (!S_ISREG(status.st_mode)) {
-    throw InputError("cannot map '" + printable(path.native(), 300) +
+    throw InputError("cannot map '" + printable_path(path) +
                      "': not a regular file; copy its content to one");
   }
   size_ = static_cast<std::size_t>(status.st_size);
@@ -115,7 +115,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   if (start == MAP_FAILED) {
     const int error_number = errno;
     size_ = 0;
-    throw MachineError("cannot map '" + printable(path.native(), 300) +
+    throw MachineError("cannot map '" + printable_path(path) +
                        "': " + system_error_text(error_number));
   }
   data_ = static_cast<const std::byte*>(start);

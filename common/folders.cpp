@@ -12,7 +12,7 @@ void make_folder(const std::filesystem::path& path, const std::string& advice) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (!error) return;
-  const std::string text = "cannot make the folder '" + printable(path.native(), 300) +
+  const std::string text = "cannot make the folder '" + printable_path(path) +
                            "': " + system_error_text(error.value()) + "; " + advice;
   if (error == std::errc::no_space_on_device || error == std::errc::io_error)
     throw MachineError(text);

@@ -17,7 +17,7 @@ constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 LineReader::LineReader(const std::filesystem::path& path, std::size_t max_line_bytes)
     : path_(path),
-      name_(printable(path.native(), 300)),
+      name_(printable_path(path)),
       max_line_bytes_(max_line_bytes),
       file_(path, O_RDONLY, "cannot read") {
   while (buffer_.size() < kByteOrderMark.size() && fill()) {

@@ -127,6 +127,12 @@ std::int64_t TensorEntry::elements() const {
   return static_cast<std::int64_t>((end - begin) / dtype_size(dtype));
 }
 
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
 SafetensorsHeader parse_safetensors(std::span<const std::byte> file,
                                     const std::string& source_name) {
   const auto text_at = [&](std::uint64_t begin, std::uint64_t length) {
@@ -172,7 +178,7 @@ SafetensorsHeader parse_safetensors(std::span<const std::byte> file,
 }
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
-    : source_name_(printable(path.native(), 300)), file_(path) {
+    : source_name_(printable_path(path)), file_(path) {
   header_ = parse_safetensors(file_.bytes(), source_name_);
   for (std::size_t i = 0; i < header_.entries.size(); ++i) {
     by_name_.emplace(header_.entries[i].name, i);

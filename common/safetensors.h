@@ -28,6 +28,9 @@ struct TensorEntry {
   std::int64_t elements() const;
 };
 
+// "[192, 64]"
+std::string shape_text(const std::vector<std::int64_t>& shape);
+
 // What a header says, after every check.
 struct SafetensorsHeader {
   std::vector<TensorEntry> entries;  // in the order of their data

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "common/text.h"
+
 namespace rankscope {
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 // Optimal string alignment distance. Names are short; longer words are refused by the caller.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -19,11 +19,11 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
         here = i + j;
         continue;
       }
-      const bool same = lower(a[i - 1]) == lower(b[j - 1]);
+      const bool same = ascii_lower(a[i - 1]) == ascii_lower(b[j - 1]);
       here = std::min({cost[(i - 1) * width + j] + 1, cost[i * width + j - 1] + 1,
                        cost[(i - 1) * width + j - 1] + (same ? 0 : 1)});
-      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
-          lower(a[i - 2]) == lower(b[j - 1])) {
+      if (i > 1 && j > 1 && ascii_lower(a[i - 1]) == ascii_lower(b[j - 2]) &&
+          ascii_lower(a[i - 2]) == ascii_lower(b[j - 1])) {
         here = std::min(here, cost[(i - 2) * width + j - 2] + 1);
       }
     }

@@ -37,4 +37,8 @@ std::string printable(std::string_view text, std::size_t max_bytes) {
   return shown;
 }
 
+std::string printable_path(const std::filesystem::path& path) {
+  return printable(path.native(), 300);
+}
+
 }  // namespace rankscope

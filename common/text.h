@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -13,5 +14,13 @@ bool valid_utf8(std::string_view text);
 // `text` for a message: control characters become \n, \t or \xNN, and so does every byte that is
 // not part of well-formed UTF-8. Longer texts are cut at a character and end in "...".
 std::string printable(std::string_view text, std::size_t max_bytes = 120);
+
+// A path for a message: as printable(), cut later than other texts.
+std::string printable_path(const std::filesystem::path& path);
+
+// An ASCII capital as its small letter, any other byte as it is.
+constexpr char ascii_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 }  // namespace rankscope

@@ -1,6 +1,7 @@
 // parse_query: recursive descent over the text, with the header as its list of names.
 #include <cstdint>
 
+#include "common/text.h"
 #include "common/wikisql_query.h"
 
 namespace rankscope {
@@ -10,8 +11,6 @@ namespace {
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
@@ -23,7 +22,7 @@ std::string_view trimmed(std::string_view text) {
 std::string squeezed(std::string_view name) {
   std::string out;
   for (const char c : name) {
-    if (!is_space(c)) out += lower(c);
+    if (!is_space(c)) out += ascii_lower(c);
   }
   return out;
 }
@@ -70,7 +69,7 @@ class QueryParser {
   std::size_t keyword(std::size_t at, std::string_view word) const {
     if (text_.size() - at < word.size()) return kNone;
     for (std::size_t i = 0; i < word.size(); ++i) {
-      if (lower(text_[at + i]) != lower(word[i])) return kNone;
+      if (ascii_lower(text_[at + i]) != ascii_lower(word[i])) return kNone;
     }
     const std::size_t end = at + word.size();
     return end == text_.size() || is_space(text_[end]) ? end : kNone;
@@ -124,7 +123,8 @@ class QueryParser {
       const std::string_view name = kWikisqlAggregations[i];
       if (text_.size() - at < name.size()) continue;
       bool same = true;
-      for (std::size_t k = 0; k < name.size(); ++k) same &= lower(text_[at + k]) == lower(name[k]);
+      for (std::size_t k = 0; k < name.size(); ++k)
+        same &= ascii_lower(text_[at + k]) == ascii_lower(name[k]);
       const std::size_t open = after_space_[at + name.size()];
       if (!same || open == text_.size() || text_[open] != '(') continue;
       aggregation = static_cast<int>(i);
@@ -202,7 +202,7 @@ class QueryParser {
   std::size_t loose_end(std::size_t at, std::string_view squeezed_name) const {
     for (const char c : squeezed_name) {
       at = after_space_[at];
-      if (at == text_.size() || lower(text_[at]) != c) return kNone;
+      if (at == text_.size() || ascii_lower(text_[at]) != c) return kNone;
       ++at;
     }
     return at;
@@ -264,7 +264,7 @@ class QueryParser {
   // Takes the value up to the next condition, which is returned, or to the end.
   ConditionHead bare_value(std::size_t begin, std::string& value) const {
     for (std::size_t i = begin + 1; i < text_.size(); ++i) {
-      if (lower(text_[i]) != 'a' || !is_space(text_[i - 1])) continue;
+      if (ascii_lower(text_[i]) != 'a' || !is_space(text_[i - 1])) continue;
       if (const ConditionHead next = next_condition(i)) {
         value = trimmed(text_.substr(begin, i - begin));
         return next;

@@ -93,16 +93,14 @@ std::filesystem::path find_split(const Task& task, const std::filesystem::path& 
     }
   }
   throw InputError(fmt::format("no split '{}' of {} in {}; looked for {}", printable(split),
-                               task.name, printable(folder.native(), 300),
-                               fmt::join(looked_for, ", ")));
+                               task.name, printable_path(folder), fmt::join(looked_for, ", ")));
 }
 
 RecordSet read_records(const Task& task, const std::filesystem::path& file,
                        const std::filesystem::path& tables, const ReadOptions& options) {
   RecordSet set = task.read(file, tables, options);
   if (set.records.empty()) {
-    throw InputError(printable(file.native(), 300) + ": no example to use; " +
-                     report_text(set.report));
+    throw InputError(printable_path(file) + ": no example to use; " + report_text(set.report));
   }
   return set;
 }

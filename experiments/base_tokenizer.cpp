@@ -12,7 +12,7 @@ namespace rankscope {
 
 BaseTokenizer::BaseTokenizer(const std::filesystem::path& model_folder, const ModelConfig& config)
     : tokenizer_(Tokenizer::load(model_folder)),
-      folder_(printable(model_folder.native(), 300)),
+      folder_(printable_path(model_folder)),
       vocabulary_(config.vocabulary) {
   if (tokenizer_.id_count() < vocabulary_) {
     log::warning("{}: the tokenizer has {} ids, the model {}: ids beyond decode to nothing",

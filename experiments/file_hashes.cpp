@@ -20,8 +20,8 @@ namespace fs = std::filesystem;
 std::string stamp_of(const fs::path& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0)
-    throw InputError("cannot read '" + printable(path.native(), 300) +
-                     "': " + system_error_text(errno) + "; is the path right?");
+    throw InputError("cannot read '" + printable_path(path) + "': " + system_error_text(errno) +
+                     "; is the path right?");
   return fmt::format("{}:{}:{}.{:09}", status.st_ino, status.st_size, status.st_mtim.tv_sec,
                      status.st_mtim.tv_nsec);
 }
@@ -68,7 +68,7 @@ std::string FileHashes::model(const fs::path& folder) {
       files[path.filename().string()] = path;
   }
   if (error || files.empty())
-    throw InputError("'" + printable(folder.native(), 300) +
+    throw InputError("'" + printable_path(folder) +
                      "' is not a model's folder: it has no config.json; give base a Hugging Face "
                      "folder");
   return named(files);

@@ -25,7 +25,7 @@ constexpr std::chrono::milliseconds kRetryAfter{50};
 
 FolderLock::FolderLock(const std::filesystem::path& folder, Busy busy)
     : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-  const std::string name = "'" + printable(folder.native(), 300) + "'";
+  const std::string name = "'" + printable_path(folder) + "'";
   if (descriptor_ < 0)
     throw InputError("cannot use the folder " + name + ": " + system_error_text(errno) +
                      "; give another --out folder");

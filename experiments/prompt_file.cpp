@@ -123,7 +123,7 @@ std::vector<Prompt> read_prompt_file(const std::filesystem::path& file,
     all.push_back(std::move(prompt));
   }
   if (all.empty()) {
-    throw InputError(printable(file.native(), 300) +
+    throw InputError(printable_path(file) +
                      ": holds no prompts; give lines of {\"id\", \"prompt\"}");
   }
   return all;

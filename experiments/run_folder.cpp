@@ -69,13 +69,13 @@ void RunFolder::forget_other_machines_state() {
     const auto saved = state.metadata().find(std::string("identity.") + kInstructionSet);
     if (saved == state.metadata().end() || saved->second == identity_.at(kInstructionSet)) return;
     log::info("the resume point in {} was made on another device ({}); the training starts over",
-              printable(out_.native(), 300), printable(saved->second));
+              printable_path(out_), printable(saved->second));
   }
   std::error_code error;
   for (const char* name : {kAdapter, kBest}) fs::remove_all(out_ / name, error);
   if (!error) fs::remove(out_ / kState, error);
   if (error)
-    throw MachineError("cannot clear '" + printable(out_.native(), 300) +
+    throw MachineError("cannot clear '" + printable_path(out_) +
                        "': " + system_error_text(error.value()));
 }
 

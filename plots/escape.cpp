@@ -165,10 +165,9 @@ std::string file_word(std::string_view text) {
   constexpr std::size_t kLongest = 40;
   std::string out;
   for (const char c : text.substr(0, kLongest)) {
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
-      out += c;
-    } else if (c >= 'A' && c <= 'Z') {
-      out += static_cast<char>(c - 'A' + 'a');
+    const char small = ascii_lower(c);
+    if ((small >= 'a' && small <= 'z') || (c >= '0' && c <= '9')) {
+      out += small;
     } else if (out.empty() || out.back() != '_') {
       out += '_';
     }

@@ -10,7 +10,7 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::array<FigureKind, 14> kKinds{{
+constexpr std::array<FigureKind, 14> kFigureKinds{{
     {"contrasts", "The differences that the claims are about", &contrast_figures},
     {"figure2", "Score against trainable parameters", &parameter_figures},
     {"ranks", "Score against rank", &rank_figures},
@@ -29,7 +29,7 @@ constexpr std::array<FigureKind, 14> kKinds{{
 
 }  // namespace
 
-std::span<const FigureKind> figure_kinds() { return kKinds; }
+std::span<const FigureKind> figure_kinds() { return kFigureKinds; }
 
 std::string figure_csv(const Figure& figure) {
   DataGrid grid = figure.data;

@@ -15,25 +15,25 @@ struct MethodLook {
   int point;
 };
 constexpr std::string_view kGrey = "#808080";
-constexpr std::array<MethodLook, 15> kMethods{{{"lora", "#0072B2", 7},
-                                              {"full", "#D55E00", 5},
-                                              {"bitfit", "#009E73", 9},
-                                              {"prefix_embed", "#E69F00", 11},
-                                              {"prefix_layer", "#CC79A7", 13},
-                                              {"adapter_h", "#56B4E9", 15},
-                                              {"lora+prefix_embed", "#7F8A96", 4},
-                                              {"lora+prefix_layer", "#9A6324", 6},
-                                              {"adapter_l", "#2A6F97", 14},
-                                              {"adapter_p", "#8DA0CB", 8},
-                                              {"prefix_kv", "#B8860B", 12},
-                                              {"ft_top2", "#A8431F", 10},
-                                              {"dora", "#4B3F9E", 3},
-                                              {"adalora", "#1E8C93", 2},
-                                              {"none", kGrey, 1}}};
+constexpr std::array<MethodLook, 15> kMethodLooks{{{"lora", "#0072B2", 7},
+                                                   {"full", "#D55E00", 5},
+                                                   {"bitfit", "#009E73", 9},
+                                                   {"prefix_embed", "#E69F00", 11},
+                                                   {"prefix_layer", "#CC79A7", 13},
+                                                   {"adapter_h", "#56B4E9", 15},
+                                                   {"lora+prefix_embed", "#7F8A96", 4},
+                                                   {"lora+prefix_layer", "#9A6324", 6},
+                                                   {"adapter_l", "#2A6F97", 14},
+                                                   {"adapter_p", "#8DA0CB", 8},
+                                                   {"prefix_kv", "#B8860B", 12},
+                                                   {"ft_top2", "#A8431F", 10},
+                                                   {"dora", "#4B3F9E", 3},
+                                                   {"adalora", "#1E8C93", 2},
+                                                   {"none", kGrey, 1}}};
 constexpr std::array<std::string_view, 6> kSeries{"#0072B2", "#D55E00", "#009E73",
                                                   "#E69F00", "#CC79A7", "#56B4E9"};
-constexpr std::array<std::string_view, 7> kTargets{"Wq",    "Wv",    "Wk",         "Wo",
-                                                   "Wq+Wv", "Wq+Wk", "Wq+Wk+Wv+Wo"};
+constexpr std::array<std::string_view, 7> kColouredTargets{"Wq",    "Wv",    "Wk",         "Wo",
+                                                           "Wq+Wv", "Wq+Wk", "Wq+Wk+Wv+Wo"};
 constexpr std::array<std::string_view, 7> kTargetColours{"#0072B2", "#009E73", "#E69F00", "#CC79A7",
                                                          "#D55E00", "#56B4E9", "#7F8A96"};
 
@@ -56,8 +56,8 @@ constexpr std::array<Rgb, 4> kOrdered{
     {{112, 84, 170}, {59, 118, 175}, {33, 155, 145}, {98, 182, 72}}};
 
 const MethodLook* look_of(std::string_view method) {
-  const auto* const found = std::ranges::find(kMethods, method, &MethodLook::method);
-  return found == kMethods.end() ? nullptr : found;
+  const auto* const found = std::ranges::find(kMethodLooks, method, &MethodLook::method);
+  return found == kMethodLooks.end() ? nullptr : found;
 }
 
 std::string hex(const Rgb& c) {
@@ -80,10 +80,10 @@ int method_point(std::string_view method) {
 std::string_view series_colour(std::size_t index) { return kSeries[index % kSeries.size()]; }
 
 std::string_view targets_colour(std::string_view targets, std::size_t index_where_unknown) {
-  const auto* const found = std::ranges::find(kTargets, targets);
-  return found == kTargets.end()
+  const auto* const found = std::ranges::find(kColouredTargets, targets);
+  return found == kColouredTargets.end()
              ? series_colour(index_where_unknown)
-             : kTargetColours[static_cast<std::size_t>(found - kTargets.begin())];
+             : kTargetColours[static_cast<std::size_t>(found - kColouredTargets.begin())];
 }
 
 std::string ordered_colour(std::size_t index, std::size_t count) {

@@ -15,6 +15,9 @@ namespace rankscope {
 // Longer texts would lie over what is beside them; the CSV has them whole.
 inline constexpr std::size_t kTitleBytes = 38, kLegendBytes = 24;
 
+// Panels of a figure that has one, or a row of them, for each task.
+inline constexpr std::size_t kMostTasks = 4;
+
 // Lengths in pixels of the SVG. Panels are filled row by row.
 struct PanelGrid {
   std::size_t columns = 1, rows = 1;

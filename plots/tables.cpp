@@ -7,7 +7,7 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::array<TableKind, 21> kKinds{{
+constexpr std::array<TableKind, 21> kTableKinds{{
     {Section::kSummary, "trials", "What was run", &trial_tables},
     {Section::kSummary, "verdicts", "The paper's claims", &verdict_tables},
     {Section::kSummary, "best", "The best configurations", &best_tables},
@@ -34,6 +34,6 @@ constexpr std::array<TableKind, 21> kKinds{{
 
 }  // namespace
 
-std::span<const TableKind> table_kinds() { return kKinds; }
+std::span<const TableKind> table_kinds() { return kTableKinds; }
 
 }  // namespace rankscope

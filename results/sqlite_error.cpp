@@ -10,7 +10,7 @@
 namespace rankscope {
 
 std::string shown_path(const std::filesystem::path& path) {
-  return "'" + printable(path.native(), 300) + "'";
+  return "'" + printable_path(path) + "'";
 }
 
 void throw_sqlite_error(const SQLite::Exception& error, int system_errno,

@@ -34,7 +34,7 @@ constexpr std::array<Genre, 3> kMismatchedGenres = {
     {"guide", "Welcome to {w}! {t} Please follow me."},
     {"court", "The witness {f} was heard. {t} So the witness said."}};
 
-struct Draft {
+struct PairDraft {
   Inference pair;
   std::string text;  // of the pattern
   const std::string& pattern() const { return text; }
@@ -57,8 +57,8 @@ std::string laid_out(std::string_view layout, std::string_view told, const World
   return text;
 }
 
-Draft any_pair(const World& world, Pool pool, std::span<const Genre> genres, Picker& picker) {
-  Draft draft;
+PairDraft any_pair(const World& world, Pool pool, std::span<const Genre> genres, Picker& picker) {
+  PairDraft draft;
   const std::size_t kind = picker.below(kinds().size());
   std::vector<Entity> entities = {world.any(kind, pool, picker)};
   if (picker.chance(kTwoSubjects)) {
@@ -120,7 +120,7 @@ std::vector<Inference> make_mnli_set(const World& world, std::string_view split,
   std::vector<Inference> set;
   for (std::size_t i = 0; i < count; ++i) {
     Picker picker(world.seed(), "embedded pair", split, i);
-    Draft draft = of_pool(pool, [&] {
+    PairDraft draft = of_pool(pool, [&] {
       return genres == Genres::kMatched
                  ? any_pair(world, pool, std::span<const Genre>(kMatchedGenres), picker)
                  : any_pair(world, pool, std::span<const Genre>(kMismatchedGenres), picker);

@@ -51,11 +51,12 @@ constexpr std::string_view kAdjectives[] = {
     "Bitter", "Blue", "Broken", "Burning", "Cold", "Crooked", "Dark", "Distant", "Empty", "Endless",
     "First", "Golden", "Great", "Green", "Hidden", "Hollow", "Last", "Little", "Lonely", "Long",
     "Lost", "Old", "Patient", "Quiet", "Second", "Silent", "Silver", "Small", "Wild", "Winter"};
-constexpr std::string_view kThings[] = {
-    "Bell", "Bird", "Boat", "Book", "Bridge", "Candle", "Clock", "Crown", "Door", "Field",
-    "Fire", "Forest", "Garden", "Harbour", "House", "Island", "Journey", "Key", "King", "Lamp",
-    "Letter", "Map", "Mirror", "Mountain", "Night", "Orchard", "Painter", "Queen", "Rain", "River",
-    "Road", "Shadow", "Shepherd", "Song", "Star", "Stranger", "Summer", "Tower", "Valley", "Wall"};
+constexpr std::string_view kTitleThings[] = {
+    "Bell",     "Bird",    "Boat",    "Book",     "Bridge", "Candle",  "Clock",  "Crown",
+    "Door",     "Field",   "Fire",    "Forest",   "Garden", "Harbour", "House",  "Island",
+    "Journey",  "Key",     "King",    "Lamp",     "Letter", "Map",     "Mirror", "Mountain",
+    "Night",    "Orchard", "Painter", "Queen",    "Rain",   "River",   "Road",   "Shadow",
+    "Shepherd", "Song",    "Star",    "Stranger", "Summer", "Tower",   "Valley", "Wall"};
 constexpr std::string_view kShipBegins[] = {"Amber", "Bold", "Brave", "Bright", "Crimson", "Fair",
                                             "Fleet", "Gallant", "Grey", "Happy", "Ivory", "Jolly",
                                             "Merry", "Noble", "Proud", "Royal", "Swift", "Trusty"};
@@ -65,13 +66,12 @@ constexpr std::string_view kShipEnds[] = {
     "Trader", "Venture", "Walrus", "Wren"};
 
 const Syllables& syllables(NameKind kind) {
-  static constexpr Syllables kAll[kNameKinds] = {
-      {"first", kFirstBegins, kFirstMiddles, kFirstEnds},
-      {"last", kLastBegins, kLastMiddles, kLastEnds},
-      {"town", kTownBegins, kTownMiddles, kTownEnds},
-      {"river", kRiverBegins, kRiverMiddles, kRiverEnds},
-      {"title", kAdjectives, kSpace, kThings},
-      {"ship", kShipBegins, kSpace, kShipEnds}};
+  static constexpr Syllables kAll[kNameKinds] = {{"first", kFirstBegins, kFirstMiddles, kFirstEnds},
+                                                 {"last", kLastBegins, kLastMiddles, kLastEnds},
+                                                 {"town", kTownBegins, kTownMiddles, kTownEnds},
+                                                 {"river", kRiverBegins, kRiverMiddles, kRiverEnds},
+                                                 {"title", kAdjectives, kSpace, kTitleThings},
+                                                 {"ship", kShipBegins, kSpace, kShipEnds}};
   return kAll[static_cast<std::size_t>(kind)];
 }
 

@@ -29,7 +29,7 @@ struct Sheet {
   }
 };
 
-struct Draft {
+struct QuestionDraft {
   std::string form;  // of the text, before names and values are filled in
   std::string text;
   bool order = false;
@@ -55,9 +55,9 @@ struct Search {
 constexpr std::array<Search, 6> kSearches = {
     Search{"which are the {p} ", false}, {"what are the {p} ", false}, {"name the {p} ", true},
     {"find the {p} ", true},             {"list the {p} ", true},      {"show the {p} ", true}};
-constexpr std::array<Search, 3> kCounts = {Search{"how many {p} are there ", false},
-                                           {"count the {p} ", true},
-                                           {"what is the number of {p} ", false}};
+constexpr std::array<Search, 3> kCountSearches = {Search{"how many {p} are there ", false},
+                                                  {"count the {p} ", true},
+                                                  {"what is the number of {p} ", false}};
 
 std::string with_plural(std::string_view text, std::string_view plural) {
   std::string result(text);
@@ -77,8 +77,8 @@ WikisqlValue value_of(const Attribute& attribute, std::string text) {
 }
 
 // Adds a condition that `row` meets, and its words.
-void add_condition(const Sheet& sheet, const Entity& row, int column, Operator op, Draft& draft,
-                   Picker& picker) {
+void add_condition(const Sheet& sheet, const Entity& row, int column, Operator op,
+                   QuestionDraft& draft, Picker& picker) {
   const Attribute& attribute = sheet.attribute(column);
   std::string value = sheet.cell(row, column);
   if (op != kEqual) value = bound_near(attribute, value, op == kMore, picker);
@@ -89,7 +89,7 @@ void add_condition(const Sheet& sheet, const Entity& row, int column, Operator o
   draft.query.conditions.push_back({column, op, value_of(attribute, value)});
 }
 
-void begin_search(const Sheet& sheet, const auto& searches, Draft& draft, Picker& picker) {
+void begin_search(const Sheet& sheet, const auto& searches, QuestionDraft& draft, Picker& picker) {
   const Search& choice = picker.pick(searches);
   const std::string search = with_plural(choice.text, sheet.kind->plural);
   draft.order = choice.order;
@@ -97,7 +97,7 @@ void begin_search(const Sheet& sheet, const auto& searches, Draft& draft, Picker
 }
 
 // What is the river of X?
-void ask_value(const Sheet& sheet, const Entity& row, Draft& draft, Picker& picker) {
+void ask_value(const Sheet& sheet, const Entity& row, QuestionDraft& draft, Picker& picker) {
   const int column = any_column(sheet, picker);
   const std::string_view form = picker.pick(sheet.attribute(column).questions);
   draft.say(form, row.name);
@@ -106,7 +106,8 @@ void ask_value(const Sheet& sheet, const Entity& row, Draft& draft, Picker& pick
 }
 
 // Which towns are on the river X (and known for Y)?
-void ask_names(const Sheet& sheet, const Entity& row, bool two, Draft& draft, Picker& picker) {
+void ask_names(const Sheet& sheet, const Entity& row, bool two, QuestionDraft& draft,
+               Picker& picker) {
   begin_search(sheet, kSearches, draft, picker);
   std::vector<int> columns(sheet.attributes.size());
   for (std::size_t i = 0; i < columns.size(); ++i) columns[i] = static_cast<int>(i) + 1;
@@ -117,8 +118,8 @@ void ask_names(const Sheet& sheet, const Entity& row, bool two, Draft& draft, Pi
   add_condition(sheet, row, columns[1], kEqual, draft, picker);
 }
 
-void ask_count(const Sheet& sheet, const Entity& row, Draft& draft, Picker& picker) {
-  begin_search(sheet, kCounts, draft, picker);
+void ask_count(const Sheet& sheet, const Entity& row, QuestionDraft& draft, Picker& picker) {
+  begin_search(sheet, kCountSearches, draft, picker);
   add_condition(sheet, row, any_column(sheet, picker), kEqual, draft, picker);
   draft.query.aggregation = kCount;
 }
@@ -132,13 +133,15 @@ int numeric_column(const Sheet& sheet, Picker& picker) {
 }
 
 // Which towns are with more than 4000 people?
-void ask_bound(const Sheet& sheet, const Entity& row, int column, Draft& draft, Picker& picker) {
+void ask_bound(const Sheet& sheet, const Entity& row, int column, QuestionDraft& draft,
+               Picker& picker) {
   begin_search(sheet, kSearches, draft, picker);
   add_condition(sheet, row, column, picker.chance(50) ? kMore : kLess, draft, picker);
 }
 
 // What is the highest population of towns on the X?
-void ask_aggregate(const Sheet& sheet, const Entity& row, int column, Draft& draft, Picker& picker) {
+void ask_aggregate(const Sheet& sheet, const Entity& row, int column, QuestionDraft& draft,
+                   Picker& picker) {
   struct Words {
     Aggregation aggregation;
     std::string_view text;
@@ -160,8 +163,8 @@ void ask_aggregate(const Sheet& sheet, const Entity& row, int column, Draft& dra
   add_condition(sheet, row, other, kEqual, draft, picker);
 }
 
-Draft any_question(const Sheet& sheet, Picker& picker) {
-  Draft draft;
+QuestionDraft any_question(const Sheet& sheet, Picker& picker) {
+  QuestionDraft draft;
   const Entity& row = picker.pick(sheet.rows);
   const std::uint64_t part = picker.below(100);
   const int numbers = numeric_column(sheet, picker);
@@ -220,7 +223,7 @@ WikisqlSet make_wikisql_set(const World& world, std::string_view split, Pool poo
     set.tables.push_back(written(
         sheet, "embedded-" + std::string(split) + "-" + std::to_string(set.tables.size()), picker));
     for (std::size_t i = 0; i < kQuestionsPerTable && set.questions.size() < count; ++i) {
-      Draft draft = of_pool(pool, [&] { return any_question(sheet, picker); });
+      QuestionDraft draft = of_pool(pool, [&] { return any_question(sheet, picker); });
       set.questions.push_back({set.tables.size() - 1, std::move(draft.text), std::move(draft.query),
                                draft.pattern()});
     }

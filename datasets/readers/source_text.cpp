@@ -8,10 +8,10 @@
 namespace rankscope {
 
 SourceText::SourceText(const std::filesystem::path& path)
-    : bytes_(read_text_file(path)), name_(printable(path.native(), 300)) {
+    : bytes_(read_text_file(path)), name_(printable_path(path)) {
   file_ = {path.native(), bytes_.size(), sha256_hex(bytes_)};
   const std::filesystem::path stem = path.stem();
-  stem_ = printable(stem.native(), 300);
+  stem_ = printable_path(stem);
   size_ = bytes_.size();
   const std::string_view all(bytes_);
   if (all.starts_with("\xef\xbb\xbf")) {

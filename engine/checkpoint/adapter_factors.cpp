@@ -20,8 +20,6 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::string_view kPrefix = "base_model.model.";
-
 struct Module {
   const TensorEntry* a = nullptr;
   const TensorEntry* b = nullptr;
@@ -38,11 +36,11 @@ std::map<std::string, Module> modules_of(const SafetensorsFile& file, const Peft
     std::string_view name = entry.name;
     if (config.saves(entry.name)) continue;
     const bool a = name.ends_with(".lora_A.weight"), b = name.ends_with(".lora_B.weight");
-    if (!name.starts_with(kPrefix) || !(a || b) || entry.shape.size() != 2) {
+    if (!name.starts_with(kPeftModulePrefix) || !(a || b) || entry.shape.size() != 2) {
       throw InputError(file.source_name() + ": tensor '" + printable(entry.name) +
                        "' is no LoRA factor of a matrix; only LoRA adapters can be used here");
     }
-    name.remove_prefix(kPrefix.size());
+    name.remove_prefix(kPeftModulePrefix.size());
     name.remove_suffix(std::string_view(".lora_A.weight").size());
     (a ? modules[std::string(name)].a : modules[std::string(name)].b) = &entry;
   }

@@ -5,11 +5,10 @@
 #include "common/hash.h"
 #include "common/json.h"
 #include "common/text.h"
+#include "engine/checkpoint/peft_config.h"
 
 namespace rankscope {
 namespace {
-
-constexpr int64_t kMaxRank = int64_t{1} << 24;
 
 SiteShare read_share(const Json& value, const std::string& where) {
   JsonObject json(value, where);
@@ -18,7 +17,7 @@ SiteShare read_share(const Json& value, const std::string& where) {
   const auto known = site_kind(kind);
   if (!known) json.fail("site", "is '" + printable(kind) + "', which is no site");
   share.site = {static_cast<int>(json.get_int("layer", 0, 1'000'000)), *known};
-  share.rank = json.get_int("rank", 1, kMaxRank);
+  share.rank = json.get_int("rank", 1, kMostReadRank);
   share.scale = json.get_double("scale", -1e30, 1e30);
   share.dropout = json.get_double("dropout", 0.0, 1.0);
   share.exact_beside = json.get_bool("exact_beside");

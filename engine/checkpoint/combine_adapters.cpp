@@ -18,7 +18,7 @@
 namespace rankscope {
 namespace {
 
-std::string shown(const std::filesystem::path& folder) { return printable(folder.native(), 300); }
+std::string shown(const std::filesystem::path& folder) { return printable_path(folder); }
 
 // A module, or one site of it: by the module's path and the first output.
 using Place = std::pair<std::string, std::int64_t>;

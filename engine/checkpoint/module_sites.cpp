@@ -7,39 +7,38 @@ namespace rankscope {
 
 namespace {
 
-struct Ending {
+struct NameEnding {
   std::string_view name;  // of the module, from a dot on
   std::vector<std::string> sites;
 };
 
 // The longer endings first: "attention.output.dense" is not "output.dense".
-const std::vector<Ending>& endings() {
-  static const std::vector<Ending> all = {
-      {"attention.output.dense", {"Wo"}},
-      {"intermediate.dense", {"W1"}},
-      {"output.dense", {"W2"}},
-      {"attn.c_attn", {"Wq", "Wk", "Wv"}},
-      {"attn.c_proj", {"Wo"}},
-      {"mlp.c_fc", {"W1"}},
-      {"mlp.c_proj", {"W2"}},
-      {"q_proj", {"Wq"}},
-      {"k_proj", {"Wk"}},
-      {"v_proj", {"Wv"}},
-      {"o_proj", {"Wo"}},
-      {"out_proj", {"Wo"}},
-      {"query_proj", {"Wq"}},
-      {"key_proj", {"Wk"}},
-      {"value_proj", {"Wv"}},
-      {"query", {"Wq"}},
-      {"key", {"Wk"}},
-      {"value", {"Wv"}},
-      {"q_lin", {"Wq"}},
-      {"k_lin", {"Wk"}},
-      {"v_lin", {"Wv"}},
-      {"out_lin", {"Wo"}},
-      {"up_proj", {"W1"}},
-      {"down_proj", {"W2"}},
-      {"gate_proj", {"W3"}}};
+const std::vector<NameEnding>& endings() {
+  static const std::vector<NameEnding> all = {{"attention.output.dense", {"Wo"}},
+                                              {"intermediate.dense", {"W1"}},
+                                              {"output.dense", {"W2"}},
+                                              {"attn.c_attn", {"Wq", "Wk", "Wv"}},
+                                              {"attn.c_proj", {"Wo"}},
+                                              {"mlp.c_fc", {"W1"}},
+                                              {"mlp.c_proj", {"W2"}},
+                                              {"q_proj", {"Wq"}},
+                                              {"k_proj", {"Wk"}},
+                                              {"v_proj", {"Wv"}},
+                                              {"o_proj", {"Wo"}},
+                                              {"out_proj", {"Wo"}},
+                                              {"query_proj", {"Wq"}},
+                                              {"key_proj", {"Wk"}},
+                                              {"value_proj", {"Wv"}},
+                                              {"query", {"Wq"}},
+                                              {"key", {"Wk"}},
+                                              {"value", {"Wv"}},
+                                              {"q_lin", {"Wq"}},
+                                              {"k_lin", {"Wk"}},
+                                              {"v_lin", {"Wv"}},
+                                              {"out_lin", {"Wo"}},
+                                              {"up_proj", {"W1"}},
+                                              {"down_proj", {"W2"}},
+                                              {"gate_proj", {"W3"}}};
   return all;
 }
 
@@ -65,7 +64,7 @@ std::optional<int> layer_of(std::string_view module) {
 std::optional<ModuleSites> sites_of_module(std::string_view module) {
   const std::optional<int> layer = layer_of(module);
   if (!layer) return std::nullopt;
-  for (const Ending& ending : endings()) {
+  for (const NameEnding& ending : endings()) {
     if (ends_in_name(module, ending.name)) return ModuleSites{*layer, ending.sites};
   }
   return ModuleSites{*layer, {std::string(module.substr(module.rfind('.') + 1))}};

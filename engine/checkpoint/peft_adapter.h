@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "engine/checkpoint/adapter_record.h"
 #include "engine/methods/low_rank.h"
@@ -18,6 +19,8 @@ namespace rankscope {
 
 inline constexpr const char* kPeftConfigFile = "adapter_config.json";
 inline constexpr const char* kPeftWeightsFile = "adapter_model.safetensors";
+// What PEFT puts before the path of a base's module in a tensor's name.
+inline constexpr std::string_view kPeftModulePrefix = "base_model.model.";
 // The trained B of sites whose B had to be rescaled to fit one scale per module.
 inline constexpr const char* kExactFile = "rankscope.safetensors";
 

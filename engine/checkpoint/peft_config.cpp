@@ -11,23 +11,22 @@ namespace rankscope {
 namespace {
 
 constexpr size_t kMaxPatterns = 4096;
-constexpr int64_t kMaxRank = int64_t{1} << 24;
 
 // Fields that tell how an adapter was started, stored or named, not what it computes.
-const std::set<std::string> kHarmless = {"alora_invocation_string",
-                                         "auto_mapping",
-                                         "base_model_name_or_path",
-                                         "corda_config",
-                                         "eva_config",
-                                         "inference_mode",
-                                         "loftq_config",
-                                         "lora_ga_config",
-                                         "megatron_core",
-                                         "peft_version",
-                                         "qalora_group_size",
-                                         "revision",
-                                         "runtime_config",
-                                         "task_type"};
+const std::set<std::string> kHarmlessOfLora = {"alora_invocation_string",
+                                               "auto_mapping",
+                                               "base_model_name_or_path",
+                                               "corda_config",
+                                               "eva_config",
+                                               "inference_mode",
+                                               "loftq_config",
+                                               "lora_ga_config",
+                                               "megatron_core",
+                                               "peft_version",
+                                               "qalora_group_size",
+                                               "revision",
+                                               "runtime_config",
+                                               "task_type"};
 
 // What AdaLoRA's training went by.
 const std::set<std::string> kHarmlessOfAdaLora = {
@@ -86,12 +85,12 @@ PeftConfig PeftConfig::read(const std::filesystem::path& path, SavedModules save
                                 "target_modules", "layers_pattern", "layers_to_transform",
                                 "rank_pattern"};
   if (adalora) {
-    config.rank_ = json.get_int_or("init_r", 12, 1, kMaxRank);
+    config.rank_ = json.get_int_or("init_r", 12, 1, kMostReadRank);
     config.read_kept_triples(json);
     read.insert("init_r");
     read.insert(kHarmlessOfAdaLora.begin(), kHarmlessOfAdaLora.end());
   } else {
-    config.rank_ = json.get_int_or("r", 8, 1, kMaxRank);
+    config.rank_ = json.get_int_or("r", 8, 1, kMostReadRank);
     config.rslora_ = json.get_bool_or("use_rslora", false);
     if (json.get_bool_or("use_dora", false)) config.kind_ = PeftKind::kDora;
     config.ranks_ = read_patterns(json, "rank_pattern", 1);
@@ -102,7 +101,7 @@ PeftConfig PeftConfig::read(const std::filesystem::path& path, SavedModules save
     config.saved_ = json.get_string_array("modules_to_save");
   if (saved == SavedModules::kPassOver) read.insert("modules_to_save");
   for (const auto& [key, value] : parsed.items()) {
-    if (read.contains(key) || kHarmless.contains(key) || !peft_field_in_use(value)) continue;
+    if (read.contains(key) || kHarmlessOfLora.contains(key) || !peft_field_in_use(value)) continue;
     json.fail(printable(key), "is " + json_excerpt(value) +
                                   ": this feature of PEFT is not supported; merge the adapter "
                                   "into its base with PEFT instead");
@@ -150,7 +149,7 @@ PeftConfig::Patterns PeftConfig::read_patterns(JsonObject& json, const std::stri
   if (object->size() > kMaxPatterns) json.fail(key, "has too many entries");
   for (const auto& [pattern, value] : object->items()) {
     const double number = values.get_double(pattern, low, 1e12);
-    if (key == "rank_pattern") values.get_int(pattern, 1, kMaxRank);
+    if (key == "rank_pattern") values.get_int(pattern, 1, kMostReadRank);
     patterns.emplace_back(ModulePattern::suffix(pattern, json.where() + ": field '" + key + "'"),
                           number);
   }

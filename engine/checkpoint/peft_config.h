@@ -13,6 +13,9 @@
 
 namespace rankscope {
 
+// The largest rank that a file may state.
+inline constexpr int64_t kMostReadRank = int64_t{1} << 24;
+
 // Whether a field's value says that the feature is used: not where it is null, false, or empty.
 bool peft_field_in_use(const Json& value);
 

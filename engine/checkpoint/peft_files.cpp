@@ -111,7 +111,7 @@ void write_peft_files(const std::filesystem::path& folder, const std::vector<Mod
                       const AdapterToWrite& about) {
   std::vector<TensorToWrite> tensors;
   for (const ModuleToWrite& m : modules) {
-    const std::string name = "base_model.model." + m.path;
+    const std::string name = std::string(kPeftModulePrefix) + m.path;
     tensors.push_back({name + ".lora_A.weight", DType::kF32, {m.rank, m.in}, m.a.data()});
     tensors.push_back({name + ".lora_B.weight", DType::kF32, {m.out, m.rank}, m.b.data()});
     if (about.dora) {

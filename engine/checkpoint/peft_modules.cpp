@@ -4,31 +4,30 @@
 
 #include "common/error.h"
 #include "common/text.h"
+#include "engine/checkpoint/peft_adapter.h"
 #include "engine/checkpoint/stored_tensor.h"
 
 namespace rankscope {
 namespace {
 
-constexpr std::string_view kPrefix = "base_model.model.";
-
 // A module's tensor: what its name ends with, and where it goes.
-struct Ending {
+struct TensorEnding {
   std::string_view text;
   const TensorEntry* PeftModule::* slot;
 };
-constexpr Ending kFactors[] = {{".lora_A.weight", &PeftModule::a},
-                               {".lora_B.weight", &PeftModule::b},
-                               {".lora_magnitude_vector", &PeftModule::magnitude}};
-constexpr Ending kTriples[] = {
+constexpr TensorEnding kFactors[] = {{".lora_A.weight", &PeftModule::a},
+                                     {".lora_B.weight", &PeftModule::b},
+                                     {".lora_magnitude_vector", &PeftModule::magnitude}};
+constexpr TensorEnding kTriples[] = {
     {".lora_A", &PeftModule::a}, {".lora_B", &PeftModule::b}, {".lora_E", &PeftModule::e}};
 
-std::span<const Ending> endings_of(PeftKind kind) {
+std::span<const TensorEnding> endings_of(PeftKind kind) {
   if (kind == PeftKind::kAdaLora) return kTriples;
   return std::span(kFactors).first(kind == PeftKind::kDora ? 3 : 2);
 }
 
 // ".lora_A.weight" -> "lora_A"
-std::string short_name(const Ending& ending) {
+std::string short_name(const TensorEnding& ending) {
   const std::string_view text = ending.text.substr(1);
   return std::string(text.substr(0, text.find('.')));
 }
@@ -59,9 +58,9 @@ PeftModules::PeftModules(const SafetensorsFile& file, const ModelShape& shape, P
 // adapters of the model without its head.
 bool PeftModules::place(const TensorEntry& entry, const ModelShape& shape, PeftKind kind) {
   std::string_view name = entry.name;
-  if (!name.starts_with(kPrefix)) return false;
-  name.remove_prefix(kPrefix.size());
-  for (const Ending& ending : endings_of(kind)) {
+  if (!name.starts_with(kPeftModulePrefix)) return false;
+  name.remove_prefix(kPeftModulePrefix.size());
+  for (const TensorEnding& ending : endings_of(kind)) {
     if (!name.ends_with(ending.text)) continue;
     std::string module(name.substr(0, name.size() - ending.text.size()));
     if (!sites_.contains(module)) module = shape.prefix + module;
@@ -75,9 +74,9 @@ bool PeftModules::place(const TensorEntry& entry, const ModelShape& shape, PeftK
 }
 
 void PeftModules::check(const std::string& name, PeftModule& module, PeftKind kind) const {
-  const Ending *there = nullptr, *missing = nullptr;
-  for (const Ending& ending : endings_of(kind)) {
-    const Ending*& found = module.*ending.slot != nullptr ? there : missing;
+  const TensorEnding *there = nullptr, *missing = nullptr;
+  for (const TensorEnding& ending : endings_of(kind)) {
+    const TensorEnding*& found = module.*ending.slot != nullptr ? there : missing;
     if (found == nullptr) found = &ending;
   }
   if (missing != nullptr) {

@@ -11,6 +11,7 @@
 #include "engine/checkpoint/peft_config.h"
 #include "engine/checkpoint/stored_tensor.h"
 #include "engine/checkpoint/trained_tensors.h"
+#include "engine/methods/special_tokens.h"
 
 namespace rankscope {
 namespace {
@@ -18,15 +19,22 @@ namespace {
 constexpr const char* kTensor = "prompt_embeddings";
 constexpr const char* kPrefixTuning = "PREFIX_TUNING";
 constexpr const char* kPromptTuning = "PROMPT_TUNING";
-constexpr int64_t kMaxTokens = 65536;  // of a method's setting
 
 // Fields that tell how the rows began, or how they were trained.
-const std::set<std::string> kHarmless = {
-    "auto_mapping",   "base_model_name_or_path", "encoder_hidden_size",
-    "inference_mode", "init_weights",            "peft_version",
-    "revision",       "prefix_projection",       "prompt_tuning_init",
-    "task_type",      "prompt_tuning_init_text", "tokenizer_kwargs",
-    "runtime_config", "tokenizer_name_or_path"};
+const std::set<std::string> kHarmlessOfPrompts = {"auto_mapping",
+                                                  "base_model_name_or_path",
+                                                  "encoder_hidden_size",
+                                                  "inference_mode",
+                                                  "init_weights",
+                                                  "peft_version",
+                                                  "revision",
+                                                  "prefix_projection",
+                                                  "prompt_tuning_init",
+                                                  "task_type",
+                                                  "prompt_tuning_init_text",
+                                                  "tokenizer_kwargs",
+                                                  "runtime_config",
+                                                  "tokenizer_name_or_path"};
 
 // The widths of one row's parts: what a method trains for each token, in the order of trained().
 int64_t row_width(Adaptation& adaptation) {
@@ -51,7 +59,7 @@ std::pair<std::string, std::map<std::string, std::string>> read_config(
   const Json parsed = read_json_file(path, {.max_bytes = uint64_t{16} << 20});
   JsonObject json(parsed, path.string(), JsonObject::Nulls::kAbsent);
   const bool prefix = json.get_string("peft_type") == kPrefixTuning;
-  const int64_t tokens = json.get_int("num_virtual_tokens", 1, kMaxTokens);
+  const int64_t tokens = json.get_int("num_virtual_tokens", 1, kMostSpecialTokens);
   check_field(json, "token_dim", prefix ? model.kv_heads * model.head_dim : model.width);
   check_field(json, "num_layers", model.layers);
   check_field(json, "num_transformer_submodules", 1);
@@ -63,7 +71,8 @@ std::pair<std::string, std::map<std::string, std::string>> read_config(
   const std::set<std::string> read = {"peft_type",  "num_virtual_tokens",        "token_dim",
                                       "num_layers", "num_transformer_submodules", "num_attention_heads"};
   for (const auto& [key, value] : parsed.items()) {
-    if (read.contains(key) || kHarmless.contains(key) || !peft_field_in_use(value)) continue;
+    if (read.contains(key) || kHarmlessOfPrompts.contains(key) || !peft_field_in_use(value))
+      continue;
     json.fail(printable(key), "is " + json_excerpt(value) +
                                   ": this feature of PEFT is not supported; save the adapter without it");
   }

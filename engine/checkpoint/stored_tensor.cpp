@@ -7,16 +7,6 @@
 #include "common/text.h"
 
 namespace rankscope {
-namespace {
-
-std::string shape_text(const std::vector<int64_t>& shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
-}
-
-}  // namespace
-
 void check_stored_tensor(const SafetensorsFile& file, const TensorEntry& entry,
                          const std::vector<int64_t>& shape) {
   const std::string where = file.source_name() + ": tensor '" + printable(entry.name) + "'";

@@ -121,7 +121,7 @@ inline SpecialTokens special_tokens_of(const Adaptation* adaptation) {
 // How far a method's training reaches into a model.
 struct TrainingReach {
   int lowest_layer = 0;  // as Adaptation::lowest_trained_layer
-  SiteSet sites;         // whose weight or low-rank update is trained, in some layer
+  SiteSet sites = {};    // whose weight or low-rank update is trained, in some layer
   // Numbers that a token keeps for the backward pass in each layer, beyond what those sites need.
   int64_t kept_per_token = 0;
   // Whether it is the base's own weights, not updates beside them, that are trained at the sites.

@@ -8,8 +8,7 @@
 namespace rankscope {
 namespace {
 
-constexpr int64_t kMaxTokens = 65536;
-constexpr float kDeviation = 0.02f;
+constexpr float kEmbeddingDeviation = 0.02f;
 
 // Keeps what passes the places of the forward pass.
 class Recorder : public Adaptation {
@@ -82,8 +81,8 @@ SpecialTokenSettings SpecialTokenSettings::read(Settings& settings, bool with_in
   static constexpr std::string_view kInits[] = {"vocabulary", "random"};
   SpecialTokenSettings read;
   read.with_infix = with_infix;
-  read.tokens.prefix = settings.integer("prefix", 8, 0, kMaxTokens);
-  if (with_infix) read.tokens.infix = settings.integer("infix", 0, 0, kMaxTokens);
+  read.tokens.prefix = settings.integer("prefix", 8, 0, kMostSpecialTokens);
+  if (with_infix) read.tokens.infix = settings.integer("infix", 0, 0, kMostSpecialTokens);
   read.from_vocabulary = settings.choice("init", "vocabulary", kInits) == "vocabulary";
   if (read.tokens.count() == 0) {
     throw InputError(with_infix
@@ -132,7 +131,7 @@ void SpecialTokenStart::fill(Kind kind, int layer, Parameter& parameter) const {
   std::vector<float> values(static_cast<size_t>(parameter.value.size()));
   if (!from_vocabulary_) {
     Draws(seed_, "init", parameter.name).fill_normal(values);
-    for (float& value : values) value *= kDeviation;
+    for (float& value : values) value *= kEmbeddingDeviation;
   } else if (kind == Kind::kEmbedding) {
     for (size_t i = 0; i < words_.size(); ++i)
       model_.copy_values(model_.shape().embedding, words_[i] * cols, cols,

@@ -13,6 +13,9 @@
 
 namespace rankscope {
 
+// Of a method's setting, or of a file.
+inline constexpr int64_t kMostSpecialTokens = 65536;
+
 // Settings, as KEY=VALUE:
 //   prefix=8           tokens before the prompt (l_p)
 //   infix=0            tokens between prompt and target (l_i); prefix_kv has none

@@ -159,7 +159,7 @@ ModelShape read_model_shape(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "config.json";
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
-    throw InputError("model folder '" + printable(folder.native(), 300) +
+    throw InputError("model folder '" + printable_path(folder) +
                      "' has no config.json; give the path of a Hugging Face model folder");
   }
   return parse_model_shape(read_text_file(path, kConfigLimits.max_bytes), path.string());

@@ -24,7 +24,7 @@ ModelConfig read_config(JsonObject& json) {
   config.context = json.get_int_or("n_positions", 1024, 1, kMaxContext);
   // n_ctx is what n_positions was once called; today it is not read.
   if (json.get_int_or("n_ctx", config.context, 1, kMaxContext) != config.context) {
-    json.fail("n_ctx", "differs from n_positions; make them agree");
+    json.fail("n_ctx", "differs from n_positions; make_gpt2 them agree");
   }
   config.norm_epsilon = json.get_double_or("layer_norm_epsilon", 1e-5, 0.0, 1.0);
   config.tied_head = json.get_bool_or("tie_word_embeddings", true);
@@ -44,7 +44,7 @@ ModelConfig read_config(JsonObject& json) {
   return config;
 }
 
-void add_layer(ModelShape& shape, int layer) {
+void add_gpt2_layer(ModelShape& shape, int layer) {
   const ModelConfig& config = shape.config;
   const int64_t d = config.width, m = config.mlp_width;
   const std::string at = shape.layer_prefix + std::to_string(layer) + ".";
@@ -92,7 +92,7 @@ ModelShape read_shape(JsonObject& json, const Json&) {
   shape.embedding = "transformer.wte.weight";
   shape.tensors.push_back({shape.embedding, {config.vocabulary, config.width}});
   shape.tensors.push_back({"transformer.wpe.weight", {config.context, config.width}});
-  for (int layer = 0; layer < config.layers; ++layer) add_layer(shape, layer);
+  for (int layer = 0; layer < config.layers; ++layer) add_gpt2_layer(shape, layer);
   shape.tensors.push_back({"transformer.ln_f.weight", {config.width}, false, true});
   shape.tensors.push_back({"transformer.ln_f.bias", {config.width}, true, true});
   if (!config.tied_head) {
@@ -102,7 +102,7 @@ ModelShape read_shape(JsonObject& json, const Json&) {
 }
 
 // The causal mask that older checkpoints store in each layer: h.N.attn.bias, h.N.attn.masked_bias.
-bool is_buffer(std::string_view name) {
+bool is_gpt2_buffer(std::string_view name) {
   if (!name.starts_with("h.")) return false;
   name.remove_prefix(2);
   const size_t dot = name.find('.');
@@ -153,13 +153,13 @@ class Gpt2 : public Model {
   }
 };
 
-std::unique_ptr<Model> make(ModelShape shape, std::shared_ptr<const Weights> weights,
-                            Backend& backend) {
+std::unique_ptr<Model> make_gpt2(ModelShape shape, std::shared_ptr<const Weights> weights,
+                                 Backend& backend) {
   return std::make_unique<Gpt2>(std::move(shape), std::move(weights), backend);
 }
 
 }  // namespace
 
-const ModelFamily kGpt2Family = {"gpt2", read_shape, make, is_buffer};
+const ModelFamily kGpt2Family = {"gpt2", read_shape, make_gpt2, is_gpt2_buffer};
 
 }  // namespace rankscope

@@ -85,7 +85,7 @@ void refuse_window_layers(JsonObject& json) {
   }
 }
 
-void add_layer(ModelShape& shape, int layer) {
+void add_llama_layer(ModelShape& shape, int layer) {
   const ModelConfig& config = shape.config;
   const int64_t d = config.width, m = config.mlp_width;
   const int64_t q = config.heads * config.head_dim, kv = config.kv_heads * config.head_dim;
@@ -125,7 +125,7 @@ ModelShape make_shape(ModelConfig config) {
   shape.layer_prefix = "model.layers.";
   shape.embedding = "model.embed_tokens.weight";
   shape.tensors.push_back({shape.embedding, {c.vocabulary, c.width}});
-  for (int layer = 0; layer < c.layers; ++layer) add_layer(shape, layer);
+  for (int layer = 0; layer < c.layers; ++layer) add_llama_layer(shape, layer);
   shape.tensors.push_back({"model.norm.weight", {c.width}, false, true});
   if (!c.tied_head) shape.tensors.push_back({shape.head(), {c.vocabulary, c.width}});
   return shape;
@@ -163,7 +163,7 @@ ModelShape read_qwen2(JsonObject& json, const Json& raw) {
   return make_shape(std::move(config));
 }
 
-bool is_buffer(std::string_view name) { return name.ends_with("rotary_emb.inv_freq"); }
+bool is_llama_buffer(std::string_view name) { return name.ends_with("rotary_emb.inv_freq"); }
 
 class Llama : public Model {
  public:
@@ -216,15 +216,15 @@ class Llama : public Model {
   RotaryTables rotary_;
 };
 
-std::unique_ptr<Model> make(ModelShape shape, std::shared_ptr<const Weights> weights,
-                            Backend& backend) {
+std::unique_ptr<Model> make_llama(ModelShape shape, std::shared_ptr<const Weights> weights,
+                                  Backend& backend) {
   return std::make_unique<Llama>(std::move(shape), std::move(weights), backend);
 }
 
 }  // namespace
 
-const ModelFamily kLlamaFamily = {"llama", read_llama, make, is_buffer};
-const ModelFamily kMistralFamily = {"mistral", read_mistral, make, is_buffer};
-const ModelFamily kQwen2Family = {"qwen2", read_qwen2, make, is_buffer};
+const ModelFamily kLlamaFamily = {"llama", read_llama, make_llama, is_llama_buffer};
+const ModelFamily kMistralFamily = {"mistral", read_mistral, make_llama, is_llama_buffer};
+const ModelFamily kQwen2Family = {"qwen2", read_qwen2, make_llama, is_llama_buffer};
 
 }  // namespace rankscope

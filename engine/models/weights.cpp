@@ -15,12 +15,6 @@ namespace {
 constexpr std::string_view kHeadName = "lm_head.weight";
 constexpr std::string_view kIndexName = "model.safetensors.index.json";
 
-std::string shape_text(const std::vector<int64_t>& shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
-}
-
 std::string_view without_prefix(std::string_view name, std::string_view prefix) {
   return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
 }

@@ -26,9 +26,9 @@ std::vector<SiteFactors> checkpoint_updates(const std::filesystem::path& folder,
     if (wanted && !wanted(spec.site.layer, site)) continue;
     const SiteSpec* same = tuned->shape().find(spec.site);
     if (same == nullptr || same->in != spec.in || same->out != spec.out) {
-      throw InputError(fmt::format("{}: has no {} of [{}, {}] as {} has; give the base that it was trained from",
-                                   printable(folder.native(), 300), spec.site.name(), spec.out, spec.in,
-                                   printable(base.native(), 300)));
+      throw InputError(fmt::format(
+          "{}: has no {} of [{}, {}] as {} has; give the base that it was trained from",
+          printable_path(folder), spec.site.name(), spec.out, spec.in, printable_path(base)));
     }
     SiteFactors factors{.layer = spec.site.layer, .site = site, .rank = spec.in, .in = spec.in, .out = spec.out,
                         .a = std::vector<float>(static_cast<std::size_t>(spec.in * spec.in)),

@@ -16,7 +16,8 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::uint64_t kSeed = 0;  // of the search's start, which the triples hardly depend on
+constexpr std::uint64_t kSearchSeed =
+    0;  // of the search's start, which the triples hardly depend on
 
 using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
@@ -69,7 +70,7 @@ WeightFacts WeightCache::facts(const WeightRows& weight, int layer, const std::s
     facts.norm = weight.frobenius();
     return facts;
   }
-  facts = weight_facts(weight, k, kSeed);
+  facts = weight_facts(weight, k, kSearchSeed);
   if (!facts.leading) return facts;
   make_folder(folder_, "its disk may be full or read-only");
   write_triples(path, *facts.leading);

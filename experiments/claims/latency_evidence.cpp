@@ -26,8 +26,6 @@ RealVector vector_of(const std::vector<double>& values) {
   return Eigen::Map<const RealVector>(values.data(), static_cast<Eigen::Index>(values.size()));
 }
 
-double mean_of(const std::vector<double>& values) { return vector_of(values).mean(); }
-
 LatencyFinding finding_of(const EvidenceSweep& sweep, const LatencySeries& s) {
   LatencyFinding finding;
   finding.sweep = sweep.sweep;
@@ -40,7 +38,7 @@ LatencyFinding finding_of(const EvidenceSweep& sweep, const LatencySeries& s) {
   finding.base_parameters = s.base_parameters;
   finding.machine = s.machine;
   finding.rounds = std::ssize(s.milliseconds);
-  finding.milliseconds = mean_of(s.milliseconds);
+  finding.milliseconds = vector_of(s.milliseconds).mean();
   const Estimate estimate = latency_estimate(s.log2_ratios);
   finding.slowdown = percent(estimate.value);
   if (!estimate.verdict) return finding;

@@ -11,6 +11,7 @@
 #include "experiments/analysis/site_amplification.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
+#include "experiments/limits.h"
 
 namespace rankscope {
 

@@ -13,9 +13,4 @@ CLI::Validator real_number(double low, double high);
 // Anything but an empty text, as an unset shell variable gives.
 CLI::Validator not_empty();
 
-// Bounds of step counts and of threads.
-inline constexpr std::int64_t kMostSteps = 1'000'000'000;
-inline constexpr std::int64_t kMostThreads = 4096;
-inline constexpr std::int64_t kMostMicroBatchTokens = std::int64_t{1} << 30;
-
 }  // namespace rankscope

@@ -22,7 +22,7 @@ namespace {
 constexpr double kMostWeight = 1e6;
 constexpr std::int64_t kMostRank = std::int64_t{1} << 24;
 
-const std::map<std::string, CombineType> kTypes = {
+const std::map<std::string, CombineType> kCombineTypes = {
     {"cat", CombineType::kCat}, {"linear", CombineType::kLinear}, {"svd", CombineType::kSvd}};
 
 struct CombineCommand {
@@ -43,9 +43,8 @@ int run_combine(const CombineCommand& c) {
   std::vector<AdapterPart> parts;
   for (std::size_t i = 0; i < c.adapters.size(); ++i)
     parts.push_back({c.adapters[i], c.weights.empty() ? 1.0 : c.weights[i]});
-  const CombinedAdapter made =
-      combine_adapters(c.out, parts, kTypes.at(c.type),
-                       c.rank == 0 ? std::nullopt : std::optional(c.rank));
+  const CombinedAdapter made = combine_adapters(c.out, parts, kCombineTypes.at(c.type),
+                                                c.rank == 0 ? std::nullopt : std::optional(c.rank));
   if (c.json) {
     const OrderedJson line{{"adapter", c.out},
                            {"modules", made.modules},

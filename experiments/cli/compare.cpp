@@ -26,7 +26,8 @@ struct CompareCommand {
   bool json = false;
 };
 
-using Outcomes = std::map<std::string, std::map<std::string, double>>;  // metric -> example -> outcome
+using TrialOutcomes =
+    std::map<std::string, std::map<std::string, double>>;  // metric -> example -> outcome
 
 // The one trial whose id begins so.
 std::string full_id(ResultsReader& results, const std::string& begin) {
@@ -37,8 +38,8 @@ std::string full_id(ResultsReader& results, const std::string& begin) {
                                 : "several trials begin with '" + printable(begin) + "'; give more of the id");
 }
 
-Outcomes outcomes_of(ResultsReader& results, const std::string& trial) {
-  Outcomes outcomes;
+TrialOutcomes outcomes_of(ResultsReader& results, const std::string& trial) {
+  TrialOutcomes outcomes;
   for (const Row& row : results.rows("SELECT metric, example, outcome FROM predictions_scored WHERE trial = ? AND "
                                      "metric IS NOT NULL", {trial})) {
     if (const auto outcome = number_in(row[2])) outcomes[text_in(row[0])][text_in(row[1])] = *outcome;
@@ -76,7 +77,7 @@ Compared compare(const std::map<std::string, double>& left, const std::map<std::
 int run_compare(const CompareCommand& c) {
   ResultsReader results({c.folder});
   const std::string left = full_id(results, c.left), right = full_id(results, c.right);
-  const Outcomes one = outcomes_of(results, left), other = outcomes_of(results, right);
+  const TrialOutcomes one = outcomes_of(results, left), other = outcomes_of(results, right);
   if (!c.json)
     fmt::print("{} against {}: these two runs alone, other seeds may differ\nmetric        left  right  difference [95 % "
                "over examples]  McNemar's p\n", left, right);

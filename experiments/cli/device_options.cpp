@@ -1,6 +1,7 @@
 #include "experiments/cli/device_options.h"
 
 #include "experiments/cli/checks.h"
+#include "experiments/limits.h"
 
 namespace rankscope {
 

@@ -13,6 +13,7 @@
 #include "engine/training/numeric_version.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
+#include "experiments/limits.h"
 #include "experiments/machine.h"
 
 namespace rankscope {

@@ -10,13 +10,14 @@
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/print_rows.h"
+#include "experiments/limits.h"
 #include "experiments/merged_model.h"
 
 namespace rankscope {
 
 namespace {
 
-const std::map<std::string, WrittenDType> kTypes = {
+const std::map<std::string, WrittenDType> kWrittenTypes = {
     {"base", std::nullopt}, {"f32", DType::kF32}, {"bf16", DType::kBF16}, {"f16", DType::kF16}};
 
 struct MergeCommand {
@@ -29,7 +30,7 @@ struct MergeCommand {
 int run_merge(const MergeCommand& c) {
   const auto begin = std::chrono::steady_clock::now();
   const std::unique_ptr<Backend> backend = make_cpu_backend(c.threads);
-  write_merged_model({c.model, c.adapter, c.out, kTypes.at(c.dtype)}, *backend);
+  write_merged_model({c.model, c.adapter, c.out, kWrittenTypes.at(c.dtype)}, *backend);
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
   if (c.json) {
     const OrderedJson line{{"model", c.out}, {"dtype", c.dtype}, {"seconds", taken.count()}};

@@ -13,6 +13,7 @@
 #include "experiments/cli/data_options.h"
 #include "experiments/cli/device_options.h"
 #include "experiments/examples.h"
+#include "experiments/limits.h"
 
 namespace rankscope {
 
@@ -66,10 +67,11 @@ void add_nll(CLI::App& app, int& exit_code) {
       ->check(not_empty());
   add_data_options(*command, c->data, "lines of {\"prompt_ids\": [...], \"target_ids\": [...]}")
       ->required();
-  command->add_option("--micro-batch-tokens", c->micro_batch_tokens,
-                      "tokens computed at once (changes memory, no result)")
+  command
+      ->add_option("--micro-batch-tokens", c->micro_batch_tokens,
+                   "tokens computed at once (changes memory, no result)")
       ->capture_default_str()
-      ->check(whole_number(1, kMostMicroBatchTokens));
+      ->check(whole_number(1, kMostTokens));
   add_device_options(*command, c->device);
   command->add_flag("--json", c->json, "a line a line: {\"index\", \"tokens\", \"nll\"}");
   command->callback([c, &exit_code] { exit_code = run_nll(*c); });

@@ -9,6 +9,7 @@
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/train_output.h"
+#include "experiments/limits.h"
 #include "experiments/pretrain/pretrain_run.h"
 
 namespace rankscope {

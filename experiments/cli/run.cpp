@@ -12,6 +12,7 @@
 #include "experiments/cli/commands.h"
 #include "experiments/cli/run_latency.h"
 #include "experiments/cli/run_plan.h"
+#include "experiments/limits.h"
 #include "experiments/report_run.h"
 #include "experiments/sweep/collect.h"
 #include "experiments/sweep/coordinator.h"

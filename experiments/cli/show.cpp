@@ -25,23 +25,24 @@ struct ShowCommand {
 };
 
 // A part of what is shown: `sql` asks for it by the trial's name.
-struct Part {
+struct ShownPart {
   const char* name;
   const char* sql;
 };
 
-constexpr Part kTrial{"trial", "SELECT * FROM trials WHERE trial = ?"};
-constexpr Part kCurve{"curve",
-                      "SELECT step, loss, eval_loss, learning_rate, gradient_norm "
-                      "FROM learning_curves WHERE trial = ? ORDER BY step"};
-constexpr Part kMetrics{"metrics",
-                        "SELECT metric, value, standard_error, count, state FROM scores "
-                        "WHERE trial = ? ORDER BY metric"};
-constexpr Part kConfig{"config", "SELECT key, value FROM config WHERE trial = ? ORDER BY key"};
-constexpr Part kEnvironment{"environment",
-                            "SELECT key, value FROM environment WHERE trial = ? ORDER BY key"};
-constexpr Part kTimings{"timings", "SELECT name, value FROM timings WHERE trial = ? ORDER BY name"};
-constexpr Part kPredictions{
+constexpr ShownPart kTrial{"trial", "SELECT * FROM trials WHERE trial = ?"};
+constexpr ShownPart kCurve{"curve",
+                           "SELECT step, loss, eval_loss, learning_rate, gradient_norm "
+                           "FROM learning_curves WHERE trial = ? ORDER BY step"};
+constexpr ShownPart kMetrics{"metrics",
+                             "SELECT metric, value, standard_error, count, state FROM scores "
+                             "WHERE trial = ? ORDER BY metric"};
+constexpr ShownPart kConfig{"config", "SELECT key, value FROM config WHERE trial = ? ORDER BY key"};
+constexpr ShownPart kEnvironment{"environment",
+                                 "SELECT key, value FROM environment WHERE trial = ? ORDER BY key"};
+constexpr ShownPart kTimings{"timings",
+                             "SELECT name, value FROM timings WHERE trial = ? ORDER BY name"};
+constexpr ShownPart kPredictions{
     "predictions",
     "SELECT p.example, e.prompt, e.reference, p.prediction, p.outcomes FROM prediction p "
     "JOIN trial t ON t.trial = p.trial "
@@ -93,7 +94,7 @@ class PartLines : public RowSink {
 };
 
 void print_json(ResultsReader& reader, const std::string& trial) {
-  for (const Part& part :
+  for (const ShownPart& part :
        {kTrial, kConfig, kEnvironment, kTimings, kCurve, kMetrics, kPredictions}) {
     PartLines lines(part.name);
     reader.run(part.sql, lines, {trial});
@@ -159,7 +160,7 @@ void print_predictions(ResultsReader& reader, const std::string& trial) {
 void print_people(ResultsReader& reader, const std::string& trial) {
   Fields fields;
   reader.run(kTrial.sql, fields, {trial});
-  for (const Part& part : {kConfig, kTimings, kMetrics}) {
+  for (const ShownPart& part : {kConfig, kTimings, kMetrics}) {
     print_text(fmt::format("\n{}:\n", part.name));
     reader.run(part.sql, *make_row_writer(RowFormat::kTable, print_text), {trial});
   }

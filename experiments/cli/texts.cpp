@@ -10,7 +10,7 @@ namespace rankscope {
 void for_each_text(
     const std::filesystem::path& path, bool jsonl,
     const std::function<void(std::string_view text, const std::string& where)>& use) {
-  const std::string name = printable(path.native(), 300);
+  const std::string name = printable_path(path);
   LineReader lines(path);
   for (std::string_view line; lines.next(line);) {
     if (!jsonl) {

@@ -7,6 +7,7 @@
 #include "experiments/cli/data_options.h"
 #include "experiments/cli/device_options.h"
 #include "experiments/cli/train_output.h"
+#include "experiments/limits.h"
 #include "experiments/train_run.h"
 
 namespace rankscope {

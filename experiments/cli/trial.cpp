@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
+#include "experiments/limits.h"
 #include "experiments/sweep/live_view.h"
 #include "experiments/sweep/trial_pack.h"
 

@@ -11,7 +11,7 @@ namespace rankscope {
 namespace {
 
 // Times do not depend on what is drawn.
-constexpr std::uint64_t kSeed = 0;
+constexpr std::uint64_t kWeightsSeed = 0;
 
 std::unique_ptr<Method> method_of(const LatencyVariant& variant) {
   Settings settings(variant.settings);
@@ -25,7 +25,7 @@ void disturb(Adaptation& adaptation, Model& model) {
   for (const TrainedParameter& trained : adaptation.trained()) {
     const Parameter& parameter = *trained.parameter;
     std::vector<float> values = backend.to_host(parameter.value.view());
-    const Draws draws(kSeed, "latency", parameter.name);
+    const Draws draws(kWeightsSeed, "latency", parameter.name);
     for (std::size_t i = 0; i < values.size(); ++i) values[i] += kDeviation * draws.normal(i);
     backend.upload(values.data(), parameter.value.matrix());
   }
@@ -56,7 +56,7 @@ void compute_logits(const Model& model, const Tensor& hidden) {
 }  // namespace
 
 Batch latency_batch(std::int64_t batch, std::int64_t length, std::int64_t vocabulary) {
-  const Draws draws(kSeed, "latency", "tokens");
+  const Draws draws(kWeightsSeed, "latency", "tokens");
   std::vector<TokenExample> examples(static_cast<std::size_t>(batch));
   std::vector<const TokenExample*> pointers;
   std::uint64_t drawn = 0;
@@ -90,7 +90,7 @@ LatencyModels::LatencyModels(const std::filesystem::path& base, const LatencySet
     adaptations_.emplace_back();
     if (variant.method == "none") continue;
     Model& model = variant.merged ? *merged_ : *base_;
-    std::unique_ptr<Adaptation> adaptation = method_of(variant)->adapt(model, kSeed);
+    std::unique_ptr<Adaptation> adaptation = method_of(variant)->adapt(model, kWeightsSeed);
     disturb(*adaptation, model);
     if (variant.merged) {
       adaptation->merge_into(model);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/methods/method.h"
+#include "experiments/limits.h"
 #include "experiments/sweep/sweep_keys.h"
 #include "experiments/yaml/yaml_value.h"
 
@@ -12,9 +13,9 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::int64_t kMostBatch = 1 << 16, kMostLength = 1 << 20, kMostTokens = 1 << 21;
+constexpr std::int64_t kMostBatch = 1 << 16, kMostLength = 1 << 20, kMostTokensInAPass = 1 << 21;
 constexpr std::int64_t kMostTimedTokens = std::int64_t{1} << 40;
-constexpr std::int64_t kMostRounds = 100'000, kMostThreads = 4096, kLargestRank = 1 << 20;
+constexpr std::int64_t kMostRounds = 100'000, kLargestRank = 1 << 20;
 
 void read_numbers(const YamlValue& section, const char* key, std::int64_t most,
                   std::vector<std::int64_t>& into) {
@@ -35,8 +36,8 @@ void require_fit(const YamlValue& section, const LatencySettings& settings,
   if (longest > shape.config.context)
     length.fail(fmt::format("{} tokens are more than the base's context, {}", longest,
                             shape.config.context));
-  if (longest * std::ranges::max(settings.batches) > kMostTokens)
-    length.fail(fmt::format("times 'batch' a pass has more than {} tokens", kMostTokens));
+  if (longest * std::ranges::max(settings.batches) > kMostTokensInAPass)
+    length.fail(fmt::format("times 'batch' a pass has more than {} tokens", kMostTokensInAPass));
   const YamlValue targets = section.find("targets").value_or(section);
   targets.checked([&] {
     for (const LatencyVariant& variant : latency_variants(settings)) {

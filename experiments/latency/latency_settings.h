@@ -35,8 +35,8 @@ struct LatencySettings {
 struct LatencyVariant {
   std::string name;  // base, lora_merged, lora, adapter_l or adapter_h
   std::string method;
-  std::map<std::string, std::string> settings;  // of the method
-  std::int64_t bottleneck = 0;                  // of adapters; 0: no adapter, as in Figure 5
+  std::map<std::string, std::string> settings = {};  // of the method
+  std::int64_t bottleneck = 0;                       // of adapters; 0: no adapter, as in Figure 5
   bool merged = false;
 };
 std::vector<LatencyVariant> latency_variants(const LatencySettings& settings);

@@ -8,6 +8,7 @@
 #include "common/files.h"
 #include "common/text.h"
 #include "engine/training/trainer.h"
+#include "experiments/limits.h"
 #include "experiments/training_settings.h"
 #include "experiments/yaml/overrides.h"
 #include "experiments/yaml/yaml_value.h"
@@ -22,13 +23,12 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kMostDocuments = 100'000'000;
 constexpr std::int64_t kMostVocabulary = 1 << 20;
 constexpr std::int64_t kMostWidth = 1 << 14;
-constexpr std::int64_t kMostLayers = 256;
+constexpr std::int64_t kMostTrainedLayers = 256;
 constexpr std::int64_t kMostPositions = 1 << 20;
-constexpr std::int64_t kMostSteps = 1'000'000'000;
 
-class PlanReader {
+class PretrainReader {
  public:
-  PlanReader(const YamlNode& root, const fs::path& file) : root_(root, ""), file_(file) {}
+  PretrainReader(const YamlNode& root, const fs::path& file) : root_(root, ""), file_(file) {}
 
   PretrainPlan read() {
     refuse_unknown_keys(root_, pretrain_keys("pretrain"));
@@ -98,7 +98,7 @@ class PlanReader {
     refuse_unknown_keys(model, pretrain_keys("model"));
     PretrainPlan::ModelPlan& sizes = plan_.model;
     sizes.n_embd = need(model, "n_embd", "the width").integer(1, kMostWidth);
-    sizes.n_layer = need(model, "n_layer", "the number of layers").integer(1, kMostLayers);
+    sizes.n_layer = need(model, "n_layer", "the number of layers").integer(1, kMostTrainedLayers);
     const YamlValue heads = need(model, "n_head", "the number of attention heads");
     sizes.n_head = heads.integer(1, kMostWidth);
     if (sizes.n_embd % sizes.n_head != 0) {
@@ -163,13 +163,13 @@ std::vector<std::string> pretrain_keys(std::string_view section) {
 }
 
 PretrainPlan read_pretrain_file(const fs::path& file, std::span<const std::string> overrides) {
-  const std::string name = printable(file.native(), 300);
+  const std::string name = printable_path(file);
   YamlNode root = parse_yaml(read_text_file(file, YamlLimits{}.max_bytes), name);
   if (root.kind == YamlNode::Kind::kNull && overrides.empty()) {
     throw InputError(name + ": the file is empty");
   }
   for (const std::string& assignment : overrides) apply_override(root, assignment);
-  return PlanReader(root, fs::absolute(file).lexically_normal()).read();
+  return PretrainReader(root, fs::absolute(file).lexically_normal()).read();
 }
 
 }  // namespace rankscope

@@ -65,7 +65,7 @@ PretrainFolder::PretrainFolder(fs::path path, const PretrainIdentity& identity)
   }
   for (const fs::path& made : {start(), training(), base()}) {
     if (!is_there(made)) continue;
-    throw InputError("'" + printable(made.native(), 300) + "' is there, but no " + kIdentityFile +
+    throw InputError("'" + printable_path(made) + "' is there, but no " + kIdentityFile +
                      " that says what it is of; give another --out folder");
   }
   write_file_atomically(file, OrderedJson(identity).dump(1) + "\n");
@@ -73,12 +73,12 @@ PretrainFolder::PretrainFolder(fs::path path, const PretrainIdentity& identity)
 
 void PretrainFolder::check_identity(const fs::path& file, const PretrainIdentity& identity) const {
   const Json saved = read_json_file(file);
-  JsonObject object(saved, printable(file.native(), 300));
+  JsonObject object(saved, printable_path(file));
   for (const auto& [key, value] : identity) {
     const std::string was = object.get_string_or(key, "(absent)");
     if (was == value) continue;
-    throw InputError(printable(path_.native(), 300) + " holds another pretraining: " + key +
-                     " was " + printable(was) + " and is now " + value +
+    throw InputError(printable_path(path_) + " holds another pretraining: " + key + " was " +
+                     printable(was) + " and is now " + value +
                      "; give another --out folder, or remove this one");
   }
 }

@@ -40,7 +40,7 @@ Store open_store(const fs::path& file) {
     std::error_code error;
     fs::rename(file, aside, error);
     if (error)
-      throw InputError("cannot put '" + printable(file.native(), 300) +
+      throw InputError("cannot put '" + printable_path(file) +
                        "' aside: " + system_error_text(error.value()));
     for (const char* end : {"-wal", "-shm"}) {
       std::error_code ignored;

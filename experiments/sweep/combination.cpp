@@ -7,12 +7,12 @@
 #include "common/suggest.h"
 #include "engine/methods/method.h"
 #include "engine/training/trainer.h"
+#include "experiments/limits.h"
 #include "experiments/sweep/rank_budget.h"
 
 namespace rankscope {
 namespace {
 
-constexpr std::int64_t kMostSteps = 1'000'000'000;
 constexpr double kMostEpochs = 1e6;
 
 // What joins the items of a list given as one value; 0: the key takes no list.

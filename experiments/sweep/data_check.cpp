@@ -22,7 +22,7 @@ Range range_of(const DataSource& source, const YamlValue& place) {
     const fs::path file = file_of(source);
     std::error_code error;
     if (!fs::exists(file, error)) {
-      throw InputError("there is no " + printable(file.native(), 300));
+      throw InputError("there is no " + printable_path(file));
     }
     const std::uint64_t end = source.limit > 0 ? source.skip + source.limit : UINT64_MAX;
     return Range{fs::weakly_canonical(file, error), source.skip, end};

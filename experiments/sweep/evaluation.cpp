@@ -66,11 +66,11 @@ void forget_other_machines_predictions(const fs::path& eval_folder, const Backen
   const std::string was = recorded_instruction_set(eval_folder);
   if (was.empty() || was == backend.instruction_set() || !is_there(file)) return;
   log::info("the predictions in {} were begun on another device ({}); all are made anew",
-            printable(eval_folder.native(), 300), printable(was));
+            printable_path(eval_folder), printable(was));
   std::error_code error;
   fs::remove(file, error);
   if (error)
-    throw MachineError("cannot remove '" + printable(file.native(), 300) +
+    throw MachineError("cannot remove '" + printable_path(file) +
                        "': " + system_error_text(error.value()));
 }
 

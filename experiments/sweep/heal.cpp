@@ -20,8 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string shown(const fs::path& path) { return printable(path.native(), 300); }
-
 // What `look` found wrong; empty: nothing. A fault of the machine is no damage of the file.
 std::string damage_found_by(const std::function<void()>& look) {
   try {
@@ -48,7 +46,7 @@ class Healer {
     fs::remove_all(aside, error);
     fs::rename(file, aside, error);
     if (error)
-      throw MachineError("cannot put '" + shown(file) +
+      throw MachineError("cannot put '" + printable_path(file) +
                          "' aside: " + system_error_text(error.value()));
     done_.push_back(fmt::format("{}; put aside as {}", why, aside.filename().string()));
   }
@@ -77,11 +75,11 @@ bool heal_training(const fs::path& folder, bool is_needed, Healer& healer) {
 void heal_evaluation(const fs::path& folder, bool needs_training, bool is_trained, Healer& healer) {
   healer.check(folder / "errors.json", [](const fs::path& file) {
     const Json json = read_json_file(file);
-    JsonObject(json, shown(file)).get_string_array("errors");
+    JsonObject(json, printable_path(file)).get_string_array("errors");
   });
   healer.check(folder / "environment.json", [](const fs::path& file) {
     const Json json = read_json_file(file);
-    JsonObject(json, shown(file)).get_string("instruction_set");
+    JsonObject(json, printable_path(file)).get_string("instruction_set");
   });
   const fs::path done = folder / "done.json";
   if (!is_there(done)) return;
@@ -91,7 +89,7 @@ void heal_evaluation(const fs::path& folder, bool needs_training, bool is_traine
   // No line tells which of them was changed.
   if (altered) healer.put_aside(folder / "predictions.jsonl", damage + "; all are made again");
   if (damage.empty() && needs_training && !is_trained)
-    damage = "'" + shown(done) + "' stands without its training";
+    damage = "'" + printable_path(done) + "' stands without its training";
   if (!damage.empty()) healer.put_aside(done, damage + "; the trial is evaluated again: done.json");
 }
 

@@ -115,7 +115,7 @@ Manifest read_manifest(const SweepFolder& folder) {
     throw InputError("'" + printable(folder.path().native(), 300) +
                      "' holds no sweep: there is no sweep.json; give the folder that `run --dir` "
                      "made");
-  return manifest_from(read_json_file(file), printable(file.native(), 300));
+  return manifest_from(read_json_file(file), printable_path(file));
 }
 
 Manifest read_manifest_for(const SweepFolder& folder, const std::string& id) {

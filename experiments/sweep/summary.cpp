@@ -16,7 +16,7 @@ namespace rankscope {
 
 namespace {
 
-struct Row {
+struct SummaryRow {
   std::string task, method, targets, rank, lr;
   IdentityKeys setting;  // all that names it but the seeds
   std::string others;    // what else tells it from other rows of its task and method
@@ -25,7 +25,7 @@ struct Row {
   int diverged = 0, failed = 0, pending = 0;
 };
 
-using Line = std::vector<std::string>;
+using SummaryLine = std::vector<std::string>;
 
 IdentityKeys setting_of(const Trial& trial) {
   IdentityKeys keys = trial.train;
@@ -40,8 +40,8 @@ IdentityKeys setting_of(const Trial& trial) {
 // The keys in which rows of a task and method differ, beside those that have a column.
 class Differences {
  public:
-  explicit Differences(const std::vector<Row>& rows) {
-    for (const Row& row : rows) {
+  explicit Differences(const std::vector<SummaryRow>& rows) {
+    for (const SummaryRow& row : rows) {
       Family& family = families_[{row.task, row.method}];
       ++family.rows;
       for (const auto& [key, value] : row.setting) ++family.counts[key][value];
@@ -49,7 +49,7 @@ class Differences {
   }
 
   // "bottleneck 8".
-  std::string text_of(const Row& row) const {
+  std::string text_of(const SummaryRow& row) const {
     constexpr std::string_view kSettings = "settings.";
     static constexpr std::array<std::string_view, 3> kColumns{"settings.targets", "settings.rank", "settings.lr"};
     const Family& family = families_.at({row.task, row.method});
@@ -81,7 +81,7 @@ std::optional<double> first_score(const Trial& trial, const Json& metrics, std::
   return {};
 }
 
-std::string mean_text(const Row& row) {
+std::string mean_text(const SummaryRow& row) {
   if (row.scores.empty()) return "-";
   double mean = 0;
   for (const double score : row.scores) mean += score;
@@ -93,7 +93,7 @@ std::string mean_text(const Row& row) {
   return fmt::format("{:.1f} ± {:.1f}", 100 * mean, 100 * std::sqrt(squares / (count - 1)));
 }
 
-std::string remarks(const Row& row) {
+std::string remarks(const SummaryRow& row) {
   std::string text;
   if (row.diverged > 0) text += fmt::format(" {} diverged", row.diverged);
   if (row.failed > 0) text += fmt::format(" {} failed", row.failed);
@@ -106,15 +106,15 @@ std::size_t columns_of(const std::string& text) {
       std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-std::string aligned(const std::vector<Line>& rows) {
+std::string aligned(const std::vector<SummaryLine>& rows) {
   std::vector<std::size_t> widths;
-  for (const Line& row : rows) {
+  for (const SummaryLine& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i)
       widths[i] = std::max(widths[i], columns_of(row[i]));
   }
   std::string text;
-  for (const Line& row : rows) {
+  for (const SummaryLine& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i)
       line += row[i] + std::string(widths[i] - columns_of(row[i]) + 2, ' ');
@@ -127,7 +127,7 @@ std::string aligned(const std::vector<Line>& rows) {
 }  // namespace
 
 std::string summary_table(const Manifest& manifest, const std::vector<TrialResult>& results) {
-  std::vector<Row> rows;
+  std::vector<SummaryRow> rows;
   std::map<std::pair<std::string, IdentityKeys>, std::size_t> places;  // in rows, by task and setting
   std::map<std::string, double> base_scores;  // by task
   for (std::size_t i = 0; i < manifest.trials.size(); ++i) {
@@ -136,7 +136,7 @@ std::string summary_table(const Manifest& manifest, const std::vector<TrialResul
     const IdentityKeys setting = setting_of(trial);
     const auto [found, is_new] = places.try_emplace({trial.config.task.name, setting}, rows.size());
     if (is_new) {
-      Row made;
+      SummaryRow made;
       made.task = trial.config.task.name;
       made.method = trial.config.method;
       made.targets = trial.setting("targets");
@@ -145,7 +145,7 @@ std::string summary_table(const Manifest& manifest, const std::vector<TrialResul
       made.setting = setting;
       rows.push_back(std::move(made));
     }
-    Row& row = rows[found->second];
+    SummaryRow& row = rows[found->second];
     switch (results[i].state) {
       case TrialState::kDone:
         if (const auto score = first_score(trial, results[i].metrics, row.metric)) {
@@ -166,15 +166,19 @@ std::string summary_table(const Manifest& manifest, const std::vector<TrialResul
     }
   }
   const Differences differences(rows);
-  for (Row& row : rows) row.others = differences.text_of(row);
-  const bool has_others = std::ranges::any_of(rows, [](const Row& row) { return !row.others.empty(); });
+  for (SummaryRow& row : rows) row.others = differences.text_of(row);
+  const bool has_others =
+      std::ranges::any_of(rows, [](const SummaryRow& row) { return !row.others.empty(); });
   // Task by task, in the order of the file.
   std::vector<std::string> tasks;
-  for (const Row& row : rows)
+  for (const SummaryRow& row : rows)
     if (std::ranges::find(tasks, row.task) == tasks.end()) tasks.push_back(row.task);
-  std::ranges::stable_sort(rows, {}, [&](const Row& row) { return std::ranges::find(tasks, row.task) - tasks.begin(); });
-  std::vector<Line> table = {{"task", "method", "targets", "rank", "lr", "n", "metric", "score, %"}};
-  for (const Row& row : rows)
+  std::ranges::stable_sort(rows, {}, [&](const SummaryRow& row) {
+    return std::ranges::find(tasks, row.task) - tasks.begin();
+  });
+  std::vector<SummaryLine> table = {
+      {"task", "method", "targets", "rank", "lr", "n", "metric", "score, %"}};
+  for (const SummaryRow& row : rows)
     table.push_back({row.task, row.method, row.targets, row.rank, row.lr, std::to_string(row.scores.size()), row.metric,
                      mean_text(row) + remarks(row)});
   if (has_others) {

@@ -21,9 +21,9 @@ Sweep parse_sweep(std::string_view text, const std::filesystem::path& file,
   sweep.file = std::filesystem::absolute(file).lexically_normal();
   sweep.text = text;
   sweep.overrides.assign(overrides.begin(), overrides.end());
-  YamlNode root = parse_yaml(text, printable(file.native(), 300));
+  YamlNode root = parse_yaml(text, printable_path(file));
   if (root.kind == YamlNode::Kind::kNull && overrides.empty()) {
-    throw InputError(printable(file.native(), 300) + ": the file is empty");
+    throw InputError(printable_path(file) + ": the file is empty");
   }
   for (const std::string& assignment : overrides) apply_override(root, assignment);
   const SweepPlan plan = read_plan(root, sweep.file);

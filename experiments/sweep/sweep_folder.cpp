@@ -92,7 +92,7 @@ std::vector<std::string> trial_errors(const SweepFolder& folder, const Trial& tr
   const fs::path file = errors_file(folder, trial);
   if (!is_there(file)) return {};
   const Json json = read_json_file(file);
-  return JsonObject(json, printable(file.native(), 300)).get_string_array("errors");
+  return JsonObject(json, printable_path(file)).get_string_array("errors");
 }
 
 void add_trial_error(const SweepFolder& folder, const Trial& trial, const std::string& error) {
@@ -118,7 +118,7 @@ std::optional<double> tuned_rate(const SweepFolder& folder, const Manifest& mani
     const fs::path done = folder.eval_folder(run) / "done.json";
     if (!is_there(done)) return {};
     const Json json = read_json_file(done);
-    JsonObject object(json, printable(done.native(), 300));
+    JsonObject object(json, printable_path(done));
     if (object.get_string("state") != "done") continue;
     const double loss = object.get_object("metrics").get_object("nll").get_double("value");
     const double rate = trial.config.tuning->rates.at(i);

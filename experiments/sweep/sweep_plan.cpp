@@ -8,25 +8,24 @@
 #include "common/suggest.h"
 #include "common/text.h"
 #include "experiments/device_names.h"
-#include "experiments/sweep/trial_pack.h"
+#include "experiments/limits.h"
 #include "experiments/sweep/sweep_keys.h"
 #include "experiments/sweep/sweep_tasks.h"
+#include "experiments/sweep/trial_pack.h"
 
 namespace rankscope {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kMostExamples = std::int64_t{1} << 40;
-constexpr std::int64_t kMostSteps = 1'000'000'000;
 constexpr std::int64_t kTuningSeed = 1000;  // far from the seeds that people score
 constexpr std::int64_t kTuningExamples = 200;
 constexpr double kHighestRate = 1e6;
 constexpr std::size_t kMostRates = 100;
 
-class PlanReader {
+class SweepReader {
  public:
-  PlanReader(const YamlNode& root, const fs::path& file) : root_(root, ""), file_(file) {}
+  SweepReader(const YamlNode& root, const fs::path& file) : root_(root, ""), file_(file) {}
 
   SweepPlan read() {
     refuse_unknown_sweep_keys();
@@ -271,7 +270,7 @@ class PlanReader {
 }  // namespace
 
 SweepPlan read_plan(const YamlNode& root, const fs::path& file) {
-  return PlanReader(root, file).read();
+  return SweepReader(root, file).read();
 }
 
 }  // namespace rankscope

@@ -3,15 +3,13 @@
 #include <utility>
 
 #include "experiments/chosen_template.h"
+#include "experiments/limits.h"
 #include "experiments/sweep/sweep_keys.h"
 
 namespace rankscope {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::int64_t kMostExamples = std::int64_t{1} << 40;
-constexpr std::int64_t kMostTokens = std::int64_t{1} << 30;
 
 class TaskReader {
  public:

@@ -20,8 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string shown(const fs::path& path) { return printable(path.native(), 300); }
-
 // Calls `look` at each line; returns how many there are. None where there is no file.
 std::int64_t for_lines(const fs::path& file, const std::function<void(JsonObject&)>& look) {
   if (!is_there(file)) return 0;
@@ -41,7 +39,7 @@ bool is_as_written(const fs::path& file, const std::string& hash) {
 }
 
 std::string altered(const fs::path& file) {
-  return shown(file) + ": is not the file that was written, by its SHA-256";
+  return printable_path(file) + ": is not the file that was written, by its SHA-256";
 }
 
 std::int64_t saved_step(const fs::path& state) {
@@ -50,18 +48,18 @@ std::int64_t saved_step(const fs::path& state) {
   std::int64_t step = -1;
   if (found != file.metadata().end())
     std::from_chars(found->second.data(), found->second.data() + found->second.size(), step);
-  if (step < 0) throw InputError(shown(state) + ": has no step");
+  if (step < 0) throw InputError(printable_path(state) + ": has no step");
   return step;
 }
 
 // `by_hash`: its values too, which takes reading them.
 void check_adapter(const fs::path& folder, bool by_hash) {
   if (!is_there(folder / "rankscope.json"))
-    throw InputError("'" + shown(folder) + "' holds no adapter");
+    throw InputError("'" + printable_path(folder) + "' holds no adapter");
   const Json json = read_json_file(folder / "rankscope.json");
-  JsonObject about(json, shown(folder / "rankscope.json"));
+  JsonObject about(json, printable_path(folder / "rankscope.json"));
   const fs::path weights = folder / about.get_string("weights_file");
-  if (!is_there(weights)) throw InputError("'" + shown(weights) + "' is missing");
+  if (!is_there(weights)) throw InputError("'" + printable_path(weights) + "' is missing");
   if (by_hash && !is_as_written(weights, about.get_string("weights_sha256")))
     throw InputError(altered(weights));
   std::error_code error;
@@ -74,7 +72,8 @@ void check_adapter(const fs::path& folder, bool by_hash) {
   if (method != "lora" && method != "full") return;
   const fs::path config = folder / (method == "lora" ? "adapter_config.json" : "config.json");
   const Json content = read_json_file(config);
-  JsonObject(content, shown(config)).get_string(method == "lora" ? "peft_type" : "model_type");
+  JsonObject(content, printable_path(config))
+      .get_string(method == "lora" ? "peft_type" : "model_type");
 }
 
 // Throws where the file cannot have been written so; whether it reads well and yet is another.
@@ -83,7 +82,8 @@ bool check_lines(const fs::path& file, const std::string& hash, std::int64_t exp
   if (is_as_written(file, hash)) return false;
   const std::int64_t lines = for_lines(file, look);
   if (lines != expected)
-    throw InputError(fmt::format("{}: has {} lines for {} examples", shown(file), lines, expected));
+    throw InputError(
+        fmt::format("{}: has {} lines for {} examples", printable_path(file), lines, expected));
   return !hash.empty();
 }
 
@@ -98,7 +98,7 @@ void check_training(const fs::path& folder, bool is_needed) {
   std::string curve_hash;
   if (finished) {
     const Json json = read_json_file(done);
-    JsonObject object(json, shown(done));
+    JsonObject object(json, printable_path(done));
     const bool diverged = object.get_string("state") == "diverged";
     // The step that diverged has its line, but is not one that was made.
     steps = object.get_int("steps", 0) + (diverged ? 1 : 0);
@@ -107,7 +107,7 @@ void check_training(const fs::path& folder, bool is_needed) {
     curve_hash = recorded_hash(json, "curve.jsonl");
     if (!diverged) check_adapter(folder / "adapter", is_needed);
   } else if (resume_at < 0 && is_there(folder / "adapter")) {
-    throw InputError("'" + shown(folder) +
+    throw InputError("'" + printable_path(folder) +
                      "' has an adapter, but neither done.json nor a resume "
                      "point");
   }
@@ -116,19 +116,20 @@ void check_training(const fs::path& folder, bool is_needed) {
   const std::int64_t lines =
       for_lines(curve, [](JsonObject& line) { line.get_int("step"), line.get_double("lr"); });
   if (lines < steps || (finished && lines != steps))
-    throw InputError(fmt::format("{}: has {} lines for {} steps", shown(curve), lines, steps));
+    throw InputError(
+        fmt::format("{}: has {} lines for {} steps", printable_path(curve), lines, steps));
   if (!curve_hash.empty()) throw InputError(altered(curve));
 }
 
 void check_evaluation(const fs::path& folder, bool& predictions_altered) {
   const fs::path done = folder / "done.json";
   const Json json = read_json_file(done);
-  JsonObject object(json, shown(done));
+  JsonObject object(json, printable_path(done));
   if (object.get_string("state") == "diverged") return;
   const std::int64_t examples = object.get_int("examples", 0);
   object.get_object("metrics");
   for (const auto& [name, metric] : json.at("metrics").items())
-    JsonObject(metric, shown(done) + ": metric " + name).get_int("count", 0);
+    JsonObject(metric, printable_path(done) + ": metric " + name).get_int("count", 0);
   if (json.at("metrics").contains("nll")) return;  // nothing is predicted
   const fs::path outcomes = folder / "outcomes.jsonl", predictions = folder / "predictions.jsonl";
   predictions_altered = check_lines(predictions, recorded_hash(json, "predictions.jsonl"), examples,

@@ -69,8 +69,7 @@ Worker::Worker(std::vector<std::string> command, const std::filesystem::path& lo
   arguments.push_back(nullptr);
   const int log_file = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (log_file < 0)
-    throw MachineError("cannot write '" + printable(log.native(), 300) +
-                       "': " + system_error_text(errno));
+    throw MachineError("cannot write '" + printable_path(log) + "': " + system_error_text(errno));
   std::array<int, 2> pipe_ends{};
   if (::pipe2(pipe_ends.data(), O_CLOEXEC) != 0) {
     const int error_number = errno;

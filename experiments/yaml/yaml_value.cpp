@@ -33,7 +33,7 @@ bool parse_whole(std::string_view text, T& value) {
   return error == std::errc() && rest == end && decimal(text);
 }
 
-std::string shown(const YamlNode& node) {
+std::string shown_node(const YamlNode& node) {
   switch (node.kind) {
     case YamlNode::Kind::kNull:
       return "empty";
@@ -57,7 +57,7 @@ void YamlValue::fail(const std::string& message) const {
 }
 
 void YamlValue::mismatch(const std::string& wanted) const {
-  fail(fmt::format("must be {}, not {}", wanted, shown(*node_)));
+  fail(fmt::format("must be {}, not {}", wanted, shown_node(*node_)));
 }
 
 const std::string& YamlValue::scalar(const std::string& wanted) const {
@@ -210,7 +210,7 @@ std::string YamlValue::choice(std::initializer_list<std::string_view> allowed) c
   const std::string& text = scalar("one of " + list);
   if (std::ranges::find(allowed, text) == allowed.end()) {
     const std::vector<std::string> names(allowed.begin(), allowed.end());
-    fail("must be one of " + list + ", not " + shown(*node_) + did_you_mean(text, names));
+    fail("must be one of " + list + ", not " + shown_node(*node_) + did_you_mean(text, names));
   }
   return text;
 }

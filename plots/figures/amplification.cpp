@@ -16,9 +16,7 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::size_t kMostTasks = 4;
-
-struct Point {
+struct AmplificationPoint {
   std::string site;
   double rank = 0;
   std::int64_t adapters = 0;
@@ -26,8 +24,8 @@ struct Point {
 };
 
 // Factors are averaged as factors: geometric means.
-std::vector<Point> points_of(ReportData& data, const AdapterGroup& group) {
-  std::vector<Point> points;
+std::vector<AmplificationPoint> points_of(ReportData& data, const AdapterGroup& group) {
+  std::vector<AmplificationPoint> points;
   for (const Row& row : data.rows("SELECT site, rank, count(*), exp(avg(ln(amplification))), "
                                   "min(amplification), max(amplification), "
                                   "exp(avg(ln(update_norm / projected_random))) FROM "
@@ -47,9 +45,9 @@ std::vector<Point> points_of(ReportData& data, const AdapterGroup& group) {
 }  // namespace
 
 FigureSet amplification_figures(ReportData& data) {
-  std::vector<std::pair<AdapterGroup, std::vector<Point>>> panels;
+  std::vector<std::pair<AdapterGroup, std::vector<AmplificationPoint>>> panels;
   for (const AdapterGroup& group : shown_adapter_groups(data)) {
-    std::vector<Point> points = points_of(data, group);
+    std::vector<AmplificationPoint> points = points_of(data, group);
     if (!points.empty() && panels.size() < kMostTasks)
       panels.emplace_back(group, std::move(points));
   }
@@ -84,7 +82,7 @@ FigureSet amplification_figures(ReportData& data) {
       const std::string site = points[i].site;
       const RowRange range(figure.data);
       for (; i < points.size() && points[i].site == site; ++i) {
-        const Point& p = points[i];
+        const AmplificationPoint& p = points[i];
         xs.push_back(p.rank);
         ys.insert(ys.end(), {p.least, p.most, p.random});
         figure.data.rows.push_back({static_cast<std::int64_t>(at), p.rank, p.measured, p.least,

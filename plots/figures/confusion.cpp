@@ -15,7 +15,7 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::size_t kMostLabels = 8, kMostPanels = 3;
+constexpr std::size_t kMostLabels = 8, kMostMatrices = 3;
 
 std::string trimmed(const std::string& text) {
   const std::size_t from = text.find_first_not_of(" \n\t");
@@ -37,7 +37,7 @@ std::vector<const ScoreFinding*> shown_configurations(const ReportData& data,
   std::stable_partition(shown.begin(), shown.end(), [](const ScoreFinding* s) {
     return s->method == "lora" || s->method == "none";
   });
-  if (shown.size() > kMostPanels) shown.resize(kMostPanels);
+  if (shown.size() > kMostMatrices) shown.resize(kMostMatrices);
   return shown;
 }
 
@@ -63,7 +63,7 @@ Counts counts_of(ReportData& data, const ScoreFinding& score) {
   return counts;
 }
 
-std::optional<Figure> figure_of(ReportData& data, const std::string& task) {
+std::optional<Figure> confusion_of(ReportData& data, const std::string& task) {
   std::vector<std::pair<const ScoreFinding*, Counts>> panels;
   std::set<std::string> references;
   std::map<std::string, std::string> meaning;
@@ -147,7 +147,7 @@ FigureSet confusion_figures(ReportData& data) {
   FigureSet set;
   for (const std::string& task : data.tasks()) {
     if (data.metric_of(task) != "accuracy") continue;
-    if (std::optional<Figure> figure = figure_of(data, task))
+    if (std::optional<Figure> figure = confusion_of(data, task))
       set.figures.push_back(std::move(*figure));
   }
   if (set.figures.empty())

@@ -40,7 +40,7 @@ std::vector<double> region_ends(const ContrastFinding& c) {
   return {-c.margin};
 }
 
-Figure figure_of(const std::string& unit, const std::vector<Line>& lines) {
+Figure contrasts_in(const std::string& unit, const std::vector<Line>& lines) {
   const std::size_t shown = std::min(lines.size(), kMostLines);
   const PanelGrid grid{.columns = 1,
                        .rows = 1,
@@ -121,7 +121,7 @@ FigureSet contrast_figures(ReportData& data) {
   }
   FigureSet set;
   for (const auto& [unit, lines] : by_unit) {
-    Figure figure = figure_of(unit, lines);
+    Figure figure = contrasts_in(unit, lines);
     figure.name =
         set.figures.empty() ? "contrasts" : fmt::format("contrasts_{}", set.figures.size() + 1);
     figure.title = "The differences that the claims are about, in " + unit;

@@ -20,9 +20,9 @@ namespace {
 constexpr std::size_t kMostLengths = 4;
 
 // A row of panels a kind of adapter, a column a length, a line a batch.
-class Drawing {
+class LatencyDrawing {
  public:
-  explicit Drawing(std::vector<const LatencyFinding*> adapters) : all_(std::move(adapters)) {
+  explicit LatencyDrawing(std::vector<const LatencyFinding*> adapters) : all_(std::move(adapters)) {
     for (const LatencyFinding* f : all_) {
       lengths_.insert(f->length);
       batches_.insert(f->batch);
@@ -132,7 +132,7 @@ FigureSet latency_figures(ReportData& data) {
   FigureSet set;
   for (std::vector<const LatencyFinding*> all : data.latencies_by_sweep()) {
     std::erase_if(all, [](const LatencyFinding* f) { return f->bottleneck == 0; });
-    if (!all.empty()) set.figures.push_back(Drawing(std::move(all)).draw());
+    if (!all.empty()) set.figures.push_back(LatencyDrawing(std::move(all)).draw());
   }
   if (set.figures.empty())
     set.missing = "Not run: no forward pass was timed (experiments/paper/latency.yaml does).";

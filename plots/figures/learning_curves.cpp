@@ -16,11 +16,11 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::size_t kMostPanels = 9, kMostTasks = 4;
+constexpr std::size_t kMostPanels = 9;
 // Of each run: enough for a line of this width.
 constexpr std::int64_t kBins = 60;
 
-struct Point {
+struct CurvePoint {
   double step = 0, loss = 0, least = 0, most = 0;
   std::int64_t runs = 0;
 };
@@ -28,7 +28,7 @@ struct Point {
 struct Curve {
   std::string method, targets, setting;
   std::optional<std::int64_t> rank, examples;
-  std::vector<Point> points;
+  std::vector<CurvePoint> points;
 };
 
 std::vector<Curve> curves_of(ReportData& data, const std::string& task) {
@@ -69,16 +69,16 @@ std::vector<Curve> curves_of(ReportData& data, const std::string& task) {
   return curves;
 }
 
-class Drawing {
+class CurvesDrawing {
  public:
-  Drawing(const std::vector<Curve>& curves, std::vector<std::vector<const Curve*>> panels)
+  CurvesDrawing(const std::vector<Curve>& curves, std::vector<std::vector<const Curve*>> panels)
       : panels_(std::move(panels)) {
     std::set<std::int64_t> ranks;
     std::set<std::optional<std::int64_t>> examples;
     for (const Curve& c : curves) {
       examples.insert(c.examples);
       if (c.rank && c.method == "lora") ranks.insert(*c.rank);
-      for (const Point& p : c.points) losses_.push_back(p.loss);
+      for (const CurvePoint& p : c.points) losses_.push_back(p.loss);
     }
     ranks_.assign(ranks.begin(), ranks.end());
     several_examples_ = examples.size() > 1;
@@ -126,7 +126,7 @@ class Drawing {
     std::string bands, lines;
     for (const Curve* c : panels_[at]) {
       const RowRange range(figure_.data);
-      for (const Point& p : c->points) {
+      for (const CurvePoint& p : c->points) {
         last = std::max(last, p.step);
         figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.step, p.loss, p.least, p.most,
                                      p.runs, c->method, c->targets, cell_of(c->rank),
@@ -164,7 +164,7 @@ class Drawing {
   Figure figure_;
 };
 
-std::optional<Figure> figure_of(ReportData& data, const std::string& task) {
+std::optional<Figure> learning_curves_of(ReportData& data, const std::string& task) {
   const std::vector<Curve> curves = curves_of(data, task);
   std::vector<std::vector<const Curve*>> panels;
   for (const Curve& c : curves) {
@@ -177,7 +177,7 @@ std::optional<Figure> figure_of(ReportData& data, const std::string& task) {
   if (panels.empty()) return std::nullopt;
   const std::size_t all = panels.size();
   panels.resize(std::min(all, kMostPanels));
-  Figure figure = Drawing(curves, panels).draw();
+  Figure figure = CurvesDrawing(curves, panels).draw();
   figure.name = "learning_curves_" + file_word(task);
   figure.title = "Learning curves: " + task_label(task);
   figure.caption = fmt::format(
@@ -204,7 +204,7 @@ FigureSet learning_curve_figures(ReportData& data) {
   std::ranges::stable_sort(tasks, {}, task_order);
   for (const std::string& task : tasks) {
     if (set.figures.size() == kMostTasks) break;
-    if (std::optional<Figure> figure = figure_of(data, task))
+    if (std::optional<Figure> figure = learning_curves_of(data, task))
       set.figures.push_back(std::move(*figure));
   }
   if (set.figures.empty()) set.missing = "No scored trial has recorded a loss yet.";

@@ -16,24 +16,22 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::size_t kMostTasks = 4;
-
-struct Point {
+struct ParametersPoint {
   std::string method, targets, size;
   std::optional<std::int64_t> rank;
   double parameters = 0, mean = 0;
   std::optional<double> low, high;
 };
 
-std::string config_text(const Point& p) {
+std::string config_text(const ParametersPoint& p) {
   std::string text = p.targets + (p.rank ? fmt::format(" r{}", *p.rank) : std::string());
   if (!p.size.empty()) text += (text.empty() ? "" : " ") + p.size;
   return text;
 }
 
-class Drawing {
+class ParametersDrawing {
  public:
-  Drawing(ReportData& data, std::string base, std::vector<std::string> tasks)
+  ParametersDrawing(ReportData& data, std::string base, std::vector<std::string> tasks)
       : data_(data), base_(std::move(base)), tasks_(std::move(tasks)) {
     grid_ = measured_beside_paper(tasks_.size());
     figure_.name = "figure2";
@@ -63,8 +61,8 @@ class Drawing {
   }
 
  private:
-  std::vector<Point> measured(const std::string& task) const {
-    std::vector<Point> points;
+  std::vector<ParametersPoint> measured(const std::string& task) const {
+    std::vector<ParametersPoint> points;
     for (const ScoreFinding* s : data_.scores())
       if (s->base == base_ && s->task == task && s->method != "none" && s->mean && s->parameters &&
           *s->parameters > 0)
@@ -73,8 +71,8 @@ class Drawing {
     return points;
   }
 
-  std::vector<Point> published(const std::string& task) const {
-    std::vector<Point> points;
+  std::vector<ParametersPoint> published(const std::string& task) const {
+    std::vector<ParametersPoint> points;
     for (const PublishedNumber* n : published_scores("table15", task, data_.metric_of(task)))
       if (n->value && n->parameters)
         points.push_back({n->method, published_setting(*n, "targets"), published_size(*n), std::nullopt, *n->parameters,
@@ -88,13 +86,14 @@ class Drawing {
     return std::nullopt;
   }
 
-  std::string panel(std::size_t at, const std::string& task, std::vector<Point> points, bool here) {
+  std::string panel(std::size_t at, const std::string& task, std::vector<ParametersPoint> points,
+                    bool here) {
     if (points.empty()) return {};
-    std::ranges::stable_sort(points, {}, [](const Point& p) {
+    std::ranges::stable_sort(points, {}, [](const ParametersPoint& p) {
       return std::make_tuple(method_order(p.method), p.method);
     });
     std::vector<double> xs, ys;
-    for (const Point& p : points) {
+    for (const ParametersPoint& p : points) {
       xs.push_back(p.parameters);
       for (const std::optional<double>& y : {std::optional(p.mean), p.low, p.high})
         if (y) ys.push_back(*y);
@@ -125,7 +124,7 @@ class Drawing {
       const RowRange range(figure_.data);
       bool intervals = false;
       for (; i < points.size() && points[i].method == method; ++i) {
-        const Point& p = points[i];
+        const ParametersPoint& p = points[i];
         intervals = intervals || p.low;
         figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.parameters, p.mean,
                                      cell_of(p.low), cell_of(p.high), here ? "measured" : "paper",
@@ -171,7 +170,7 @@ FigureSet parameter_figures(ReportData& data) {
     if (tasks.empty()) continue;
     const std::size_t all = tasks.size();
     tasks.resize(std::min(all, kMostTasks));
-    Figure figure = Drawing(data, base, tasks).draw();
+    Figure figure = ParametersDrawing(data, base, tasks).draw();
     figure.title = "Score against trainable parameters" +
                    (data.bases().size() > 1 ? " on " + base : std::string());
     figure.caption =

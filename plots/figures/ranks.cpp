@@ -18,15 +18,15 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::size_t kMostTasks = 4, kMostSeries = 10;
+constexpr std::size_t kMostSeries = 10;
 
-struct Point {
+struct RankPoint {
   double rank = 0, mean = 0;
   std::optional<double> low, high;
 };
 struct Series {
   std::string label, targets;
-  std::vector<Point> points;  // by rank
+  std::vector<RankPoint> points;  // by rank
 };
 
 std::vector<Series> measured_series(const ReportData& data, const std::string& base,
@@ -41,8 +41,9 @@ std::vector<Series> measured_series(const ReportData& data, const std::string& b
     each.points.push_back({static_cast<double>(*s->rank), *s->mean, s->low, s->high});
   }
   std::erase_if(series, [](const auto& entry) {
-    return std::ranges::all_of(
-        entry.second.points, [&](const Point& p) { return p.rank == entry.second.points[0].rank; });
+    return std::ranges::all_of(entry.second.points, [&](const RankPoint& p) {
+      return p.rank == entry.second.points[0].rank;
+    });
   });
   std::map<std::string, int> uses;
   for (const auto& [key, each] : series) ++uses[each.targets];
@@ -54,7 +55,7 @@ std::vector<Series> measured_series(const ReportData& data, const std::string& b
       each.label +=
           std::get<3>(key) ? fmt::format(", {} examples)", *std::get<3>(key)) : std::string(")");
     }
-    std::ranges::stable_sort(each.points, {}, &Point::rank);
+    std::ranges::stable_sort(each.points, {}, &RankPoint::rank);
     all.push_back(std::move(each));
   }
   if (all.size() > kMostSeries) all.resize(kMostSeries);
@@ -68,7 +69,8 @@ std::vector<Series> published_series(const ReportData& data, const std::string& 
     const std::string targets = published_setting(*n, "targets");
     Series& each = series[targets_order(targets)];
     each.label = each.targets = targets;
-    Point point{std::stod(published_setting(*n, "rank")), *n->value, std::nullopt, std::nullopt};
+    RankPoint point{std::stod(published_setting(*n, "rank")), *n->value, std::nullopt,
+                    std::nullopt};
     if (n->spread) {
       point.low = *n->value - *n->spread;
       point.high = *n->value + *n->spread;
@@ -80,9 +82,9 @@ std::vector<Series> published_series(const ReportData& data, const std::string& 
   return all;
 }
 
-class Drawing {
+class RanksDrawing {
  public:
-  explicit Drawing(const ReportData& data) : data_(data) {
+  explicit RanksDrawing(const ReportData& data) : data_(data) {
     figure_.name = "ranks";
     figure_.answers = "Table 6";
     figure_.data.columns = {"panel", "rank", "mean", "low", "high", "source", "task", "series"};
@@ -110,7 +112,7 @@ class Drawing {
     std::vector<double> xs, ys;
     std::set<double> ranks;
     for (const Series& s : series) {
-      for (const Point& p : s.points) {
+      for (const RankPoint& p : s.points) {
         xs.push_back(p.rank);
         ranks.insert(p.rank);
         for (const std::optional<double>& y : {std::optional(p.mean), p.low, p.high})
@@ -134,7 +136,7 @@ class Drawing {
       const std::string colour = colour_of(s, i);
       const RowRange range(figure_.data);
       bool band = false;
-      for (const Point& p : s.points) {
+      for (const RankPoint& p : s.points) {
         band = band || p.low;
         figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.rank, p.mean, cell_of(p.low),
                                      cell_of(p.high), here ? "measured" : "paper", task, s.label});
@@ -181,7 +183,7 @@ FigureSet rank_figures(ReportData& data) {
     if (tasks.empty()) continue;
     const std::size_t all = tasks.size();
     if (all > kMostTasks) tasks.resize(kMostTasks);
-    Figure figure = Drawing(data).draw(tasks);
+    Figure figure = RanksDrawing(data).draw(tasks);
     figure.title =
         "Score against LoRA's rank" + (data.bases().size() > 1 ? " on " + base : std::string());
     figure.caption =

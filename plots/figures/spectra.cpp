@@ -33,7 +33,7 @@ Spectra spectra_of(ReportData& data, const AdapterGroup& group) {
   return spectra;
 }
 
-std::optional<Figure> figure_of(ReportData& data, const AdapterGroup& group) {
+std::optional<Figure> spectra_figure(ReportData& data, const AdapterGroup& group) {
   Spectra spectra = spectra_of(data, group);
   constexpr std::size_t kMostSites = 4;
   std::vector<std::string> sites;
@@ -107,7 +107,7 @@ std::optional<Figure> figure_of(ReportData& data, const AdapterGroup& group) {
 FigureSet spectrum_figures(ReportData& data) {
   FigureSet set;
   for (const AdapterGroup& group : shown_adapter_groups(data)) {
-    std::optional<Figure> figure = figure_of(data, group);
+    std::optional<Figure> figure = spectra_figure(data, group);
     if (!figure) continue;
     figure->name =
         set.figures.empty() ? "spectra" : fmt::format("spectra_{}", set.figures.size() + 1);

@@ -19,7 +19,7 @@ std::string paper_task(const std::string& task) {
   return task_label(stem) == stem ? task : stem;
 }
 
-std::optional<Table> table_on(const ReportData& data, const std::string& base) {
+std::optional<Table> few_examples_on(const ReportData& data, const std::string& base) {
   // By sweep and task: numbers of examples that stand in different sweeps were not meant to be
   // compared.
   std::map<std::pair<std::string, std::string>, std::set<std::int64_t>> counts;
@@ -88,7 +88,7 @@ TableSet few_example_tables(ReportData& data) {
   return for_each_base(data,
                        "Not run: no task was trained with two numbers of examples "
                        "(experiments/paper/table16.yaml does).",
-                       [&](const std::string& base) { return table_on(data, base); });
+                       [&](const std::string& base) { return few_examples_on(data, base); });
 }
 
 }  // namespace rankscope

@@ -15,7 +15,7 @@ namespace {
 // Budget, sweep, targets, rank.
 using Key = std::tuple<std::int64_t, std::string, std::pair<int, std::string>, std::int64_t>;
 
-std::optional<Table> table_on(const ReportData& data, const std::string& base) {
+std::optional<Table> matrices_on(const ReportData& data, const std::string& base) {
   std::map<Key, std::map<std::string, std::vector<const ScoreFinding*>>> lines;
   std::map<std::pair<std::int64_t, std::string>, std::set<std::string>> of_budget;
   for (const ScoreFinding* s : data.scores()) {
@@ -91,7 +91,7 @@ TableSet matrix_tables(ReportData& data) {
       data,
       "Not run: no two sets of weight matrices were adapted with LoRA at one budget of "
       "parameters (experiments/paper/table5.yaml does).",
-      [&](const std::string& base) { return table_on(data, base); });
+      [&](const std::string& base) { return matrices_on(data, base); });
 }
 
 }  // namespace rankscope

@@ -12,7 +12,7 @@ namespace rankscope {
 namespace {
 
 // A line of the table: one configuration, trained on each of the tasks.
-struct Line {
+struct MethodLine {
   std::string sweep, method, targets, size;
   std::optional<std::int64_t> rank, parameters;
   std::vector<const ScoreFinding*> scores;  // by task
@@ -23,12 +23,12 @@ struct PaperLine {
   std::vector<const PublishedNumber*> numbers;  // by task
 };
 
-std::vector<Line> lines_of(const std::vector<const ScoreFinding*>& scores,
-                           const std::vector<std::string>& tasks) {
-  std::vector<Line> lines;
+std::vector<MethodLine> lines_of(const std::vector<const ScoreFinding*>& scores,
+                                 const std::vector<std::string>& tasks) {
+  std::vector<MethodLine> lines;
   for (const ScoreFinding* s : scores) {
     const auto task = static_cast<std::size_t>(std::ranges::find(tasks, s->task) - tasks.begin());
-    const auto same = std::ranges::find_if(lines, [&](const Line& l) {
+    const auto same = std::ranges::find_if(lines, [&](const MethodLine& l) {
       return l.sweep == s->sweep && l.method == s->method && l.targets == s->targets &&
              l.rank == s->rank && l.size == s->size && l.parameters == s->parameters &&
              l.scores[task] == nullptr;
@@ -37,12 +37,17 @@ std::vector<Line> lines_of(const std::vector<const ScoreFinding*>& scores,
       same->scores[task] = s;
       continue;
     }
-    Line line{s->sweep, s->method, s->targets,    s->size,
-              s->rank,  s->parameters, std::vector<const ScoreFinding*>(tasks.size())};
+    MethodLine line{s->sweep,
+                    s->method,
+                    s->targets,
+                    s->size,
+                    s->rank,
+                    s->parameters,
+                    std::vector<const ScoreFinding*>(tasks.size())};
     line.scores[task] = s;
     lines.push_back(std::move(line));
   }
-  std::ranges::stable_sort(lines, [](const Line& a, const Line& b) {
+  std::ranges::stable_sort(lines, [](const MethodLine& a, const MethodLine& b) {
     return std::make_tuple(method_order(a.method), a.method, a.sweep, a.parameters) <
            std::make_tuple(method_order(b.method), b.method, b.sweep, b.parameters);
   });
@@ -65,7 +70,7 @@ std::vector<PaperLine> paper_lines(const std::string& method, const std::vector<
   return lines;
 }
 
-std::string configuration(const Line& line) {
+std::string configuration(const MethodLine& line) {
   std::string text = line.targets;
   if (line.rank) text += (text.empty() ? "r = " : ", r = ") + grouped(*line.rank);
   if (!line.size.empty()) text += (text.empty() ? "" : ", ") + line.size;
@@ -111,22 +116,22 @@ Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& s
     table.columns.push_back({task_label(task) + ", " + metric_label(data.metric_of(task)), true});
     table.columns.push_back({"paper", true});
   }
-  const std::vector<Line> lines = lines_of(scores, tasks);
+  const std::vector<MethodLine> lines = lines_of(scores, tasks);
   std::vector<std::string> methods;
-  for (const Line& line : lines)
+  for (const MethodLine& line : lines)
     if (methods.empty() || methods.back() != line.method) methods.push_back(line.method);
   for (const char* known : {"full", "bitfit", "prefix_embed", "prefix_layer", "adapter_h", "lora"})
     if (std::ranges::find(methods, known) == methods.end()) methods.push_back(known);
   std::ranges::stable_sort(methods, {}, method_order);
 
   for (const std::string& method : methods) {
-    std::vector<const Line*> measured;
-    for (const Line& line : lines)
+    std::vector<const MethodLine*> measured;
+    for (const MethodLine& line : lines)
       if (line.method == method) measured.push_back(&line);
     const std::vector<PaperLine> printed = paper_lines(method, tasks, data);
     // Only where there are as many is it clear which stand beside which.
     const bool beside = measured.size() == printed.size();
-    const auto put = [&](const Line* line, const PaperLine* paper) {
+    const auto put = [&](const MethodLine* line, const PaperLine* paper) {
       std::vector<ShownCell> row{
           method_label(method), line == nullptr ? "" : configuration(*line),
           line == nullptr ? ShownCell(std::string(kNone), CellStyle::kQuiet)

@@ -21,7 +21,7 @@ const PublishedNumber* printed_for(const ScoreFinding& s, const std::string& met
   return nullptr;
 }
 
-std::optional<Table> table_on(const ReportData& data, const std::string& base) {
+std::optional<Table> parameters_on(const ReportData& data, const std::string& base) {
   std::vector<const ScoreFinding*> scores;
   std::set<std::int64_t> counts;
   for (const ScoreFinding* s : data.scores()) {
@@ -85,7 +85,7 @@ std::optional<Table> table_on(const ReportData& data, const std::string& base) {
 TableSet parameter_tables(ReportData& data) {
   return for_each_base(
       data, "Not run: no two configurations with different numbers of trainable parameters.",
-      [&](const std::string& base) { return table_on(data, base); });
+      [&](const std::string& base) { return parameters_on(data, base); });
 }
 
 }  // namespace rankscope

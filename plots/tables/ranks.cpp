@@ -15,11 +15,11 @@ namespace rankscope {
 namespace {
 
 // What two of which differ in rank alone, as far as a table shows.
-using Line = std::tuple<std::pair<int, std::string>, int, std::string, std::optional<std::int64_t>,
-                        std::string>;
+using RankLine = std::tuple<std::pair<int, std::string>, int, std::string,
+                            std::optional<std::int64_t>, std::string>;
 
-std::optional<Table> table_on(const ReportData& data, const std::string& base) {
-  std::map<Line, std::map<std::int64_t, const ScoreFinding*>> lines;
+std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
+  std::map<RankLine, std::map<std::int64_t, const ScoreFinding*>> lines;
   std::vector<const ScoreFinding*> scores;
   for (const ScoreFinding* s : data.scores()) {
     if (s->base != base || s->method != "lora" || !s->rank) continue;
@@ -96,7 +96,7 @@ TableSet rank_tables(ReportData& data) {
   return for_each_base(data,
                        "Not run: no set of weight matrices was adapted with LoRA at two ranks "
                        "(experiments/paper/table6.yaml does).",
-                       [&](const std::string& base) { return table_on(data, base); });
+                       [&](const std::string& base) { return ranks_on(data, base); });
 }
 
 }  // namespace rankscope

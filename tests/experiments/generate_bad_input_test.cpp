@@ -21,7 +21,7 @@ std::string repeated(const std::string& unit, size_t count, const std::string& b
   return text;
 }
 
-class Scene {
+class PromptScene {
  public:
   ProgramResult generate(const std::string& prompts, const std::vector<std::string>& more) const {
     write_file_atomically(file(), prompts);
@@ -42,7 +42,7 @@ class Scene {
 }  // namespace
 
 TEST_CASE("generate refuses prompts by file, line and field, before it prints anything") {
-  const Scene scene;
+  const PromptScene scene;
   const std::string good = R"({"id": "a", "prompt": "one"})"
                            "\n";
   const std::string long_ids = "[" + repeated("5", 500, ",") + "]";
@@ -118,7 +118,7 @@ TEST_CASE("generate refuses prompts by file, line and field, before it prints an
 }
 
 TEST_CASE("generate needs a tokenizer for text, and an end token for choices") {
-  Scene scene;
+  PromptScene scene;
   const std::string choice = R"({"id": "a", "prompt": "x", "choices": ["y", "z"]})";
   scene.model().folder().change_config([](Json& config) { config.erase("eos_token_id"); });
   check_refused(scene.generate(choice, {}), "p.jsonl:1: field 'choices': ");
@@ -138,7 +138,7 @@ TEST_CASE("generate needs a tokenizer for text, and an end token for choices") {
 }
 
 TEST_CASE("generate reads prompt files with odd ends") {
-  const Scene scene;
+  const PromptScene scene;
   const std::string line = R"({"id": "a", "prompt": "one"})";
   const ProgramResult plain = scene.generate(line + "\n", {});
   REQUIRE(plain.exit_code == 0);
@@ -153,7 +153,7 @@ TEST_CASE("generate reads prompt files with odd ends") {
 }
 
 TEST_CASE("generate names a tokenizer and an adapter that are not the model's") {
-  Scene scene;
+  PromptScene scene;
   const std::string prompt = R"({"id": "a", "prompt": "The night"})";
   check_refused(scene.generate(prompt, {"--adapter",
                                         RANKSCOPE_SOURCE_DIR "/tests/reference/peft/gpt2_c_attn"}),

@@ -17,9 +17,9 @@ using namespace rankscope::tests;
 namespace {
 
 // `generate --json` on a file of prompts beside a copy of a golden model.
-class Scene {
+class GenerateScene {
  public:
-  explicit Scene(const std::string& golden) : model_(golden) {}
+  explicit GenerateScene(const std::string& golden) : model_(golden) {}
   ModelFolder& model() { return model_; }
   std::vector<Json> generate(const std::vector<Json>& prompts,
                              const std::vector<std::string>& more = {}) const {
@@ -70,7 +70,7 @@ TEST_CASE("generate passes its options on: transformers' tokens for each", "[gol
     by_options.emplace(options, c);
   }
   REQUIRE(by_options.size() > 20);
-  Scene scene("gpt2_tied");
+  GenerateScene scene("gpt2_tied");
   int64_t ended = 0;
   for (const auto& [options, c] : by_options) {
     scene.model().change_config([&](Json& config) { config["eos_token_id"] = c.at("end_ids"); });
@@ -89,7 +89,7 @@ TEST_CASE("generate passes its options on: transformers' tokens for each", "[gol
 }
 
 TEST_CASE("generate: the same bytes whatever is in flight, in the order of the prompts") {
-  Scene scene("llama_gqa");
+  GenerateScene scene("llama_gqa");
   std::vector<Json> prompts = drawn_lines(40);
   for (const std::string beams : {"1", "3"}) {
     const std::vector<std::string> options{"--max-new", "24", "--beams", beams};
@@ -126,7 +126,7 @@ TEST_CASE("generate: the same bytes whatever is in flight, in the order of the p
 }
 
 TEST_CASE("generate gives ids back as they were written, or a line's number") {
-  const Scene scene("gpt2_tied");
+  const GenerateScene scene("gpt2_tied");
   const std::vector<Json> got = scene.generate({{{"id", 7}, {"prompt_ids", {1}}},
                                                 {{"prompt_ids", {2}}},
                                                 {{"id", "x"}, {"prompt_ids", {3}}, {"unread", 1}}},
@@ -139,7 +139,7 @@ TEST_CASE("generate gives ids back as they were written, or a line's number") {
 }
 
 TEST_CASE("generate with an adapter: merged or beside the weights, the same text") {
-  Scene scene("llama_gqa");
+  GenerateScene scene("llama_gqa");
   const std::vector<Json> prompts = drawn_lines(30);
   const std::string adapter = RANKSCOPE_SOURCE_DIR "/tests/reference/peft/llama_q_v";
   const std::vector<std::string> merged{"--max-new", "16", "--adapter", adapter};

@@ -11,7 +11,7 @@ using namespace rankscope::tests;
 
 namespace {
 
-class Scene {
+class TextScene {
  public:
   TextModel& model() { return model_; }
   std::vector<Json> generate(const std::vector<Json>& prompts,
@@ -47,7 +47,7 @@ const std::string kText = "The night was long, and the light of the moon";
 }  // namespace
 
 TEST_CASE("generate reads a text as the tokenizer's template has it, and decodes what is new") {
-  const Scene scene;
+  const TextScene scene;
   const Json ids = scene.tokens(kText);
   CHECK(ids[0] == 1);
   const std::vector<Json> got =
@@ -68,7 +68,7 @@ TEST_CASE("generate reads a text as the tokenizer's template has it, and decodes
 }
 
 TEST_CASE("generate ends at end and stop tokens, which the text does not show") {
-  Scene scene;
+  TextScene scene;
   const std::vector<Json> prompts{{{"id", "a"}, {"prompt", kText}}};
   const Json whole = scene.generate(prompts, {"--max-new", "16"})[0].at("ids");
   REQUIRE(whole.size() == 16);
@@ -100,7 +100,7 @@ TEST_CASE("generate ends at end and stop tokens, which the text does not show") 
 }
 
 TEST_CASE("generate picks the likeliest of a prompt's choices, among prompts without") {
-  const Scene scene;
+  const TextScene scene;
   const std::vector<std::string> choices{" the night", " light", " a moon and the sea"};
   const std::vector<Json> prompts{
       {{"id", "free"}, {"prompt", kText}},

@@ -33,8 +33,8 @@ LatencyFinding timed(std::int64_t batch, std::int64_t length, const std::string&
           .deviation = 0.1};
 }
 
-struct Given {
-  Given() {
+struct GivenTimings {
+  GivenTimings() {
     fill_report_sample(folder / "results.db", SampleKind::kEmpty);
     results.emplace(std::vector{folder.path()});
     for (const std::int64_t batch : {1, 4}) {
@@ -63,7 +63,7 @@ std::string row_text(const std::vector<ShownCell>& row) {
 }  // namespace
 
 TEST_CASE("Table 1 sets adapters of the paper's share beside its numbers, and all widths into the CSV") {
-  Given given;
+  GivenTimings given;
   const TableSet set = latency_tables(*given.data);
   REQUIRE(set.tables.size() == 1);
   const Table& table = set.tables[0];
@@ -82,7 +82,7 @@ TEST_CASE("Table 1 sets adapters of the paper's share beside its numbers, and al
 }
 
 TEST_CASE("Figure 5 has a panel a kind and length, and a line a batch over all widths") {
-  Given given;
+  GivenTimings given;
   const FigureSet set = latency_figures(*given.data);
   REQUIRE(set.figures.size() == 1);
   const Figure& figure = set.figures[0];

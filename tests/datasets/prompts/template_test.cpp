@@ -14,7 +14,7 @@ using Catch::Contains;
 
 namespace {
 
-std::string refusal(const char* task, std::string_view key, std::string_view value) {
+std::string template_refusal(const char* task, std::string_view key, std::string_view value) {
   return error_text<InputError>([&] {
     PromptTemplate form = find_task(task).default_template();
     form.set(key, value);
@@ -84,21 +84,26 @@ TEST_CASE("the default templates of all tasks fit their tasks") {
 }
 
 TEST_CASE("what is wrong with a template is said") {
-  CHECK_THAT(refusal("samsum", "prompt", "{dialog}"),
+  CHECK_THAT(template_refusal("samsum", "prompt", "{dialog}"),
              Contains("no field 'dialog'") && Contains("did you mean 'dialogue'?"));
-  CHECK_THAT(refusal("samsum", "prompt", "{dialogue} {summary}"), Contains("is the answer"));
-  CHECK_THAT(refusal("mnli", "prompt", "{premise} {hypothesis} {label}"),
+  CHECK_THAT(template_refusal("samsum", "prompt", "{dialogue} {summary}"),
              Contains("is the answer"));
-  CHECK_THAT(refusal("samsum", "prompt", "{dialogue"), Contains("single brace at byte 1"));
-  CHECK_THAT(refusal("samsum", "prompt", "{dialogue} }"), Contains("single brace at byte 12"));
-  CHECK_THAT(refusal("samsum", "prompt", "{dialogue}\xff"), Contains("UTF-8"));
-  CHECK_THAT(refusal("samsum", "target", "fixed"), Contains("must hold the answer, {summary}"));
-  CHECK_THAT(refusal("samsum", "prompt", "fixed"), Contains("the prompt has no {dialogue}"));
-  CHECK_THAT(refusal("samsum", "truncate", "dialogue:middle"), Contains("start, end"));
-  CHECK_THAT(refusal("samsum", "truncate", "dialogue:end:bytes"), Contains("lines, items, words"));
-  CHECK_THAT(refusal("samsum", "truncate", "a:b:c:d"), Contains("truncate"));
-  CHECK_THAT(refusal("mnli", "verbalisers", "yes,no"), Contains("3 different words"));
-  CHECK_THAT(refusal("mnli", "verbalisers", "yes,no,no"), Contains("3 different words"));
-  CHECK_THAT(refusal("samsum", "verbalisers", "yes"), Contains("0 different words"));
-  CHECK_THAT(refusal("samsum", "promt", "x"), Contains("did you mean 'prompt'?"));
+  CHECK_THAT(template_refusal("mnli", "prompt", "{premise} {hypothesis} {label}"),
+             Contains("is the answer"));
+  CHECK_THAT(template_refusal("samsum", "prompt", "{dialogue"), Contains("single brace at byte 1"));
+  CHECK_THAT(template_refusal("samsum", "prompt", "{dialogue} }"),
+             Contains("single brace at byte 12"));
+  CHECK_THAT(template_refusal("samsum", "prompt", "{dialogue}\xff"), Contains("UTF-8"));
+  CHECK_THAT(template_refusal("samsum", "target", "fixed"),
+             Contains("must hold the answer, {summary}"));
+  CHECK_THAT(template_refusal("samsum", "prompt", "fixed"),
+             Contains("the prompt has no {dialogue}"));
+  CHECK_THAT(template_refusal("samsum", "truncate", "dialogue:middle"), Contains("start, end"));
+  CHECK_THAT(template_refusal("samsum", "truncate", "dialogue:end:bytes"),
+             Contains("lines, items, words"));
+  CHECK_THAT(template_refusal("samsum", "truncate", "a:b:c:d"), Contains("truncate"));
+  CHECK_THAT(template_refusal("mnli", "verbalisers", "yes,no"), Contains("3 different words"));
+  CHECK_THAT(template_refusal("mnli", "verbalisers", "yes,no,no"), Contains("3 different words"));
+  CHECK_THAT(template_refusal("samsum", "verbalisers", "yes"), Contains("0 different words"));
+  CHECK_THAT(template_refusal("samsum", "promt", "x"), Contains("did you mean 'prompt'?"));
 }

@@ -21,7 +21,7 @@ RecordSet read(std::string_view text) {
   return read_own(put(folder / "own.jsonl", text));
 }
 
-std::string refusal(std::string_view text) {
+std::string records_refusal(std::string_view text) {
   return error_text<InputError>([&] { read(text); });
 }
 
@@ -43,49 +43,56 @@ TEST_CASE("an own task is read: choices, references, keys that nothing reads") {
 }
 
 TEST_CASE("what is wrong in an own task's file is named") {
-  CHECK_THAT(refusal(kLine + "\n" + R"({"prompt": "p"})"),
+  CHECK_THAT(records_refusal(kLine + "\n" + R"({"prompt": "p"})"),
              Contains("own.jsonl:2: field 'target': is missing"));
-  CHECK_THAT(refusal(R"({"prompt": ["p"], "target": "t"})"),
+  CHECK_THAT(records_refusal(R"({"prompt": ["p"], "target": "t"})"),
              Contains("own.jsonl:1: field 'prompt': must be a string, not an array"));
-  CHECK_THAT(refusal(R"({"prompt": "p", "target": "t", "choices": ["a", "b"]})"),
+  CHECK_THAT(records_refusal(R"({"prompt": "p", "target": "t", "choices": ["a", "b"]})"),
              Contains("field 'target': 't' is none of the choices"));
-  CHECK_THAT(refusal(R"({"prompt": "p", "target": "t", "choices": ["t"]})"),
+  CHECK_THAT(records_refusal(R"({"prompt": "p", "target": "t", "choices": ["t"]})"),
              Contains("field 'choices': must be at least two"));
-  CHECK_THAT(refusal(R"({"prompt": "p", "target": "t", "choices": ["t", "t"]})"),
+  CHECK_THAT(records_refusal(R"({"prompt": "p", "target": "t", "choices": ["t", "t"]})"),
              Contains("field 'choices': 't' is given twice"));
-  CHECK_THAT(refusal(R"({"prompt": "p", "target": "t", "references": []})"),
+  CHECK_THAT(records_refusal(R"({"prompt": "p", "target": "t", "references": []})"),
              Contains("field 'references'"));
-  CHECK_THAT(refusal(R"({"prompt": "p", "target": "t", "reference": "a", "references": ["b"]})"),
-             Contains("field 'reference': give it or"));
-  CHECK_THAT(refusal(R"({"id": "", "prompt": "p", "target": "t"})"), Contains("field 'id'"));
-  CHECK_THAT(refusal(R"({"id": 1.5, "prompt": "p", "target": "t"})"), Contains("field 'id'"));
-  CHECK_THAT(refusal(R"({"id": "own:2", "prompt": "p", "target": "t"})" + ("\n" + kLine)),
+  CHECK_THAT(
+      records_refusal(R"({"prompt": "p", "target": "t", "reference": "a", "references": ["b"]})"),
+      Contains("field 'reference': give it or"));
+  CHECK_THAT(records_refusal(R"({"id": "", "prompt": "p", "target": "t"})"),
+             Contains("field 'id'"));
+  CHECK_THAT(records_refusal(R"({"id": 1.5, "prompt": "p", "target": "t"})"),
+             Contains("field 'id'"));
+  CHECK_THAT(records_refusal(R"({"id": "own:2", "prompt": "p", "target": "t"})" + ("\n" + kLine)),
              Contains("own.jsonl:2: field 'id': 'own:2' is also the id of line 1"));
 }
 
 TEST_CASE("broken JSON lines are named by line and column") {
-  CHECK_THAT(refusal(kLine + "\n" + R"({"prompt": "p", "target": })"), Contains("own.jsonl:2:27:"));
-  CHECK_THAT(refusal(kLine + "\n{\"prompt\": \"p\""), Contains("own.jsonl:2:"));
-  CHECK_THAT(refusal(kLine + " " + kLine), Contains("own.jsonl:1:"));
-  CHECK_THAT(refusal(kLine + "\n" + R"("text")"),
+  CHECK_THAT(records_refusal(kLine + "\n" + R"({"prompt": "p", "target": })"),
+             Contains("own.jsonl:2:27:"));
+  CHECK_THAT(records_refusal(kLine + "\n{\"prompt\": \"p\""), Contains("own.jsonl:2:"));
+  CHECK_THAT(records_refusal(kLine + " " + kLine), Contains("own.jsonl:1:"));
+  CHECK_THAT(records_refusal(kLine + "\n" + R"("text")"),
              Contains("own.jsonl:2: must be a JSON object, not \"text\""));
-  CHECK_THAT(refusal(R"({"prompt": "p", "target": "t", "prompt": "p"})"),
+  CHECK_THAT(records_refusal(R"({"prompt": "p", "target": "t", "prompt": "p"})"),
              Contains("own.jsonl:1: field 'prompt': is given twice"));
-  CHECK_THAT(refusal("{\"prompt\": \"\xff\", \"target\": \"t\"}"), Contains("own.jsonl:1:"));
-  CHECK_THAT(refusal(R"({"prompt": "\ud800", "target": "t"})"), Contains("own.jsonl:1:"));
-  CHECK_THAT(refusal("{\"prompt\": \"a\tb\", \"target\": \"t\"}"), Contains("own.jsonl:1:"));
-  CHECK_THAT(refusal(R"({"prompt": "p", "target": "t", "x": 123456789012345678901234567890})"),
-             Contains("own.jsonl:1: holds a number beyond 64 bits; write it as a text"));
+  CHECK_THAT(records_refusal("{\"prompt\": \"\xff\", \"target\": \"t\"}"),
+             Contains("own.jsonl:1:"));
+  CHECK_THAT(records_refusal(R"({"prompt": "\ud800", "target": "t"})"), Contains("own.jsonl:1:"));
+  CHECK_THAT(records_refusal("{\"prompt\": \"a\tb\", \"target\": \"t\"}"),
+             Contains("own.jsonl:1:"));
+  CHECK_THAT(
+      records_refusal(R"({"prompt": "p", "target": "t", "x": 123456789012345678901234567890})"),
+      Contains("own.jsonl:1: holds a number beyond 64 bits; write it as a text"));
   const std::string deep = std::string(100, '[') + std::string(100, ']');
-  CHECK_THAT(refusal(R"({"prompt": "p", "target": "t", "x": )" + deep + "}"),
+  CHECK_THAT(records_refusal(R"({"prompt": "p", "target": "t", "x": )" + deep + "}"),
              Contains("own.jsonl:1:"));
 }
 
 TEST_CASE("empty files, marks, line ends and long lines") {
-  CHECK_THAT(refusal(""), Contains("own.jsonl: is empty"));
-  CHECK_THAT(refusal(" \r\n\n"), Contains("own.jsonl: is empty"));
-  CHECK_THAT(refusal("\xef\xbb\xbf"), Contains("own.jsonl: is empty"));
-  CHECK_THAT(refusal("\xff\xfe{\0"), Contains("is UTF-16"));
+  CHECK_THAT(records_refusal(""), Contains("own.jsonl: is empty"));
+  CHECK_THAT(records_refusal(" \r\n\n"), Contains("own.jsonl: is empty"));
+  CHECK_THAT(records_refusal("\xef\xbb\xbf"), Contains("own.jsonl: is empty"));
+  CHECK_THAT(records_refusal("\xff\xfe{\0"), Contains("is UTF-16"));
   CHECK(read("\xef\xbb\xbf" + kLine).records.size() == 1);
   const RecordSet set = read(kLine + "\r\n\r\n" + kLine);  // the last line has no end
   CHECK(set.records.size() == 2);
@@ -97,11 +104,11 @@ TEST_CASE("empty files, marks, line ends and long lines") {
   REQUIRE(large.records.size() == 2);
   CHECK(large.records[0].fields[0] == megabyte);
   const std::string huge(std::size_t{16} << 20, 'x');
-  CHECK_THAT(refusal(kLine + "\n" + R"({"prompt": ")" + huge + R"(", "target": "t"})"),
+  CHECK_THAT(records_refusal(kLine + "\n" + R"({"prompt": ")" + huge + R"(", "target": "t"})"),
              Contains("own.jsonl:2: an object of more than"));
   std::string many = R"({"prompt": "p", "target": "t")";
   for (int i = 0; i < 300; ++i) many += ", \"k" + std::to_string(i) + "\": 0";
-  CHECK_THAT(refusal(many + "}"), Contains("own.jsonl:1: more than 256 keys"));
+  CHECK_THAT(records_refusal(many + "}"), Contains("own.jsonl:1: more than 256 keys"));
 }
 
 TEST_CASE("a file that is missing, or holds nothing to use, is refused") {

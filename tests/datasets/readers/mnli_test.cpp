@@ -16,7 +16,7 @@ using Catch::Contains;
 
 namespace {
 
-std::string refusal(const std::string& name, std::string_view text) {
+std::string mnli_refusal(const std::string& name, std::string_view text) {
   TemporaryFolder folder;
   const auto path = put(folder / name, text);
   return error_text<InputError>([&] { read_mnli(path); });
@@ -74,30 +74,32 @@ TEST_CASE("MNLI with fewer keys: ids are lines, blank lines count") {
 
 TEST_CASE("what is wrong in MNLI's files is named by file, line and field") {
   const std::string line = R"({"gold_label": "neutral", "sentence1": "a", "sentence2": "b"})";
-  CHECK_THAT(refusal("d.jsonl", R"({"gold_label": "maybe", "sentence1": "a", "sentence2": "b"})"),
-             Contains("d.jsonl:1: field 'gold_label'") && Contains("not 'maybe'"));
-  CHECK_THAT(refusal("d.jsonl", line + "\n" + R"({"gold_label": "neutral", "sentence1": "a"})"),
-             Contains("d.jsonl:2: field 'sentence2': is missing"));
-  CHECK_THAT(refusal("d.jsonl", line + "\n" + R"({"sentence1": "a", "sentence2": "b"})"),
+  CHECK_THAT(
+      mnli_refusal("d.jsonl", R"({"gold_label": "maybe", "sentence1": "a", "sentence2": "b"})"),
+      Contains("d.jsonl:1: field 'gold_label'") && Contains("not 'maybe'"));
+  CHECK_THAT(
+      mnli_refusal("d.jsonl", line + "\n" + R"({"gold_label": "neutral", "sentence1": "a"})"),
+      Contains("d.jsonl:2: field 'sentence2': is missing"));
+  CHECK_THAT(mnli_refusal("d.jsonl", line + "\n" + R"({"sentence1": "a", "sentence2": "b"})"),
              Contains("d.jsonl:2: field 'gold_label': is missing"));
   const std::string with_id =
       R"({"pairID": "1n", "gold_label": "neutral", "sentence1": "a", "sentence2": "b"})";
-  CHECK_THAT(refusal("d.jsonl", with_id + "\n" + with_id),
+  CHECK_THAT(mnli_refusal("d.jsonl", with_id + "\n" + with_id),
              Contains("d.jsonl:2: field 'pairID': '1n' is also the id of line 1"));
 
   const std::string null_genre =
       R"({"gold_label": "neutral", "sentence1": "a", "sentence2": "b", "genre": null})";
-  CHECK(refusal("d.jsonl", null_genre) == "nothing was thrown");
-  CHECK_THAT(refusal("d.jsonl", R"({"gold_label": "neutral", "sentence1": null})"),
+  CHECK(mnli_refusal("d.jsonl", null_genre) == "nothing was thrown");
+  CHECK_THAT(mnli_refusal("d.jsonl", R"({"gold_label": "neutral", "sentence1": null})"),
              Contains("d.jsonl:1: field 'sentence1': must not be null"));
 
-  CHECK_THAT(refusal("d.tsv", "sentence1\tgold_label\na\tneutral\n"),
+  CHECK_THAT(mnli_refusal("d.tsv", "sentence1\tgold_label\na\tneutral\n"),
              Contains("d.tsv:1: the header row has no column 'sentence2'"));
-  CHECK_THAT(refusal("d.tsv", "sentence1\tsentence2\tgold_label\na\tneutral\n"),
+  CHECK_THAT(mnli_refusal("d.tsv", "sentence1\tsentence2\tgold_label\na\tneutral\n"),
              Contains("d.tsv:2: has 2 cells, the header 3"));
-  CHECK_THAT(refusal("d.tsv", "sentence1\tsentence2\tgold_label\na\t\xff\tneutral\n"),
+  CHECK_THAT(mnli_refusal("d.tsv", "sentence1\tsentence2\tgold_label\na\t\xff\tneutral\n"),
              Contains("d.tsv:2: is not valid UTF-8"));
-  CHECK_THAT(refusal("d.tsv", "sentence1\tsentence1\tgold_label\n"),
+  CHECK_THAT(mnli_refusal("d.tsv", "sentence1\tsentence1\tgold_label\n"),
              Contains("d.tsv:1: column 'sentence1' is named twice"));
 }
 

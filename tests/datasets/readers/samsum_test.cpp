@@ -15,7 +15,7 @@ using Catch::Contains;
 
 namespace {
 
-std::string refusal(std::string_view text) {
+std::string samsum_refusal(std::string_view text) {
   TemporaryFolder folder;
   const auto path = put(folder / "s.json", text);
   return error_text<InputError>([&] { read_samsum(path); });
@@ -48,18 +48,18 @@ TEST_CASE("SAMSum as JSON Lines") {
 
 TEST_CASE("what is wrong in SAMSum's files is named by file, line and field") {
   const std::string one = R"({"id": "1", "dialogue": "d", "summary": "s"})";
-  CHECK_THAT(refusal("[" + one + ",\n" + R"({"id": "2", "summary": "s"}])"),
+  CHECK_THAT(samsum_refusal("[" + one + ",\n" + R"({"id": "2", "summary": "s"}])"),
              Contains("s.json:2: field 'dialogue': is missing"));
-  CHECK_THAT(refusal("[" + one + ",\n\n" + one + "]"),
+  CHECK_THAT(samsum_refusal("[" + one + ",\n\n" + one + "]"),
              Contains("s.json:3: field 'id': '1' is also the id of line 1"));
-  CHECK_THAT(refusal("[" + one + ",\n"), Contains("s.json:2: the array is not closed"));
-  CHECK_THAT(refusal("[\n" + one), Contains("s.json:2: the array is not closed"));
-  CHECK_THAT(refusal("[\n{\"id\": \"1\", \"dialogue\": \"d"),
+  CHECK_THAT(samsum_refusal("[" + one + ",\n"), Contains("s.json:2: the array is not closed"));
+  CHECK_THAT(samsum_refusal("[\n" + one), Contains("s.json:2: the array is not closed"));
+  CHECK_THAT(samsum_refusal("[\n{\"id\": \"1\", \"dialogue\": \"d"),
              Contains("s.json:2: the object that begins here is not closed"));
-  CHECK_THAT(refusal("[" + one + "] x"), Contains("s.json:1: text after the array's end"));
-  CHECK_THAT(refusal("[" + one + "\n" + one + "]"), Contains("s.json:2: a ',' or ']'"));
-  CHECK_THAT(refusal("[1]"), Contains("s.json:1: an array's element must be an object"));
-  CHECK_THAT(refusal("[{\n\"id\": \"1\",\n\"dialogue\": d, \"summary\": \"s\"}]"),
+  CHECK_THAT(samsum_refusal("[" + one + "] x"), Contains("s.json:1: text after the array's end"));
+  CHECK_THAT(samsum_refusal("[" + one + "\n" + one + "]"), Contains("s.json:2: a ',' or ']'"));
+  CHECK_THAT(samsum_refusal("[1]"), Contains("s.json:1: an array's element must be an object"));
+  CHECK_THAT(samsum_refusal("[{\n\"id\": \"1\",\n\"dialogue\": d, \"summary\": \"s\"}]"),
              Contains("s.json:3:"));
 }
 

@@ -23,7 +23,7 @@ constexpr const char* kQuestion =
     R"({"table_id": "t", "question": "q?", "sql": {"sel": 0, "agg": 0, "conds": [[1, 0, "x"]]}})";
 
 // The message for a pair of files.
-std::string refusal(std::string_view questions, std::string_view tables = kTable) {
+std::string wikisql_refusal(std::string_view questions, std::string_view tables = kTable) {
   TemporaryFolder folder;
   const auto path = put(folder / "dev.jsonl", questions);
   put(folder / "dev.tables.jsonl", tables);
@@ -110,55 +110,57 @@ TEST_CASE("with a limit WikiSQL's reader keeps the rows of the tables that are a
 
 TEST_CASE("what is wrong in WikiSQL's files is named by file, line and field") {
   const std::string good = std::string(kQuestion) + "\n";
-  CHECK(refusal(good) == "nothing was thrown");
-  CHECK_THAT(refusal(good + R"({"question": "q?", "sql": {}})"),
+  CHECK(wikisql_refusal(good) == "nothing was thrown");
+  CHECK_THAT(wikisql_refusal(good + R"({"question": "q?", "sql": {}})"),
              Contains("dev.jsonl:2: field 'table_id': is missing"));
-  CHECK_THAT(refusal(good + R"({"table_id": "t", "sql": {"sel":0,"agg":0,"conds":[]}})"),
+  CHECK_THAT(wikisql_refusal(good + R"({"table_id": "t", "sql": {"sel":0,"agg":0,"conds":[]}})"),
              Contains("dev.jsonl:2: field 'question': is missing"));
-  CHECK_THAT(refusal(R"({"table_id": "t", "question": "q?"})"),
+  CHECK_THAT(wikisql_refusal(R"({"table_id": "t", "question": "q?"})"),
              Contains("dev.jsonl:1: field 'sql': is missing"));
-  CHECK_THAT(refusal(R"({"table_id": "u", "question": "q?", "sql": {}})"),
+  CHECK_THAT(wikisql_refusal(R"({"table_id": "u", "question": "q?", "sql": {}})"),
              Contains("field 'table_id': no table 'u' in") && Contains("dev.tables.jsonl"));
-  CHECK_THAT(refusal(R"({"table_id": 7, "question": "q?", "sql": {}})"),
+  CHECK_THAT(wikisql_refusal(R"({"table_id": 7, "question": "q?", "sql": {}})"),
              Contains("dev.jsonl:1: field 'table_id': must be a string, not 7"));
-  CHECK_THAT(refusal(question_with("[]")), Contains("dev.jsonl:1: field 'sql'"));
-  CHECK_THAT(refusal(question_with(R"({"sel": 2, "agg": 0, "conds": []})")),
+  CHECK_THAT(wikisql_refusal(question_with("[]")), Contains("dev.jsonl:1: field 'sql'"));
+  CHECK_THAT(wikisql_refusal(question_with(R"({"sel": 2, "agg": 0, "conds": []})")),
              Contains("dev.jsonl:1: field 'sql.sel'"));
-  CHECK_THAT(refusal(question_with(R"({"sel": -1, "agg": 0, "conds": []})")), Contains("sql.sel"));
-  CHECK_THAT(refusal(question_with(R"({"sel": 0, "agg": 6, "conds": []})")), Contains("sql.agg"));
-  CHECK_THAT(refusal(question_with(R"({"sel": 0, "agg": 0})")),
+  CHECK_THAT(wikisql_refusal(question_with(R"({"sel": -1, "agg": 0, "conds": []})")),
+             Contains("sql.sel"));
+  CHECK_THAT(wikisql_refusal(question_with(R"({"sel": 0, "agg": 6, "conds": []})")),
+             Contains("sql.agg"));
+  CHECK_THAT(wikisql_refusal(question_with(R"({"sel": 0, "agg": 0})")),
              Contains("field 'sql.conds': is missing"));
-  CHECK_THAT(refusal(question_with(R"({"sel": 0, "agg": 0, "conds": [[2, 0, "x"]]})")),
+  CHECK_THAT(wikisql_refusal(question_with(R"({"sel": 0, "agg": 0, "conds": [[2, 0, "x"]]})")),
              Contains("field 'sql.conds[0]'") && Contains("column from 0 to 1") &&
                  Contains("not [2,0,\"x\"]"));
-  CHECK_THAT(refusal(question_with(R"({"sel": 0, "agg": 0, "conds": [[0, 4, "x"]]})")),
+  CHECK_THAT(wikisql_refusal(question_with(R"({"sel": 0, "agg": 0, "conds": [[0, 4, "x"]]})")),
              Contains("field 'sql.conds[0]'"));
-  CHECK_THAT(refusal(question_with(R"({"sel": 0, "agg": 0, "conds": [[0, 0, null]]})")),
+  CHECK_THAT(wikisql_refusal(question_with(R"({"sel": 0, "agg": 0, "conds": [[0, 0, null]]})")),
              Contains("field 'sql.conds[0]'"));
-  CHECK_THAT(refusal(question_with(R"({"sel": 0, "agg": 0, "conds": [[0, 0]]})")),
+  CHECK_THAT(wikisql_refusal(question_with(R"({"sel": 0, "agg": 0, "conds": [[0, 0]]})")),
              Contains("field 'sql.conds[0]'"));
-  CHECK_THAT(refusal(question_with(R"({"sel": 0, "sel": 0, "agg": 0, "conds": []})")),
+  CHECK_THAT(wikisql_refusal(question_with(R"({"sel": 0, "sel": 0, "agg": 0, "conds": []})")),
              Contains("dev.jsonl:1:") && Contains("given twice"));
 
-  CHECK_THAT(refusal(good, R"({"id": "t"})"),
+  CHECK_THAT(wikisql_refusal(good, R"({"id": "t"})"),
              Contains("dev.tables.jsonl:1: field 'header': is missing"));
-  CHECK_THAT(refusal(good, R"({"id": "t", "header": []})"), Contains("field 'header'"));
-  CHECK_THAT(refusal(good, R"({"id": "t", "header": ["a", 1]})"),
+  CHECK_THAT(wikisql_refusal(good, R"({"id": "t", "header": []})"), Contains("field 'header'"));
+  CHECK_THAT(wikisql_refusal(good, R"({"id": "t", "header": ["a", 1]})"),
              Contains("field 'header': must be an array of strings"));
-  CHECK_THAT(refusal(good, R"({"id": "t", "header": ["a"], "types": []})"),
+  CHECK_THAT(wikisql_refusal(good, R"({"id": "t", "header": ["a"], "types": []})"),
              Contains("field 'types': has 0 types for 1 columns"));
-  CHECK_THAT(refusal(good, R"({"id": "t", "header": ["a"], "types": ["int"]})"),
+  CHECK_THAT(wikisql_refusal(good, R"({"id": "t", "header": ["a"], "types": ["int"]})"),
              Contains("'text' or 'real', not 'int'"));
-  CHECK_THAT(refusal(good, R"({"id": "t", "header": ["a"], "rows": [["x"], ["x", "y"]]})"),
+  CHECK_THAT(wikisql_refusal(good, R"({"id": "t", "header": ["a"], "rows": [["x"], ["x", "y"]]})"),
              Contains("field 'rows': row 2: has 2 cells for 1 columns"));
-  CHECK_THAT(refusal(good, R"({"id": "t", "header": ["a"], "rows": [[true]]})"),
+  CHECK_THAT(wikisql_refusal(good, R"({"id": "t", "header": ["a"], "rows": [[true]]})"),
              Contains("field 'rows': row 1: cell 1 must be"));
-  CHECK_THAT(refusal(good, R"({"id": "t", "header": ["a", "b"], "types": ["text", "real"],)"
-                           R"( "rows": [["x", 9223372036854775808]]})"),
+  CHECK_THAT(wikisql_refusal(good, R"({"id": "t", "header": ["a", "b"], "types": ["text", "real"],)"
+                                   R"( "rows": [["x", 9223372036854775808]]})"),
              Contains("field 'rows': row 1: cell 2 must be") && Contains("at most 64 bits"));
-  CHECK_THAT(refusal(good, R"({"id": "t", "header": ["a", "b"], "rows": [["x", 1]]})"),
+  CHECK_THAT(wikisql_refusal(good, R"({"id": "t", "header": ["a", "b"], "rows": [["x", 1]]})"),
              Contains("dev.tables.jsonl:1: field 'types': is missing beside 'rows'"));
-  CHECK_THAT(refusal(good, std::string(kTable) + "\n" + kTable),
+  CHECK_THAT(wikisql_refusal(good, std::string(kTable) + "\n" + kTable),
              Contains("dev.tables.jsonl:2: field 'id': a table 't' was given before"));
 }
 

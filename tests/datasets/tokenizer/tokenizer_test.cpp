@@ -31,7 +31,7 @@ Json read_kind(const std::string& name) {
   return read_json_file(kFolder / name / "tokenizer.json");
 }
 
-std::string refusal(const std::string& kind, const std::function<void(Json&)>& change) {
+std::string tokenizer_refusal(const std::string& kind, const std::function<void(Json&)>& change) {
   Json json = read_kind(kind);
   change(json);
   return error_text<InputError>([&] { Tokenizer::parse(json.dump(), "t.json"); });
@@ -40,87 +40,95 @@ std::string refusal(const std::string& kind, const std::function<void(Json&)>& c
 TEST_CASE("what a tokenizer file asks for and is not supported is refused by name") {
   using Catch::Contains;
   const Json lowercase = {{"type", "Lowercase"}};
-  CHECK_THAT(refusal("gpt2", [&](Json& t) { t["normalizer"] = lowercase; }),
+  CHECK_THAT(tokenizer_refusal("gpt2", [&](Json& t) { t["normalizer"] = lowercase; }),
              Contains("t.json: field 'normalizer.type': is 'Lowercase'") && Contains("NFC"));
-  CHECK_THAT(refusal("llama2", [&](Json& t) { t["normalizer"]["normalizers"][1] = lowercase; }),
-             Contains("normalizers[1]") && Contains("Lowercase"));
-  CHECK_THAT(refusal("llama2",
-                     [](Json& t) {
-                       t["normalizer"]["normalizers"][1]["pattern"] = {{"Regex", " +"}};
-                     }),
+  CHECK_THAT(
+      tokenizer_refusal("llama2", [&](Json& t) { t["normalizer"]["normalizers"][1] = lowercase; }),
+      Contains("normalizers[1]") && Contains("Lowercase"));
+  CHECK_THAT(tokenizer_refusal("llama2",
+                               [](Json& t) {
+                                 t["normalizer"]["normalizers"][1]["pattern"] = {{"Regex", " +"}};
+                               }),
              Contains("pattern.Regex") && Contains("not supported"));
-  CHECK_THAT(refusal("gpt2",
-                     [](Json& t) {
-                       t["pre_tokenizer"] = {{"type", "Whitespace"}};
-                     }),
+  CHECK_THAT(tokenizer_refusal("gpt2",
+                               [](Json& t) {
+                                 t["pre_tokenizer"] = {{"type", "Whitespace"}};
+                               }),
              Contains("'pre_tokenizer.type'") && Contains("Whitespace"));
-  CHECK_THAT(refusal("llama3",
-                     [](Json& t) {
-                       t["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = R"(\w+)";
-                     }),
-             Contains("pattern.Regex") && Contains("Llama 3"));
-  CHECK_THAT(refusal("llama3",
-                     [](Json& t) { t["pre_tokenizer"]["pretokenizers"][1]["use_regex"] = true; }),
-             Contains("use_regex"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["model"]["type"] = "Unigram"; }),
+  CHECK_THAT(
+      tokenizer_refusal(
+          "llama3",
+          [](Json& t) { t["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = R"(\w+)"; }),
+      Contains("pattern.Regex") && Contains("Llama 3"));
+  CHECK_THAT(
+      tokenizer_refusal(
+          "llama3", [](Json& t) { t["pre_tokenizer"]["pretokenizers"][1]["use_regex"] = true; }),
+      Contains("use_regex"));
+  CHECK_THAT(tokenizer_refusal("gpt2", [](Json& t) { t["model"]["type"] = "Unigram"; }),
              Contains("'model.type'") && Contains("Unigram"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["model"]["dropout"] = 0.1; }), Contains("dropout"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["model"]["end_of_word_suffix"] = "</w>"; }),
+  CHECK_THAT(tokenizer_refusal("gpt2", [](Json& t) { t["model"]["dropout"] = 0.1; }),
+             Contains("dropout"));
+  CHECK_THAT(tokenizer_refusal("gpt2", [](Json& t) { t["model"]["end_of_word_suffix"] = "</w>"; }),
              Contains("end_of_word_suffix"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["model"]["byte_fallback"] = true; }),
+  CHECK_THAT(tokenizer_refusal("gpt2", [](Json& t) { t["model"]["byte_fallback"] = true; }),
              Contains("byte_fallback"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["model"]["max_input_chars_per_word"] = 9; }),
+  CHECK_THAT(tokenizer_refusal("gpt2", [](Json& t) { t["model"]["max_input_chars_per_word"] = 9; }),
              Contains("max_input_chars_per_word"));
-  CHECK_THAT(refusal("gpt2",
-                     [](Json& t) {
-                       t["decoder"] = {{"type", "WordPiece"}};
-                     }),
+  CHECK_THAT(tokenizer_refusal("gpt2",
+                               [](Json& t) {
+                                 t["decoder"] = {{"type", "WordPiece"}};
+                               }),
              Contains("'decoder.type'") && Contains("WordPiece"));
-  CHECK_THAT(refusal("gpt2",
-                     [](Json& t) {
-                       t["post_processor"] = {{"type", "BertProcessing"}};
-                     }),
+  CHECK_THAT(tokenizer_refusal("gpt2",
+                               [](Json& t) {
+                                 t["post_processor"] = {{"type", "BertProcessing"}};
+                               }),
              Contains("'post_processor.type'") && Contains("BertProcessing"));
-  CHECK_THAT(refusal("gpt2",
-                     [](Json& t) {
-                       t["truncation"] = {{"max_length", 8}};
-                     }),
+  CHECK_THAT(tokenizer_refusal("gpt2",
+                               [](Json& t) {
+                                 t["truncation"] = {{"max_length", 8}};
+                               }),
              Contains("'truncation'") && Contains("null"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["extra"] = 1; }), Contains("'extra'"));
+  CHECK_THAT(tokenizer_refusal("gpt2", [](Json& t) { t["extra"] = 1; }), Contains("'extra'"));
 }
 
 TEST_CASE("tokenizer files that contradict themselves are refused") {
   using Catch::Contains;
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["model"]["vocab"]["!!!!"] = 5; }),
+  CHECK_THAT(tokenizer_refusal("gpt2", [](Json& t) { t["model"]["vocab"]["!!!!"] = 5; }),
              Contains("'!!!!'") && Contains("id 5 is also"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["model"]["vocab"]["x1"] = -1; }), Contains("'x1'"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["model"]["vocab"]["x1"] = 1000000000; }),
+  CHECK_THAT(tokenizer_refusal("gpt2", [](Json& t) { t["model"]["vocab"]["x1"] = -1; }),
              Contains("'x1'"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["model"]["vocab"]["x1"] = 1.5; }), Contains("'x1'"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["model"]["vocab"] = Json::array(); }),
+  CHECK_THAT(tokenizer_refusal("gpt2", [](Json& t) { t["model"]["vocab"]["x1"] = 1000000000; }),
+             Contains("'x1'"));
+  CHECK_THAT(tokenizer_refusal("gpt2", [](Json& t) { t["model"]["vocab"]["x1"] = 1.5; }),
+             Contains("'x1'"));
+  CHECK_THAT(tokenizer_refusal("gpt2", [](Json& t) { t["model"]["vocab"] = Json::array(); }),
              Contains("model.vocab"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["model"]["merges"][3] = "nowhere tobefound"; }),
-             Contains("model.merges[3]") && Contains("'nowhere' is not in the vocabulary"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["model"]["merges"][3] = "a b c"; }),
-             Contains("model.merges[3]"));
-  CHECK_THAT(refusal("gpt2", [](Json& t) { t["model"]["merges"][3] = 7; }),
-             Contains("model.merges[3]"));
-  CHECK_THAT(refusal("llama2", [](Json& t) { t["model"]["unk_token"] = "<none>"; }),
-             Contains("unk_token") && Contains("<none>"));
-  CHECK_THAT(refusal("llama2", [](Json& t) { t["added_tokens"][1]["id"] = 2; }),
-             Contains("added_tokens[1]") && Contains("the vocabulary has it as 1"));
-  CHECK_THAT(refusal("qwen2", [](Json& t) { t["added_tokens"][1]["id"] = 7; }),
-             Contains("added_tokens[1]") && Contains("also another token's"));
-  CHECK_THAT(refusal("qwen2", [](Json& t) { t["added_tokens"][1]["content"] = "<|endoftext|>"; }),
-             Contains("added_tokens[1]") && Contains("twice"));
-  CHECK_THAT(refusal("qwen2", [](Json& t) { t["added_tokens"][1]["content"] = ""; }),
-             Contains("added_tokens[1]"));
   CHECK_THAT(
-      refusal("llama2",
-              [](Json& t) { t["post_processor"]["special_tokens"]["<s>"]["ids"] = {100000}; }),
-      Contains("100000"));
-  CHECK_THAT(refusal("llama2", [](Json& t) { t["post_processor"]["single"].erase(size_t{1}); }),
-             Contains("sequence A"));
+      tokenizer_refusal("gpt2", [](Json& t) { t["model"]["merges"][3] = "nowhere tobefound"; }),
+      Contains("model.merges[3]") && Contains("'nowhere' is not in the vocabulary"));
+  CHECK_THAT(tokenizer_refusal("gpt2", [](Json& t) { t["model"]["merges"][3] = "a b c"; }),
+             Contains("model.merges[3]"));
+  CHECK_THAT(tokenizer_refusal("gpt2", [](Json& t) { t["model"]["merges"][3] = 7; }),
+             Contains("model.merges[3]"));
+  CHECK_THAT(tokenizer_refusal("llama2", [](Json& t) { t["model"]["unk_token"] = "<none>"; }),
+             Contains("unk_token") && Contains("<none>"));
+  CHECK_THAT(tokenizer_refusal("llama2", [](Json& t) { t["added_tokens"][1]["id"] = 2; }),
+             Contains("added_tokens[1]") && Contains("the vocabulary has it as 1"));
+  CHECK_THAT(tokenizer_refusal("qwen2", [](Json& t) { t["added_tokens"][1]["id"] = 7; }),
+             Contains("added_tokens[1]") && Contains("also another token's"));
+  CHECK_THAT(tokenizer_refusal("qwen2",
+                               [](Json& t) { t["added_tokens"][1]["content"] = "<|endoftext|>"; }),
+             Contains("added_tokens[1]") && Contains("twice"));
+  CHECK_THAT(tokenizer_refusal("qwen2", [](Json& t) { t["added_tokens"][1]["content"] = ""; }),
+             Contains("added_tokens[1]"));
+  CHECK_THAT(tokenizer_refusal(
+                 "llama2",
+                 [](Json& t) { t["post_processor"]["special_tokens"]["<s>"]["ids"] = {100000}; }),
+             Contains("100000"));
+  CHECK_THAT(
+      tokenizer_refusal("llama2", [](Json& t) { t["post_processor"]["single"].erase(size_t{1}); }),
+      Contains("sequence A"));
 }
 
 TEST_CASE("replacements that multiply are stopped") {

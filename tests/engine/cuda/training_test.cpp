@@ -185,9 +185,18 @@ TEST_CASE("cuda: a product's rows keep their bits whatever their number on a GPU
       backend->upload(values.data(), t.matrix());
       return t;
     };
-    for (const auto [k, n] : {std::pair<int64_t, int64_t>{192, 192}, {192, 512}, {512, 192},
-                              {192, 4096}, {768, 768}, {1024, 1024}, {1024, 4096}, {4096, 1024},
-                              {2048, 512}, {2048, 8192}, {8192, 2048}, {1024, 50257}}) {
+    for (const auto& [k, n] : {std::pair<int64_t, int64_t>{192, 192},
+                               {192, 512},
+                               {512, 192},
+                               {192, 4096},
+                               {768, 768},
+                               {1024, 1024},
+                               {1024, 4096},
+                               {4096, 1024},
+                               {2048, 512},
+                               {2048, 8192},
+                               {8192, 2048},
+                               {1024, 50257}}) {
       const Tensor left = drawn(kRows, k, "left");
       const Tensor right = drawn(n, k, "right");
       const PackedMatrix packed = backend->pack(WeightView::of(right.view()).transposed());

@@ -16,7 +16,7 @@ using Catch::Contains;
 
 namespace {
 
-struct Planted {
+struct PlantedLatency {
   std::string variant;
   std::int64_t bottleneck = 0, parameters = 0;
   double ratio = 1;  // of the base's time
@@ -24,10 +24,10 @@ struct Planted {
 
 // Rounds with a drift that both share and 5 % of noise in each pass; now and then a pass takes thrice
 // as long.
-LatencyRecord cell(std::int64_t batch, std::int64_t length, const std::vector<Planted>& variants,
-                   int rounds) {
+LatencyRecord cell(std::int64_t batch, std::int64_t length,
+                   const std::vector<PlantedLatency>& variants, int rounds) {
   LatencyRecord record{"times", batch, length, 100'000, {{"processor", "p"}, {"threads", "1"}}, {}};
-  for (const Planted& p : variants) {
+  for (const PlantedLatency& p : variants) {
     VariantLatencies v{p.variant, p.bottleneck, {}, p.parameters, {}};
     const Draws noise(7, "planted", p.variant + std::to_string(p.bottleneck));
     for (int round = 0; round < rounds; ++round) {
@@ -41,7 +41,7 @@ LatencyRecord cell(std::int64_t batch, std::int64_t length, const std::vector<Pl
   return record;
 }
 
-std::vector<Planted> as_the_paper() {
+std::vector<PlantedLatency> as_the_paper() {
   return {{"base"},
           {"lora_merged", 0, 400, 1.0},
           {"lora", 0, 400, 1.15},
@@ -106,10 +106,10 @@ TEST_CASE("what the paper measured holds, by the program's own claim too, and no
 }
 
 TEST_CASE("adapters that cost nothing contradict it, and so does merged LoRA that costs something") {
-  std::vector<Planted> free = as_the_paper();
-  for (Planted& p : free) p.ratio = 1;
+  std::vector<PlantedLatency> free = as_the_paper();
+  for (PlantedLatency& p : free) p.ratio = 1;
   CHECK(PlantedTimes({cell(1, 128, free, 200)}).first(claim(kAbove)).verdict == "contradicted");
-  std::vector<Planted> dear = as_the_paper();
+  std::vector<PlantedLatency> dear = as_the_paper();
   dear[1].ratio = 1.2;
   CHECK(PlantedTimes({cell(1, 128, dear, 200)}).first(claim(contrast("lora_merged", "within", 0.05))).verdict ==
         "contradicted");

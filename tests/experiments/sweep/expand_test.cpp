@@ -8,7 +8,7 @@ using namespace rankscope::tests;
 
 namespace {
 
-const std::string kHead = "base: model\ntasks: {wikisql: {data: data}}\n";
+const std::string kExpandedHead = "base: model\ntasks: {wikisql: {data: data}}\n";
 
 std::string seeds_of(const Sweep& sweep) {
   std::string text;
@@ -20,11 +20,11 @@ std::string seeds_of(const Sweep& sweep) {
 
 TEST_CASE("one group at the top is a sweep; every setting is in the trial") {
   const SweepFolder folder;
-  const Sweep sweep = folder.read(kHead + "method: lora\nsteps: 7\nlr: 2e-4\nrank: 4\n");
+  const Sweep sweep = folder.read(kExpandedHead + "method: lora\nsteps: 7\nlr: 2e-4\nrank: 4\n");
   CHECK(sweep.name == "s");
   CHECK(sweep.file == folder.file());
   CHECK(sweep.base == folder / "model");
-  CHECK(sweep.text == kHead + "method: lora\nsteps: 7\nlr: 2e-4\nrank: 4\n");
+  CHECK(sweep.text == kExpandedHead + "method: lora\nsteps: 7\nlr: 2e-4\nrank: 4\n");
   CHECK(sweep.notes.empty());
   REQUIRE(sweep.trials.size() == 2);
 
@@ -69,7 +69,7 @@ TEST_CASE("one group at the top is a sweep; every setting is in the trial") {
 
 TEST_CASE("grid multiplies, zip advances together and multiplies with it") {
   const SweepFolder folder;
-  const Sweep sweep = folder.read(kHead +
+  const Sweep sweep = folder.read(kExpandedHead +
                                   "method: lora\nsteps: 1\nseeds: [5, 6]\n"
                                   "grid:\n  rank: [1, 2]\n  targets: [Wq, Wv+Wq]\n"
                                   "zip:\n  lr: [1e-3, 1e-4]\n  batch: [4, 16]\n");
@@ -86,15 +86,16 @@ TEST_CASE("grid multiplies, zip advances together and multiplies with it") {
 
 TEST_CASE("a list outside grid is one value") {
   const SweepFolder folder;
-  const Sweep sweep =
-      folder.read(kHead + "method: lora\nsteps: 1\ntargets: [Wv, Wq]\nranks: [Wq:4, Wv:8]\n");
+  const Sweep sweep = folder.read(
+      kExpandedHead + "method: lora\nsteps: 1\ntargets: [Wv, Wq]\nranks: [Wq:4, Wv:8]\n");
   CHECK(values_of(sweep, "targets") == "Wq+Wv");
   CHECK(values_of(sweep, "ranks") == "Wq:4,Wv:8");
-  CHECK(values_of(folder.read(kHead + "method: lora\nsteps: 1\n"
-                                      "grid: {targets: [[Wo], [Wq, Wk]], layers: [[0, 1]]}\n"),
-                  "targets") == "Wo Wq+Wk");
+  CHECK(values_of(
+            folder.read(kExpandedHead + "method: lora\nsteps: 1\n"
+                                        "grid: {targets: [[Wo], [Wq, Wk]], layers: [[0, 1]]}\n"),
+            "targets") == "Wo Wq+Wk");
   CHECK(
-      folder.refusal(kHead + "method: lora\nsteps: 1\nrank: [1, 2]\n") ==
+      folder.refusal(kExpandedHead + "method: lora\nsteps: 1\nrank: [1, 2]\n") ==
       "s.yaml:5: 'rank': a list is one value here, and this key takes no list; to run each, write "
       "it under grid:");
 }
@@ -145,7 +146,7 @@ groups:
 
 TEST_CASE("the base stands once, whether the file names it or not") {
   const SweepFolder folder;
-  const Sweep sweep = folder.read(kHead +
+  const Sweep sweep = folder.read(kExpandedHead +
                                   "seeds: [1, 2]\ntraining: {steps: 5, lr: 1e-3}\n"
                                   "groups:\n- {method: bitfit}\n- {name: zero, method: none}\n");
   REQUIRE(sweep.trials.size() == 3);
@@ -153,13 +154,13 @@ TEST_CASE("the base stands once, whether the file names it or not") {
   CHECK(sweep.trials[2].method == "none");
   CHECK(sweep.trials[2].seed == 0);
   CHECK(sweep.notes.empty());
-  CHECK_THAT(folder.refusal(kHead + "groups: [{method: none, steps: 4}]\n"),
+  CHECK_THAT(folder.refusal(kExpandedHead + "groups: [{method: none, steps: 4}]\n"),
              Catch::StartsWith("s.yaml:3: 'groups.0.steps': method none trains nothing"));
 }
 
 TEST_CASE("a configuration that occurs twice runs once") {
   const SweepFolder folder;
-  const Sweep sweep = folder.read(kHead +
+  const Sweep sweep = folder.read(kExpandedHead +
                                   "training: {steps: 5}\nseeds: [1, 2]\ngroups:\n"
                                   "- {name: a, method: lora, grid: {rank: [1, 8]}}\n"
                                   "- {name: b, method: lora, grid: {targets: [Wq+Wv, Wk]}}\n"
@@ -174,9 +175,9 @@ TEST_CASE("a configuration that occurs twice runs once") {
 
 TEST_CASE("methods can stand in a grid") {
   const SweepFolder folder;
-  const Sweep sweep =
-      folder.read(kHead + "steps: 2\ngrid: {method: [lora, full, none], lr: [1e-3, 1e-4]}\n",
-                  {"grid.lr=[0.1]", "grid.method=[full, bitfit]"});
+  const Sweep sweep = folder.read(
+      kExpandedHead + "steps: 2\ngrid: {method: [lora, full, none], lr: [1e-3, 1e-4]}\n",
+      {"grid.lr=[0.1]", "grid.method=[full, bitfit]"});
   CHECK(trained(sweep).size() == 2);
   CHECK(trained(sweep)[1].method == "bitfit");
 }

@@ -9,13 +9,13 @@ using namespace rankscope::tests;
 
 namespace {
 
-const std::string kHead = "base: model\ntasks: {own: {data: data}}\n";
+const std::string kRefusedHead = "base: model\ntasks: {own: {data: data}}\n";
 
 }  // namespace
 
 TEST_CASE("unknown keys name the nearest known one") {
   const SweepFolder folder;
-  const std::string lora = kHead + "method: lora\nsteps: 1\n";
+  const std::string lora = kRefusedHead + "method: lora\nsteps: 1\n";
   CHECK(folder.refusal(lora + "grd: {rank: [1]}\n") ==
         "s.yaml:5: 'grd': there is no such key; did you mean 'grid'?");
   CHECK(folder.refusal(lora + "grid:\n  rnak: [1]\n") ==
@@ -28,17 +28,18 @@ TEST_CASE("unknown keys name the nearest known one") {
       folder.refusal("base: m\ntasks: {wikisq: {data: data}}\n") ==
       "s.yaml:2: 'tasks.wikisq': task 'wikisq' is not known; there are wikisql, mnli, samsum, own; "
       "did you mean 'wikisql'?");
-  CHECK(folder.refusal(kHead + "steps: 1\nmethod: lra\n") ==
+  CHECK(folder.refusal(kRefusedHead + "steps: 1\nmethod: lra\n") ==
         "s.yaml:4: 'method': there is no method 'lra'; did you mean 'lora'?; there are " +
             method_list());
-  CHECK(folder.refusal(kHead + "training: {steps: 1}\ngroups:\n- {method: full, rank: 3}\n") ==
-        "s.yaml:5: 'groups.0.rank': method full has no such key");
+  CHECK(
+      folder.refusal(kRefusedHead + "training: {steps: 1}\ngroups:\n- {method: full, rank: 3}\n") ==
+      "s.yaml:5: 'groups.0.rank': method full has no such key");
   CHECK_THAT(folder.refusal(lora + "lr:1e-3\n"), Catch::StartsWith("s.yaml:"));
-  CHECK(folder.refusal(kHead + "training: {lr:1e-3}\n") ==
+  CHECK(folder.refusal(kRefusedHead + "training: {lr:1e-3}\n") ==
         "s.yaml:3: 'training.lr:1e-3': there is no such key; YAML wants a space behind ':'");
-  CHECK(folder.refusal(kHead + "rank: 4\ngroups:\n- {method: lora, steps: 1}\n") ==
+  CHECK(folder.refusal(kRefusedHead + "rank: 4\ngroups:\n- {method: lora, steps: 1}\n") ==
         "s.yaml:3: 'rank': beside 'groups' it belongs into one of them, or under 'training'");
-  CHECK(folder.refusal(kHead + "groups: [{method: lora, steps: 1, tasks: [owm]}]\n") ==
+  CHECK(folder.refusal(kRefusedHead + "groups: [{method: lora, steps: 1, tasks: [owm]}]\n") ==
         "s.yaml:3: 'groups.0.tasks.0': there is no task 'owm' in this file; did you mean 'own'?");
 }
 
@@ -51,11 +52,11 @@ TEST_CASE("what is missing is named") {
   CHECK(folder.refusal("base: m\ntasks: {own: {train: {limit: 1}}}\nmethod: lora\nsteps: 1\n") ==
         "s.yaml:2: 'tasks.own.train': 'data' is missing: the folder of the task's splits, or one "
         "file");
-  CHECK(folder.refusal(kHead) ==
+  CHECK(folder.refusal(kRefusedHead) ==
         "s.yaml:1: neither 'groups' nor 'method' is given: what is to be trained?");
-  CHECK(folder.refusal(kHead + "groups:\n- {rank: 3}\n") ==
+  CHECK(folder.refusal(kRefusedHead + "groups:\n- {rank: 3}\n") ==
         "s.yaml:4: 'groups.0': 'method' is missing");
-  CHECK_THAT(folder.refusal(kHead + "method: lora\n"),
+  CHECK_THAT(folder.refusal(kRefusedHead + "method: lora\n"),
              Catch::StartsWith("s.yaml:1: neither 'steps' nor 'epochs' is given"));
   CHECK(folder.refusal("base: m\ntasks: {own: {data: nowhere}}\nmethod: lora\nsteps: 1\n") ==
         "s.yaml:2: 'tasks.own': there is no nowhere");
@@ -64,7 +65,7 @@ TEST_CASE("what is missing is named") {
         "s.yaml:2: 'tasks.own.score': no split 'tset' of own in data; looked for tset.jsonl, "
         "tset.json");
   CHECK_THAT(error_text<InputError>(
-                 [&] { parse_sweep(kHead + "method: lora\nsteps: 1\n", folder.file()); }),
+                 [&] { parse_sweep(kRefusedHead + "method: lora\nsteps: 1\n", folder.file()); }),
              Catch::Contains("s.yaml:1: 'base': ") && Catch::Contains("has no config.json"));
   CHECK_THAT(error_text<InputError>([&] { read_sweep(folder / "no.yaml"); }),
              Catch::Contains("no.yaml"));
@@ -73,8 +74,8 @@ TEST_CASE("what is missing is named") {
 TEST_CASE("types are those of the page, with nothing read in two ways") {
   const SweepFolder folder;
   const auto refused = [&](const std::string& line) {
-    return folder.refusal(kHead + "training: {steps: 1}\ngroups:\n- method: lora\n  " + line +
-                          "\n");
+    return folder.refusal(kRefusedHead + "training: {steps: 1}\ngroups:\n- method: lora\n  " +
+                          line + "\n");
   };
   for (const char* number : {"0x10", "0o17", "010", "1_000", "+1", "\"8\"", "1e1", "8.0", ""}) {
     INFO(number);
@@ -110,7 +111,7 @@ TEST_CASE("types are those of the page, with nothing read in two ways") {
 TEST_CASE("what the engine would refuse later is refused here, at its line") {
   const SweepFolder folder;
   const auto refused = [&](const std::string& lines) {
-    return folder.refusal(kHead + "method: lora\nsteps: 1\n" + lines);
+    return folder.refusal(kRefusedHead + "method: lora\nsteps: 1\n" + lines);
   };
   CHECK_THAT(refused("alpha: 1\ngrid:\n  rank:\n  - 4\n  - 0\n"),
              Catch::StartsWith("s.yaml:9: 'grid.rank.1': setting 'rank=0': rank must be a whole"));
@@ -122,7 +123,7 @@ TEST_CASE("what the engine would refuse later is refused here, at its line") {
   CHECK_THAT(refused("layers: 0-2\n"), Catch::Contains("the model has 2 layers"));
   CHECK_THAT(refused("schedule: sine\n"), Catch::StartsWith("s.yaml:5: 'schedule': "));
   CHECK_THAT(error_text<InputError>([&] {
-               folder.read(kHead + "method: lora\nsteps: 1\nbase_dropout: true\n", {},
+               folder.read(kRefusedHead + "method: lora\nsteps: 1\nbase_dropout: true\n", {},
                            gpt2_shape(2, 8, 2, 0.1));
              }),
              Catch::Contains("s.yaml:5: 'base_dropout': setting 'base_dropout=true': the base's"));
@@ -142,13 +143,13 @@ TEST_CASE("what the engine would refuse later is refused here, at its line") {
 
 TEST_CASE("a grid that explodes is refused before it is made") {
   const SweepFolder folder;
-  std::string grid = kHead + "method: lora\nsteps: 1\ngrid:\n";
+  std::string grid = kRefusedHead + "method: lora\nsteps: 1\ngrid:\n";
   for (const char* key : {"rank", "alpha", "batch", "clip", "weight_decay", "micro_batch_tokens"}) {
     grid += std::string("  ") + key + ": [";
     for (int i = 1; i <= 1000; ++i) grid += std::to_string(i) + (i < 1000 ? "," : "]\n");
   }
   CHECK_THAT(folder.refusal(grid), Catch::Contains("the sweep has more than 20000 trials"));
-  std::string rates = kHead + "method: lora\nsteps: 1\ntuning:\n  steps: 1\n  lr: [";
+  std::string rates = kRefusedHead + "method: lora\nsteps: 1\ntuning:\n  steps: 1\n  lr: [";
   for (int i = 1; i <= 101; ++i) rates += std::to_string(i) + (i < 101 ? "," : "]\n");
   CHECK(folder.refusal(rates) == "s.yaml:7: 'tuning.lr': more than 100 rates");
   // Every trial would hold the prompt.

@@ -10,7 +10,7 @@ using namespace rankscope::tests;
 
 namespace {
 
-const std::string kHead = R"(base: model
+const std::string kTunedHead = R"(base: model
 seeds: [1, 2]
 tasks:
   wikisql: {data: data, train: {limit: 100}, score: {limit: 9}}
@@ -23,7 +23,7 @@ const std::string kTuning = "tuning: {lr: [1e-3, 1e-2], steps: 20, examples: 30}
 TEST_CASE("a method is tuned once, by the settings of its first trial") {
   const SweepFolder folder;
   const Sweep sweep =
-      folder.read(kHead + kTuning +
+      folder.read(kTunedHead + kTuning +
                   "groups:\n"
                   "- {method: lora, lr: tuned, grid: {rank: [4, 1], batch: [8, 2]}}\n"
                   "- {method: full, lr: tuned}\n"
@@ -71,7 +71,7 @@ TEST_CASE("a method is tuned once, by the settings of its first trial") {
 TEST_CASE("each configuration can be tuned by itself") {
   const SweepFolder folder;
   const Sweep sweep =
-      folder.read(kHead + kTuning + "method: lora\nlr: tuned\ngrid: {rank: [4, 1]}\n",
+      folder.read(kTunedHead + kTuning + "method: lora\nlr: tuned\ngrid: {rank: [4, 1]}\n",
                   {"tuning.per=trial", "tuning.seed=77"});
   CHECK(trained(sweep)[0].tuning->settings.at("rank") == "4");
   CHECK(trained(sweep)[2].tuning->settings.at("rank") == "1");
@@ -115,7 +115,7 @@ TEST_CASE("tuning never sees what is scored") {
   const SweepFolder folder;
   const std::string lora = "method: lora\nlr: tuned\n";
   const auto refused = [&](const std::vector<std::string>& overrides) {
-    return folder.refusal(kHead + kTuning + lora, overrides);
+    return folder.refusal(kTunedHead + kTuning + lora, overrides);
   };
   CHECK(refused({}) == "nothing was thrown");
   CHECK(
@@ -136,16 +136,16 @@ TEST_CASE("tuning never sees what is scored") {
              Catch::Contains("must not be trained on") && Catch::Contains("from example 100"));
   CHECK_THAT(refused({"tasks.wikisql.train.limit=0"}),
              Catch::StartsWith("s.yaml:4: 'tasks.wikisql': 'lr: tuned' needs held-out examples"));
-  CHECK_THAT(folder.refusal(kHead + lora),
+  CHECK_THAT(folder.refusal(kTunedHead + lora),
              Catch::StartsWith("s.yaml:7: 'lr': 'lr: tuned' needs a section 'tuning'"));
-  CHECK_THAT(folder.refusal(kHead + "method: lora\nkeep: best\n"),
+  CHECK_THAT(folder.refusal(kTunedHead + "method: lora\nkeep: best\n"),
              Catch::StartsWith("s.yaml:7: 'keep': 'best' needs 'eval_every'"));
 }
 
 TEST_CASE("scored examples that are trained on are pointed out, and so is a tuning of nothing") {
   const SweepFolder folder;
   const Sweep sweep =
-      folder.read(kHead + kTuning + "method: lora\n", {"tasks.wikisql.score.split=train"});
+      folder.read(kTunedHead + kTuning + "method: lora\n", {"tasks.wikisql.score.split=train"});
   REQUIRE(sweep.notes.size() == 2);
   CHECK(sweep.notes[0] == "'tuning' is given, and no group says 'lr: tuned': nothing is tuned");
   CHECK(sweep.notes[1] == "task 'wikisql': scored examples are trained on");
