@@ -8,10 +8,10 @@ set(RANKSCOPE_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wov
 
 # rankscope_compile_jointly(TARGET)
 #
-# With RANKSCOPE_JOINT, compiles the target's sources about eight at a time: most of a build's time goes
-# into headers and templates that all of them use. Which eight depends on the files' names alone, so
-# that a new file changes one group. Names in anonymous namespaces may then meet: give them names of
-# their own. Sources made by the build change at other times than the rest and stay alone.
+# With RANKSCOPE_JOINT, compiles the target's sources about eight of a folder at a time: most of a
+# build's time goes into headers and templates that all of them use. Which eight depends on the files'
+# names alone, so that a new file changes one group. Names in anonymous namespaces may then meet: give
+# them names of their own. Sources made by the build change at other times than the rest and stay alone.
 function(rankscope_compile_jointly target)
   if(NOT RANKSCOPE_JOINT)
     return()
@@ -19,18 +19,28 @@ function(rankscope_compile_jointly target)
   get_target_property(sources ${target} SOURCES)
   list(FILTER sources INCLUDE REGEX "^${PROJECT_SOURCE_DIR}/.*\\.cpp$")
   list(FILTER sources EXCLUDE REGEX "^${PROJECT_BINARY_DIR}/")
-  list(LENGTH sources count)
-  math(EXPR groups "(${count} + 7) / 8")
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
   # These two are about one source seeing another's names; the other presets look at each alone.
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-shadow>
                          $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
   foreach(source IN LISTS sources)
-    file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR} ${source})
-    string(MD5 hash ${name})
-    string(SUBSTRING ${hash} 0 6 hash)
-    math(EXPR group "0x${hash} % ${groups}")
-    set_property(SOURCE ${source} PROPERTY UNITY_GROUP ${group})
+    cmake_path(GET source PARENT_PATH folder)
+    list(APPEND folders ${folder})
+    list(APPEND sources_in_${folder} ${source})
+  endforeach()
+  list(REMOVE_DUPLICATES folders)
+  foreach(folder IN LISTS folders)
+    file(RELATIVE_PATH folder_name ${PROJECT_SOURCE_DIR} ${folder})
+    string(REPLACE "/" "_" folder_name ${folder_name})
+    list(LENGTH sources_in_${folder} count)
+    math(EXPR groups "(${count} + 7) / 8")
+    foreach(source IN LISTS sources_in_${folder})
+      cmake_path(GET source FILENAME name)
+      string(MD5 hash ${name})
+      string(SUBSTRING ${hash} 0 6 hash)
+      math(EXPR group "0x${hash} % ${groups}")
+      set_property(SOURCE ${source} PROPERTY UNITY_GROUP ${folder_name}_${group})
+    endforeach()
   endforeach()
 endfunction()
 

@@ -30,6 +30,12 @@ class InputError : public Error {
   explicit InputError(const std::string& message) : Error(message, 2) {}
 };
 
+// What an adapted model gives is NaN or infinite: its training diverged, though no loss showed it.
+class NonFiniteOutput : public InputError {
+ public:
+  using InputError::InputError;
+};
+
 // The machine is at fault: disk full, out of memory, device gone (exit code 3).
 class MachineError : public Error {
  public:

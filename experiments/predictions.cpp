@@ -44,9 +44,9 @@ void pick_choices(const Model& model, const Adaptation* adaptation, std::span<co
                  std::size_t best = 0;
                  for (std::size_t k = 0; k < log_likelihoods.size(); ++k) {
                    if (!std::isfinite(log_likelihoods[k])) {
-                     throw InputError("'" + printable(prompt.id) +
-                                      "': the likelihood of a choice is not finite; was the "
-                                      "adapter's training stable?");
+                     throw NonFiniteOutput("'" + printable(prompt.id) +
+                                           "': the likelihood of a choice is not finite; was the "
+                                           "adapter's training stable?");
                    }
                    if (log_likelihoods[k] > log_likelihoods[best]) best = k;
                    out.tokens += prompt.choices[k].size();

@@ -44,6 +44,10 @@ std::optional<std::int64_t> AdapterGroup::small_rank() const {
   return small;
 }
 
+std::string AdapterGroup::trials_text() const {
+  return fmt::format(" {} ", fmt::join(trials, " "));
+}
+
 std::vector<std::string> AdapterGroup::shown_sites() const {
   const auto has = [&](const char* site) { return std::ranges::find(sites, site) != sites.end(); };
   if (has("Wq") && has("Wv")) return {"Wq", "Wv"};
@@ -51,12 +55,19 @@ std::vector<std::string> AdapterGroup::shown_sites() const {
 }
 
 std::vector<AdapterGroup> adapter_groups(ReportData& data) {
-  std::map<std::tuple<std::string, std::string, std::string>, AdapterGroup> groups;
+  std::map<std::pair<std::string, std::string>, std::string> others;  // by sweep and trial
+  for (const Row& row : data.rows("SELECT sweep, trial, setting FROM trials WHERE role = 'scored'"))
+    if (const ScoreFinding* score = data.score_of(text_in(row[0]), text_in(row[2])))
+      others[{text_in(row[0]), text_in(row[1])}] = score->others;
+  std::map<std::tuple<std::string, std::string, std::string, std::string>, AdapterGroup> groups;
   for (const Row& row : data.rows(
            "SELECT DISTINCT sweep, task, targets, rank, layer, site, trial FROM adapter_values "
            "WHERE rank IS NOT NULL")) {
     if (data.is_control(text_in(row[6]))) continue;
-    AdapterGroup& group = groups[{text_in(row[0]), text_in(row[1]), text_in(row[2])}];
+    const std::string apart = others[{text_in(row[0]), text_in(row[6])}];
+    AdapterGroup& group = groups[{text_in(row[0]), text_in(row[1]), text_in(row[2]), apart}];
+    group.others = apart;
+    add_sorted(group.trials, text_in(row[6]));
     group.sweep = text_in(row[0]);
     group.task = text_in(row[1]);
     group.targets = text_in(row[2]);
@@ -89,8 +100,12 @@ std::vector<AdapterGroup> shown_adapter_groups(ReportData& data) {
   return shown;
 }
 
+std::string matrices_label(const AdapterGroup& group) {
+  return group.targets + (group.others.empty() ? "" : ", ") + group.others;
+}
+
 std::string group_label(const AdapterGroup& group) {
-  return fmt::format("LoRA {} on {} (sweep {})", group.targets, task_label(group.task),
+  return fmt::format("LoRA {} on {} (sweep {})", matrices_label(group), task_label(group.task),
                      group.sweep);
 }
 
@@ -105,7 +120,10 @@ std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group,
                                   {relation, group.sweep, group.task, group.targets})) {
     const std::string one = text_in(row[0]), other = text_in(row[1]);
     const bool has_other = integer_in(row[3]).has_value();  // else W, or the A of the start
-    if (data.is_control(one) != of_controls || (has_other && data.is_control(other) != of_controls)) continue;
+    const auto is_wanted = [&](const std::string& trial) {
+      return of_controls ? data.is_control(trial) : std::ranges::binary_search(group.trials, trial);
+    };
+    if (!is_wanted(one) || (has_other && !is_wanted(other))) continue;
     keys.push_back({.one = one,
                     .other = other,
                     .rank_one = integer_in(row[2]).value_or(0),

@@ -13,6 +13,8 @@ namespace rankscope {
 // Adapters that differ in rank and seed, as far as a figure shows.
 struct AdapterGroup {
   std::string sweep, task, targets;
+  std::string others;  // as ScoreFinding's, where settings differ in more than the rank
+  std::vector<std::string> trials;          // of the adapters
   std::vector<std::int64_t> ranks, layers;  // ascending
   std::vector<std::string> sites;           // Wq, Wk, Wv, Wo, then others by name
 
@@ -21,6 +23,8 @@ struct AdapterGroup {
   std::int64_t largest_rank() const { return ranks.back(); }
   // The paper sets rank 8 against 64: the largest up to 8 that is not the largest of all.
   std::optional<std::int64_t> small_rank() const;
+  // The trials, each between two spaces: SQL's instr(?, ' ' || trial || ' ') finds them.
+  std::string trials_text() const;
   // Wq and Wv where both are there, as in the paper, else the first two.
   std::vector<std::string> shown_sites() const;
 };
@@ -33,6 +37,8 @@ std::vector<AdapterGroup> adapter_groups(ReportData& data);
 // ReportData::tasks orders them.
 std::vector<AdapterGroup> shown_adapter_groups(ReportData& data);
 
+// "Wq+Wv", "Wq+Wv, alpha 64".
+std::string matrices_label(const AdapterGroup& group);
 // "LoRA Wq+Wv on WikiSQL (sweep table6)".
 std::string group_label(const AdapterGroup& group);
 

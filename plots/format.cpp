@@ -1,4 +1,5 @@
 #include "plots/format.h"
+#include "results/findings.h"
 
 #include <fmt/format.h>
 
@@ -63,6 +64,10 @@ std::string grouped(std::int64_t value) {
 
 std::string grouped(std::optional<std::int64_t> value) {
   return value ? grouped(*value) : std::string(kNone);
+}
+
+std::string shown_examples(std::optional<std::int64_t> count) {
+  return count == kAllExamples ? "all" : grouped(count);
 }
 
 std::string short_count(double value) {

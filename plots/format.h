@@ -24,6 +24,8 @@ std::string short_number(std::optional<double> value);
 // "10,240".
 std::string grouped(std::int64_t value);
 std::string grouped(std::optional<std::int64_t> value);
+// Of what a setting was trained on: "3,000", or "all" (kAllExamples).
+std::string shown_examples(std::optional<std::int64_t> count);
 // "37.7 M", as the paper gives parameters.
 std::string short_count(double value);
 // "3 trials", "1 trial".

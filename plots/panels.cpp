@@ -62,6 +62,20 @@ AxisRange axis_range(const std::vector<double>& values, bool logarithmic) {
   return {low - margin, high + margin};
 }
 
+std::string logarithmic_tics(const AxisRange& range) {
+  const double ratio = range.high / range.low;
+  if (ratio >= 1000) return "autofreq";
+  const std::vector<double> steps =
+      ratio >= 20 ? std::vector<double>{1, 2, 5} : std::vector<double>{1, 2, 3, 4, 5, 7};
+  std::vector<std::string> marks;
+  for (double decade = std::pow(10, std::floor(std::log10(range.low))); decade <= range.high;
+       decade *= 10)
+    for (const double step : steps)
+      if (const double mark = decade * step; mark >= range.low && mark <= range.high)
+        marks.push_back(fmt::format("{:.6g}", mark));
+  return fmt::format("({})", fmt::join(marks, ", "));
+}
+
 std::string range_text(const AxisRange& range) {
   return fmt::format("[{:.6g}:{:.6g}]", range.low, range.high);
 }

@@ -56,6 +56,9 @@ struct AxisRange {
   double low = 0, high = 1;
 };
 AxisRange axis_range(const std::vector<double>& values, bool logarithmic);
+// What gnuplot's `set xtics` takes for a logarithmic axis: marks of its own where whole decades
+// alone would leave an axis with one or none.
+std::string logarithmic_tics(const AxisRange& range);
 // "[0.1:7]".
 std::string range_text(const AxisRange& range);
 

@@ -30,8 +30,8 @@ constexpr std::array<std::string_view, 7> kTargets{"Wq",    "Wk",    "Wv",      
 
 auto order_of(const ScoreFinding& s) {
   return std::make_tuple(s.base, task_order(s.task), s.task, method_order(s.method), s.method,
-                         targets_order(s.targets), s.parameters, s.rank, s.size, s.train_examples, natural_key(s.sweep),
-                         s.group, s.setting);
+                         targets_order(s.targets), s.parameters, s.rank, s.size, s.others,
+                         s.train_examples, natural_key(s.sweep), s.group, s.setting);
 }
 
 void keep_first(std::vector<std::string>& names, const std::string& name) {
@@ -120,8 +120,17 @@ std::string configuration_label(const ScoreFinding& score) {
   std::string label = method_label(score.method);
   if (!score.targets.empty()) label += " " + score.targets;
   if (score.rank) label += fmt::format(", r = {}", *score.rank);
-  if (!score.size.empty()) label += ", " + score.size;
+  if (const std::string apart = told_apart(score); !apart.empty()) label += ", " + apart;
   return label;
+}
+
+std::string told_apart(const ScoreFinding& score) {
+  return score.size + (score.size.empty() || score.others.empty() ? "" : ", ") + score.others;
+}
+
+std::string paper_task(const std::string& task) {
+  const std::string stem = task.substr(0, task.find('_'));
+  return task_label(stem) == stem ? task : stem;
 }
 
 std::pair<int, std::string> targets_order(const std::string& targets) {

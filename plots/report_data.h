@@ -59,6 +59,11 @@ class ReportData {
 
 // "LoRA Wq+Wv, r = 4"; "full fine-tuning".
 std::string configuration_label(const ScoreFinding& score);
+// Its size and what else tells it apart: "bottleneck 8, alpha 64".
+std::string told_apart(const ScoreFinding& score);
+// "mnli" of "mnli_100": a sweep names a task with another number of examples so, as two tasks of a
+// file cannot share a name.
+std::string paper_task(const std::string& task);
 // Wq before Wk before Wv before Wo, fewer matrices before more, others last by name.
 std::pair<int, std::string> targets_order(const std::string& targets);
 int method_order(const std::string& method);

@@ -15,7 +15,8 @@ std::string shown_size(const std::map<std::string, std::string>& values) {
   std::string size;
   for (const std::string_view key : kSizeKeys) {
     const auto value = values.find(std::string(key));
-    if (value != values.end()) size += (size.empty() ? "" : ", ") + std::string(key) + " " + value->second;
+    if (value != values.end() && !value->second.empty())
+      size += (size.empty() ? "" : ", ") + std::string(key) + " " + value->second;
   }
   return size;
 }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,9 +16,13 @@ namespace rankscope {
 std::string shown_base(const std::string& path);
 
 // Settings that say how large a method is beside its targets and rank, in the order in which they are shown.
-inline constexpr std::array<std::string_view, 3> kSizeKeys{"bottleneck", "prefix", "infix"};
-// Of values by those keys: "prefix 8, infix 4".
+inline constexpr std::array<std::string_view, 4> kSizeKeys{"bottleneck", "prefix", "infix",
+                                                           "ranks"};
+// Of values by those keys: "prefix 8, infix 4"; those without a value are left out.
 std::string shown_size(const std::map<std::string, std::string>& values);
+
+// A training on every example of its file.
+inline constexpr std::int64_t kAllExamples = std::numeric_limits<std::int64_t>::max();
 
 // One difference that a claim is about, with its two-sided interval.
 struct ContrastFinding {
@@ -52,7 +57,9 @@ struct ClaimFinding {
 struct ScoreFinding {
   std::string sweep, base, task, metric, method, targets, setting, group;
   std::string size;  // of a method beside targets and rank: "bottleneck 8"
-  std::optional<std::int64_t> rank, parameters, train_examples;
+  std::string
+      others;  // what else tells it from its sweep's settings of that rank and size: "alpha 64"
+  std::optional<std::int64_t> rank, parameters, train_examples;  // train_examples: or kAllExamples
   std::optional<double> mean, low, high;  // 95 %
   std::vector<std::uint64_t> seeds;
   std::int64_t examples = 0, diverged = 0, missing = 0;

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kQuestionsPerTable = 10;
 
 // Indices into kWikisqlAggregations and kWikisqlOperators.
-enum Aggregation { kNone, kMax, kMin, kCount, kSum, kAvg };
+enum Aggregation { kNone, kMax, kMin, kCountRows, kSum, kAvg };
 enum Operator { kEqual, kMore, kLess };
 
 // A table before it is written out: column 0 holds the names, column c the attribute attributes[c-1].
@@ -121,7 +121,7 @@ void ask_names(const Sheet& sheet, const Entity& row, bool two, QuestionDraft& d
 void ask_count(const Sheet& sheet, const Entity& row, QuestionDraft& draft, Picker& picker) {
   begin_search(sheet, kCountSearches, draft, picker);
   add_condition(sheet, row, any_column(sheet, picker), kEqual, draft, picker);
-  draft.query.aggregation = kCount;
+  draft.query.aggregation = kCountRows;
 }
 
 // A column of numbers, 0 where the sheet has none.

@@ -1,6 +1,7 @@
 #include "engine/decoding/generator.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -155,8 +156,19 @@ class Run {
     const auto each = static_cast<size_t>(any.candidates());
     std::vector<int32_t> ids(static_cast<size_t>(hidden.rows()) * each);
     std::vector<float> log_probs(any.needs_log_probs() ? ids.size() : 0);
-    backend.best_tokens(logits, banned(part), any.candidates(), ids.data(),
+    const BannedTokens banned_tokens = banned(part);
+    backend.best_tokens(logits, banned_tokens, any.candidates(), ids.data(),
                         any.needs_log_probs() ? log_probs.data() : nullptr);
+    for (size_t row = 0; row * each < ids.size(); ++row) {
+      const bool offers =
+          ids[row * each] >= 0 && (log_probs.empty() || !std::isnan(log_probs[row * each]));
+      const int64_t forbidden =
+          banned_tokens.begin.empty() ? 0 : banned_tokens.begin[row + 1] - banned_tokens.begin[row];
+      if (!offers && forbidden < head.out())
+        throw NonFiniteOutput(
+            "the model offers no next token: its logits are not finite; was the adapter's training "
+            "stable?");
+    }
     size_t from = 0;
     for (size_t i = 0; i < part.members.size(); ++i) {
       const size_t count = part.members[i]->kept.size() * each, to = part.first_rows[i] * each;

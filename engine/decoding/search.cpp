@@ -38,8 +38,7 @@ class GreedySearch : public Search {
 
 void refuse_no_token() {
   throw InputError(
-      "the model offers no next token: its logits are not finite, or no-repeat leaves none; was "
-      "the adapter's training stable?");
+      "no next token is left: no-repeat forbids all of them; give a larger --no-repeat-ngram");
 }
 
 std::unique_ptr<Search> make_search(const DecodingSettings& settings) {

@@ -13,7 +13,7 @@
 namespace rankscope {
 
 struct EvidenceTrial {
-  std::string id, state;
+  std::string id, state;  // state: done or diverged
   std::uint64_t seed = 0;
   std::map<std::string, double> timings;
 };
@@ -22,8 +22,14 @@ struct EvidenceTrial {
 struct EvidenceGroup {
   std::string sweep, setting, label;  // label: the group in the sweep file
   std::string task;                   // its name in the sweep
+  std::string metric;                 // asked for by the sweep; empty: the kind's own
   std::string kind;                   // which task it is: wikisql, mnli, ...
   std::string method, targets, dataset;
+  std::string example_trial;  // one of them, finished or not
+  std::string scored_as;      // on which data, and how decoded: what the base has in common with it
+  // What else tells it from the sweep's groups of its task, method, targets, rank and size: "alpha
+  // 64".
+  std::string others;
   std::string size;  // of a method beside targets and rank: "bottleneck 8", "prefix 8, infix 4"
   std::optional<std::int64_t> rank, parameters, train_examples;
   std::int64_t scored_examples = 0;  // of its dataset
@@ -49,7 +55,8 @@ class Evidence {
   const std::vector<EvidenceSweep>& sweeps() const { return sweeps_; }
   ResultsReader& results() const { return results_; }
 
-  // Metrics that a group's trials have outcomes of, in the order of their names.
+  // Metrics that a group's trials have outcomes of, a diverged one the base's; in the order of
+  // their names.
   std::vector<std::string> metrics(const EvidenceGroup& group);
   // [seeds, examples], from 0 to 1; a diverged trial has the base's outcomes. Examples are in the
   // order of their ids. Empty where a trial lacks outcomes that another has, or all do.
@@ -62,13 +69,18 @@ class Evidence {
     std::map<std::string, std::map<std::string, double>> by_metric;  // metric -> example -> outcome
   };
   const Outcomes& outcomes_of(const std::string& sweep, const std::string& trial);
+  // A finished trial's; of one that diverged the base's, none where there is no base.
+  const Outcomes& outcomes_that_count(const EvidenceGroup& group, const EvidenceTrial& trial);
+  void give_tasks_their_bases();
+  void tell_apart();
 
   ResultsReader& results_;
   std::vector<EvidenceSweep> sweeps_;
   std::map<std::pair<std::string, std::string>, Outcomes> cache_;
 };
 
-// The metric that a task is judged by: logical_form, accuracy, rouge1; of another task the first.
-std::string headline_metric(const std::string& kind, const std::vector<std::string>& metrics);
+// The metric of those that a group is judged by: the one that its sweep asks for, else
+// logical_form, accuracy, rouge1; of another task the first.
+std::string headline_metric(const EvidenceGroup& group, const std::vector<std::string>& metrics);
 
 }  // namespace rankscope

@@ -164,7 +164,7 @@ class Scores {
  private:
   void add(const EvidenceSweep& sweep, const EvidenceGroup& group) {
     std::vector<std::string> metrics = evidence_.metrics(group);
-    const std::string headline = headline_metric(group.kind, metrics);
+    const std::string headline = headline_metric(group, metrics);
     if (metrics.empty()) metrics.emplace_back();  // nothing is finished: the row says so
     for (const std::string& metric : metrics) {
       ScoreFinding score;
@@ -175,6 +175,7 @@ class Scores {
       score.method = group.shuffled_targets ? group.method + " on shuffled targets" : group.method;
       score.targets = group.targets;
       score.size = group.size;
+      score.others = group.others;
       score.setting = group.setting;
       score.group = group.label;
       score.rank = group.rank;

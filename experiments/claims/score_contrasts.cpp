@@ -45,8 +45,12 @@ class ScoreContrasts {
   }
 
  private:
-  std::string kind_of(const std::string& task) const {
-    return std::ranges::find(sweep_.groups, task, &EvidenceGroup::task)->kind;
+  // By the task's name in the sweep, or by its kind.
+  std::optional<double> margin_of(const EvidenceGroup& group) const {
+    for (const std::string& name : {group.task, group.kind})
+      if (const auto margin = claim_.margins.find(name); margin != claim_.margins.end())
+        return margin->second;
+    return std::nullopt;
   }
 
   std::vector<std::string> tasks_of_claim() const {
@@ -54,9 +58,9 @@ class ScoreContrasts {
     std::set<std::int64_t> sizes;
     const EvidenceGroup* fewest = nullptr;
     for (const EvidenceGroup& group : sweep_.groups) {
-      if (!claim_.margins.contains(group.kind)) continue;
+      if (!margin_of(group)) continue;
       if (std::ranges::find(tasks, group.task) == tasks.end()) tasks.push_back(group.task);
-      if (group.method == "none" || !group.train_examples || *group.train_examples == 0) continue;
+      if (group.method == "none" || !group.train_examples) continue;
       sizes.insert(*group.train_examples);
       if (fewest == nullptr || *group.train_examples < *fewest->train_examples) fewest = &group;
     }
@@ -109,7 +113,7 @@ class ScoreContrasts {
 
   EvaluatedContrast evaluate_one(const std::string& task, const ClaimContrast& contrast,
                                  const std::optional<std::int64_t>& budget) {
-    const double margin = claim_.margins.at(kind_of(task));
+    const double margin = *margin_of(*std::ranges::find(sweep_.groups, task, &EvidenceGroup::task));
     const Sides found = sides(task, contrast, budget);
     if (found.left == nullptr || found.right == nullptr) {
       EvaluatedContrast made = begin_contrast(
@@ -127,7 +131,7 @@ class ScoreContrasts {
       made.finding.missing = "the sweep has one such setting, " + group_name(*found.left) + "; two are compared";
       return made;
     }
-    const std::string metric = headline_metric(kind_of(task), evidence_.metrics(*found.left));
+    const std::string metric = headline_metric(*found.left, evidence_.metrics(*found.left));
     const RealMatrix left = evidence_.outcomes(*found.left, metric), right = evidence_.outcomes(*found.right, metric);
     if (left.size() == 0 || right.size() == 0 || left.cols() != right.cols()) {
       made.finding.missing = "the two sides were not scored on the same examples";

@@ -78,6 +78,8 @@ int run_compare(const CompareCommand& c) {
   ResultsReader results({c.folder});
   const std::string left = full_id(results, c.left), right = full_id(results, c.right);
   const TrialOutcomes one = outcomes_of(results, left), other = outcomes_of(results, right);
+  if (std::ranges::none_of(one, [&](const auto& entry) { return other.contains(entry.first); }))
+    throw InputError("the two trials have no metric in common; give two of one task");
   if (!c.json)
     fmt::print("{} against {}: these two runs alone, other seeds may differ\nmetric        left  right  difference [95 % "
                "over examples]  McNemar's p\n", left, right);

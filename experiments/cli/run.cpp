@@ -10,6 +10,7 @@
 #include "engine/backend/devices.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
+#include "experiments/cli/print_rows.h"
 #include "experiments/cli/run_latency.h"
 #include "experiments/cli/run_plan.h"
 #include "experiments/limits.h"
@@ -112,11 +113,15 @@ int run_sweep(const RunCommand& c) {
   std::vector<std::string> problems = collector.collect_all();
   for (std::string& problem : collector.analyse(AnalysisScope::kAll)) problems.push_back(std::move(problem));
   for (const std::string& problem : problems) log::warning("{}", problem);
-  log::info("{}{} trials: {} done and {} diverged in {}, {} finished earlier, {} failed",
-            summary_table(manifest, trial_results(folder, manifest)), manifest.trials.size(),
-            summary.done, summary.diverged, duration_text(summary.seconds), summary.already_done,
-            summary.failed);
-  log::info("results: {}", folder.database().string());
+  const std::string end = fmt::format(
+      "{}{} trials: {} done and {} diverged in {}, {} finished earlier, {} failed\nresults: {}",
+      summary_table(manifest, trial_results(folder, manifest)), manifest.trials.size(),
+      summary.done, summary.diverged, duration_text(summary.seconds), summary.already_done,
+      summary.failed, folder.database().string());
+  if (c.json)
+    log::info("{}", end);
+  else
+    print_text(end + "\n");
   if (sweep.report) report_into(folder.path());
   if (c.json) {
     const OrderedJson line = {{"trials", manifest.trials.size()},

@@ -67,6 +67,8 @@ int run_trials_of(const TrialCommand& c) {
     std::printf("%s\n", end.dump().c_str());
   };
   run_pack(folder, trials, c.options, on_progress, on_end);
+  if (!c.json)
+    log::info("`collect {}` brings the results into {}", c.folder, folder.database().string());
   return 0;
 }
 

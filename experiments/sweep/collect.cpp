@@ -148,7 +148,10 @@ TrialRecord Collector::record_of(const Trial& trial) {
   record.method = config.method;
   record.task = config.task.name;
   record.targets = trial.setting("targets");
-  if (const std::string rank = trial.setting("rank"); !rank.empty()) record.rank = std::stoll(rank);
+  // Ranks by site leave it without a rank of the whole.
+  if (const std::string rank = trial.setting("rank");
+      !rank.empty() && trial.setting("ranks").empty())
+    record.rank = std::stoll(rank);
   record.seed = static_cast<int64_t>(config.seed);
   for (const auto& [key, value] : trial.train)
     if (key != "model" && key != "tokenizer" && key != "numeric_version")
@@ -187,7 +190,8 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
       if (value.is_string()) record.environment[key] = value;
   }
   if (!trial.trains() || !is_there(folder / "done.json")) return;
-  record.timings["checkpoint_bytes"] = static_cast<double>(checkpoint_bytes(folder / "adapter"));
+  if (is_there(folder / "adapter"))  // what diverged has none
+    record.timings["checkpoint_bytes"] = static_cast<double>(checkpoint_bytes(folder / "adapter"));
   const Json done = read_json_file(folder / "done.json");
   JsonObject object(done, printable((folder / "done.json").native(), 300));
   record.steps = object.get_int("steps");
@@ -219,14 +223,8 @@ void Collector::add_evaluation(const Trial& trial, TrialRecord& record) const {
 // A diverged trial counts as the base's score on the same data, decoded the same way, marked.
 void Collector::add_base_scores(const Trial& trial, TrialRecord& record) const {
   if (trial.is_tuning()) return;
-  const auto same = [&](const Trial& base) {
-    if (base.trains()) return false;
-    return std::ranges::all_of(trial.eval, [&](const auto& entry) {
-      return entry.first == "train" || entry.first == "role" || entry.first == "merged" ||
-             base.eval.at(entry.first) == entry.second;
-    });
-  };
-  const auto base = std::ranges::find_if(manifest_.trials, same);
+  const auto base = std::ranges::find_if(
+      manifest_.trials, [&](const Trial& other) { return is_base_of(other, trial); });
   if (base == manifest_.trials.end() || trial_state(folder_, *base) != TrialState::kDone) {
     record.metrics.push_back({"score", {}, {}, 0, "missing: diverged, and the base is not scored"});
     return;

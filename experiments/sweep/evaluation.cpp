@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cmath>
 #include <unordered_map>
 
 #include "common/appended_lines.h"
@@ -92,6 +93,8 @@ void evaluate_likelihood(const SweepFolder& folder, const Manifest& manifest, co
       load_examples(trial.config.task.score.data, manifest.base, subject.config());
   const Evaluation result =
       evaluate(subject.model, subject.adaptation.get(), loaded.examples, kEvaluationTokens);
+  if (!std::isfinite(result.mean()))
+    throw NonFiniteOutput("the likelihood of the held-out targets is not finite");
   const auto count = static_cast<std::int64_t>(result.nll.size());
   on_progress(count, count, 0);
   OrderedJson metrics;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "common/text.h"
@@ -22,6 +23,7 @@ struct SummaryRow {
   std::string others;    // what else tells it from other rows of its task and method
   std::string metric;
   std::vector<double> scores;
+  std::set<double> rates;  // that tuning chose
   int diverged = 0, failed = 0, pending = 0;
 };
 
@@ -72,7 +74,11 @@ class Differences {
 
 // A task's first metric that the trial has: accuracy for an own task whose entries have choices.
 std::optional<double> first_score(const Trial& trial, const Json& metrics, std::string& metric) {
-  for (const std::string_view name : find_task(trial.config.task.score.data.task).metrics) {
+  const ScoreSettings& score = trial.config.task.score;
+  std::vector<std::string_view> names;
+  if (!score.metric.empty()) names.push_back(score.metric);
+  std::ranges::copy(find_task(score.data.task).metrics, std::back_inserter(names));
+  for (const std::string_view name : names) {
     const auto found = metrics.find(std::string(name));
     if (found == metrics.end() || !found->at("value").is_number()) continue;
     metric = name;
@@ -129,7 +135,13 @@ std::string aligned(const std::vector<SummaryLine>& rows) {
 std::string summary_table(const Manifest& manifest, const std::vector<TrialResult>& results) {
   std::vector<SummaryRow> rows;
   std::map<std::pair<std::string, IdentityKeys>, std::size_t> places;  // in rows, by task and setting
-  std::map<std::string, double> base_scores;  // by task
+  // What a diverged trial counts as.
+  const auto base_score = [&](const Trial& trial, std::string& metric) -> std::optional<double> {
+    for (std::size_t i = 0; i < manifest.trials.size(); ++i)
+      if (results[i].state == TrialState::kDone && is_base_of(manifest.trials[i], trial))
+        return first_score(trial, results[i].metrics, metric);
+    return {};
+  };
   for (std::size_t i = 0; i < manifest.trials.size(); ++i) {
     const Trial& trial = manifest.trials[i];
     if (trial.is_tuning()) continue;
@@ -146,17 +158,15 @@ std::string summary_table(const Manifest& manifest, const std::vector<TrialResul
       rows.push_back(std::move(made));
     }
     SummaryRow& row = rows[found->second];
+    if (results[i].rate) row.rates.insert(*results[i].rate);
     switch (results[i].state) {
       case TrialState::kDone:
-        if (const auto score = first_score(trial, results[i].metrics, row.metric)) {
+        if (const auto score = first_score(trial, results[i].metrics, row.metric))
           row.scores.push_back(*score);
-          if (!trial.trains()) base_scores[trial.config.task.name] = *score;
-        }
         break;
       case TrialState::kDiverged:
         ++row.diverged;
-        if (const auto base = base_scores.find(trial.config.task.name); base != base_scores.end())
-          row.scores.push_back(base->second);
+        if (const auto score = base_score(trial, row.metric)) row.scores.push_back(*score);
         break;
       case TrialState::kFailed:
         ++row.failed;
@@ -165,6 +175,8 @@ std::string summary_table(const Manifest& manifest, const std::vector<TrialResul
         ++row.pending;
     }
   }
+  for (SummaryRow& row : rows)
+    if (!row.rates.empty()) row.lr += fmt::format(" {:g}", fmt::join(row.rates, ", "));
   const Differences differences(rows);
   for (SummaryRow& row : rows) row.others = differences.text_of(row);
   const bool has_others =

@@ -27,6 +27,7 @@ struct ScoreSettings {
   DataSource data;
   DecodingSettings decoding;  // without end_ids: they follow from the base and data.end_token
   bool merged = true;         // the adapter is merged into the base's weights first
+  std::string metric;  // that summaries, claims and reports judge by; empty: the task's first
   bool free_text = false;     // text is generated where the task has choices, too
 };
 

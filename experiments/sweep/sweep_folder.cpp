@@ -84,7 +84,15 @@ TrialState trial_state(const SweepFolder& folder, const Trial& trial) {
 
 std::vector<TrialResult> trial_results(const SweepFolder& folder, const Manifest& manifest) {
   std::vector<TrialResult> results;
-  for (const Trial& trial : manifest.trials) results.push_back(trial_result(folder, trial));
+  for (const Trial& trial : manifest.trials) {
+    results.push_back(trial_result(folder, trial));
+    if (trial.tuning_trials.empty()) continue;
+    try {
+      results.back().rate = tuned_rate(folder, manifest, trial);
+    } catch (const InputError&) {  // none of them held
+      continue;
+    }
+  }
   return results;
 }
 
@@ -120,7 +128,9 @@ std::optional<double> tuned_rate(const SweepFolder& folder, const Manifest& mani
     const Json json = read_json_file(done);
     JsonObject object(json, printable_path(done));
     if (object.get_string("state") != "done") continue;
-    const double loss = object.get_object("metrics").get_object("nll").get_double("value");
+    const Json& value = json.at("metrics").at("nll").at("value");
+    if (value.is_null()) continue;  // not finite
+    const double loss = value.get<double>();
     const double rate = trial.config.tuning->rates.at(i);
     if (!best_rate || loss < best_loss) {
       best_rate = rate;

@@ -69,6 +69,7 @@ bool is_finished(TrialState state);
 struct TrialResult {
   TrialState state = TrialState::kPending;
   Json metrics;  // of a done trial, as its done.json has them
+  std::optional<double> rate = {};  // that its tuning chose, once it has
 };
 
 // By what the trial's folders hold: failed after the last of the attempts that are allowed.

@@ -23,7 +23,7 @@ const std::vector<Section>& sections() {
       {"train", {"data", "split", "skip", "limit"}},
       {"score",
        {"data", "split", "skip", "limit", "max_new", "min_new", "beams", "length_penalty",
-        "no_repeat_ngram", "merged", "free_text"}},
+        "no_repeat_ngram", "merged", "metric", "free_text"}},
       {"tune", {"data", "split", "skip", "limit"}},
       {"template", {"prompt", "target", "truncate", "verbalisers"}},
       {"tuning", {"lr", "steps", "seed", "examples", "per"}},

@@ -1,7 +1,11 @@
 #include "experiments/sweep/sweep_tasks.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <utility>
 
+#include "common/text.h"
 #include "experiments/chosen_template.h"
 #include "experiments/limits.h"
 #include "experiments/sweep/sweep_keys.h"
@@ -105,6 +109,13 @@ class TaskReader {
       decoding.length_penalty = found->number(-100, 100);
     }
     if (const auto found = value->find("merged")) score.merged = found->flag();
+    if (const auto found = value->find("metric")) {
+      score.metric = found->text();
+      const auto known = find_task(score.data.task).metrics;
+      if (std::ranges::find(known, score.metric) == known.end())
+        found->fail(fmt::format("'{}' is no metric of {}; there are {}", printable(score.metric),
+                                score.data.task, fmt::join(known, ", ")));
+    }
     if (const auto found = value->find("free_text")) score.free_text = found->flag();
     if (decoding.min_new > decoding.max_new) value->fail("'min_new' is more than 'max_new'");
   }

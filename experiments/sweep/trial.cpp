@@ -91,6 +91,7 @@ IdentityKeys eval_keys(const TrialConfig& config, const std::string& train_hash,
   keys["decoding.length_penalty"] = number(decoding.length_penalty);
   keys["decoding.no_repeat_ngram"] = std::to_string(decoding.no_repeat_ngram);
   keys["merged"] = config.task.score.merged ? "true" : "false";
+  if (!config.task.score.metric.empty()) keys["metric"] = config.task.score.metric;
   keys["free_text"] = config.task.score.free_text ? "true" : "false";
   return keys;
 }
@@ -127,6 +128,15 @@ bool score_data_is(const Trial& trial, FileHashes& hashes) {
   IdentityKeys keys;
   add_data(trial.config.task.score.data, "score", hashes, keys);
   return keys.at("score.file") == trial.eval.at("score.file");
+}
+
+bool is_base_of(const Trial& base, const Trial& trial) {
+  if (base.trains() || base.is_tuning() || trial.is_tuning()) return false;
+  return std::ranges::all_of(trial.eval, [&](const auto& entry) {
+    const auto own = base.eval.find(entry.first);
+    return entry.first == "train" || entry.first == "merged" ||
+           (own != base.eval.end() && own->second == entry.second);
+  });
 }
 
 std::vector<Trial> name_trials(const Sweep& sweep, FileHashes& hashes) {

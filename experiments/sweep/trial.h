@@ -41,6 +41,10 @@ Trial name_trial(const TrialConfig& config, const std::filesystem::path& base, F
 // Whether the file of the scored examples still is what names the trial.
 bool score_data_is(const Trial& trial, FileHashes& hashes);
 
+// Whether `base`, which trains nothing, is scored on the same data as `trial`, decoded the same
+// way: a trial that diverged counts as its score.
+bool is_base_of(const Trial& base, const Trial& trial);
+
 // All trials of a sweep: those of the file and, before them, the tuning runs they need, each once.
 std::vector<Trial> name_trials(const Sweep& sweep, FileHashes& hashes);
 

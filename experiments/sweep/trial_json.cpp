@@ -78,6 +78,7 @@ OrderedJson score_json(const ScoreSettings& score) {
   json["length_penalty"] = score.decoding.length_penalty;
   json["no_repeat_ngram"] = score.decoding.no_repeat_ngram;
   json["merged"] = score.merged;
+  if (!score.metric.empty()) json["metric"] = score.metric;
   json["free_text"] = score.free_text;
   return json;
 }
@@ -91,6 +92,7 @@ ScoreSettings score_from(JsonObject object) {
   score.decoding.length_penalty = object.get_double("length_penalty");
   score.decoding.no_repeat_ngram = object.get_int("no_repeat_ngram", 0);
   score.merged = object.get_bool("merged");
+  score.metric = object.get_string_or("metric", "");
   score.free_text = object.get_bool("free_text");
   object.finish();
   return score;

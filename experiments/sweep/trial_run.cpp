@@ -149,18 +149,28 @@ TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const 
           [&](const std::string& error) {
             return training_refusal(error, manifest, trial, device);
           });
+  const fs::path out = folder.eval_folder(trial);
   if (diverged) {
-    write_diverged(folder.eval_folder(trial));
+    write_diverged(out);
     return TrialState::kDiverged;
   }
-  within_gpu_memory(
-      [&] {
-        evaluate_trial(folder, manifest, trial, base.model(manifest.base, device),
-                       [&](std::int64_t done, std::int64_t of, double rate) {
-                         on_progress({TrialProgress::Phase::kEvaluation, done, of, 0, rate});
-                       });
-      },
-      evaluation_refusal);
+  try {
+    within_gpu_memory(
+        [&] {
+          evaluate_trial(folder, manifest, trial, base.model(manifest.base, device),
+                         [&](std::int64_t done, std::int64_t of, double rate) {
+                           on_progress({TrialProgress::Phase::kEvaluation, done, of, 0, rate});
+                         });
+        },
+        evaluation_refusal);
+  } catch (const NonFiniteOutput&) {
+    if (!trial.trains()) throw;  // the base itself
+    // The last update did it: no loss was computed after it.
+    std::error_code ignored;
+    fs::remove(out / "predictions.jsonl", ignored);
+    write_diverged(out);
+    return TrialState::kDiverged;
+  }
   return TrialState::kDone;
 }
 

@@ -29,12 +29,10 @@ std::vector<AmplificationPoint> points_of(ReportData& data, const AdapterGroup& 
   for (const Row& row : data.rows("SELECT site, rank, count(*), exp(avg(ln(amplification))), "
                                   "min(amplification), max(amplification), "
                                   "exp(avg(ln(update_norm / projected_random))) FROM "
-                                  "amplifications WHERE sweep = ? AND task = ? AND "
-                                  "targets = ? AND layer = ? AND amplification > 0 AND "
-                                  "projected_random > 0 AND trial NOT IN (SELECT trial FROM "
-                                  "config_value WHERE key = 'shuffle_targets' AND value = 'true') "
-                                  "GROUP BY site, rank ORDER BY site, rank",
-                                  {group.sweep, group.task, group.targets, group.middle_layer()}))
+                                  "amplifications WHERE sweep = ? AND instr(?, ' ' || trial || ' "
+                                  "') > 0 AND layer = ? AND amplification > 0 AND "
+                                  "projected_random > 0 GROUP BY site, rank ORDER BY site, rank",
+                                  {group.sweep, group.trials_text(), group.middle_layer()}))
     points.push_back({text_in(row[0]), number_in(row[1]).value_or(1),
                       integer_in(row[2]).value_or(0), number_in(row[3]).value_or(1),
                       number_in(row[4]).value_or(1), number_in(row[5]).value_or(1),
@@ -109,8 +107,8 @@ FigureSet amplification_figures(ReportData& data) {
         "xrange {}\nset yrange {}\n"
         "set xlabel 'rank r'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\nplot "
         "{}\n",
-        gnuplot_string(fmt::format("{}, {}, layer {}", task_label(group.task), group.targets,
-                                   group.middle_layer()),
+        gnuplot_string(fmt::format("{}, {}, layer {}", task_label(group.task),
+                                   matrices_label(group), group.middle_layer()),
                        kTitleBytes),
         tics, range_text(axis_range(xs, true)), range_text(axis_range(ys, true)),
         at % columns == 0 ? "'amplification factor'" : "''", plots);

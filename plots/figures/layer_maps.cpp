@@ -101,12 +101,10 @@ std::optional<Figure> rank_map(ReportData& data, const AdapterGroup& group) {
   std::map<std::string, PlaceMeans> means;
   for (const Row& row :
        data.rows("SELECT DISTINCT trial, layer, site, quantity, value FROM adapter_values WHERE "
-                 "sweep = ? AND task = ? AND "
-                 "targets = ? AND rank = ? AND quantity IN ('effective_rank', 'stable_rank')",
-                 {group.sweep, group.task, group.targets, group.largest_rank()}))
-    if (!data.is_control(text_in(row[0])))
-      means[text_in(row[3])].add(integer_in(row[1]).value_or(0), text_in(row[2]),
-                                 number_in(row[4]));
+                 "sweep = ? AND instr(?, ' ' || trial || ' ') > 0 AND rank = ? AND "
+                 "quantity IN ('effective_rank', 'stable_rank')",
+                 {group.sweep, group.trials_text(), group.largest_rank()}))
+    means[text_in(row[3])].add(integer_in(row[1]).value_or(0), text_in(row[2]), number_in(row[4]));
   if (means.empty()) return std::nullopt;
   Figure figure = map_of(
       {means["effective_rank"].panel("effective rank (entropy)", group),
@@ -116,8 +114,8 @@ std::optional<Figure> rank_map(ReportData& data, const AdapterGroup& group) {
   figure.title = fmt::format("Effective rank of the update, rank {} given: {}",
                              group.largest_rank(), group_label(group));
   figure.caption =
-      "How many directions each update uses: the exponential of the entropy of its squared "
-      "singular values, and its "
+      "How many directions each update uses: the exponential of the entropy of its singular "
+      "values' shares in their sum, and its "
       "squared Frobenius over its squared spectral norm; means over adapters. The scale ends at "
       "the rank that it "
       "was given. Grey: undefined or not there.";

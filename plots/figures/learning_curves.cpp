@@ -37,10 +37,15 @@ std::vector<Curve> curves_of(ReportData& data, const std::string& task) {
   for (const Row& row : data.rows("SELECT method, targets, rank, setting, avg(step), avg(loss), "
                                   "min(loss), max(loss), count(*), sweep FROM ("
                                   "SELECT t.method, t.targets, t.rank, t.setting, t.sweep, "
-                                  "c.trial, (c.step - 1) * ? / max(t.steps, 1) AS bin, "
+                                  "c.trial, (c.step - 1) * ? / max(p.steps, 1) AS bin, "
                                   "avg(c.step) AS step, avg(c.loss) AS loss FROM learning_curves c "
                                   "JOIN trials t ON t.trial = c.trial AND "
-                                  "t.sweep = c.sweep WHERE t.task = ? AND t.role = 'scored' AND "
+                                  "t.sweep = c.sweep "
+                                  // What diverged made fewer steps than its setting's others.
+                                  "JOIN (SELECT sweep, setting, task, max(steps) AS steps FROM "
+                                  "trials GROUP BY 1, 2, 3) p ON p.sweep = t.sweep AND "
+                                  "p.setting = t.setting AND p.task = t.task "
+                                  "WHERE t.task = ? AND t.role = 'scored' AND "
                                   "t.method <> 'none' AND c.loss IS NOT NULL AND "
                                   "t.trial NOT IN (SELECT trial FROM config_value WHERE key = "
                                   "'shuffle_targets' AND value = 'true') "
@@ -120,7 +125,8 @@ class CurvesDrawing {
   std::string panel(std::size_t at) {
     const Curve& any = *panels_[at].front();
     std::string title = method_label(any.method) + (any.targets.empty() ? "" : " " + any.targets);
-    if (any.examples && several_examples_) title += fmt::format(", {} ex.", grouped(*any.examples));
+    if (any.examples && several_examples_)
+      title += fmt::format(", {} ex.", shown_examples(any.examples));
     std::string script = grid_.place(at);
     double last = 1;
     std::string bands, lines;
@@ -143,10 +149,11 @@ class CurvesDrawing {
     script += fmt::format(
         "set title {} offset 0,-0.5\nset xrange [0:{:.6g}]\nset yrange {}\nset xlabel {}\nset "
         "ylabel {}\n"
-        "set grid y lc rgb '#999999' lw 0.3\nunset key\nset xtics {:.6g}\nset logscale y 10\n",
+        "set grid y lc rgb '#999999' lw 0.3\nunset key\nset xtics {:.6g}\nset logscale y 10\nset "
+        "ytics {}\n",
         gnuplot_string(title, kTitleBytes), last, range_text(axis_range(losses_, true)),
         lowest ? "'step'" : "''", at % grid_.columns == 0 ? "'loss, nats/token'" : "''",
-        tic_step(last));
+        tic_step(last), logarithmic_tics(axis_range(losses_, true)));
     return script + "plot " + bands + lines + "\n";
   }
 

@@ -66,8 +66,8 @@ class ParametersDrawing {
     for (const ScoreFinding* s : data_.scores())
       if (s->base == base_ && s->task == task && s->method != "none" && s->mean && s->parameters &&
           *s->parameters > 0)
-        points.push_back({s->method, s->targets, s->size, s->rank, static_cast<double>(*s->parameters),
-                          *s->mean, s->low, s->high});
+        points.push_back({s->method, s->targets, told_apart(*s), s->rank,
+                          static_cast<double>(*s->parameters), *s->mean, s->low, s->high});
     return points;
   }
 
@@ -103,9 +103,10 @@ class ParametersDrawing {
     std::string script = grid_.place(at);
     script += fmt::format(
         "set title {} offset 0,-0.3\nset logscale x 10\nset format x '%.0s%c'\nset xrange {}\nset "
-        "yrange {}\n",
+        "xtics {}\nset yrange {}\n",
         gnuplot_string((here ? "measured: " : "paper (GPT-3): ") + task_label(task), kTitleBytes),
-        range_text(axis_range(xs, true)), range_text(axis_range(ys, false)));
+        range_text(axis_range(xs, true)), logarithmic_tics(axis_range(xs, true)),
+        range_text(axis_range(ys, false)));
     script += fmt::format(
         "set xlabel 'trainable parameters'\nset ylabel {}\nset grid y lc rgb '#999999' lw "
         "0.3\nunset key\nunset arrow\n",

@@ -32,11 +32,12 @@ struct Series {
 std::vector<Series> measured_series(const ReportData& data, const std::string& base,
                                     const std::string& task) {
   using Key = std::tuple<std::pair<int, std::string>, std::string, std::string,
-                         std::optional<std::int64_t>>;
+                         std::optional<std::int64_t>, std::string>;
   std::map<Key, Series> series;
   for (const ScoreFinding* s : data.scores()) {
     if (s->base != base || s->task != task || s->method != "lora" || !s->rank || !s->mean) continue;
-    Series& each = series[{targets_order(s->targets), s->sweep, s->group, s->train_examples}];
+    Series& each =
+        series[{targets_order(s->targets), s->sweep, s->group, s->train_examples, told_apart(*s)}];
     each.targets = s->targets;
     each.points.push_back({static_cast<double>(*s->rank), *s->mean, s->low, s->high});
   }
@@ -52,8 +53,10 @@ std::vector<Series> measured_series(const ReportData& data, const std::string& b
     each.label = each.targets;
     if (uses[each.targets] > 1) {
       each.label += fmt::format(" ({}, {}", std::get<1>(key), std::get<2>(key));
-      each.label +=
-          std::get<3>(key) ? fmt::format(", {} examples)", *std::get<3>(key)) : std::string(")");
+      if (const std::string& apart = std::get<4>(key); !apart.empty()) each.label += ", " + apart;
+      if (std::get<3>(key))
+        each.label += fmt::format(", {} examples", shown_examples(std::get<3>(key)));
+      each.label += ")";
     }
     std::ranges::stable_sort(each.points, {}, &RankPoint::rank);
     all.push_back(std::move(each));

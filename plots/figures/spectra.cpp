@@ -22,12 +22,10 @@ Spectra spectra_of(ReportData& data, const AdapterGroup& group) {
   Spectra spectra;
   for (const Row& row : data.rows("SELECT s.site, t.rank, s.position, avg(s.value) FROM "
                                   "spectrum_value s JOIN (SELECT DISTINCT trial, rank FROM "
-                                  "trials WHERE sweep = ? AND task = ? AND targets = ? AND trial "
-                                  "NOT IN (SELECT trial FROM config_value WHERE "
-                                  "key = 'shuffle_targets' AND value = 'true')) t ON t.trial = "
-                                  "s.trial WHERE s.layer = ? GROUP BY 1, 2, 3 "
-                                  "ORDER BY 1, 2, 3",
-                                  {group.sweep, group.task, group.targets, group.middle_layer()}))
+                                  "trials WHERE sweep = ? AND instr(?, ' ' || trial || ' ') > 0) t "
+                                  "ON t.trial = s.trial WHERE s.layer = ? "
+                                  "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+                                  {group.sweep, group.trials_text(), group.middle_layer()}))
     spectra[text_in(row[0])][integer_in(row[1]).value_or(0)].push_back(
         number_in(row[3]).value_or(0));
   return spectra;

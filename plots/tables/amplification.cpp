@@ -81,17 +81,15 @@ TableSet amplification_tables(ReportData& data) {
   for (const AdapterGroup& group : shown_adapter_groups(data)) {
     const std::vector<Row> rows =
         data.rows("SELECT site, layer, rank, count(*)" + means +
-                      " FROM amplifications WHERE sweep = ? AND task = ? AND "
-                      "targets = ? AND trial NOT IN (SELECT trial FROM config_value WHERE key = "
-                      "'shuffle_targets' AND "
-                      "value = 'true') GROUP BY site, layer, rank ORDER BY site, layer, rank",
-                  {group.sweep, group.task, group.targets});
+                      " FROM amplifications WHERE sweep = ? AND instr(?, ' ' || trial || ' ') > 0 "
+                      "GROUP BY site, layer, rank ORDER BY site, layer, rank",
+                  {group.sweep, group.trials_text()});
     for (const Row& row : rows) {
       Row exact{group.sweep, group.task, group.targets};
       exact.insert(exact.end(), row.begin(), row.end());
       table.data.rows.push_back(std::move(exact));
       if (integer_in(row[1]) != group.middle_layer()) continue;
-      std::vector<ShownCell> shown{task_label(group.task), group.targets, text_in(row[0]),
+      std::vector<ShownCell> shown{task_label(group.task), matrices_label(group), text_in(row[0]),
                                    grouped(integer_in(row[2]))};
       for (std::size_t i = 0; i < kQuantities.size(); ++i)
         shown.emplace_back(short_number(number_in(row[4 + i])));

@@ -57,7 +57,7 @@ TableSet best_tables(ReportData& data) {
     std::vector<ShownCell> row{of_contest == 0 ? task_label(s.task) : "",
                                configuration_label(s),
                                grouped(s.parameters),
-                               grouped(s.train_examples),
+                               shown_examples(s.train_examples),
                                metric_label(s.metric),
                                with_interval(s.mean, s.low, s.high),
                                grouped(static_cast<std::int64_t>(s.seeds.size()))};
@@ -65,6 +65,18 @@ TableSet best_tables(ReportData& data) {
     if (several_bases) row.insert(row.begin(), ShownCell(s.base));
     table.rows.push_back(std::move(row));
   }
+  std::vector<std::string> no_better;
+  for (const ScoreFinding* s : data.scores()) {
+    if (s->method != "none" || !s->mean) continue;
+    const auto same =
+        std::ranges::find_if(best, [&](const ScoreFinding* b) { return of_one_contest(b, s); });
+    if (same != best.end() && *s->mean >= *(*same)->mean)
+      no_better.push_back(fmt::format("{} ({:.1f}{})", task_label(s->task), *s->mean,
+                                      data.several_sweeps() ? ", sweep " + s->sweep : ""));
+  }
+  if (!no_better.empty())
+    table.caption += fmt::format(" The untrained base does no worse than the best on {}.",
+                                 fmt::join(no_better, ", "));
   if (left_out > 0) table.caption += fmt::format(" {} more are in the table's CSV.", left_out);
   return {{std::move(table)}, {}};
 }

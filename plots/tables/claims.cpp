@@ -96,10 +96,9 @@ TableSet contrast_tables(ReportData& data) {
                         "margin", "p_inside", "p_outside", "seeds_left", "seeds_right", "examples",
                         "needed", "missing", "reason"},
                        {}}};
-  table.caption = fmt::format(
-      "Two-sided {} % intervals; p inside and p outside are one-sided, before Holm's "
-      "correction within the claim. Seeds: of the left and the right side.",
-      fmt::format("{:g}", 100 * (1 - data.findings().alpha)));
+  table.caption =
+      "Two-sided 95 % intervals; p inside and p outside are one-sided, before Holm's "
+      "correction within the claim. Seeds: of the left and the right side.";
   for (const ClaimFinding& claim : data.findings().claims) {
     for (const ContrastFinding& c : claim.contrasts) {
       ShownCell estimate{"missing: " + c.missing, CellStyle::kQuiet};

@@ -33,7 +33,8 @@ TableSet cost_tables(ReportData& data) {
       "avg(i.value), "
       "min(i.value), max(i.value), count(i.value) FROM trials t JOIN timings i ON i.trial = "
       "t.trial AND "
-      "i.sweep = t.sweep WHERE t.role = 'scored' AND t.state IN ('done', 'diverged') "
+      "i.sweep = t.sweep WHERE t.role = 'scored' AND t.state = 'done' AND t.trial NOT IN (SELECT "
+      "trial FROM config_value WHERE key = 'shuffle_targets' AND value = 'true') "
       "GROUP BY 1, 2, 3, 4, 5, 6, 7");
   if (rows.empty()) return {{}, "No finished trial has measurements yet."};
   Table table{.name = "cost",
@@ -102,7 +103,8 @@ TableSet cost_tables(ReportData& data) {
     table.rows.push_back(std::move(row));
   }
   table.caption =
-      "Means over the scored trials, as measured while they ran, beside whatever else the machine "
+      "Means over the scored trials that did not diverge, controls left out, as measured while "
+      "they ran, beside whatever else the machine "
       "did; "
       "by configuration in the CSV, with the least and the most. Memory is the most that a trial's "
       "process had resident.";

@@ -12,13 +12,6 @@ namespace rankscope {
 
 namespace {
 
-// "mnli" of "mnli_100": a sweep names a task with another number of examples so, as two tasks of a
-// file cannot share a name.
-std::string paper_task(const std::string& task) {
-  const std::string stem = task.substr(0, task.find('_'));
-  return task_label(stem) == stem ? task : stem;
-}
-
 std::optional<Table> few_examples_on(const ReportData& data, const std::string& base) {
   // By sweep and task: numbers of examples that stand in different sweeps were not meant to be
   // compared.
@@ -60,8 +53,8 @@ std::optional<Table> few_examples_on(const ReportData& data, const std::string& 
         printed = number;
     beside.insert(printed);
     table.data.rows.push_back(score_row(s->task, s, printed));
-    table.rows.push_back({task_label(paper_task(s->task)), grouped(*s->train_examples), configuration_label(*s),
-                          cells.measured(s), paper_cell(printed)});
+    table.rows.push_back({task_label(paper_task(s->task)), shown_examples(s->train_examples),
+                          configuration_label(*s), cells.measured(s), paper_cell(printed)});
     if (data.several_sweeps()) table.rows.back().emplace_back(s->sweep);
   }
   std::map<std::string, std::string> metrics;  // by task

@@ -30,7 +30,7 @@ std::vector<MethodLine> lines_of(const std::vector<const ScoreFinding*>& scores,
     const auto task = static_cast<std::size_t>(std::ranges::find(tasks, s->task) - tasks.begin());
     const auto same = std::ranges::find_if(lines, [&](const MethodLine& l) {
       return l.sweep == s->sweep && l.method == s->method && l.targets == s->targets &&
-             l.rank == s->rank && l.size == s->size && l.parameters == s->parameters &&
+             l.rank == s->rank && l.size == told_apart(*s) && l.parameters == s->parameters &&
              l.scores[task] == nullptr;
     });
     if (same != lines.end()) {
@@ -40,7 +40,7 @@ std::vector<MethodLine> lines_of(const std::vector<const ScoreFinding*>& scores,
     MethodLine line{s->sweep,
                     s->method,
                     s->targets,
-                    s->size,
+                    told_apart(*s),
                     s->rank,
                     s->parameters,
                     std::vector<const ScoreFinding*>(tasks.size())};
@@ -48,8 +48,8 @@ std::vector<MethodLine> lines_of(const std::vector<const ScoreFinding*>& scores,
     lines.push_back(std::move(line));
   }
   std::ranges::stable_sort(lines, [](const MethodLine& a, const MethodLine& b) {
-    return std::make_tuple(method_order(a.method), a.method, a.sweep, a.parameters) <
-           std::make_tuple(method_order(b.method), b.method, b.sweep, b.parameters);
+    return std::make_tuple(method_order(a.method), a.method, a.parameters, a.sweep) <
+           std::make_tuple(method_order(b.method), b.method, b.parameters, b.sweep);
   });
   return lines;
 }
@@ -90,7 +90,8 @@ std::vector<const ScoreFinding*> compared_scores(const ReportData& data, const s
   for (const ScoreFinding* s : data.scores()) {
     if (s->base != base || !comparing.contains(s->sweep)) continue;
     const bool most = std::ranges::none_of(data.scores(), [&](const ScoreFinding* other) {
-      return other->base == base && other->sweep == s->sweep && other->task == s->task &&
+      return other->base == base && other->sweep == s->sweep &&
+             paper_task(other->task) == paper_task(s->task) &&
              other->train_examples > s->train_examples;
     });
     if (most || s->method == "none") scores.push_back(s);

@@ -53,7 +53,7 @@ std::optional<Table> parameters_on(const ReportData& data, const std::string& ba
     if (table.rows.size() == kMostRows) continue;
     table.rows.push_back(
         {s->task == task ? "" : task_label(s->task) + ", " + metric_label(s->metric),
-         configuration_label(*s), grouped(s->parameters), grouped(s->train_examples),
+         configuration_label(*s), grouped(s->parameters), shown_examples(s->train_examples),
          cells.measured(s), paper_cell(printed),
          printed == nullptr || !printed->parameters
              ? ShownCell(std::string(kNone), CellStyle::kQuiet)

@@ -16,7 +16,7 @@ namespace {
 
 // What two of which differ in rank alone, as far as a table shows.
 using RankLine = std::tuple<std::pair<int, std::string>, int, std::string,
-                            std::optional<std::int64_t>, std::string>;
+                            std::optional<std::int64_t>, std::string, std::string>;
 
 std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
   std::map<RankLine, std::map<std::int64_t, const ScoreFinding*>> lines;
@@ -24,7 +24,7 @@ std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
   for (const ScoreFinding* s : data.scores()) {
     if (s->base != base || s->method != "lora" || !s->rank) continue;
     lines[{targets_order(s->targets), task_order(s->task), s->task, s->train_examples,
-           s->sweep + "/" + s->group}]
+           s->sweep + "/" + s->group, told_apart(*s)}]
         .emplace(*s->rank, s);
   }
   std::erase_if(lines, [](const auto& line) { return line.second.size() < 2; });
@@ -53,7 +53,7 @@ std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
     table.columns.push_back({fmt::format("r = {}", rank), true});
   bool stands_for = false;
   for (const auto& [line, by_rank] : lines) {
-    const auto& [targets, order, task, examples, group] = line;
+    const auto& [targets, order, task, examples, group, apart] = line;
     std::map<std::int64_t, const PublishedNumber*> printed;
     for (const PublishedNumber* number : published_scores("table6", task, data.metric_of(task)))
       if (published_setting(*number, "targets") == targets.second)
@@ -61,8 +61,10 @@ std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
     std::vector<ShownCell> measured{targets.second, task_label(task), "measured"};
     std::vector<ShownCell> paper{"", "", {"paper", CellStyle::kPaper}};
     if (told_apart) {
-      measured.emplace_back(examples ? fmt::format("{}, {} examples", group, grouped(*examples))
-                                     : group);
+      std::string label = group;
+      if (!apart.empty()) label += ", " + apart;
+      if (examples) label += fmt::format(", {} examples", shown_examples(examples));
+      measured.emplace_back(std::move(label));
       paper.emplace_back("");
     }
     bool any = false;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 
 #include "results/cells.h"
 #include "plots/format.h"
@@ -19,6 +20,24 @@ TableSet tuning_tables(ReportData& data) {
       "LEFT JOIN timings i ON i.trial = t.trial AND i.sweep = t.sweep AND i.name = 'train_seconds' "
       "WHERE t.role = 'tuning' ORDER BY t.sweep, t.task, t.method, t.targets, t.rank, c.number, "
       "t.trial");
+  // A search is the list of its runs, which every setting that takes its rate records.
+  std::map<std::pair<std::string, std::string>, std::set<std::string>>
+      searches_of;  // by sweep and run
+  for (const Row& row :
+       data.rows("SELECT DISTINCT sweep, value FROM config WHERE key = 'tuned.runs'")) {
+    const std::string runs = text_in(row[1]);
+    for (std::size_t at = 0; at < runs.size();) {
+      const std::size_t end = std::min(runs.find(' ', at), runs.size());
+      searches_of[{text_in(row[0]), runs.substr(at, end - at)}].insert(runs);
+      at = end + 1;
+    }
+  }
+  std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> sizes;
+  for (const std::string_view size : kSizeKeys)
+    for (const Row& row :
+         data.rows("SELECT sweep, trial, value FROM config WHERE key = 'settings.' || ?",
+                   {std::string(size)}))
+      sizes[{text_in(row[0]), text_in(row[1])}][std::string(size)] = text_in(row[2]);
   if (rows.empty())
     return {{}, "No learning rate was searched for: the sweep file gives each.", true};
   Table table{.name = "tuning",
@@ -41,36 +60,44 @@ TableSet tuning_tables(ReportData& data) {
     std::int64_t runs = 0;
     double seconds = 0;
   };
-  using Key = std::tuple<std::string, int, std::string, int, std::string,
-                         std::pair<int, std::string>, std::optional<std::int64_t>>;
+  using Key =
+      std::tuple<std::string, int, std::string, int, std::string, std::pair<int, std::string>,
+                 std::optional<std::int64_t>, std::string, std::string>;
   std::map<Key, Search> searches;
   double seconds = 0;
   for (const Row& row : rows) {
     const std::string task = text_in(row[1]), method = text_in(row[2]);
-    Search& search = searches[{text_in(row[0]), task_order(task), task, method_order(method),
-                               method, targets_order(text_in(row[3])), integer_in(row[4])}];
-    const std::optional<double> rate = number_in(row[6]), loss = number_in(row[7]);
-    if (rate) {
-      search.rates += fmt::format("{}{:g}", search.rates.empty() ? "" : ", ", *rate);
-      if (!search.least || *rate < *search.least) search.least = rate;
-      if (!search.most || *rate > *search.most) search.most = rate;
-    }
-    if (text_in(row[8]) != "done") search.rates += " (" + text_in(row[8]) + ")";
-    if (loss && (!search.lowest || *loss < *search.lowest)) {
-      search.lowest = loss;
-      search.best = rate;
-    }
-    ++search.runs;
-    search.seconds += number_in(row[9]).value_or(0);
+    const std::pair<std::string, std::string> run{text_in(row[0]), text_in(row[5])};
+    std::set<std::string>& named = searches_of[run];
+    if (named.empty()) named.insert("");  // no setting takes a rate from it any more
     seconds += number_in(row[9]).value_or(0);
+    for (const std::string& runs : named) {
+      Search& search = searches[{text_in(row[0]), task_order(task), task, method_order(method),
+                                 method, targets_order(text_in(row[3])), integer_in(row[4]),
+                                 shown_size(sizes[run]), runs}];
+      const std::optional<double> rate = number_in(row[6]), loss = number_in(row[7]);
+      if (rate) {
+        search.rates += fmt::format("{}{:g}", search.rates.empty() ? "" : ", ", *rate);
+        if (!search.least || *rate < *search.least) search.least = rate;
+        if (!search.most || *rate > *search.most) search.most = rate;
+      }
+      if (text_in(row[8]) != "done") search.rates += " (" + text_in(row[8]) + ")";
+      if (loss && (!search.lowest || *loss < *search.lowest)) {
+        search.lowest = loss;
+        search.best = rate;
+      }
+      ++search.runs;
+      search.seconds += number_in(row[9]).value_or(0);
+    }
   }
   std::int64_t at_edge = 0;
   constexpr std::size_t kMostRows = 60;
   for (const auto& [key, search] : searches) {
-    const auto& [sweep, task_place, task, method_place, method, targets, rank] = key;
+    const auto& [sweep, task_place, task, method_place, method, targets, rank, size, runs] = key;
     std::string configuration = method_label(method);
     if (!targets.second.empty()) configuration += " " + targets.second;
     if (rank) configuration += fmt::format(", r = {}", *rank);
+    if (!size.empty()) configuration += ", " + size;
     const bool edge = search.best && search.least < search.most &&
                       (search.best == search.least || search.best == search.most);
     at_edge += edge ? 1 : 0;

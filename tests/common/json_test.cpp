@@ -10,7 +10,7 @@ using namespace rankscope;
 
 namespace {
 
-std::string refusal(std::string_view text, JsonLimits limits = {}) {
+std::string json_refusal(std::string_view text, JsonLimits limits = {}) {
   return tests::error_text<InputError>([&] { parse_json(text, "f.json", limits); });
 }
 
@@ -29,48 +29,51 @@ TEST_CASE("JSON of every kind is read") {
 }
 
 TEST_CASE("JSON errors name the source, line and column") {
-  CHECK_THAT(refusal("{\n  \"a\": 1,\n  \"b\" 2}"), Catch::StartsWith("f.json:3:7: syntax error"));
-  CHECK_THAT(refusal(""), Catch::StartsWith("f.json:1:1: ") && Catch::Contains("end of input"));
-  CHECK_THAT(refusal("[1, 2"), Catch::StartsWith("f.json:1:6: "));
-  CHECK_THAT(refusal("{} {}"), Catch::StartsWith("f.json:1:4: "));
-  CHECK_THAT(refusal("[NaN]"), Catch::StartsWith("f.json:1:"));
-  CHECK_THAT(refusal("[1e999]"), Catch::StartsWith("f.json:1:") && Catch::Contains("1e999"));
+  CHECK_THAT(json_refusal("{\n  \"a\": 1,\n  \"b\" 2}"),
+             Catch::StartsWith("f.json:3:7: syntax error"));
+  CHECK_THAT(json_refusal(""),
+             Catch::StartsWith("f.json:1:1: ") && Catch::Contains("end of input"));
+  CHECK_THAT(json_refusal("[1, 2"), Catch::StartsWith("f.json:1:6: "));
+  CHECK_THAT(json_refusal("{} {}"), Catch::StartsWith("f.json:1:4: "));
+  CHECK_THAT(json_refusal("[NaN]"), Catch::StartsWith("f.json:1:"));
+  CHECK_THAT(json_refusal("[1e999]"), Catch::StartsWith("f.json:1:") && Catch::Contains("1e999"));
   CHECK_THAT(tests::error_text<InputError>([] { parse_json("\n{", "f", {}, 40); }),
              Catch::StartsWith("f:41:"));
 }
 
 TEST_CASE("JSON with a key given twice is refused where the second stands") {
-  CHECK(refusal("{\"rank\": 1,\n \"rank\": 2}") == "f.json:2:7: key 'rank' is given twice");
-  CHECK(refusal(R"({"a": {"b": 1}, "c": {"b": 1, "\u0062": 2}})") ==
+  CHECK(json_refusal("{\"rank\": 1,\n \"rank\": 2}") == "f.json:2:7: key 'rank' is given twice");
+  CHECK(json_refusal(R"({"a": {"b": 1}, "c": {"b": 1, "\u0062": 2}})") ==
         "f.json:1:38: key 'b' is given twice");
-  CHECK(refusal(R"({"a": {"b": 1}, "c": {"b": 1}})") == "nothing was thrown");
+  CHECK(json_refusal(R"({"a": {"b": 1}, "c": {"b": 1}})") == "nothing was thrown");
 }
 
 TEST_CASE("JSON that is not UTF-8 is refused") {
-  CHECK_THAT(refusal("[\"\xff\"]"), Catch::StartsWith("f.json:1:3: ") && Catch::Contains("UTF-8"));
-  CHECK_THAT(refusal("[\"\xc0\xaf\"]"), Catch::Contains("UTF-8"));
-  CHECK_THAT(refusal("[\"\xed\xa0\x80\"]"), Catch::Contains("UTF-8"));
-  CHECK_THAT(refusal(R"(["\ud800"])"), Catch::StartsWith("f.json:1:"));
-  CHECK_THAT(refusal("{\"\xff\": 1}"), Catch::Contains("UTF-8"));
+  CHECK_THAT(json_refusal("[\"\xff\"]"),
+             Catch::StartsWith("f.json:1:3: ") && Catch::Contains("UTF-8"));
+  CHECK_THAT(json_refusal("[\"\xc0\xaf\"]"), Catch::Contains("UTF-8"));
+  CHECK_THAT(json_refusal("[\"\xed\xa0\x80\"]"), Catch::Contains("UTF-8"));
+  CHECK_THAT(json_refusal(R"(["\ud800"])"), Catch::StartsWith("f.json:1:"));
+  CHECK_THAT(json_refusal("{\"\xff\": 1}"), Catch::Contains("UTF-8"));
 }
 
 TEST_CASE("JSON depth and size bombs are refused early") {
-  CHECK(refusal(std::string(64, '[') + std::string(64, ']')) == "nothing was thrown");
-  CHECK(refusal(std::string(65, '[') + std::string(65, ']')) ==
+  CHECK(json_refusal(std::string(64, '[') + std::string(64, ']')) == "nothing was thrown");
+  CHECK(json_refusal(std::string(65, '[') + std::string(65, ']')) ==
         "f.json:1:65: nested deeper than 64 levels");
-  CHECK(refusal(std::string(10000000, '[')) == "f.json:1:65: nested deeper than 64 levels");
+  CHECK(json_refusal(std::string(10000000, '[')) == "f.json:1:65: nested deeper than 64 levels");
   std::string objects;
   for (int i = 0; i < 100000; ++i) objects += "{\"a\":";
-  CHECK_THAT(refusal(objects), Catch::EndsWith("nested deeper than 64 levels"));
-  CHECK(refusal("[1, 2]", {.max_bytes = 5}) == "f.json: longer than the 5 bytes allowed here");
-  CHECK(refusal("[1,2]", {.max_bytes = 5}) == "nothing was thrown");
+  CHECK_THAT(json_refusal(objects), Catch::EndsWith("nested deeper than 64 levels"));
+  CHECK(json_refusal("[1, 2]", {.max_bytes = 5}) == "f.json: longer than the 5 bytes allowed here");
+  CHECK(json_refusal("[1,2]", {.max_bytes = 5}) == "nothing was thrown");
 }
 
 TEST_CASE("JSON messages stay one short line whatever the text holds") {
   for (const std::string& text :
        {std::string("[\"\n\"]"), "[" + std::string(100000, 'x') + "]", std::string("\x1b[31m"),
         "{\"" + std::string(5000, 'k') + "\" 1}"}) {
-    const std::string message = refusal(text);
+    const std::string message = json_refusal(text);
     CHECK(message.size() < 400);
     CHECK(message.find_first_of("\n\x1b") == std::string::npos);
   }

@@ -190,3 +190,44 @@ TEST_CASE("several sweeps in one report are told apart") {
   CHECK_THAT(md, Contains(one.path().string()) && Contains(two.path().string()));
   CHECK_THAT(md, Contains("| parameters | matrices | rank | sweep |"));
 }
+
+TEST_CASE("Table 6 keeps settings apart that differ in more than the rank") {
+  std::vector<ScoreFinding> scores;
+  for (const std::int64_t rank : {1, 8}) {
+    for (const char* alpha : {"alpha 1", "alpha 64"}) {
+      scores.push_back(score("wikisql", "lora", "Wq", rank, 100 * rank,
+                             10.0 * static_cast<double>(rank) + (alpha[6] == '1' ? 1 : 2)));
+      scores.back().others = alpha;
+      scores.back().setting += alpha;
+    }
+  }
+  Given given(scores);
+  const std::string rows = shown(rank_tables(*given.data));
+  CHECK_THAT(rows, Contains("alpha 1, 1,000 examples | 11.0 ± 1.0 | 81.0 ± 1.0 |"));
+  CHECK_THAT(rows, Contains("alpha 64, 1,000 examples | 12.0 ± 1.0 | 82.0 ± 1.0 |"));
+}
+
+TEST_CASE(
+    "Table 4 shows the most examples of a task that a sweep goes over, and rows by parameters") {
+  std::vector<ScoreFinding> scores;
+  for (const std::int64_t limit : {std::int64_t{40}, kAllExamples}) {
+    const std::string task = limit == 40 ? "mnli_40" : "mnli";
+    scores.push_back(score(task, "full", "", {}, 1600000, 60));
+    scores.push_back(score(task, "lora", "Wq", 8, 9000, 50));
+    scores.push_back(score(task, "lora", "Wq", 1, 1000, 40));
+    for (std::size_t i = scores.size() - 3; i < scores.size(); ++i)
+      scores[i].train_examples = limit;
+    scores[scores.size() - 2].sweep = "a";
+    scores.push_back(score(task, "full", "", {}, 1600000, 60));
+    scores.back().sweep = "a";
+    scores.back().train_examples = limit;
+  }
+  Given given(scores);
+  const TableSet set = method_tables(*given.data);
+  for (const TableColumn& column : set.tables.at(0).columns)
+    CHECK_THAT(column.title, !Contains("mnli_40"));
+  const std::string rows = shown(set);
+  REQUIRE(rows.find("Wq, r = 1 | 1,000") != std::string::npos);
+  CHECK(rows.find("Wq, r = 1 | 1,000") < rows.find("Wq, r = 8 | 9,000"));
+  CHECK_THAT(shown(few_example_tables(*given.data)), Contains("MNLI | all |"));
+}

@@ -13,7 +13,7 @@
 namespace rankscope {
 namespace {
 
-const std::filesystem::path kFolder =
+const std::filesystem::path kGoldens =
     std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests/reference/tokenizers";
 
 std::string from_hex(const std::string& hex) {
@@ -28,8 +28,8 @@ const char* const kTokenizers[] = {"gpt2",   "gpt2_prefix_space", "llama3",   "q
 
 TEST_CASE("tokenizers give Hugging Face's ids and texts") {
   const std::string name = GENERATE(from_range(std::begin(kTokenizers), std::end(kTokenizers)));
-  const Tokenizer tokenizer = Tokenizer::load(kFolder / name);
-  const Json cases = read_json_file(kFolder / name / "cases.json");
+  const Tokenizer tokenizer = Tokenizer::load(kGoldens / name);
+  const Json cases = read_json_file(kGoldens / name / "cases.json");
   REQUIRE(cases["texts"].size() > 100);
   // Twice: the second time every word is met in the cache.
   for (int round = 0; round < 2; ++round) {
@@ -56,22 +56,22 @@ TEST_CASE("tokenizers give Hugging Face's ids and texts") {
 
 TEST_CASE("byte-level tokenizers give every text back") {
   const std::string name = GENERATE("gpt2", "llama3");
-  const Tokenizer tokenizer = Tokenizer::load(kFolder / name);
-  const Json cases = read_json_file(kFolder / name / "cases.json");
+  const Tokenizer tokenizer = Tokenizer::load(kGoldens / name);
+  const Json cases = read_json_file(kGoldens / name / "cases.json");
   for (const std::string text : cases["texts"])
     CHECK(tokenizer.decode(tokenizer.encode(text, false)) == text);
 }
 
 TEST_CASE("the trainer learns Hugging Face's vocabulary and merges") {
   const std::string name = GENERATE("gpt2", "llama3", "qwen2");
-  const Json expected = read_json_file(kFolder / "trained" / (name + ".json"));
+  const Json expected = read_json_file(kGoldens / "trained" / (name + ".json"));
   BpeTrainerSettings settings;
   settings.pattern = *tokenizer::find_pattern_name(name);
   settings.vocabulary = 900;
   settings.min_count = 1;
   settings.special_tokens = {"<|endoftext|>", "<|pad|>"};
   BpeTrainer forwards(settings), backwards(settings);
-  const std::string text = read_text_file(kFolder / "trained" / "text.txt");
+  const std::string text = read_text_file(kGoldens / "trained" / "text.txt");
   std::vector<std::string> lines;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());

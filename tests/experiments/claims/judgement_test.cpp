@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include <cmath>
+#include <set>
 
 #include "common/draws.h"
 #include "results/store.h"
@@ -26,6 +27,9 @@ struct Planted {
   double share = 0.5;  // of examples that are right
   int seeds = 5;
   bool shuffled = false;  // trained on shuffled targets
+  bool diverged = false;  // all its trials
+  std::string metric = {};  // that the sweep asks for; the other is wrong everywhere
+  std::map<std::string, std::string> settings = {};  // more of them
   std::map<std::string, double> timings = {};
   std::map<std::string, std::string> environment = {};
 };
@@ -49,7 +53,7 @@ class PlantedResults {
                 std::to_string(seed);
       t.sweep = p.sweep;
       t.group = "g";
-      t.state = "done";
+      t.state = p.diverged ? "diverged" : "done";
       t.role = "scored";
       t.method = p.method;
       t.task = p.task;
@@ -60,17 +64,24 @@ class PlantedResults {
                   {"settings.rank", std::to_string(p.rank)}, {"settings.targets", p.targets}, {"method", p.method},
                   {"task", p.task}};
       if (p.shuffled) t.config["shuffle_targets"] = "true";
+      if (!p.metric.empty()) t.config["metric"] = p.metric;
+      for (const auto& [key, value] : p.settings) {
+        t.config["settings." + key] = value;
+        t.trial += key + value;
+      }
       if (p.parameters > 0) t.trainable_parameters = p.parameters;
-      t.dataset = p.kind;
+      if (!p.diverged) t.dataset = p.kind;
       t.timings = p.timings;
       t.environment = p.environment;
       const Draws common(1, "planted", "examples"), own(static_cast<std::uint64_t>(seed), "planted", t.trial);
       const std::string metric = p.kind == "wikisql" ? "logical_form" : p.kind == "samsum" ? "rouge1" : "accuracy";
-      for (int e = 0; e < examples_of(p.kind); ++e) {
+      for (int e = 0; e < (p.diverged ? 0 : examples_of(p.kind)); ++e) {
         const auto at = static_cast<std::uint64_t>(e);
         const bool drawn_alone = own.uniform(2 * at) < 0.2f;
         const float difficulty = drawn_alone ? own.uniform(2 * at + 1) : common.uniform(at);
-        t.predictions.push_back({"e" + std::to_string(e), "x", {{metric, difficulty < p.share ? 1.0 : 0.0}}});
+        const double outcome = difficulty < p.share ? 1.0 : 0.0;
+        t.predictions.push_back({"e" + std::to_string(e), "x", {{metric, outcome}}});
+        if (!p.metric.empty()) t.predictions.back().outcomes = {{metric, 0.0}, {p.metric, outcome}};
       }
       store_.put_trial(t);
     }
@@ -457,4 +468,70 @@ TEST_CASE("costs are compared seed by seed") {
   CHECK(*finding.contrasts.at(0).estimate == Approx(2));
   CHECK(*finding.contrasts.at(1).estimate == Approx(2));
   CHECK(*finding.contrasts.at(2).estimate == Approx(6));
+}
+
+TEST_CASE("a setting of which every trial diverged counts as the base, on either side of a claim") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.1});
+  planted.add({.targets = "Wq", .rank = 8, .share = 0.6});
+  planted.add({.targets = "Wq+Wv", .rank = 4, .diverged = true});
+  const Findings findings = planted.judge(score_claim("above", 5));
+  const ClaimFinding& claim = findings.claims.at(0);
+  CHECK(claim.verdict == "contradicted");
+  REQUIRE(claim.contrasts.at(0).estimate);
+  CHECK(*claim.contrasts.at(0).estimate == Approx(-50).margin(8));
+  const auto score = std::ranges::find(findings.scores, "Wq+Wv", &ScoreFinding::targets);
+  REQUIRE(score != findings.scores.end());
+  CHECK(*score->mean == Approx(10).margin(5));
+  CHECK(score->diverged == 5);
+  CHECK(score->metric == "logical_form");
+  const std::string reversed =
+      "      - {left: {method: lora, targets: Wq}, right: {method: lora, targets: Wq+Wv}}\n";
+  CHECK(planted.judge(score_claim("above", 5, "", reversed)).claims.at(0).verdict == "holds");
+}
+
+TEST_CASE("tasks that are scored on the same data share one trial of the base") {
+  PlantedResults planted;
+  planted.add({.method = "none", .task = "mnli_40", .kind = "mnli", .share = 0.3});
+  planted.add(
+      {.targets = "Wq", .task = "mnli_40", .kind = "mnli", .rank = 8, .limit = 40, .share = 0.5});
+  planted.add(
+      {.targets = "Wq", .task = "mnli", .kind = "mnli", .rank = 8, .limit = 0, .diverged = true});
+  const Findings findings = planted.judge(score_claim("above", 5));
+  std::map<std::string, double> base, lora;
+  for (const ScoreFinding& score : findings.scores) {
+    REQUIRE(score.mean);
+    (score.method == "none" ? base : lora)[score.task] = *score.mean;
+    if (score.method == "lora")
+      CHECK(score.train_examples == (score.task == "mnli" ? kAllExamples : 40));
+  }
+  REQUIRE(base.size() == 2);
+  CHECK(base.at("mnli") == base.at("mnli_40"));
+  CHECK(lora.at("mnli") == base.at("mnli"));
+}
+
+TEST_CASE("settings of one rank and size are told apart by what else differs between them") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.1});
+  for (const char* alpha : {"1", "64"})
+    planted.add({.targets = "Wq", .rank = 8, .settings = {{"alpha", alpha}, {"dropout", "0"}}});
+  planted.add({.targets = "Wq", .rank = 4, .settings = {{"alpha", "4"}, {"dropout", "0.1"}}});
+  std::set<std::string> others;
+  for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores)
+    if (score.method == "lora") others.insert(std::to_string(*score.rank) + ": " + score.others);
+  CHECK(others == std::set<std::string>{"4: ", "8: alpha 1", "8: alpha 64"});
+}
+
+TEST_CASE(
+    "a task is judged by the metric that its sweep asks for, and by margins under its own name") {
+  PlantedResults planted;
+  planted.add({.method = "none", .task = "gen", .share = 0.0, .metric = "rouge1"});
+  planted.add({.targets = "Wq", .task = "gen", .rank = 8, .share = 0.3, .metric = "rouge1"});
+  planted.add({.targets = "Wq+Wv", .task = "gen", .rank = 4, .share = 0.6, .metric = "rouge1"});
+  std::string claim = score_claim("above", 5);
+  claim.replace(claim.find("{wikisql"), 8, "{gen");
+  const Findings findings = planted.judge(claim);
+  CHECK(findings.claims.at(0).verdict == "holds");
+  for (const ScoreFinding& score : findings.scores)
+    CHECK(score.headline == (score.metric == "rouge1"));
 }

@@ -51,7 +51,7 @@ class LatencySweep {
 
   TextModel model;
   TemporaryFolder place;
-  SweepFolder folder{place.path()};
+  rankscope::SweepFolder folder{place.path()};
   Manifest manifest;
 };
 

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 const std::string kHead = "base: model\ntasks: {own: {data: data}}\nmethod: lora\nsteps: 1\n";
 const char* const kOtherDevice = "NVIDIA H100 80GB HBM3, CUDA 13.0, fp32";
 // Trials long enough to be caught in the middle of their training.
-const char* const kLong = "groups=[{name: long, method: lora, steps: 400, tasks: write}]";
+const char* const kLongGroup = "groups=[{name: long, method: lora, steps: 400, tasks: write}]";
 
 std::vector<Trial> named(const fs::path& file, const std::vector<std::string>& overrides = {}) {
   FileHashes hashes;
@@ -171,9 +171,9 @@ TEST_CASE("predictions that another device began are all made anew") {
 
 TEST_CASE("a training that another device began starts over") {
   SmallSweep sweep;
-  sweep.finish("whole", {kLong});
+  sweep.finish("whole", {kLongGroup});
   const fs::path out = sweep.out("begun");
-  sweep.finish("begun", {kLong});
+  sweep.finish("begun", {kLongGroup});
   fs::remove_all(out / "trials");
   const Json trial = trial_of(out, "long", "write");
   const ProgramResult stopped =
@@ -182,7 +182,7 @@ TEST_CASE("a training that another device began starts over") {
   INFO(stopped.err);
   REQUIRE(stopped.exit_code == 130);
   put_state_on_other_device(train_folder(out, trial) / "state.safetensors");
-  sweep.finish("begun", {kLong});
+  sweep.finish("begun", {kLongGroup});
   check_results(out, sweep.out("whole"));
 }
 

@@ -230,3 +230,33 @@ TEST_CASE("an interrupted training goes on from its resume point, or over where 
     CHECK_FALSE(fs::exists(folder / "state.safetensors"));
   }
 }
+
+TEST_CASE("what the last update makes diverge is a result too, and a tuning that it ruins loses") {
+  SmallSweep& sweep = shared_sweep();
+  // A first sweep's file with two groups of its own: no loss is computed after the only update.
+  const std::vector<std::string> late = {
+      "groups=[{name: base, method: none}, {name: late, method: lora, steps: 1, lr: 1e17}]",
+      "seeds=[1]"};
+  sweep.finish("late", late);
+  const std::vector<Json> rows =
+      query(sweep.out("late"), "SELECT state, attempts FROM trials WHERE grp = 'late'");
+  REQUIRE(rows.size() == 2);
+  for (const Json& row : rows) {
+    CHECK(row.at("state") == "diverged");
+    CHECK(row.at("attempts") == 0);
+  }
+  CHECK(query(sweep.out("late"), "SELECT DISTINCT state FROM scores WHERE grp = 'late'")
+            .at(0)
+            .at("state") == "base");
+  sweep.finish("late", late);  // nothing is left to do
+
+  sweep.finish("ruined", {"groups=[{name: tuned, method: lora, steps: 4, lr: tuned}]", "seeds=[1]",
+                          "tuning={lr: [1e-3, 1e6], steps: 2}"});
+  const std::vector<Json> tuned = query(
+      sweep.out("ruined"), "SELECT state FROM trials WHERE grp = 'tuned' AND role = 'scored'");
+  REQUIRE(tuned.size() == 2);
+  for (const Json& row : tuned) CHECK(row.at("state") == "done");
+  for (const Json& rate :
+       query(sweep.out("ruined"), "SELECT value FROM config WHERE key = 'tuned.lr'"))
+    CHECK(rate.at("value") == "0.001");
+}

@@ -196,6 +196,7 @@ TEST_CASE("every key is taken with a value that fits it") {
       {"score.no_repeat_ngram", "3"},
       {"score.merged", "false"},
       {"score.free_text", "true"},
+      {"score.metric", "rouge1"},
       {"tune.data", "data"},
       {"tune.split", "extra"},
       {"tune.skip", "70"},

@@ -46,8 +46,8 @@ TEST_CASE("the quickstart: every trial, then nothing more to do, and the same af
   const double duration = Seconds(Clock::now() - start).count();
   INFO(first.err);
   REQUIRE(first.exit_code == 0);
-  CHECK(first.err.find("samsum   lora    Wq+Wk+Wv+Wo  8") != std::string::npos);
-  CHECK(first.err.find("results.db") != std::string::npos);
+  CHECK(first.out.find("samsum   lora    Wq+Wk+Wv+Wo  8") != std::string::npos);
+  CHECK(first.out.find("results.db") != std::string::npos);
   const auto rows = [&](const std::string& select) {
     return json_lines(run_program({"query", out.string(), select, "--format", "json"}));
   };

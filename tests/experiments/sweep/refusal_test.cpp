@@ -39,6 +39,9 @@ TEST_CASE("unknown keys name the nearest known one") {
         "s.yaml:3: 'training.lr:1e-3': there is no such key; YAML wants a space behind ':'");
   CHECK(folder.refusal(kRefusedHead + "rank: 4\ngroups:\n- {method: lora, steps: 1}\n") ==
         "s.yaml:3: 'rank': beside 'groups' it belongs into one of them, or under 'training'");
+  CHECK_THAT(folder.refusal("base: model\ntasks: {own: {data: data, score: {metric: "
+                            "rouge9}}}\nmethod: lora\nsteps: 1\n"),
+             Catch::Contains("'rouge9' is no metric of own; there are exact, accuracy, rouge1"));
   CHECK(folder.refusal(kRefusedHead + "groups: [{method: lora, steps: 1, tasks: [owm]}]\n") ==
         "s.yaml:3: 'groups.0.tasks.0': there is no task 'owm' in this file; did you mean 'own'?");
 }

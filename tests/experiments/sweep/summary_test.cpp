@@ -74,3 +74,30 @@ TEST_CASE("the summary keeps what is scored otherwise apart") {
   CHECK_THAT(results.table(), Contains("decoding.beams 1  0.01  1  accuracy  50.0\n") &&
                                   Contains("decoding.beams 4  0.01  1  accuracy  60.0\n"));
 }
+
+TEST_CASE(
+    "what diverged counts as the base that is scored alike, wherever and for whichever task it "
+    "stands") {
+  Results results;
+  results.add("lora", {{"rank", "4"}, {"targets", "Wq"}, {"lr", "0.01"}}, 0.5);
+  results.add("none", {}, 0.2);
+  results.add("none", {}, 0.3);
+  results.manifest().trials[0].config.task.name = "mnli_all";
+  for (Trial& trial : results.manifest().trials) trial.eval["decoding.beams"] = "1";
+  results.manifest().trials[1].eval["decoding.beams"] = "4";
+  results.results()[0] = {TrialState::kDiverged, {}};
+  CHECK_THAT(results.table(), Contains("0.01  1  accuracy  30.0 1 diverged\n"));
+}
+
+TEST_CASE("the summary shows the metric that the sweep asks for, and the rates that tuning chose") {
+  Results results;
+  for (const std::uint64_t seed : {1, 2}) {
+    results.add("lora", {{"rank", "4"}, {"targets", "Wq"}}, 0.5, seed);
+    results.manifest().trials.back().config.task.score.data.task = "own";
+    results.manifest().trials.back().config.task.score.metric = "rouge1";
+    results.manifest().trials.back().config.tuning.emplace();
+    results.results().back().metrics = {{"exact", {{"value", 0.0}}}, {"rouge1", {{"value", 0.25}}}};
+    results.results().back().rate = 0.005;
+  }
+  CHECK_THAT(results.table(), Contains("tuned 0.005  2  rouge1  25.0 ± 0.0\n"));
+}
