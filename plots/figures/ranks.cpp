@@ -46,14 +46,17 @@ std::vector<Series> measured_series(const ReportData& data, const std::string& b
       return p.rank == entry.second.points[0].rank;
     });
   });
+  // What differs first: a legend has room for little.
   std::map<std::string, int> uses;
-  for (const auto& [key, each] : series) ++uses[each.targets];
+  for (auto& [key, each] : series) {
+    const std::string& apart = std::get<4>(key);
+    each.label = each.targets + (apart.empty() ? "" : ", ") + apart;
+    ++uses[each.label];
+  }
   std::vector<Series> all;
   for (auto& [key, each] : series) {
-    each.label = each.targets;
-    if (uses[each.targets] > 1) {
+    if (uses[each.label] > 1) {
       each.label += fmt::format(" ({}, {}", std::get<1>(key), std::get<2>(key));
-      if (const std::string& apart = std::get<4>(key); !apart.empty()) each.label += ", " + apart;
       if (std::get<3>(key))
         each.label += fmt::format(", {} examples", shown_examples(std::get<3>(key)));
       each.label += ")";
