@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "common/error.h"
 #include "common/files.h"
 #include "common/text.h"
@@ -84,14 +86,19 @@ TrialState trial_state(const SweepFolder& folder, const Trial& trial) {
 
 std::vector<TrialResult> trial_results(const SweepFolder& folder, const Manifest& manifest) {
   std::vector<TrialResult> results;
+  std::map<std::vector<std::string>, std::optional<double>> rates;  // by a search's runs, read once
   for (const Trial& trial : manifest.trials) {
     results.push_back(trial_result(folder, trial));
     if (trial.tuning_trials.empty()) continue;
-    try {
-      results.back().rate = tuned_rate(folder, manifest, trial);
-    } catch (const InputError&) {  // none of them held
-      continue;
+    const auto [found, is_new] = rates.try_emplace(trial.tuning_trials);
+    if (is_new) {
+      try {
+        found->second = tuned_rate(folder, manifest, trial);
+      } catch (const InputError&) {  // every rate diverged: there is none
+        found->second.reset();
+      }
     }
+    results.back().rate = found->second;
   }
   return results;
 }
