@@ -4,6 +4,9 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <utility>
+
+#include "common/files.h"
 
 namespace rankscope {
 
@@ -13,6 +16,7 @@ class FileDescriptor {
   // `flags` as for open(2). `action` begins the message of a failure: "cannot read".
   FileDescriptor(const std::filesystem::path& path, int flags, const char* action);
   ~FileDescriptor();
+  FileDescriptor(FileDescriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
   FileDescriptor(const FileDescriptor&) = delete;
   FileDescriptor& operator=(const FileDescriptor&) = delete;
   int number() const { return number_; }
@@ -20,6 +24,9 @@ class FileDescriptor {
  private:
   int number_ = -1;
 };
+
+// The file, opened for reading. InputError or MachineError as files.h says.
+FileDescriptor open_to_read(const std::filesystem::path& path, InputKind kind);
 
 // read(2), repeated when a signal interrupts it. 0 at the end of the file.
 std::size_t read_some(int descriptor, char* buffer, std::size_t size,

@@ -63,6 +63,33 @@ FileDescriptor::~FileDescriptor() {
   if (number_ >= 0) ::close(number_);
 }
 
+FileDescriptor open_to_read(const std::filesystem::path& path, InputKind kind) {
+  // With O_NONBLOCK, opening a named pipe does not wait for a writer. It changes nothing for a
+  // regular file.
+  const bool any = kind == InputKind::kAny;
+  FileDescriptor file(path, any ? O_RDONLY : O_RDONLY | O_NONBLOCK, "cannot read");
+  struct stat status {};
+  if (!any && ::fstat(file.number(), &status) == 0 && S_ISDIR(status.st_mode))
+    throw_file_error("cannot read", path, EISDIR);
+  if (!any && !S_ISREG(status.st_mode))
+    throw InputError("cannot read '" + printable_path(path) +
+                     "': not a regular file; put one in its place");
+  return file;
+}
+
+std::string read_regular_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  return read_text_file(path, max_bytes, InputKind::kRegular);
+}
+
+void require_regular_file(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 && ::lstat(path.c_str(), &status) != 0) return;
+  if (S_ISREG(status.st_mode)) return;
+  if (S_ISDIR(status.st_mode)) throw_file_error("cannot open", path, EISDIR);
+  throw InputError("cannot open '" + printable_path(path) +
+                   "': not a regular file; put one in its place");
+}
+
 std::size_t read_some(int descriptor, char* buffer, std::size_t size,
                       const std::filesystem::path& path) {
   for (;;) {
@@ -72,8 +99,9 @@ std::size_t read_some(int descriptor, char* buffer, std::size_t size,
   }
 }
 
-std::string read_text_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
-  const FileDescriptor file(path, O_RDONLY, "cannot read");
+std::string read_text_file(const std::filesystem::path& path, std::uint64_t max_bytes,
+                           InputKind kind) {
+  const FileDescriptor file = open_to_read(path, kind);
   constexpr std::size_t kUnknown = std::size_t{64} << 10;
   // One byte more than there are, and the end is met without a larger buffer. A pipe's size, or
   // one under /proc, is not known: 0.

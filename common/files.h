@@ -18,9 +18,23 @@ namespace rankscope {
 // Whether the name is there, whatever it names. Where that cannot be found out it is not.
 bool is_there(const std::filesystem::path& path);
 
-// The whole file, at most `max_bytes` of it: a longer one is an InputError. Pipes can be read too.
+// What may stand behind a path that is opened for reading.
+enum class InputKind {
+  kAny,      // a pipe too, as a user may name one; opening a named pipe waits for its writer
+  kRegular,  // anything else is an InputError: a file that belongs to a folder
+};
+
+// The whole file, at most `max_bytes` of it: a longer one is an InputError.
+constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 30;
 std::string read_text_file(const std::filesystem::path& path,
-                           std::uint64_t max_bytes = std::uint64_t{1} << 30);
+                           std::uint64_t max_bytes = kMaxFileBytes,
+                           InputKind kind = InputKind::kAny);
+std::string read_regular_file(const std::filesystem::path& path,
+                              std::uint64_t max_bytes = kMaxFileBytes);
+
+// InputError where the path names something that is there and is no regular file; a link to nowhere
+// is none.
+void require_regular_file(const std::filesystem::path& path);
 
 // A regular file mapped read-only. An empty file is legal and has no bytes. The mapping starts at
 // a page boundary. A file that another program shortens meanwhile cannot be guarded against.

@@ -11,37 +11,65 @@ namespace rankscope {
 namespace {
 
 std::atomic<bool> stop{false};
+std::atomic<bool> asked_to_end{false};
+std::atomic<bool> nothing_to_save{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler writes it");
 
 extern "C" void on_stop_signal(int) {
-  if (stop.exchange(true)) _exit(130);
+  if (asked_to_end.exchange(true) || nothing_to_save) _exit(130);
+  stop = true;
+}
+
+// Comes twice where a terminal closes, from the system and from the shell, and after a SIGTERM from
+// some service managers: never a second wish.
+extern "C" void on_hang_up(int) {
+  if (nothing_to_save) _exit(130);
+  stop = true;
+}
+
+extern "C" void on_closed_output(int) { stop = true; }
+
+void handle(int signal, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  sigemptyset(&action.sa_mask);
+  // System calls that were waiting go on: the stop is noticed between units of work.
+  action.sa_flags = SA_RESTART;
+  sigaction(signal, &action, nullptr);
 }
 
 }  // namespace
 
 void install_signal_handlers() {
-  struct sigaction action {};
-  action.sa_handler = on_stop_signal;
-  sigemptyset(&action.sa_mask);
-  // System calls that were waiting go on: the stop is noticed between units of work.
-  action.sa_flags = SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  struct sigaction ignore {};
-  ignore.sa_handler = SIG_IGN;
-  sigaction(SIGXFSZ, &ignore, nullptr);
+  handle(SIGINT, on_stop_signal);
+  handle(SIGTERM, on_stop_signal);
+  struct sigaction before {};
+  if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN)
+    handle(SIGHUP, on_hang_up);
+  handle(SIGXFSZ, SIG_IGN);
 }
+
+void exit_at_first_signal() {
+  nothing_to_save = true;
+  if (stop) _exit(130);  // it came before this call
+}
+
+void stop_when_output_closes() { handle(SIGPIPE, on_closed_output); }
 
 bool stop_requested() { return stop.load(std::memory_order_relaxed); }
 
-void throw_if_stop_requested() {
-  if (stop_requested()) {
-    throw Interrupted("interrupted; the same command continues where this one stopped");
-  }
+void throw_if_stop_requested(const char* message) {
+  if (stop_requested()) throw Interrupted(message);
 }
 
-void request_stop() { stop.store(true); }
+void request_stop() {
+  stop.store(true);
+  asked_to_end.store(true);
+}
 
-void clear_stop_request() { stop.store(false); }
+void clear_stop_request() {
+  stop.store(false);
+  asked_to_end.store(false);
+}
 
 }  // namespace rankscope

@@ -151,7 +151,7 @@ Json parse_json(std::string_view text, const std::string& source_name, JsonLimit
 }
 
 Json read_json_file(const std::filesystem::path& path, JsonLimits limits) {
-  return parse_json(read_text_file(path, limits.max_bytes), printable_path(path), limits);
+  return parse_json(read_regular_file(path, limits.max_bytes), printable_path(path), limits);
 }
 
 std::string json_excerpt(const Json& value) {

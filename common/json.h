@@ -28,7 +28,7 @@ struct JsonLimits {
 Json parse_json(std::string_view text, const std::string& source_name, JsonLimits limits = {},
                 std::uint64_t first_line = 1);
 
-// read_text_file and parse_json.
+// read_text_file, of a regular file, and parse_json.
 Json read_json_file(const std::filesystem::path& path, JsonLimits limits = {});
 
 // Reads one JSON object and remembers which keys were asked for. `where` is the file, or the file

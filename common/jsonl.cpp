@@ -1,7 +1,5 @@
 #include "common/jsonl.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 
 #include "common/error.h"
@@ -15,11 +13,12 @@ constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 }  // namespace
 
-LineReader::LineReader(const std::filesystem::path& path, std::size_t max_line_bytes)
+LineReader::LineReader(const std::filesystem::path& path, std::size_t max_line_bytes,
+                       InputKind kind)
     : path_(path),
       name_(printable_path(path)),
       max_line_bytes_(max_line_bytes),
-      file_(path, O_RDONLY, "cannot read") {
+      file_(open_to_read(path, kind)) {
   while (buffer_.size() < kByteOrderMark.size() && fill()) {
   }
   if (buffer_.starts_with(kByteOrderMark)) begin_ = scanned_ = kByteOrderMark.size();
@@ -65,8 +64,8 @@ bool LineReader::next(std::string_view& line) {
   return true;
 }
 
-JsonlReader::JsonlReader(const std::filesystem::path& path, JsonLimits limits)
-    : lines_(path), limits_(limits) {}
+JsonlReader::JsonlReader(const std::filesystem::path& path, JsonLimits limits, InputKind kind)
+    : lines_(path, LineReader::kMaxLineBytes, kind), limits_(limits) {}
 
 bool JsonlReader::next(Json& value) {
   std::string_view line;

@@ -19,8 +19,8 @@ class LineReader {
  public:
   static constexpr std::size_t kMaxLineBytes = std::size_t{64} << 20;
 
-  explicit LineReader(const std::filesystem::path& path,
-                      std::size_t max_line_bytes = kMaxLineBytes);
+  explicit LineReader(const std::filesystem::path& path, std::size_t max_line_bytes = kMaxLineBytes,
+                      InputKind kind = InputKind::kAny);
 
   // Points `line` at the next line, without its end; valid until the next call. False at the end.
   bool next(std::string_view& line);
@@ -53,7 +53,8 @@ class LineReader {
 // one JSON object is an InputError "FILE:LINE: ...".
 class JsonlReader {
  public:
-  explicit JsonlReader(const std::filesystem::path& path, JsonLimits limits = {});
+  explicit JsonlReader(const std::filesystem::path& path, JsonLimits limits = {},
+                       InputKind kind = InputKind::kAny);
 
   // Reads the next object into `value`. False at the end.
   bool next(Json& value);

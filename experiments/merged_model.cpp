@@ -5,6 +5,7 @@
 
 #include "common/error.h"
 #include "common/files.h"
+#include "common/interrupt.h"
 #include "common/text.h"
 #include "engine/checkpoint/adapter.h"
 
@@ -12,6 +13,8 @@ namespace rankscope {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kNothingWritten = "interrupted; nothing was written";
 
 // What a Hugging Face folder may hold beside config and weights that the adapter does not change.
 constexpr const char* kCompanions[] = {
@@ -21,7 +24,7 @@ constexpr const char* kCompanions[] = {
 
 void copy_companions(const fs::path& from, const fs::path& to) {
   for (const char* name : kCompanions) {
-    if (is_there(from / name)) write_file_atomically(to / name, read_text_file(from / name));
+    if (is_there(from / name)) write_file_atomically(to / name, read_regular_file(from / name));
   }
 }
 
@@ -42,10 +45,13 @@ void write_merged_model(const MergePlan& plan, Backend& backend) {
   FolderTransaction transaction(plan.out, FolderTransaction::Existing::kRefuse);
   const std::unique_ptr<Model> model = load_model(plan.model, backend);
   const std::unique_ptr<Adaptation> adaptation = load_adapter(plan.adapter, *model);
+  throw_if_stop_requested(kNothingWritten);
   if (!adaptation->merges_whole()) refuse(plan, *adaptation);
   adaptation->merge_into(*model);
+  throw_if_stop_requested(kNothingWritten);
   write_model(transaction.path(), *model, plan.dtype, NotFinite::kRefuse);
   copy_companions(plan.model, transaction.path());
+  throw_if_stop_requested(kNothingWritten);
   transaction.commit();
 }
 

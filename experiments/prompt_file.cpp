@@ -40,12 +40,14 @@ class PromptReader {
     const std::int64_t all = static_cast<std::int64_t>(prompt.ids.size()) + behind;
     if (all > config_.context) {
       const std::int64_t room = config_.context - behind;
-      object.fail(key(object),
-                  fmt::format("{} tokens and {} behind them are more than the model's context, {}; {}",
-                              prompt.ids.size(), behind, config_.context,
-                              room > 0 ? fmt::format("shorten it, or cut prompts with --max-prompt {}",
-                                                     room)
-                                       : "lower --max-new"));
+      object.fail(
+          key(object),
+          fmt::format("{} tokens and {} behind them are more than the model's context, {}; {}",
+                      prompt.ids.size(), behind, config_.context,
+                      room > 0
+                          ? fmt::format("shorten it, or cut prompts with --max-prompt {}", room)
+                      : prompt.choices.empty() ? "lower --max-new"
+                                               : "shorten the longest choice"));
     }
     return prompt;
   }
@@ -57,6 +59,8 @@ class PromptReader {
 
   std::vector<std::int32_t> prompt_ids(JsonObject& object) const {
     if (!object.has("prompt_ids")) return encode(object, object.get_string("prompt"), Part::kPrompt);
+    if (object.has("prompt"))
+      object.fail("prompt", "is given beside 'prompt_ids'; give one of them");
     std::vector<std::int32_t> ids;
     for (const std::int64_t id : object.get_int_array("prompt_ids")) {
       if (id < 0 || id >= config_.vocabulary) {

@@ -96,7 +96,7 @@ double RunFolder::load(Trainer& trainer) {
   double loss = std::nan("");
   int64_t steps = 0;
   if (has(kCurve)) {
-    LineReader lines(out_ / kCurve);
+    LineReader lines(out_ / kCurve, LineReader::kMaxLineBytes, InputKind::kRegular);
     for (std::string_view line; steps < trainer.steps_done() && lines.next(line);) {
       const Json value =
           parse_json(line, printable((out_ / kCurve).native(), 300), {}, lines.line_number());

@@ -41,8 +41,8 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
   out.read = std::move(set.report);
   const std::int64_t most = source.max_tokens > 0 ? source.max_tokens : config.context;
   if (most > config.context) {
-    throw InputError(fmt::format("--max-tokens: {} is more than the model's context, {}", most,
-                                 config.context));
+    throw InputError(
+        fmt::format("--max-tokens: {} is more than the model's context, {}", most, config.context));
   }
   EncodeLimits limits{.max_tokens = static_cast<std::size_t>(most),
                       .end_token = end_tokens(config, tokenizer, source.end_token).front()};
@@ -65,10 +65,10 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
     out.examples.push_back(std::move(*example));
   }
   if (out.examples.empty()) {
-    throw InputError(fmt::format("{}: no example fits into {} tokens, the first is '{}'; raise "
-                                 "--max-tokens or lower --max-new",
-                                 printable(out.file.native(), 300), most,
-                                 printable(out.encoded.too_long_ids.at(0))));
+    throw InputError(fmt::format(
+        "{}: no example fits into {} tokens, the first is '{}'; raise "
+        "max_tokens or lower max_new",
+        printable(out.file.native(), 300), most, printable(out.encoded.too_long_ids.at(0))));
   }
   return out;
 }

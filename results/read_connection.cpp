@@ -9,6 +9,7 @@
 #include <set>
 
 #include "common/error.h"
+#include "common/files.h"
 #include "common/interrupt.h"
 #include "results/query.h"
 #include "results/schema.h"
@@ -62,6 +63,7 @@ void check_schema(const std::string& uri, std::chrono::milliseconds busy_timeout
 // made in a folder that is not writable; without a -wal file the database is whole as it is, and
 // nobody can change it there.
 std::string checked_uri(const fs::path& file, std::chrono::milliseconds busy_timeout) {
+  require_regular_file(file);
   const std::string shown = shown_path(file);
   const std::string uri = file_uri(file, "mode=ro");
   try {

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "common/error.h"
+#include "common/files.h"
 #include "results/analysis_writer.h"
 #include "results/latency_writer.h"
 #include "results/published.h"
@@ -38,6 +40,11 @@ namespace {
 
 SQLite::Database open_database(const std::filesystem::path& path, const std::string& shown,
                                std::chrono::milliseconds busy_timeout) {
+  try {
+    require_regular_file(path);
+  } catch (const InputError& error) {
+    throw DamagedDatabase(error.what());
+  }
   try {
     return SQLite::Database(path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
                             static_cast<int>(busy_timeout.count()));

@@ -18,7 +18,7 @@ DocumentSet read_documents(std::span<const std::filesystem::path> files,
                                  "', which ends a document to the tokenizer; take it out");
       }
       if (text.empty()) {
-        set.report.skip("empty text", source.line_id(records.line()));
+        set.report.skip("empty text", source.numbered_id(records.number()));
         continue;
       }
       set.texts.emplace_back(text);

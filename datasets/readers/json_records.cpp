@@ -63,13 +63,13 @@ bool JsonRecords::next_of_array(std::string_view& text) {
     array_ = false;  // nothing is left for the next call
     return false;
   }
-  if (!first_) {
+  if (element_ > 0) {
     if (rest_[0] != ',') refuse("a ',' or ']' must follow an array's object");
     rest_.remove_prefix(1);
     skip_space();
     if (rest_.empty()) refuse(cut_off);
   }
-  first_ = false;
+  ++element_;
   line_ = rest_line_;
   if (rest_[0] != '{') refuse("an array's element must be an object");
   const std::size_t end = object_end(0);
@@ -181,7 +181,7 @@ std::vector<std::string> JsonRecords::strings(std::string_view key) const {
 
 std::string JsonRecords::id(std::string_view key) const {
   const Element* value = find(key);
-  if (value == nullptr) return source_->line_id(line_);
+  if (value == nullptr) return source_->numbered_id(number());
   std::string_view text;
   std::int64_t number = 0;
   if (value->get(text) == simdjson::SUCCESS && !text.empty()) return std::string(text);

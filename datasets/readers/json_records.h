@@ -32,6 +32,8 @@ class JsonRecords {
   bool next();
 
   std::uint64_t line() const { return line_; }  // where the object begins
+  // The line, or which element of the array: from 1.
+  std::uint64_t number() const { return element_ > 0 ? element_ : line_; }
   std::uint64_t blank_lines() const { return blank_lines_; }
   std::string where() const { return source_->where(line_); }
 
@@ -43,7 +45,7 @@ class JsonRecords {
   // The same; a null counts as absent.
   std::optional<std::string_view> find_string(std::string_view key) const;
   std::vector<std::string> strings(std::string_view key) const;
-  // A string, or an integer as text, that is not empty; FILE:LINE's id where the key is absent.
+  // A string, or an integer as text, that is not empty; numbered_id() where the key is absent.
   std::string id(std::string_view key) const;
   std::vector<std::string_view> keys() const;
 
@@ -64,7 +66,7 @@ class JsonRecords {
   std::string_view rest_;  // not yet read
   std::uint64_t rest_line_ = 1;
   bool array_ = false;
-  bool first_ = true;
+  std::uint64_t element_ = 0;  // of an array, from 1
   std::uint64_t line_ = 0;
   std::uint64_t blank_lines_ = 0;
   std::string_view object_text_;

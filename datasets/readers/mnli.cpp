@@ -90,7 +90,7 @@ void read_table(const SourceText& source, Collector& collector) {
     if (label) pair.label = table.cell(*label);
     if (genre) pair.genre = table.cell(*genre);
     if (id && table.cell(*id).empty()) table.fail("pairID", "must not be empty");
-    pair.id = id ? std::string(table.cell(*id)) : source.line_id(table.line());
+    pair.id = id ? std::string(table.cell(*id)) : source.numbered_id(table.line());
     pair.premise = table.cell(premise);
     pair.hypothesis = table.cell(hypothesis);
     if (!collector.add(table, std::move(pair))) break;

@@ -14,7 +14,7 @@ namespace rankscope {
 //   reference   optional text, or `references`, an array of at least one: what a scorer compares
 //   with
 //               where it is not the target
-//   id          optional text or integer; otherwise FILE:LINE
+//   id          optional text or integer; otherwise FILE:N, N as in Record
 // Other keys are not read, and named in the report: a misspelt key should not go unseen.
 RecordSet read_own(const std::filesystem::path& path, const ReadOptions& options = {});
 

@@ -11,7 +11,8 @@ namespace rankscope {
 
 // One entry, before any template. Every text is valid UTF-8.
 struct Record {
-  // The file's own id, or FILE:LINE with the file's name without its ending ("dev:17").
+  // The file's own id, or FILE:N, the file's name without its ending and the line, or the element
+  // of a JSON array ("dev:17").
   std::string id;
   std::uint64_t line = 0;  // where the entry begins, from 1
   // The values a template's {fields} stand for, in the order of Task::fields.

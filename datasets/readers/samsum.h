@@ -8,7 +8,7 @@
 namespace rankscope {
 
 // Fields: dialogue, summary. The reference is the summary. `dialogue` is needed, `summary` too
-// unless the options allow its absence; `id` is the file's own, otherwise FILE:LINE. "\r\n" inside
+// unless the options allow its absence; `id` is the file's own, otherwise FILE:N. "\r\n" inside
 // a text becomes "\n". An empty dialogue (train row 13828807) is skipped and counted.
 RecordSet read_samsum(const std::filesystem::path& path, const ReadOptions& options = {});
 

@@ -1,14 +1,13 @@
 #include "datasets/readers/source_text.h"
 
 #include "common/error.h"
-#include "common/files.h"
 #include "common/hash.h"
 #include "common/text.h"
 
 namespace rankscope {
 
-SourceText::SourceText(const std::filesystem::path& path)
-    : bytes_(read_text_file(path)), name_(printable_path(path)) {
+SourceText::SourceText(const std::filesystem::path& path, InputKind kind)
+    : bytes_(read_text_file(path, kMaxFileBytes, kind)), name_(printable_path(path)) {
   file_ = {path.native(), bytes_.size(), sha256_hex(bytes_)};
   const std::filesystem::path stem = path.stem();
   stem_ = printable_path(stem);
@@ -26,8 +25,8 @@ SourceText::SourceText(const std::filesystem::path& path)
   bytes_.append(kPadding, '\0');
 }
 
-std::string SourceText::line_id(std::uint64_t line) const {
-  return stem_ + ":" + std::to_string(line);
+std::string SourceText::numbered_id(std::uint64_t number) const {
+  return stem_ + ":" + std::to_string(number);
 }
 
 std::string SourceText::where(std::uint64_t line) const {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/files.h"
 #include "datasets/readers/record.h"
 
 namespace rankscope {
@@ -17,15 +18,15 @@ class SourceText {
 
   // InputError where the file cannot be read, holds nothing but white space, or is UTF-16.
   // Whatever else is wrong in it is found by those who read it line by line.
-  explicit SourceText(const std::filesystem::path& path);
+  explicit SourceText(const std::filesystem::path& path, InputKind kind = InputKind::kAny);
 
   // Without a leading UTF-8 byte order mark.
   std::string_view text() const { return std::string_view(bytes_).substr(begin_, size_); }
   const ReadFile& file() const { return file_; }
   // For messages: the path, control characters made visible.
   const std::string& name() const { return name_; }
-  // "dev:17": the file's name without its ending, and a line.
-  std::string line_id(std::uint64_t line) const;
+  // "dev:17": the file's name without its ending, and a line or an array's element, from 1.
+  std::string numbered_id(std::uint64_t number) const;
   // "FILE:LINE".
   std::string where(std::uint64_t line) const;
 

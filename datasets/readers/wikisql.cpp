@@ -225,7 +225,7 @@ WikisqlData read_wikisql(const std::filesystem::path& path, const std::filesyste
     gold.table = static_cast<std::uint32_t>(index);
     gold.query = query_of(records, table.header.size());
     Record& record = data.set.records.emplace_back();
-    record.id = source.line_id(records.line());
+    record.id = source.numbered_id(records.number());
     record.line = records.line();
     std::string sql = render_query(gold.query, table.header);
     record.references = {sql};

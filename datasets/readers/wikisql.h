@@ -42,7 +42,7 @@ struct WikisqlData {
 };
 
 // Reads the questions: `table_id`, `question`, `sql`; `phase` is not read. `tables` empty means the
-// file beside: train.tables.jsonl for train.jsonl. Ids are FILE:LINE. With a limit, rows are read of
+// file beside: train.tables.jsonl for train.jsonl. Ids are FILE:N. With a limit, rows are read of
 // the tables alone that a question within it asks.
 WikisqlData read_wikisql(const std::filesystem::path& path,
                          const std::filesystem::path& tables = {}, const ReadOptions& options = {},

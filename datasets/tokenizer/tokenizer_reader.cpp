@@ -184,7 +184,7 @@ Tokenizer load_gpt2(const std::filesystem::path& folder) {
   Vocabulary vocabulary =
       read_vocabulary(read_json_file(vocab_path, kTokenizerLimits), vocab_path.string());
   std::vector<Merge> merges;
-  LineReader lines(merges_path, size_t{1} << 20);
+  LineReader lines(merges_path, size_t{1} << 20, InputKind::kRegular);
   for (std::string_view line; lines.next(line);) {
     if (line.empty() || line.starts_with("#version")) continue;
     if (!valid_utf8(line)) throw InputError(lines.where() + ": is not UTF-8");
@@ -231,7 +231,7 @@ Tokenizer Tokenizer::parse(std::string_view json_text, const std::string& source
 Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "tokenizer.json";
   if (std::filesystem::exists(path))
-    return parse(read_text_file(path, kTokenizerLimits.max_bytes), path.string());
+    return parse(read_regular_file(path, kTokenizerLimits.max_bytes), path.string());
   if (std::filesystem::exists(folder / "vocab.json")) return load_gpt2(folder);
   throw InputError(folder.string() +
                    ": holds neither tokenizer.json nor vocab.json; is this a model's folder?");

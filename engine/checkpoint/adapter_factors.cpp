@@ -1,6 +1,7 @@
 #include "engine/checkpoint/adapter_factors.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -240,6 +241,16 @@ std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folde
 
 std::vector<SiteFactors> read_factors_of(const std::filesystem::path& folder, FactorUnit unit) {
   return AdapterReader::Folder(folder, unit, PeftConfig::SavedModules::kRefuse).read({});
+}
+
+void require_finite(const SiteFactors& factors, const std::string& whose) {
+  const auto finite = [](float x) { return std::isfinite(x); };
+  if (std::isfinite(factors.scale) && std::ranges::all_of(factors.a, finite) &&
+      std::ranges::all_of(factors.b, finite))
+    return;
+  throw InputError(whose + " has values at '" +
+                   printable(factors.module.empty() ? factors.site : factors.module) +
+                   "' that are infinite or not a number; check the training, and the weights");
 }
 
 }  // namespace rankscope

@@ -23,6 +23,10 @@ struct SiteFactors {
   double scale = 0;
 };
 
+// InputError where a value of the factors, or their scale, is infinite or not a number; `whose`
+// begins the message.
+void require_finite(const SiteFactors& factors, const std::string& whose);
+
 // Where an adapter has an update.
 struct AdaptedSite {
   int layer = 0;

@@ -6,6 +6,7 @@
 
 #include "common/error.h"
 #include "common/files.h"
+#include "common/interrupt.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -17,6 +18,8 @@
 
 namespace rankscope {
 namespace {
+
+constexpr const char* kNothingWritten = "interrupted; nothing was written";
 
 std::string shown(const std::filesystem::path& folder) { return printable_path(folder); }
 
@@ -95,14 +98,6 @@ SiteFactors combined(const std::vector<Source>& sources, CombineType type,
   return truncated_sum(weighted, rank.value_or(largest), squares);
 }
 
-void check_finite(const SiteFactors& factors, const std::string& whose) {
-  const auto finite = [](float x) { return std::isfinite(x); };
-  if (std::ranges::all_of(factors.a, finite) && std::ranges::all_of(factors.b, finite)) return;
-  throw InputError(fmt::format("{} has values at '{}' that are infinite or not a number; check the "
-                               "training, and the weights",
-                               whose, printable(factors.module)));
-}
-
 // Modules with their shares stacked, as the folder holds them; each share goes into the record.
 std::vector<ModuleToWrite> stacked(const std::vector<SiteFactors>& all, AdapterRecord& record) {
   std::vector<ModuleToWrite> modules;
@@ -134,6 +129,7 @@ CombinedAdapter combine_adapters(const std::filesystem::path& out,
       parts, [](const AdapterPart& part) { return is_there(part.folder / kRecordFile); });
   std::vector<std::vector<SiteFactors>> read;
   for (const AdapterPart& part : parts) {
+    throw_if_stop_requested(kNothingWritten);
     read.push_back(
         read_factors_of(part.folder, recorded ? FactorUnit::kSites : FactorUnit::kModules));
   }
@@ -141,7 +137,7 @@ CombinedAdapter combine_adapters(const std::filesystem::path& out,
   Sources sources;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     for (const SiteFactors& factors : read[i]) {
-      check_finite(factors, "'" + shown(parts[i].folder) + "'");
+      require_finite(factors, "'" + shown(parts[i].folder) + "'");
       sources[{factors.module, factors.begin}].push_back({{&factors, parts[i].weight}, &parts[i]});
     }
   }
@@ -150,8 +146,9 @@ CombinedAdapter combine_adapters(const std::filesystem::path& out,
   std::vector<SiteFactors> all;
   KeptSquares squares;
   for (const auto& [place, some] : sources) {
+    throw_if_stop_requested(kNothingWritten);
     all.push_back(combined(some, type, rank, squares));
-    check_finite(all.back(), "the combined adapter");
+    require_finite(all.back(), "the combined adapter");
   }
   AdapterRecord record;
   record.method = "lora";

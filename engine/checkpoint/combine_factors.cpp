@@ -3,6 +3,7 @@
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace rankscope {
 namespace {
@@ -110,8 +111,12 @@ SiteFactors truncated_sum(std::span<const WeightedFactors> sources, std::int64_t
   const Eigen::BDCSVD<Columns> svd(core, Eigen::ComputeThinU | Eigen::ComputeThinV);
   const Eigen::VectorXd& values = svd.singularValues();
   allocate(made, std::min<std::int64_t>(rank, values.size()));
-  squares.all += values.squaredNorm();
-  squares.kept += values.head(made.rank).squaredNorm();
+  // What rounding leaves of updates that cancel is no part of their sum.
+  const double noise = std::numeric_limits<double>::epsilon() * static_cast<double>(stacked) *
+                       left.coordinates.norm() * right.coordinates.norm();
+  const Eigen::VectorXd counted = (values.array() > noise).select(values, 0.0);
+  squares.all += counted.squaredNorm();
+  squares.kept += counted.head(made.rank).squaredNorm();
   const Columns u = left.basis * svd.matrixU().leftCols(made.rank);
   const Columns v = right.basis * svd.matrixV().leftCols(made.rank);
   for (std::int64_t r = 0; r < made.rank; ++r) {

@@ -76,6 +76,10 @@ PeftConfig PeftConfig::read(const std::filesystem::path& path, SavedModules save
     json.fail("bias", "is '" + printable(bias) + "': adapters with biases are not supported");
   }
   check_init(json);
+  // PEFT, too, takes its own value for an absent key alone.
+  for (const char* key : {"lora_alpha", "lora_dropout", "r", "init_r"})
+    if (const auto found = parsed.find(key); found != parsed.end() && found->is_null())
+      json.fail(key, "is null; give a number");
   config.alpha_ = json.get_double_or("lora_alpha", 8, -1e12, 1e12);
   config.dropout_ = json.get_double_or("lora_dropout", 0, 0, 0.999);
   json.get_bool_or("fan_in_fan_out", false);  // PEFT itself corrects it by the module's class

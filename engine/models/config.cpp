@@ -18,11 +18,16 @@ namespace {
 
 constexpr JsonLimits kConfigLimits{.max_bytes = uint64_t{8} << 20, .max_depth = 32};
 
-int64_t token_id(JsonObject& json, const Json& value) {
+int64_t token_id(JsonObject& json, const Json& value, int64_t vocabulary) {
   if (!value.is_number_integer() || value < 0 || value > std::numeric_limits<int32_t>::max()) {
     json.fail("eos_token_id", "must be a token id or a list of them, not " + json_excerpt(value));
   }
-  return value.get<int64_t>();
+  const auto id = value.get<int64_t>();
+  if (id >= vocabulary) {
+    json.fail("eos_token_id", "is " + std::to_string(id) + ", outside the vocabulary of " +
+                                  std::to_string(vocabulary));
+  }
+  return id;
 }
 
 bool nested_by_layer_type(const Json& rope) {
@@ -70,9 +75,9 @@ void read_common_keys(JsonObject& json, ModelConfig& config) {
   refuse_if_true(json, "is_encoder_decoder", "only decoder-only models are supported");
   if (const Json* eos = json.find("eos_token_id")) {
     if (eos->is_array()) {
-      for (const Json& id : *eos) config.eos_ids.push_back(token_id(json, id));
+      for (const Json& id : *eos) config.eos_ids.push_back(token_id(json, id, config.vocabulary));
     } else {
-      config.eos_ids.push_back(token_id(json, *eos));
+      config.eos_ids.push_back(token_id(json, *eos, config.vocabulary));
     }
   }
 }
@@ -162,7 +167,7 @@ ModelShape read_model_shape(const std::filesystem::path& folder) {
     throw InputError("model folder '" + printable_path(folder) +
                      "' has no config.json; give the path of a Hugging Face model folder");
   }
-  return parse_model_shape(read_text_file(path, kConfigLimits.max_bytes), path.string());
+  return parse_model_shape(read_regular_file(path, kConfigLimits.max_bytes), path.string());
 }
 
 }  // namespace rankscope

@@ -15,9 +15,9 @@ inline constexpr int64_t kMaxLayers = 4096;
 inline constexpr int64_t kMaxVocabulary = int64_t{1} << 26;
 inline constexpr int64_t kMaxContext = int64_t{1} << 28;
 
-// Keys of every family: eos_token_id (a number, a list, or null) into config.eos_ids, and the
-// refusal of what no family here computes: quantization_config, pruned_heads, auto_map (code of its
-// own), is_encoder_decoder.
+// Keys of every family: eos_token_id (a number, a list, or null) into config.eos_ids, each inside
+// config.vocabulary, which the caller has read before; and the refusal of what no family here
+// computes: quantization_config, pruned_heads, auto_map (code of its own), is_encoder_decoder.
 void read_common_keys(JsonObject& json, ModelConfig& config);
 
 // rope_parameters (today's spelling, with rope_theta inside) or rope_theta and rope_scaling (the

@@ -9,7 +9,6 @@ namespace {
 ModelConfig read_config(JsonObject& json) {
   ModelConfig config;
   config.family = "gpt2";
-  read_common_keys(json, config);
   config.width = json.get_int_or("n_embd", 768, 1, kMaxWidth);
   config.layers = json.get_int_or("n_layer", 12, 1, kMaxLayers);
   config.heads = json.get_int_or("n_head", 12, 1, kMaxWidth);
@@ -21,6 +20,7 @@ ModelConfig read_config(JsonObject& json) {
   config.head_dim = config.width / config.heads;
   config.mlp_width = json.get_int_or("n_inner", 4 * config.width, 1, 4 * kMaxWidth);
   config.vocabulary = json.get_int_or("vocab_size", 50257, 1, kMaxVocabulary);
+  read_common_keys(json, config);
   config.context = json.get_int_or("n_positions", 1024, 1, kMaxContext);
   // n_ctx is what n_positions was once called; today it is not read.
   if (json.get_int_or("n_ctx", config.context, 1, kMaxContext) != config.context) {

@@ -49,8 +49,8 @@ void read_sizes(JsonObject& json, const Json& raw, const Defaults& defaults, Mod
 ModelConfig read_config(JsonObject& json, const Json& raw, const Defaults& defaults) {
   ModelConfig config;
   config.family = defaults.family;
-  read_common_keys(json, config);
   read_sizes(json, raw, defaults, config);
+  read_common_keys(json, config);
   config.norm_epsilon = json.get_double_or("rms_norm_eps", 1e-6, 0.0, 1.0);
   config.tied_head = json.get_bool_or("tie_word_embeddings", false);
   config.attention_dropout = json.get_double_or("attention_dropout", 0.0, 0.0, 1.0);

@@ -199,7 +199,8 @@ double Evaluation::mean() const {
 }
 
 Evaluation evaluate(const Model& model, const Adaptation* adaptation,
-                    const std::vector<TokenExample>& examples, int64_t micro_batch_tokens) {
+                    const std::vector<TokenExample>& examples, int64_t micro_batch_tokens,
+                    const std::function<void()>& before_each) {
   const auto computed = computed_form(adaptation, examples);
   std::vector<const TokenExample*> all;
   for (const TokenExample& e : *computed) all.push_back(&e);
@@ -207,6 +208,7 @@ Evaluation evaluate(const Model& model, const Adaptation* adaptation,
   const std::vector<size_t> groups = split_by_tokens(all, micro_batch_tokens);
   Evaluation result;
   for (size_t g = 0; g + 1 < groups.size(); ++g) {
+    if (before_each) before_each();
     const size_t first = groups[g], size = groups[g + 1] - first;
     const Batch batch = pack_batch(std::span(all).subspan(first, size),
                                    std::span(draw_ids).subspan(first, size));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -138,8 +139,10 @@ class Trainer {
   mutable std::vector<uint64_t> order_;
 };
 
-// Evaluates without recording; micro-batches hold at most `micro_batch_tokens`.
+// Evaluates without recording; micro-batches hold at most `micro_batch_tokens`. `before_each` is
+// called before each of them, and ends the evaluation by what it throws.
 Evaluation evaluate(const Model& model, const Adaptation* adaptation,
-                    const std::vector<TokenExample>& examples, int64_t micro_batch_tokens);
+                    const std::vector<TokenExample>& examples, int64_t micro_batch_tokens,
+                    const std::function<void()>& before_each = {});
 
 }  // namespace rankscope

@@ -1,10 +1,13 @@
 // analyze: what adapters learned, from their factors and, where asked, their base's matrices.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 
 #include "common/error.h"
+#include "common/interrupt.h"
 #include "common/text.h"
 #include "experiments/analysis/adapter_analysis.h"
 #include "experiments/analysis/checkpoint_update.h"
@@ -44,6 +47,8 @@ std::vector<SiteFactors> factors_of(const std::string& folder, const std::string
                        "with --model");
     std::vector<SiteFactors> all = checkpoint_updates(folder, base, wanted);
     if (all.empty()) throw InputError(printable(folder, 300) + ": has no such layer or site");
+    for (const SiteFactors& factors : all)
+      require_finite(factors, printable(folder, 300) + ", less its base,");
     return all;
   }
   const AdapterReader adapter(folder);
@@ -60,6 +65,8 @@ std::vector<SiteFactors> factors_of(const std::string& folder, const std::string
                                  filter.layer ? fmt::format("layer {}", *filter.layer) : "any layer",
                                  known, layers));
   }
+  for (const SiteFactors& factors : all)
+    require_finite(factors, "'" + printable(folder, 300) + "'");
   return all;
 }
 
@@ -122,7 +129,13 @@ int run_amplification(const AnalyzeCommand& c) {
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
     const SiteFactors& f = all[i];
-    const OrderedJson json = amplification_json(f, site_weight(*model, *specs[i]), c.seed, backend->threads(), c.top);
+    const std::vector<float> weight = site_weight(*model, *specs[i]);
+    if (!std::ranges::all_of(weight, [](float x) { return std::isfinite(x); }))
+      throw InputError(
+          fmt::format("{}: tensor '{}' has values that are infinite or not a number; check "
+                      "the model's files",
+                      printable(c.model, 300), specs[i]->weight));
+    const OrderedJson json = amplification_json(f, weight, c.seed, backend->threads(), c.top);
     if (c.json) {
       std::puts(json.dump().c_str());
       continue;
@@ -152,7 +165,10 @@ void add_analyze(CLI::App& app, int& exit_code) {
     sub->add_option("--layer", c->layer, "this layer alone, from 0")->check(whole_number(0, kMostLayers));
     sub->add_option("--site", c->site, "this site alone: Wq, Wk, Wv, Wo, W1, W2, W3");
     sub->add_flag("--json", c->json, "JSON Lines");
-    sub->callback([c, run, &exit_code] { exit_code = run(*c); });
+    sub->callback([c, run, &exit_code] {
+      exit_at_first_signal();
+      exit_code = run(*c);
+    });
     return sub;
   };
   add("spectra", "singular values of dW = scale B A, its norm and effective ranks", run_spectra);

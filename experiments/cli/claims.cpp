@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "common/interrupt.h"
 #include "common/json_optional.h"
 #include "common/text.h"
 #include "experiments/claims/judgement.h"
@@ -58,6 +59,7 @@ void print_claim(const ClaimFinding& claim) {
 }
 
 int run_claims(const ClaimsCommand& c) {
+  exit_at_first_signal();
   ResultsReader results(std::vector<std::filesystem::path>(c.folders.begin(), c.folders.end()));
   Evidence evidence(results);
   const Findings findings = judge_results(read_claims(c.file), evidence);

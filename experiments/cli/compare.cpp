@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "common/error.h"
+#include "common/interrupt.h"
 #include "common/json_optional.h"
 #include "common/text.h"
 #include "experiments/cli/checks.h"
@@ -75,6 +76,7 @@ Compared compare(const std::map<std::string, double>& left, const std::map<std::
 }
 
 int run_compare(const CompareCommand& c) {
+  exit_at_first_signal();
   ResultsReader results({c.folder});
   const std::string left = full_id(results, c.left), right = full_id(results, c.right);
   const TrialOutcomes one = outcomes_of(results, left), other = outcomes_of(results, right);

@@ -6,6 +6,7 @@
 
 #include "common/error.h"
 #include "common/instruction_set.h"
+#include "common/interrupt.h"
 #include "common/json.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/reference_rate.h"
@@ -76,6 +77,7 @@ std::string gpu_text(std::size_t index, const OrderedJson& gpu) {
 }
 
 int run_doctor(const DoctorOptions& options) {
+  exit_at_first_signal();
   const std::unique_ptr<Backend> backend = make_cpu_backend(options.threads);
   const double sgemm = reference_sgemm_gflops(backend->threads(), 1.0);
   const double own = product_gflops(*backend, 1024, 768, 768, 1.0);

@@ -15,6 +15,7 @@
 #include "experiments/cli/commands.h"
 #include "experiments/cli/data_options.h"
 #include "experiments/cli/device_options.h"
+#include "experiments/limits.h"
 #include "experiments/predictions.h"
 #include "experiments/task_examples.h"
 
@@ -127,6 +128,8 @@ int run_generate(GenerateCommand& c) {
     throw InputError("give either --prompts FILE or --task NAME with --data");
   if (!c.data.source.task.empty() && c.data.data.empty())
     throw InputError("--task: give the task's folder or file with --data");
+  if (c.decoding.min_new > c.decoding.max_new)
+    throw InputError("--min-new: is more than --max-new");
   const Base base = load_base(c);
   c.decoding.end_ids = ending_tokens(c, base);
   const ModelConfig config =
@@ -184,7 +187,7 @@ void add_generate(CLI::App& app, int& exit_code) {
       ->add_option("--length-penalty", c->decoding.length_penalty,
                    "beam search: finished scores are divided by length to this power")
       ->capture_default_str()
-      ->check(real_number(-100, 100));
+      ->check(real_number(-kLargestLengthPenalty, kLargestLengthPenalty));
   command
       ->add_option("--no-repeat-ngram", c->decoding.no_repeat_ngram,
                    "no n-gram of this length twice; 0: no rule")

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "common/error.h"
+#include "common/interrupt.h"
 #include "common/json.h"
 #include "common/text.h"
 #include "engine/backend/devices.h"
@@ -124,6 +125,7 @@ void print_text(const ModelShape& shape, const Method& method, const MemoryPlan&
 }
 
 int run_info(const InfoCommand& c) {
+  exit_at_first_signal();
   const ModelShape shape = read_model_shape(c.model);
   Settings settings;
   for (const std::string& assignment : c.assignments) settings.add(assignment);

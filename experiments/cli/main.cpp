@@ -24,11 +24,15 @@ void refuse_unknown_subcommand(const CLI::App& app, int argc, char** argv) {
                               "; --help lists what is known");
 }
 
+constexpr const char* kNotWritten =
+    "cannot write to standard output; is its disk full? What was printed is not whole";
+
 // Output that was not written must not end in success.
 void flush_output() {
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-    throw rankscope::MachineError(
-        "cannot write to standard output; is its disk full? What was printed is not whole");
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
+  if (rankscope::stop_requested())
+    throw rankscope::Interrupted("standard output was closed; what was printed is not whole");
+  throw rankscope::MachineError(kNotWritten);
 }
 
 int run(int argc, char** argv) {
@@ -91,6 +95,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "rankscope: out of memory; see `rankscope info MODEL` for what is needed\n");
     return 3;
   } catch (const std::exception& e) {
+    if (std::ferror(stdout) != 0) {  // fmt::print throws what std::printf leaves to flush_output()
+      std::fprintf(stderr, "rankscope: %s\n", kNotWritten);
+      return 3;
+    }
     std::fprintf(stderr, "rankscope: internal error: %s; please report it\n", e.what());
     return 3;
   }

@@ -1,11 +1,15 @@
 // nll: the negative log-likelihood of each line's target.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <memory>
 
+#include "common/error.h"
+#include "common/interrupt.h"
 #include "common/json.h"
+#include "common/text.h"
 #include "engine/checkpoint/adapter.h"
 #include "engine/training/trainer.h"
 #include "experiments/cli/checks.h"
@@ -28,6 +32,7 @@ struct NllCommand {
 };
 
 int run_nll(const NllCommand& c) {
+  exit_at_first_signal();
   const std::unique_ptr<Backend> backend = make_backend(c.device);
   const std::unique_ptr<Model> model = load_model(c.model, *backend);
   std::unique_ptr<Adaptation> adaptation;
@@ -37,16 +42,19 @@ int run_nll(const NllCommand& c) {
       load_examples(c.data.get(), c.model, config_beside(model->config(), special));
   const Evaluation result =
       evaluate(*model, adaptation.get(), loaded.examples, c.micro_batch_tokens);
+  const auto bad = std::ranges::find_if_not(result.nll, [](double x) { return std::isfinite(x); });
+  if (bad != result.nll.end())
+    throw NonFiniteOutput(fmt::format(
+        "{}: the negative log-likelihood of target {} is not finite; check the values in '{}'",
+        printable(c.data.data, 300), bad - result.nll.begin() + 1,
+        printable(c.adapter.empty() ? c.model : c.adapter, 300)));
   int64_t tokens = 0;
   for (size_t i = 0; i < result.nll.size(); ++i) {
     tokens += result.tokens[i];
     if (!c.json) continue;
-    // Nine significant digits; JSON has no word for what is not finite.
-    const std::string nll =
-        std::isfinite(result.nll[i]) ? fmt::format("{:.9g}", result.nll[i]) : "null";
     const std::string id = loaded.ids.empty() ? "" : "\"id\":" + Json(loaded.ids[i]).dump() + ",";
-    std::printf("{\"index\":%zu,%s\"tokens\":%lld,\"nll\":%s}\n", i, id.c_str(),
-                static_cast<long long>(result.tokens[i]), nll.c_str());
+    std::printf("{\"index\":%zu,%s\"tokens\":%lld,\"nll\":%.9g}\n", i, id.c_str(),
+                static_cast<long long>(result.tokens[i]), result.nll[i]);
   }
   if (!c.json)
     std::printf("%zu lines, %lld target tokens, mean NLL %.6f nats per token\n", result.nll.size(),

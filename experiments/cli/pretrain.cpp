@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "common/error.h"
+#include "common/interrupt.h"
 #include "common/log.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
@@ -34,6 +35,7 @@ std::string base_text(const OrderedJson& record) {
 }
 
 int run_pretraining(PretrainCommand& c) {
+  stop_when_output_closes();
   const PretrainPlan plan = read_pretrain_file(c.file, c.overrides);
   if (c.out.empty()) c.out = "runs/" + plan.name;
   c.run.out = c.out;

@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "common/error.h"
+#include "common/interrupt.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "datasets/prompts/example.h"
 #include "datasets/task.h"
-#include "experiments/cli/checks.h"
 #include "experiments/chosen_template.h"
+#include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 
 namespace rankscope {
@@ -28,6 +29,7 @@ struct RenderCommand {
 };
 
 int run_render(const RenderCommand& c) {
+  exit_at_first_signal();
   const Task& task = find_task(c.task);
   if (!c.tables.empty() && task.name != "wikisql") {
     throw InputError("--tables: " + std::string(task.name) + " has no tables; leave it out");

@@ -5,6 +5,7 @@
 #include "common/error.h"
 #include "common/files.h"
 #include "common/folders.h"
+#include "common/interrupt.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "engine/backend/devices.h"
@@ -43,9 +44,9 @@ struct RunCommand {
 // What the view shows, the database keeps.
 class Observer : public LiveView {
  public:
-  Observer(const SweepFolder& folder, const Manifest& manifest, const ModelShape& shape,
+  Observer(const SweepFolder& folder, const Manifest& manifest, const TrialCosts& costs,
            Collector& collector)
-      : LiveView(folder, manifest, shape), collector_(collector) {}
+      : LiveView(folder, manifest, costs), collector_(collector) {}
   void ended(const Trial& trial, TrialState state) override {
     LiveView::ended(trial, state);
     if (given_up_) return;
@@ -89,6 +90,7 @@ int run_sweep(const RunCommand& c) {
   const ModelShape shape = read_model_shape(manifest.base);
   const RunOptions options = resolve(asked, manifest, shape);
   if (c.dry_run) {
+    exit_at_first_signal();
     print_plan(folder, manifest, shape, options, c.json);
     return 0;
   }
@@ -97,8 +99,14 @@ int run_sweep(const RunCommand& c) {
   make_folder(folder.path(), "give another --dir");
   const SweepHold hold(folder);
   clear_stale_temporaries(folder.path());
+  for (const std::string& healed : heal_sweep_files(folder)) log::warning("{}", healed);
   hashes.save(folder.hashes());
   write_manifest(folder, manifest);
+  if (const std::size_t former = former_trainings(folder, manifest).size(); former > 0)
+    log::info(
+        "{} trainings that this file no longer asks for stay in {}; results and reports leave "
+        "them out",
+        former, (folder.path() / "trials").string());
   for (const std::string& healed : heal_trials(folder, manifest)) log::warning("{}", healed);
   if (const std::size_t count = score_again(folder, manifest.trials); count > 0)
     log::info("{} finished trials were scored again, by metrics that are newer than theirs", count);
@@ -106,8 +114,9 @@ int run_sweep(const RunCommand& c) {
   for (const std::string& problem : collector.collect_all()) log::warning("{}", problem);
   RunSummary summary;
   {
-    Observer observer(folder, manifest, shape, collector);
-    summary = run_trials(folder, manifest, options, observer);
+    const TrialCosts costs(manifest, shape);
+    Observer observer(folder, manifest, costs, collector);
+    summary = run_trials(folder, manifest, costs, options, observer);
   }
   // Trials that diverged count as the base, which may have been scored after them.
   std::vector<std::string> problems = collector.collect_all();

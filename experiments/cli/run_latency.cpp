@@ -6,12 +6,14 @@
 #include <cstdio>
 
 #include "common/folders.h"
+#include "common/interrupt.h"
 #include "common/log.h"
 #include "engine/backend/cpu/reference_rate.h"
 #include "engine/backend/devices.h"
 #include "experiments/latency/latency_run.h"
 #include "experiments/report_run.h"
 #include "experiments/sweep/collect.h"
+#include "experiments/sweep/heal.h"
 #include "experiments/sweep/live_view.h"
 #include "experiments/sweep/sweep_hold.h"
 
@@ -73,12 +75,14 @@ int run_latency(const Sweep& sweep, const SweepFolder& folder, const LatencyComm
   FileHashes hashes(folder.hashes());
   const Manifest manifest = manifest_for(sweep, hashes, c);
   if (c.dry_run) {
+    exit_at_first_signal();
     print_cells(folder, manifest, c.json);
     return 0;
   }
   make_folder(folder.path(), "give another --dir");
   const SweepHold hold(folder);
   clear_stale_temporaries(folder.path());
+  for (const std::string& healed : heal_sweep_files(folder)) log::warning("{}", healed);
   hashes.save(folder.hashes());
   write_manifest(folder, manifest);
   const std::size_t before = finished_latencies(folder, manifest).cells.size();

@@ -87,13 +87,14 @@ void print_plan(const SweepFolder& folder, const Manifest& manifest, const Model
                 const RunOptions& options, bool json) {
   const Speed speed = speed_of(manifest, options);
   const std::optional<std::int64_t> available = memory_of_worker(options);
+  const TrialCosts costs(manifest, shape);
   double cost = 0;
   std::size_t finished = 0;
   for (const Trial& trial : manifest.trials) {
     const TrialState state = trial_state(folder, trial);
     const bool ended = is_finished(state);
     finished += ended;
-    const double one = trial_cost(trial, shape);
+    const double one = costs.of(trial);
     if (!ended) cost += one;
     std::optional<GpuFit> fit;
     if (available) fit = gpu_fit(trial, shape, *available);

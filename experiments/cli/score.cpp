@@ -6,8 +6,9 @@
 #include <cstdio>
 #include <memory>
 
-#include "experiments/cli/checks.h"
+#include "common/interrupt.h"
 #include "common/json_optional.h"
+#include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 
 namespace rankscope {
@@ -44,7 +45,10 @@ CLI::App* add_scorer(CLI::App& score, const std::shared_ptr<ScoreCommand>& c,
   command->add_option("--limit", c->limit, "the first N references; 0: all")
       ->check(whole_number(0, std::int64_t{1} << 40));
   command->add_flag("--json", c->json, "a line an example, and a last line with the means");
-  command->callback([c, run, &exit_code] { exit_code = run(*c); });
+  command->callback([c, run, &exit_code] {
+    exit_at_first_signal();
+    exit_code = run(*c);
+  });
   return command;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "common/error.h"
+#include "common/interrupt.h"
 #include "common/json.h"
 #include "common/suggest.h"
 #include "common/text.h"
@@ -169,6 +170,7 @@ void print_people(ResultsReader& reader, const std::string& trial) {
 }
 
 int run_show(const ShowCommand& c) {
+  exit_at_first_signal();
   ResultsReader reader({c.folder});
   const std::string trial = find_trial(reader, c);
   if (c.json) {

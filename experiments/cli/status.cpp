@@ -9,10 +9,13 @@
 #include <optional>
 #include <set>
 
+#include "common/appended_lines.h"
 #include "common/error.h"
 #include "common/files.h"
+#include "common/interrupt.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/safetensors.h"
 #include "common/text.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
@@ -43,26 +46,6 @@ bool is_held(const fs::path& folder) {
   }
 }
 
-// The trainings in the folder that the sweep no longer names, by their identity.
-std::map<std::string, IdentityKeys> former_trainings(const SweepFolder& folder,
-                                                     const Manifest& manifest) {
-  std::set<std::string> named;
-  for (const Trial& trial : manifest.trials) named.insert(trial.train_id());
-  std::map<std::string, IdentityKeys> out;
-  std::error_code ignored;
-  for (const fs::directory_entry& entry :
-       fs::directory_iterator(folder.path() / "trials", ignored)) {
-    const fs::path file = entry.path() / "trial.json";
-    if (named.contains(entry.path().filename().string()) || !is_there(file)) continue;
-    try {
-      out[entry.path().filename().string()] = read_json_file(file).at("train").get<IdentityKeys>();
-    } catch (const std::exception&) {  // damaged: `run` mends it, nothing can be compared
-      continue;
-    }
-  }
-  return out;
-}
-
 // The keys in which a training differs from the former one that is nearest to it: what was changed
 // since.
 std::string changed_keys(const Trial& trial, const std::map<std::string, IdentityKeys>& former) {
@@ -87,6 +70,33 @@ std::string changed_keys(const Trial& trial, const std::map<std::string, Identit
   return fmt::format("new: {} changed since {}", fmt::join(fewest, ", "), nearest);
 }
 
+// How far a trial that is not finished has come, by what its folders hold; empty: not begun.
+OrderedJson standing(const SweepFolder& folder, const Trial& trial) {
+  OrderedJson json = OrderedJson::object();
+  const fs::path train = folder.train_folder(trial), state = train / "state.safetensors";
+  if (trial.trains() && is_there(train / "done.json")) json["trained"] = true;
+  try {
+    if (!json.contains("trained") && is_there(state)) {
+      const SafetensorsFile file(state);
+      json["saved_step"] = std::stoll(file.metadata().at("step"));
+    }
+    const std::size_t lines =
+        AppendedLines::whole_lines(folder.eval_folder(trial) / "predictions.jsonl").size();
+    if (lines > 0) json["predictions"] = lines;
+  } catch (const std::exception&) {  // damaged, or gone meanwhile: `run` mends it
+  }
+  return json;
+}
+
+std::string standing_text(const OrderedJson& json) {
+  if (json.contains("predictions"))
+    return fmt::format("{} predictions", json["predictions"].get<int>());
+  if (json.contains("trained")) return "trained";
+  if (json.contains("saved_step"))
+    return fmt::format("step {} saved", json["saved_step"].get<std::int64_t>());
+  return "";
+}
+
 int show_latency(const SweepFolder& folder, const Manifest& manifest, bool json) {
   const FinishedLatencies found = finished_latencies(folder, manifest);
   for (const LatencyCell& cell : latency_cells(manifest)) {
@@ -108,6 +118,7 @@ int show_latency(const SweepFolder& folder, const Manifest& manifest, bool json)
 }
 
 int run_status(const FolderCommand& c) {
+  exit_at_first_signal();
   const SweepFolder folder{fs::path(c.folder)};
   const Manifest manifest = read_manifest(folder);
   if (manifest.latency) return show_latency(folder, manifest, c.json);
@@ -126,13 +137,21 @@ int run_status(const FolderCommand& c) {
       if (!former) former = former_trainings(folder, manifest);
       remark = changed_keys(trial, *former);
     }
+    const OrderedJson progress =
+        ended == TrialState::kPending ? standing(folder, trial) : OrderedJson::object();
     if (c.json) {
       OrderedJson line = {{"trial", trial.id()}, {"state", state}, {"title", trial_title(trial)}};
       if (!remark.empty()) line["remark"] = remark;
+      line.update(progress);
+      if (results[i].rate) line["lr"] = *results[i].rate;
+      for (const auto& [metric, found] : results[i].metrics.items())
+        line["metrics"][metric] = found.value("value", Json());
       std::printf("%s\n", line.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
     } else if (state != "done") {
-      std::printf("%s  %-8s  %s  %s\n", trial.id().c_str(), state.c_str(),
-                  trial_title(trial).c_str(), remark.c_str());
+      const std::string so_far = standing_text(progress);
+      std::printf("%s  %-8s  %s  %s%s%s\n", trial.id().c_str(), state.c_str(),
+                  trial_title(trial).c_str(), so_far.c_str(),
+                  so_far.empty() || remark.empty() ? "" : "; ", remark.c_str());
     }
   }
   if (c.json) return 0;

@@ -6,6 +6,7 @@
 
 #include "common/error.h"
 #include "common/files.h"
+#include "common/interrupt.h"
 #include "common/json.h"
 #include "common/jsonl.h"
 #include "common/text.h"
@@ -78,6 +79,7 @@ void encode_file(const TokenizeCommand& c, const Tokenizer& tokenizer) {
 }
 
 int run_tokenize(const TokenizeCommand& c) {
+  exit_at_first_signal();
   const Tokenizer tokenizer = Tokenizer::load(c.model);
   if (c.decode) {
     decode_file(c, tokenizer);

@@ -6,6 +6,7 @@
 #include "common/error.h"
 #include "common/files.h"
 #include "common/folders.h"
+#include "common/interrupt.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "datasets/tokenizer/bpe_trainer.h"
@@ -26,6 +27,7 @@ struct TokenizerTrainCommand {
 };
 
 int run_tokenizer_train(TokenizerTrainCommand& c) {
+  exit_at_first_signal();
   const auto pattern = tokenizer::find_pattern_name(c.pattern);
   if (!pattern)
     throw InputError("--pattern: '" + printable(c.pattern) + "'; known are gpt2, llama3, qwen2");

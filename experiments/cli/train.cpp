@@ -1,6 +1,7 @@
 // train: one adapter from token files or a task's data.
 #include <memory>
 
+#include "common/interrupt.h"
 #include "common/log.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
@@ -36,6 +37,7 @@ DataSource held_out(const TrainCommand& c) {
 }
 
 int run_train(TrainCommand& c) {
+  stop_when_output_closes();
   c.run.model = c.model;
   c.run.data = c.data.get();
   c.run.eval_data = held_out(c);

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "common/error.h"
+#include "common/interrupt.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "experiments/cli/checks.h"
@@ -40,6 +41,7 @@ void print_event(const Trial& trial, const TrialProgress& p) {
 }
 
 int run_trials_of(const TrialCommand& c) {
+  stop_when_output_closes();
   constexpr std::chrono::milliseconds kBetweenEvents{200};
   // When the coordinator is killed nobody reads the events, and there is still a state to be saved.
   if (c.json) std::signal(SIGPIPE, SIG_IGN);

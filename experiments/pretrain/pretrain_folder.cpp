@@ -94,7 +94,7 @@ std::optional<OrderedJson> PretrainFolder::finished() const {
     return std::nullopt;
   }
   read_json_file(file);  // refuses what is damaged, with its place
-  return OrderedJson::parse(read_text_file(file));
+  return OrderedJson::parse(read_regular_file(file));
 }
 
 }  // namespace rankscope

@@ -79,7 +79,7 @@ class Pretraining {
     const BaseParts parts{
         folder_.trained_weights(),
         gpt2_config(plan_.model, vocabulary_, end_token_, "bfloat16"),
-        read_text_file(folder_.start() / "tokenizer.json"),
+        read_regular_file(folder_.start() / "tokenizer.json"),
     };
     write_base(folder_.base(), parts, [&](const fs::path& made) {
       outcome.record = record_of(made, outcome.training);

@@ -9,6 +9,7 @@
 #include "common/error.h"
 #include "common/files.h"
 #include "common/hash.h"
+#include "common/interrupt.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "engine/methods/method.h"
@@ -38,6 +39,7 @@ Store open_store(const fs::path& file) {
     log::warning("{}; it is put aside as {} and made anew from the trials' folders", damage.what(),
                  aside.filename().string());
     std::error_code error;
+    fs::remove_all(aside, error);
     fs::rename(file, aside, error);
     if (error)
       throw InputError("cannot put '" + printable_path(file) +
@@ -80,6 +82,7 @@ std::vector<std::string> Collector::collect_all() {
   std::vector<std::string> problems;
   std::set<std::string> ids;
   for (const Trial& trial : manifest_.trials) {
+    throw_if_stop_requested();
     ids.insert(trial.id());
     try {
       collect(trial);

@@ -51,13 +51,9 @@ struct Running {
 
 class Run {
  public:
-  Run(const SweepFolder& folder, const Manifest& manifest, const RunOptions& options,
-      RunObserver& observer)
-      : folder_(folder),
-        manifest_(manifest),
-        options_(options),
-        observer_(observer),
-        shape_(read_model_shape(manifest.base)) {
+  Run(const SweepFolder& folder, const Manifest& manifest, const TrialCosts& costs,
+      const RunOptions& options, RunObserver& observer)
+      : folder_(folder), manifest_(manifest), options_(options), observer_(observer) {
     for (const Trial& trial : manifest.trials) {
       clear_trial_errors(folder, trial);
       states_[trial.id()] = trial_state(folder, trial);
@@ -68,7 +64,7 @@ class Run {
     }
     std::stable_sort(waiting_.begin(), waiting_.end(), [&](const Trial* a, const Trial* b) {
       if (a->is_tuning() != b->is_tuning()) return a->is_tuning();
-      const double cost_a = trial_cost(*a, shape_), cost_b = trial_cost(*b, shape_);
+      const double cost_a = costs.of(*a), cost_b = costs.of(*b);
       return options.reversed ? cost_a < cost_b : cost_a > cost_b;
     });
   }
@@ -245,7 +241,6 @@ class Run {
   const Manifest& manifest_;
   const RunOptions& options_;
   RunObserver& observer_;
-  ModelShape shape_;
   std::vector<const Trial*> waiting_;
   std::set<const Trial*> alone_;  // that are not packed any more
   std::list<Running> running_;
@@ -257,9 +252,9 @@ class Run {
 
 }  // namespace
 
-RunSummary run_trials(const SweepFolder& folder, const Manifest& manifest,
+RunSummary run_trials(const SweepFolder& folder, const Manifest& manifest, const TrialCosts& costs,
                       const RunOptions& options, RunObserver& observer) {
-  return Run(folder, manifest, options, observer).run();
+  return Run(folder, manifest, costs, options, observer).run();
 }
 
 }  // namespace rankscope

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "experiments/sweep/sweep_folder.h"
+#include "experiments/sweep/trial_cost.h"
 #include "experiments/sweep/trial_run.h"
 
 namespace rankscope {
@@ -41,11 +42,8 @@ struct RunSummary {
 // there is run alone before it counts as an attempt. A trial that fails is tried again, kAttempts times in all; errors of earlier runs are
 // forgotten. Throws Interrupted when a stop was requested and all workers have saved, MachineError
 // when a worker met a fault of the machine (the others are asked to save and stop first).
-RunSummary run_trials(const SweepFolder& folder, const Manifest& manifest,
+RunSummary run_trials(const SweepFolder& folder, const Manifest& manifest, const TrialCosts& costs,
                       const RunOptions& options, RunObserver& observer);
-
-// What a trial costs, in floating point operations, roughly: for the order and for estimates.
-double trial_cost(const Trial& trial, const ModelShape& shape);
 
 // Workers and threads of each for these trials, as RunOptions has them with its zeros resolved.
 RunOptions resolve(const RunOptions& options, const Manifest& manifest, const ModelShape& shape);

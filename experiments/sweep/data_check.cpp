@@ -6,6 +6,8 @@
 
 #include "common/text.h"
 #include "datasets/task.h"
+#include "experiments/base_tokenizer.h"
+#include "experiments/limits.h"
 
 namespace rankscope {
 namespace {
@@ -16,6 +18,46 @@ struct Range {
   fs::path file;  // with links resolved
   std::uint64_t begin = 0, end = 0;
 };
+
+// Reads no further than to the first example that is left.
+void check_skip(const DataSource& source, const YamlValue& place) {
+  if (source.skip == 0) return;
+  place.checked([&] {
+    const RecordSet set = read_records(find_task(source.task), file_of(source), {},
+                                       {.limit = source.skip + 1, .allow_unlabelled = true});
+    if (set.records.size() <= source.skip)
+      throw InputError(fmt::format("{} has {} usable examples, none is left behind the first {}",
+                                   printable_path(file_of(source)), set.records.size(),
+                                   source.skip));
+  });
+}
+
+// Both ask of a text what the base cannot hold.
+void check_lengths(const TaskPlan& task, const ModelConfig& base) {
+  const auto refuse_over = [&](const std::optional<YamlValue>& value, std::int64_t most,
+                               const std::string& why) {
+    if (value && value->integer(1, kMostTokens) > most) value->fail(why);
+  };
+  refuse_over(task.place.find("max_tokens"), base.context,
+              fmt::format("is more than the base's context of {} tokens", base.context));
+  const std::int64_t most = task.config.score.data.max_tokens;
+  const std::int64_t room = most > 0 ? std::min(most, base.context) : base.context;
+  if (const auto score = task.place.find("score"))
+    refuse_over(score->find("max_new"), room - 1,
+                fmt::format("leaves no room for a prompt in {} tokens", room));
+}
+
+void check_end_token(const TaskPlan& task, const SweepPlan& plan, const ModelConfig& base) {
+  const std::optional<YamlValue> given = task.place.find("end_token");
+  if (!given) {
+    if (base.eos_ids.empty())
+      task.place.fail(
+          "the base's config.json has no eos_token_id; give 'end_token', the token that "
+          "ended documents in its pretraining");
+    return;
+  }
+  given->checked([&] { BaseTokenizer(plan.base, base).single_token(given->text()); });
+}
 
 Range range_of(const DataSource& source, const YamlValue& place) {
   return place.checked([&] {
@@ -35,8 +77,12 @@ bool overlap(const Range& a, const Range& b) {
 
 }  // namespace
 
-void check_data(const SweepPlan& plan, Sweep& sweep) {
+void check_data(const SweepPlan& plan, const ModelConfig& base, Sweep& sweep) {
   for (const TaskPlan& task : plan.tasks) {
+    check_lengths(task, base);
+    // Of a base without one every trial says so.
+    const bool has_texts = has_tokenizer(plan.base);
+    if (has_texts) check_end_token(task, plan, base);
     bool trains = false, holds_out = false;
     for (const TrialConfig& trial : sweep.trials) {
       if (trial.task.name != task.config.name) continue;
@@ -44,14 +90,17 @@ void check_data(const SweepPlan& plan, Sweep& sweep) {
       holds_out |= trial.tuning.has_value() || !trial.task.held_out.data.empty();
     }
     const Range score = range_of(task.config.score.data, task.score_place);
+    if (has_texts) check_skip(task.config.score.data, task.score_place);
     if (!trains) continue;
     const Range train = range_of(task.config.train, task.train_place);
+    if (has_texts) check_skip(task.config.train, task.train_place);
     if (overlap(train, score)) {
       sweep.notes.push_back(
           fmt::format("task '{}': scored examples are trained on", task.config.name));
     }
     if (!holds_out) continue;
     const Range held_out = range_of(task.config.held_out, task.tune_place);
+    if (has_texts) check_skip(task.config.held_out, task.tune_place);
     for (const auto& [other, what] : {std::pair{&score, "scored"}, {&train, "trained on"}}) {
       if (!overlap(held_out, *other)) continue;
       task.tune_place.fail(fmt::format(

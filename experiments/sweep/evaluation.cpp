@@ -9,6 +9,7 @@
 #include "common/appended_lines.h"
 #include "common/error.h"
 #include "common/files.h"
+#include "common/interrupt.h"
 #include "common/jsonl.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -91,8 +92,8 @@ void evaluate_likelihood(const SweepFolder& folder, const Manifest& manifest, co
   const Adapted subject = adapted(folder, trial, base);
   const LoadedExamples loaded =
       load_examples(trial.config.task.score.data, manifest.base, subject.config());
-  const Evaluation result =
-      evaluate(subject.model, subject.adaptation.get(), loaded.examples, kEvaluationTokens);
+  const Evaluation result = evaluate(subject.model, subject.adaptation.get(), loaded.examples,
+                                     kEvaluationTokens, [] { throw_if_stop_requested(); });
   if (!std::isfinite(result.mean()))
     throw NonFiniteOutput("the likelihood of the held-out targets is not finite");
   const auto count = static_cast<std::int64_t>(result.nll.size());

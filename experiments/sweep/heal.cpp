@@ -27,6 +27,8 @@ std::string damage_found_by(const std::function<void()>& look) {
     return "";
   } catch (const MachineError&) {
     throw;
+  } catch (const Interrupted&) {
+    throw;
   } catch (const Error& error) {
     return error.what();
   } catch (const Json::exception& error) {
@@ -39,7 +41,8 @@ class Healer {
   std::vector<std::string> take() { return std::move(done_); }
 
   void put_aside(const fs::path& file, const std::string& why) {
-    if (!is_there(file)) return;
+    std::error_code unknown;
+    if (!fs::exists(fs::symlink_status(file, unknown))) return;
     fs::path aside = file;
     aside += ".damaged";
     std::error_code error;
@@ -49,6 +52,15 @@ class Healer {
       throw MachineError("cannot put '" + printable_path(file) +
                          "' aside: " + system_error_text(error.value()));
     done_.push_back(fmt::format("{}; put aside as {}", why, aside.filename().string()));
+  }
+
+  // A folder, a pipe or a link to nowhere in a file's place can be neither read nor written to.
+  void require_regular(const fs::path& folder, std::initializer_list<const char*> names) {
+    for (const char* name : names) {
+      std::error_code unknown;
+      if (!fs::is_regular_file(folder / name, unknown))
+        put_aside(folder / name, "'" + printable_path(folder / name) + "' is not a regular file");
+    }
   }
 
   void check(const fs::path& file, const std::function<void(const fs::path&)>& read) {
@@ -73,6 +85,8 @@ bool heal_training(const fs::path& folder, bool is_needed, Healer& healer) {
 }
 
 void heal_evaluation(const fs::path& folder, bool needs_training, bool is_trained, Healer& healer) {
+  healer.require_regular(folder, {"eval.json", "predictions.jsonl", "outcomes.jsonl", "errors.json",
+                                  "environment.json", "timings.json"});
   healer.check(folder / "errors.json", [](const fs::path& file) {
     const Json json = read_json_file(file);
     JsonObject(json, printable_path(file)).get_string_array("errors");
@@ -107,6 +121,12 @@ bool take(const fs::path& folder, std::optional<FolderLock>& lock) {
 
 }  // namespace
 
+std::vector<std::string> heal_sweep_files(const SweepFolder& folder) {
+  Healer healer;
+  healer.require_regular(folder.path(), {"sweep.json", "hashes.json", "latency.jsonl"});
+  return healer.take();
+}
+
 std::vector<std::string> heal_trials(const SweepFolder& folder, const Manifest& manifest) {
   Healer healer;
   std::map<std::string, bool> trained;  // by the training's hash
@@ -118,6 +138,7 @@ std::vector<std::string> heal_trials(const SweepFolder& folder, const Manifest& 
     std::optional<FolderLock> train_lock, eval_lock;
     if (!take(train, train_lock)) continue;
     clear_stale_temporaries(train);
+    healer.require_regular(train, {"trial.json", "curve.jsonl", "timings.json"});
     if (trial.trains() && !trained.contains(trial.train_hash))
       trained[trial.train_hash] = heal_training(train, needed.contains(trial.train_hash), healer);
     if (!take(folder.eval_folder(trial), eval_lock)) continue;

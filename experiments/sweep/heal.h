@@ -1,4 +1,4 @@
-// Trial folders that a fault of the machine left damaged.
+// Sweep folders that a fault of the machine left damaged.
 #pragma once
 
 #include <string>
@@ -7,6 +7,10 @@
 #include "experiments/sweep/sweep_folder.h"
 
 namespace rankscope {
+
+// The same, below, for the files of the sweep itself, of which only what is no regular file is in
+// the way: each is made anew.
+std::vector<std::string> heal_sweep_files(const SweepFolder& folder);
 
 // Puts aside (under NAME.damaged) every file of the trials' that cannot be read as what it is, so
 // that the trial is run again from what is whole. Trials that a process works on are passed over.

@@ -52,9 +52,8 @@ std::string duration_text(double seconds) {
   return fmt::format("{}:{:02}", s / 60, s % 60);
 }
 
-LiveView::LiveView(const SweepFolder& folder, const Manifest& manifest, const ModelShape& shape)
-    : shape_(shape),
-      total_(manifest.trials.size()),
+LiveView::LiveView(const SweepFolder& folder, const Manifest& manifest, const TrialCosts& costs)
+    : total_(manifest.trials.size()),
       terminal_(isatty(STDERR_FILENO) != 0),
       begin_(Clock::now()),
       drawn_at_(begin_) {
@@ -63,7 +62,7 @@ LiveView::LiveView(const SweepFolder& folder, const Manifest& manifest, const Mo
       ++finished_;
       continue;
     }
-    total_cost_ += costs_[trial.id()] = trial_cost(trial, shape_);
+    total_cost_ += costs_[trial.id()] = costs.of(trial);
   }
 }
 

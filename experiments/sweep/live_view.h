@@ -13,7 +13,7 @@ namespace rankscope {
 class LiveView : public RunObserver {
  public:
   // Of the trials in the manifest that are still to be run.
-  LiveView(const SweepFolder& folder, const Manifest& manifest, const ModelShape& shape);
+  LiveView(const SweepFolder& folder, const Manifest& manifest, const TrialCosts& costs);
   ~LiveView() override;  // leaves nothing half drawn
 
   void started(const Trial& trial) override;
@@ -32,7 +32,6 @@ class LiveView : public RunObserver {
   void erase();
   void say(const std::string& line);
 
-  ModelShape shape_;
   std::map<std::string, double> costs_;  // of what was to be run, by id
   std::map<std::string, std::pair<const Trial*, TrialProgress>> running_;
   double total_cost_ = 0, ended_cost_ = 0;

@@ -45,7 +45,7 @@ Manifest manifest_from(const Json& json, const std::string& where) {
 // The text of sweep.json without the trials that the one of that id does not need. Nothing where
 // there is no such trial, or anything is irregular.
 std::optional<std::string> text_of_one(const fs::path& file, const std::string& id) {
-  const std::string bytes = read_text_file(file);
+  const std::string bytes = read_regular_file(file);
   const simdjson::padded_string padded(bytes);
   simdjson::dom::parser parser;
   simdjson::dom::object root;

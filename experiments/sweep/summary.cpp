@@ -55,9 +55,13 @@ class Differences {
     constexpr std::string_view kSettings = "settings.";
     static constexpr std::array<std::string_view, 3> kColumns{"settings.targets", "settings.rank", "settings.lr"};
     const Family& family = families_.at({row.task, row.method});
+    // Where some rows look at held-out examples and others do not, that says it all.
+    const auto every = family.counts.find("eval_every");
+    const bool some_hold_out = every != family.counts.end() && every->second.begin()->second < family.rows;
     std::string text;
     for (const auto& [key, value] : row.setting) {
       if (std::ranges::find(kColumns, key) != kColumns.end() || family.counts.at(key).at(value) == family.rows) continue;
+      if (some_hold_out && key.starts_with("held_out.")) continue;
       const std::string name = key.starts_with(kSettings) ? key.substr(kSettings.size()) : key;
       text += (text.empty() ? "" : ", ") + printable(name + " " + value, 40);
     }

@@ -40,7 +40,7 @@ Sweep parse_sweep(std::string_view text, const std::filesystem::path& file,
     return sweep;
   }
   expand(plan, shape, sweep);
-  check_data(plan, sweep);
+  check_data(plan, shape.config, sweep);
   return sweep;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 
 #include "common/error.h"
 #include "common/files.h"
@@ -18,7 +19,7 @@ void describe(const fs::path& file, const char* name, const IdentityKeys& keys) 
   OrderedJson json;
   json[name] = keys;
   const std::string text = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
-  if (!is_there(file) || read_text_file(file) != text) write_file_atomically(file, text);
+  if (!is_there(file) || read_regular_file(file) != text) write_file_atomically(file, text);
 }
 
 fs::path errors_file(const SweepFolder& folder, const Trial& trial) {
@@ -101,6 +102,25 @@ std::vector<TrialResult> trial_results(const SweepFolder& folder, const Manifest
     results.back().rate = found->second;
   }
   return results;
+}
+
+std::map<std::string, IdentityKeys> former_trainings(const SweepFolder& folder,
+                                                     const Manifest& manifest) {
+  std::set<std::string> named;
+  for (const Trial& trial : manifest.trials) named.insert(trial.train_id());
+  std::map<std::string, IdentityKeys> out;
+  std::error_code ignored;
+  for (const fs::directory_entry& entry :
+       fs::directory_iterator(folder.path() / "trials", ignored)) {
+    const fs::path file = entry.path() / "trial.json";
+    if (named.contains(entry.path().filename().string()) || !is_there(file)) continue;
+    try {
+      out[entry.path().filename().string()] = read_json_file(file).at("train").get<IdentityKeys>();
+    } catch (const std::exception&) {  // damaged: `run` mends it, nothing can be compared
+      continue;
+    }
+  }
+  return out;
 }
 
 std::vector<std::string> trial_errors(const SweepFolder& folder, const Trial& trial) {

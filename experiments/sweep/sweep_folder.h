@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -77,6 +78,11 @@ TrialResult trial_result(const SweepFolder& folder, const Trial& trial);
 TrialState trial_state(const SweepFolder& folder, const Trial& trial);
 // Of all trials, in their order.
 std::vector<TrialResult> trial_results(const SweepFolder& folder, const Manifest& manifest);
+
+// The trainings in the folder that the sweep no longer names, as its file has changed since: their
+// identities by their ids.
+std::map<std::string, IdentityKeys> former_trainings(const SweepFolder& folder,
+                                                     const Manifest& manifest);
 
 inline constexpr int kAttempts = 3;
 

@@ -106,7 +106,7 @@ class TaskReader {
     integer("beams", decoding.beams, 1, 1000);
     integer("no_repeat_ngram", decoding.no_repeat_ngram, 0, 1 << 20);
     if (const auto found = value->find("length_penalty")) {
-      decoding.length_penalty = found->number(-100, 100);
+      decoding.length_penalty = found->number(-kLargestLengthPenalty, kLargestLengthPenalty);
     }
     if (const auto found = value->find("merged")) score.merged = found->flag();
     if (const auto found = value->find("metric")) {

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 // Calls `look` at each line; returns how many there are. None where there is no file.
 std::int64_t for_lines(const fs::path& file, const std::function<void(JsonObject&)>& look) {
   if (!is_there(file)) return 0;
-  JsonlReader reader(file);
+  JsonlReader reader(file, {}, InputKind::kRegular);
   std::int64_t count = 0;
   for (Json line; reader.next(line); ++count) {
     JsonObject object = reader.object(line, JsonObject::Nulls::kAbsent);

@@ -1,72 +1,113 @@
-// What trials cost, roughly: good for an order and for a first estimate, no more.
+#include "experiments/sweep/trial_cost.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
-#include "engine/backend/cpu/thread_pool.h"
-#include "engine/models/memory_plan.h"
-#include "experiments/device_names.h"
-#include "experiments/machine.h"
-#include "experiments/sweep/coordinator.h"
-#include "experiments/sweep/trial_pack.h"
+#include "common/error.h"
 
 namespace rankscope {
 
 namespace {
 
-// Tokens of an example, prompt and target, of the published files: within a factor of two for most
-// tokenizers.
-double tokens_of(const std::string& task) {
-  if (task == "samsum") return 220;
-  if (task == "mnli") return 60;
-  return 90;
-}
+// Enough for a mean length that is off by less than the rest of the estimate.
+constexpr std::uint64_t kLookedAt = 200;
 
-// Examples of a source without a limit: a published training set's order of magnitude.
-constexpr double kAllExamples = 50000;
-
-double examples_of(const DataSource& source) {
-  return source.limit > 0 ? static_cast<double>(source.limit) : kAllExamples;
+std::string key_of(const DataSource& s) {
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}", s.task, s.data.string(), s.split, s.limit, s.skip,
+                     s.max_tokens, s.end_token, fmt::join(s.template_keys, "|"));
 }
 
 }  // namespace
 
-double trial_cost(const Trial& trial, const ModelShape& shape) {
-  const auto parameters = static_cast<double>(shape.parameters());
+TrialCosts::TrialCosts(const Manifest& manifest, const ModelShape& shape) : shape_(shape) {
+  for (const SiteSpec& site : shape.sites)
+    products_ += 2 * static_cast<double>(site.in) * static_cast<double>(site.out);
+  head_ =
+      2 * static_cast<double>(shape.config.vocabulary) * static_cast<double>(shape.config.width);
+  for (const Trial& trial : manifest.trials) {
+    if (trial.trains()) look_into(trial.config.task.train, manifest.base);
+    look_into(trial.config.task.score.data, manifest.base);
+  }
+}
+
+TrialCosts::Texts TrialCosts::published(const DataSource& source) {
+  Texts texts;
+  texts.examples = source.limit > 0 ? static_cast<double>(source.limit) : 50000;
+  texts.prompt = source.task == "samsum" ? 190 : source.task == "mnli" ? 58 : 65;
+  texts.target = source.task == "samsum" ? 30 : source.task == "mnli" ? 2 : 25;
+  return texts;
+}
+
+void TrialCosts::look_into(const DataSource& source, const std::filesystem::path& base) {
+  const auto [found, is_new] = texts_.try_emplace(key_of(source), published(source));
+  if (!is_new) return;
+  Texts& texts = found->second;
+  try {
+    const RecordSet all = read_records(find_task(source.task), file_of(source), {},
+                                       {.limit = read_limit(source), .allow_unlabelled = true});
+    texts.examples = static_cast<double>(all.records.size() -
+                                         std::min<std::size_t>(all.records.size(), source.skip));
+    DataSource first = source;
+    first.limit = source.limit > 0 ? std::min(source.limit, kLookedAt) : kLookedAt;
+    const TaskExamples read =
+        read_task_examples(first, BaseTokenizer(base, shape_.config), shape_.config, 0, false);
+    double prompt = 0, target = 0, choices = 0;
+    for (const EncodedExample& example : read.examples) {
+      prompt += static_cast<double>(example.prompt.size());
+      target += static_cast<double>(example.target.size());
+      for (const auto& choice : example.choices) choices += static_cast<double>(choice.size());
+    }
+    const auto count = static_cast<double>(read.examples.size());
+    texts.prompt = prompt / count;
+    texts.target = target / count;
+    texts.choices = choices / count;
+  } catch (const Error&) {
+  }
+}
+
+TrialCosts::Texts TrialCosts::texts_of(const DataSource& source) const {
+  const auto found = texts_.find(key_of(source));
+  return found == texts_.end() ? published(source) : found->second;
+}
+
+double TrialCosts::layers(double length) const {
+  const ModelConfig& c = shape_.config;
+  const double attention =
+      4 * static_cast<double>(c.heads * c.head_dim) * static_cast<double>(c.layers);
+  return products_ + attention * length / 2;
+}
+
+double TrialCosts::of(const Trial& trial) const {
   const TrialConfig& config = trial.config;
   double flops = 0;
   if (trial.trains()) {
     double batch = 8;
     if (const auto found = config.settings.find("batch"); found != config.settings.end())
       batch = std::stod(found->second);
-    const double examples = config.epochs > 0 ? config.epochs * examples_of(config.task.train)
+    const Texts texts = texts_of(config.task.train);
+    const double examples = config.epochs > 0 ? config.epochs * texts.examples
                                               : static_cast<double>(config.steps) * batch;
     // Forward and the activations' gradients; every weight's gradient where all are trained.
-    const double passes = config.method == "full" ? 6 : 4;
-    flops += examples * tokens_of(config.task.train.task) * passes * parameters;
+    const double passes = config.method == "full" ? 3 : 2;
+    const double length = texts.prompt + texts.target;
+    flops += examples * passes * (length * layers(length) + texts.target * head_);
     if (const auto rank = config.settings.find("rank"); rank != config.settings.end())
       flops *= 1 + 1e-4 * std::stod(rank->second);  // the larger rank first, other things equal
   }
-  const double rows =
-      tokens_of(config.task.score.data.task) +
-      static_cast<double>(config.task.score.decoding.beams * config.task.score.decoding.max_new);
-  return flops + examples_of(config.task.score.data) * rows * 2 * parameters;
-}
-
-RunOptions resolve(const RunOptions& options, const Manifest& manifest, const ModelShape& shape) {
-  RunOptions out = options;
-  const int cores = cpu::available_processors();
-  if (out.workers == 0) out.workers = gpus_in_use(out.device, out.gpus);
-  if (out.workers == 0) {
-    // Workers of one thread each waste nothing on waiting for one another, where memory allows.
-    std::int64_t largest = 1;
-    for (const Trial& trial : manifest.trials)
-      largest = std::max(largest, plan_memory(shape, *method_of(trial), 1024).total());
-    const std::int64_t memory = total_memory_mib() * (std::int64_t{1} << 20) / 10 * 7;
-    out.workers = static_cast<int>(std::clamp<std::int64_t>(memory / largest, 1, cores));
-    if (out.threads > 0) out.workers = std::clamp(out.workers, 1, std::max(1, cores / out.threads));
+  const ScoreSettings& score = config.task.score;
+  const Texts texts = texts_of(score.data);
+  double one = texts.prompt * layers(texts.prompt);
+  if (texts.choices > 0 && !score.free_text) {
+    one += texts.choices * (layers(texts.prompt) + head_);
+  } else {
+    // What was trained ends as its targets do; the untrained base goes on.
+    const auto most = static_cast<double>(score.decoding.max_new);
+    const double made = trial.trains() && texts.target > 0 ? std::min(most, texts.target) : most;
+    one += static_cast<double>(score.decoding.beams) * made * (layers(texts.prompt + made) + head_);
   }
-  if (out.threads == 0) out.threads = std::max(1, cores / out.workers);
-  if (out.pack == 0) out.pack = pack_limit(manifest, shape, out);
-  return out;
+  return flops + texts.examples * one;
 }
 
 }  // namespace rankscope

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 // Calls `look` at each line.
 void for_lines(const fs::path& folder, const char* name, const Json& done,
                const std::function<void(const JsonRecords&)>& look) {
-  const SourceText source(folder / name);
+  const SourceText source(folder / name, InputKind::kRegular);
   JsonRecords records(source);
   while (records.next()) look(records);
   const std::string hash = recorded_hash(done, name);

@@ -37,7 +37,7 @@ constexpr std::size_t kLongestEvent = 1 << 20;
 std::string last_message(const std::filesystem::path& log) {
   std::string text;
   try {
-    text = read_text_file(log);
+    text = read_regular_file(log);
   } catch (const Error&) {
     return "";
   }

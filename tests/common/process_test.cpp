@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <functional>
+
 #include "common/error.h"
 #include "common/interrupt.h"
 #include "common/log.h"
@@ -45,6 +47,71 @@ TEST_CASE("the first signal asks to stop, the second exits with 130") {
     CHECK(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == 130);
   }
+}
+
+namespace {
+
+// How a child ends that does this and then returns 0.
+int exit_code_of(const std::function<void()>& act) {
+  const pid_t child = fork();
+  if (child == 0) {
+    clear_stop_request();
+    act();
+    _exit(0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void require_stop(bool expected) {
+  if (stop_requested() != expected) _exit(1);
+}
+
+}  // namespace
+
+TEST_CASE("a terminal that goes away asks to stop, however often") {
+  CHECK(exit_code_of([] {
+          install_signal_handlers();
+          for (const int signal_number : {SIGHUP, SIGHUP, SIGTERM, SIGHUP}) raise(signal_number);
+          require_stop(true);
+        }) == 0);
+  CHECK(exit_code_of([] {  // nohup
+          ::signal(SIGHUP, SIG_IGN);
+          install_signal_handlers();
+          raise(SIGHUP);
+          require_stop(false);
+        }) == 0);
+}
+
+TEST_CASE("a command with nothing to save ends with the first signal") {
+  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP})
+    CHECK(exit_code_of([&] {
+            ::signal(SIGHUP, SIG_DFL);
+            install_signal_handlers();
+            exit_at_first_signal();
+            raise(signal_number);
+          }) == 130);
+  CHECK(exit_code_of([] {
+          install_signal_handlers();
+          raise(SIGINT);
+          exit_at_first_signal();
+        }) == 130);
+}
+
+TEST_CASE("output that nobody reads asks to stop where that saves something") {
+  CHECK(exit_code_of([] {
+          ::signal(SIGPIPE, SIG_DFL);
+          install_signal_handlers();
+          raise(SIGPIPE);
+        }) == 128 + SIGPIPE);
+  CHECK(exit_code_of([] {
+          install_signal_handlers();
+          stop_when_output_closes();
+          raise(SIGPIPE);
+          raise(SIGPIPE);
+          require_stop(true);
+        }) == 0);
 }
 
 namespace {

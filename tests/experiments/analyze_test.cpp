@@ -2,8 +2,11 @@
 #include <catch2/catch.hpp>
 
 #include <cmath>
+#include <cstring>
 #include <filesystem>
+#include <limits>
 
+#include "common/files.h"
 #include "common/safetensors.h"
 #include "engine/checkpoint/stored_tensor.h"
 #include "tests/datasets/test_files.h"
@@ -134,6 +137,30 @@ TEST_CASE("analyze refuses what cannot be compared, and names what is there") {
   check_refused(run_program({"analyze", "amplification", "--adapter", peft("gpt2_c_attn"), "--model",
                              kReference + "goldens/llama_gqa"}),
                 "the base that the adapter was trained on");
+}
+
+TEST_CASE("values that are not finite are refused, and named") {
+  const TemporaryFolder folder;
+  const std::filesystem::path adapter = folder / "adapter";
+  std::filesystem::copy(peft("gpt2_c_attn"), adapter, std::filesystem::copy_options::recursive);
+  const std::string base = kReference + "goldens/gpt2_tied", data = base + "/batch.jsonl";
+  std::string bytes = read_bytes(adapter / "adapter_model.safetensors");
+  for (const float value : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    std::memcpy(bytes.data() + bytes.size() - sizeof value, &value, sizeof value);
+    write_file_atomically(adapter / "adapter_model.safetensors", bytes);
+    const std::string expected = "that are infinite or not a number";
+    const std::string path = adapter.string();
+    check_refused(run_program({"analyze", "spectra", "--adapter", path}), expected);
+    check_refused(run_program({"analyze", "spectra", "--adapter", path, "--json"}), expected);
+    check_refused(run_program({"analyze", "phi", "--adapter", path, "--other", path, "--layer", "1",
+                               "--site", "Wv", "--of", "dw"}),
+                  expected);
+    check_refused(run_program({"analyze", "amplification", "--adapter", path, "--model", base}),
+                  expected);
+    check_refused(
+        run_program({"nll", "--json", "--model", base, "--adapter", path, "--data", data}),
+        "is not finite; check the values in '" + path);
+  }
 }
 
 namespace {

@@ -1,6 +1,8 @@
 // Files that are damaged or do not belong together: refused in one line, nothing left behind.
 #include <catch2/catch.hpp>
 
+#include <sys/stat.h>
+
 #include "tests/experiments/bad_input.h"
 
 using namespace rankscope;
@@ -45,6 +47,11 @@ BadInput adapter_case(const char* key, Json value, const char* expected) {
             s.change_json(s.adapter() / "adapter_config.json", [&](Json& c) { c[key] = value; });
           },
           expected};
+}
+
+void make_pipe(const std::filesystem::path& file) {
+  std::filesystem::remove(file);
+  REQUIRE(mkfifo(file.c_str(), 0600) == 0);
 }
 
 std::string ids(int count) {
@@ -142,6 +149,11 @@ TEST_CASE("the program refuses a config that is damaged or of other weights") {
       config_case("tie_word_embeddings", false, "tensor 'lm_head.weight' [1013, 36] is missing"),
       config_case("activation_function", "relu", "'relu', which is not supported"),
       config_case("model_type", "gpt3", "did you mean 'gpt2'?"),
+      config_case("eos_token_id", 1013,
+                  "field 'eos_token_id': is 1013, outside the vocabulary of 1013"),
+      config_case("eos_token_id", {2, 2147483647}, "is 2147483647, outside the vocabulary of 1013"),
+      {"a pipe in the config's place",
+       [](Scene& s) { make_pipe(s.model().path() / "config.json"); }, "not a regular file"},
       config_case("quantization_config", {{"bits", 4}}, "quantized checkpoints"),
   });
 }

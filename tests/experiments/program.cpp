@@ -90,7 +90,11 @@ ProgramResult run_program(const std::vector<std::string>& arguments,
     if (options.before_signal) options.before_signal();
     ::kill(child, options.signal);
   }
-  read_rest(pipe_ends[0], result.out);
+  if (options.close_after_lines > 0) {
+    read_lines(pipe_ends[0], options.close_after_lines, result.out);
+  } else {
+    read_rest(pipe_ends[0], result.out);
+  }
   ::close(pipe_ends[0]);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {

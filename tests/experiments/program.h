@@ -29,6 +29,8 @@ struct ProgramOptions {
   int signal_after_lines = 0;
   int signal = 0;
   std::function<void()> before_signal = {};  // called first
+  // Once so many lines came out, nobody reads on.
+  int close_after_lines = 0;
   // No file may grow beyond so many bytes (RLIMIT_FSIZE): to the program, a full disk.
   std::optional<std::uint64_t> file_size_limit = {};
   // The program runs as nobody, whom a folder's permissions bind, where the tests run as root.

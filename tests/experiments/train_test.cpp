@@ -163,7 +163,7 @@ TEST_CASE("train interrupted leaves a resume point and goes on from it") {
   TemporaryFolder folder;
   const Run undisturbed(folder / "undisturbed", "lora");
   REQUIRE(undisturbed().exit_code == 0);
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     INFO(signal);
     const Run run(folder / ("stopped" + std::to_string(signal)), "lora");
     const ProgramResult stopped = run({"--json"}, {.signal_after_lines = 3, .signal = signal});
@@ -181,6 +181,15 @@ TEST_CASE("train interrupted leaves a resume point and goes on from it") {
     CHECK(Json::parse(rest.out_lines().back()).at("resumed_from") == step);
     check_same_folder(undisturbed.out, run.out);
   }
+}
+
+TEST_CASE("train whose output nobody reads any more saves what it has") {
+  TemporaryFolder folder;
+  const Run run(folder / "run", "lora");
+  const ProgramResult stopped = run({"--json"}, {.close_after_lines = 3});
+  CHECK(stopped.exit_code == 130);
+  CHECK_THAT(stopped.err_lines().back(), Catch::StartsWith("rankscope: interrupted after step "));
+  CHECK(saved_step(run.out) >= 3);
 }
 
 TEST_CASE("train refuses to mix runs in one folder and names what differs") {

@@ -111,6 +111,18 @@ TEST_CASE("empty files, marks, line ends and long lines") {
   CHECK_THAT(records_refusal(many + "}"), Contains("own.jsonl:1: more than 256 keys"));
 }
 
+TEST_CASE("entries without an id are told apart by their line, in an array by their place") {
+  const auto ids = [](const RecordSet& set) {
+    std::vector<std::string> all;
+    for (const Record& record : set.records) all.push_back(record.id);
+    return all;
+  };
+  const std::vector<std::string> array{"own:1", "own:2", "own:3"};
+  CHECK(ids(read("[" + kLine + "," + kLine + "," + kLine + "]")) == array);
+  CHECK(ids(read("[\n\n" + kLine + ",\n" + kLine + ",\n\n" + kLine + "\n]\n")) == array);
+  CHECK(ids(read(kLine + "\n\n" + kLine)) == std::vector<std::string>{"own:1", "own:3"});
+}
+
 TEST_CASE("a file that is missing, or holds nothing to use, is refused") {
   TemporaryFolder folder;
   CHECK_THAT(error_text<InputError>([&] { read_own(folder / "none.jsonl"); }),

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <sys/stat.h>
 
 #include <functional>
 
@@ -37,9 +38,24 @@ void cut_line(const fs::path& file) {
   write_file_atomically(file, text.substr(0, text.rfind('\n', text.size() - 2) + 1));
 }
 
+void make_folder_of(const fs::path& file) {
+  fs::remove(file);
+  fs::create_directory(file);
+  write_file_atomically(file / "file", "");
+}
+void make_pipe_of(const fs::path& file) {
+  fs::remove(file);
+  REQUIRE(mkfifo(file.c_str(), 0600) == 0);
+}
+void make_link_of(const fs::path& file) {
+  fs::remove(file);
+  fs::create_symlink(file.parent_path() / "nowhere" / "file", file);
+}
+
 const std::vector<std::pair<const char*, Damage>> kDamages = {
-    {"truncated", truncate}, {"empty", empty},      {"removed", remove},
-    {"garbage", spoil},      {"replaced", replace}, {"a line less", cut_line}};
+    {"truncated", truncate},      {"empty", empty},         {"removed", remove},
+    {"garbage", spoil},           {"replaced", replace},    {"a line less", cut_line},
+    {"a folder", make_folder_of}, {"a pipe", make_pipe_of}, {"a link to nowhere", make_link_of}};
 
 void remove_database(const fs::path& out) {
   for (const char* end : {"", "-wal", "-shm"}) fs::remove(out / (std::string("results.db") + end));

@@ -2,6 +2,8 @@
 // changed starts only what changed.
 #include <catch2/catch.hpp>
 
+#include <SQLiteCpp/SQLiteCpp.h>
+
 #include <algorithm>
 
 #include "common/files.h"
@@ -129,9 +131,12 @@ TEST_CASE("status names the key that made a trial new") {
   SmallSweep sweep;
   sweep.finish("out");
   const auto remarks_after = [&](const std::vector<std::string>& change) {
-    // Without a database no trial is run; their names are in sweep.json by then.
-    fs::remove(sweep.out("out") / "results.db");
-    fs::create_directories(sweep.out("out") / "results.db");
+    // Where the database is another program's no trial is run; their names are in sweep.json by then.
+    for (const char* end : {"", "-wal", "-shm"})
+      fs::remove(sweep.out("out") / (std::string("results.db") + end));
+    SQLite::Database((sweep.out("out") / "results.db").string(),
+                     SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
+        .exec("CREATE TABLE other (x)");
     CHECK(sweep.run("out", change).exit_code == 2);
     return status_of(sweep.out("out"));
   };

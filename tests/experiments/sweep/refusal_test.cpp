@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "engine/methods/method.h"
+#include "tests/experiments/sweep/small_sweep.h"
 #include "tests/experiments/sweep/sweep_folder.h"
 
 using namespace rankscope;
@@ -163,4 +164,20 @@ TEST_CASE("a grid that explodes is refused before it is made") {
   std::string seeds = "seeds: [";
   for (int i = 1; i <= 1100; ++i) seeds += std::to_string(i) + (i < 1100 ? "," : "]\n");
   CHECK_THAT(folder.refusal(prompt + seeds), Catch::Contains("1100 trials of a file of 100"));
+}
+
+TEST_CASE("what no trial could do with the base and the data is refused before any is run") {
+  const SmallSweep& sweep = shared_sweep();
+  const auto refused = [&](const std::string& change, const std::string& expected) {
+    INFO(change);
+    check_refused(sweep.run("none", {change}), expected);
+    CHECK(!std::filesystem::exists(sweep.out("none")));
+  };
+  refused("tasks.write.end_token=100000", "'tasks.write.end_token': ");
+  refused("tasks.write.end_token=1.5", "'tasks.write.end_token': ");
+  refused("tasks.write.max_tokens=100000", "'tasks.write.max_tokens': is more than the base's context of");
+  refused("tasks.write.score.max_new=100000", "'tasks.write.score.max_new': leaves no room for a prompt");
+  refused("tasks.write.train.skip=5000", "none is left behind the first 5000");
+  refused("tasks.pick.score.skip=5000", "none is left behind the first 5000");
+  refused("tasks.write.tune.skip=5000", "none is left behind the first 5000");
 }
