@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "engine/backend/cpu/reference_rate.h"
+#include "engine/backend/cpu/thread_pool.h"
 #include "experiments/device_names.h"
 #include "experiments/machine.h"
 #include "experiments/sweep/gpu_fit.h"
@@ -27,9 +28,10 @@ struct Speed {
 Speed speed_of(const Manifest& manifest, const RunOptions& options) {
   const int used = std::min(gpus_in_use(options.device, options.gpus), options.workers);
   if (used == 0) {
-    // Training and decoding reach about half of sgemm's rate on small bases, more on large ones.
-    constexpr double kShareOfSgemm = 0.5;
-    const double rate = reference_sgemm_gflops(0);
+    // Training reaches two thirds of sgemm's rate on small bases, more on large ones; decoding less.
+    constexpr double kShareOfSgemm = 0.65;
+    const int threads = std::min(options.workers * options.threads, cpu::available_processors());
+    const double rate = reference_sgemm_gflops(threads);
     return {rate * 1e9 * kShareOfSgemm,
             fmt::format("{} workers of {} threads, {:.0f} GFLOP/s of sgemm", options.workers,
                         options.threads, rate)};
