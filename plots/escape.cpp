@@ -161,6 +161,15 @@ std::string gnuplot_string(std::string_view text, std::size_t max_bytes) {
   return out + "'";
 }
 
+std::string gnuplot_tic(std::string_view text, std::size_t max_bytes) {
+  std::string out;
+  for (const char c : gnuplot_string(text, max_bytes)) {
+    if (c == '%') out += c;
+    out += c;
+  }
+  return out;
+}
+
 std::string file_word(std::string_view text) {
   constexpr std::size_t kLongest = 40;
   std::string out;

@@ -26,6 +26,10 @@ std::string latex_text(std::string_view text);
 std::string gnuplot_string(std::string_view text,
                            std::size_t max_bytes = std::numeric_limits<std::size_t>::max() / 2);
 
+// The same for a mark of an axis, which gnuplot reads as a format.
+std::string gnuplot_tic(std::string_view text,
+                        std::size_t max_bytes = std::numeric_limits<std::size_t>::max() / 2);
+
 // A part of a file's name: letters, digits and '_', lower case, 1 to 40 bytes.
 std::string file_word(std::string_view text);
 

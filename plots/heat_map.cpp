@@ -25,7 +25,7 @@ std::string tics(std::int64_t count, const std::vector<std::string>& names) {
   for (std::int64_t i = 1; i <= count; ++i) {
     const auto at = static_cast<std::size_t>(i - 1);
     if (at < names.size()) {
-      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", gnuplot_string(names[at], 12), i);
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", gnuplot_tic(names[at], 12), i);
     } else if (names.empty() && (i == 1 || i % step == 0) && !(i == 1 && step > 1 && step < 3)) {
       text += fmt::format("{}'{}' {}", text.empty() ? "" : ", ", i, i);
     }

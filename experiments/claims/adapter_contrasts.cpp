@@ -68,7 +68,7 @@ class AdapterContrasts {
     if (all.empty()) {
       all.push_back(begin_contrast(claim_.contrasts.front(), claim_.targets, unit(), claim_.contrasts.front().margin));
       all.back().finding.missing = "no sweep has finished and analysed LoRA trials on " + claim_.targets +
-                                   " at the ranks that are compared";
+                                   " at " + ranks_asked();
     }
     return all;
   }
@@ -98,6 +98,17 @@ class AdapterContrasts {
     }
     if (ranks.size() == 2 && ranks[0] >= ranks[1]) return {};
     return ranks;
+  }
+
+  // "ranks 8 and the largest above it", "rank 8".
+  std::string ranks_asked() const {
+    if (claim_.ranks.size() == 1 && !claim_.ranks[0]) return "any rank";
+    std::string text;
+    for (const auto& rank : claim_.ranks)
+      text += (text.empty() ? "" : " and ") +
+              (rank ? std::to_string(*rank)
+                    : std::string("the largest above it"));
+    return (claim_.ranks.size() > 1 ? "ranks " : "rank ") + text;
   }
 
   EvaluatedContrast begin(const ClaimContrast& contrast, const std::string& task, const std::string& what) const {

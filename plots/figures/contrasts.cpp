@@ -18,6 +18,8 @@ namespace rankscope {
 namespace {
 
 constexpr std::size_t kMostLines = 40;
+constexpr std::size_t kMostOfAName = 64;  // characters
+constexpr double kCharacterWidth = 7.6;   // of the figure's font, in its pixels, on average
 
 struct Line {
   std::string claim, verdict, name;
@@ -42,11 +44,13 @@ std::vector<double> region_ends(const ContrastFinding& c) {
 
 Figure contrasts_in(const std::string& unit, const std::vector<Line>& lines) {
   const std::size_t shown = std::min(lines.size(), kMostLines);
+  std::size_t longest = 20;
+  for (std::size_t i = 0; i < shown; ++i) longest = std::max(longest, lines[i].name.size());
   const PanelGrid grid{.columns = 1,
                        .rows = 1,
                        .panel_width = 400,
                        .panel_height = 40 + 22 * static_cast<int>(shown),
-                       .left = 340,
+                       .left = 20 + static_cast<int>(kCharacterWidth * static_cast<double>(longest)),
                        .right = 30,
                        .top = 16,
                        .bottom = 56,
@@ -74,7 +78,7 @@ Figure contrasts_in(const std::string& unit, const std::vector<Line>& lines) {
                                 closed ? Cell(c.margin) : Cell(), lines[i].claim, c.name,
                                 lines[i].verdict});
     if (i >= shown) continue;
-    names += fmt::format("{}{} {}", names.empty() ? "" : ", ", gnuplot_string(lines[i].name), at);
+    names += fmt::format("{}{} {}", names.empty() ? "" : ", ", gnuplot_tic(lines[i].name), at);
     regions += fmt::format(
         "set object {} rectangle from {:.6g},{} to {:.6g},{} behind fs solid noborder fc rgb "
         "'#cfe3d8'\n",
@@ -113,10 +117,9 @@ FigureSet contrast_figures(ReportData& data) {
   std::map<std::string, std::vector<Line>> by_unit;
   for (const ClaimFinding& claim : data.findings().claims) {
     for (const ContrastFinding& c : claim.contrasts) {
-      constexpr std::size_t kShown = 44;
       if (c.estimate)
         by_unit[c.unit].push_back(
-            {claim.id, claim.verdict, printable(claim.id + "  " + c.name, kShown), &c});
+            {claim.id, claim.verdict, printable(claim.id + "  " + c.name, kMostOfAName), &c});
     }
   }
   FigureSet set;

@@ -190,7 +190,8 @@ std::optional<Figure> learning_curves_of(ReportData& data, const std::string& ta
   figure.caption = fmt::format(
       "Training loss per target token over the steps, on a logarithmic axis: the mean over seeds, "
       "and the band between "
-      "their least and most, each point a {}th of a run. A wide band, or a line that jumps up, "
+      "their least and most, each point a {}th of a run (of a shorter one a step). A wide band, or "
+      "a line that jumps up, "
       "says that some seed "
       "failed to learn.",
       kBins);

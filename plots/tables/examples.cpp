@@ -38,13 +38,17 @@ const ScoreFinding* best_of(const ReportData& data, const std::string& task) {
   return best;
 }
 
-bool whole(double outcome) { return outcome == 0 || outcome == 1; }
+// Whether every outcome is a right or a wrong.
+bool is_binary(const std::vector<Row>& rows) {
+  return std::ranges::all_of(rows, [](const Row& row) {
+    const double outcome = number_in(row[4]).value_or(0);
+    return outcome == 0 || outcome == 1;
+  });
+}
 
 // The first right and the first wrong ones in the file's order; where outcomes lie between, the
 // first.
-std::vector<Row> chosen_rows(const std::vector<Row>& rows) {
-  const bool binary = std::ranges::all_of(
-      rows, [](const Row& row) { return whole(number_in(row[4]).value_or(0)); });
+std::vector<Row> chosen_rows(const std::vector<Row>& rows, bool binary) {
   std::vector<Row> chosen;
   std::size_t right = 0, wrong = 0;
   for (const Row& row : rows) {
@@ -86,14 +90,15 @@ TableSet example_tables(ReportData& data) {
         "= ? "
         "ORDER BY e.position",
         {trial, best->metric, text_in(trials[0][2])});
-    for (const Row& row : chosen_rows(rows)) {
+    const bool binary = is_binary(rows);
+    for (const Row& row : chosen_rows(rows, binary)) {
       const double outcome = number_in(row[4]).value_or(0);
       constexpr std::size_t kShown = 300;
       table.rows.push_back({task_label(task),
                             {tail(text_in(row[2]), kShown), CellStyle::kCode},
                             {head(text_in(row[3]), kShown), CellStyle::kCode},
                             {head(text_in(row[5]), kShown), CellStyle::kCode},
-                            whole(outcome)
+                            binary
                                 ? (outcome == 1 ? "right" : "wrong")
                                 : metric_label(best->metric) + " " + fixed(100 * outcome, 1)});
       table.data.rows.push_back(

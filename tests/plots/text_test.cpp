@@ -31,6 +31,7 @@ TEST_CASE("each language's escape leaves no character that means something in it
   CHECK(latex_text("−1 “Δ” é\xff") == "\\ensuremath{-}1 ``\\ensuremath{\\Delta}'' é?");
   CHECK(gnuplot_string("it's \"x\" `ls` $y\n\\n") == "'it''s \"x\" `ls` $y\\n\\n'");
   CHECK(gnuplot_string("abcdefgh", 4).size() < 10);
+  CHECK(gnuplot_tic("50 % 'x'") == "'50 %% ''x'''");
   CHECK(file_word("../Task <x>") == "_task_x_");
   CHECK(file_word("") == "_");
 }
