@@ -1,8 +1,10 @@
 #include "engine/decoding/generator.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
-#include <optional>
+#include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <utility>
 
@@ -45,123 +47,126 @@ int64_t pages_needed(std::span<const std::vector<int32_t>> prompts,
   return total;
 }
 
-class Run {
+// The prompts that wait for their turn, shared by those who continue them.
+class Waiting {
  public:
-  Run(const Model& model, const Adaptation* adaptation,
-      std::span<const std::vector<int32_t>> prompts, const DecodingSettings& settings,
-      const GeneratorOptions& options)
-      : model_(model),
-        adaptation_(adaptation),
-        prompts_(prompts),
-        settings_(settings),
-        options_(options),
-        special_(special_tokens_of(adaptation)),
-        cache_(model.config(), model.backend(),
-               pages_needed(prompts, settings, options.in_flight, special_.count())) {}
+  Waiting(std::span<const std::vector<int32_t>> prompts, int64_t special, int64_t most_tokens)
+      : prompts_(prompts), special_(special), most_tokens_(most_tokens) {}
 
-  bool finished() const { return active_.empty() && waiting_ == prompts_.size(); }
+  // Up to `room` of them, whose tokens can be computed together; at least one where one is left.
+  std::vector<size_t> take(int64_t room) {
+    const std::lock_guard lock(mutex_);
+    std::vector<size_t> taken;
+    int64_t tokens = 0;
+    while (next_ < prompts_.size() && std::ssize(taken) < room) {
+      const auto length = static_cast<int64_t>(prompts_[next_].size()) + special_;
+      if (tokens > 0 && tokens + length > most_tokens_) break;
+      tokens += length;
+      taken.push_back(next_++);
+    }
+    return taken;
+  }
 
-  void step(const std::function<void(size_t, Prediction)>& on_prediction) {
+ private:
+  std::span<const std::vector<int32_t>> prompts_;
+  int64_t special_, most_tokens_;
+  std::mutex mutex_;
+  size_t next_ = 0;
+};
+
+// What all who continue prompts have in common.
+struct Work {
+  const Model& model;
+  const Adaptation* adaptation;
+  std::span<const std::vector<int32_t>> prompts;
+  const DecodingSettings& settings;
+  SpecialTokens special;
+  Waiting waiting;
+  const std::function<void(size_t, Prediction)>& on_prediction;
+  std::mutex handing_over = {};
+  std::atomic<bool> failed = false;
+
+  void hand_over(size_t index, Prediction prediction) {
+    const std::lock_guard lock(handing_over);
+    on_prediction(index, std::move(prediction));
+  }
+};
+
+// Continues some prompts at a time, with a cache of its own.
+class Lane {
+ public:
+  Lane(Work& work, int64_t in_flight)
+      : work_(work),
+        in_flight_(in_flight),
+        cache_(work.model.config(), work.model.backend(),
+               pages_needed(work.prompts, work.settings, in_flight, work.special.count())) {}
+
+  // Until no prompt is left, or another lane has failed.
+  void run() {
+    try {
+      while (!work_.failed && step()) {
+        if (stop_requested()) throw Interrupted("interrupted while generating");
+      }
+    } catch (...) {
+      work_.failed = true;
+      throw;
+    }
+  }
+
+  // One token more of each. False where there was nothing to do.
+  bool step() {
     const size_t continued = active_.size();
-    admit();
+    for (const size_t index : work_.waiting.take(in_flight_ - std::ssize(active_))) {
+      Active one{index, make_search(work_.settings), {}, {}, {}};
+      one.prompt = with_special_tokens(work_.special, work_.prompts[index]);
+      one.kept.emplace_back();
+      active_.push_back(std::move(one));
+    }
+    if (active_.empty()) return false;
     // Those that begin stand first, in the batch and so among the candidates.
     std::rotate(active_.begin(), active_.begin() + static_cast<std::ptrdiff_t>(continued),
                 active_.end());
-    choose(active_.size() - continued);
+    choose();
     size_t row = 0;
     for (Active& one : active_) row += advance(one, row);
     std::erase_if(active_, [&](Active& one) {
       if (!one.kept.empty()) return false;
-      on_prediction(one.index, one.search->take());
+      work_.hand_over(one.index, one.search->take());
       return true;
     });
+    return true;
   }
 
  private:
-  void admit() {
-    int64_t tokens = 0;
-    while (waiting_ < prompts_.size() && static_cast<int64_t>(active_.size()) < options_.in_flight) {
-      const auto length = static_cast<int64_t>(prompts_[waiting_].size()) + special_.count();
-      if (tokens > 0 && tokens + length > options_.prompt_tokens_at_once) return;
-      tokens += length;
-      Active one{waiting_, make_search(settings_), {}, {}, {}};
-      one.prompt = with_special_tokens(special_, prompts_[waiting_]);
-      one.kept.emplace_back();
-      active_.push_back(std::move(one));
-      ++waiting_;
-    }
-  }
-
-  // Some of the prompts in flight, computed in one pass.
-  struct Part {
-    std::vector<Active*> members;    // those that begin stand first
-    std::vector<size_t> first_rows;  // of each, among all rows
-    std::optional<SegmentPass> pass;
-  };
-
-  // The best next tokens of every row. The first `begun` prompts begin here.
-  void choose(size_t begun) {
-    std::vector<Part> parts(part_count());
-    size_t rows = 0;
-    for (size_t i = 0; i < active_.size(); ++i) {
-      const bool begins = i < begun;
-      // Both kinds in even shares, neighbours together.
-      const size_t place = begins ? i : i - begun, all = begins ? begun : active_.size() - begun;
-      Part& part = parts[place * parts.size() / all];
-      part.members.push_back(&active_[i]);
-      part.first_rows.push_back(rows);
-      rows += active_[i].kept.size();
-    }
-    std::erase_if(parts, [](const Part& part) { return part.members.empty(); });
-    for (Part& part : parts) part.pass.emplace(cache_, segments(part));
-    cache_.copy_shared_pages();
-    const Search& any = *active_[0].search;
-    ids_.resize(rows * static_cast<size_t>(any.candidates()));
-    log_probs_.resize(any.needs_log_probs() ? ids_.size() : 0);
-    model_.backend().run_parts(std::ssize(parts), [&](int64_t i) { choose(parts[static_cast<size_t>(i)]); });
-    ++steps_;
-  }
-
-  // Where the weights stay in a processor's cache, threads that wait for one another at every product lose more
-  // time than reading the weights once each costs: each computes its own sequences then. Not at the first step,
-  // in which the model packs its weights, nor beside an adaptation, which may keep something of its own.
-  size_t part_count() const {
-    constexpr int64_t kCached = 8'000'000, kLeastRows = 8;
-    if (adaptation_ != nullptr || steps_ == 0 || model_.shape().parameters() > kCached) return 1;
-    int64_t rows = 0;
-    for (const Active& one : active_) rows += std::ssize(one.kept);
-    return static_cast<size_t>(std::clamp<int64_t>(rows / kLeastRows, 1, model_.backend().threads()));
-  }
-
-  std::vector<Segment> segments(const Part& part) {
+  std::vector<Segment> segments() {
     std::vector<Segment> segments;
-    for (Active* one : part.members) {
-      if (one->next.empty()) segments.push_back({&one->kept[0], one->prompt, 1});
-      for (size_t i = 0; i < one->next.size(); ++i)
-        segments.push_back({&one->kept[i], {&one->next[i], 1}, 1});
+    for (Active& one : active_) {
+      if (one.next.empty()) segments.push_back({&one.kept[0], one.prompt, 1});
+      for (size_t i = 0; i < one.next.size(); ++i)
+        segments.push_back({&one.kept[i], {&one.next[i], 1}, 1});
     }
     return segments;
   }
 
-  // Of one part, into its places in ids_ and log_probs_.
-  void choose(const Part& part) {
-    Backend& backend = model_.backend();
-    const LinearWeight& head = model_.head();
-    const Tensor hidden = part.pass->run(model_, adaptation_);
+  // The best next tokens of every row.
+  void choose() {
+    Backend& backend = work_.model.backend();
+    const Tensor hidden = run_segments(work_.model, work_.adaptation, cache_, segments());
+    const LinearWeight& head = work_.model.head();
     const Tensor memory = backend.floats(hidden.rows(), logits_width(head.out()));
     const Matrix logits = memory.matrix().columns(0, head.out());
     const ProductTerm term{hidden.view(), &head.forward_packed(backend)};
     backend.product({&term, 1}, {.bias = head.bias()}, logits);
     const Search& any = *active_[0].search;
     const auto each = static_cast<size_t>(any.candidates());
-    std::vector<int32_t> ids(static_cast<size_t>(hidden.rows()) * each);
-    std::vector<float> log_probs(any.needs_log_probs() ? ids.size() : 0);
-    const BannedTokens banned_tokens = banned(part);
-    backend.best_tokens(logits, banned_tokens, any.candidates(), ids.data(),
-                        any.needs_log_probs() ? log_probs.data() : nullptr);
-    for (size_t row = 0; row * each < ids.size(); ++row) {
+    ids_.resize(static_cast<size_t>(hidden.rows()) * each);
+    log_probs_.resize(any.needs_log_probs() ? ids_.size() : 0);
+    const BannedTokens banned_tokens = banned();
+    backend.best_tokens(logits, banned_tokens, any.candidates(), ids_.data(),
+                        any.needs_log_probs() ? log_probs_.data() : nullptr);
+    for (size_t row = 0; row * each < ids_.size(); ++row) {
       const bool offers =
-          ids[row * each] >= 0 && (log_probs.empty() || !std::isnan(log_probs[row * each]));
+          ids_[row * each] >= 0 && (log_probs_.empty() || !std::isnan(log_probs_[row * each]));
       const int64_t forbidden =
           banned_tokens.begin.empty() ? 0 : banned_tokens.begin[row + 1] - banned_tokens.begin[row];
       if (!offers && forbidden < head.out())
@@ -169,26 +174,20 @@ class Run {
             "the model offers no next token: its logits are not finite; was the adapter's training "
             "stable?");
     }
-    size_t from = 0;
-    for (size_t i = 0; i < part.members.size(); ++i) {
-      const size_t count = part.members[i]->kept.size() * each, to = part.first_rows[i] * each;
-      std::copy_n(&ids[from], count, &ids_[to]);
-      if (!log_probs.empty()) std::copy_n(&log_probs[from], count, &log_probs_[to]);
-      from += count;
-    }
   }
 
-  BannedTokens banned(const Part& part) const {
+  BannedTokens banned() const {
     BannedTokens banned;
-    if (settings_.no_repeat_ngram == 0 && settings_.min_new == 0) return banned;
+    const DecodingSettings& settings = work_.settings;
+    if (settings.no_repeat_ngram == 0 && settings.min_new == 0) return banned;
     banned.begin.push_back(0);
-    for (const Active* one : part.members) {
-      for (size_t i = 0; i < one->kept.size(); ++i) {
-        const auto tokens = one->search->tokens(static_cast<int64_t>(i));
-        if (settings_.no_repeat_ngram > 0)
-          ban_repeats(prompts_[one->index], tokens, settings_.no_repeat_ngram, banned.ids);
-        if (static_cast<int64_t>(tokens.size()) < settings_.min_new) {
-          banned.ids.insert(banned.ids.end(), settings_.end_ids.begin(), settings_.end_ids.end());
+    for (const Active& one : active_) {
+      for (size_t i = 0; i < one.kept.size(); ++i) {
+        const auto tokens = one.search->tokens(static_cast<int64_t>(i));
+        if (settings.no_repeat_ngram > 0)
+          ban_repeats(work_.prompts[one.index], tokens, settings.no_repeat_ngram, banned.ids);
+        if (static_cast<int64_t>(tokens.size()) < settings.min_new) {
+          banned.ids.insert(banned.ids.end(), settings.end_ids.begin(), settings.end_ids.end());
         }
         banned.begin.push_back(static_cast<int64_t>(banned.ids.size()));
       }
@@ -220,19 +219,22 @@ class Run {
     return rows;
   }
 
-  const Model& model_;
-  const Adaptation* adaptation_;
-  std::span<const std::vector<int32_t>> prompts_;
-  const DecodingSettings& settings_;
-  const GeneratorOptions& options_;
-  SpecialTokens special_;
+  Work& work_;
+  int64_t in_flight_;
   KvCache cache_;
-  size_t waiting_ = 0;  // the next prompt to begin
   std::vector<Active> active_;
   std::vector<int32_t> ids_;
   std::vector<float> log_probs_;
-  int64_t steps_ = 0;
 };
+
+// Where the weights stay in a processor's cache, threads that wait for one another at every product
+// lose more time than reading the weights once each costs: each continues prompts of its own then.
+// Not beside an adaptation, which may keep something of its own.
+int64_t lane_count(const Model& model, const Adaptation* adaptation, int64_t rows) {
+  constexpr int64_t kCached = 8'000'000, kLeastRows = 8;
+  if (adaptation != nullptr || model.shape().parameters() > kCached) return 1;
+  return std::clamp<int64_t>(rows / kLeastRows, 1, model.backend().threads());
+}
 
 }  // namespace
 
@@ -246,11 +248,21 @@ void generate(const Model& model, const Adaptation* adaptation,
                               model.config().context)
       throw std::logic_error("a prompt is empty or leaves no room in the model's context");
   }
-  Run run(model, adaptation, prompts, settings, options);
-  while (!run.finished()) {
-    if (stop_requested()) throw Interrupted("interrupted while generating");
-    run.step(on_prediction);
-  }
+  Work work{model,
+            adaptation,
+            prompts,
+            settings,
+            special_tokens_of(adaptation),
+            Waiting(prompts, special, options.prompt_tokens_at_once),
+            on_prediction};
+  const int64_t in_flight = std::min(options.in_flight, std::ssize(prompts));
+  const int64_t count = lane_count(model, adaptation, in_flight * settings.beams);
+  std::vector<std::unique_ptr<Lane>> lanes;
+  for (int64_t i = 0; i < count; ++i)
+    lanes.push_back(std::make_unique<Lane>(work, (in_flight + count - 1) / count));
+  // Alone and by all threads: the model packs its weights.
+  if (!lanes[0]->step()) return;
+  model.backend().run_parts(count, [&](int64_t i) { lanes[static_cast<size_t>(i)]->run(); });
 }
 
 }  // namespace rankscope

@@ -44,7 +44,7 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 class CpuBackend final : public Backend {
  public:
   CpuBackend(int threads, const KernelTable& kernels)
-      : kernels_(kernels), pool_(threads), scratch_(static_cast<size_t>(threads)) {}
+      : kernels_(kernels), pool_(threads), memory_(pool_), scratch_(static_cast<size_t>(threads)) {}
 
   std::string_view name() const override { return "cpu"; }
   std::string_view instruction_set() const override { return kernels_.instruction_set; }
@@ -60,6 +60,7 @@ class CpuBackend final : public Backend {
         thrown[static_cast<size_t>(i)] = std::current_exception();
       }
     });
+    if (pool_.thread_inside() < 0) memory_.gather();
     for (const std::exception_ptr& error : thrown)
       if (error) std::rethrow_exception(error);
   }

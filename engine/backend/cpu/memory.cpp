@@ -2,7 +2,9 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 
 #include "common/error.h"
@@ -21,6 +23,9 @@ constexpr bool kUseSystem = true;
 constexpr bool kUseSystem = false;
 #endif
 
+// Blocks of a shelf: more than the tensors of a forward pass have sizes.
+constexpr size_t kShelved = 64;
+
 size_t rounded(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 [[noreturn]] void out_of_memory(size_t bytes) {
@@ -31,8 +36,10 @@ size_t rounded(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kA
 
 }  // namespace
 
-CachingAllocator::CachingAllocator() {
+CachingAllocator::CachingAllocator(const ThreadPool& pool)
+    : pool_(pool), shelves_(static_cast<size_t>(pool.threads())) {
   if (kUseSystem) return;
+  for (Shelf& shelf : shelves_) shelf.reserve(kShelved);
   for (reserved_ = kReserve; reserved_ >= (size_t{1} << 30); reserved_ /= 2) {
     void* p = mmap(nullptr, reserved_, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -49,12 +56,40 @@ CachingAllocator::~CachingAllocator() {
   if (reserve_) munmap(reserve_, reserved_);
 }
 
+CachingAllocator::Shelf* CachingAllocator::shelf() {
+  const int thread = pool_.thread_inside();
+  return thread < 0 ? nullptr : &shelves_[static_cast<size_t>(thread)];
+}
+
+// The oldest ones.
+void CachingAllocator::give_back(Shelf& shelf, size_t count) {
+  const std::lock_guard lock(mutex_);
+  for (size_t i = 0; i < count; ++i)
+    heap_.release(static_cast<size_t>(static_cast<char*>(shelf[i].second) - reserve_),
+                  shelf[i].first);
+  shelf.erase(shelf.begin(), shelf.begin() + static_cast<std::ptrdiff_t>(count));
+}
+
+void CachingAllocator::gather() {
+  for (Shelf& shelf : shelves_) give_back(shelf, shelf.size());
+}
+
 void* CachingAllocator::acquire(size_t bytes) {
   bytes = rounded(bytes);
   if (kUseSystem) {
     void* p = std::aligned_alloc(kAlignment, bytes);
     if (!p) out_of_memory(bytes);
     return p;
+  }
+  if (Shelf* own = shelf()) {
+    // The latest is likeliest to lie in the cache.
+    const auto found = std::find_if(own->rbegin(), own->rend(),
+                                    [&](const auto& block) { return block.first == bytes; });
+    if (found != own->rend()) {
+      void* const block = found->second;
+      own->erase(std::next(found).base());
+      return block;
+    }
   }
   const std::lock_guard lock(mutex_);
   const size_t offset = heap_.acquire(bytes);
@@ -68,6 +103,11 @@ void* CachingAllocator::acquire(size_t bytes) {
 void CachingAllocator::release(void* pointer, size_t bytes) noexcept {
   bytes = rounded(bytes);
   if (kUseSystem) return std::free(pointer);
+  if (Shelf* own = shelf()) {
+    if (own->size() == kShelved) give_back(*own, kShelved / 2);
+    own->emplace_back(bytes, pointer);
+    return;
+  }
   const std::lock_guard lock(mutex_);
   heap_.release(static_cast<size_t>(static_cast<char*>(pointer) - reserve_), bytes);
 }

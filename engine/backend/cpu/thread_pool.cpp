@@ -52,6 +52,8 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
+int ThreadPool::thread_inside() const { return inside.pool == this ? inside.thread : -1; }
+
 void ThreadPool::drain(uint32_t generation, int thread) {
   const Inside before = std::exchange(inside, {this, thread});
   for (uint64_t ticket = ticket_.load(std::memory_order_acquire); ticket >> 32 == generation;) {

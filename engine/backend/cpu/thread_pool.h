@@ -20,6 +20,9 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
+  // The number of this thread, where it is inside a task of this pool; else -1.
+  int thread_inside() const;
+
   // task(index, thread) for index in [0, count), thread in [0, threads()). Returns when all are
   // done. Tasks must not throw. What a task runs in its turn is done by its thread alone.
   template <typename Task>

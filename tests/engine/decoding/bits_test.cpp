@@ -5,6 +5,8 @@
 #include <numeric>
 
 #include "common/draws.h"
+#include "common/error.h"
+#include "common/interrupt.h"
 #include "engine/decoding/ranking.h"
 #include "engine/training/trainer.h"
 #include "tests/engine/decoding/decoding_case.h"
@@ -50,6 +52,39 @@ TEST_CASE("decoding: batch size, order, neighbours and threads change no predict
         CHECK(same(got[i * 7 % prompts.size()], expected[i]));
     }
   }
+}
+
+TEST_CASE("decoding: a failure or a stop on one thread ends it on all, and each prompt is handed over once") {
+  const auto backend = make_cpu_backend(4);
+  const auto model = GoldenCase("llama_gqa").load(*backend);
+  const auto prompts = drawn_prompts(200, 20, model->config().vocabulary);
+  DecodingSettings settings;
+  settings.max_new = 16;
+  const GeneratorOptions options{.in_flight = 32};
+  std::vector<int> handed(prompts.size());
+  size_t count = 0;  // no two at a time
+  const auto take = [&](size_t index, Prediction) { ++handed[index], ++count; };
+  generate(*model, nullptr, prompts, settings, options, take);
+  CHECK(count == prompts.size());
+  CHECK(std::ranges::all_of(handed, [](int times) { return times == 1; }));
+
+  count = 0;
+  CHECK_THROWS_AS(generate(*model, nullptr, prompts, settings, options,
+                           [&](size_t, Prediction) {
+                             if (++count == 40) throw MachineError("disk full");
+                           }),
+                  MachineError);
+  CHECK(count < prompts.size() / 2);
+
+  count = 0;
+  clear_stop_request();
+  CHECK_THROWS_AS(generate(*model, nullptr, prompts, settings, options,
+                           [&](size_t, Prediction) {
+                             if (++count == 40) request_stop();
+                           }),
+                  Interrupted);
+  clear_stop_request();
+  CHECK(count < prompts.size() / 2);
 }
 
 std::vector<std::vector<double>> rank(const Model& model, const std::vector<RankedPrompt>& prompts,

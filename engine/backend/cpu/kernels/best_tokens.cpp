@@ -16,6 +16,26 @@ float stride_maximum(const float* x) {
   return largest(top);
 }
 
+// A value that at least `count` columns reach, where there are so many: the maxima of every
+// kLanes-th column are that many columns.
+float reached_by(const float* x, int64_t cols, int64_t count) {
+  if (count > kLanes || cols < kLanes) return -__builtin_inff();
+  F16 top = F16::broadcast(-__builtin_inff());
+  for (int64_t c = 0; c + kLanes <= cols; c += kLanes) top = maximum(F16::load(x + c), top);
+  alignas(64) float lanes[kLanes];
+  top.store(lanes);
+  for (int64_t i = 0; i < count; ++i) {
+    for (int64_t k = i + 1; k < kLanes; ++k) {
+      if (lanes[k] > lanes[i]) {
+        const float larger = lanes[k];
+        lanes[k] = lanes[i];
+        lanes[i] = larger;
+      }
+    }
+  }
+  return lanes[count - 1];
+}
+
 }  // namespace
 
 void best_tokens(float* logits, int64_t cols, const int32_t* banned, int64_t banned_count,
@@ -32,12 +52,16 @@ void best_tokens(float* logits, int64_t cols, const int32_t* banned, int64_t ban
   // of equal ones the earliest stays.
   int64_t found = 0;
   float least = -__builtin_inff();
+  const float needed = reached_by(logits, cols, count);
   for (int64_t begin = 0; begin < cols; begin += kStride) {
     const int64_t end = begin + kStride < cols ? begin + kStride : cols;
-    if (end - begin == kStride && stride_maximum(logits + begin) <= least) continue;
+    if (end - begin == kStride) {
+      const float most = stride_maximum(logits + begin);
+      if (most < needed || most <= least) continue;
+    }
     for (int64_t c = begin; c < end; ++c) {
       const float x = logits[c];
-      if (!(x > least)) continue;
+      if (!(x >= needed && x > least)) continue;
       int64_t at = found < count ? found++ : count - 1;
       for (; at > 0 && logits[ids[at - 1]] < x; --at) ids[at] = ids[at - 1];
       ids[at] = static_cast<int32_t>(c);
