@@ -220,8 +220,11 @@ CREATE TABLE latency (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array<Migration, 3> kMigrations{
-    {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}}};
+// Views alone.
+constexpr const char* kVersion4 = "";
+
+constexpr std::array<Migration, 4> kMigrations{
+    {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}, {4, kVersion4}}};
 static_assert(kMigrations.back().to_version == kSchemaVersion);
 
 }  // namespace

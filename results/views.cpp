@@ -12,14 +12,16 @@ namespace {
 constexpr std::string_view kMeans = R"sql(
   SELECT task, metric, method, targets, rank, parameters, mean,
          CASE WHEN n > 1 THEN sqrt(squares / (n - 1)) END AS standard_deviation,
-         n, diverged, missing, sweep, grp, setting
+         n, diverged, missing, sweep, grp, setting, shuffled_targets
   FROM (SELECT task, metric, method, targets, rank, parameters, mean,
                sum((value - mean) * (value - mean)) AS squares, count(value) AS n,
                sum(state = 'base') AS diverged, sum(value IS NULL) AS missing,
-               sweep, min(grp) AS grp, setting
+               sweep, min(grp) AS grp, setting, max(shuffled_targets) AS shuffled_targets
         FROM (SELECT t.task, m.metric, t.method, t.targets, t.rank,
                      t.trainable_parameters AS parameters, m.value, m.state, t.sweep, t.grp,
                      t.setting,
+                     t.trial IN (SELECT trial FROM config_value WHERE key = 'shuffle_targets' AND
+                                 value = 'true') AS shuffled_targets,
                      avg(m.value) OVER (PARTITION BY t.sweep, t.task, m.metric, t.method, t.targets,
                                         t.rank, t.trainable_parameters, t.setting) AS mean
               FROM trial t JOIN metric_value m ON m.trial = t.trial
@@ -74,7 +76,7 @@ constexpr std::string_view kLatencies = R"sql(
 
 // The orders of learning_curves and predictions_scored are those of their tables' keys: millions of
 // rows come without being sorted first, a prediction's metrics in the order of their names.
-constexpr std::array<View, 17> kViews{{
+constexpr std::array<View, 18> kViews{{
     {"trials", "every trial: what it is, how it ended",
      "sweep, grp, role, task, method, targets, rank, seed, trial",
      R"sql(
@@ -95,13 +97,13 @@ constexpr std::array<View, 17> kViews{{
      R"sql(
   SELECT task, metric, parameters, targets, rank, mean, standard_deviation, n, diverged, missing,
          sweep, grp, setting
-  FROM means WHERE method = 'lora')sql"},
+  FROM means WHERE method = 'lora' AND NOT shuffled_targets)sql"},
     {"table6", "LoRA's scores by rank, weight matrices by weight matrices (the paper's Table 6)",
      "sweep, task, metric, targets, rank, parameters, setting",
      R"sql(
   SELECT task, metric, targets, rank, parameters, mean, standard_deviation, n, diverged, missing,
          sweep, grp, setting
-  FROM means WHERE method = 'lora')sql"},
+  FROM means WHERE method = 'lora' AND NOT shuffled_targets)sql"},
     {"learning_curves", "every recorded step of every trial", "trial, step",
      R"sql(
   SELECT c.trial, c.step, c.loss, c.eval_loss, c.learning_rate, c.gradient_norm, c.tokens,
@@ -151,6 +153,12 @@ constexpr std::array<View, 17> kViews{{
   SELECT v.trial, v.layer, v.site, v.quantity, v.value, v.reason, t.task, t.method, t.targets,
          t.rank, t.seed, t.sweep
   FROM analysis_value v JOIN trial t ON t.trial = v.trial)sql"},
+    {"spectra", "the singular values of each update, the largest first",
+     "trial, layer, site, position",
+     R"sql(
+  SELECT v.trial, v.layer, v.site, v.position, v.value, t.task, t.method, t.targets, t.rank, t.seed,
+         t.sweep
+  FROM spectrum_value v JOIN trial t ON t.trial = v.trial)sql"},
     {"latencies", "a forward pass of each variant beside the base's (Table 1, Figure 5)",
      "sweep, batch, length, variant, bottleneck", kLatencies},
     {"published", "the numbers that the paper prints, with their slips", "source, position",

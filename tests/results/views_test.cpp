@@ -41,6 +41,21 @@ TEST_CASE("seeds of different settings are never averaged") {
         "mean,n\r\n0.0,1\r\n1.0,1\r\n");
 }
 
+TEST_CASE("controls on shuffled targets are marked, and stand in no table of the paper's") {
+  TemporaryFolder folder;
+  {
+    Store store = Store::open(folder / "results.db");
+    TrialRecord trained = lora_trial("Wq", 1, 0, 1), control = lora_trial("Wq", 1, 1, 0);
+    control.config["shuffle_targets"] = "true";
+    for (const TrialRecord& trial : {trained, control}) store.put_trial(trial);
+  }
+  ResultsReader reader({folder.path()});
+  CHECK(answer(reader, "SELECT mean, n, shuffled_targets FROM means ORDER BY mean") ==
+        "mean,n,shuffled_targets\r\n0.0,1,1\r\n1.0,1,0\r\n");
+  for (const char* view : {"table5", "table6"})
+    CHECK(answer(reader, std::string("SELECT mean, n FROM ") + view) == "mean,n\r\n1.0,1\r\n");
+}
+
 TEST_CASE("views name trials, scores, curves, predictions and where they came from") {
   SampleFolder folder;
   ResultsReader reader({folder.path()});
