@@ -216,6 +216,10 @@ TEST_CASE("an interrupted training goes on from its resume point, or over where 
   INFO(stopped.err);
   REQUIRE(stopped.exit_code == 130);
   REQUIRE(fs::exists(folder / "state.safetensors"));
+  bool seen = false;
+  for (const Json& line : json_lines(run_program({"status", out.string(), "--json"})))
+    if (line.at("trial") == trial.at("id")) seen = line.value("saved_step", 0) >= 1;
+  CHECK(seen);
   const std::string state = read_bytes(folder / "state.safetensors");
   const std::string curve = read_bytes(folder / "curve.jsonl");
   const std::pair<const char*, std::string> damages[] = {

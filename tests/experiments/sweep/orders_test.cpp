@@ -125,6 +125,15 @@ TEST_CASE("a sweep that is changed starts only what changed") {
   const Json rated = run_json(sweep, "changed", {"groups.1.lr=2e-3"});
   CHECK(rated.at("done") == 2);
   CHECK(rated.at("already_done") == SmallSweep::kTrials - 2);
+
+  // What the file no longer asks for is named, and there when it does again.
+  const ProgramResult back = sweep.run("changed", {"--json"});
+  CHECK_THAT(back.err, Catch::Contains("trainings that this file no longer asks for stay in"));
+  CHECK(json_lines(back).back().at("already_done") == SmallSweep::kTrials);
+  for (const Json& line : json_lines(run_program({"status", out.string(), "--json"}))) {
+    INFO(line.dump());
+    CHECK((line.at("state") != "done" || !line.at("metrics").empty()));
+  }
 }
 
 TEST_CASE("status names the key that made a trial new") {

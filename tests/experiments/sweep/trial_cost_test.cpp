@@ -1,0 +1,53 @@
+// Estimates of what trials cost: by the data that is there.
+#include "experiments/sweep/trial_cost.h"
+
+#include <catch2/catch.hpp>
+
+#include "experiments/file_hashes.h"
+#include "experiments/sweep/sweep_file.h"
+#include "experiments/sweep/trial_identity.h"
+#include "tests/experiments/sweep/small_sweep.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+Manifest manifest_with(const std::vector<std::string>& overrides) {
+  const Sweep sweep = read_sweep(shared_sweep().file(), overrides);
+  FileHashes hashes;
+  return manifest_of(sweep, name_trials(sweep, hashes));
+}
+
+// Of all trials that train and are scored, together.
+double cost_of(const Manifest& manifest) {
+  const TrialCosts costs(manifest, read_model_shape(manifest.base));
+  double all = 0;
+  for (const Trial& trial : manifest.trials) all += costs.of(trial);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("a trial's cost grows with its steps, and by nothing else") {
+  const Manifest manifest = manifest_with({});
+  const TrialCosts costs(manifest, read_model_shape(manifest.base));
+  for (Trial trial : manifest.trials) {
+    const double once = costs.of(trial);
+    CHECK(once > 0);
+    if (!trial.trains()) continue;
+    trial.config.steps *= 2;
+    const double twice = costs.of(trial);
+    trial.config.steps = 0;
+    CHECK(twice - once == Approx(once - costs.of(trial)));
+  }
+}
+
+TEST_CASE("costs go by the examples that the files hold, and where there are none by a guess") {
+  const double all = cost_of(manifest_with({"tasks.pick.score.limit=0"}));
+  CHECK(cost_of(manifest_with({"tasks.pick.score.limit=100000"})) == Approx(all));
+  CHECK(cost_of(manifest_with({"tasks.pick.score.limit=2"})) < all);
+  Manifest missing = manifest_with({});
+  for (Trial& trial : missing.trials) trial.config.task.score.data.data = "/nowhere";
+  CHECK(cost_of(missing) > 0);
+}
