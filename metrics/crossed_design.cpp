@@ -164,8 +164,13 @@ Estimate mean_estimate(const RealMatrix& outcomes) { return mean_estimate_of(gro
 Interval mean_interval(const RealMatrix& outcomes, double confidence) {
   const Group group = group_of(outcomes);
   const Estimate estimate = mean_estimate_of(group);
-  const Interval plain = interval(estimate, confidence);
-  if (!group.binary) return plain;
+  if (!group.binary) {
+    Interval plain = interval(estimate, confidence);
+    // No mean of numbers from 0 to 1 lies elsewhere.
+    if (outcomes.minCoeff() >= 0) plain.low = std::max(0.0, plain.low);
+    if (outcomes.maxCoeff() <= 1) plain.high = std::min(1.0, plain.high);
+    return plain;
+  }
   const double p = estimate.value, spread = p * (1 - p);
   const double t = student_t_quantile((1 + confidence) / 2, estimate.df);
   const double ratio = t * t * (spread > 0 ? estimate.variance / spread : 1 / group.examples);

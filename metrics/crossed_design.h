@@ -46,7 +46,8 @@ namespace rankscope {
 Estimate mean_estimate(const RealMatrix& outcomes);
 
 // Of binary outcomes Wilson's interval (1927) with p (1 - p) / variance as the number of examples
-// (E where all agree) and Student's quantile; else interval(mean_estimate). 0 < confidence < 1.
+// (E where all agree) and Student's quantile; else interval(mean_estimate), of outcomes from 0 to 1
+// no further than to those. 0 < confidence < 1.
 Interval mean_interval(const RealMatrix& outcomes, double confidence = 0.95);
 
 // left - right. To the sum of squares of binary outcomes' D is added half an example that a seed

@@ -75,6 +75,17 @@ TEST_CASE("estimates and Wilson's intervals are those of NumPy and SciPy") {
   }
 }
 
+TEST_CASE("no interval of a score's mean leaves the scores' range") {
+  const RealMatrix low{{0.0, 0.3, 0.02}, {0.1, 0.0, 0.05}};
+  const RealMatrix high = RealMatrix::Ones(2, 3) - low, beyond = RealMatrix::Ones(2, 3) + low;
+  REQUIRE(interval(mean_estimate(low)).low < 0);
+  CHECK(mean_interval(low).low == 0);
+  CHECK(mean_interval(low).high == interval(mean_estimate(low)).high);
+  CHECK(mean_interval(high).high == 1);
+  CHECK(mean_interval(high).low == Approx(1 - mean_interval(low).high));
+  CHECK(mean_interval(beyond).high > 1);  // of what is no share of anything
+}
+
 TEST_CASE("seeds that differ by more than residuals say count in full") {
   // Every example moves with its seed alone: no residual, no example effect, V = s2 / S.
   const RealMatrix left{{0.2, 0.2, 0.2}, {0.4, 0.4, 0.4}, {0.9, 0.9, 0.9}};
