@@ -164,8 +164,8 @@ Estimate mean_estimate(const RealMatrix& outcomes) { return mean_estimate_of(gro
 Interval mean_interval(const RealMatrix& outcomes, double confidence) {
   const Group group = group_of(outcomes);
   const Estimate estimate = mean_estimate_of(group);
+  Interval plain = interval(estimate, confidence);  // refuses what is no confidence
   if (!group.binary) {
-    Interval plain = interval(estimate, confidence);
     // No mean of numbers from 0 to 1 lies elsewhere.
     if (outcomes.minCoeff() >= 0) plain.low = std::max(0.0, plain.low);
     if (outcomes.maxCoeff() <= 1) plain.high = std::min(1.0, plain.high);
