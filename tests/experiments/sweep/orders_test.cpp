@@ -5,8 +5,12 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include <algorithm>
+#include <set>
 
 #include "common/files.h"
+#include "experiments/file_hashes.h"
+#include "experiments/sweep/sweep_file.h"
+#include "experiments/sweep/trial.h"
 #include "tests/experiments/sweep/small_sweep.h"
 
 using namespace rankscope;
@@ -134,6 +138,24 @@ TEST_CASE("a sweep that is changed starts only what changed") {
     INFO(line.dump());
     CHECK((line.at("state") != "done" || !line.at("metrics").empty()));
   }
+}
+
+TEST_CASE("no two templates make one trial") {
+  const auto id_of = [](const std::string& form) {
+    const Sweep sweep = read_sweep(shared_sweep().file(), std::vector{"tasks.write.template=" + form});
+    FileHashes hashes;
+    for (const Trial& trial : name_trials(sweep, hashes))
+      if (!trial.trains() && trial.config.task.name == "write") return trial.id();
+    return std::string();
+  };
+  const std::vector<std::string> forms = {
+      R"({prompt: "{prompt}", truncate: ["prompt:end:words"]})",
+      R"({prompt: "{prompt}\ntruncate=prompt:end:words"})",
+      R"({prompt: "{prompt}\n\\truncate=prompt:end:words"})"};
+  std::set<std::string> ids;
+  for (const std::string& form : forms) ids.insert(id_of(form));
+  CHECK(ids.size() == forms.size());
+  CHECK_FALSE(ids.contains(""));
 }
 
 TEST_CASE("status names the key that made a trial new") {
