@@ -37,6 +37,14 @@ inline NativeF load_native(const float* p) {
 }
 inline void store_native(float* p, NativeF v) { __builtin_memcpy(p, &v, sizeof v); }
 
+// In vectors: for memcpy of a length that it does not know the compiler takes an instruction that
+// needs longer to begin than a row takes.
+inline void copy_floats(const float* from, float* to, int64_t count) {
+  int64_t i = 0;
+  for (; i + kNativeLanes <= count; i += kNativeLanes) store_native(to + i, load_native(from + i));
+  for (; i < count; ++i) to[i] = from[i];
+}
+
 // Where the next panel lies, of which a pass of the inner loop fetches its part while it multiplies:
 // each row tile that shares the present panel another one, so that memory is busy throughout.
 struct NextPanel {
@@ -229,14 +237,14 @@ void product_tile(const TileTerm* terms, int term_count, const TileEpilogue& epi
       float* panel_copy = left_copy;
       if (copy && transposed) {
         for (int64_t p = 0; p < depth; ++p)
-          __builtin_memcpy(left_copy + p * rows, a + p * k_step, sizeof(float) * rows);
+          copy_floats(a + p * k_step, left_copy + p * rows, rows);
         a = left_copy;
         k_step = rows;
         panel_copy += depth * rows;
       } else if (copy) {
         const int64_t padded = depth + kRowPadding;
         for (int64_t i = 0; i < rows; ++i)
-          __builtin_memcpy(left_copy + i * padded, a + i * row_step, sizeof(float) * depth);
+          copy_floats(a + i * row_step, left_copy + i * padded, depth);
         a = left_copy;
         row_step = padded;
         panel_copy += rows * padded;
@@ -253,7 +261,7 @@ void product_tile(const TileTerm* terms, int term_count, const TileEpilogue& epi
           if (rows > kRowTile || (width != kPanel && width != kNativeLanes)) {
             for (int64_t i = 0; i < depth; ++i) {
               float* to = panel_copy + i * kPanel;
-              __builtin_memcpy(to, b + i * b_stride, sizeof(float) * width);
+              copy_floats(b + i * b_stride, to, width);
               for (int64_t j = width; j < kPanel; ++j) to[j] = 0.0f;
             }
             b = panel_copy;
