@@ -30,6 +30,12 @@ class InputError : public Error {
   explicit InputError(const std::string& message) : Error(message, 2) {}
 };
 
+// The user may not read or write what is there: nothing is said of what it holds.
+class PermissionDenied : public InputError {
+ public:
+  using InputError::InputError;
+};
+
 // What an adapted model gives is NaN or infinite: its training diverged, though no loss showed it.
 class NonFiniteOutput : public InputError {
  public:

@@ -26,8 +26,11 @@ std::string system_error_text(int error_number) {
 }
 
 bool is_there(const std::filesystem::path& path) {
-  std::error_code ignored;
-  return std::filesystem::exists(path, ignored);
+  std::error_code error;
+  const bool there = std::filesystem::exists(path, error);
+  if (error == std::errc::permission_denied)
+    throw_file_error("cannot look for", path, error.value());
+  return there;
 }
 
 void throw_file_error(const std::string& action, const std::filesystem::path& path,
@@ -35,11 +38,12 @@ void throw_file_error(const std::string& action, const std::filesystem::path& pa
   const std::string message =
       action + " '" + printable_path(path) + "': " + system_error_text(error_number);
   switch (error_number) {
+    case EACCES:
+    case EPERM:
+      throw PermissionDenied(message);
     case ENOENT:
     case ENOTDIR:
     case EISDIR:
-    case EACCES:
-    case EPERM:
     case EROFS:
     case ELOOP:
     case ENAMETOOLONG:

@@ -1,7 +1,8 @@
 // Files: read whole or mapped, and written so that a reader sees the old bytes or the new ones.
 //
-// Errors: InputError where the path is at fault (missing, no permission, a folder in a file's
-// place), MachineError where the machine is (disk full, I/O error). Both name the path.
+// Errors: InputError where the path is at fault (missing, a folder in a file's place),
+// PermissionDenied, which is one,, MachineError where the machine is (disk full, I/O error). Both
+// name the path.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +16,8 @@
 
 namespace rankscope {
 
-// Whether the name is there, whatever it names. Where that cannot be found out it is not.
+// Whether the name is there, whatever it names; a link to nowhere is not. PermissionDenied where a
+// folder on the way may not be looked into.
 bool is_there(const std::filesystem::path& path);
 
 // What may stand behind a path that is opened for reading.

@@ -28,17 +28,39 @@ namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 4> kEntries{"report.html", "report.md", "figures", "tables"};
 
+// Whether a report could have written this file beside that one: a figure or table has several.
+bool stands_with(const fs::path& file, const char* ending) {
+  return file.extension() == ending || is_there(fs::path(file).replace_extension(ending));
+}
+
+bool is_of_report(const fs::path& folder, const fs::directory_entry& entry) {
+  const fs::path& path = entry.path();
+  const std::string name = path.filename().string(), ending = path.extension().string();
+  const fs::path parent = path.parent_path();
+  if (parent == folder) {
+    if (std::ranges::find(kEntries, name) == kEntries.end()) return false;
+    if (name == "figures" || name == "tables") return entry.is_directory();
+    if (name == "report.html") return is_there(folder / "report.md");
+    const std::string text = read_regular_file(path);
+    return text.starts_with("On the base") || text.starts_with("On no base");
+  }
+  if (!entry.is_regular_file()) return false;
+  if (parent == folder / "tables")
+    return (ending == ".csv" || ending == ".tex") && stands_with(path, ".tex");
+  return parent == folder / "figures" && stands_with(path, ".gp") &&
+         (ending == ".csv" || ending == ".gp" || ending == ".svg" || ending == ".png");
+}
+
 // An earlier report is replaced as a whole; nothing else is ever deleted.
 void require_replaceable(const fs::path& out) {
   std::error_code error;
   if (!fs::is_directory(out, error)) return;
-  for (const fs::directory_entry& entry : fs::directory_iterator(out, error)) {
-    const std::string name = entry.path().filename().string();
-    if (std::ranges::find(kEntries, name) != kEntries.end()) continue;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(out, error)) {
+    if (is_of_report(out, entry)) continue;
     throw InputError(fmt::format(
         "'{}' holds '{}', which is no report's, and a report would replace the folder; give "
         "another folder, or move that away",
-        printable(out.string()), printable(name)));
+        printable(out.string()), printable(entry.path().lexically_relative(out).string())));
   }
 }
 

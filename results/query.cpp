@@ -189,7 +189,7 @@ void ResultsReader::run(const std::string& question, RowSink& sink, const Row& p
   Row cells(static_cast<std::size_t>(columns));
   int code = 0;
   while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) {
-    throw_if_stop_requested();
+    throw_if_stop_requested("interrupted; what was printed is not whole");
     for (int i = 0; i < columns; ++i)
       cells[static_cast<std::size_t>(i)] = cell_of(statement.get(), i);
     sink.row(cells);

@@ -119,16 +119,22 @@ class Analysis {
   }
 
   void find_missing(AnalysisScope scope) {
+    bool closed = false;
     const AnalysisPlan plan = analysis_plan(manifest_, settings_, [&](const Trial& trial) {
       try {
         return trial_state(folder_, trial) == TrialState::kDone &&
                is_there(adapter_folder(folder_, trial) / "adapter_model.safetensors");
+      } catch (const PermissionDenied&) {
+        closed = true;
+        return false;
       } catch (const InputError&) {  // damaged: the collector says where
         return false;
       } catch (const Json::exception&) {
         return false;
       }
     });
+    // Which adapters are compared depends on all of them: what is stored stays.
+    if (closed) return;
     std::set<std::pair<std::string, std::string>> wanted;
     std::map<const Trial*, std::string> stamps;
     for (const Trial* trial : plan.adapters) {

@@ -190,6 +190,10 @@ class Scores {
       const RealMatrix outcomes = metric.empty() ? RealMatrix() : evidence_.outcomes(group, metric);
       if (outcomes.size() == 0) {
         score.note = group.trials.empty() ? "no trial is finished" : "its trials have no outcomes in common";
+      } else if (outcomes.cols() < 2) {
+        score.examples = outcomes.cols();
+        score.mean = 100 * outcomes.mean();
+        score.note = "one example: there is no interval";
       } else {
         const Interval both = mean_interval(outcomes);
         score.examples = outcomes.cols();

@@ -137,6 +137,10 @@ class ScoreContrasts {
       made.finding.missing = "the two sides were not scored on the same examples";
       return made;
     }
+    if (left.cols() < 2) {
+      made.finding.missing = "one example was scored; a difference needs two at least";
+      return made;
+    }
     made.finding.seeds_left = left.rows();
     made.finding.seeds_right = right.rows();
     made.finding.examples = left.cols();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <memory>
 
 #include "common/error.h"
@@ -20,6 +21,7 @@ namespace rankscope {
 
 namespace {
 
+constexpr std::int64_t kLargestSeed = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMostLayers = 100'000;
 constexpr std::int64_t kMostDirections = 1 << 20;
 
@@ -180,11 +182,13 @@ void add_analyze(CLI::App& app, int& exit_code) {
       ->check(whole_number(0, kMostLayers));
   phi->add_option("--of", c->of, "a: right singular vectors of A, as the paper; dw, dw_left: right and left ones of dW")
       ->check(CLI::IsMember({"a", "dw", "dw_left"}));
-  phi->add_option("--seed", c->seed, "of the draws that the chance band is made of");
+  phi->add_option("--seed", c->seed, "of the draws that the chance band is made of")
+      ->check(whole_number(0, kLargestSeed));
   CLI::App* amplification =
       add("amplification", "Table 7: what of W lies in the directions of dW", run_amplification);
   amplification->get_option("--model")->required();
-  amplification->add_option("--seed", c->seed, "of the search for W's leading directions");
+  amplification->add_option("--seed", c->seed, "of the search for W's leading directions")
+      ->check(whole_number(0, kLargestSeed));
   amplification->add_option("--threads", c->threads, "0: all processors")->check(whole_number(0, kMostThreads));
   for (CLI::App* sub : {phi, amplification})
     sub->add_option("--top", c->top, "so many of the leading directions of dW; 0: all (its rank)")

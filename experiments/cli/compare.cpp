@@ -64,6 +64,8 @@ Compared compare(const std::map<std::string, double>& left, const std::map<std::
     one.push_back(outcome);
     other.push_back(same->second);
   }
+  if (one.size() == 1 && left.size() == 1 && right.size() == 1)
+    throw InputError("the two trials were scored on one example; a comparison needs two at least");
   if (one.size() < 2 || one.size() != left.size() || one.size() != right.size())
     throw InputError("the two trials were not scored on the same examples");
   const auto count = static_cast<Eigen::Index>(one.size());

@@ -11,6 +11,7 @@
 #include "common/text.h"
 #include "datasets/tokenizer/bpe_trainer.h"
 #include "datasets/tokenizer/tokenizer.h"
+#include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/texts.h"
 
@@ -73,7 +74,7 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--min-count", c->settings.min_count, "merge only pairs seen this often")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1, std::int64_t{1} << 40));
   command->add_flag("--json", c->json, "one line of JSON on standard output");
   command->callback([c, &exit_code] { exit_code = run_tokenizer_train(*c); });
 }

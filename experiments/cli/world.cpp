@@ -1,8 +1,10 @@
 // world: the embedded world's task sets and documents, made from its seed.
 #include <cstdio>
+#include <limits>
 #include <memory>
 
 #include "common/error.h"
+#include "common/interrupt.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "datasets/embedded/overlap.h"
@@ -36,6 +38,7 @@ int run_world(const WorldCommand& c) {
   if (c.out.empty() && c.documents == 0 && c.overlap == 0)
     throw InputError("world: give --out DIR for the task sets, --documents N to print documents, or "
                      "--overlap N to compare both");
+  if (c.out.empty()) exit_at_first_signal();
   const embedded::World world(c.seed);
   for (std::uint64_t i = 0; i < c.documents; ++i) {
     OrderedJson line;
@@ -62,7 +65,9 @@ void add_world(CLI::App& app, int& exit_code) {
   command->add_option("--overlap", c->overlap,
                       "print the runs of 8 words that scored targets share with the first N documents")
       ->check(whole_number(0, std::int64_t{1} << 40));
-  command->add_option("--seed", c->seed, "another world")->capture_default_str();
+  command->add_option("--seed", c->seed, "another world")
+      ->capture_default_str()
+      ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
   command->callback([c, &exit_code] { exit_code = run_world(*c); });
 }
 

@@ -19,17 +19,29 @@ struct Range {
   std::uint64_t begin = 0, end = 0;
 };
 
-// Reads no further than to the first example that is left.
-void check_skip(const DataSource& source, const YamlValue& place) {
-  if (source.skip == 0) return;
+// Every example has an answer, and one is left behind those that are skipped.
+void check_examples(const DataSource& source, const YamlValue& place) {
   place.checked([&] {
-    const RecordSet set = read_records(find_task(source.task), file_of(source), {},
-                                       {.limit = source.skip + 1, .allow_unlabelled = true});
+    const RecordSet set =
+        read_records(find_task(source.task), file_of(source), {}, {.limit = read_limit(source)});
     if (set.records.size() <= source.skip)
       throw InputError(fmt::format("{} has {} usable examples, none is left behind the first {}",
                                    printable_path(file_of(source)), set.records.size(),
                                    source.skip));
   });
+}
+
+// Only what has choices can be picked right.
+void check_metric(const TaskPlan& task) {
+  const ScoreSettings& score = task.config.score;
+  if (score.data.task != "own" || score.metric != "accuracy") return;
+  const RecordSet set = read_records(find_task("own"), file_of(score.data), {},
+                                     {.limit = read_limit(score.data), .allow_unlabelled = true});
+  if (std::ranges::any_of(set.records,
+                          [](const Record& record) { return !record.choices.empty(); }))
+    return;
+  task.score_place.find("metric")->fail("'accuracy' needs examples with 'choices', and " +
+                                        printable_path(file_of(score.data)) + " has none");
 }
 
 // Both ask of a text what the base cannot hold.
@@ -90,17 +102,20 @@ void check_data(const SweepPlan& plan, const ModelConfig& base, Sweep& sweep) {
       holds_out |= trial.tuning.has_value() || !trial.task.held_out.data.empty();
     }
     const Range score = range_of(task.config.score.data, task.score_place);
-    if (has_texts) check_skip(task.config.score.data, task.score_place);
+    if (has_texts) {
+      check_examples(task.config.score.data, task.score_place);
+      check_metric(task);
+    }
     if (!trains) continue;
     const Range train = range_of(task.config.train, task.train_place);
-    if (has_texts) check_skip(task.config.train, task.train_place);
+    if (has_texts) check_examples(task.config.train, task.train_place);
     if (overlap(train, score)) {
       sweep.notes.push_back(
           fmt::format("task '{}': scored examples are trained on", task.config.name));
     }
     if (!holds_out) continue;
     const Range held_out = range_of(task.config.held_out, task.tune_place);
-    if (has_texts) check_skip(task.config.held_out, task.tune_place);
+    if (has_texts) check_examples(task.config.held_out, task.tune_place);
     for (const auto& [other, what] : {std::pair{&score, "scored"}, {&train, "trained on"}}) {
       if (!overlap(held_out, *other)) continue;
       task.tune_place.fail(fmt::format(

@@ -29,6 +29,8 @@ std::string damage_found_by(const std::function<void()>& look) {
     throw;
   } catch (const Interrupted&) {
     throw;
+  } catch (const PermissionDenied&) {
+    throw;
   } catch (const Error& error) {
     return error.what();
   } catch (const Json::exception& error) {

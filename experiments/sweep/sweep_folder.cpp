@@ -7,6 +7,7 @@
 
 #include "common/error.h"
 #include "common/files.h"
+#include "common/folders.h"
 #include "common/text.h"
 
 namespace rankscope {
@@ -37,12 +38,7 @@ fs::path SweepFolder::eval_folder(const Trial& trial) const {
 }
 
 void make_trial_folder(const SweepFolder& folder, const Trial& trial) {
-  std::error_code error;
-  fs::create_directories(folder.eval_folder(trial), error);
-  if (error)
-    throw MachineError("cannot make the folder '" +
-                       printable(folder.eval_folder(trial).native(), 300) +
-                       "': " + system_error_text(error.value()));
+  make_folder(folder.eval_folder(trial), "see who may write there");
 }
 
 void describe_trial(const SweepFolder& folder, const Trial& trial) {

@@ -34,7 +34,7 @@ class SweepFolder {
   std::filesystem::path path_;
 };
 
-// Makes both. MachineError where they cannot be made.
+// Makes both. Errors as make_folder()'s.
 void make_trial_folder(const SweepFolder& folder, const Trial& trial);
 
 // What sweep.json holds.

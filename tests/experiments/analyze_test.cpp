@@ -139,6 +139,15 @@ TEST_CASE("analyze refuses what cannot be compared, and names what is there") {
                 "the base that the adapter was trained on");
 }
 
+TEST_CASE("a seed is a whole number that is taken as it stands") {
+  for (const std::string seed : {"-1", "18446744073709551616", "0x10", "+5"}) {
+    check_refused(run_program({"world", "--documents", "1", "--seed", seed}), "--seed: must be a whole number");
+    check_refused(run_program({"analyze", "phi", "--adapter", peft("gpt2_c_attn"), "--other",
+                               peft("gpt2_c_attn"), "--layer", "0", "--site", "Wq", "--seed", seed}),
+                  "--seed: must be a whole number");
+  }
+}
+
 TEST_CASE("values that are not finite are refused, and named") {
   const TemporaryFolder folder;
   const std::filesystem::path adapter = folder / "adapter";

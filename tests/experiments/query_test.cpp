@@ -180,7 +180,7 @@ TEST_CASE("export writes a CSV file for each view, all or none") {
   CHECK(read_bytes(sweep.path("out/scores.csv"))
             .starts_with("trial,metric,value,standard_error,count,state,"));
   const std::vector<std::string> names = names_below(sweep.path("out"));
-  CHECK(names.size() == 17);
+  CHECK(names.size() == 18);
   CHECK_THAT(refusal_of({"export", sweep.path(), "--out", sweep.path("out")}), Contains("exists"));
 
   ProgramOptions full;

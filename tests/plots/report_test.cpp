@@ -260,15 +260,28 @@ TEST_CASE(
 TEST_CASE("a report replaces an earlier one as a whole, and nothing that is none") {
   const PathWithoutPrograms no_gnuplot;
   Made made(SampleKind::kEmpty);
-  write_file_atomically(made.out() / "figures" / "stale.svg", "<svg/>");
+  for (const char* name : {"stale.svg", "stale.gp"})
+    write_file_atomically(made.out() / "figures" / name, "<svg/>");
   ResultsReader results({made.folder.path()});
   write_report(results, made.findings, {.out = made.out(), .folders = {}});
   CHECK_FALSE(is_there(made.out() / "figures" / "stale.svg"));
   CHECK(is_there(made.out() / "report.html"));
 
-  write_file_atomically(made.out() / "thesis.tex", "years of work");
+  for (const char* name :
+       {"thesis.tex", "figures/photo.png", "figures/mine.txt", "tables/notes.csv", "tables/x/y"}) {
+    INFO(name);
+    std::filesystem::create_directories((made.out() / name).parent_path());
+    write_file_atomically(made.out() / name, "years of work");
+    CHECK_THAT(error_text<InputError>(
+                   [&] { write_report(results, made.findings, {.out = made.out(), .folders = {}}); }),
+               Contains("which is no report's"));
+    CHECK(made.text(name) == "years of work");
+    std::filesystem::remove(made.out() / name);
+    std::filesystem::remove(made.out() / "tables/x");
+  }
+  write_report(results, made.findings, {.out = made.out(), .folders = {}});
+  write_file_atomically(made.out() / "report.md", "years of work");
   CHECK_THAT(error_text<InputError>(
                  [&] { write_report(results, made.findings, {.out = made.out(), .folders = {}}); }),
-             Contains("holds 'thesis.tex', which is no report's"));
-  CHECK(made.text("thesis.tex") == "years of work");
+             Contains("holds 'report.md', which is no report's"));
 }

@@ -85,6 +85,61 @@ TEST_CASE("a folder that cannot be written is refused in a line") {
   fs::permissions(sweep.out("read-only"), fs::perms(0755));
 }
 
+TEST_CASE("what may not be read is named, and is neither missing nor damaged") {
+  SmallSweep sweep;
+  sweep.finish("closed");
+  const fs::path out = sweep.out("closed");
+  const Json trial = trial_of(out, "wide", "pick");
+  for (const fs::path& path : {sweep.path(), fs::path(sweep.model().path())})
+    fs::permissions(path, fs::perms(0755));
+  // The folder is nobody's own.
+  for (const auto& entry : fs::recursive_directory_iterator(out))
+    fs::permissions(entry.path(), entry.is_directory() ? fs::perms(0777) : fs::perms(0666));
+  fs::permissions(out, fs::perms(0777));
+  const std::string rows = database_rows(out);
+  const auto names_of_trials = [&] { return names_below(out / "trials"); };
+  const std::pair<fs::path, fs::perms> closed[] = {
+      {out / "trials", fs::perms(0777)},
+      {train_folder(out, trial), fs::perms(0777)},
+      {eval_folder(out, trial) / "predictions.jsonl", fs::perms(0666)},
+      {eval_folder(out, trial) / "done.json", fs::perms(0666)}};
+  const ProgramOptions nobody{.as_nobody = true};
+  if (run_program({"status", out.string()}, nobody).exit_code != 0)
+    RANKSCOPE_SKIP("the program cannot be run as nobody");
+  for (const auto& [path, open] : closed) {
+    INFO(path);
+    fs::permissions(path, fs::perms(0));
+    const std::vector<std::string> names = names_of_trials();
+    const ProgramResult collected = run_program({"collect", out.string()}, nobody);
+    INFO(collected.err);
+    // Rows that are there stay; only what changed since is read again.
+    CHECK((collected.exit_code == 1 || path.filename() == "predictions.jsonl"));
+    const ProgramResult result = sweep.run("closed", {}, nobody);
+    INFO(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK_THAT(result.err, Catch::Contains("Permission denied"));
+    fs::permissions(path, open);
+    CHECK(names_of_trials() == names);
+    CHECK(database_rows(out) == rows);
+  }
+}
+
+TEST_CASE("scores of one example have a mean, and no verdict") {
+  SmallSweep& sweep = shared_sweep();
+  sweep.finish("one-example", {"tasks.pick.score.limit=1", "tasks.write.score.limit=1"});
+  const std::string out = sweep.out("one-example").string();
+  CHECK(run_program({"claims", out}).exit_code == 0);
+  const ProgramResult report = run_program({"report", out});
+  INFO(report.err);
+  CHECK(report.exit_code == 0);
+  const std::vector<Json> trials =
+      query(sweep.out("one-example"), "SELECT trial FROM trials WHERE grp = 'tuned' AND task = 'pick' AND role = 'scored'");
+  const ProgramResult compared =
+      run_program({"compare", out, trials[0].at("trial"), trials[1].at("trial")});
+  CHECK(compared.exit_code == 2);
+  CHECK_THAT(compared.err, Catch::Contains("a comparison needs two at least"));
+}
+
 TEST_CASE("verdicts that cannot be printed are no fault of the program's") {
   if (!fs::exists("/dev/full")) RANKSCOPE_SKIP("no /dev/full");
   const ProgramResult result = run_program({"claims", shared_sweep().out("undisturbed").string()},

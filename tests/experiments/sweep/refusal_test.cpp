@@ -180,4 +180,5 @@ TEST_CASE("what no trial could do with the base and the data is refused before a
   refused("tasks.write.train.skip=5000", "none is left behind the first 5000");
   refused("tasks.pick.score.skip=5000", "none is left behind the first 5000");
   refused("tasks.write.tune.skip=5000", "none is left behind the first 5000");
+  refused("tasks.write.score.metric=accuracy", "'accuracy' needs examples with 'choices'");
 }
