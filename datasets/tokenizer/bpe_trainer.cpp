@@ -113,19 +113,27 @@ class Merging {
   void merge_in(uint32_t w, Pair pair, int32_t result, std::vector<Pair>& grown) {
     std::vector<int32_t>& symbols = words_[w].symbols;
     const int64_t count = words_[w].count;
-    for (size_t i = 0; i + 1 < symbols.size(); ++i) {
-      if (symbols[i] != pair.first || symbols[i + 1] != pair.second) continue;
-      symbols[i] = result;
-      symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(i) + 1);
-      if (i > 0) {
-        change({symbols[i - 1], pair.first}, -count, w, grown);
-        change({symbols[i - 1], result}, count, w, grown);
+    // In one pass: what is kept moves forward, so that a word of any length takes time in proportion.
+    size_t kept = 0;
+    for (size_t i = 0; i < symbols.size(); ++i, ++kept) {
+      const bool here = symbols[i] == pair.first && i + 1 < symbols.size() &&
+                        symbols[i + 1] == pair.second;
+      if (!here) {
+        symbols[kept] = symbols[i];
+        continue;
+      }
+      symbols[kept] = result;
+      ++i;
+      if (kept > 0) {
+        change({symbols[kept - 1], pair.first}, -count, w, grown);
+        change({symbols[kept - 1], result}, count, w, grown);
       }
       if (i + 1 < symbols.size()) {
         change({pair.second, symbols[i + 1]}, -count, w, grown);
         change({result, symbols[i + 1]}, count, w, grown);
       }
     }
+    symbols.resize(kept);
   }
 
   const BpeTrainerSettings& settings_;
