@@ -67,17 +67,26 @@ FileDescriptor::~FileDescriptor() {
   if (number_ >= 0) ::close(number_);
 }
 
+namespace {
+
+// `action` and `advice` begin and end the message.
+void require_regular(const struct stat& status, const std::filesystem::path& path,
+                     const std::string& action, const char* advice) {
+  if (S_ISREG(status.st_mode)) return;
+  if (S_ISDIR(status.st_mode)) throw_file_error(action, path, EISDIR);
+  throw InputError(action + " '" + printable_path(path) + "': not a regular file; " + advice);
+}
+
+}  // namespace
+
 FileDescriptor open_to_read(const std::filesystem::path& path, InputKind kind) {
   // With O_NONBLOCK, opening a named pipe does not wait for a writer. It changes nothing for a
   // regular file.
-  const bool any = kind == InputKind::kAny;
-  FileDescriptor file(path, any ? O_RDONLY : O_RDONLY | O_NONBLOCK, "cannot read");
+  if (kind == InputKind::kAny) return FileDescriptor(path, O_RDONLY, "cannot read");
+  FileDescriptor file(path, O_RDONLY | O_NONBLOCK, "cannot read");
   struct stat status {};
-  if (!any && ::fstat(file.number(), &status) == 0 && S_ISDIR(status.st_mode))
-    throw_file_error("cannot read", path, EISDIR);
-  if (!any && !S_ISREG(status.st_mode))
-    throw InputError("cannot read '" + printable_path(path) +
-                     "': not a regular file; put one in its place");
+  if (::fstat(file.number(), &status) != 0) throw_file_error("cannot read", path, errno);
+  require_regular(status, path, "cannot read", "put one in its place");
   return file;
 }
 
@@ -88,10 +97,7 @@ std::string read_regular_file(const std::filesystem::path& path, std::uint64_t m
 void require_regular_file(const std::filesystem::path& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0 && ::lstat(path.c_str(), &status) != 0) return;
-  if (S_ISREG(status.st_mode)) return;
-  if (S_ISDIR(status.st_mode)) throw_file_error("cannot open", path, EISDIR);
-  throw InputError("cannot open '" + printable_path(path) +
-                   "': not a regular file; put one in its place");
+  require_regular(status, path, "cannot open", "put one in its place");
 }
 
 std::size_t read_some(int descriptor, char* buffer, std::size_t size,
@@ -136,11 +142,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   const FileDescriptor file(path, O_RDONLY | O_NONBLOCK, "cannot open");
   struct stat status {};
   if (::fstat(file.number(), &status) != 0) throw_file_error("cannot open", path, errno);
-  if (S_ISDIR(status.st_mode)) throw_file_error("cannot open", path, EISDIR);
-  if (!S_ISREG(status.st_mode)) {
-    throw InputError("cannot map '" + printable_path(path) +
-                     "': not a regular file; copy its content to one");
-  }
+  require_regular(status, path, "cannot open", "copy its content to one");
   size_ = static_cast<std::size_t>(status.st_size);
   if (size_ == 0) return;
   void* start = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.number(), 0);

@@ -1,8 +1,8 @@
 // Files: read whole or mapped, and written so that a reader sees the old bytes or the new ones.
 //
-// Errors: InputError where the path is at fault (missing, a folder in a file's place),
-// PermissionDenied, which is one,, MachineError where the machine is (disk full, I/O error). Both
-// name the path.
+// Errors: InputError where the path is at fault (missing, a folder in a file's place; where it may
+// not be read or written PermissionDenied, which is one), MachineError where the machine is (disk
+// full, I/O error). All name the path.
 #pragma once
 
 #include <cstddef>

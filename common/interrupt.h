@@ -22,6 +22,8 @@ bool stop_requested();
 // Throws Interrupted if a stop was requested.
 void throw_if_stop_requested(
     const char* message = "interrupted; the same command continues where this one stopped");
+// For those that begin anew.
+inline constexpr const char* kNothingWritten = "interrupted; nothing was written";
 // What a first signal does; a worker that shares the process uses it too.
 void request_stop();
 // Forgets a request: for tests.

@@ -14,8 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kNothingWritten = "interrupted; nothing was written";
-
 // What a Hugging Face folder may hold beside config and weights that the adapter does not change.
 constexpr const char* kCompanions[] = {
     "tokenizer.json",      "tokenizer_config.json", "vocab.json",

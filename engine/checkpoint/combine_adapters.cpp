@@ -19,8 +19,6 @@
 namespace rankscope {
 namespace {
 
-constexpr const char* kNothingWritten = "interrupted; nothing was written";
-
 std::string shown(const std::filesystem::path& folder) { return printable_path(folder); }
 
 // A module, or one site of it: by the module's path and the first output.

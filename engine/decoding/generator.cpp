@@ -242,18 +242,15 @@ void generate(const Model& model, const Adaptation* adaptation,
               std::span<const std::vector<int32_t>> prompts, const DecodingSettings& settings,
               const GeneratorOptions& options,
               const std::function<void(size_t index, Prediction prediction)>& on_prediction) {
-  const int64_t special = special_tokens_of(adaptation).count();
+  const SpecialTokens special = special_tokens_of(adaptation);
   for (const std::vector<int32_t>& prompt : prompts) {
-    if (prompt.empty() || static_cast<int64_t>(prompt.size()) + special + settings.max_new >
+    if (prompt.empty() || static_cast<int64_t>(prompt.size()) + special.count() + settings.max_new >
                               model.config().context)
       throw std::logic_error("a prompt is empty or leaves no room in the model's context");
   }
-  Work work{model,
-            adaptation,
-            prompts,
-            settings,
-            special_tokens_of(adaptation),
-            Waiting(prompts, special, options.prompt_tokens_at_once),
+  Work work{model,        adaptation,
+            prompts,      settings,
+            special,      Waiting(prompts, special.count(), options.prompt_tokens_at_once),
             on_prediction};
   const int64_t in_flight = std::min(options.in_flight, std::ssize(prompts));
   const int64_t count = lane_count(model, adaptation, in_flight * settings.beams);

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <limits>
 #include <memory>
 
 #include "common/error.h"
@@ -21,7 +20,6 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::int64_t kLargestSeed = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMostLayers = 100'000;
 constexpr std::int64_t kMostDirections = 1 << 20;
 

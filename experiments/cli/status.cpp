@@ -15,7 +15,6 @@
 #include "common/interrupt.h"
 #include "common/json.h"
 #include "common/log.h"
-#include "common/safetensors.h"
 #include "common/text.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
@@ -24,6 +23,7 @@
 #include "experiments/sweep/collect.h"
 #include "experiments/sweep/live_view.h"
 #include "experiments/sweep/summary.h"
+#include "experiments/sweep/trial_checks.h"
 
 namespace rankscope {
 
@@ -76,10 +76,7 @@ OrderedJson standing(const SweepFolder& folder, const Trial& trial) {
   const fs::path train = folder.train_folder(trial), state = train / "state.safetensors";
   if (trial.trains() && is_there(train / "done.json")) json["trained"] = true;
   try {
-    if (!json.contains("trained") && is_there(state)) {
-      const SafetensorsFile file(state);
-      json["saved_step"] = std::stoll(file.metadata().at("step"));
-    }
+    if (!json.contains("trained") && is_there(state)) json["saved_step"] = saved_step(state);
     const std::size_t lines =
         AppendedLines::whole_lines(folder.eval_folder(trial) / "predictions.jsonl").size();
     if (lines > 0) json["predictions"] = lines;

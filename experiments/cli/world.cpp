@@ -1,6 +1,5 @@
 // world: the embedded world's task sets and documents, made from its seed.
 #include <cstdio>
-#include <limits>
 #include <memory>
 
 #include "common/error.h"
@@ -12,6 +11,7 @@
 #include "datasets/embedded/world_documents.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
+#include "experiments/limits.h"
 
 namespace rankscope {
 
@@ -67,7 +67,7 @@ void add_world(CLI::App& app, int& exit_code) {
       ->check(whole_number(0, std::int64_t{1} << 40));
   command->add_option("--seed", c->seed, "another world")
       ->capture_default_str()
-      ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
+      ->check(whole_number(0, kLargestSeed));
   command->callback([c, &exit_code] { exit_code = run_world(*c); });
 }
 

@@ -96,7 +96,7 @@ class Maker {
   void read_seeds() {
     const auto seed = [&](const char* key, std::optional<uint64_t>& into) {
       if (const auto value = take(key)) {
-        into = static_cast<uint64_t>(value->integer(0, INT64_MAX));
+        into = static_cast<uint64_t>(value->integer(0, kLargestSeed));
       }
     };
     seed("init_seed", made_.trial.init_seed);

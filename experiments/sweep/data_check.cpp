@@ -19,26 +19,24 @@ struct Range {
   std::uint64_t begin = 0, end = 0;
 };
 
-// Every example has an answer, and one is left behind those that are skipped.
-void check_examples(const DataSource& source, const YamlValue& place) {
-  place.checked([&] {
-    const RecordSet set =
+// Every example has an answer, and one is left behind those that are skipped. Returns them all.
+std::vector<Record> check_examples(const DataSource& source, const YamlValue& place) {
+  return place.checked([&] {
+    RecordSet set =
         read_records(find_task(source.task), file_of(source), {}, {.limit = read_limit(source)});
     if (set.records.size() <= source.skip)
       throw InputError(fmt::format("{} has {} usable examples, none is left behind the first {}",
                                    printable_path(file_of(source)), set.records.size(),
                                    source.skip));
+    return std::move(set.records);
   });
 }
 
 // Only what has choices can be picked right.
-void check_metric(const TaskPlan& task) {
+void check_metric(const TaskPlan& task, const std::vector<Record>& scored) {
   const ScoreSettings& score = task.config.score;
   if (score.data.task != "own" || score.metric != "accuracy") return;
-  const RecordSet set = read_records(find_task("own"), file_of(score.data), {},
-                                     {.limit = read_limit(score.data), .allow_unlabelled = true});
-  if (std::ranges::any_of(set.records,
-                          [](const Record& record) { return !record.choices.empty(); }))
+  if (std::ranges::any_of(scored, [](const Record& record) { return !record.choices.empty(); }))
     return;
   task.score_place.find("metric")->fail("'accuracy' needs examples with 'choices', and " +
                                         printable_path(file_of(score.data)) + " has none");
@@ -102,10 +100,7 @@ void check_data(const SweepPlan& plan, const ModelConfig& base, Sweep& sweep) {
       holds_out |= trial.tuning.has_value() || !trial.task.held_out.data.empty();
     }
     const Range score = range_of(task.config.score.data, task.score_place);
-    if (has_texts) {
-      check_examples(task.config.score.data, task.score_place);
-      check_metric(task);
-    }
+    if (has_texts) check_metric(task, check_examples(task.config.score.data, task.score_place));
     if (!trains) continue;
     const Range train = range_of(task.config.train, task.train_place);
     if (has_texts) check_examples(task.config.train, task.train_place);

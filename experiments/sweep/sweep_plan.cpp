@@ -126,7 +126,7 @@ class SweepReader {
     }
     tuning.steps = steps->integer(1, kMostSteps);
     const std::optional<YamlValue> seed = value.find("seed");
-    tuning.seed = static_cast<std::uint64_t>(seed ? seed->integer(0, INT64_MAX) : kTuningSeed);
+    tuning.seed = static_cast<std::uint64_t>(seed ? seed->integer(0, kLargestSeed) : kTuningSeed);
     if (const auto per = value.find("per")) {
       tuning.per_trial = per->choice({"method", "trial"}) == "trial";
     }

@@ -42,16 +42,6 @@ std::string altered(const fs::path& file) {
   return printable_path(file) + ": is not the file that was written, by its SHA-256";
 }
 
-std::int64_t saved_step(const fs::path& state) {
-  const SafetensorsFile file(state);
-  const auto found = file.metadata().find("step");
-  std::int64_t step = -1;
-  if (found != file.metadata().end())
-    std::from_chars(found->second.data(), found->second.data() + found->second.size(), step);
-  if (step < 0) throw InputError(printable_path(state) + ": has no step");
-  return step;
-}
-
 // `by_hash`: its values too, which takes reading them.
 void check_adapter(const fs::path& folder, bool by_hash) {
   if (!is_there(folder / "rankscope.json"))
@@ -88,6 +78,16 @@ bool check_lines(const fs::path& file, const std::string& hash, std::int64_t exp
 }
 
 }  // namespace
+
+std::int64_t saved_step(const fs::path& state) {
+  const SafetensorsFile file(state);
+  const auto found = file.metadata().find("step");
+  std::int64_t step = -1;
+  if (found != file.metadata().end())
+    std::from_chars(found->second.data(), found->second.data() + found->second.size(), step);
+  if (step < 0) throw InputError(printable_path(state) + ": has no step");
+  return step;
+}
 
 void check_training(const fs::path& folder, bool is_needed) {
   // The resume point first: it goes when done.json has come, and its curve is there before it.

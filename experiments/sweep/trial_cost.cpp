@@ -1,11 +1,9 @@
 #include "experiments/sweep/trial_cost.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 
 #include "common/error.h"
+#include "experiments/sweep/trial_identity.h"
 
 namespace rankscope {
 
@@ -14,9 +12,8 @@ namespace {
 // Enough for a mean length that is off by less than the rest of the estimate.
 constexpr std::uint64_t kLookedAt = 200;
 
-std::string key_of(const DataSource& s) {
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}", s.task, s.data.string(), s.split, s.limit, s.skip,
-                     s.max_tokens, s.end_token, fmt::join(s.template_keys, "|"));
+std::string key_of(const DataSource& source) {
+  return source_json(source).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace
@@ -26,9 +23,13 @@ TrialCosts::TrialCosts(const Manifest& manifest, const ModelShape& shape) : shap
     products_ += 2 * static_cast<double>(site.in) * static_cast<double>(site.out);
   head_ =
       2 * static_cast<double>(shape.config.vocabulary) * static_cast<double>(shape.config.width);
-  for (const Trial& trial : manifest.trials) {
-    if (trial.trains()) look_into(trial.config.task.train, manifest.base);
-    look_into(trial.config.task.score.data, manifest.base);
+  try {
+    const BaseTokenizer tokenizer(manifest.base, shape.config);
+    for (const Trial& trial : manifest.trials) {
+      if (trial.trains()) look_into(trial.config.task.train, tokenizer);
+      look_into(trial.config.task.score.data, tokenizer);
+    }
+  } catch (const Error&) {  // no tokenizer
   }
 }
 
@@ -40,7 +41,7 @@ TrialCosts::Texts TrialCosts::published(const DataSource& source) {
   return texts;
 }
 
-void TrialCosts::look_into(const DataSource& source, const std::filesystem::path& base) {
+void TrialCosts::look_into(const DataSource& source, const BaseTokenizer& tokenizer) {
   const auto [found, is_new] = texts_.try_emplace(key_of(source), published(source));
   if (!is_new) return;
   Texts& texts = found->second;
@@ -51,8 +52,7 @@ void TrialCosts::look_into(const DataSource& source, const std::filesystem::path
                                          std::min<std::size_t>(all.records.size(), source.skip));
     DataSource first = source;
     first.limit = source.limit > 0 ? std::min(source.limit, kLookedAt) : kLookedAt;
-    const TaskExamples read =
-        read_task_examples(first, BaseTokenizer(base, shape_.config), shape_.config, 0, false);
+    const TaskExamples read = read_task_examples(first, tokenizer, shape_.config, 0, false);
     double prompt = 0, target = 0, choices = 0;
     for (const EncodedExample& example : read.examples) {
       prompt += static_cast<double>(example.prompt.size());

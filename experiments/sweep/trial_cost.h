@@ -28,7 +28,7 @@ class TrialCosts {
 
   Texts texts_of(const DataSource& source) const;
   static Texts published(const DataSource& source);
-  void look_into(const DataSource& source, const std::filesystem::path& base);
+  void look_into(const DataSource& source, const BaseTokenizer& tokenizer);
   // Of one token's way through the layers, which looks back on `length` tokens at the most.
   double layers(double length) const;
 

@@ -4,14 +4,11 @@
 #include "common/json.h"
 
 namespace rankscope {
-namespace {
 
 OrderedJson source_json(const DataSource& s) {
   return {s.task, s.data.native(), s.split,      s.limit,
           s.skip, s.template_keys, s.max_tokens, s.end_token};
 }
-
-}  // namespace
 
 std::string trial_identity(const TrialConfig& t) {
   const DecodingSettings& d = t.task.score.decoding;

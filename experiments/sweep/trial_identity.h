@@ -7,6 +7,9 @@
 
 namespace rankscope {
 
+// What tells a source of examples from another.
+OrderedJson source_json(const DataSource& source);
+
 // SHA-256 in hex of everything but the group: equal for two trials that are one. It holds paths,
 // and so names no trial outside its file.
 std::string trial_identity(const TrialConfig& trial);
