@@ -59,7 +59,7 @@ class CpuBackend final : public Backend {
       } catch (...) {
         thrown[static_cast<size_t>(i)] = std::current_exception();
       }
-    });
+    }, cpu::TaskOrder::kQueue);
     if (pool_.thread_inside() < 0) memory_.gather();
     for (const std::exception_ptr& error : thrown)
       if (error) std::rethrow_exception(error);
@@ -424,17 +424,23 @@ class CpuBackend final : public Backend {
     const int64_t block_rows = ceil_div(ceil_div(out.rows, blocks), tile) * tile;
     const int64_t row_blocks = ceil_div(out.rows, block_rows);
     const int64_t panels = ceil_div(out.cols, kernels_.panel_width);
+    // A right operand that a core's cache holds whole is passed over by every thread, each with
+    // rows of its own; of a larger one each thread has its panels.
+    const bool rows_first = longest_k * out.cols <= kCachedFloats && row_blocks >= threads();
     // Some 32 tasks a thread even out the end; a task has at least 4 panels to pay for itself, or
     // each thread's share where that is less.
     const int64_t wanted = ceil_div(int64_t{32} * threads(), row_blocks);
     const int64_t share = ceil_div(panels * row_blocks, threads());
-    const int64_t group = std::clamp(ceil_div(panels, wanted), std::min<int64_t>(4, share),
-                                     std::max<int64_t>(8, kMaxTileColumns / kernels_.panel_width));
+    const int64_t widest = kMaxTileColumns / kernels_.panel_width;
+    const int64_t group = rows_first
+                              ? std::min(panels, widest)
+                              : std::clamp(ceil_div(panels, wanted), std::min<int64_t>(4, share),
+                                           std::max<int64_t>(8, widest));
     const int64_t groups = ceil_div(panels, group);
     const size_t floats = kernels_.product_scratch(block_rows, group, longest_k);
     pool_.run(row_blocks * groups, [&](int64_t task, int thread) {
-      const int64_t row = task % row_blocks * block_rows;
-      const int64_t panel = task / row_blocks * group;
+      const int64_t row = (rows_first ? task / groups : task % row_blocks) * block_rows;
+      const int64_t panel = (rows_first ? task % groups : task / row_blocks) * group;
       std::array<cpu::TileTerm, kMaxTerms> local;
       for (size_t i = 0; i < terms.size(); ++i) {
         local[i] = terms[i];
@@ -451,17 +457,22 @@ class CpuBackend final : public Backend {
   void run_attention(const AttentionShape& shape, const AttentionLayout& layout, const Fill& fill,
                      Kernel kernel) {
     const int64_t sequences = layout.sequences();
-    // Longest sequences first, so that the end is not one straggler.
+    if (sequences == 0) return;
     std::vector<int64_t> order(static_cast<size_t>(sequences));
     std::iota(order.begin(), order.end(), 0);
     auto length = [&](int64_t s) {
       return layout.key_begin[static_cast<size_t>(s) + 1] - layout.key_begin[static_cast<size_t>(s)];
     };
-    std::stable_sort(order.begin(), order.end(),
-                     [&](int64_t a, int64_t b) { return length(a) > length(b); });
-    if (sequences == 0) return;
-    const size_t floats = kernels_.attention_scratch(length(order[0]), shape.head_dim);
-    pool_.run(sequences * shape.kv_heads, [&](int64_t index, int thread) {
+    // Many tasks even themselves out where their rows are; of few, the longest come first, so that
+    // the end is not one straggler.
+    const bool few = sequences * shape.kv_heads < kManyTasks * threads();
+    if (few)
+      std::stable_sort(order.begin(), order.end(),
+                       [&](int64_t a, int64_t b) { return length(a) > length(b); });
+    int64_t longest = 0;
+    for (int64_t s = 0; s < sequences; ++s) longest = std::max(longest, length(s));
+    const size_t floats = kernels_.attention_scratch(longest, shape.head_dim);
+    const auto task = [&](int64_t index, int thread) {
       const size_t s = static_cast<size_t>(order[static_cast<size_t>(index / shape.kv_heads)]);
       cpu::AttentionTask t{};
       t.head_dim = shape.head_dim;
@@ -476,7 +487,9 @@ class CpuBackend final : public Backend {
       t.scratch = scratch(thread, floats);
       fill(t, layout.query_begin[s], layout.key_begin[s]);
       kernel(t);
-    });
+    };
+    pool_.run(sequences * shape.kv_heads, task,
+              few ? cpu::TaskOrder::kQueue : cpu::TaskOrder::kShares);
   }
 
   template <typename Function>
@@ -500,6 +513,10 @@ class CpuBackend final : public Backend {
   static constexpr size_t kMaxTerms = 4;
   static constexpr int64_t kNarrow = 16;
   static constexpr int64_t kMaxTileColumns = 256;
+  // 1 MiB of a core's second-level cache.
+  static constexpr int64_t kCachedFloats = int64_t{1} << 18;
+  // Attention's tasks for each thread.
+  static constexpr int64_t kManyTasks = 16;
 
   const KernelTable& kernels_;
   cpu::ThreadPool pool_;

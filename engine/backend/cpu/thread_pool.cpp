@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace rankscope::cpu {
@@ -41,7 +42,7 @@ int available_processors() {
   return 1;
 }
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads) : shares_(static_cast<size_t>(threads)) {
   for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
 }
 
@@ -54,25 +55,33 @@ ThreadPool::~ThreadPool() {
 
 int ThreadPool::thread_inside() const { return inside.pool == this ? inside.thread : -1; }
 
-void ThreadPool::drain(uint32_t generation, int thread) {
-  const Inside before = std::exchange(inside, {this, thread});
-  for (uint64_t ticket = ticket_.load(std::memory_order_acquire); ticket >> 32 == generation;) {
+void ThreadPool::drain_share(size_t share, uint32_t generation, int thread) {
+  std::atomic<uint64_t>& next = shares_[share].ticket;
+  for (uint64_t ticket = next.load(std::memory_order_acquire); ticket >> 32 == generation;) {
     const auto index = static_cast<int64_t>(ticket & kNoTask);
-    const int64_t count = count_.load(std::memory_order_relaxed);
-    const Function function = function_.load(std::memory_order_relaxed);
-    const void* context = context_.load(std::memory_order_relaxed);
-    if (index >= count) break;
-    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel,
-                                       std::memory_order_acquire))
+    const int64_t end = shares_[share].end.load(std::memory_order_acquire);
+    const Function function = function_.load(std::memory_order_acquire);
+    const void* context = context_.load(std::memory_order_acquire);
+    if (index >= end) break;
+    if (!next.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel,
+                                    std::memory_order_acquire))
       continue;
     function(context, index, thread);
     finished_.fetch_add(1, std::memory_order_release);
-    ticket = ticket_.load(std::memory_order_acquire);
+    ticket = next.load(std::memory_order_acquire);
   }
+}
+
+void ThreadPool::drain(uint32_t generation, int thread) {
+  const Inside before = std::exchange(inside, {this, thread});
+  const size_t threads = shares_.size();
+  for (size_t i = 0; i < threads; ++i)
+    drain_share((static_cast<size_t>(thread) + i) % threads, generation, thread);
   inside = before;
 }
 
-void ThreadPool::run_erased(int64_t count, Function function, const void* context) {
+void ThreadPool::run_erased(int64_t count, TaskOrder order, Function function,
+                            const void* context) {
   if (count <= 0) return;
   const bool nested = inside.pool == this;
   if (workers_.empty() || count == 1 || nested) {
@@ -81,12 +90,21 @@ void ThreadPool::run_erased(int64_t count, Function function, const void* contex
   }
   const uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
   // No task can be claimed while the fields change.
-  ticket_.store(uint64_t{generation} << 32 | kNoTask, std::memory_order_seq_cst);
-  function_.store(function, std::memory_order_relaxed);
-  context_.store(context, std::memory_order_relaxed);
-  count_.store(count, std::memory_order_relaxed);
+  for (Share& share : shares_)
+    share.ticket.store(uint64_t{generation} << 32 | kNoTask, std::memory_order_seq_cst);
+  function_.store(function, std::memory_order_release);
+  context_.store(context, std::memory_order_release);
   finished_.store(0, std::memory_order_relaxed);
-  ticket_.store(uint64_t{generation} << 32, std::memory_order_release);
+  const int64_t shares = order == TaskOrder::kQueue ? 1 : threads();
+  int64_t begin = 0;
+  for (int64_t i = 0; i < threads(); ++i) {
+    Share& share = shares_[static_cast<size_t>(i)];
+    const int64_t end = count * std::min(i + 1, shares) / shares;
+    share.end.store(end, std::memory_order_release);
+    share.ticket.store(uint64_t{generation} << 32 | static_cast<uint64_t>(begin),
+                       std::memory_order_release);
+    begin = end;
+  }
   generation_.store(generation, std::memory_order_release);
   generation_.notify_all();
   drain(generation, 0);

@@ -1,5 +1,5 @@
-// A pool that runs numbered tasks. Which thread runs which task is left to chance, so nothing that a
-// task computes may depend on it: every output element belongs to one task.
+// A pool that runs numbered tasks. Which thread runs which task is in part left to chance, so
+// nothing that a task computes may depend on it: every output element belongs to one task.
 #pragma once
 
 #include <atomic>
@@ -9,6 +9,15 @@
 #include <vector>
 
 namespace rankscope::cpu {
+
+// Which tasks a thread takes first; all take what is left.
+enum class TaskOrder {
+  // Its own share of consecutive tasks. Where tasks are rows, a thread finds in its caches what it
+  // wrote there in the job before: another core's cache is as far as memory on some machines.
+  kShares,
+  // The next that nobody has: for tasks of unequal size, the largest first.
+  kQueue,
+};
 
 class ThreadPool {
  public:
@@ -26,27 +35,35 @@ class ThreadPool {
   // task(index, thread) for index in [0, count), thread in [0, threads()). Returns when all are
   // done. Tasks must not throw. What a task runs in its turn is done by its thread alone.
   template <typename Task>
-  void run(int64_t count, const Task& task) {
-    run_erased(count, [](const void* context, int64_t index, int thread) {
-      (*static_cast<const Task*>(context))(index, thread);
-    }, &task);
+  void run(int64_t count, const Task& task, TaskOrder order = TaskOrder::kShares) {
+    run_erased(
+        count, order,
+        [](const void* context, int64_t index, int thread) {
+          (*static_cast<const Task*>(context))(index, thread);
+        },
+        &task);
   }
 
  private:
   using Function = void (*)(const void* context, int64_t index, int thread);
-  void run_erased(int64_t count, Function function, const void* context);
+  void run_erased(int64_t count, TaskOrder order, Function function, const void* context);
   void work(int thread);
   void drain(uint32_t generation, int thread);
+  void drain_share(size_t share, uint32_t generation, int thread);
+
+  // The tasks [share's begin, end) of a job: (generation << 32 | next index).
+  struct alignas(64) Share {
+    std::atomic<uint64_t> ticket{0};
+    std::atomic<int64_t> end{0};
+  };
 
   // One job at a time. It is over when its tasks are: a worker that the system does not run just
   // then, because another process has its processor, is not waited for. Such a worker may look at
   // the job's fields while they are being written for the next, so that a task is its own only
-  // once `ticket_`, (generation << 32 | next index), has been moved on from what it saw before it
-  // read them.
-  alignas(64) std::atomic<uint64_t> ticket_{0};
-  std::atomic<Function> function_{nullptr};
+  // once its share's ticket has been moved on from what it saw before it read them.
+  std::vector<Share> shares_;  // a thread's each
+  alignas(64) std::atomic<Function> function_{nullptr};
   std::atomic<const void*> context_{nullptr};
-  std::atomic<int64_t> count_{0};
   alignas(64) std::atomic<int64_t> finished_{0};
   alignas(64) std::atomic<uint32_t> generation_{0};  // what idle workers wait on
   std::atomic<bool> stop_{false};

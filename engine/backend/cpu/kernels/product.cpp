@@ -15,20 +15,22 @@ namespace {
 // over them. Half of it costs 1 % in loading and storing the accumulators more often.
 constexpr int64_t kDepth = 768;
 
-// A row distance of a multiple of 2 KiB puts the rows of a tile into a few sets of the first-level
-// cache: such operands are copied to rows of another distance first.
-constexpr int64_t kAliasFloats = 512;
+// A row distance of a multiple of 4 KiB puts the rows of a tile into one set of the first-level
+// cache: such operands are copied to rows of another distance first. (Of 2 KiB it is two sets,
+// which hold a tile: copying those took 2 to 4 % of a step of stories3m.)
+constexpr int64_t kAliasFloats = 1024;
 constexpr int64_t kRowPadding = 16;
 
 // How many steps of k ahead a panel is fetched: the time of one load from memory, which the
 // processor's own look-ahead does not cover.
 constexpr int64_t kPrefetchSteps = 32;
 
-// Few rows over a matrix that no cache holds wait for memory: then the next panel is fetched during
-// all passes over the present one, which took products of 32 rows from 220 to 265 GFLOP/s. Where a
-// cache holds the matrix, the instructions for it cost more than they gain.
-constexpr int64_t kFetchTiles = 4;
-constexpr int64_t kFetchFloats = int64_t{1} << 20;
+// Rows over a matrix that a core's cache does not hold wait for memory: then the next panel is
+// fetched during all passes over the present one, which took products of 32 rows from 220 to 265
+// GFLOP/s and those of GPT-2 small's training up by 2 %. Where a cache holds the matrix, the
+// instructions for it cost more than they gain.
+constexpr int64_t kFetchTiles = 8;
+constexpr int64_t kFetchFloats = int64_t{1} << 19;
 
 inline NativeF load_native(const float* p) {
   NativeF v;
