@@ -7,6 +7,7 @@
 
 #include "common/error.h"
 #include "common/jsonl.h"
+#include "common/suggest.h"
 #include "common/text.h"
 
 namespace rankscope {
@@ -16,8 +17,21 @@ namespace {
 Json id_of(JsonObject& object, const std::filesystem::path& file, std::uint64_t line) {
   const Json* id = object.find("id");
   if (id == nullptr) return fmt::format("{}:{}", file.stem().string(), line);
+  if (id->is_string() && id->get_ref<const std::string&>().empty())
+    object.fail("id", "must not be empty");
   if (id->is_string() || id->is_number_integer()) return *id;
   object.fail("id", "must be a text or a whole number, not " + json_excerpt(*id));
+}
+
+// A file may carry more than is read here; but without "choices" a key that is nearly that is a
+// slip, and the line's text would be generated where labels were to be ranked.
+void refuse_misspelt_choices(const Json& line, const JsonObject& object) {
+  if (line.contains("choices")) return;
+  const std::string keys[] = {"choices"};
+  for (const auto& [key, value] : line.items()) {
+    const std::string hint = did_you_mean(key, keys);
+    if (value.is_array() && !hint.empty()) object.fail(printable(key), "is not known" + hint);
+  }
 }
 
 class PromptReader {
@@ -115,6 +129,7 @@ std::vector<Prompt> read_prompt_file(const std::filesystem::path& file,
   JsonlReader reader(file);
   for (Json line; reader.next(line);) {
     JsonObject object = reader.object(line, JsonObject::Nulls::kAbsent);
+    refuse_misspelt_choices(line, object);
     Prompt prompt = prompts.read(object);
     prompt.written_id = id_of(object, file, reader.line_number());
     prompt.id = prompt.written_id.is_string() ? prompt.written_id.get<std::string>()

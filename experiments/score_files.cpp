@@ -39,6 +39,14 @@ Json first_object(const std::filesystem::path& path) {
   return Json::object();
 }
 
+std::vector<std::string> reference_texts(JsonObject& object) {
+  if (!object.has("references")) return {object.get_string("reference")};
+  if (object.has("reference")) object.fail("reference", "give it or 'references', not both");
+  std::vector<std::string> texts = object.get_string_array("references");
+  if (texts.empty()) object.fail("references", "must be at least one text");
+  return texts;
+}
+
 std::vector<TextReference> read_reference_lines(const std::filesystem::path& path,
                                                 std::uint64_t limit) {
   std::vector<TextReference> references;
@@ -48,7 +56,7 @@ std::vector<TextReference> read_reference_lines(const std::filesystem::path& pat
     JsonObject object = reader.object(json);
     const std::optional<std::string> id = find_id(object);
     if (!id) object.fail("id", "is missing; a prediction is found by it");
-    references.push_back({*id, {object.get_string("reference")}, reader.where(), {}});
+    references.push_back({*id, reference_texts(object), reader.where(), {}});
   }
   return references;
 }
@@ -133,7 +141,7 @@ TextReferences read_text_references(const std::filesystem::path& path, const std
   TextReferences out;
   if (first.contains("prompt") && first.contains("target")) {
     out = read_task_references(path, find_task("own"), assignments, limit);
-  } else if (first.contains("reference")) {
+  } else if (first.contains("reference") || first.contains("references")) {
     out.references = read_reference_lines(path, limit);
   } else {
     out = read_task_references(path, find_task(task), assignments, limit);

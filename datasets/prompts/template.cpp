@@ -45,6 +45,10 @@ CompiledTemplate::CompiledTemplate(const Task& task, PromptTemplate text)
         task.name,
         task.labels.empty() ? "" : fmt::format(", for {}", fmt::join(task.labels, ", "))));
   }
+  for (const std::string& word : sorted) {
+    if (word.find_first_not_of(' ') == std::string::npos)
+      throw InputError("template 'verbalisers': one of them is empty; give a word for each label");
+  }
 }
 
 std::size_t CompiledTemplate::field_index(std::string_view name, std::string_view what) const {

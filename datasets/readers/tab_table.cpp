@@ -10,6 +10,12 @@ namespace rankscope {
 TabTable::TabTable(const SourceText& source) : source_(&source), rest_(source.text()) {
   next_line();  // a SourceText is never empty
   header_ = cells_;
+  if (std::ranges::any_of(header_,
+                          [](std::string_view name) { return name.find('\r') != name.npos; })) {
+    throw InputError(where() +
+                     ": lines end in carriage returns alone; end them in line feeds, as tr "
+                     "'\\r' '\\n' does");
+  }
   for (std::size_t i = 0; i < header_.size(); ++i) {
     if (std::find(header_.begin(), header_.begin() + static_cast<std::ptrdiff_t>(i), header_[i]) !=
         header_.begin() + static_cast<std::ptrdiff_t>(i)) {
@@ -20,8 +26,13 @@ TabTable::TabTable(const SourceText& source) : source_(&source), rest_(source.te
 
 std::optional<std::size_t> TabTable::find_column(std::string_view name) const {
   const auto found = std::ranges::find(header_, name);
-  if (found == header_.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - header_.begin());
+  if (found != header_.end()) return static_cast<std::size_t>(found - header_.begin());
+  const auto alike = std::ranges::find_if(header_, [&](std::string_view column) {
+    return std::ranges::equal(column, name, {}, ascii_lower, ascii_lower);
+  });
+  if (alike == header_.end()) return std::nullopt;
+  throw InputError(source_->where(1) + ": column '" + printable(*alike) +
+                   "' is not known; write it '" + std::string(name) + "'");
 }
 
 std::size_t TabTable::column(std::string_view name) const {

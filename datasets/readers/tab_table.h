@@ -11,13 +11,14 @@
 namespace rankscope {
 
 // Every refusal is an InputError that names file and line: a row of another number of cells than
-// the header, a column named twice, invalid UTF-8. Lines end in "\n" or "\r\n"; blank ones are
-// skipped and counted.
+// the header, a column named twice, invalid UTF-8, lines that end in "\r" alone. Lines end in "\n"
+// or "\r\n"; blank ones are skipped and counted.
 class TabTable {
  public:
   explicit TabTable(const SourceText& source);
 
-  // The place of the column; nothing where the header does not name it.
+  // The place of the column; nothing where the header does not name it. An InputError where it has
+  // the name in other letters, capitals for small ones say: no column is passed over in silence.
   std::optional<std::size_t> find_column(std::string_view name) const;
   // The same, but its absence is an InputError.
   std::size_t column(std::string_view name) const;

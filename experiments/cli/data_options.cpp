@@ -47,8 +47,10 @@ CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std
   // Otherwise load_examples refuses them, beside a file of token ids.
   if (what.empty())
     for (CLI::Option* option : {data, limit, keys, max_tokens}) option->needs(task);
-  command.add_option("--end-token", source.end_token,
-                     "the token or id that ends a text; default: config.json's eos_token_id");
+  command
+      .add_option("--end-token", source.end_token,
+                  "the token or id that ends a text; default: config.json's eos_token_id")
+      ->check(not_empty());
   return data;
 }
 

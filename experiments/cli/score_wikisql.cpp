@@ -7,6 +7,7 @@
 
 #include "common/error.h"
 #include "common/log.h"
+#include "common/text.h"
 #include "datasets/readers/wikisql.h"
 #include "experiments/cli/score.h"
 #include "experiments/score_files.h"
@@ -50,6 +51,11 @@ int run_score_wikisql(const ScoreCommand& c) {
   for (std::size_t i = 0; i < references.size(); ++i) {
     const std::string where = fmt::format("{}:{}", c.references, references[i].line);
     const WikisqlTable& table = data.tables.tables[data.gold[i].table];
+    if (!c.db.empty() && !database->has_table(table.id)) {
+      throw InputError(fmt::format(
+          "{}: field 'table_id': '{}' is no table of {}; give the database of this split", where,
+          printable(table.id), c.db));
+    }
     const WikisqlOutcome& outcome = outcomes.emplace_back(
         score_wikisql(predictions.take(references[i].id, where), data.gold[i].query, table.id,
                       table.header, database ? &*database : nullptr, c.ordered));

@@ -70,6 +70,9 @@ TEST_CASE("generate refuses prompts by file, line and field, before it prints an
             "p.jsonl:2: field 'prompt_ids': token id 4294967297 is outside"},
            {good + R"({"id": [], "prompt": "x"})", "p.jsonl:2: field 'id': must be a text"},
            {good + R"({"id": 1.5, "prompt": "x"})", "p.jsonl:2: field 'id': must be a text"},
+           {good + R"({"id": "", "prompt": "x"})", "p.jsonl:2: field 'id': must not be empty"},
+           {good + R"({"id": "b", "prompt": "x", "choises": ["y", "z"]})",
+            "p.jsonl:2: field 'choises': is not known; did you mean 'choices'?"},
            {good + good, "p.jsonl:2: field 'id': 'a' is also the id of line 1"},
            {R"({"id": 1, "prompt": "x"})"
             "\n\n"
@@ -100,6 +103,7 @@ TEST_CASE("generate refuses prompts by file, line and field, before it prints an
            {good, "token id 800 is outside", {"--stop", "800"}},
            {good, "tokens to this tokenizer, not one", {"--stop", "good night"}},
            {good, "tokens to this tokenizer, not one", {"--end-token", "good night"}},
+           {good, "--end-token", {"--end-token", ""}},
            {good, "--limit requires --task", {"--limit", "1"}},
            {good, "--max-tokens requires --task", {"--max-tokens", "100"}},
            {good, "--template requires --task", {"--template", "prompt={prompt}"}},

@@ -116,6 +116,14 @@ TEST_CASE("score wikisql executes in a .db, for tables without rows, and can min
       folder.score("wikisql", "dev.jsonl",
                    {"--tables", folder.path("heads.jsonl"), "--db", folder.path("p.jsonl")}),
       "p.jsonl: file is not a database");
+  {
+    SQLite::Database other(folder.path("other.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    other.exec("CREATE TABLE table_2_1 (col0 text, col1 real)");
+  }
+  check_refused(
+      folder.score("wikisql", "dev.jsonl",
+                   {"--tables", folder.path("heads.jsonl"), "--db", folder.path("other.db")}),
+      "dev.jsonl:1: field 'table_id': '1-1' is no table of " + folder.path("other.db"));
 }
 
 TEST_CASE("score rouge and accuracy take lines with a reference, and the tasks' own files") {
@@ -135,6 +143,14 @@ TEST_CASE("score rouge and accuracy take lines with a reference, and the tasks' 
   lines = json_lines(folder.score("accuracy", "r.jsonl"));
   CHECK(lines[2].at("accuracy") == 0.5);
   CHECK(lines[2].at("standard_error").at("accuracy") == 0.5);
+
+  folder.write("r.jsonl", R"({"id": 1, "references": ["a dog", "the cats ran"]})"
+                          "\n"
+                          R"({"id": "2", "references": ["no"]})");
+  CHECK(json_lines(folder.score("accuracy", "r.jsonl")).back().at("accuracy") == 0.5);
+  CHECK(json_lines(folder.score("rouge", "r.jsonl")).at(0).at("rouge1").at("f") == 1.0);
+  folder.write("r.jsonl", R"({"id": 1, "references": []})");
+  check_refused(folder.score("rouge", "r.jsonl"), "field 'references': must be at least one text");
 
   folder.write("val.json", R"([{"id": "a", "dialogue": "x: y", "summary": "x says y"}])");
   folder.write("p.jsonl", prediction_lines({{"a", "x says y"}}));

@@ -104,6 +104,7 @@ TEST_CASE("what is wrong with a template is said") {
   CHECK_THAT(template_refusal("samsum", "truncate", "a:b:c:d"), Contains("truncate"));
   CHECK_THAT(template_refusal("mnli", "verbalisers", "yes,no"), Contains("3 different words"));
   CHECK_THAT(template_refusal("mnli", "verbalisers", "yes,no,no"), Contains("3 different words"));
+  CHECK_THAT(template_refusal("mnli", "verbalisers", "yes,,no"), Contains("one of them is empty"));
   CHECK_THAT(template_refusal("samsum", "verbalisers", "yes"), Contains("0 different words"));
   CHECK_THAT(template_refusal("samsum", "promt", "x"), Contains("did you mean 'prompt'?"));
 }

@@ -101,6 +101,10 @@ TEST_CASE("what is wrong in MNLI's files is named by file, line and field") {
              Contains("d.tsv:2: is not valid UTF-8"));
   CHECK_THAT(mnli_refusal("d.tsv", "sentence1\tsentence1\tgold_label\n"),
              Contains("d.tsv:1: column 'sentence1' is named twice"));
+  CHECK_THAT(mnli_refusal("d.tsv", "sentence1\tsentence2\tGold_Label\na\tb\tneutral\n"),
+             Contains("d.tsv:1: column 'Gold_Label' is not known; write it 'gold_label'"));
+  CHECK_THAT(mnli_refusal("d.tsv", "sentence1\tsentence2\tgold_label\ra\tb\tneutral\r"),
+             Contains("d.tsv:1: lines end in carriage returns alone"));
 }
 
 TEST_CASE("MNLI's shared files have the official counts", "[slow]") {
