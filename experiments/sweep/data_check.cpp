@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "common/text.h"
 #include "datasets/task.h"
 #include "experiments/base_tokenizer.h"
 #include "experiments/limits.h"
+#include "experiments/task_examples.h"
 
 namespace rankscope {
 namespace {
@@ -29,6 +31,26 @@ std::vector<Record> check_examples(const DataSource& source, const YamlValue& pl
                                    printable_path(file_of(source)), set.records.size(),
                                    source.skip));
     return std::move(set.records);
+  });
+}
+
+// An example fits into the base, and the first have prompts: what a trial would refuse of all.
+// Most data show it by their beginning; all of it is encoded only where that is too long.
+void check_fits(const DataSource& source, const BaseTokenizer& tokenizer, const ModelConfig& base,
+                const ScoreSettings* score, const YamlValue& place) {
+  constexpr std::uint64_t kBeginning = 200;
+  const auto read = [&](const DataSource& part) {
+    read_task_examples(part, tokenizer, base, score ? score->decoding.max_new : 0, score == nullptr,
+                       score != nullptr && !score->free_text);
+  };
+  place.checked([&] {
+    DataSource beginning = source;
+    beginning.limit = source.limit > 0 ? std::min(source.limit, kBeginning) : kBeginning;
+    try {
+      read(beginning);
+    } catch (const InputError&) {
+      read(source);
+    }
   });
 }
 
@@ -57,7 +79,8 @@ void check_lengths(const TaskPlan& task, const ModelConfig& base) {
                 fmt::format("leaves no room for a prompt in {} tokens", room));
 }
 
-void check_end_token(const TaskPlan& task, const SweepPlan& plan, const ModelConfig& base) {
+void check_end_token(const TaskPlan& task, const BaseTokenizer& tokenizer,
+                     const ModelConfig& base) {
   const std::optional<YamlValue> given = task.place.find("end_token");
   if (!given) {
     if (base.eos_ids.empty())
@@ -66,7 +89,7 @@ void check_end_token(const TaskPlan& task, const SweepPlan& plan, const ModelCon
           "ended documents in its pretraining");
     return;
   }
-  given->checked([&] { BaseTokenizer(plan.base, base).single_token(given->text()); });
+  given->checked([&] { tokenizer.single_token(given->text()); });
 }
 
 Range range_of(const DataSource& source, const YamlValue& place) {
@@ -92,7 +115,11 @@ void check_data(const SweepPlan& plan, const ModelConfig& base, Sweep& sweep) {
     check_lengths(task, base);
     // Of a base without one every trial says so.
     const bool has_texts = has_tokenizer(plan.base);
-    if (has_texts) check_end_token(task, plan, base);
+    std::optional<BaseTokenizer> tokenizer;
+    if (has_texts) {
+      tokenizer.emplace(plan.base, base);
+      check_end_token(task, *tokenizer, base);
+    }
     bool trains = false, holds_out = false;
     for (const TrialConfig& trial : sweep.trials) {
       if (trial.task.name != task.config.name) continue;
@@ -100,17 +127,26 @@ void check_data(const SweepPlan& plan, const ModelConfig& base, Sweep& sweep) {
       holds_out |= trial.tuning.has_value() || !trial.task.held_out.data.empty();
     }
     const Range score = range_of(task.config.score.data, task.score_place);
-    if (has_texts) check_metric(task, check_examples(task.config.score.data, task.score_place));
+    if (has_texts) {
+      check_metric(task, check_examples(task.config.score.data, task.score_place));
+      check_fits(task.config.score.data, *tokenizer, base, &task.config.score, task.score_place);
+    }
     if (!trains) continue;
     const Range train = range_of(task.config.train, task.train_place);
-    if (has_texts) check_examples(task.config.train, task.train_place);
+    if (has_texts) {
+      check_examples(task.config.train, task.train_place);
+      check_fits(task.config.train, *tokenizer, base, nullptr, task.train_place);
+    }
     if (overlap(train, score)) {
       sweep.notes.push_back(
           fmt::format("task '{}': scored examples are trained on", task.config.name));
     }
     if (!holds_out) continue;
     const Range held_out = range_of(task.config.held_out, task.tune_place);
-    if (has_texts) check_examples(task.config.held_out, task.tune_place);
+    if (has_texts) {
+      check_examples(task.config.held_out, task.tune_place);
+      check_fits(task.config.held_out, *tokenizer, base, nullptr, task.tune_place);
+    }
     for (const auto& [other, what] : {std::pair{&score, "scored"}, {&train, "trained on"}}) {
       if (!overlap(held_out, *other)) continue;
       task.tune_place.fail(fmt::format(

@@ -181,4 +181,7 @@ TEST_CASE("what no trial could do with the base and the data is refused before a
   refused("tasks.pick.score.skip=5000", "none is left behind the first 5000");
   refused("tasks.write.tune.skip=5000", "none is left behind the first 5000");
   refused("tasks.write.score.metric=accuracy", "'accuracy' needs examples with 'choices'");
+  check_refused(sweep.run("none", {"tasks.write.max_tokens=2", "tasks.write.score.max_new=1"}),
+                "no example fits into 2 tokens");
+  CHECK(!std::filesystem::exists(sweep.out("none")));
 }
