@@ -413,42 +413,59 @@ class CpuBackend final : public Backend {
     return e;
   }
 
+  // How a product is divided into tasks of `rows` rows and `group` panels of the right operand.
+  struct TileGrid {
+    int64_t rows, group;
+    bool rows_first;  // tasks that follow one another share their rows, else their panels
+  };
+
+  TileGrid tile_grid(int64_t rows, int64_t panels, int64_t right_floats) const {
+    // Blocks of equal size, so that the last is not a sliver.
+    const auto equal = [](int64_t all, int64_t most, int64_t multiple) {
+      return ceil_div(ceil_div(all, ceil_div(all, most)), multiple) * multiple;
+    };
+    const int64_t tile = kernels_.row_tile;
+    const int64_t widest = kMaxTileColumns / kernels_.panel_width;
+    // Enough rows for each thread to pass over the whole right operand with rows of its own, which
+    // it finds in its cache; a right operand that is in no cache wants more of them.
+    const bool cached = right_floats <= kCachedFloats;
+    if (rows > kTileRows * (cached ? threads() - 1 : threads())) {
+      if (cached) return {equal(rows, kTileRows, tile), std::min(panels, widest), true};
+      return {equal(rows, kTileRows / 2, tile), equal(panels, 4 * widest, 1), true};
+    }
+    // Else each thread has panels of its own. Some 32 tasks a thread even out the end; a task has
+    // at least 4 panels to pay for itself, or each thread's share where that is less.
+    const int64_t block = equal(rows, kTileRows, tile);
+    const int64_t row_blocks = ceil_div(rows, block);
+    const int64_t wanted = ceil_div(int64_t{32} * threads(), row_blocks);
+    const int64_t share = ceil_div(panels * row_blocks, threads());
+    return {block,
+            std::clamp(ceil_div(panels, wanted), std::min<int64_t>(4, share),
+                       std::max<int64_t>(8, widest)),
+            false};
+  }
+
   void run_tiles(const std::vector<cpu::TileTerm>& terms, const cpu::TileEpilogue& epilogue,
                  int64_t longest_k, Matrix out) {
     if (out.rows == 0 || out.cols == 0) return;
     if (terms.empty() || terms.size() > kMaxTerms || longest_k == 0)
       throw std::logic_error("a product takes 1 to 4 terms, not all of them empty");
-    const int64_t tile = kernels_.row_tile;
-    // Row blocks of equal size, so that the last is not a sliver.
-    const int64_t blocks = ceil_div(out.rows, kTileRows);
-    const int64_t block_rows = ceil_div(ceil_div(out.rows, blocks), tile) * tile;
-    const int64_t row_blocks = ceil_div(out.rows, block_rows);
     const int64_t panels = ceil_div(out.cols, kernels_.panel_width);
-    // A right operand that a core's cache holds whole is passed over by every thread, each with
-    // rows of its own; of a larger one each thread has its panels.
-    const bool rows_first = longest_k * out.cols <= kCachedFloats && row_blocks >= threads();
-    // Some 32 tasks a thread even out the end; a task has at least 4 panels to pay for itself, or
-    // each thread's share where that is less.
-    const int64_t wanted = ceil_div(int64_t{32} * threads(), row_blocks);
-    const int64_t share = ceil_div(panels * row_blocks, threads());
-    const int64_t widest = kMaxTileColumns / kernels_.panel_width;
-    const int64_t group = rows_first
-                              ? std::min(panels, widest)
-                              : std::clamp(ceil_div(panels, wanted), std::min<int64_t>(4, share),
-                                           std::max<int64_t>(8, widest));
-    const int64_t groups = ceil_div(panels, group);
-    const size_t floats = kernels_.product_scratch(block_rows, group, longest_k);
+    const TileGrid grid = tile_grid(out.rows, panels, longest_k * out.cols);
+    const int64_t groups = ceil_div(panels, grid.group);
+    const int64_t row_blocks = ceil_div(out.rows, grid.rows);
+    const size_t floats = kernels_.product_scratch(grid.rows, grid.group, longest_k);
     pool_.run(row_blocks * groups, [&](int64_t task, int thread) {
-      const int64_t row = (rows_first ? task / groups : task % row_blocks) * block_rows;
-      const int64_t panel = (rows_first ? task % groups : task / row_blocks) * group;
+      const int64_t row = (grid.rows_first ? task / groups : task % row_blocks) * grid.rows;
+      const int64_t panel = (grid.rows_first ? task % groups : task / row_blocks) * grid.group;
       std::array<cpu::TileTerm, kMaxTerms> local;
       for (size_t i = 0; i < terms.size(); ++i) {
         local[i] = terms[i];
         local[i].left += row * terms[i].row_step;
       }
       kernels_.product_tile(local.data(), static_cast<int>(terms.size()), from_row(epilogue, row),
-                            std::min(block_rows, out.rows - row), out.cols, panel,
-                            std::min(panels, panel + group), out.row(row), out.stride,
+                            std::min(grid.rows, out.rows - row), out.cols, panel,
+                            std::min(panels, panel + grid.group), out.row(row), out.stride,
                             scratch(thread, floats));
     });
   }
@@ -513,7 +530,7 @@ class CpuBackend final : public Backend {
   static constexpr size_t kMaxTerms = 4;
   static constexpr int64_t kNarrow = 16;
   static constexpr int64_t kMaxTileColumns = 256;
-  // 1 MiB of a core's second-level cache.
+  // 1 MiB, what a core's second-level cache holds.
   static constexpr int64_t kCachedFloats = int64_t{1} << 18;
   // Attention's tasks for each thread.
   static constexpr int64_t kManyTasks = 16;
