@@ -61,7 +61,7 @@ double Settings::number(const std::string& key, double fallback, double low, dou
   if (!parse_whole(value, number) || !std::isfinite(number) || number < low || number > high) {
     refuse(key, value, fmt::format("a number from {} to {}", low, high));
   }
-  return number;
+  return number + 0.0;  // a negative zero is zero: equal settings are one trial
 }
 
 bool Settings::flag(const std::string& key, bool fallback) {

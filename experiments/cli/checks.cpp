@@ -41,7 +41,7 @@ CLI::Validator real_number(double low, double high) {
 CLI::Validator not_empty() {
   return CLI::Validator(
       [](std::string& text) -> std::string {
-        return text.empty() ? "is empty; give a path, or leave the option out" : "";
+        return text.empty() ? "is empty; give a value, or leave the option out" : "";
       },
       "");
 }

@@ -166,6 +166,9 @@ TEST_CASE("a configuration that occurs twice runs once") {
                                   "- {name: b, method: lora, grid: {targets: [Wq+Wv, Wk]}}\n"
                                   "- {name: c, method: lora, rank: 8, alpha: 8, lr: 0.0002}\n");
   CHECK(trained(sweep).size() == 4 + 2);
+  const Sweep zeros = folder.read(
+      kExpandedHead + "groups: [{method: lora, steps: 5, grid: {weight_decay: [0, -0, 0.5]}}]\n");
+  CHECK(trained(zeros).size() == 2);
   REQUIRE(sweep.notes.size() == 2);
   CHECK(sweep.notes[0] ==
         "group 'b': 2 of its trials are also in group 'a'; each runs once, there");
