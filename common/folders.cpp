@@ -19,4 +19,16 @@ void make_folder(const std::filesystem::path& path, const std::string& advice) {
   throw InputError(text);
 }
 
+std::string put_aside(const std::filesystem::path& path) {
+  std::filesystem::path aside = path;
+  aside += ".damaged";
+  std::error_code error;
+  std::filesystem::remove_all(aside, error);
+  std::filesystem::rename(path, aside, error);
+  if (error)
+    throw MachineError("cannot put '" + printable_path(path) +
+                       "' aside: " + system_error_text(error.value()));
+  return aside.filename().string();
+}
+
 }  // namespace rankscope

@@ -1,4 +1,4 @@
-// Folders that a command makes for what it writes.
+// Folders that a command makes for what it writes, and what it finds damaged there.
 #pragma once
 
 #include <filesystem>
@@ -10,5 +10,9 @@ namespace rankscope {
 // MachineError for a full or broken disk, else InputError, "cannot make the folder 'X': WHY;
 // ADVICE".
 void make_folder(const std::filesystem::path& path, const std::string& advice);
+
+// Renames a file or folder to its name with ".damaged" behind it, in the place of what was put
+// aside so before, and returns the new name without its folder. MachineError where that fails.
+std::string put_aside(const std::filesystem::path& path);
 
 }  // namespace rankscope

@@ -8,6 +8,7 @@
 #include "common/appended_lines.h"
 #include "common/error.h"
 #include "common/files.h"
+#include "common/folders.h"
 #include "common/hash.h"
 #include "common/interrupt.h"
 #include "common/log.h"
@@ -34,16 +35,8 @@ Store open_store(const fs::path& file) {
     store.verify();
     return store;
   } catch (const DamagedDatabase& damage) {
-    fs::path aside = file;
-    aside += ".damaged";
-    log::warning("{}; it is put aside as {} and made anew from the trials' folders", damage.what(),
-                 aside.filename().string());
-    std::error_code error;
-    fs::remove_all(aside, error);
-    fs::rename(file, aside, error);
-    if (error)
-      throw InputError("cannot put '" + printable_path(file) +
-                       "' aside: " + system_error_text(error.value()));
+    log::warning("{}; put aside as {} and made anew from the trials' folders", damage.what(),
+                 put_aside(file));
     for (const char* end : {"-wal", "-shm"}) {
       std::error_code ignored;
       fs::remove(file.string() + end, ignored);

@@ -9,6 +9,7 @@
 
 #include "common/error.h"
 #include "common/files.h"
+#include "common/folders.h"
 #include "common/json.h"
 #include "common/text.h"
 #include "experiments/folder_lock.h"
@@ -45,15 +46,7 @@ class Healer {
   void put_aside(const fs::path& file, const std::string& why) {
     std::error_code unknown;
     if (!fs::exists(fs::symlink_status(file, unknown))) return;
-    fs::path aside = file;
-    aside += ".damaged";
-    std::error_code error;
-    fs::remove_all(aside, error);
-    fs::rename(file, aside, error);
-    if (error)
-      throw MachineError("cannot put '" + printable_path(file) +
-                         "' aside: " + system_error_text(error.value()));
-    done_.push_back(fmt::format("{}; put aside as {}", why, aside.filename().string()));
+    done_.push_back(fmt::format("{}; put aside as {}", why, rankscope::put_aside(file)));
   }
 
   // A folder, a pipe or a link to nowhere in a file's place can be neither read nor written to.
