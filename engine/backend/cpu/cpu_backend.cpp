@@ -424,12 +424,14 @@ class CpuBackend final : public Backend {
     const auto equal = [](int64_t all, int64_t most, int64_t multiple) {
       return ceil_div(ceil_div(all, ceil_div(all, most)), multiple) * multiple;
     };
+    // A part of run_parts has its thread alone.
+    const int64_t workers = pool_.thread_inside() < 0 ? threads() : 1;
     const int64_t tile = kernels_.row_tile;
     const int64_t widest = kMaxTileColumns / kernels_.panel_width;
     // Enough rows for each thread to pass over the whole right operand with rows of its own, which
     // it finds in its cache; a right operand that is in no cache wants more of them.
     const bool cached = right_floats <= kCachedFloats;
-    if (rows > kTileRows * (cached ? threads() - 1 : threads())) {
+    if (rows > kTileRows * (cached ? workers - 1 : workers)) {
       if (cached) return {equal(rows, kTileRows, tile), std::min(panels, widest), true};
       return {equal(rows, kTileRows / 2, tile), equal(panels, 4 * widest, 1), true};
     }
@@ -437,8 +439,8 @@ class CpuBackend final : public Backend {
     // at least 4 panels to pay for itself, or each thread's share where that is less.
     const int64_t block = equal(rows, kTileRows, tile);
     const int64_t row_blocks = ceil_div(rows, block);
-    const int64_t wanted = ceil_div(int64_t{32} * threads(), row_blocks);
-    const int64_t share = ceil_div(panels * row_blocks, threads());
+    const int64_t wanted = ceil_div(32 * workers, row_blocks);
+    const int64_t share = ceil_div(panels * row_blocks, workers);
     return {block,
             std::clamp(ceil_div(panels, wanted), std::min<int64_t>(4, share),
                        std::max<int64_t>(8, widest)),
