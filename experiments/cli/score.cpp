@@ -58,9 +58,10 @@ void add_score(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<ScoreCommand>();
   CLI::App* score = app.add_subcommand("score", "predictions against references");
   score->require_subcommand(1);
-  CLI::App* rouge = add_scorer(*score, c, "rouge", "ROUGE-1, -2, -L and -Lsum, as rouge_score's",
-                               "lines of {\"id\", \"reference\"}, SAMSum's file, or an own task's",
-                               run_score_rouge, exit_code);
+  CLI::App* rouge = add_scorer(
+      *score, c, "rouge", "ROUGE-1, -2, -L and -Lsum, as rouge_score's",
+      "lines of {\"id\", \"reference\" or \"references\"}, SAMSum's file, or an own task's",
+      run_score_rouge, exit_code);
   rouge->add_flag("--stemmer", c->stemmer, "stem words of more than three letters first");
   CLI::App* wikisql =
       add_scorer(*score, c, "wikisql", "logical form, execution and exact match, as evaluate.py's",
@@ -68,10 +69,10 @@ void add_score(CLI::App& app, int& exit_code) {
   wikisql->add_option("--tables", c->tables, "*.tables.jsonl (default: beside the references)");
   wikisql->add_option("--db", c->db, "the official *.db, for tables without rows");
   wikisql->add_flag("--ordered", c->ordered, "the order of conditions counts");
-  CLI::App* accuracy =
-      add_scorer(*score, c, "accuracy", "exact match, with the confusion matrix of labels",
-                 "lines of {\"id\", \"reference\"}, MNLI's file, or an own task's",
-                 run_score_accuracy, exit_code);
+  CLI::App* accuracy = add_scorer(
+      *score, c, "accuracy", "exact match, with the confusion matrix of labels",
+      "lines of {\"id\", \"reference\" or \"references\"}, MNLI's file, or an own task's",
+      run_score_accuracy, exit_code);
   accuracy
       ->add_option("--set", c->assignments,
                    "KEY=VALUE of the template that MNLI's predictions were made with: verbalisers, "
