@@ -111,15 +111,18 @@ bool overlap(const Range& a, const Range& b) {
 }  // namespace
 
 void check_data(const SweepPlan& plan, const ModelConfig& base, Sweep& sweep) {
+  // Of a base without one every trial says so.
+  std::optional<BaseTokenizer> tokenizer;
+  if (has_tokenizer(plan.base)) tokenizer.emplace(plan.base, base);
+  const auto check_texts = [&](const DataSource& source, const YamlValue& place,
+                               const ScoreSettings* score = nullptr) {
+    std::vector<Record> records = check_examples(source, place);
+    check_fits(source, *tokenizer, base, score, place);
+    return records;
+  };
   for (const TaskPlan& task : plan.tasks) {
     check_lengths(task, base);
-    // Of a base without one every trial says so.
-    const bool has_texts = has_tokenizer(plan.base);
-    std::optional<BaseTokenizer> tokenizer;
-    if (has_texts) {
-      tokenizer.emplace(plan.base, base);
-      check_end_token(task, *tokenizer, base);
-    }
+    if (tokenizer) check_end_token(task, *tokenizer, base);
     bool trains = false, holds_out = false;
     for (const TrialConfig& trial : sweep.trials) {
       if (trial.task.name != task.config.name) continue;
@@ -127,26 +130,20 @@ void check_data(const SweepPlan& plan, const ModelConfig& base, Sweep& sweep) {
       holds_out |= trial.tuning.has_value() || !trial.task.held_out.data.empty();
     }
     const Range score = range_of(task.config.score.data, task.score_place);
-    if (has_texts) {
-      check_metric(task, check_examples(task.config.score.data, task.score_place));
-      check_fits(task.config.score.data, *tokenizer, base, &task.config.score, task.score_place);
+    if (tokenizer) {
+      const ScoreSettings& settings = task.config.score;
+      check_metric(task, check_texts(settings.data, task.score_place, &settings));
     }
     if (!trains) continue;
     const Range train = range_of(task.config.train, task.train_place);
-    if (has_texts) {
-      check_examples(task.config.train, task.train_place);
-      check_fits(task.config.train, *tokenizer, base, nullptr, task.train_place);
-    }
+    if (tokenizer) check_texts(task.config.train, task.train_place);
     if (overlap(train, score)) {
       sweep.notes.push_back(
           fmt::format("task '{}': scored examples are trained on", task.config.name));
     }
     if (!holds_out) continue;
     const Range held_out = range_of(task.config.held_out, task.tune_place);
-    if (has_texts) {
-      check_examples(task.config.held_out, task.tune_place);
-      check_fits(task.config.held_out, *tokenizer, base, nullptr, task.tune_place);
-    }
+    if (tokenizer) check_texts(task.config.held_out, task.tune_place);
     for (const auto& [other, what] : {std::pair{&score, "scored"}, {&train, "trained on"}}) {
       if (!overlap(held_out, *other)) continue;
       task.tune_place.fail(fmt::format(
