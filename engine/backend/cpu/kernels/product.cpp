@@ -25,12 +25,13 @@ constexpr int64_t kRowPadding = 16;
 // processor's own look-ahead does not cover.
 constexpr int64_t kPrefetchSteps = 32;
 
-// Rows over a matrix that a core's cache does not hold wait for memory: then the next panel is
-// fetched during all passes over the present one, which took products of 32 rows from 220 to 265
-// GFLOP/s and those of GPT-2 small's training up by 2 %. Where a cache holds the matrix, the
+// Rows over a matrix that a core's cache does not hold wait for memory: then the next block of a
+// panel is fetched during all passes over the present one, which took products of 32 rows from 210
+// to 280 GFLOP/s and those of GPT-2 small's training up by 2 %. Where a cache holds the matrix, the
 // instructions for it cost more than they gain.
 constexpr int64_t kFetchTiles = 8;
 constexpr int64_t kFetchFloats = int64_t{1} << 19;
+constexpr int64_t kLineFloats = 16;  // of a cache line
 
 inline NativeF load_native(const float* p) {
   NativeF v;
@@ -47,16 +48,17 @@ inline void copy_floats(const float* from, float* to, int64_t count) {
   for (; i < count; ++i) to[i] = from[i];
 }
 
-// Where the next panel lies, of which a pass of the inner loop fetches its part while it multiplies:
-// each row tile that shares the present panel another one, so that memory is busy throughout.
-struct NextPanel {
+// Where the next block of a panel lies, of which a pass of the inner loop fetches its part while it
+// multiplies: each row tile that shares the present block another one, so that memory is busy
+// throughout.
+struct NextBlock {
   const float* from = nullptr;
-  int64_t step = 0;  // floats for a step of k
+  int64_t step = 0;  // floats for a step of k, at most two lines
 };
 
 template <int kRows, int kVectors, bool kFetchNext>
 void micro(int64_t k, const float* a, int64_t row_step, int64_t k_step, const float* b,
-           int64_t b_stride, float* c, int64_t c_stride, bool first, NextPanel next) {
+           int64_t b_stride, float* c, int64_t c_stride, bool first, NextBlock next) {
   // Every loop over the tile is unrolled whole: an accumulator array that is indexed in a loop lives
   // in memory, and moving it there and back costs as much as 60 steps of k.
   NativeF acc[kRows][kVectors];
@@ -81,6 +83,7 @@ void micro(int64_t k, const float* a, int64_t row_step, int64_t k_step, const fl
   for (int64_t p = 0; p < k; ++p) {
     if constexpr (kFetchNext) {
       __builtin_prefetch(next.from, 0, 2);
+      if (next.step > kLineFloats) __builtin_prefetch(next.from + kLineFloats, 0, 2);
       next.from += next.step;
     }
     NativeF bv[kVectors];
@@ -113,7 +116,7 @@ void micro(int64_t k, const float* a, int64_t row_step, int64_t k_step, const fl
 template <int kVectors, bool kFetchNext>
 void micro_rows(int64_t rows, int64_t k, const float* a, int64_t row_step, int64_t k_step,
                 const float* b, int64_t b_stride, float* c, int64_t c_stride, bool first,
-                NextPanel next = {}) {
+                NextBlock next = {}) {
   switch (rows) {
 #define RANKSCOPE_CASE(n)                                                                   \
   case n:                                                                                   \
@@ -271,15 +274,24 @@ void product_tile(const TileTerm* terms, int term_count, const TileEpilogue& epi
           }
         }
         float* c = tile + (p - panel_begin) * kPanel;
-        const bool fetch_next = tiles <= kFetchTiles && term.k * n >= kFetchFloats &&
-                                term.plain_stride == 0 && p + 1 < panel_end;
+        // The block that is multiplied next, by this task or by the one that follows it:
+        // consecutive tasks are one thread's, and a task of few rows has but a few panels.
+        const float* next = nullptr;
+        if (tiles <= kFetchTiles && term.k * n >= kFetchFloats && term.plain_stride == 0) {
+          if (p + 1 < panel_end)
+            next = b + term.k * kPanel;
+          else if (k0 + depth < term.k)
+            next = term.panels + (panel_begin * term.k + k0 + depth) * kPanel;
+          else if (panel_end * kPanel < n)
+            next = term.panels + panel_end * term.k * kPanel;
+        }
         for (int64_t i = 0; i < rows; i += kRowTile) {
           const int64_t count = rows - i < kRowTile ? rows - i : kRowTile;
-          if (fetch_next) {
+          if (next != nullptr) {
             const int64_t step = (kPanel + tiles - 1) / tiles;
             micro_rows<2, true>(count, depth, a + i * row_step, row_step, k_step, b, b_stride,
                                 c + i * tile_stride, tile_stride, first,
-                                {b + term.k * kPanel + i / kRowTile * depth * step, step});
+                                {next + i / kRowTile * depth * step, step});
             continue;
           }
           block_product(count, width, depth, a + i * row_step, row_step, k_step, b, b_stride,
