@@ -77,17 +77,23 @@ bool is_layers(const ModelShape& shape, const TensorSpec& tensor) {
   return tensor.name.starts_with(shape.layer_prefix);
 }
 
+// A matrix that is adapted is an fp32 copy and its packed form when the adapter is merged for
+// evaluation, as much as both directions of one that is trained.
 void plan_cpu_weights(const ModelShape& shape, const TrainingReach& reach, int64_t trainable,
-                      MemoryPlan& plan) {
+                      DType stored, MemoryPlan& plan) {
+  const auto each = static_cast<int64_t>(dtype_size(stored));
+  const bool head_trained = reach.base_weights && reach.lowest_layer < 0;
   const int64_t head = shape.config.vocabulary * shape.config.width;
-  plan.packed_weights = kFloat * head * (trainable > 0 ? 2 : 1);
+  plan.packed_weights = (head_trained ? kFloat : each) * head * (trainable > 0 ? 2 : 1);
   for (const SiteSpec& spec : shape.sites) {
-    const int64_t directions = spec.site.layer >= reach.lowest_layer ? 2 : 1;
-    plan.packed_weights += kFloat * directions * spec.in * spec.out;
+    const bool reached = spec.site.layer >= reach.lowest_layer;
+    const bool adapted = reached && reach.sites.contains(spec.site.kind);
+    const int64_t bytes = adapted ? 2 * kFloat : reached ? 2 * each : each;
+    plan.packed_weights += bytes * spec.in * spec.out;
   }
   for (const TensorSpec& tensor : shape.tensors) {
     const bool table = tensor.shape.size() == 2 && !is_layers(shape, tensor);
-    if (table && tensor.name != "lm_head.weight") plan.mapped_tables += kFloat * tensor.size();
+    if (table && tensor.name != "lm_head.weight") plan.mapped_tables += each * tensor.size();
   }
 }
 
@@ -122,7 +128,7 @@ MemoryPlan plan_memory(const ModelShape& shape, const Method& method, int64_t mi
   if (target.gpu) {
     plan_gpu_weights(shape, reach, target.precision, plan);
   } else {
-    plan_cpu_weights(shape, reach, trainable, plan);
+    plan_cpu_weights(shape, reach, trainable, target.stored, plan);
   }
   plan.trained = 4 * kFloat * trainable;
   const int64_t recorded =

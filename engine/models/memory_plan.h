@@ -9,11 +9,12 @@
 
 namespace rankscope {
 
-// Where a plan's model is computed. `precision` is that of frozen weights and activations on a GPU;
-// the CPU has F32 alone.
+// Where a plan's model is computed. `precision` is that of frozen weights and activations on a GPU.
+// The CPU computes in F32 alone and keeps frozen weights as they are `stored` (matrix_type()).
 struct PlanTarget {
   bool gpu = false;
   DType precision = DType::kF32;
+  DType stored = DType::kF32;
 };
 
 // Bytes. An estimate from above; the program's own code and buffers come on top, and on a GPU what

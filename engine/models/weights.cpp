@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/error.h"
+#include "common/files.h"
 #include "common/half.h"
 #include "common/json.h"
 #include "common/suggest.h"
@@ -13,6 +14,7 @@ namespace rankscope {
 namespace {
 
 constexpr std::string_view kHeadName = "lm_head.weight";
+constexpr std::string_view kSingleName = "model.safetensors";
 constexpr std::string_view kIndexName = "model.safetensors.index.json";
 
 std::string_view without_prefix(std::string_view name, std::string_view prefix) {
@@ -25,6 +27,22 @@ bool plain_file_name(const std::string& name) {
          name.find('\0') == std::string::npos;
 }
 
+// The names of the tensors that an index places in each file of its folder.
+std::map<std::string, std::set<std::string>> read_index(const std::filesystem::path& index) {
+  const Json parsed = read_json_file(index.string());
+  JsonObject json(parsed, index.string());
+  json.get_object("weight_map");
+  std::map<std::string, std::set<std::string>> by_file;
+  for (const auto& [name, file] : parsed.at("weight_map").items()) {
+    if (!file.is_string() || !plain_file_name(file.get<std::string>())) {
+      json.fail("weight_map", "'" + printable(name) + "' must name a file of this folder, not " +
+                                  json_excerpt(file));
+    }
+    by_file[file.get<std::string>()].insert(name);
+  }
+  return by_file;
+}
+
 [[noreturn]] void refuse_extra(const std::string& file, const TensorEntry& entry,
                                const ModelShape& shape) {
   std::vector<std::string> known;
@@ -35,7 +53,39 @@ bool plain_file_name(const std::string& name) {
                    "; check that config.json and the weights belong together");
 }
 
+// What config.json says of the weights that belong to it.
+DType said_type(const std::filesystem::path& folder) {
+  const Json config = read_json_file((folder / "config.json").string());
+  for (const char* key : {"dtype", "torch_dtype"}) {
+    const auto found = config.find(key);
+    if (found == config.end()) continue;
+    if (*found == "bfloat16") return DType::kBF16;
+    if (*found == "float16") return DType::kF16;
+  }
+  return DType::kF32;
+}
+
 }  // namespace
+
+DType matrix_type(const std::filesystem::path& folder) {
+  std::vector<std::string> files;
+  if (is_there(folder / kSingleName)) {
+    files.emplace_back(kSingleName);
+  } else if (is_there(folder / kIndexName)) {
+    for (const auto& [name, tensors] : read_index(folder / kIndexName)) files.push_back(name);
+  } else {
+    return said_type(folder);
+  }
+  std::set<DType> types;
+  for (const std::string& name : files) {
+    const SafetensorsFile file(folder / name);
+    for (const TensorEntry& entry : file.entries()) {
+      if (entry.shape.size() == 2) types.insert(entry.dtype);
+    }
+  }
+  if (types == std::set{DType::kBF16}) return DType::kBF16;
+  return types == std::set{DType::kF16} ? DType::kF16 : DType::kF32;
+}
 
 void copy_as_float(const WeightView& view, int64_t first, int64_t count, float* out) {
   if (view.dtype == DType::kF32) {
@@ -53,15 +103,14 @@ void copy_as_float(const WeightView& view, int64_t first, int64_t count, float* 
 
 Weights::Weights(const std::filesystem::path& folder, const ModelShape& shape,
                  bool (*is_buffer)(std::string_view name)) {
-  const std::filesystem::path single = folder / "model.safetensors";
+  const std::filesystem::path single = folder / kSingleName;
   const std::filesystem::path index = folder / kIndexName;
-  std::error_code ignored;
   std::string source = single.string();
-  if (std::filesystem::exists(single, ignored)) {
+  if (is_there(single)) {
     files_.push_back(std::make_unique<SafetensorsFile>(single));
-  } else if (std::filesystem::exists(index, ignored)) {
+  } else if (is_there(index)) {
     source = index.string();
-    open_shards(folder, index);
+    open_shards(folder);
   } else {
     throw InputError("model folder '" + printable(folder.string()) +
                      "' has neither model.safetensors nor " + std::string(kIndexName) +
@@ -80,19 +129,8 @@ Weights::Weights(const std::filesystem::path& folder, const ModelShape& shape,
   if (stored_head_.data != nullptr) check_tied_head(shape);
 }
 
-void Weights::open_shards(const std::filesystem::path& folder, const std::filesystem::path& index) {
-  const Json parsed = read_json_file(index.string());
-  JsonObject json(parsed, index.string());
-  json.get_object("weight_map");
-  std::map<std::string, std::set<std::string>> by_file;
-  for (const auto& [name, file] : parsed.at("weight_map").items()) {
-    if (!file.is_string() || !plain_file_name(file.get<std::string>())) {
-      json.fail("weight_map", "'" + printable(name) + "' must name a file of this folder, not " +
-                                  json_excerpt(file));
-    }
-    by_file[file.get<std::string>()].insert(name);
-  }
-  for (const auto& [name, tensors] : by_file) {
+void Weights::open_shards(const std::filesystem::path& folder) {
+  for (const auto& [name, tensors] : read_index(folder / kIndexName)) {
     auto file = std::make_unique<SafetensorsFile>(folder / name);
     for (const std::string& tensor : tensors) {
       if (file->find(tensor) == nullptr) {

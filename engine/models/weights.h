@@ -32,7 +32,7 @@ class Weights {
   void release_pages(const std::string& name) const;
 
  private:
-  void open_shards(const std::filesystem::path& folder, const std::filesystem::path& index);
+  void open_shards(const std::filesystem::path& folder);
   void take(const SafetensorsFile& file, const TensorEntry& entry, const ModelShape& shape,
             bool (*is_buffer)(std::string_view name));
   WeightView map(const SafetensorsFile& file, const TensorEntry& entry, int64_t rows, int64_t cols);
@@ -47,6 +47,10 @@ class Weights {
   WeightView stored_head_;
   std::string stored_head_file_;
 };
+
+// The type of a model folder's matrices: BF16 or F16 where all of them are, else F32; in a folder
+// without weights, what config.json says of them (`dtype`, `torch_dtype`). For plans of memory.
+DType matrix_type(const std::filesystem::path& folder);
 
 // `count` elements from element `first` of a row-major view without gaps, as fp32.
 void copy_as_float(const WeightView& view, int64_t first, int64_t count, float* out);

@@ -11,6 +11,7 @@
 #include "common/text.h"
 #include "engine/backend/devices.h"
 #include "engine/models/memory_plan.h"
+#include "engine/models/weights.h"
 #include "engine/training/trainer.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
@@ -73,7 +74,9 @@ PlanTarget plan_target(const InfoCommand& c) {
     throw InputError("precision: '" + printable(c.precision) + "' is neither fp32 nor bf16");
   const bool narrow = c.precision == "bf16";
   const bool found = c.device == "auto" && !gpus().empty();
-  return {narrow || found || gpu_index(c.device), narrow ? DType::kBF16 : DType::kF32};
+  return {.gpu = narrow || found || gpu_index(c.device),
+          .precision = narrow ? DType::kBF16 : DType::kF32,
+          .stored = matrix_type(c.model)};
 }
 
 std::string_view precision_name(const PlanTarget& target) {

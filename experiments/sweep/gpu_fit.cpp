@@ -18,7 +18,7 @@ constexpr std::int64_t kOfDriver = std::int64_t{1} << 30;
 std::int64_t mib(std::int64_t bytes) { return bytes >> 20; }
 
 PlanTarget target_of(const Trial& trial) {
-  return {true, trial.config.precision == "bf16" ? DType::kBF16 : DType::kF32};
+  return {.gpu = true, .precision = trial.config.precision == "bf16" ? DType::kBF16 : DType::kF32};
 }
 
 std::int64_t micro_batch_of(const Trial& trial) {

@@ -3,6 +3,7 @@
 
 #include "engine/backend/cpu/thread_pool.h"
 #include "engine/models/memory_plan.h"
+#include "engine/models/weights.h"
 #include "experiments/device_names.h"
 #include "experiments/machine.h"
 #include "experiments/sweep/coordinator.h"
@@ -16,9 +17,10 @@ RunOptions resolve(const RunOptions& options, const Manifest& manifest, const Mo
   if (out.workers == 0) out.workers = gpus_in_use(out.device, out.gpus);
   if (out.workers == 0) {
     // Workers of one thread each waste nothing on waiting for one another, where memory allows.
+    const PlanTarget target{.stored = matrix_type(manifest.base)};
     std::int64_t largest = 1;
     for (const Trial& trial : manifest.trials)
-      largest = std::max(largest, plan_memory(shape, *method_of(trial), 1024).total());
+      largest = std::max(largest, plan_memory(shape, *method_of(trial), 1024, target).total());
     const std::int64_t memory = total_memory_mib() * (std::int64_t{1} << 20) / 10 * 7;
     out.workers = static_cast<int>(std::clamp<std::int64_t>(memory / largest, 1, cores));
     if (out.threads > 0) out.workers = std::clamp(out.workers, 1, std::max(1, cores / out.threads));

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "common/draws.h"
+#include "common/half.h"
 #include "tests/engine/kernels/operation.h"
 
 namespace rankscope::tests {
@@ -145,6 +146,39 @@ TEST_CASE("kernels: a product's rows keep their bits whatever the number of rows
           INFO(backend->instruction_set() << " m " << m << " n " << n << " k " << k);
           CHECK(std::memcmp(some.data(), all.row(begin),
                             static_cast<size_t>(m * n) * sizeof(float)) == 0);
+        }
+      }
+    }
+  }
+}
+
+// Rows and depths on both sides of a row tile and of a block of the depth, columns that end within
+// a panel; the largest are fetched ahead (kernels/product.cpp).
+TEST_CASE("kernels: 16-bit weights give the bits of the same weights in fp32", "[slow]") {
+  for (const auto& backend : cpu_backends(2)) {
+    for (const DType type : {DType::kBF16, DType::kF16}) {
+      for (const int64_t k : {1, 17, 768, 1601}) {
+        for (const int64_t n : {1, 16, 45, 700}) {
+          Tensor wide = backend->empty(k, n);
+          Draws(1, "test", "right").fill_normal(wide.values());
+          std::vector<uint16_t> narrow;
+          for (float& x : wide.values()) {
+            narrow.push_back(type == DType::kBF16 ? float_to_bf16(x) : float_to_f16(x * 1e-4f));
+            x = type == DType::kBF16 ? bf16_to_float(narrow.back()) : f16_to_float(narrow.back());
+          }
+          const PackedMatrix fp32 = backend->pack(WeightView::of(wide.view()));
+          const PackedMatrix half = backend->pack({narrow.data(), type, k, n, n, 1});
+          CHECK(half.storage().dtype() == type);
+          for (const int64_t m : {1, 6, 7, 12, 13, 40, 97, 300}) {
+            Tensor left = backend->empty(m, k);
+            Draws(1, "test", "left").fill_normal(left.values());
+            const Tensor expected = backend->empty(m, n), got = backend->empty(m, n);
+            backend->product(std::vector<ProductTerm>{{left.view(), &fp32}}, {}, expected.matrix());
+            backend->product(std::vector<ProductTerm>{{left.view(), &half}}, {}, got.matrix());
+            INFO(backend->instruction_set()
+                 << " " << dtype_name(type) << " m " << m << " k " << k << " n " << n);
+            CHECK(std::memcmp(expected.data(), got.data(), expected.values().size_bytes()) == 0);
+          }
         }
       }
     }

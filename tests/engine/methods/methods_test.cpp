@@ -242,6 +242,21 @@ TEST_CASE("LoRA settings that do not fit the model are refused") {
   CHECK(reason({"targets=all"}) == "nothing was thrown");
 }
 
+TEST_CASE("The memory plan counts 16-bit weights as they are stored, fp32 where they are adapted") {
+  const ModelShape shape = gpt2_shape(768, 12, 12);
+  const auto weights = [&](const std::string& name, const std::vector<std::string>& set,
+                           DType stored) {
+    return plan_memory(shape, *method(name, set), 1024, {.stored = stored}).packed_weights;
+  };
+  const int64_t head = 768 * shape.config.vocabulary, layer = 12 * 768 * 768;
+  CHECK(weights("none", {}, DType::kF32) == 4 * (head + 12 * layer));
+  CHECK(weights("none", {}, DType::kBF16) == 2 * (head + 12 * layer));
+  CHECK(weights("lora", {"targets=all"}, DType::kBF16) == 2 * 2 * head + 8 * 12 * layer);
+  CHECK(weights("lora", {"targets=Wq"}, DType::kF16) ==
+        2 * 2 * (head + 12 * layer) + 4 * 12 * 768 * 768);
+  CHECK(weights("full", {}, DType::kBF16) == weights("full", {}, DType::kF32));
+}
+
 TEST_CASE("The memory plan grows with what is trained and with the micro-batch") {
   const ModelShape shape = gpt2_shape(768, 12, 12);
   const auto plan = [&](const std::string& name, const std::vector<std::string>& set, int64_t n) {

@@ -57,6 +57,35 @@ TEST_CASE("Names with and without the prefix, and shards, give the same weights"
   CHECK(hash_of(whole.path()) == sharded);
 }
 
+TEST_CASE("A folder's matrices are of 16 bits where all of them are") {
+  CHECK(matrix_type(tests::golden_folder("gpt2_tied")) == DType::kF32);
+  CHECK(matrix_type(tests::golden_folder("dtypes/bf16")) == DType::kBF16);
+  CHECK(matrix_type(tests::golden_folder("dtypes/f16")) == DType::kF16);
+  CHECK(matrix_type(tests::golden_folder("dtypes/sharded")) == DType::kF32);
+
+  ModelFolder mixed("dtypes/bf16");
+  mixed.change_tensors([](OwnedTensors& tensors) {
+    for (auto& [name, tensor] : tensors) {
+      if (tensor.shape.size() != 2) continue;
+      tensor.dtype = DType::kF32;
+      tensor.bytes.resize(2 * tensor.bytes.size());
+      return;
+    }
+  });
+  CHECK(matrix_type(mixed.path()) == DType::kF32);
+
+  ModelFolder without("gpt2_tied");
+  std::filesystem::remove(without.path() / "model.safetensors");
+  for (const char* key : {"torch_dtype", "dtype"}) {
+    without.change_config([&](Json& config) {
+      config.erase("dtype");
+      config.erase("torch_dtype");
+      config[key] = "bfloat16";
+    });
+    CHECK(matrix_type(without.path()) == DType::kBF16);
+  }
+}
+
 TEST_CASE("A changed weight changes the hash") {
   ModelFolder folder("llama_gqa");
   const std::string before = hash_of(folder.path());

@@ -4,8 +4,6 @@
 
 #include "engine/backend/cpu/kernels/simd.h"
 
-#define RANKSCOPE_INLINE __attribute__((always_inline))
-
 namespace rankscope::cpu::RANKSCOPE_ISA {
 
 // body(column, n) for each chunk of n <= 16 columns.

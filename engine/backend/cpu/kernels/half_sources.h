@@ -1,4 +1,4 @@
-// Sixteen stored elements of a checkpoint's type as floats.
+// Stored elements of a checkpoint's type as floats.
 #pragma once
 
 #include "engine/backend/cpu/kernels/simd.h"
@@ -8,6 +8,19 @@ namespace rankscope::cpu::RANKSCOPE_ISA {
 typedef uint32_t Words __attribute__((vector_size(kNativeLanes * 4)));
 typedef uint16_t Halves __attribute__((vector_size(kNativeLanes * 2)));
 
+// Sixteen elements that follow one another, of a source whose `widen_words` widens 16-bit elements
+// that lie in the low half of a word each.
+template <typename Source>
+F16 widen_halves(const uint16_t* values) {
+  F16 r;
+  for (int i = 0; i < kParts; ++i) {
+    Halves halves;
+    __builtin_memcpy(&halves, values + i * kNativeLanes, sizeof halves);
+    r.part[i] = Source::widen_words(__builtin_convertvector(halves, Words));
+  }
+  return r;
+}
+
 struct F32Source {
   using Element = float;
   static F16 widen(const float* values) { return F16::load(values); }
@@ -15,33 +28,20 @@ struct F32Source {
 
 struct BF16Source {
   using Element = uint16_t;
-  static F16 widen(const uint16_t* values) {
-    F16 r;
-    for (int i = 0; i < kParts; ++i) {
-      Halves halves;
-      __builtin_memcpy(&halves, values + i * kNativeLanes, sizeof halves);
-      r.part[i] = reinterpret_cast<NativeF>(__builtin_convertvector(halves, Words) << 16);
-    }
-    return r;
-  }
+  static F16 widen(const uint16_t* values) { return widen_halves<BF16Source>(values); }
+  static NativeF widen_words(Words bits) { return reinterpret_cast<NativeF>(bits << 16); }
 };
 
 struct F16Source {
   using Element = uint16_t;
+  static F16 widen(const uint16_t* values) { return widen_halves<F16Source>(values); }
   // Exponent and mantissa move into place; a multiplication by 2^(127 - 15) mends the bias, of
   // subnormal numbers too. Infinities and NaN get the full exponent.
-  static F16 widen(const uint16_t* values) {
-    F16 r;
-    for (int i = 0; i < kParts; ++i) {
-      Halves halves;
-      __builtin_memcpy(&halves, values + i * kNativeLanes, sizeof halves);
-      const Words bits = __builtin_convertvector(halves, Words);
-      const NativeF scaled = reinterpret_cast<NativeF>((bits & 0x7FFFu) << 13) * 0x1p112f;
-      const Words special = (bits & 0x7C00u) == 0x7C00u ? Words{} + 0x7F800000u : Words{};
-      r.part[i] = reinterpret_cast<NativeF>(reinterpret_cast<Words>(scaled) | special |
-                                            (bits & 0x8000u) << 16);
-    }
-    return r;
+  static NativeF widen_words(Words bits) {
+    const NativeF scaled = reinterpret_cast<NativeF>((bits & 0x7FFFu) << 13) * 0x1p112f;
+    const Words special = (bits & 0x7C00u) == 0x7C00u ? Words{} + 0x7F800000u : Words{};
+    return reinterpret_cast<NativeF>(reinterpret_cast<Words>(scaled) | special |
+                                     (bits & 0x8000u) << 16);
   }
 };
 

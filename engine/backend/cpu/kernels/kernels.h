@@ -9,6 +9,8 @@
 
 namespace rankscope::cpu {
 
+// Types of stored weights, where a number says which: 0 = F32, 1 = F16, 2 = BF16.
+
 // One term of a product tile: left rows, element (i, k) at left[i * row_step + k * k_step], times
 // packed panels.
 struct TileTerm {
@@ -16,7 +18,8 @@ struct TileTerm {
   int64_t row_step;
   int64_t k_step;
   int64_t k;
-  const float* panels;   // packed: panel p at panels + p * k * panel_width; or plain rows
+  const void* panels;    // packed: panel p begins at element p * k * panel_width; or plain rows
+  int panel_dtype;       // of packed panels; plain rows are F32
   int64_t plain_stride;  // 0: packed; else `panels` is a plain [k, n] matrix of this row stride
 };
 
@@ -71,10 +74,10 @@ struct KernelTable {
   int panel_width;   // columns of a packed panel
   int row_tile;      // rows that one inner loop handles; blocks are multiples of it
 
-  // kernels/pack.cpp. Panel p holds columns [p * width, ...) as [k][width], zero-padded.
-  // dtype: 0 = F32, 1 = F16, 2 = BF16; steps in elements, element (i, j) at i * row_step + j * col_step.
+  // kernels/pack.cpp. Panel p holds columns [p * width, ...) as [k][width], zero-padded, in the
+  // type of `data`; steps in elements, element (i, j) at i * row_step + j * col_step.
   void (*pack_panels)(const void* data, int dtype, int64_t row_step, int64_t col_step, int64_t k,
-                      int64_t n, int64_t panel_begin, int64_t panel_end, float* panels);
+                      int64_t n, int64_t panel_begin, int64_t panel_end, void* panels);
 
   // kernels/product.cpp. Rows [0, rows) of the tile whose first row is term.left, panels
   // [panel_begin, panel_end) -> out (first row of the tile, column 0 of the matrix).
@@ -138,7 +141,7 @@ struct KernelTable {
   void (*dropout)(const float* x, int64_t x_stride, int64_t rows, int64_t cols, float p,
                   const uint32_t key[2], const uint64_t* row_ids, bool accumulate, float* out,
                   int64_t out_stride);
-  // kernels/gather.cpp; dtype as in pack_panels
+  // kernels/gather.cpp
   void (*gather)(const void* table, int dtype, int64_t row_step, int64_t col_step, int64_t cols,
                  const int32_t* ids, int64_t rows, bool accumulate, float* out, int64_t out_stride);
   void (*adamw)(double learning_rate, double beta1, double beta2, double epsilon,

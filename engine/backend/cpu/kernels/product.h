@@ -29,6 +29,6 @@ size_t product_scratch(int64_t rows, int64_t panels, int64_t longest_k);
 void finish_row(const TileEpilogue& epilogue, int64_t n, const float* x, float* out);
 
 void pack_panels(const void* data, int dtype, int64_t row_step, int64_t col_step, int64_t k,
-                 int64_t n, int64_t panel_begin, int64_t panel_end, float* panels);
+                 int64_t n, int64_t panel_begin, int64_t panel_end, void* panels);
 
 }  // namespace rankscope::cpu::RANKSCOPE_ISA

@@ -14,6 +14,8 @@
 #include <immintrin.h>
 #endif
 
+#define RANKSCOPE_INLINE __attribute__((always_inline))
+
 #ifndef RANKSCOPE_ISA
 #error "kernels are compiled with -DRANKSCOPE_ISA=<namespace> per instruction set"
 #endif
