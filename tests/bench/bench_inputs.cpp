@@ -54,6 +54,7 @@ struct BenchShape {
 };
 constexpr BenchShape kShapes[] = {
     {"gpt2-small", kGpt2Small, "gpt2", 50257, DType::kF32},
+    {"gpt2-small-bf16", kGpt2Small, "gpt2", 50257, DType::kBF16},
     {"gpt2-medium", kGpt2Medium, "gpt2", 50257, DType::kBF16},
     {"llama-1b", kLlama1b, "gpt2", 50257, DType::kBF16},
     {"stories3m", kStories3m, "stories3m", 4096, DType::kF32},
