@@ -32,6 +32,10 @@ const PackedMatrix& LinearWeight::forward_packed(Backend& backend) const {
 
 const PackedMatrix& LinearWeight::backward_packed(Backend& backend) const {
   if (backward_.empty()) {
+    if (packed_once_) {
+      backward_ = PackedMatrix::transposition(forward_packed(backend));
+      return backward_;
+    }
     backward_ = backend.pack(view_.transposed());
     if (release_) release_();
   }
@@ -47,7 +51,7 @@ void LinearWeight::refresh(Backend& backend) {
                           stored_cols, value.cols(), 1};
   view_ = stored_transposed_ ? stored.transposed() : stored;
   if (!forward_.empty()) backend.repack(view_, forward_);
-  if (!backward_.empty()) backend.repack(view_.transposed(), backward_);
+  if (!backward_.empty() && !packed_once_) backend.repack(view_.transposed(), backward_);
 }
 
 void LinearWeight::accumulate_gradients(Backend& backend, ConstMatrix x, ConstMatrix dy) const {

@@ -26,6 +26,8 @@ class LinearWeight {
   bool bias_trainable() const { return bias_ != nullptr && bias_->trainable(); }
   // Called whenever a packed form was made from the view: what the view maps can be let go.
   void on_packed(std::function<void()> release) { release_ = std::move(release); }
+  // Of a backend in host memory: both directions read one packed form, for half of the memory.
+  void pack_once() { packed_once_ = true; }
   const PackedMatrix& forward_packed(Backend& backend) const;   // [in, out]
   const PackedMatrix& backward_packed(Backend& backend) const;  // [out, in]
   // After the parameter became trainable (its memory moved) or changed: views and packs anew.
@@ -42,6 +44,7 @@ class LinearWeight {
   int64_t first_col_ = 0;
   int64_t bias_offset_ = 0;
   std::function<void()> release_;
+  bool packed_once_ = false;
   mutable PackedMatrix forward_;
   mutable PackedMatrix backward_;
 };

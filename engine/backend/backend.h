@@ -48,7 +48,16 @@ class PackedMatrix {
   // Of a backend that multiplies by the matrix where it lies, or by a converted copy in `storage`.
   PackedMatrix(const WeightView& view, Tensor storage)
       : storage_(std::move(storage)), view_(view), k_(view.rows), n_(view.cols) {}
+  // Of a backend in host memory: the transposition of `other`, in its memory and as it changes.
+  // Products by it have the same bits as by one that is packed for itself, and take a little
+  // longer.
+  static PackedMatrix transposition(const PackedMatrix& other) {
+    PackedMatrix t(other.storage_, other.n_, other.k_);
+    t.across_ = true;
+    return t;
+  }
   bool empty() const { return storage_.empty() && view_.data == nullptr; }
+  bool across() const { return across_; }
   int64_t k() const { return k_; }
   int64_t n() const { return n_; }
   const Tensor& storage() const { return storage_; }
@@ -59,6 +68,7 @@ class PackedMatrix {
   WeightView view_;
   int64_t k_ = 0;
   int64_t n_ = 0;
+  bool across_ = false;
 };
 
 // left [m, k] times right [k, n].

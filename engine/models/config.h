@@ -84,6 +84,10 @@ struct ModelShape {
   const SiteSpec* find(Site site) const;                       // nullptr: no such site
   const TensorSpec* find_tensor(std::string_view name) const;  // nullptr: no such tensor
   int64_t parameters() const;                                  // tied head counted once
+  // Whether the model is large enough that forward and backward products on the CPU read its
+  // matrices from one packed form: half of the memory, for some percent of a training step. The
+  // bits are the same.
+  bool packed_once() const { return parameters() > 300'000'000; }
   bool has_site_kind(SiteKind kind) const;
 };
 

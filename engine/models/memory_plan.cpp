@@ -83,12 +83,15 @@ void plan_cpu_weights(const ModelShape& shape, const TrainingReach& reach, int64
                       DType stored, MemoryPlan& plan) {
   const auto each = static_cast<int64_t>(dtype_size(stored));
   const bool head_trained = reach.base_weights && reach.lowest_layer < 0;
+  const int64_t both = shape.packed_once() ? 1 : 2;
   const int64_t head = shape.config.vocabulary * shape.config.width;
-  plan.packed_weights = (head_trained ? kFloat : each) * head * (trainable > 0 ? 2 : 1);
+  plan.packed_weights = (head_trained ? kFloat : each) * head * (trainable > 0 ? both : 1);
   for (const SiteSpec& spec : shape.sites) {
     const bool reached = spec.site.layer >= reach.lowest_layer;
     const bool adapted = reached && reach.sites.contains(spec.site.kind);
-    const int64_t bytes = adapted ? 2 * kFloat : reached ? 2 * each : each;
+    const int64_t bytes = adapted   ? (reach.base_weights ? both : 2) * kFloat
+                          : reached ? both * each
+                                    : each;
     plan.packed_weights += bytes * spec.in * spec.out;
   }
   for (const TensorSpec& tensor : shape.tensors) {

@@ -34,6 +34,7 @@ Model::Model(ModelShape shape, std::shared_ptr<const Weights> weights, Backend& 
     parameters_.emplace(spec.name, std::move(parameter));
     place_frozen(spec);
   }
+  packed_once_ = shape_.packed_once() && backend_.in_host_memory();
   for (const SiteSpec& spec : shape_.sites) sites_.emplace(spec.site, linear_weight(spec));
   head_ = head_weight();
 }
@@ -91,6 +92,7 @@ LinearWeight Model::linear_weight(const SiteSpec& spec) const {
   Parameter* bias = spec.bias.empty() ? nullptr : &parameter(spec.bias);
   LinearWeight weight(spec.stored_transposed ? part.transposed() : part, &parameter(spec.weight),
                       bias, spec.stored_transposed, row, col, spec.begin);
+  if (packed_once_) weight.pack_once();
   if (!writable_.contains(spec.weight)) release_when_packed(weight, spec.weight);
   return weight;
 }
@@ -98,6 +100,7 @@ LinearWeight Model::linear_weight(const SiteSpec& spec) const {
 LinearWeight Model::head_weight() const {
   const std::string name = shape_.head();
   LinearWeight weight(view(name).transposed(), &parameter(name), nullptr, true, 0, 0, 0);
+  if (packed_once_) weight.pack_once();
   if (!writable_.contains(name)) release_when_packed(weight, name);
   return weight;
 }
@@ -114,6 +117,12 @@ void Model::make_writable(const std::string& name) {
   parameter.value = float_copy(backend_, weights_->view(name));
   placed_.erase(name);
   view_anew(name);
+}
+
+void Model::pack_once() {
+  packed_once_ = backend_.in_host_memory();
+  for (const SiteSpec& spec : shape_.sites) sites_[spec.site] = linear_weight(spec);
+  head_ = head_weight();
 }
 
 // Whoever computes with the tensor looks where it lies now.

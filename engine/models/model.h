@@ -93,6 +93,9 @@ class Model {
   // Every tensor is the checkpoint's again, which stayed mapped, and frozen: what make_writable copied
   // is dropped. Adaptations made before, which may point into the copies, must not be used after.
   void restore();
+  // On the CPU, forward and backward products read one packed form of each matrix from now on, as
+  // those of a large model do from the beginning (ModelShape::packed_once).
+  void pack_once();
   // SHA-256 over all tensors' names, shapes and fp32 values as now in memory.
   std::string weights_hash() const;
 
@@ -150,6 +153,7 @@ class Model {
   };
   std::map<std::string, Placed> placed_;
   std::set<std::string> writable_;
+  bool packed_once_ = false;
   std::map<Site, LinearWeight> sites_;
   LinearWeight head_;
 

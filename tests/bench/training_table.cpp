@@ -33,6 +33,9 @@ constexpr Work kWorks[] = {
     {"stories3m", "samsum", 16, 60, 0.60, 0.80, 3.0, 4.5, 0, 0},
 };
 
+// Its weights alone take 2.3 GiB in bf16.
+constexpr Work kLarge{"llama-1b", "wikisql", 8, 4, 0.70, 0.80, 0, 0, 0, 0};
+
 std::string train_command(const std::filesystem::path& root, const Work& w,
                           const std::string& method, int steps) {
   return quoted(RANKSCOPE_PROGRAM) + " train --json --threads " + std::to_string(kThreads) +
@@ -101,6 +104,12 @@ int print_training_table() {
       compare(": tokens/s over PEFT loop", "train_peft.py", w.must_peft, w.aim_peft);
   }
   table.row("gpt2-small: peak memory, GiB", peak, 2.0, 1.5, true);
+  const Training large = train(root, kLarge, "lora");
+  const Json& last = large.lines.back().value;
+  table.row("llama-1b wikisql, bf16: useful GFLOP/s over sgemm",
+            last.at("useful_gflops").get<double>() / last.at("sgemm_gflops").get<double>(),
+            kLarge.must_sgemm, kLarge.aim_sgemm);
+  table.row("llama-1b wikisql, bf16: peak memory, GiB", large.peak_mib / 1024, 5.0, 4.0, true);
   if (python) {
     const Work full = kWorks[0];
     table.row("gpt2-small wikisql: full, tokens/s over PyTorch",

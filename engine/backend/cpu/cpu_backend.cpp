@@ -107,7 +107,7 @@ class CpuBackend final : public Backend {
     for (const ProductTerm& term : terms) {
       tile_terms.push_back({term.left.data, term.left.stride, 1, term.left.cols,
                             term.right->storage().data(), dtype_code(term.right->storage().dtype()),
-                            0});
+                            term.right->across(), 0});
       longest = std::max(longest, term.left.cols);
     }
     run_tiles(tile_terms, tile_epilogue(epilogue), longest, out);
@@ -130,15 +130,15 @@ class CpuBackend final : public Backend {
     if (out.cols <= kNarrow && out.cols < out.rows) {
       // LoRA's dB: a few columns fill a fraction of a panel, as rows they fill a tile.
       Tensor transposed = empty(out.cols, out.rows);
-      run_tiles({{right.data, 1, right.stride, right.rows, left.data, 0, left.stride}}, e,
+      run_tiles({{right.data, 1, right.stride, right.rows, left.data, 0, false, left.stride}}, e,
                 left.rows, transposed.matrix());
       for (int64_t j = 0; j < out.cols; ++j)
         for (int64_t i = 0; i < out.rows; ++i) out.row(i)[j] += transposed.row(j)[i];
       return;
     }
     e.accumulate = true;
-    run_tiles({{left.data, 1, left.stride, left.rows, right.data, 0, right.stride}}, e, left.rows,
-              out);
+    run_tiles({{left.data, 1, left.stride, left.rows, right.data, 0, false, right.stride}}, e,
+              left.rows, out);
   }
 
   void attention(const AttentionShape& shape, const AttentionLayout& layout, ConstMatrix q,
@@ -424,7 +424,7 @@ class CpuBackend final : public Backend {
     bool rows_first;  // tasks that follow one another share their rows, else their panels
   };
 
-  TileGrid tile_grid(int64_t rows, int64_t panels, int64_t right_floats) const {
+  TileGrid tile_grid(int64_t rows, int64_t panels, int64_t right_floats, bool across) const {
     // Blocks of equal size, so that the last is not a sliver.
     const auto equal = [](int64_t all, int64_t most, int64_t multiple) {
       return ceil_div(ceil_div(all, ceil_div(all, most)), multiple) * multiple;
@@ -437,6 +437,8 @@ class CpuBackend final : public Backend {
     // it finds in its cache; a right operand that is in no cache wants more of them.
     const bool cached = right_floats <= kCachedFloats;
     if (rows > kTileRows * (cached ? workers - 1 : workers)) {
+      // More rows to share the work of turning panels.
+      if (across) return {equal(rows, 2 * kTileRows, tile), equal(panels, widest, 1), true};
       if (cached) return {equal(rows, kTileRows, tile), std::min(panels, widest), true};
       return {equal(rows, kTileRows / 2, tile), equal(panels, 4 * widest, 1), true};
     }
@@ -458,7 +460,9 @@ class CpuBackend final : public Backend {
     if (terms.empty() || terms.size() > kMaxTerms || longest_k == 0)
       throw std::logic_error("a product takes 1 to 4 terms, not all of them empty");
     const int64_t panels = ceil_div(out.cols, kernels_.panel_width);
-    const TileGrid grid = tile_grid(out.rows, panels, longest_k * out.cols);
+    const bool across =
+        std::any_of(terms.begin(), terms.end(), [](const auto& term) { return term.across; });
+    const TileGrid grid = tile_grid(out.rows, panels, longest_k * out.cols, across);
     const int64_t groups = ceil_div(panels, grid.group);
     const int64_t row_blocks = ceil_div(out.rows, grid.rows);
     const size_t floats = kernels_.product_scratch(grid.rows, grid.group, longest_k);

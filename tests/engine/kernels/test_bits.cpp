@@ -185,6 +185,40 @@ TEST_CASE("kernels: 16-bit weights give the bits of the same weights in fp32", "
   }
 }
 
+TEST_CASE("kernels: panels read across give the bits of the transposition packed for itself",
+          "[slow]") {
+  for (const auto& backend : cpu_backends(2)) {
+    for (const DType type : {DType::kF32, DType::kBF16, DType::kF16}) {
+      for (const int64_t k : {1, 31, 64, 800}) {
+        for (const int64_t n : {1, 16, 45, 700}) {
+          Tensor values = backend->empty(n, k);
+          Draws(1, "test", "right").fill_normal(values.values());
+          std::vector<uint16_t> narrow;
+          for (const float x : values.values())
+            narrow.push_back(type == DType::kBF16 ? float_to_bf16(x) : float_to_f16(x));
+          const void* const data = type == DType::kF32 ? static_cast<void*>(values.data())
+                                                       : static_cast<void*>(narrow.data());
+          const WeightView view{data, type, n, k, k, 1};
+          const PackedMatrix own = backend->pack(view.transposed());
+          const PackedMatrix forward = backend->pack(view);
+          const PackedMatrix across = PackedMatrix::transposition(forward);
+          CHECK(across.storage().data() == forward.storage().data());
+          for (const int64_t m : {1, 12, 13, 97, 450}) {
+            Tensor left = backend->empty(m, k);
+            Draws(1, "test", "left").fill_normal(left.values());
+            const Tensor expected = backend->empty(m, n), got = backend->empty(m, n);
+            backend->product(std::vector<ProductTerm>{{left.view(), &own}}, {}, expected.matrix());
+            backend->product(std::vector<ProductTerm>{{left.view(), &across}}, {}, got.matrix());
+            INFO(backend->instruction_set()
+                 << " " << dtype_name(type) << " m " << m << " k " << k << " n " << n);
+            CHECK(std::memcmp(expected.data(), got.data(), expected.values().size_bytes()) == 0);
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("kernels: a sequence has the same attention alone and packed with others", "[slow]") {
   const int64_t lengths[] = {5, 1, 33, 97, 130, 2};
   for (const auto& backend : cpu_backends(2)) {

@@ -255,6 +255,14 @@ TEST_CASE("The memory plan counts 16-bit weights as they are stored, fp32 where 
   CHECK(weights("lora", {"targets=Wq"}, DType::kF16) ==
         2 * 2 * (head + 12 * layer) + 4 * 12 * 768 * 768);
   CHECK(weights("full", {}, DType::kBF16) == weights("full", {}, DType::kF32));
+
+  // A large model's matrices are packed once for both directions.
+  const ModelShape large = gpt2_shape(1280, 36, 20);
+  const auto packed = plan_memory(large, *method("lora", {"targets=Wq"}), 1024).packed_weights;
+  CHECK(large.packed_once());
+  CHECK_FALSE(shape.packed_once());
+  CHECK(packed ==
+        4 * (1280 * large.config.vocabulary + 36 * 12 * 1280 * 1280) + 4 * 36 * 1280 * 1280);
 }
 
 TEST_CASE("The memory plan grows with what is trained and with the micro-batch") {

@@ -18,6 +18,7 @@ struct Options {
   std::vector<std::string> settings{"rank=4", "targets=Wq+Wv+W2", "dropout=0.1"};
   int64_t micro_batch_tokens = 40;
   int64_t steps = 6;
+  bool packed_once = false;
 };
 
 TrainSettings training(const Options& o) {
@@ -42,6 +43,7 @@ class Run {
         model_(golden_.load(*backend_)),
         // More, and more unequal, examples than a golden batch has.
         examples_(more_examples(golden_, model_->config(), {1, 3, 9, 14, 2, 7}, "examples")) {
+    if (o.packed_once) model_->pack_once();
     Settings settings;
     for (const std::string& s : o.settings) settings.add(s);
     adaptation_ = make_method(o.method, settings)->adapt(*model_, 3);
@@ -101,6 +103,18 @@ TEST_CASE("the same seed gives the same bits twice, and with 1, 2 and 4 threads"
     o.threads = threads;
     CHECK(trained_bytes(name, o) == once);
   }
+}
+
+TEST_CASE("weights packed once for both directions give the same bits", "[bits]") {
+  const std::string name = GENERATE("gpt2_tied", "llama_gqa", "llama_mqa_bias", "dtypes/bf16");
+  const std::string method = GENERATE("lora", "full");
+  INFO(name << " " << method);
+  Options o;
+  o.method = method;
+  if (method == "full") o.settings.clear();
+  const std::string twice = trained_bytes(name, o);
+  o.packed_once = true;
+  CHECK(trained_bytes(name, o) == twice);
 }
 
 TEST_CASE("another seed gives other bits", "[bits]") {

@@ -21,15 +21,31 @@ F16 widen_halves(const uint16_t* values) {
   return r;
 }
 
+// The first or the second half of a row of a panel (pack.cpp).
+template <typename Source>
+NativeF widen_half_row(const uint16_t* row, int half) {
+  Words pairs;
+  __builtin_memcpy(&pairs, row, sizeof pairs);
+  return Source::widen_words(half == 0 ? pairs & 0xFFFFu : pairs >> 16);
+}
+
 struct F32Source {
   using Element = float;
   static F16 widen(const float* values) { return F16::load(values); }
+  static NativeF half_row(const float* row, int half) {
+    NativeF values;
+    __builtin_memcpy(&values, row + half * kNativeLanes, sizeof values);
+    return values;
+  }
 };
 
 struct BF16Source {
   using Element = uint16_t;
   static F16 widen(const uint16_t* values) { return widen_halves<BF16Source>(values); }
   static NativeF widen_words(Words bits) { return reinterpret_cast<NativeF>(bits << 16); }
+  static NativeF half_row(const uint16_t* row, int half) {
+    return widen_half_row<BF16Source>(row, half);
+  }
 };
 
 struct F16Source {
@@ -42,6 +58,9 @@ struct F16Source {
     const Words special = (bits & 0x7C00u) == 0x7C00u ? Words{} + 0x7F800000u : Words{};
     return reinterpret_cast<NativeF>(reinterpret_cast<Words>(scaled) | special |
                                      (bits & 0x8000u) << 16);
+  }
+  static NativeF half_row(const uint16_t* row, int half) {
+    return widen_half_row<F16Source>(row, half);
   }
 };
 

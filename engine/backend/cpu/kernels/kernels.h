@@ -20,6 +20,7 @@ struct TileTerm {
   int64_t k;
   const void* panels;    // packed: panel p begins at element p * k * panel_width; or plain rows
   int panel_dtype;       // of packed panels; plain rows are F32
+  bool across;           // packed panels of a [n, k] matrix, read as its transposition
   int64_t plain_stride;  // 0: packed; else `panels` is a plain [k, n] matrix of this row stride
 };
 

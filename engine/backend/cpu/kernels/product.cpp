@@ -6,6 +6,7 @@
 #include "engine/backend/cpu/kernels/half_sources.h"
 
 #include "engine/backend/cpu/kernels/simd.h"
+#include "engine/backend/cpu/kernels/transpose.h"
 
 namespace rankscope::cpu::RANKSCOPE_ISA {
 
@@ -266,13 +267,47 @@ void block_product(int64_t rows, int64_t cols, int64_t k, const float* a, int64_
 }
 
 size_t product_scratch(int64_t rows, int64_t panels, int64_t longest_k) {
-  const int64_t depth = longest_k < kDepth ? longest_k : kDepth;
+  const int64_t whole = (longest_k + kPanel - 1) / kPanel * kPanel;
+  const int64_t depth = whole < kDepth ? whole : kDepth;
   return static_cast<size_t>(rows * (panels * kPanel) +
                              (rows + kRowPadding) * (depth + kRowPadding) + depth * kPanel +
                              kLineBytes / sizeof(float));
 }
 
 namespace {
+
+// Rows [k0, k0 + depth) of panel p of the transposition of term.panels, and what follows them up to
+// a whole panel's width: columns of the one are rows of the others.
+template <typename Source>
+void read_across(const TileTerm& term, int64_t n, int64_t p, int64_t k0, int64_t depth,
+                 float* out) {
+  const auto* panels = static_cast<const typename Source::Element*>(term.panels);
+  const int64_t width = n - p * kPanel < kPanel ? n - p * kPanel : kPanel;
+  for (int64_t d = 0; d < depth; d += kPanel) {
+    const auto* square = panels + ((k0 + d) / kPanel * n + p * kPanel) * kPanel;
+    for (int64_t j = 0; j < width; j += kNativeLanes) {
+      for (int half = 0; half < 2; ++half) {
+        const auto* first = square + j * kPanel;
+        NativeF rows[kNativeLanes];
+        if (width - j >= kNativeLanes) {
+#pragma GCC unroll 16
+          for (int i = 0; i < kNativeLanes; ++i) {
+            rows[i] = Source::half_row(first + i * kPanel, half);
+            // The square beside it, for the next panel.
+            __builtin_prefetch(first + (kPanel + i) * kPanel + half * kNativeLanes, 0, 2);
+          }
+        } else {
+          for (int i = 0; i < kNativeLanes; ++i)
+            rows[i] = j + i < width ? Source::half_row(first + i * kPanel, half) : NativeF{};
+        }
+        transpose(rows);
+        float* to = out + (d + half * kNativeLanes) * kPanel + j;
+#pragma GCC unroll 16
+        for (int i = 0; i < kNativeLanes; ++i) store_native(to + i * kPanel, rows[i]);
+      }
+    }
+  }
+}
 
 int64_t row_bytes(const TileTerm& term) { return kPanel * (term.panel_dtype == 0 ? 4 : 2); }
 
@@ -281,7 +316,7 @@ int64_t row_bytes(const TileTerm& term) { return kPanel * (term.panel_dtype == 0
 // nothing is to be fetched.
 const char* next_block(const TileTerm& term, int64_t n, int64_t panel_begin, int64_t panel_end,
                        int64_t p, int64_t k0, int64_t depth) {
-  if (term.plain_stride != 0 || term.k * n < kFetchFloats) return nullptr;
+  if (term.plain_stride != 0 || term.across || term.k * n < kFetchFloats) return nullptr;
   const auto* panels = static_cast<const char*>(term.panels);
   if (p + 1 < panel_end) return panels + ((p + 1) * term.k + k0) * row_bytes(term);
   if (k0 + depth < term.k) return panels + (panel_begin * term.k + k0 + depth) * row_bytes(term);
@@ -332,7 +367,12 @@ void product_tile(const TileTerm* terms, int term_count, const TileEpilogue& epi
         const float* b;
         const uint16_t* pairs = nullptr;
         int64_t b_stride = kPanel;
-        if (term.plain_stride == 0 && term.panel_dtype == 0) {
+        if (term.across) {
+          with_source(term.panel_dtype, [&](auto source) {
+            read_across<decltype(source)>(term, n, p, k0, depth, panel_copy);
+          });
+          b = panel_copy;
+        } else if (term.plain_stride == 0 && term.panel_dtype == 0) {
           b = static_cast<const float*>(term.panels) + (p * term.k + k0) * kPanel;
         } else if (term.plain_stride == 0) {
           pairs = static_cast<const uint16_t*>(term.panels) + (p * term.k + k0) * kPanel;
