@@ -1,5 +1,6 @@
 // Packing of right operands into panels, from whatever orientation a checkpoint has.
 #include "engine/backend/cpu/kernels/product.h"
+#include "engine/backend/cpu/kernels/transpose.h"
 
 namespace rankscope::cpu::RANKSCOPE_ISA {
 
@@ -13,6 +14,19 @@ constexpr int64_t place(int64_t j) {
   return j < kNativeLanes ? 2 * j : 2 * (j - kNativeLanes) + 1;
 }
 
+// Rows [0, kNativeLanes) of a panel's columns [0, kNativeLanes), from columns that lie col_step
+// apart.
+void pack_square(const float* source, int64_t col_step, float* to) {
+  NativeF rows[kNativeLanes];
+#pragma GCC unroll 16
+  for (int j = 0; j < kNativeLanes; ++j)
+    __builtin_memcpy(&rows[j], source + j * col_step, sizeof rows[j]);
+  transpose(rows);
+#pragma GCC unroll 16
+  for (int i = 0; i < kNativeLanes; ++i)
+    __builtin_memcpy(to + i * kPanel, &rows[i], sizeof rows[i]);
+}
+
 template <typename Element>
 void pack_elements(const Element* source, int64_t row_step, int64_t col_step, int64_t k, int64_t n,
                    int64_t panel_begin, int64_t panel_end, Element* panels) {
@@ -24,14 +38,25 @@ void pack_elements(const Element* source, int64_t row_step, int64_t col_step, in
     if (col_step == 1) {
       for (int64_t p = 0; p < k; ++p) {
         const Element* row = source + p * row_step + col;
-        for (int64_t j = 0; j < width; ++j) to[p * kPanel + place<Element>(j)] = row[j];
+        if (sizeof(Element) == sizeof(float) && width == kPanel)
+          __builtin_memcpy(to + p * kPanel, row, kPanel * sizeof(float));
+        else
+          for (int64_t j = 0; j < width; ++j) to[p * kPanel + place<Element>(j)] = row[j];
       }
       continue;
     }
     // A transposition: blocks of 16 rows keep both the source's and the panel's lines in cache.
     for (int64_t p = 0; p < k; p += kLanes) {
       const int64_t count = k - p < kLanes ? k - p : kLanes;
-      for (int64_t j = 0; j < width; ++j) {
+      int64_t j = 0;
+      if constexpr (sizeof(Element) == sizeof(float)) {
+        if (row_step == 1 && count == kLanes)
+          for (; j + kNativeLanes <= width; j += kNativeLanes)
+            for (int64_t i = 0; i < kLanes; i += kNativeLanes)
+              pack_square(source + (col + j) * col_step + p + i, col_step,
+                          to + (p + i) * kPanel + j);
+      }
+      for (; j < width; ++j) {
         const Element* from = source + (col + j) * col_step + p * row_step;
         Element values[kLanes];
         if (row_step == 1 && count == kLanes)
