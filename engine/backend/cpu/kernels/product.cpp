@@ -309,6 +309,40 @@ void read_across(const TileTerm& term, int64_t n, int64_t p, int64_t k0, int64_t
   }
 }
 
+// A block of a panel as the row tiles read it: rows of floats, or of pairs of 16-bit elements that
+// the first row tile leaves as floats at `rows` for the others.
+struct RightBlock {
+  const float* rows;
+  int64_t stride = kPanel;
+  const uint16_t* pairs = nullptr;
+};
+
+// Rows [k0, k0 + depth) of panel p, by which `left_rows` rows are multiplied. memory: kPanel floats
+// for each of them, their number rounded up to a multiple of kPanel.
+RightBlock right_block(const TileTerm& term, int64_t n, int64_t p, int64_t k0, int64_t depth,
+                       int64_t left_rows, float* memory) {
+  if (term.across) {
+    with_source(term.panel_dtype,
+                [&](auto source) { read_across<decltype(source)>(term, n, p, k0, depth, memory); });
+    return {memory};
+  }
+  const int64_t first = (p * term.k + k0) * kPanel;
+  if (term.plain_stride == 0 && term.panel_dtype == 0)
+    return {static_cast<const float*>(term.panels) + first};
+  if (term.plain_stride == 0)
+    return {memory, kPanel, static_cast<const uint16_t*>(term.panels) + first};
+  const float* rows = static_cast<const float*>(term.panels) + k0 * term.plain_stride + p * kPanel;
+  const int64_t width = n - p * kPanel < kPanel ? n - p * kPanel : kPanel;
+  if (left_rows <= kRowTile && (width == kPanel || width == kNativeLanes))
+    return {rows, term.plain_stride};
+  for (int64_t i = 0; i < depth; ++i) {
+    float* to = memory + i * kPanel;
+    copy_floats(rows + i * term.plain_stride, to, width);
+    for (int64_t j = width; j < kPanel; ++j) to[j] = 0.0f;
+  }
+  return {memory};
+}
+
 int64_t row_bytes(const TileTerm& term) { return kPanel * (term.panel_dtype == 0 ? 4 : 2); }
 
 // What is multiplied after panel p from depth k0 on, by this task or by the one that follows it:
@@ -364,32 +398,7 @@ void product_tile(const TileTerm* terms, int term_count, const TileEpilogue& epi
       panel_copy = aligned(panel_copy);
       for (int64_t p = panel_begin; p < panel_end; ++p) {
         const int64_t width = n - p * kPanel < kPanel ? n - p * kPanel : kPanel;
-        const float* b;
-        const uint16_t* pairs = nullptr;
-        int64_t b_stride = kPanel;
-        if (term.across) {
-          with_source(term.panel_dtype, [&](auto source) {
-            read_across<decltype(source)>(term, n, p, k0, depth, panel_copy);
-          });
-          b = panel_copy;
-        } else if (term.plain_stride == 0 && term.panel_dtype == 0) {
-          b = static_cast<const float*>(term.panels) + (p * term.k + k0) * kPanel;
-        } else if (term.plain_stride == 0) {
-          pairs = static_cast<const uint16_t*>(term.panels) + (p * term.k + k0) * kPanel;
-          b = panel_copy;
-        } else {
-          b = static_cast<const float*>(term.panels) + k0 * term.plain_stride + p * kPanel;
-          b_stride = term.plain_stride;
-          if (rows > kRowTile || (width != kPanel && width != kNativeLanes)) {
-            for (int64_t i = 0; i < depth; ++i) {
-              float* to = panel_copy + i * kPanel;
-              copy_floats(b + i * b_stride, to, width);
-              for (int64_t j = width; j < kPanel; ++j) to[j] = 0.0f;
-            }
-            b = panel_copy;
-            b_stride = kPanel;
-          }
-        }
+        const RightBlock right = right_block(term, n, p, k0, depth, rows, panel_copy);
         float* c = tile + (p - panel_begin) * kPanel;
         const char* const next = rows > kFetchTiles * kRowTile || width <= kNativeLanes
                                      ? nullptr
@@ -398,31 +407,31 @@ void product_tile(const TileTerm* terms, int term_count, const TileEpilogue& epi
           const int64_t count = rows - i < kRowTile ? rows - i : kRowTile;
           const float* const left = a + i * row_step;
           float* const sums = c + i * tile_stride;
-          NextBlock fetched{reinterpret_cast<const char*>(pairs), 0};
+          NextBlock fetched{reinterpret_cast<const char*>(right.pairs), 0};
           if (next != nullptr) {
             const int64_t step = (row_bytes(term) + tiles - 1) / tiles;
             fetched = {next + i / kRowTile * depth * step, step};
           }
-          if (pairs != nullptr && i == 0) {
+          if (right.pairs != nullptr && i == 0) {
             float* const wide = rows > kRowTile ? panel_copy : nullptr;
-            const auto multiply = [&](const auto& right) {
+            const auto multiply = [&](const auto& widened) {
               if (width > kNativeLanes)
-                micro_rows<2>(count, depth, left, row_step, k_step, right, sums, tile_stride,
+                micro_rows<2>(count, depth, left, row_step, k_step, widened, sums, tile_stride,
                               first);
               else
-                micro_rows<1>(count, depth, left, row_step, k_step, right, sums, tile_stride,
+                micro_rows<1>(count, depth, left, row_step, k_step, widened, sums, tile_stride,
                               first);
             };
             if (term.panel_dtype == 1)
-              multiply(WideningRows<F16Source>{pairs, wide, fetched});
+              multiply(WideningRows<F16Source>{right.pairs, wide, fetched});
             else
-              multiply(WideningRows<BF16Source>{pairs, wide, fetched});
+              multiply(WideningRows<BF16Source>{right.pairs, wide, fetched});
           } else if (next != nullptr) {
-            micro_rows<2>(count, depth, left, row_step, k_step, FetchingRows{b, fetched}, sums,
-                          tile_stride, first);
+            micro_rows<2>(count, depth, left, row_step, k_step, FetchingRows{right.rows, fetched},
+                          sums, tile_stride, first);
           } else {
-            block_product(count, width, depth, left, row_step, k_step, b, b_stride, sums,
-                          tile_stride, first);
+            block_product(count, width, depth, left, row_step, k_step, right.rows, right.stride,
+                          sums, tile_stride, first);
           }
         }
       }
