@@ -31,14 +31,10 @@ const PackedMatrix& LinearWeight::forward_packed(Backend& backend) const {
 }
 
 const PackedMatrix& LinearWeight::backward_packed(Backend& backend) const {
-  if (backward_.empty()) {
-    if (packed_once_) {
-      backward_ = PackedMatrix::transposition(forward_packed(backend));
-      return backward_;
-    }
-    backward_ = backend.pack(view_.transposed());
-    if (release_) release_();
-  }
+  if (!backward_.empty()) return backward_;
+  if (packed_once_) return backward_ = PackedMatrix::transposition(forward_packed(backend));
+  backward_ = backend.pack(view_.transposed());
+  if (release_) release_();
   return backward_;
 }
 
@@ -51,7 +47,11 @@ void LinearWeight::refresh(Backend& backend) {
                           stored_cols, value.cols(), 1};
   view_ = stored_transposed_ ? stored.transposed() : stored;
   if (!forward_.empty()) backend.repack(view_, forward_);
-  if (!backward_.empty() && !packed_once_) backend.repack(view_.transposed(), backward_);
+  if (backward_.empty()) return;
+  if (packed_once_)
+    backward_ = PackedMatrix::transposition(forward_);
+  else
+    backend.repack(view_.transposed(), backward_);
 }
 
 void LinearWeight::accumulate_gradients(Backend& backend, ConstMatrix x, ConstMatrix dy) const {

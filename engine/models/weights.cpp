@@ -1,5 +1,6 @@
 #include "engine/models/weights.h"
 
+#include <algorithm>
 #include <cstring>
 #include <set>
 
@@ -73,9 +74,9 @@ DType matrix_type(const std::filesystem::path& folder) {
     files.emplace_back(kSingleName);
   } else if (is_there(folder / kIndexName)) {
     for (const auto& [name, tensors] : read_index(folder / kIndexName)) files.push_back(name);
-  } else {
-    return said_type(folder);
   }
+  const auto missing = [&](const std::string& name) { return !is_there(folder / name); };
+  if (files.empty() || std::any_of(files.begin(), files.end(), missing)) return said_type(folder);
   std::set<DType> types;
   for (const std::string& name : files) {
     const SafetensorsFile file(folder / name);

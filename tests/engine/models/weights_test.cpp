@@ -84,6 +84,11 @@ TEST_CASE("A folder's matrices are of 16 bits where all of them are") {
     });
     CHECK(matrix_type(without.path()) == DType::kBF16);
   }
+
+  ModelFolder partly("dtypes/sharded");
+  std::filesystem::remove(partly.path() / "model-00002-of-00002.safetensors");
+  partly.change_config([](Json& config) { config["dtype"] = "float16"; });
+  CHECK(matrix_type(partly.path()) == DType::kF16);
 }
 
 TEST_CASE("A changed weight changes the hash") {
