@@ -26,7 +26,8 @@ class LinearWeight {
   bool bias_trainable() const { return bias_ != nullptr && bias_->trainable(); }
   // Called whenever a packed form was made from the view: what the view maps can be let go.
   void on_packed(std::function<void()> release) { release_ = std::move(release); }
-  // Of a backend in host memory: both directions read one packed form, for half of the memory.
+  // Of a backend in host memory, before the first product: both directions read one packed form,
+  // for half of the memory.
   void pack_once() { packed_once_ = true; }
   const PackedMatrix& forward_packed(Backend& backend) const;   // [in, out]
   const PackedMatrix& backward_packed(Backend& backend) const;  // [out, in]

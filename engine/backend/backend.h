@@ -48,15 +48,16 @@ class PackedMatrix {
   // Of a backend that multiplies by the matrix where it lies, or by a converted copy in `storage`.
   PackedMatrix(const WeightView& view, Tensor storage)
       : storage_(std::move(storage)), view_(view), k_(view.rows), n_(view.cols) {}
-  // Of a backend in host memory: the transposition of `other`, in its memory and as it changes.
-  // Products by it have the same bits as by one that is packed for itself, and take a little
-  // longer.
+  // Of a backend in host memory: the transposition of `other`, in the memory that `other` has now;
+  // a repack() of `other` within it shows here too, one of this is not possible. Products by it
+  // have the same bits as by one that is packed for itself, and take a little longer.
   static PackedMatrix transposition(const PackedMatrix& other) {
     PackedMatrix t(other.storage_, other.n_, other.k_);
-    t.across_ = true;
+    t.across_ = !other.across_;
     return t;
   }
   bool empty() const { return storage_.empty() && view_.data == nullptr; }
+  // Whether the memory holds the panels of this matrix's transposition.
   bool across() const { return across_; }
   int64_t k() const { return k_; }
   int64_t n() const { return n_; }
@@ -225,7 +226,8 @@ class Backend {
 
   // ---- Products -------------------------------------------------------------------------------
   virtual PackedMatrix pack(const WeightView& right) = 0;
-  // Overwrites `packed`, which was made from a view of the same shape.
+  // Overwrites `packed`, which pack() made from a view of the same shape; in new memory where the
+  // view has another type.
   virtual void repack(const WeightView& right, PackedMatrix& packed) = 0;
   // out [m, n] = epilogue(sum over terms of left * right). All terms share m and n.
   virtual void product(std::span<const ProductTerm> terms, const ProductEpilogue& epilogue,

@@ -1,6 +1,8 @@
 #include "engine/models/memory_plan.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 namespace rankscope {
 namespace {
@@ -77,8 +79,9 @@ bool is_layers(const ModelShape& shape, const TensorSpec& tensor) {
   return tensor.name.starts_with(shape.layer_prefix);
 }
 
-// A matrix that is adapted is an fp32 copy and its packed form when the adapter is merged for
-// evaluation, as much as both directions of one that is trained.
+// A tensor that is adapted in some part (GPT-2's c_attn holds three sites) is an fp32 copy and its
+// packed form when the adapter is merged for evaluation, as much as both directions of one that is
+// trained.
 void plan_cpu_weights(const ModelShape& shape, const TrainingReach& reach, int64_t trainable,
                       DType stored, MemoryPlan& plan) {
   const auto each = static_cast<int64_t>(dtype_size(stored));
@@ -86,12 +89,15 @@ void plan_cpu_weights(const ModelShape& shape, const TrainingReach& reach, int64
   const int64_t both = shape.packed_once() ? 1 : 2;
   const int64_t head = shape.config.vocabulary * shape.config.width;
   plan.packed_weights = (head_trained ? kFloat : each) * head * (trainable > 0 ? both : 1);
+  const auto reached = [&](const SiteSpec& spec) { return spec.site.layer >= reach.lowest_layer; };
+  std::set<std::string_view> adapted;
   for (const SiteSpec& spec : shape.sites) {
-    const bool reached = spec.site.layer >= reach.lowest_layer;
-    const bool adapted = reached && reach.sites.contains(spec.site.kind);
-    const int64_t bytes = adapted   ? (reach.base_weights ? both : 2) * kFloat
-                          : reached ? both * each
-                                    : each;
+    if (reached(spec) && reach.sites.contains(spec.site.kind)) adapted.insert(spec.weight);
+  }
+  for (const SiteSpec& spec : shape.sites) {
+    const int64_t bytes = adapted.contains(spec.weight) ? (head_trained ? both : 2) * kFloat
+                          : reached(spec)               ? both * each
+                                                        : each;
     plan.packed_weights += bytes * spec.in * spec.out;
   }
   for (const TensorSpec& tensor : shape.tensors) {

@@ -21,7 +21,8 @@ struct PlanTarget {
 // its driver takes for a process.
 struct MemoryPlan {
   int64_t packed_weights = 0;  // sites and head as the products read them: on the CPU in both
-                               // directions where gradients pass, on a GPU once
+                               // directions where gradients pass (a large model's in one form,
+                               // ModelShape::packed_once), on a GPU once
   int64_t mapped_tables = 0;   // embedding rows in the mapped file, if all are touched; on a GPU
                                // the tables
   int64_t trained = 0;         // trained parameters, their gradients, two AdamW moments, in fp32

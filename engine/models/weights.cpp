@@ -1,6 +1,5 @@
 #include "engine/models/weights.h"
 
-#include <algorithm>
 #include <cstring>
 #include <set>
 
@@ -61,22 +60,19 @@ DType said_type(const std::filesystem::path& folder) {
     const auto found = config.find(key);
     if (found == config.end()) continue;
     if (*found == "bfloat16") return DType::kBF16;
-    if (*found == "float16") return DType::kF16;
+    return *found == "float16" ? DType::kF16 : DType::kF32;
   }
   return DType::kF32;
 }
 
-}  // namespace
-
-DType matrix_type(const std::filesystem::path& folder) {
+// Of all files of weights; empty where there are none.
+std::set<DType> matrix_types(const std::filesystem::path& folder) {
   std::vector<std::string> files;
   if (is_there(folder / kSingleName)) {
     files.emplace_back(kSingleName);
   } else if (is_there(folder / kIndexName)) {
     for (const auto& [name, tensors] : read_index(folder / kIndexName)) files.push_back(name);
   }
-  const auto missing = [&](const std::string& name) { return !is_there(folder / name); };
-  if (files.empty() || std::any_of(files.begin(), files.end(), missing)) return said_type(folder);
   std::set<DType> types;
   for (const std::string& name : files) {
     const SafetensorsFile file(folder / name);
@@ -84,6 +80,18 @@ DType matrix_type(const std::filesystem::path& folder) {
       if (entry.shape.size() == 2) types.insert(entry.dtype);
     }
   }
+  return types;
+}
+
+}  // namespace
+
+DType matrix_type(const std::filesystem::path& folder) {
+  std::set<DType> types;
+  try {
+    types = matrix_types(folder);
+  } catch (const InputError&) {
+  }
+  if (types.empty()) return said_type(folder);
   if (types == std::set{DType::kBF16}) return DType::kBF16;
   return types == std::set{DType::kF16} ? DType::kF16 : DType::kF32;
 }

@@ -49,8 +49,8 @@ class Weights {
 };
 
 // The type of a model folder's matrices: BF16 or F16 where all of them are, else F32; in a folder
-// without weights, or not all of them, what config.json says of them (`dtype`, `torch_dtype`). For
-// plans of memory.
+// without weights, or whose weights cannot be read, what config.json says of them (`dtype`,
+// `torch_dtype`). For plans of memory: what is wrong with the weights is said when they are loaded.
 DType matrix_type(const std::filesystem::path& folder);
 
 // `count` elements from element `first` of a row-major view without gaps, as fp32.

@@ -57,13 +57,18 @@ Training train(const std::filesystem::path& root, const Work& w, const std::stri
   return t;
 }
 
-double peer_rate(const std::string& python, const std::filesystem::path& root, const Work& w,
-                 const std::string& script, const std::string& more = "") {
+Json train_peer(const std::string& python, const std::filesystem::path& root, const Work& w,
+                const std::string& script, const std::string& more = "") {
   return run_peer(python, script,
                   more + " --model " + quoted(model_folder(root, w.shape)) + " --data " +
                       quoted(token_file(root, w.shape, w.task)) + " --batch " +
-                      std::to_string(w.batch) + " --steps 8 --threads " + std::to_string(kThreads))
-      .at("tokens_per_second");
+                      std::to_string(w.batch) + " --steps " + std::to_string(std::min(8, w.steps)) +
+                      " --threads " + std::to_string(kThreads));
+}
+
+double peer_rate(const std::string& python, const std::filesystem::path& root, const Work& w,
+                 const std::string& script, const std::string& more = "") {
+  return train_peer(python, root, w, script, more).at("tokens_per_second");
 }
 
 }  // namespace
@@ -77,21 +82,23 @@ int print_training_table() {
   for (const Work& w : kWorks) {
     const std::string name = std::string(w.shape) + " " + w.task;
     run_command(train_command(root, w, "lora", 1));  // brings the files into the page cache
-    const auto [lines, rate, peak_mib] = train(root, w, "lora");
-    const Json& last = lines.back().value;
+    const Training trained = train(root, w, "lora");
+    const double rate = trained.rate;
+    const Json& last = trained.lines.back().value;
     const double useful = last.at("useful_gflops"), sgemm = last.at("sgemm_gflops");
     table.row(name + ": useful GFLOP/s over sgemm", useful / sgemm, w.must_sgemm, w.aim_sgemm);
     if (std::string(w.shape) == "gpt2-small") {
-      peak = std::max(peak, peak_mib / 1024);
+      peak = std::max(peak, trained.peak_mib / 1024);
       if (std::string(w.task) == "wikisql") {
         table.row(name + ": start to first step, s",
-                  lines[0].seconds - lines[1].value.at("seconds").get<double>(), 1.5, 0.5, true);
+                  trained.lines[0].seconds - trained.lines[1].value.at("seconds").get<double>(),
+                  1.5, 0.5, true);
         Work half = w;
         half.shape = "gpt2-small-bf16";
         const Training narrow = train(root, half, "lora");
         table.row(name + ", base stored in bf16: tokens/s over fp32's", narrow.rate / rate, 0.9, 1);
         table.row(name + ", base stored in bf16: peak memory over fp32's",
-                  narrow.peak_mib / peak_mib, 0.75, 0.6, true);
+                  narrow.peak_mib / trained.peak_mib, 0.75, 0.6, true);
       }
     }
     if (!python) continue;
@@ -110,6 +117,13 @@ int print_training_table() {
             last.at("useful_gflops").get<double>() / last.at("sgemm_gflops").get<double>(),
             kLarge.must_sgemm, kLarge.aim_sgemm);
   table.row("llama-1b wikisql, bf16: peak memory, GiB", large.peak_mib / 1024, 5.0, 4.0, true);
+  if (python) {
+    const Json peer = train_peer(python, root, kLarge, "train_peft.py");
+    table.row("llama-1b wikisql, bf16: tokens/s over PEFT loop",
+              large.rate / peer.at("tokens_per_second").get<double>(), 1.5, 2.0);
+    table.row("llama-1b wikisql, bf16: peak memory over PEFT loop's",
+              large.peak_mib / peer.at("peak_memory_mib").get<double>(), 0.5, 0.4, true);
+  }
   if (python) {
     const Work full = kWorks[0];
     table.row("gpt2-small wikisql: full, tokens/s over PyTorch",

@@ -89,6 +89,14 @@ TEST_CASE("A folder's matrices are of 16 bits where all of them are") {
   std::filesystem::remove(partly.path() / "model-00002-of-00002.safetensors");
   partly.change_config([](Json& config) { config["dtype"] = "float16"; });
   CHECK(matrix_type(partly.path()) == DType::kF16);
+  // A pointer in place of the file, as a clone without large files has it.
+  write_file_atomically(without.path() / "model.safetensors", "version https://git-lfs\n");
+  CHECK(matrix_type(without.path()) == DType::kBF16);
+  without.change_config([](Json& config) {
+    config["dtype"] = "float32";
+    config["torch_dtype"] = "bfloat16";
+  });
+  CHECK(matrix_type(without.path()) == DType::kF32);
 }
 
 TEST_CASE("A changed weight changes the hash") {

@@ -112,6 +112,8 @@ TEST_CASE("weights packed once for both directions give the same bits", "[bits]"
   Options o;
   o.method = method;
   if (method == "full") o.settings.clear();
+  // With dropout a product's low-rank part is a product of its own.
+  if (method == "lora") o.settings.back() = GENERATE("dropout=0.1", "dropout=0");
   const std::string twice = trained_bytes(name, o);
   o.packed_once = true;
   CHECK(trained_bytes(name, o) == twice);

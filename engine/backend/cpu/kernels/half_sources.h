@@ -8,27 +8,8 @@ namespace rankscope::cpu::RANKSCOPE_ISA {
 typedef uint32_t Words __attribute__((vector_size(kNativeLanes * 4)));
 typedef uint16_t Halves __attribute__((vector_size(kNativeLanes * 2)));
 
-// Sixteen elements that follow one another, of a source whose `widen_words` widens 16-bit elements
-// that lie in the low half of a word each.
-template <typename Source>
-F16 widen_halves(const uint16_t* values) {
-  F16 r;
-  for (int i = 0; i < kParts; ++i) {
-    Halves halves;
-    __builtin_memcpy(&halves, values + i * kNativeLanes, sizeof halves);
-    r.part[i] = Source::widen_words(__builtin_convertvector(halves, Words));
-  }
-  return r;
-}
-
-// The first or the second half of a row of a panel (pack.cpp).
-template <typename Source>
-NativeF widen_half_row(const uint16_t* row, int half) {
-  Words pairs;
-  __builtin_memcpy(&pairs, row, sizeof pairs);
-  return Source::widen_words(half == 0 ? pairs & 0xFFFFu : pairs >> 16);
-}
-
+// A source widens sixteen elements that follow one another, and the first or the second half of a
+// row of a panel (pack.cpp says where its elements lie).
 struct F32Source {
   using Element = float;
   static F16 widen(const float* values) { return F16::load(values); }
@@ -39,28 +20,54 @@ struct F32Source {
   }
 };
 
+// 16-bit elements that follow one another, each in a word.
+inline Words words_of(const uint16_t* values) {
+  Halves halves;
+  __builtin_memcpy(&halves, values, sizeof halves);
+  return __builtin_convertvector(halves, Words);
+}
+
 struct BF16Source {
   using Element = uint16_t;
-  static F16 widen(const uint16_t* values) { return widen_halves<BF16Source>(values); }
-  static NativeF widen_words(Words bits) { return reinterpret_cast<NativeF>(bits << 16); }
+  static F16 widen(const uint16_t* values) {
+    F16 r;
+    for (int i = 0; i < kParts; ++i)
+      r.part[i] = reinterpret_cast<NativeF>(words_of(values + i * kNativeLanes) << 16);
+    return r;
+  }
   static NativeF half_row(const uint16_t* row, int half) {
-    return widen_half_row<BF16Source>(row, half);
+    Words pairs;
+    __builtin_memcpy(&pairs, row, sizeof pairs);
+    return reinterpret_cast<NativeF>(half == 0 ? pairs << 16 : pairs & 0xFFFF0000u);
   }
 };
 
 struct F16Source {
   using Element = uint16_t;
-  static F16 widen(const uint16_t* values) { return widen_halves<F16Source>(values); }
-  // Exponent and mantissa move into place; a multiplication by 2^(127 - 15) mends the bias, of
-  // subnormal numbers too. Infinities and NaN get the full exponent.
-  static NativeF widen_words(Words bits) {
+  static F16 widen(const uint16_t* values) {
+    F16 r;
+    for (int i = 0; i < kParts; ++i) r.part[i] = widen_native(values + i * kNativeLanes);
+    return r;
+  }
+  static NativeF half_row(const uint16_t* row, int half) {
+    return widen_native(row + half * kNativeLanes);
+  }
+
+ private:
+  static NativeF widen_native(const uint16_t* values) {
+#if defined(__AVX512F__)
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(values)));
+#elif defined(__F16C__)
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values)));
+#else
+    // Exponent and mantissa move into place; a multiplication by 2^(127 - 15) mends the bias, of
+    // subnormal numbers too. Infinities and NaN get the full exponent.
+    const Words bits = words_of(values);
     const NativeF scaled = reinterpret_cast<NativeF>((bits & 0x7FFFu) << 13) * 0x1p112f;
     const Words special = (bits & 0x7C00u) == 0x7C00u ? Words{} + 0x7F800000u : Words{};
     return reinterpret_cast<NativeF>(reinterpret_cast<Words>(scaled) | special |
                                      (bits & 0x8000u) << 16);
-  }
-  static NativeF half_row(const uint16_t* row, int half) {
-    return widen_half_row<F16Source>(row, half);
+#endif
   }
 };
 

@@ -1,4 +1,5 @@
 // Packing of right operands into panels, from whatever orientation a checkpoint has.
+#include "engine/backend/cpu/kernels/half_sources.h"
 #include "engine/backend/cpu/kernels/product.h"
 #include "engine/backend/cpu/kernels/transpose.h"
 
@@ -6,11 +7,15 @@ namespace rankscope::cpu::RANKSCOPE_ISA {
 
 namespace {
 
-// Where column j of a panel lies in a row of it. Of 16-bit elements, columns j and j + kNativeLanes
-// share a word, so that one load and an instruction each widen two vectors.
-template <typename Element>
+// Where column j of a panel lies in a row of it. Of BF16, columns j and j + kNativeLanes share a
+// word, so that one load and an instruction each widen two vectors; F16 has an instruction for it
+// that takes elements in order.
+template <typename Source>
 constexpr int64_t place(int64_t j) {
-  if (sizeof(Element) == sizeof(float)) return j;
+  return j;
+}
+template <>
+constexpr int64_t place<BF16Source>(int64_t j) {
   return j < kNativeLanes ? 2 * j : 2 * (j - kNativeLanes) + 1;
 }
 
@@ -27,7 +32,7 @@ void pack_square(const float* source, int64_t col_step, float* to) {
     __builtin_memcpy(to + i * kPanel, &rows[i], sizeof rows[i]);
 }
 
-template <typename Element>
+template <typename Source, typename Element = typename Source::Element>
 void pack_elements(const Element* source, int64_t row_step, int64_t col_step, int64_t k, int64_t n,
                    int64_t panel_begin, int64_t panel_end, Element* panels) {
   for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
@@ -41,7 +46,7 @@ void pack_elements(const Element* source, int64_t row_step, int64_t col_step, in
         if (sizeof(Element) == sizeof(float) && width == kPanel)
           __builtin_memcpy(to + p * kPanel, row, kPanel * sizeof(float));
         else
-          for (int64_t j = 0; j < width; ++j) to[p * kPanel + place<Element>(j)] = row[j];
+          for (int64_t j = 0; j < width; ++j) to[p * kPanel + place<Source>(j)] = row[j];
       }
       continue;
     }
@@ -63,7 +68,7 @@ void pack_elements(const Element* source, int64_t row_step, int64_t col_step, in
           __builtin_memcpy(values, from, sizeof values);
         else
           for (int64_t i = 0; i < count; ++i) values[i] = from[i * row_step];
-        for (int64_t i = 0; i < count; ++i) to[(p + i) * kPanel + place<Element>(j)] = values[i];
+        for (int64_t i = 0; i < count; ++i) to[(p + i) * kPanel + place<Source>(j)] = values[i];
       }
     }
   }
@@ -73,12 +78,12 @@ void pack_elements(const Element* source, int64_t row_step, int64_t col_step, in
 
 void pack_panels(const void* data, int dtype, int64_t row_step, int64_t col_step, int64_t k,
                  int64_t n, int64_t panel_begin, int64_t panel_end, void* panels) {
-  if (dtype == 0)
-    pack_elements(static_cast<const float*>(data), row_step, col_step, k, n, panel_begin, panel_end,
-                  static_cast<float*>(panels));
-  else
-    pack_elements(static_cast<const uint16_t*>(data), row_step, col_step, k, n, panel_begin,
-                  panel_end, static_cast<uint16_t*>(panels));
+  with_source(dtype, [&](auto type) {
+    using Source = decltype(type);
+    using Element = typename Source::Element;
+    pack_elements<Source>(static_cast<const Element*>(data), row_step, col_step, k, n, panel_begin,
+                          panel_end, static_cast<Element*>(panels));
+  });
 }
 
 }  // namespace rankscope::cpu::RANKSCOPE_ISA

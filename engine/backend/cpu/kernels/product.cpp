@@ -93,9 +93,9 @@ struct FetchingRows {
   }
 };
 
-// Of a panel of 16-bit elements: a row is a vector of pairs (pack.cpp). Where `wide` is given the
-// rows are left there as floats for the row tiles that follow; beside the multiplications this
-// costs nothing, before them it took a sixth of the time of 48 rows.
+// Of a panel of 16-bit elements. Where `wide` is given the rows are left there as floats for the
+// row tiles that follow; beside the multiplications this costs nothing, before them it took a sixth
+// of the time of 48 rows.
 template <typename Source>
 struct WideningRows {
   const uint16_t* at;
@@ -105,10 +105,8 @@ struct WideningRows {
   template <int kVectors>
   RANKSCOPE_INLINE void next(NativeF (&row)[kVectors]) {
     block.fetch();
-    Words pairs;
-    __builtin_memcpy(&pairs, at, sizeof pairs);
-    row[0] = Source::widen_words(pairs & 0xFFFFu);
-    if constexpr (kVectors == 2) row[1] = Source::widen_words(pairs >> 16);
+#pragma GCC unroll 2
+    for (int j = 0; j < kVectors; ++j) row[j] = Source::half_row(at, j);
     at += kPanel;
     if (wide == nullptr) return;
 #pragma GCC unroll 2
@@ -309,12 +307,12 @@ void read_across(const TileTerm& term, int64_t n, int64_t p, int64_t k0, int64_t
   }
 }
 
-// A block of a panel as the row tiles read it: rows of floats, or of pairs of 16-bit elements that
-// the first row tile leaves as floats at `rows` for the others.
+// A block of a panel as the row tiles read it: rows of floats, or of 16-bit elements that the first
+// row tile leaves as floats at `rows` for the others.
 struct RightBlock {
   const float* rows;
   int64_t stride = kPanel;
-  const uint16_t* pairs = nullptr;
+  const uint16_t* narrow = nullptr;
 };
 
 // Rows [k0, k0 + depth) of panel p, by which `left_rows` rows are multiplied. memory: kPanel floats
@@ -345,9 +343,9 @@ RightBlock right_block(const TileTerm& term, int64_t n, int64_t p, int64_t k0, i
 
 int64_t row_bytes(const TileTerm& term) { return kPanel * (term.panel_dtype == 0 ? 4 : 2); }
 
-// What is multiplied after panel p from depth k0 on, by this task or by the one that follows it:
-// consecutive tasks are one thread's, and a task of few rows has but a few panels. Null where
-// nothing is to be fetched.
+// What is multiplied after panel p from depth k0 on, by this task or by the next one of other
+// panels: consecutive tasks are one thread's, and a task of few rows has but a few panels. Null
+// where nothing is to be fetched.
 const char* next_block(const TileTerm& term, int64_t n, int64_t panel_begin, int64_t panel_end,
                        int64_t p, int64_t k0, int64_t depth) {
   if (term.plain_stride != 0 || term.across || term.k * n < kFetchFloats) return nullptr;
@@ -407,12 +405,12 @@ void product_tile(const TileTerm* terms, int term_count, const TileEpilogue& epi
           const int64_t count = rows - i < kRowTile ? rows - i : kRowTile;
           const float* const left = a + i * row_step;
           float* const sums = c + i * tile_stride;
-          NextBlock fetched{reinterpret_cast<const char*>(right.pairs), 0};
+          NextBlock fetched{reinterpret_cast<const char*>(right.narrow), 0};
           if (next != nullptr) {
             const int64_t step = (row_bytes(term) + tiles - 1) / tiles;
             fetched = {next + i / kRowTile * depth * step, step};
           }
-          if (right.pairs != nullptr && i == 0) {
+          if (right.narrow != nullptr && i == 0) {
             float* const wide = rows > kRowTile ? panel_copy : nullptr;
             const auto multiply = [&](const auto& widened) {
               if (width > kNativeLanes)
@@ -423,9 +421,9 @@ void product_tile(const TileTerm* terms, int term_count, const TileEpilogue& epi
                               first);
             };
             if (term.panel_dtype == 1)
-              multiply(WideningRows<F16Source>{right.pairs, wide, fetched});
+              multiply(WideningRows<F16Source>{right.narrow, wide, fetched});
             else
-              multiply(WideningRows<BF16Source>{right.pairs, wide, fetched});
+              multiply(WideningRows<BF16Source>{right.narrow, wide, fetched});
           } else if (next != nullptr) {
             micro_rows<2>(count, depth, left, row_step, k_step, FetchingRows{right.rows, fetched},
                           sums, tile_stride, first);

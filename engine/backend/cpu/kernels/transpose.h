@@ -5,28 +5,33 @@
 
 namespace rankscope::cpu::RANKSCOPE_ISA {
 
-// Lanes of (a, b), a's first, that the stage of distance kStep puts into the row that was a's, or b's.
-template <int kStep, bool kSecond>
-inline NativeI exchanged_lanes() {
-  NativeI lanes{};
-  for (int l = 0; l < kNativeLanes; ++l) {
-    if (kSecond)
-      lanes[l] = (l & kStep) != 0 ? kNativeLanes + l : l + kStep;
-    else
-      lanes[l] = (l & kStep) != 0 ? kNativeLanes + l - kStep : l;
-  }
-  return lanes;
+template <int... kLane>
+struct Lanes {};
+#if defined(__AVX512F__)
+using AllLanes = Lanes<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>;
+#elif defined(__AVX__)
+using AllLanes = Lanes<0, 1, 2, 3, 4, 5, 6, 7>;
+#else
+using AllLanes = Lanes<0, 1, 2, 3>;
+#endif
+
+// The stage of distance kStep of two rows: where a lane's number has that bit set, the first row
+// gets the second one's lane kStep before it, and where it has not, the second gets the first one's
+// behind.
+template <int kStep, int... kLane>
+RANKSCOPE_INLINE inline void exchange_lanes(NativeF& first, NativeF& second, Lanes<kLane...>) {
+  const NativeF a = first, b = second;
+  first = __builtin_shufflevector(a, b,
+                                  ((kLane & kStep) != 0 ? kNativeLanes + kLane - kStep : kLane)...);
+  second = __builtin_shufflevector(
+      a, b, ((kLane & kStep) != 0 ? kNativeLanes + kLane : kLane + kStep)...);
 }
 
 template <int kStep>
 RANKSCOPE_INLINE inline void exchange(NativeF (&rows)[kNativeLanes]) {
 #pragma GCC unroll 16
-  for (int i = 0; i < kNativeLanes; ++i) {
-    if ((i & kStep) != 0) continue;
-    const NativeF a = rows[i], b = rows[i + kStep];
-    rows[i] = __builtin_shuffle(a, b, exchanged_lanes<kStep, false>());
-    rows[i + kStep] = __builtin_shuffle(a, b, exchanged_lanes<kStep, true>());
-  }
+  for (int i = 0; i < kNativeLanes; ++i)
+    if ((i & kStep) == 0) exchange_lanes<kStep>(rows[i], rows[i + kStep], AllLanes{});
 }
 
 // rows[i][j] <- rows[j][i]: each stage exchanges one bit of the number of a row for the same bit of the
