@@ -2,7 +2,9 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "common/draws.h"
 #include "common/half.h"
@@ -180,6 +182,34 @@ TEST_CASE("kernels: 16-bit weights give the bits of the same weights in fp32", "
             CHECK(std::memcmp(expected.data(), got.data(), expected.values().size_bytes()) == 0);
           }
         }
+      }
+    }
+  }
+}
+
+TEST_CASE("kernels: every 16-bit weight is widened to its value") {
+  std::vector<uint16_t> all(65536);
+  std::iota(all.begin(), all.end(), uint16_t{0});
+  const int64_t n = std::ssize(all);
+  for (const auto& backend : cpu_backends(1)) {
+    for (const DType type : {DType::kBF16, DType::kF16}) {
+      const PackedMatrix row = backend->pack({all.data(), type, 1, n, n, 1});
+      const PackedMatrix column = backend->pack({all.data(), type, n, 1, 1, 1});
+      for (const PackedMatrix& right : {row, PackedMatrix::transposition(column)}) {
+        Tensor one = backend->empty(1, 1);
+        one.data()[0] = 1.0f;
+        const Tensor got = backend->empty(1, n);
+        backend->product(std::vector<ProductTerm>{{one.view(), &right}}, {}, got.matrix());
+        int wrong = 0;
+        for (int64_t i = 0; i < n; ++i) {
+          const auto bits = all[static_cast<size_t>(i)];
+          const float value = type == DType::kBF16 ? bf16_to_float(bits) : f16_to_float(bits);
+          const float x = got.data()[i];
+          if (std::isnan(value) ? !std::isnan(x) : x != value) ++wrong;
+        }
+        INFO(backend->instruction_set()
+             << " " << dtype_name(type) << ", " << (right.across() ? "across" : "in order"));
+        CHECK(wrong == 0);
       }
     }
   }
