@@ -2,6 +2,7 @@
 // it was interrupted, or on who ran before. Bytes are compared in double parentheses: Catch would
 // take minutes to print them.
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <cstring>
 
 #include "common/draws.h"
@@ -54,8 +55,12 @@ class Run {
   Trainer& trainer() { return *trainer_; }
   Model& model() { return *model_; }
   Adaptation& adaptation() { return *adaptation_; }
+  // Or to where it diverges, which is no step done.
   void to(int64_t step) {
-    while (trainer_->steps_done() < step) losses_.push_back(trainer_->step().loss);
+    while (trainer_->steps_done() < step) {
+      losses_.push_back(trainer_->step().loss);
+      if (!std::isfinite(losses_.back())) return;
+    }
   }
   // Losses and every trained parameter, as bytes.
   std::string bytes() {
