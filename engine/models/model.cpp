@@ -35,8 +35,7 @@ Model::Model(ModelShape shape, std::shared_ptr<const Weights> weights, Backend& 
     place_frozen(spec);
   }
   packed_once_ = shape_.packed_once() && backend_.in_host_memory();
-  for (const SiteSpec& spec : shape_.sites) sites_.emplace(spec.site, linear_weight(spec));
-  head_ = head_weight();
+  make_linear_weights();
 }
 
 // The tensor where frozen weights are computed with: in the mapped file, or a copy.
@@ -121,6 +120,10 @@ void Model::make_writable(const std::string& name) {
 
 void Model::pack_once() {
   packed_once_ = backend_.in_host_memory();
+  make_linear_weights();
+}
+
+void Model::make_linear_weights() {
   for (const SiteSpec& spec : shape_.sites) sites_[spec.site] = linear_weight(spec);
   head_ = head_weight();
 }

@@ -137,6 +137,7 @@ class Model {
   AttentionShape attention_shape() const;
   LinearWeight linear_weight(const SiteSpec& spec) const;
   LinearWeight head_weight() const;
+  void make_linear_weights();
   void place_frozen(const TensorSpec& spec);
   void view_anew(const std::string& tensor);
   void release_when_packed(LinearWeight& weight, const std::string& tensor) const;

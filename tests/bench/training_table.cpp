@@ -125,8 +125,6 @@ int print_training_table() {
               faster / share);
     table.row("llama-1b wikisql, bf16: peak memory over PEFT loop's",
               large.peak_mib / peer.at("peak_memory_mib").get<double>(), 0.5, 0.4, true);
-  }
-  if (python) {
     const Work full = kWorks[0];
     table.row("gpt2-small wikisql: full, tokens/s over PyTorch",
               train(root, full, "full --set lr=1e-5").rate /

@@ -154,6 +154,19 @@ TEST_CASE("kernels: a product's rows keep their bits whatever the number of rows
   }
 }
 
+// Of m drawn rows with either right operand.
+bool same_products(Backend& backend, int64_t m, const PackedMatrix& a, const PackedMatrix& b) {
+  const Tensor left = backend.empty(m, a.k());
+  Draws(1, "test", "left").fill_normal(left.values());
+  const auto product = [&](const PackedMatrix& right) {
+    Tensor out = backend.empty(m, right.n());
+    backend.product(std::vector<ProductTerm>{{left.view(), &right}}, {}, out.matrix());
+    return out;
+  };
+  const Tensor x = product(a), y = product(b);
+  return std::memcmp(x.data(), y.data(), x.values().size_bytes()) == 0;
+}
+
 // Rows and depths on both sides of a row tile and of a block of the depth, columns that end within
 // a panel; the largest are fetched ahead (kernels/product.cpp).
 TEST_CASE("kernels: 16-bit weights give the bits of the same weights in fp32", "[slow]") {
@@ -172,14 +185,9 @@ TEST_CASE("kernels: 16-bit weights give the bits of the same weights in fp32", "
           const PackedMatrix half = backend->pack({narrow.data(), type, k, n, n, 1});
           CHECK(half.storage().dtype() == type);
           for (const int64_t m : {1, 6, 7, 12, 13, 40, 97, 300}) {
-            Tensor left = backend->empty(m, k);
-            Draws(1, "test", "left").fill_normal(left.values());
-            const Tensor expected = backend->empty(m, n), got = backend->empty(m, n);
-            backend->product(std::vector<ProductTerm>{{left.view(), &fp32}}, {}, expected.matrix());
-            backend->product(std::vector<ProductTerm>{{left.view(), &half}}, {}, got.matrix());
             INFO(backend->instruction_set()
                  << " " << dtype_name(type) << " m " << m << " k " << k << " n " << n);
-            CHECK(std::memcmp(expected.data(), got.data(), expected.values().size_bytes()) == 0);
+            CHECK(same_products(*backend, m, fp32, half));
           }
         }
       }
@@ -234,14 +242,9 @@ TEST_CASE("kernels: panels read across give the bits of the transposition packed
           const PackedMatrix across = PackedMatrix::transposition(forward);
           CHECK(across.storage().data() == forward.storage().data());
           for (const int64_t m : {1, 12, 13, 97, 450}) {
-            Tensor left = backend->empty(m, k);
-            Draws(1, "test", "left").fill_normal(left.values());
-            const Tensor expected = backend->empty(m, n), got = backend->empty(m, n);
-            backend->product(std::vector<ProductTerm>{{left.view(), &own}}, {}, expected.matrix());
-            backend->product(std::vector<ProductTerm>{{left.view(), &across}}, {}, got.matrix());
             INFO(backend->instruction_set()
                  << " " << dtype_name(type) << " m " << m << " k " << k << " n " << n);
-            CHECK(std::memcmp(expected.data(), got.data(), expected.values().size_bytes()) == 0);
+            CHECK(same_products(*backend, m, own, across));
           }
         }
       }

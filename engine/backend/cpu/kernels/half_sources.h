@@ -14,9 +14,7 @@ struct F32Source {
   using Element = float;
   static F16 widen(const float* values) { return F16::load(values); }
   static NativeF half_row(const float* row, int half) {
-    NativeF values;
-    __builtin_memcpy(&values, row + half * kNativeLanes, sizeof values);
-    return values;
+    return load_native(row + half * kNativeLanes);
   }
 };
 

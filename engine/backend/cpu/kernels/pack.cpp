@@ -24,12 +24,10 @@ constexpr int64_t place<BF16Source>(int64_t j) {
 void pack_square(const float* source, int64_t col_step, float* to) {
   NativeF rows[kNativeLanes];
 #pragma GCC unroll 16
-  for (int j = 0; j < kNativeLanes; ++j)
-    __builtin_memcpy(&rows[j], source + j * col_step, sizeof rows[j]);
+  for (int j = 0; j < kNativeLanes; ++j) rows[j] = load_native(source + j * col_step);
   transpose(rows);
 #pragma GCC unroll 16
-  for (int i = 0; i < kNativeLanes; ++i)
-    __builtin_memcpy(to + i * kPanel, &rows[i], sizeof rows[i]);
+  for (int i = 0; i < kNativeLanes; ++i) store_native(to + i * kPanel, rows[i]);
 }
 
 template <typename Source, typename Element = typename Source::Element>

@@ -35,13 +35,6 @@ constexpr int64_t kFetchTiles = 8;
 constexpr int64_t kFetchFloats = int64_t{1} << 19;
 constexpr int64_t kLineBytes = 64;
 
-inline NativeF load_native(const float* p) {
-  NativeF v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
-inline void store_native(float* p, NativeF v) { __builtin_memcpy(p, &v, sizeof v); }
-
 // In vectors: for memcpy of a length that it does not know the compiler takes an instruction that
 // needs longer to begin than a row takes.
 inline void copy_floats(const float* from, float* to, int64_t count) {

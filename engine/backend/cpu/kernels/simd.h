@@ -33,6 +33,13 @@ inline constexpr int kNativeLanes = 4;
 typedef float NativeF __attribute__((vector_size(kNativeLanes * 4)));
 typedef int32_t NativeI __attribute__((vector_size(kNativeLanes * 4)));
 
+inline NativeF load_native(const float* p) {
+  NativeF v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+inline void store_native(float* p, NativeF v) { __builtin_memcpy(p, &v, sizeof v); }
+
 inline constexpr int kLanes = 16;
 inline constexpr int kParts = kLanes / kNativeLanes;
 
