@@ -6,6 +6,9 @@
 
 namespace rankscope {
 
+// What a fault of the program itself ends with, which no class here is for (EX_SOFTWARE).
+inline constexpr int kInternalErrorExit = 70;
+
 // The base of every error the program reports. what() is one line: what happened, where (file,
 // line, key) and what to do next. main() prints it and exits with exit_code().
 class Error : public std::runtime_error {
@@ -46,6 +49,12 @@ class NonFiniteOutput : public InputError {
 class MachineError : public Error {
  public:
   explicit MachineError(const std::string& message) : Error(message, 3) {}
+};
+
+// A GPU's memory does not suffice: another trial may fit.
+class OutOfGpuMemory : public MachineError {
+ public:
+  using MachineError::MachineError;
 };
 
 // The user or the scheduler asked to stop (exit code 130).

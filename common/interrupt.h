@@ -24,7 +24,7 @@ void throw_if_stop_requested(
     const char* message = "interrupted; the same command continues where this one stopped");
 // For those that begin anew.
 inline constexpr const char* kNothingWritten = "interrupted; nothing was written";
-// What a first signal does; a worker that shares the process uses it too.
+// What a first signal does: for tests.
 void request_stop();
 // Forgets a request: for tests.
 void clear_stop_request();

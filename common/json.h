@@ -54,8 +54,6 @@ class JsonObject {
                           std::int64_t max = std::numeric_limits<std::int64_t>::max());
   std::uint64_t get_uint(const std::string& key, std::uint64_t min = 0,
                          std::uint64_t max = std::numeric_limits<std::uint64_t>::max());
-  std::uint64_t get_uint_or(const std::string& key, std::uint64_t fallback, std::uint64_t min = 0,
-                            std::uint64_t max = std::numeric_limits<std::uint64_t>::max());
   // Integers are accepted as doubles.
   double get_double(const std::string& key, double min = std::numeric_limits<double>::lowest(),
                     double max = std::numeric_limits<double>::max());

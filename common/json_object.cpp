@@ -98,11 +98,6 @@ std::uint64_t JsonObject::get_uint(const std::string& key, std::uint64_t min, st
   return number;
 }
 
-std::uint64_t JsonObject::get_uint_or(const std::string& key, std::uint64_t fallback,
-                                      std::uint64_t min, std::uint64_t max) {
-  return has(key) ? get_uint(key, min, max) : fallback;
-}
-
 double JsonObject::get_double(const std::string& key, double min, double max) {
   const Json& value = need(key);
   const double number = value.is_number() ? value.get<double>() : std::nan("");

@@ -18,6 +18,9 @@ std::string printable(std::string_view text, std::size_t max_bytes = 120);
 // A path for a message: as printable(), cut later than other texts.
 std::string printable_path(const std::filesystem::path& path);
 
+// `text` without the ASCII white space around it.
+std::string_view trimmed(std::string_view text);
+
 // An ASCII capital as its small letter, any other byte as it is.
 constexpr char ascii_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

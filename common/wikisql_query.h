@@ -59,6 +59,7 @@ struct WikisqlTable {
   std::vector<std::string> header;
   std::vector<std::string> types;
   std::vector<std::vector<WikisqlValue>> rows;
+  bool has_rows = false;  // its rows are known, were there none
 };
 
 // The text of a query, with as few quotes as parse_query needs to give the query back: for every

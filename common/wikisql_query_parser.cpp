@@ -12,12 +12,6 @@ constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 // Without white space and in lower case, as lib/query.py compares names.
 std::string squeezed(std::string_view name) {
   std::string out;

@@ -67,7 +67,8 @@ std::vector<std::int32_t> end_tokens(const ModelConfig& config, const BaseTokeni
   for (const std::int64_t id : config.eos_ids) ids.push_back(static_cast<std::int32_t>(id));
   if (ids.empty()) {
     throw InputError(
-        "config.json has no eos_token_id; give the token that ended documents in the base's "
+        "config.json has no eos_token_id in its vocabulary; give the token that ended documents in "
+        "the base's "
         "pretraining with --end-token");
   }
   return ids;

@@ -28,7 +28,7 @@ FolderLock::FolderLock(const std::filesystem::path& folder, Busy busy)
   const std::string name = "'" + printable_path(folder) + "'";
   if (descriptor_ < 0)
     throw InputError("cannot use the folder " + name + ": " + system_error_text(errno) +
-                     "; give another --out folder");
+                     "; see who may use it, or give another");
   // A file system without locks (some network mounts) says so by another error: go on without.
   bool told = false;
   while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
@@ -39,8 +39,8 @@ FolderLock::FolderLock(const std::filesystem::path& folder, Busy busy)
     }
     ::close(descriptor_);
     throw_if_stop_requested();
-    throw InputError("the folder " + name +
-                     " is in use by another process; wait for it or give another --out folder");
+    throw FolderBusy("the folder " + name +
+                     " is in use by another process; wait for it or give another folder");
   }
 }
 

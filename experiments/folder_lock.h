@@ -3,10 +3,19 @@
 
 #include <filesystem>
 
+#include "common/error.h"
+
 namespace rankscope {
 
+// Another process holds the folder.
+class FolderBusy : public InputError {
+ public:
+  using InputError::InputError;
+};
+
 // Holds an exclusive lock (flock(2)) on a folder until the end of the scope or of the process,
-// however it ends; nothing is written. Throws InputError where another process holds it.
+// however it ends; nothing is written. Throws FolderBusy where another process holds it, InputError
+// where the folder cannot be opened.
 class FolderLock {
  public:
   // What to do while another process holds the folder: refuse at once, or wait until it is free or

@@ -29,11 +29,12 @@ void copy_companions(const fs::path& from, const fs::path& to) {
 [[noreturn]] void refuse(const MergePlan& plan, const Adaptation& adaptation) {
   const bool tokens = adaptation.special_tokens().count() > 0;
   throw InputError(
-      "'" + printable(plan.adapter.native(), 300) + "' cannot be merged: " +
-      (tokens ? "its method trains tokens that stand in every sequence, and no weight of the base can "
-                "stand in for them"
-              : "its method computes with layers of its own between the base's, which no weight of "
-                "the base can stand in for") +
+      "'" + printable_path(plan.adapter) + "' cannot be merged: " +
+      (tokens
+           ? "its method trains tokens that stand in every sequence, and no weight of the base can "
+             "stand in for them"
+           : "its method computes with layers of its own between the base's, which no weight of "
+             "the base can stand in for") +
       "; use the folder as --adapter");
 }
 

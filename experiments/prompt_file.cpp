@@ -98,7 +98,8 @@ class PromptReader {
     const Json* choices = object.find_array("choices");
     if (tokenizer_ != nullptr && !limits_.end_token) {
       object.fail("choices",
-                  "end with the token that ends a text, but config.json has no eos_token_id; give "
+                  "end with the token that ends a text, but config.json has no eos_token_id in its "
+                  "vocabulary; give "
                   "it with --end-token");
     }
     for (const Json& choice : *choices) {

@@ -56,7 +56,7 @@ void RunFolder::prepare() {
   if (other_machines_) forget_other_machines_state();
   // Every run that gets as far as an adapter has a resume point beside it.
   if (!has_state() && has(kAdapter))
-    throw InputError("'" + printable((out_ / kAdapter).native(), 300) +
+    throw InputError("'" + printable_path(out_ / kAdapter) +
                      "' is there, but no resume point of a run; give another --out folder");
   clear_stale_temporaries(out_);
   AtomicFile trial(out_ / kCurve);
@@ -72,8 +72,9 @@ void RunFolder::forget_other_machines_state() {
               printable_path(out_), printable(saved->second));
   }
   std::error_code error;
-  for (const char* name : {kAdapter, kBest}) fs::remove_all(out_ / name, error);
-  if (!error) fs::remove(out_ / kState, error);
+  // The resume point last: where an earlier one stays, this is tried again.
+  for (const char* name : {kAdapter, kBest, kState})
+    if (!error) fs::remove_all(out_ / name, error);
   if (error)
     throw MachineError("cannot clear '" + printable_path(out_) +
                        "': " + system_error_text(error.value()));
@@ -98,8 +99,7 @@ double RunFolder::load(Trainer& trainer) {
   if (has(kCurve)) {
     LineReader lines(out_ / kCurve, LineReader::kMaxLineBytes, InputKind::kRegular);
     for (std::string_view line; steps < trainer.steps_done() && lines.next(line);) {
-      const Json value =
-          parse_json(line, printable((out_ / kCurve).native(), 300), {}, lines.line_number());
+      const Json value = parse_json(line, printable_path(out_ / kCurve), {}, lines.line_number());
       JsonObject object(value, lines.where());
       object.get_int("step", steps + 1, steps + 1);
       loss = object.get_double("loss");
@@ -155,6 +155,7 @@ void RunFolder::add_to_curve(const TrainProgress& p) {
 
 // The curve first: a resume point without its curve would lose lines, the reverse loses nothing.
 void RunFolder::save(Trainer& trainer) {
+  if (!keeps()) return;
   write_file_atomically(out_ / kCurve, curve_);
   trainer.save_state(out_ / kState, identity_);
 }

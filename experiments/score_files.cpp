@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-
 #include <optional>
+#include <set>
 
 #include "common/error.h"
 #include "common/jsonl.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "datasets/readers/json_records.h"
 #include "datasets/task.h"
 #include "experiments/chosen_template.h"
 
@@ -27,16 +28,18 @@ std::optional<std::string> find_id(JsonObject& object) {
   object.fail("id", "must be a text or a whole number, not " + json_excerpt(*id));
 }
 
-// The first line that is not blank, where it is an object. Anything else is for the task's reader
-// to judge.
-Json first_object(const std::filesystem::path& path) {
-  LineReader lines(path);
-  for (std::string_view line; lines.next(line);) {
-    if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
-    Json json = Json::parse(line, nullptr, false);
-    return json.is_object() ? json : Json::object();
+// The keys of the first object, of a line or of an array. None where there is no such object: the
+// task's reader says what is wrong.
+std::set<std::string, std::less<>> keys_of_first(const std::filesystem::path& path) {
+  std::set<std::string, std::less<>> keys;
+  const SourceText source(path);
+  JsonRecords records(source);
+  try {
+    if (records.next())
+      for (const std::string_view key : records.keys()) keys.emplace(key);
+  } catch (const InputError&) {
   }
-  return Json::object();
+  return keys;
 }
 
 std::vector<std::string> reference_texts(JsonObject& object) {
@@ -137,11 +140,12 @@ void Predictions::finish() const {
 TextReferences read_text_references(const std::filesystem::path& path, const std::string& task,
                                     const std::vector<std::string>& assignments,
                                     std::uint64_t limit) {
-  const Json first = first_object(path);
+  const std::set<std::string, std::less<>> first = keys_of_first(path);
+  const bool referenced = first.contains("reference") || first.contains("references");
   TextReferences out;
-  if (first.contains("prompt") && first.contains("target")) {
+  if (first.contains("prompt") && (first.contains("target") || referenced)) {
     out = read_task_references(path, find_task("own"), assignments, limit);
-  } else if (first.contains("reference") || first.contains("references")) {
+  } else if (referenced) {
     out.references = read_reference_lines(path, limit);
   } else {
     out = read_task_references(path, find_task(task), assignments, limit);

@@ -47,7 +47,7 @@ struct TextReferences {
   std::uint64_t skipped = 0;
 };
 
-// Lines {"id": ..., "reference": "..."}; or an own task's file, lines with `prompt` and `target`;
+// Lines {"id": ..., "reference": "..."}; or an own task's file, entries with `prompt`;
 // or else a file of the task named. `assignments` change the template (see chosen_template);
 // `limit` keeps the first so many, 0 all. InputError when there are none.
 TextReferences read_text_references(const std::filesystem::path& path, const std::string& task,

@@ -33,8 +33,7 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
                    {.limit = read_limit(source), .allow_unlabelled = !need_targets});
   if (set.records.size() <= source.skip) {
     throw InputError(fmt::format("{}: has {} usable examples, none is left behind the first {}",
-                                 printable(out.file.native(), 300), set.records.size(),
-                                 source.skip));
+                                 printable_path(out.file), set.records.size(), source.skip));
   }
   set.records.erase(set.records.begin(),
                     set.records.begin() + static_cast<std::ptrdiff_t>(source.skip));
@@ -56,19 +55,19 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
     auto example = encode_example(form, record, encode, limits, out.encoded);
     if (!example) continue;
     if (example->prompt.empty()) {
-      throw InputError(fmt::format("{}:{}: the prompt of '{}' has no token; the base begins no text "
-                                   "with a token of its own",
-                                   printable(out.file.native(), 300), record.line,
-                                   printable(record.id)));
+      throw InputError(
+          fmt::format("{}:{}: the prompt of '{}' has no token; the base begins no text "
+                      "with a token of its own",
+                      printable_path(out.file), record.line, printable(record.id)));
     }
     out.choice_texts.push_back(std::move(choices));
     out.examples.push_back(std::move(*example));
   }
   if (out.examples.empty()) {
-    throw InputError(fmt::format(
-        "{}: no example fits into {} tokens, the first is '{}'; raise "
-        "max_tokens or lower max_new",
-        printable(out.file.native(), 300), most, printable(out.encoded.too_long_ids.at(0))));
+    throw InputError(
+        fmt::format("{}: no example fits into {} tokens, the first is '{}'; raise "
+                    "max_tokens or lower max_new",
+                    printable_path(out.file), most, printable(out.encoded.too_long_ids.at(0))));
   }
   return out;
 }

@@ -25,10 +25,11 @@ class WikisqlTaskScorer : public TaskScorer {
  public:
   explicit WikisqlTaskScorer(const DataSource& source)
       : data_(read_wikisql(file_of(source), {}, {.limit = read_limit(source)})) {
+    const bool any_rows = data_.tables.any_rows();
     for (std::size_t i = 0; i < data_.gold.size(); ++i) {
       by_id_.emplace(data_.set.records[i].id, i);
       const WikisqlTable& table = data_.tables.tables[data_.gold[i].table];
-      if (table.rows.empty()) continue;
+      if (!table.has_rows || !any_rows) continue;
       if (!database_) database_.emplace();
       if (added_.emplace(table.id, true).second) database_->add_table(table);
     }

@@ -52,8 +52,9 @@ class TrainSession {
 
   // What follows a step that the trainer has made: the curve, the held-out loss, a resume point.
   void stepped(const StepReport& step, const OnStep& on_step);
-  // Throws Interrupted, having saved, or with what to do where nothing is kept.
+  // A resume point, where the run is kept.
   void save();
+  // Throws Interrupted, having saved, or with what to do where nothing is kept.
   [[noreturn]] void stop();
   // Saves the adapter and the result.
   TrainOutcome finish();

@@ -3,18 +3,9 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "common/text.h"
+
 namespace rankscope {
-
-namespace {
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpaces = " \t\n\v\f\r";
-  const std::size_t begin = text.find_first_not_of(kSpaces);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpaces) + 1 - begin);
-}
-
-}  // namespace
 
 bool exact_match(std::string_view prediction, std::string_view reference) {
   return trimmed(prediction) == trimmed(reference);

@@ -8,6 +8,18 @@
 
 namespace rankscope {
 
+double depth_inside(Region region, double margin, double delta) {
+  switch (region) {
+    case Region::kAbove:
+      return delta - margin;
+    case Region::kNotBelow:
+      return delta + margin;
+    case Region::kWithin:
+      return margin - std::abs(delta);
+  }
+  throw std::invalid_argument("no such region");
+}
+
 RegionTest test_region(const Contrast& contrast) {
   const auto& [estimate, region, margin] = contrast;
   if (!(margin > 0) || std::isinf(margin))

@@ -17,6 +17,9 @@ enum class Region {
   kNotBelow,  // delta > -m
 };
 
+// How far inside the region `delta` lies, to the nearer edge: below 0 outside, 0 on an edge.
+double depth_inside(Region region, double margin, double delta);
+
 enum class ClaimVerdict { kHolds, kContradicted, kUnderpowered };
 
 struct Contrast {

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <unordered_map>
@@ -96,6 +97,27 @@ SqlValue column_value(const SQLite::Column& column) {
   }
 }
 
+// What a query can be refused for; anything else is wrong with the database that it is put to.
+bool is_of_the_query(const SQLite::Exception& error) {
+  constexpr std::array kOfTheQuery{SQLITE_ERROR, SQLITE_MISMATCH, SQLITE_RANGE, SQLITE_TOOBIG};
+  return std::ranges::find(kOfTheQuery, error.getErrorCode()) != kOfTheQuery.end();
+}
+
+[[noreturn]] void throw_unreadable(const SQLite::Exception& error, const std::string& file) {
+  const std::string what = file + ": " + printable(error.what());
+  switch (error.getErrorCode()) {
+    case SQLITE_NOMEM:
+      throw MachineError("SQLite is out of memory");
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      throw InputError(what + "; another program writes to it: wait for its end");
+    case SQLITE_IOERR:
+      throw InputError(what + "; see whether it is a file that can be read");
+    default:
+      throw InputError(what + "; it must be an SQLite database such as WikiSQL's dev.db");
+  }
+}
+
 // Exact, as Python compares an int with a float.
 bool equal_numbers(std::int64_t integer, double real) {
   constexpr double kTwoTo63 = 9223372036854775808.0;
@@ -135,6 +157,7 @@ struct WikisqlDatabase::State {
   void load(Table& table);
   static std::string query_sql(const Table& table, const WikisqlQuery& query);
 
+  std::string file = "the tables in memory";
   std::vector<std::unique_ptr<SQLite::Database>> databases;
   std::size_t tables_in_last = 0;
   std::unordered_map<std::string, Table> tables;  // by the name that dbengine makes of the id
@@ -158,6 +181,7 @@ WikisqlDatabase::WikisqlDatabase() : state_(std::make_unique<State>()) {}
 
 WikisqlDatabase::WikisqlDatabase(const std::filesystem::path& db_file)
     : state_(std::make_unique<State>()) {
+  state_->file = printable_path(db_file);
   try {
     state_->databases.push_back(
         std::make_unique<SQLite::Database>(db_file.string(), SQLite::OPEN_READONLY));
@@ -172,8 +196,7 @@ WikisqlDatabase::WikisqlDatabase(const std::filesystem::path& db_file)
                               schema_types(names.getColumn(1).getString()), &database};
     }
   } catch (const SQLite::Exception& e) {
-    throw InputError(fmt::format("{}: {}; it must be an SQLite database such as WikiSQL's dev.db",
-                                 db_file.string(), printable(e.what())));
+    throw_unreadable(e, state_->file);
   }
 }
 
@@ -280,8 +303,8 @@ QueryResult WikisqlDatabase::execute(const std::string& table_id, const WikisqlQ
     }
     while (statement.executeStep()) result.rows.push_back(column_value(statement.getColumn(0)));
   } catch (const SQLite::Exception& e) {
-    if (e.getErrorCode() == SQLITE_NOMEM) throw MachineError("SQLite is out of memory");
-    return {{}, printable(e.what())};
+    if (is_of_the_query(e)) return {{}, printable(e.what())};
+    throw_unreadable(e, state_->file);
   }
   return result;
 }

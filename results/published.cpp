@@ -81,29 +81,38 @@ std::span<const PublishedNumber> published_numbers() {
   return all;
 }
 
+namespace {
+
+// Of a row "source, model, method, setting, parameters, task, metric, value, printed, spread,
+// spread_kind, unit, note".
+bool is_stored_as(SQLite::Statement& row, const PublishedNumber& n) {
+  const auto text = [&](int column) { return row.getColumn(column).getString(); };
+  const auto number = [&](int column) -> std::optional<double> {
+    if (row.getColumn(column).isNull()) return {};
+    return row.getColumn(column).getDouble();
+  };
+  return text(0) == n.source && text(1) == n.model && text(2) == n.method && text(3) == n.setting &&
+         number(4) == n.parameters && text(5) == n.task && text(6) == n.metric &&
+         number(7) == n.value && text(8) == n.printed && number(9) == n.spread &&
+         text(10) == n.spread_kind && text(11) == n.unit && text(12) == n.note;
+}
+
+bool are_stored(SQLite::Database& database, std::span<const PublishedNumber> numbers) {
+  SQLite::Statement stored(
+      database,
+      "SELECT source, model, method, setting, parameters, task, metric, value, "
+      "printed, spread, spread_kind, unit, note FROM publication "
+      "ORDER BY source, position");
+  for (const PublishedNumber& number : numbers)
+    if (!stored.executeStep() || !is_stored_as(stored, number)) return false;
+  return !stored.executeStep();
+}
+
+}  // namespace
+
 void write_published(SQLite::Database& database) {
   // What stands there already is found by comparing it: writing would wait for other writers.
-  const auto spelt = [](const PublishedNumber& n) {
-    return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", n.source, n.model, n.method, n.setting, n.task,
-                       n.metric, n.printed, n.spread_kind, n.unit, n.note);
-  };
-  std::size_t same = 0;
-  {
-    SQLite::Statement stored(database,
-                             "SELECT source || '|' || model || '|' || method || '|' || setting || '|' || "
-                             "task || '|' || metric || '|' || printed || '|' || spread_kind || '|' || unit "
-                             "|| '|' || note FROM publication ORDER BY source, position");
-    while (stored.executeStep()) {
-      const bool equal = same < published_numbers().size() &&
-                         stored.getColumn(0).getString() == spelt(published_numbers()[same]);
-      if (!equal) {
-        same = 0;
-        break;
-      }
-      ++same;
-    }
-  }
-  if (same == published_numbers().size()) return;
+  if (are_stored(database, published_numbers())) return;
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
   database.exec("DELETE FROM publication");
   SQLite::Statement insert(database,

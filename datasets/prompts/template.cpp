@@ -37,7 +37,9 @@ CompiledTemplate::CompiledTemplate(const Task& task, PromptTemplate text)
     }
     cuts_.push_back({field, cut.keep, cut.unit});
   }
-  std::vector<std::string> sorted = text_.verbalisers;
+  // Answers are compared without the white space around them.
+  std::vector<std::string> sorted;
+  for (const std::string& word : text_.verbalisers) sorted.emplace_back(trimmed(word));
   std::ranges::sort(sorted);
   if (sorted.size() != task.labels.size() || std::ranges::adjacent_find(sorted) != sorted.end()) {
     throw InputError(fmt::format(
@@ -46,7 +48,7 @@ CompiledTemplate::CompiledTemplate(const Task& task, PromptTemplate text)
         task.labels.empty() ? "" : fmt::format(", for {}", fmt::join(task.labels, ", "))));
   }
   for (const std::string& word : sorted) {
-    if (word.find_first_not_of(' ') == std::string::npos)
+    if (word.empty())
       throw InputError("template 'verbalisers': one of them is empty; give a word for each label");
   }
 }

@@ -151,6 +151,7 @@ WikisqlTable read_table(const JsonRecords& records, const WantsRows& wants_rows)
   if (!table.rows.empty() && table.types.empty()) {
     records.fail("types", "is missing beside 'rows'; give 'text' or 'real' for each column");
   }
+  table.has_rows = rows != nullptr && !table.types.empty();
   return table;
 }
 
@@ -185,6 +186,10 @@ std::unordered_set<std::string> tables_asked(const SourceText& source, std::uint
 std::int64_t WikisqlTables::find(const std::string& id) const {
   const auto found = by_id.find(id);
   return found == by_id.end() ? -1 : static_cast<std::int64_t>(found->second);
+}
+
+bool WikisqlTables::any_rows() const {
+  return std::ranges::any_of(tables, [](const WikisqlTable& table) { return !table.rows.empty(); });
 }
 
 WikisqlTables read_wikisql_tables(const std::filesystem::path& path, bool with_rows) {

@@ -20,6 +20,8 @@ struct WikisqlTables {
 
   // Index into `tables`; -1 where no table has the id.
   std::int64_t find(const std::string& id) const;
+  // Whether any table has a row. Where none has, they were left out, and nothing can be executed.
+  bool any_rows() const;
 };
 
 // Reads *.tables.jsonl: `id` and `header`, and where they are given `types` ("text" or "real", as

@@ -42,7 +42,11 @@ std::string one_character(JsonObject& json, const std::string& key) {
 
 }  // namespace
 
-Decoder::Decoder(JsonObject json) { read(json); }
+Decoder::Decoder(JsonObject json) {
+  read(json);
+  // A sequence of none joins the tokens; no decoder at all puts spaces between them.
+  if (steps_.empty()) steps_.emplace_back().kind = Kind::kFuse;
+}
 
 Decoder Decoder::byte_level() {
   Decoder decoder;

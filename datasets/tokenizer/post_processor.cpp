@@ -1,5 +1,7 @@
 #include "datasets/tokenizer/post_processor.h"
 
+#include <optional>
+
 #include "common/error.h"
 #include "common/text.h"
 #include "datasets/tokenizer/normalizer.h"
@@ -43,16 +45,15 @@ PostProcessor read_template(JsonObject& json, int64_t id_count) {
   return found;
 }
 
-void read_into(JsonObject& json, int64_t id_count, PostProcessor& all) {
+void read_into(JsonObject& json, int64_t id_count, std::optional<PostProcessor>& all) {
   const std::string type = json.get_string("type");
   if (type == "Sequence") {
     for (JsonObject& item : sequence_items(json, "processors")) read_into(item, id_count, all);
   } else if (type == "ByteLevel") {
     for (const char* key : {"add_prefix_space", "trim_offsets", "use_regex"}) json.ignore(key);
   } else if (type == "TemplateProcessing") {
-    const PostProcessor found = read_template(json, id_count);
-    all.before.insert(all.before.begin(), found.before.begin(), found.before.end());
-    all.after.insert(all.after.end(), found.after.begin(), found.after.end());
+    if (all) json.fail("type", "is a second TemplateProcessing, which is not supported");
+    all = read_template(json, id_count);
   } else {
     refuse_type(json, type, "ByteLevel, TemplateProcessing, Sequence");
   }
@@ -62,9 +63,9 @@ void read_into(JsonObject& json, int64_t id_count, PostProcessor& all) {
 }  // namespace
 
 PostProcessor read_post_processor(JsonObject json, int64_t id_count) {
-  PostProcessor all;
+  std::optional<PostProcessor> all;
   read_into(json, id_count, all);
-  return all;
+  return all.value_or(PostProcessor{});
 }
 
 }  // namespace rankscope::tokenizer

@@ -73,6 +73,8 @@ void PreTokenizer::read_metaspace(JsonObject& json) {
   // Older files say add_prefix_space alone.
   const bool older = json.get_bool_or("add_prefix_space", true);
   const std::string scheme = json.get_string_or("prepend_scheme", older ? "always" : "never");
+  if (!older && scheme != "never")
+    json.fail("add_prefix_space", "is false, but prepend_scheme is '" + printable(scheme) + "'");
   if (scheme == "always") {
     prefix_ = Prefix::kAlways;
   } else if (scheme == "first") {

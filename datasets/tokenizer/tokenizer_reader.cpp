@@ -134,12 +134,14 @@ AddedToken read_added_token(JsonObject& json) {
   return token;
 }
 
-// An added token has its id in the vocabulary, or one behind all that are taken.
+// An added token has its id in the vocabulary, or the next behind all before it: Hugging Face's
+// tokenizers counts so, whatever the file says.
 std::vector<AddedToken> read_added_tokens(JsonObject& json, const Vocabulary& vocabulary) {
   std::vector<AddedToken> tokens;
   if (!json.has("added_tokens")) return tokens;
   std::unordered_set<int32_t> taken;
   for (const auto& [token, id] : vocabulary) taken.insert(id);
+  auto next = static_cast<int64_t>(vocabulary.size());
   std::unordered_set<std::string> contents;
   const int64_t limit = id_limit(vocabulary.size() + json.get_array("added_tokens").size());
   for (JsonObject& item : sequence_items(json, "added_tokens")) {
@@ -157,6 +159,10 @@ std::vector<AddedToken> read_added_tokens(JsonObject& json, const Vocabulary& vo
                 "must be below " + std::to_string(limit) + ", not " + std::to_string(token.id));
     if (found == vocabulary.end() && !taken.insert(token.id).second)
       item.fail("id", std::to_string(token.id) + " is also another token's");
+    if (found == vocabulary.end() && token.id != next)
+      item.fail("id", "of " + shown + " is " + std::to_string(token.id) +
+                          ", which leaves a gap; the next free one is " + std::to_string(next));
+    next = std::max<int64_t>(next, int64_t{token.id} + 1);
     tokens.push_back(std::move(token));
   }
   return tokens;

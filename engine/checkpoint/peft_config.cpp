@@ -11,6 +11,7 @@ namespace rankscope {
 namespace {
 
 constexpr size_t kMaxPatterns = 4096;
+constexpr uint64_t kMaxConfigBytes = uint64_t{16} << 20;
 
 // Fields that tell how an adapter was started, stored or named, not what it computes.
 const std::set<std::string> kHarmlessOfLora = {"alora_invocation_string",
@@ -39,7 +40,11 @@ constexpr std::string_view kTriples = ".lora_E";
 void check_init(JsonObject& json) {
   const Json* init = json.find("init_lora_weights");
   if (init == nullptr || init->is_boolean()) return;
-  if (*init == "gaussian" || *init == "orthogonal" || *init == "eva") return;
+  if (init->is_string()) {
+    std::string kind = *init;
+    std::ranges::transform(kind, kind.begin(), ascii_lower);
+    if (kind == "gaussian" || kind == "orthogonal" || kind == "eva") return;
+  }
   json.fail("init_lora_weights", "is " + json_excerpt(*init) +
                                      ", which changes the base's weights; convert the adapter to "
                                      "plain LoRA with PEFT (save_pretrained with "
@@ -60,7 +65,10 @@ bool PeftConfig::saves(const std::string& tensor) const {
 }
 
 PeftConfig PeftConfig::read(const std::filesystem::path& path, SavedModules saved) {
-  const Json parsed = read_json_file(path.string(), {.max_bytes = uint64_t{16} << 20});
+  const std::string text = read_regular_file(path, kMaxConfigBytes);
+  const Json parsed = parse_json(text, printable_path(path), {.max_bytes = kMaxConfigBytes});
+  // Again, for the order in which the entries of a pattern table are tried.
+  const OrderedJson ordered = OrderedJson::parse(text);
   JsonObject json(parsed, path.string(), JsonObject::Nulls::kAbsent);
   PeftConfig config;
   const std::string type = json.get_string("peft_type");
@@ -97,8 +105,8 @@ PeftConfig PeftConfig::read(const std::filesystem::path& path, SavedModules save
     config.rank_ = json.get_int_or("r", 8, 1, kMostReadRank);
     config.rslora_ = json.get_bool_or("use_rslora", false);
     if (json.get_bool_or("use_dora", false)) config.kind_ = PeftKind::kDora;
-    config.ranks_ = read_patterns(json, "rank_pattern", 1);
-    config.alphas_ = read_patterns(json, "alpha_pattern", -1e12);
+    config.ranks_ = read_patterns(json, ordered, "rank_pattern", 1);
+    config.alphas_ = read_patterns(json, ordered, "alpha_pattern", -1e12);
     read.insert({"r", "use_rslora", "use_dora", "alpha_pattern"});
   }
   if (saved == SavedModules::kPassOver && json.has("modules_to_save"))
@@ -144,14 +152,14 @@ void PeftConfig::read_targets(JsonObject& json) {
   }
 }
 
-PeftConfig::Patterns PeftConfig::read_patterns(JsonObject& json, const std::string& key,
-                                               double low) {
+PeftConfig::Patterns PeftConfig::read_patterns(JsonObject& json, const OrderedJson& ordered,
+                                               const std::string& key, double low) {
   Patterns patterns;
   const Json* object = json.find(key);
   if (object == nullptr) return patterns;
   JsonObject values = json.get_object(key);
   if (object->size() > kMaxPatterns) json.fail(key, "has too many entries");
-  for (const auto& [pattern, value] : object->items()) {
+  for (const auto& [pattern, value] : ordered.at(key).items()) {
     const double number = values.get_double(pattern, low, 1e12);
     if (key == "rank_pattern") values.get_int(pattern, 1, kMostReadRank);
     patterns.emplace_back(ModulePattern::suffix(pattern, json.where() + ": field '" + key + "'"),
@@ -182,9 +190,11 @@ void PeftConfig::read_kept_triples(JsonObject& json) {
 bool PeftConfig::targets(const std::string& module) const {
   if (all_linear_) return true;
   if (target_pattern_) return target_pattern_->matches(module);
-  const bool named = std::any_of(
-      target_names_.begin(), target_names_.end(),
-      [&](const std::string& name) { return module == name || module.ends_with("." + name); });
+  // A whole path is meant whatever layers_to_transform says.
+  if (std::ranges::find(target_names_, module) != target_names_.end()) return true;
+  const bool named =
+      std::any_of(target_names_.begin(), target_names_.end(),
+                  [&](const std::string& name) { return module.ends_with("." + name); });
   if (!named || !layers_apply_) return named;
   // The layer is the first number between two dots whose prefix a layer pattern matches.
   for (size_t begin = module.find('.'); begin != std::string::npos;

@@ -46,7 +46,8 @@ class PeftConfig {
   using Patterns = std::vector<std::pair<ModulePattern, double>>;
   void read_targets(JsonObject& json);
   void read_kept_triples(JsonObject& json);
-  static Patterns read_patterns(JsonObject& json, const std::string& key, double low);
+  static Patterns read_patterns(JsonObject& json, const OrderedJson& ordered,
+                                const std::string& key, double low);
 
   PeftKind kind_ = PeftKind::kLora;
   int64_t rank_ = 8;  // init_r of AdaLoRA

@@ -41,7 +41,7 @@ SitesByModule sites_by_module(const ModelShape& shape) {
 }
 
 PeftModules::PeftModules(const SafetensorsFile& file, const ModelShape& shape, PeftKind kind)
-    : file_(file), sites_(sites_by_module(shape)) {
+    : file_(file), prefix_(shape.prefix), sites_(sites_by_module(shape)) {
   for (const TensorEntry& entry : file.entries()) {
     if (place(entry, shape, kind)) continue;
     throw InputError(file.source_name() + ": tensor '" + printable(entry.name) +
@@ -63,14 +63,20 @@ bool PeftModules::place(const TensorEntry& entry, const ModelShape& shape, PeftK
   for (const TensorEnding& ending : endings_of(kind)) {
     if (!name.ends_with(ending.text)) continue;
     std::string module(name.substr(0, name.size() - ending.text.size()));
-    if (!sites_.contains(module)) module = shape.prefix + module;
+    const bool whole = sites_.contains(module);
+    if (!whole) module = shape.prefix + module;
     if (!sites_.contains(module)) return false;
+    without_head_ |= !whole;
     const TensorEntry*& slot = modules_[module].*ending.slot;
     if (slot != nullptr) return false;
     slot = &entry;
     return true;
   }
   return false;
+}
+
+std::string PeftModules::own_path(const std::string& module) const {
+  return without_head_ && module.starts_with(prefix_) ? module.substr(prefix_.size()) : module;
 }
 
 void PeftModules::check(const std::string& name, PeftModule& module, PeftKind kind) const {

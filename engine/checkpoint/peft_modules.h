@@ -33,6 +33,9 @@ class PeftModules {
 
   const std::map<std::string, PeftModule>& modules() const { return modules_; }
   const SitesByModule& sites() const { return sites_; }
+  // The module's path in the model that the adapter was made of, which PEFT's patterns are about:
+  // without the beginning that a model without its head lacks.
+  std::string own_path(const std::string& module) const;
 
   // Fills factors of rank r with A's rows [first, first + r), E multiplied into them, and of B the
   // site's rows and those columns.
@@ -46,6 +49,8 @@ class PeftModules {
   void check(const std::string& name, PeftModule& module, PeftKind kind) const;
 
   const SafetensorsFile& file_;
+  std::string prefix_;
+  bool without_head_ = false;
   SitesByModule sites_;
   std::map<std::string, PeftModule> modules_;
 };

@@ -63,11 +63,8 @@ std::pair<std::string, std::map<std::string, std::string>> read_config(
   check_field(json, "token_dim", prefix ? model.kv_heads * model.head_dim : model.width);
   check_field(json, "num_layers", model.layers);
   check_field(json, "num_transformer_submodules", 1);
-  if (prefix) {
-    check_field(json, "num_attention_heads", model.kv_heads);
-  } else {
-    json.ignore("num_attention_heads");  // not used where whole embeddings are stored
-  }
+  // Not used where whole embeddings are stored.
+  if (prefix) check_field(json, "num_attention_heads", model.kv_heads);
   const std::set<std::string> read = {"peft_type",  "num_virtual_tokens",        "token_dim",
                                       "num_layers", "num_transformer_submodules", "num_attention_heads"};
   for (const auto& [key, value] : parsed.items()) {

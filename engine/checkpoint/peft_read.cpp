@@ -51,7 +51,7 @@ void check_targets(const PeftConfig& config, const SafetensorsFile& file,
                    const PeftModules& modules, const std::string& where) {
   for (const auto& [name, sites] : modules.sites()) {
     const bool stored = modules.modules().contains(name);
-    if (config.targets(name) == stored) continue;
+    if (config.targets(modules.own_path(name)) == stored) continue;
     throw InputError(where + ": field 'target_modules' " +
                      (stored ? "does not cover" : "covers") + " module '" + name + "', which " +
                      file.source_name() + (stored ? " holds" : " does not hold") +
@@ -67,15 +67,16 @@ std::unique_ptr<LowRankAdaptation> read_from_config(const std::filesystem::path&
   check_targets(config, file, modules, where);
   Reader reader(modules, config.kind(), model);
   for (const auto& [name, module] : modules.modules()) {
-    if (config.rank(name) != module.rank) {
+    const std::string path = modules.own_path(name);
+    if (config.rank(path) != module.rank) {
       throw InputError(where + ": module '" + name + "' has rank " +
-                       std::to_string(config.rank(name)) + " by the ranks there, but rank " +
+                       std::to_string(config.rank(path)) + " by the ranks there, but rank " +
                        std::to_string(module.rank) + " in " + file.source_name() +
                        "; the two files do not belong together");
     }
     if (module.rank == 0) continue;
     for (const SiteSpec* spec : modules.sites().at(name))
-      reader.read(*spec, 0, module.rank, config.scale(name), config.dropout());
+      reader.read(*spec, 0, module.rank, config.scale(path), config.dropout());
   }
   return reader.finish();
 }

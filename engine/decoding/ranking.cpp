@@ -11,10 +11,10 @@ namespace rankscope {
 
 namespace {
 
-int64_t tokens_of(const RankedPrompt& prompt) {
+int64_t tokens_of(const RankedPrompt& prompt, int64_t special) {
   size_t tokens = prompt.prompt.size();
   for (const std::vector<int32_t>& choice : prompt.choices) tokens += choice.size() - 1;
-  return static_cast<int64_t>(tokens);
+  return static_cast<int64_t>(tokens) + special;
 }
 
 int64_t pages_of(const RankedPrompt& prompt, int64_t special) {
@@ -130,8 +130,8 @@ void rank_choices(
     size_t end = begin;
     int64_t tokens = 0;
     do {
-      tokens += tokens_of(prompts[end++]);
-    } while (end < prompts.size() && tokens + tokens_of(prompts[end]) <= tokens_at_once);
+      tokens += tokens_of(prompts[end++], special);
+    } while (end < prompts.size() && tokens + tokens_of(prompts[end], special) <= tokens_at_once);
     const std::vector<double> all =
         RankBatch(model, adaptation, prompts.subspan(begin, end - begin)).log_likelihoods();
     std::span<const double> left = all;

@@ -231,8 +231,9 @@ std::unique_ptr<Method> make_combined_method(const std::string& names, Settings&
     Settings own = settings.take(inner_names);
     methods.push_back(make_method(name, own));
     if (methods.back()->settings()["init"] == "pissa") {
-      throw InputError("setting 'init=pissa': it changes the base, which method " + names +
-                       " would share with others; use lora alone");
+      throw SettingError("init", "pissa",
+                         "it changes the base, which method " + names +
+                             " would share with others; use lora alone");
     }
   }
   return std::make_unique<Combined>(names, std::move(methods), std::move(shared));

@@ -175,9 +175,9 @@ void DoraAdaptation::merge_into(Model& model) {
 std::unique_ptr<Method> make_dora(Settings& settings) {
   LoraSettings read = LoraSettings::read(settings);
   if (read.init == LoraInit::kPissa) {
-    throw InputError(
-        "setting 'init=pissa': method dora starts from the base as it is; use "
-        "kaiming or gaussian, or method lora");
+    throw SettingError("init", "pissa",
+                       "method dora starts from the base as it is; use kaiming or gaussian, or "
+                       "method lora");
   }
   return std::make_unique<Dora>(std::move(read));
 }

@@ -44,8 +44,8 @@ std::vector<std::pair<int64_t, int64_t>> read_layers(const std::string& text) {
     const int64_t last = whole_number(ends.back(), kMaxLayer);
     const bool rising = ranges.empty() || first > ranges.back().second;
     if (ends.size() > 2 || first < 0 || last < first || !rising) {
-      throw InputError("setting 'layers=" + printable(text) +
-                       "': layers must be 'all' or rising numbers and ranges from 0, as 0-5+8");
+      throw SettingError("layers", text,
+                         "layers must be 'all' or rising numbers and ranges from 0, as 0-5+8");
     }
     ranges.emplace_back(first, last);
   }
@@ -72,11 +72,18 @@ std::map<SiteKind, int64_t> read_ranks(const std::string& text, const SiteSet& t
     const int64_t rank =
         colon == std::string_view::npos ? -1 : whole_number(part.substr(colon + 1), kMaxRank);
     if (!kind || rank < 0 || !targets.contains(*kind) || !ranks.emplace(*kind, rank).second) {
-      throw InputError("setting 'ranks=" + printable(text) +
-                       "': ranks must give sites of 'targets' a rank, each once, as Wq:4,Wv:8");
+      throw SettingError("ranks", text,
+                         "ranks must give sites of 'targets' a rank, each once, as Wq:4,Wv:8");
     }
   }
   return ranks;
+}
+
+std::string ranks_text(const std::map<SiteKind, int64_t>& ranks) {
+  std::string text;
+  for (const auto& [kind, rank] : ranks)
+    text += fmt::format("{}{}:{}", text.empty() ? "" : ",", site_name(kind), rank);
+  return text;
 }
 
 // The rank is part of the key: else two ranks at one seed would share their first rows, and their
@@ -95,7 +102,9 @@ void draw(std::span<float> values, LoraInit init, const std::string& name, int64
   for (float& value : values) value = (2.0f * value - 1.0f) * bound;
 }
 
+// In the order of LoraInit.
 constexpr std::string_view kInits[] = {"kaiming", "gaussian", "pissa"};
+static_assert(static_cast<size_t>(LoraInit::kPissa) + 1 == std::size(kInits));
 
 bool has_layer(const LoraSettings& settings, int64_t layer) {
   if (settings.layers.empty()) return true;
@@ -113,7 +122,12 @@ LoraSettings LoraSettings::read(Settings& settings) {
   read.alpha = settings.number("alpha", static_cast<double>(read.rank), 1e-6, 1e9);
   read.rslora = settings.flag("rslora", false);
   read.dropout = settings.number("dropout", 0.0, 0.0, 0.999);
-  read.targets = SiteSet::parse(settings.text("targets", "Wq+Wv"));
+  const std::string targets = settings.text("targets", "Wq+Wv");
+  try {
+    read.targets = SiteSet::parse(targets);
+  } catch (const InputError& error) {
+    throw SettingError("targets", targets, error.what());
+  }
   read.layers = read_layers(settings.text("layers", "all"));
   read.ranks = read_ranks(settings.text("ranks", ""), read.targets);
   read.rate_ratio = settings.number("lr_ratio", 1.0, 1e-6, 1e6);
@@ -123,17 +137,13 @@ LoraSettings LoraSettings::read(Settings& settings) {
 }
 
 std::map<std::string, std::string> LoraSettings::canonical() const {
-  std::string all_ranks;
-  for (const auto& [kind, r] : ranks) {
-    all_ranks += fmt::format("{}{}:{}", all_ranks.empty() ? "" : ",", site_name(kind), r);
-  }
   return {{"rank", std::to_string(rank)},
           {"alpha", fmt::format("{}", alpha)},
           {"rslora", rslora ? "true" : "false"},
           {"dropout", fmt::format("{}", dropout)},
           {"targets", targets.word()},
           {"layers", layers_text(layers)},
-          {"ranks", all_ranks},
+          {"ranks", ranks_text(ranks)},
           {"lr_ratio", fmt::format("{}", rate_ratio)},
           {"init", std::string(kInits[static_cast<size_t>(init)])}};
 }
@@ -141,14 +151,15 @@ std::map<std::string, std::string> LoraSettings::canonical() const {
 std::vector<RankedSite> LoraSettings::sites(const ModelShape& shape) const {
   const int64_t depth = shape.config.layers;
   if (!layers.empty() && layers.back().second >= depth) {
-    throw InputError(fmt::format("setting 'layers={}': the model has {} layers, numbered from 0",
-                                 layers_text(layers), depth));
+    throw SettingError("layers", layers_text(layers),
+                       fmt::format("the model has {} layers, numbered from 0", depth));
   }
   const bool everywhere = targets.kinds().size() == kSiteKinds;
   for (SiteKind kind : targets.kinds()) {
     if (!shape.has_site_kind(kind) && !everywhere) {
-      throw InputError(fmt::format("setting 'targets={}': a {} model has no {}; leave it out",
-                                   targets.word(), shape.config.family, site_name(kind)));
+      throw SettingError(
+          "targets", targets.word(),
+          fmt::format("a {} model has no {}; leave it out", shape.config.family, site_name(kind)));
     }
   }
   std::vector<RankedSite> found;
@@ -157,7 +168,8 @@ std::vector<RankedSite> LoraSettings::sites(const ModelShape& shape) const {
     if (r > 0 && has_layer(*this, spec.site.layer)) found.push_back({&spec, r});
   }
   if (found.empty()) {
-    throw InputError("setting 'ranks': no site is left to adapt; give one a rank above 0");
+    throw SettingError("ranks", ranks_text(ranks),
+                       "no site is left to adapt; give one a rank above 0");
   }
   return found;
 }

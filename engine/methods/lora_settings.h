@@ -33,8 +33,7 @@ struct RankedSite {
 //   targets=Wq+Wv  sites; "all" leaves out W3 where the model has none
 //   layers=all     or a list of layers and ranges, from 0: 0-5+8
 //   ranks=         ranks of single sites, Wq:4,Wv:8, in place of `rank`; 0: not adapted. Each
-//   site's
-//                  scale has its own r
+//                  site's scale has its own r
 //   lr_ratio=1     B's learning rate over A's: LoRA+ (Hayou et al., arXiv 2402.12354), which
 //                  recommends 16
 //   init=kaiming   or gaussian, or pissa

@@ -45,9 +45,10 @@ PrincipalFactors principal_factors(const Model& model, const SiteSpec& spec, int
                                    int iterations, uint64_t seed) {
   const int64_t most = std::min(spec.in, spec.out);
   if (rank > most) {
-    throw InputError(fmt::format(
-        "setting 'rank={}': {} has {} singular values, and init=pissa needs one for each rank",
-        rank, spec.site.name(), most));
+    throw SettingError(
+        "rank", std::to_string(rank),
+        fmt::format("{} has {} singular values, and init=pissa needs one for each rank",
+                    spec.site.name(), most));
   }
   Backend& backend = model.backend();
   const LinearWeight& weight = model.site(spec.site);  // [in, out]

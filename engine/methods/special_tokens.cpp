@@ -85,9 +85,9 @@ SpecialTokenSettings SpecialTokenSettings::read(Settings& settings, bool with_in
   if (with_infix) read.tokens.infix = settings.integer("infix", 0, 0, kMostSpecialTokens);
   read.from_vocabulary = settings.choice("init", "vocabulary", kInits) == "vocabulary";
   if (read.tokens.count() == 0) {
-    throw InputError(with_infix
-                         ? "setting 'prefix=0': prefix and infix are both 0; give one a token"
-                         : "setting 'prefix=0': prefix must be at least 1");
+    throw SettingError(
+        "prefix", "0",
+        with_infix ? "prefix and infix are both 0; give one a token" : "prefix must be at least 1");
   }
   return read;
 }
@@ -101,9 +101,9 @@ std::map<std::string, std::string> SpecialTokenSettings::canonical() const {
 
 void SpecialTokenSettings::check(const ModelShape& shape) const {
   if (tokens.count() + 2 <= shape.config.context) return;
-  throw InputError(fmt::format(
-      "setting 'prefix={}': {} special tokens leave no room in the model's context of {}",
-      tokens.prefix, tokens.count(), shape.config.context));
+  throw SettingError("prefix", std::to_string(tokens.prefix),
+                     fmt::format("{} special tokens leave no room in the model's context of {}",
+                                 tokens.count(), shape.config.context));
 }
 
 SpecialTokenStart::SpecialTokenStart(const SpecialTokenSettings& settings, Model& model,

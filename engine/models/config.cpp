@@ -18,16 +18,14 @@ namespace {
 
 constexpr JsonLimits kConfigLimits{.max_bytes = uint64_t{8} << 20, .max_depth = 32};
 
-int64_t token_id(JsonObject& json, const Json& value, int64_t vocabulary) {
+// An id outside the vocabulary is no end token: no model gives it. transformers writes such a one,
+// its default of 50256, for a GPT-2 whose vocabulary alone was made smaller.
+void add_end_token(JsonObject& json, const Json& value, ModelConfig& config) {
   if (!value.is_number_integer() || value < 0 || value > std::numeric_limits<int32_t>::max()) {
     json.fail("eos_token_id", "must be a token id or a list of them, not " + json_excerpt(value));
   }
   const auto id = value.get<int64_t>();
-  if (id >= vocabulary) {
-    json.fail("eos_token_id", "is " + std::to_string(id) + ", outside the vocabulary of " +
-                                  std::to_string(vocabulary));
-  }
-  return id;
+  if (id < config.vocabulary) config.eos_ids.push_back(id);
 }
 
 bool nested_by_layer_type(const Json& rope) {
@@ -73,11 +71,13 @@ void read_common_keys(JsonObject& json, ModelConfig& config) {
     json.fail("auto_map", "is set: models that bring code of their own are not supported");
   }
   refuse_if_true(json, "is_encoder_decoder", "only decoder-only models are supported");
+  if (!json.get_bool_or("is_causal", true))
+    json.fail("is_causal", "is false: attention to later tokens is not supported");
   if (const Json* eos = json.find("eos_token_id")) {
     if (eos->is_array()) {
-      for (const Json& id : *eos) config.eos_ids.push_back(token_id(json, id, config.vocabulary));
+      for (const Json& id : *eos) add_end_token(json, id, config);
     } else {
-      config.eos_ids.push_back(token_id(json, *eos, config.vocabulary));
+      add_end_token(json, *eos, config);
     }
   }
 }

@@ -15,9 +15,10 @@ inline constexpr int64_t kMaxLayers = 4096;
 inline constexpr int64_t kMaxVocabulary = int64_t{1} << 26;
 inline constexpr int64_t kMaxContext = int64_t{1} << 28;
 
-// Keys of every family: eos_token_id (a number, a list, or null) into config.eos_ids, each inside
+// Keys of every family: eos_token_id (a number, a list, or null) into config.eos_ids, those inside
 // config.vocabulary, which the caller has read before; and the refusal of what no family here
-// computes: quantization_config, pruned_heads, auto_map (code of its own), is_encoder_decoder.
+// computes: quantization_config, pruned_heads, auto_map (code of its own), is_encoder_decoder,
+// is_causal: false.
 void read_common_keys(JsonObject& json, ModelConfig& config);
 
 // rope_parameters (today's spelling, with rope_theta inside) or rope_theta and rope_scaling (the

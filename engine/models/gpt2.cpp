@@ -6,12 +6,18 @@
 namespace rankscope {
 namespace {
 
+// A size that transformers reads under two names (GPT2Config.attribute_map): the general one wins.
+int64_t size_of(JsonObject& json, const char* name, const char* general, int64_t fallback,
+                int64_t most) {
+  return json.get_int_or(general, json.get_int_or(name, fallback, 1, most), 1, most);
+}
+
 ModelConfig read_config(JsonObject& json) {
   ModelConfig config;
   config.family = "gpt2";
-  config.width = json.get_int_or("n_embd", 768, 1, kMaxWidth);
-  config.layers = json.get_int_or("n_layer", 12, 1, kMaxLayers);
-  config.heads = json.get_int_or("n_head", 12, 1, kMaxWidth);
+  config.width = size_of(json, "n_embd", "hidden_size", 768, kMaxWidth);
+  config.layers = size_of(json, "n_layer", "num_hidden_layers", 12, kMaxLayers);
+  config.heads = size_of(json, "n_head", "num_attention_heads", 12, kMaxWidth);
   if (config.width % config.heads != 0) {
     json.fail("n_head", "is " + std::to_string(config.heads) + ", which does not divide n_embd, " +
                             std::to_string(config.width));
@@ -21,11 +27,7 @@ ModelConfig read_config(JsonObject& json) {
   config.mlp_width = json.get_int_or("n_inner", 4 * config.width, 1, 4 * kMaxWidth);
   config.vocabulary = json.get_int_or("vocab_size", 50257, 1, kMaxVocabulary);
   read_common_keys(json, config);
-  config.context = json.get_int_or("n_positions", 1024, 1, kMaxContext);
-  // n_ctx is what n_positions was once called; today it is not read.
-  if (json.get_int_or("n_ctx", config.context, 1, kMaxContext) != config.context) {
-    json.fail("n_ctx", "differs from n_positions; make_gpt2 them agree");
-  }
+  config.context = size_of(json, "n_positions", "max_position_embeddings", 1024, kMaxContext);
   config.norm_epsilon = json.get_double_or("layer_norm_epsilon", 1e-5, 0.0, 1.0);
   config.tied_head = json.get_bool_or("tie_word_embeddings", true);
   config.scale_attention = json.get_bool_or("scale_attn_weights", true);

@@ -41,13 +41,12 @@ SiteSet SiteSet::parse(std::string_view word) {
     } else if (const auto kind = site_kind(part)) {
       added.insert(*kind);
     } else {
-      throw InputError("sites '" + printable(word) + "': there is no site '" + printable(part) +
-                       "'" + did_you_mean(part, known) +
+      throw InputError("there is no site '" + printable(part) + "'" + did_you_mean(part, known) +
                        "; write names joined by '+', as in Wq+Wv, of Wq, Wk, Wv, Wo, W1, W2, W3, "
                        "attention, all");
     }
     if ((set.bits_ & added.bits_) != 0) {
-      throw InputError("sites '" + printable(word) + "': '" + printable(part) +
+      throw InputError("'" + printable(part) +
                        "' names a site for the second time; name each once");
     }
     set.bits_ |= added.bits_;

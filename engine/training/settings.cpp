@@ -1,4 +1,5 @@
 // TrainSettings from KEY=VALUE settings.
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -33,6 +34,10 @@ Warmup read_warmup(Settings& settings) {
   return warmup;
 }
 
+// In the order of Schedule.
+constexpr std::array<std::string_view, 3> kSchedules{"linear", "cosine", "constant"};
+static_assert(static_cast<size_t>(Schedule::kConstant) + 1 == kSchedules.size());
+
 }  // namespace
 
 TrainSettings TrainSettings::from(Settings& settings) {
@@ -41,11 +46,8 @@ TrainSettings TrainSettings::from(Settings& settings) {
   t.micro_batch_tokens =
       settings.integer("micro_batch_tokens", t.micro_batch_tokens, 1, int64_t{1} << 30);
   t.learning_rate = settings.number("lr", t.learning_rate, 0, kLargest);
-  constexpr std::array<std::string_view, 3> kSchedules{"linear", "cosine", "constant"};
   const std::string schedule = settings.choice("schedule", "linear", kSchedules);
-  t.schedule = schedule == "linear"   ? Schedule::kLinear
-               : schedule == "cosine" ? Schedule::kCosine
-                                      : Schedule::kConstant;
+  t.schedule = static_cast<Schedule>(std::ranges::find(kSchedules, schedule) - kSchedules.begin());
   t.warmup = read_warmup(settings);
   t.adamw.beta1 = settings.number("beta1", t.adamw.beta1, 0, 0.9999999);
   t.adamw.beta2 = settings.number("beta2", t.adamw.beta2, 0, 0.9999999);
@@ -68,13 +70,12 @@ std::map<std::string, std::string> TrainSettings::canonical() const {
     const auto end = std::to_chars(buffer, buffer + sizeof buffer, x).ptr;
     return std::string(buffer, end);
   };
-  constexpr const char* kSchedules[] = {"linear", "cosine", "constant"};
   constexpr const char* kWarmups[] = {"steps", "tokens", "ratio"};
   return {{"steps", std::to_string(steps)},
           {"batch", std::to_string(batch)},
           {"micro_batch_tokens", std::to_string(micro_batch_tokens)},
           {"lr", text(learning_rate)},
-          {"schedule", kSchedules[static_cast<int>(schedule)]},
+          {"schedule", std::string(kSchedules.at(static_cast<size_t>(schedule)))},
           {"warmup", text(warmup.amount) + " " + kWarmups[static_cast<int>(warmup.unit)]},
           {"beta1", text(adamw.beta1)},
           {"beta2", text(adamw.beta2)},

@@ -65,19 +65,29 @@ GroupSelector selector_of(const YamlValue& map) {
 
 struct Statistic {
   const char* name;
+  std::vector<std::string> keys;        // of a claim, beside those that every claim has
   std::vector<std::string> quantities;  // empty: its contrasts have two sides
 };
 
 const std::vector<Statistic>& statistics() {
+  static const std::vector<std::string> of_adapters = {"sites", "targets", "ranks", "seeds"};
   static const std::vector<Statistic> all = {
-      {"score", {}},
-      {"shared_directions", {"top", "top_minus_others"}},
-      {"shared_between_seeds", {"first", "second", "first_minus_second", "first_less_shuffled", "second_less_shuffled"}},
+      {"score", {"region", "reason", "margins", "equal", "examples", "seeds"}, {}},
+      {"shared_directions", of_adapters, {"top", "top_minus_others"}},
+      {"shared_between_seeds",
+       of_adapters,
+       {"first", "second", "first_minus_second", "first_less_shuffled", "second_less_shuffled"}},
       {"amplification",
-       {"weight_over_update", "update_over_random", "small_over_large", "relative_small_over_large"}},
-      {"cost", {"memory", "throughput", "checkpoint"}},
-      {"latency", {"adapter_l", "adapter_h", "lora_merged", "lora"}}};
+       of_adapters,
+       {"weight_over_update", "update_over_random", "small_over_large",
+        "relative_small_over_large"}},
+      {"cost", {"left", "right", "seeds"}, {"memory", "throughput", "checkpoint"}},
+      {"latency", {"batch", "length", "share"}, {"adapter_l", "adapter_h", "lora_merged", "lora"}}};
   return all;
+}
+
+const Statistic& statistic_of(const std::string& name) {
+  return *std::ranges::find_if(statistics(), [&](const Statistic& s) { return s.name == name; });
 }
 
 class ClaimReader {
@@ -85,9 +95,6 @@ class ClaimReader {
   explicit ClaimReader(const YamlValue& map) : map_(map) {}
 
   Claim read() {
-    refuse_unknown_keys(map_, {"id", "title", "source", "published", "statistic", "region", "margins", "reason",
-                               "equal", "examples", "contrasts", "control", "sites", "targets", "ranks",
-                               "seeds", "left", "right", "batch", "length", "share"});
     claim_.id = need(map_, "id").name();
     claim_.title = need(map_, "title").text();
     claim_.source = need(map_, "source").text();
@@ -95,9 +102,15 @@ class ClaimReader {
     claim_.statistic = need(map_, "statistic")
                            .choice({"score", "shared_directions", "shared_between_seeds", "amplification",
                                     "cost", "latency"});
+    std::vector<std::string> keys = {"id",        "title",   "source",   "published",
+                                     "statistic", "control", "contrasts"};
+    std::ranges::copy(statistic_of(claim_.statistic).keys, std::back_inserter(keys));
+    refuse_unknown_keys(map_, keys);
     claim_.control = need(map_, "control").choice({"base", "shuffled", "random_adapters"});
-    if (const auto seeds = map_.find("seeds")) claim_.seeds = seeds->integer(2, 1000);
     const bool scores = claim_.statistic == "score";
+    // A difference of scores is shown where one seed gives no verdict.
+    if (scores) claim_.seeds = 1;
+    if (const auto seeds = map_.find("seeds")) claim_.seeds = seeds->integer(2, 1000);
     if (scores) read_score_keys();
     if (claim_.statistic == "cost") {
       claim_.left = selector_of(need(map_, "left"));
@@ -163,12 +176,10 @@ class ClaimReader {
     ClaimContrast contrast;
     const YamlValue quantity = need(map, "quantity");
     contrast.quantity = quantity.text();
-    const auto statistic = std::ranges::find(statistics(), claim_.statistic, [](const Statistic& s) {
-      return std::string(s.name);
-    });
-    if (std::ranges::find(statistic->quantities, contrast.quantity) == statistic->quantities.end()) {
+    const std::vector<std::string>& quantities = statistic_of(claim_.statistic).quantities;
+    if (std::ranges::find(quantities, contrast.quantity) == quantities.end()) {
       std::string known;
-      for (const std::string& name : statistic->quantities) known += (known.empty() ? "" : ", ") + name;
+      for (const std::string& name : quantities) known += (known.empty() ? "" : ", ") + name;
       quantity.fail("the statistic " + claim_.statistic + " has " + known);
     }
     contrast.region = region_of(need(map, "region"));

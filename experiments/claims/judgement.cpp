@@ -96,7 +96,8 @@ std::string explanation(const Evaluated& e, const std::string& verdict) {
   std::vector<std::string> parts;
   std::int64_t inside = 0;
   for (const EvaluatedContrast& c : e.contrasts)
-    inside += c.finding.estimate && test_region({{*c.finding.estimate, 0, 1, true}, c.contrast->region, c.finding.margin}).inside == 0;
+    inside += c.finding.estimate &&
+              depth_inside(c.contrast->region, c.finding.margin, *c.finding.estimate) > 0;
   parts.push_back(fmt::format("{} of {} differences lie where the claim puts them", inside, e.contrasts.size()));
   // The one that is furthest from what the claim says.
   const auto worst = std::ranges::max_element(e.contrasts, {}, [](const EvaluatedContrast& c) {

@@ -144,6 +144,11 @@ class ScoreContrasts {
     made.finding.seeds_left = left.rows();
     made.finding.seeds_right = right.rows();
     made.finding.examples = left.cols();
+    if (std::min(left.rows(), right.rows()) < claim_.seeds) {
+      made.finding.missing = fmt::format("{} and {} seeds are finished, {} are needed", left.rows(),
+                                         right.rows(), claim_.seeds);
+      return made;
+    }
     add_estimate(made, in_points(difference_estimate(left, right)), contrast.region);
     made.finding.needed = needed_text(left, right, made);
     if (const auto found_control = control_estimate(found, metric, left, right, made.finding.name))
@@ -159,11 +164,9 @@ class ScoreContrasts {
 
   // Of the distance between what was measured and the nearer end of the region.
   static std::string needed_text(const RealMatrix& left, const RealMatrix& right, const EvaluatedContrast& made) {
-    const double value = *made.finding.estimate, margin = made.finding.margin;
-    double distance = std::abs(value - margin);
-    if (made.contrast->region == Region::kNotBelow) distance = std::abs(value + margin);
-    if (made.contrast->region == Region::kWithin) distance = std::abs(std::abs(value) - margin);
-    if (distance <= 0) return "the difference lies on the margin: no number of trials decides";
+    const double distance =
+        std::abs(depth_inside(made.contrast->region, made.finding.margin, *made.finding.estimate));
+    if (distance == 0) return "the difference lies on the margin: no number of trials decides";
     const Needed needed = needed_for(left, right, distance / kPoints);
     const auto either = [](const std::optional<std::int64_t>& number, const char* what) {
       return number ? fmt::format("{} {}", *number, what) : fmt::format("no number of {} suffices", what);

@@ -100,6 +100,6 @@ int main(int argc, char** argv) {
       return 3;
     }
     std::fprintf(stderr, "rankscope: internal error: %s; please report it\n", e.what());
-    return 3;
+    return rankscope::kInternalErrorExit;
   }
 }

@@ -38,7 +38,7 @@ int run_score_accuracy(const ScoreCommand& c) {
     correct.push_back(exact_match(answers.back(), golds.back()) ? 1 : 0);
   }
   // A prediction for an entry that was skipped is no mistake.
-  if (read.skipped == 0) predictions.finish();
+  if (read.skipped == 0 && c.limit == 0) predictions.finish();
   const Mean accuracy = mean_of(correct);
   const ConfusionMatrix matrix = confusion_matrix(answers, golds);
   // A text for every example is no set of labels: then the matrix would be one row each.

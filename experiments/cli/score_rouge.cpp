@@ -46,7 +46,7 @@ int run_score_rouge(const ScoreCommand& c) {
     for (RougeColumn& column : columns) column.scores.push_back(best.*column.score);
   }
   // A prediction for an entry that was skipped is no mistake.
-  if (skipped == 0) predictions.finish();
+  if (skipped == 0 && c.limit == 0) predictions.finish();
   if (!c.json) {
     for (const RougeColumn& column : columns) {
       const Mean f = mean_of(column.values(&RougeScore::f));

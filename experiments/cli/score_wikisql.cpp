@@ -21,14 +21,12 @@ namespace {
 // What executes the queries: the .db, or the tables that come with rows. None without rows.
 std::optional<WikisqlDatabase> open_database(const ScoreCommand& c, const WikisqlTables& tables) {
   if (!c.db.empty()) return WikisqlDatabase(std::filesystem::path(c.db));
-  WikisqlDatabase database;
-  bool any = false;
-  for (const WikisqlTable& table : tables.tables) {
-    if (table.rows.empty()) continue;
-    database.add_table(table);
-    any = true;
+  if (tables.any_rows()) {
+    WikisqlDatabase database;
+    for (const WikisqlTable& table : tables.tables)
+      if (table.has_rows) database.add_table(table);
+    return database;
   }
-  if (any) return database;
   log::info("the tables have no rows: without --db FILE there is no execution accuracy");
   return {};
 }
@@ -65,7 +63,7 @@ int run_score_wikisql(const ScoreCommand& c) {
     unparsable += !outcome.parsed;
     gold_failed += !outcome.gold_error.empty();
   }
-  if (data.set.report.skipped_total() == 0) predictions.finish();
+  if (data.set.report.skipped_total() == 0 && c.limit == 0) predictions.finish();
   if (gold_failed > 0) {
     log::info("{} gold queries cannot be executed and do not count for execution", gold_failed);
   }

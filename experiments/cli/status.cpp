@@ -166,7 +166,7 @@ int run_collect(const FolderCommand& c) {
   // The database has one writer: a second might take what the first has half written for damage.
   if (is_held(folder.path()))
     throw InputError(
-        "the sweep in '" + printable(folder.path().native(), 300) +
+        "the sweep in '" + printable_path(folder.path()) +
         "' is being run, and its results are collected as they come; wait for its end");
   const FolderLock lock(folder.path());
   Collector collector(folder, manifest);

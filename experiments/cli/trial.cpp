@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "common/error.h"
 #include "common/interrupt.h"
@@ -48,9 +49,11 @@ int run_trials_of(const TrialCommand& c) {
   const SweepFolder folder{std::filesystem::path(c.folder)};
   std::list<Manifest> manifests;
   std::vector<PackedTrial> trials;
+  std::set<std::string> named;  // two beginnings of an id name one trial
   for (const std::string& id : c.ids) {
     const Manifest& manifest = manifests.emplace_back(read_manifest_for(folder, id));
-    trials.push_back({manifest, find_trial(manifest, id)});
+    const Trial& trial = find_trial(manifest, id);
+    if (named.insert(trial.id()).second) trials.push_back({manifest, trial});
   }
   std::optional<log::Progress> progress;
   if (!c.json) progress.emplace();

@@ -107,8 +107,7 @@ FinishedLatencies finished_latencies(const SweepFolder& folder, const Manifest& 
   std::map<std::string, LatencyRecord> by_identity;
   std::size_t number = 0;
   for (const std::string& text : AppendedLines::whole_lines(folder.latencies())) {
-    const std::string where =
-        fmt::format("{}:{}", printable(folder.latencies().native(), 300), ++number);
+    const std::string where = fmt::format("{}:{}", printable_path(folder.latencies()), ++number);
     try {
       Line line = line_from(text, where);
       by_identity[line.identity] = std::move(line.record);

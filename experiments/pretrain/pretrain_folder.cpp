@@ -88,7 +88,7 @@ std::optional<OrderedJson> PretrainFolder::finished() const {
   if (!is_there(file)) {
     // Nothing here writes one without the other; said now, not when the training is done.
     if (is_there(base())) {
-      throw InputError("'" + printable(base().native(), 300) + "' has no " + kBaseRecord +
+      throw InputError("'" + printable_path(base()) + "' has no " + kBaseRecord +
                        "; remove it to make the base anew");
     }
     return std::nullopt;

@@ -99,7 +99,7 @@ class Pretraining {
     vocabulary_ = tokenizer.id_count();
     const std::optional<std::int32_t> end_token = tokenizer.id_of(kEndToken);
     if (!end_token) {
-      throw InputError(printable(folder_.start().native(), 300) +
+      throw InputError(printable_path(folder_.start()) +
                        ": its tokenizer was changed; remove the folder to make it anew");
     }
     end_token_ = *end_token;

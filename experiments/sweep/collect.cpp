@@ -51,10 +51,14 @@ constexpr int kCollectorVersion = 2;
 // Of the weights that training leaves.
 std::uint64_t checkpoint_bytes(const fs::path& folder) {
   std::uint64_t bytes = 0;
-  std::error_code error;
-  for (fs::directory_iterator file(folder, error), end; !error && file != end; file.increment(error))
-    if (file->path().extension() == ".safetensors") bytes += file->file_size(error);
-  return error ? 0 : bytes;
+  try {
+    for (const fs::directory_entry& file : fs::directory_iterator(folder))
+      if (file.path().extension() == ".safetensors") bytes += file.file_size();
+  } catch (const fs::filesystem_error& error) {
+    throw InputError("cannot measure the checkpoint in '" + printable_path(folder) +
+                     "': " + error.code().message());
+  }
+  return bytes;
 }
 
 std::optional<double> number_at(const Json& json, const char* key) {
@@ -84,9 +88,9 @@ std::vector<std::string> Collector::collect_all() {
     } catch (const Error& error) {
       problems.push_back(fmt::format("trial {}: {}", trial.id(), error.what()));
     } catch (const Json::exception& error) {
-      problems.push_back(
-          fmt::format("trial {}: {}: a file is not as it was written: {}", trial.id(),
-                      printable(folder_.eval_folder(trial).native(), 300), error.what()));
+      problems.push_back(fmt::format("trial {}: {}: a file is not as it was written: {}",
+                                     trial.id(), printable_path(folder_.eval_folder(trial)),
+                                     error.what()));
     }
   }
   store_.remove_trials_not_in(ids);
@@ -126,7 +130,7 @@ void Collector::put_dataset(const Trial& trial) {
   if (store_.has_dataset(key)) return;
   // Prompts and references are those that were scored, or none.
   if (!score_data_is(trial, hashes_))
-    throw InputError("'" + printable(trial.config.task.score.data.data.native(), 300) +
+    throw InputError("'" + printable_path(trial.config.task.score.data.data) +
                      "' has changed since it was scored; restore it, or run the sweep again");
   store_.put_dataset(scored_dataset(trial));
 }
@@ -189,7 +193,7 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
   if (is_there(folder / "adapter"))  // what diverged has none
     record.timings["checkpoint_bytes"] = static_cast<double>(checkpoint_bytes(folder / "adapter"));
   const Json done = read_json_file(folder / "done.json");
-  JsonObject object(done, printable((folder / "done.json").native(), 300));
+  JsonObject object(done, printable_path(folder / "done.json"));
   record.steps = object.get_int("steps");
   record.trainable_parameters = object.get_int("trainable_parameters");
   record.loss = number_at(done, "loss");

@@ -21,15 +21,6 @@ char list_separator(const std::string& key) {
   return key == "ranks" ? ',' : '\0';
 }
 
-// The key that an error of the engine is about: "setting 'rank=0': ...", "sites 'Wx': ...".
-std::string key_in(const std::string& message) {
-  constexpr std::string_view kSetting = "setting '", kSites = "sites '";
-  if (message.starts_with(kSites)) return "targets";
-  if (!message.starts_with(kSetting)) return {};
-  const std::size_t end = message.find_first_of("='", kSetting.size());
-  return message.substr(kSetting.size(), end - kSetting.size());
-}
-
 class Maker {
  public:
   Maker(Combination& made, const GroupPlan& group, std::map<std::string, YamlValue> values,
@@ -116,9 +107,10 @@ class Maker {
   auto at_key(const YamlValue* otherwise, Action&& action) const {
     try {
       return action();
+    } catch (const SettingError& error) {
+      const auto named = values_.find(error.key());
+      (named != values_.end() ? named->second : *otherwise).fail(error.what());
     } catch (const InputError& error) {
-      const auto named = values_.find(key_in(error.what()));
-      if (named != values_.end()) named->second.fail(error.what());
       otherwise->fail(error.what());
     }
   }
@@ -172,9 +164,9 @@ class Maker {
       engine.refuse_unknown("sweep");
       method->trainable_parameters(shape_);
       if (training.base_dropout && shape_.config.attention_dropout > 0) {
-        throw InputError(
-            "setting 'base_dropout=true': the base's config asks for attention "
-            "dropout, which is not supported; set it to 0 in a copy of the config");
+        throw SettingError("base_dropout", "true",
+                           "the base's config asks for attention dropout, which is not supported; "
+                           "set it to 0 in a copy of the config");
       }
       settings = method->settings();
       std::map<std::string, std::string> trained = training.canonical();

@@ -7,6 +7,7 @@
 #include <list>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "common/error.h"
 #include "common/interrupt.h"
@@ -84,7 +85,7 @@ class Run {
   RunSummary run_all() {
     const Clock::time_point start = Clock::now();
     while (!waiting_.empty() || !running_.empty()) {
-      if (stop_requested() && !stopping_) stop_workers();
+      if (stop_requested()) stop_workers();
       if (!stopping_) start_workers();
       if (running_.empty()) break;
       wait_for_events();
@@ -96,8 +97,9 @@ class Run {
     return summary_;
   }
 
+  // Once: a worker that is asked a second time ends without saving.
   void stop_workers() {
-    stopping_ = true;
+    if (std::exchange(stopping_, true)) return;
     for (const Running& one : running_) one.worker.interrupt();
   }
 
@@ -212,8 +214,7 @@ class Run {
       if (!stopping_) waiting_.insert(waiting_.begin(), &trial);  // somebody stopped the worker
       return;
     }
-    // A fault of the program is not one of the machine: other trials may be free of it.
-    if (end.exit_code == 3 && !end.error.starts_with("internal error")) {
+    if (end.exit_code == 3) {
       if (machine_error_.empty()) machine_error_ = "trial " + trial.id() + ": " + end.error;
       stop_workers();
       return;

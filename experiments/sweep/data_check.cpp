@@ -85,7 +85,8 @@ void check_end_token(const TaskPlan& task, const BaseTokenizer& tokenizer,
   if (!given) {
     if (base.eos_ids.empty())
       task.place.fail(
-          "the base's config.json has no eos_token_id; give 'end_token', the token that "
+          "the base's config.json has no eos_token_id in its vocabulary; give 'end_token', the "
+          "token that "
           "ended documents in its pretraining");
     return;
   }
@@ -148,7 +149,7 @@ void check_data(const SweepPlan& plan, const ModelConfig& base, Sweep& sweep) {
       if (!overlap(held_out, *other)) continue;
       task.tune_place.fail(fmt::format(
           "examples that tune or choose must not be {}: both take {} from example {}", what,
-          printable(held_out.file.native(), 300), std::max(held_out.begin, other->begin) + 1));
+          printable_path(held_out.file), std::max(held_out.begin, other->begin) + 1));
     }
   }
 }

@@ -69,10 +69,6 @@ std::string advice(const GpuFit& fit) {
   return fmt::format("micro_batch_tokens={} fits", fit.largest_micro_batch);
 }
 
-bool is_out_of_gpu_memory(const std::string& error) {
-  return error.starts_with("out of GPU memory");
-}
-
 std::string training_refusal(const std::string& error, const GpuFit& fit) {
   const std::string what =
       fmt::format("{}, in training with micro_batch_tokens={}", first_part(error), fit.micro_batch);

@@ -33,8 +33,6 @@ std::int64_t plan_memory_of_worker(const RunOptions& options, std::span<const Gp
 // What to do about a trial that does not fit: "micro_batch_tokens=512 fits".
 std::string advice(const GpuFit& fit);
 
-// Whether a fault of the machine is that a GPU's memory does not suffice.
-bool is_out_of_gpu_memory(const std::string& error);
 // What a trial is refused with that ran out of it. The bound of the micro-batches names the trial,
 // so it is for people to change.
 std::string training_refusal(const std::string& error, const GpuFit& fit);

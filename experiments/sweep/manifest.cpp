@@ -112,7 +112,7 @@ void write_manifest(const SweepFolder& folder, const Manifest& manifest) {
 Manifest read_manifest(const SweepFolder& folder) {
   const fs::path file = folder.manifest();
   if (!is_there(file))
-    throw InputError("'" + printable(folder.path().native(), 300) +
+    throw InputError("'" + printable_path(folder.path()) +
                      "' holds no sweep: there is no sweep.json; give the folder that `run --dir` "
                      "made");
   return manifest_from(read_json_file(file), printable_path(file));

@@ -45,7 +45,7 @@ void write_diverged(const fs::path& eval_folder) {
 void score_predictions(const Trial& trial, const fs::path& eval_folder,
                        const std::vector<std::string>& lines) {
   const std::unique_ptr<TaskScorer> scorer = make_task_scorer(trial.config.task.score.data);
-  const std::string file = printable((eval_folder / "predictions.jsonl").native(), 300);
+  const std::string file = printable_path(eval_folder / "predictions.jsonl");
   std::map<std::string, std::vector<double>> values;
   std::string text;
   Sha256 predictions;
@@ -74,7 +74,7 @@ std::size_t score_again(const SweepFolder& folder, const std::vector<Trial>& tri
     if (trial.is_tuning() || trial_state(folder, trial) != TrialState::kDone) continue;
     const fs::path out = folder.eval_folder(trial);
     const Json json = read_json_file(out / "done.json");
-    JsonObject done(json, printable((out / "done.json").native(), 300));
+    JsonObject done(json, printable_path(out / "done.json"));
     if (done.get_int_or("metrics_version", 0) >= kMetricsVersion) continue;
     score_predictions(trial, out, AppendedLines::whole_lines(out / "predictions.jsonl"));
     ++count;

@@ -64,17 +64,38 @@ bool is_finished(TrialState state) {
   return state == TrialState::kDone || state == TrialState::kDiverged;
 }
 
+EvaluationDone read_evaluation_done(const fs::path& eval_folder) {
+  const fs::path file = eval_folder / "done.json";
+  EvaluationDone done;
+  done.json = read_json_file(file);
+  JsonObject object(done.json, printable_path(file));
+  const std::string state = object.get_string("state");
+  if (state != "done" && state != "diverged")
+    object.fail("state", "must be done or diverged, not '" + printable(state) + "'");
+  done.diverged = state == "diverged";
+  if (done.diverged) return done;
+  object.get_object("metrics");
+  done.metrics = done.json.at("metrics");
+  for (const auto& [name, metric] : done.metrics.items()) {
+    JsonObject one(metric, printable_path(file) + ": metric " + printable(name),
+                   JsonObject::Nulls::kAbsent);
+    one.get_int("count", 0);
+    for (const char* key : {"value", "standard_error"})
+      if (one.has(key)) one.get_double(key);
+    if (!metric.contains("value")) one.fail("value", "is missing");
+  }
+  return done;
+}
+
 TrialResult trial_result(const SweepFolder& folder, const Trial& trial) {
   const fs::path file = folder.eval_folder(trial) / "done.json";
   if (!is_there(file)) {
     const bool failed = trial_errors(folder, trial).size() >= kAttempts;
     return {failed ? TrialState::kFailed : TrialState::kPending, {}};
   }
-  Json json = read_json_file(file);
-  if (JsonObject(json, file.string()).get_string("state") == "diverged")
-    return {TrialState::kDiverged, {}};
-  const auto metrics = json.find("metrics");
-  return {TrialState::kDone, metrics == json.end() ? Json() : std::move(*metrics)};
+  EvaluationDone done = read_evaluation_done(file.parent_path());
+  if (done.diverged) return {TrialState::kDiverged, {}};
+  return {TrialState::kDone, std::move(done.metrics)};
 }
 
 TrialState trial_state(const SweepFolder& folder, const Trial& trial) {
@@ -146,12 +167,15 @@ std::optional<double> tuned_rate(const SweepFolder& folder, const Manifest& mani
   double best_loss = 0;
   for (std::size_t i = 0; i < trial.tuning_trials.size(); ++i) {
     const Trial& run = find_trial(manifest, trial.tuning_trials[i]);
-    const fs::path done = folder.eval_folder(run) / "done.json";
-    if (!is_there(done)) return {};
-    const Json json = read_json_file(done);
-    JsonObject object(json, printable_path(done));
-    if (object.get_string("state") != "done") continue;
-    const Json& value = json.at("metrics").at("nll").at("value");
+    const fs::path eval = folder.eval_folder(run);
+    if (!is_there(eval / "done.json")) return {};
+    const EvaluationDone done = read_evaluation_done(eval);
+    if (done.diverged) continue;
+    const auto nll = done.metrics.find("nll");
+    if (nll == done.metrics.end())
+      throw InputError(printable_path(eval / "done.json") +
+                       ": has no 'nll', by which a rate is chosen; run the sweep again");
+    const Json& value = nll->at("value");
     if (value.is_null()) continue;  // not finite
     const double loss = value.get<double>();
     const double rate = trial.config.tuning->rates.at(i);

@@ -67,6 +67,15 @@ std::string_view state_name(TrialState state);
 // Whether it has a result: nothing is left to be done.
 bool is_finished(TrialState state);
 
+// done.json of an evaluation, checked: each of `metrics` has a count and a value, or null where
+// that is not finite. Throws InputError naming the file and the field.
+struct EvaluationDone {
+  Json json;
+  bool diverged = false;
+  Json metrics = Json::object();
+};
+EvaluationDone read_evaluation_done(const std::filesystem::path& eval_folder);
+
 struct TrialResult {
   TrialState state = TrialState::kPending;
   Json metrics;  // of a done trial, as its done.json has them

@@ -31,11 +31,10 @@ std::string host_name() {
 SweepHold::SweepHold(const SweepFolder& folder) : file_(folder.path() / "coordinator.json") {
   while (!lock_) try {
       lock_.emplace(folder.path());
-    } catch (const InputError&) {
-      if (!fs::is_directory(folder.path())) throw;
+    } catch (const FolderBusy&) {
       if (!holder_is_gone())
-        throw InputError("the sweep in '" + printable(folder.path().native(), 300) +
-                         "' is being run" + who() + "; wait for it or give another --dir");
+        throw InputError("the sweep in '" + printable_path(folder.path()) + "' is being run" +
+                         who() + "; wait for it or give another --dir");
       // A worker that was just being started when it died holds its lock a moment longer.
       throw_if_stop_requested();
       std::this_thread::sleep_for(std::chrono::milliseconds(20));

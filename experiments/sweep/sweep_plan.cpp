@@ -84,6 +84,20 @@ class SweepReader {
     if (!training) return;
     refuse_unknown_keys(*training, sweep_keys("training"));
     add_values(training->entries(), plan.training);
+    for (const auto& [key, value] : plan.training)
+      if (training_settings().contains(key)) check_training_setting(key, value);
+  }
+
+  // A value that every group replaces is looked at nowhere else.
+  static void check_training_setting(const std::string& key, const YamlValue& value) {
+    if (key == "lr" && value.is_scalar() && value.node().text == "tuned") return;
+    Settings one(std::map<std::string, std::string>{
+        {key, value.setting(training_settings().at(key), '\0')}});
+    try {
+      TrainSettings::from(one);
+    } catch (const SettingError& error) {
+      value.fail(error.what());
+    }
   }
 
   // Puts values beside one another, of which none may exclude another.

@@ -12,6 +12,7 @@
 #include "common/jsonl.h"
 #include "common/safetensors.h"
 #include "common/text.h"
+#include "experiments/sweep/sweep_folder.h"
 #include "experiments/sweep/trial_files.h"
 
 namespace rankscope {
@@ -122,15 +123,12 @@ void check_training(const fs::path& folder, bool is_needed) {
 }
 
 void check_evaluation(const fs::path& folder, bool& predictions_altered) {
-  const fs::path done = folder / "done.json";
-  const Json json = read_json_file(done);
-  JsonObject object(json, printable_path(done));
-  if (object.get_string("state") == "diverged") return;
-  const std::int64_t examples = object.get_int("examples", 0);
-  object.get_object("metrics");
-  for (const auto& [name, metric] : json.at("metrics").items())
-    JsonObject(metric, printable_path(done) + ": metric " + name).get_int("count", 0);
-  if (json.at("metrics").contains("nll")) return;  // nothing is predicted
+  const EvaluationDone done = read_evaluation_done(folder);
+  if (done.diverged) return;
+  const Json& json = done.json;
+  const std::int64_t examples =
+      JsonObject(json, printable_path(folder / "done.json")).get_int("examples", 0);
+  if (done.metrics.contains("nll")) return;  // nothing is predicted
   const fs::path outcomes = folder / "outcomes.jsonl", predictions = folder / "predictions.jsonl";
   predictions_altered = check_lines(predictions, recorded_hash(json, "predictions.jsonl"), examples,
                                     [](JsonObject& line) {

@@ -171,6 +171,9 @@ Trial trial_from_json(const Json& json, const std::string& where) {
   trial.tuning_trials = object.get_string_array("tuning_trials");
   trial.config = config_from(object.get_object("config"), json.at("config"));
   object.finish();
+  if (trial.tuning_trials.size() != (trial.config.tuning ? trial.config.tuning->rates.size() : 0))
+    object.fail("tuning_trials",
+                "must name a run for each rate of 'tuning'; run the sweep again to write it anew");
   // Folder names are made of them: no other text may come in.
   if (hash_of(trial.train) != trial.train_hash)
     object.fail("train_hash", "is not the hash of 'train'; run the sweep again to write it anew");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -34,9 +35,14 @@ struct Training {
 void train_together(const SweepFolder& folder, std::span<const PackedTrial> trials,
                     const TrialRunOptions& options, LoadedBase& base,
                     const std::function<void(const Trial&, const TrialProgress&)>& on_progress) {
+  // Of trials that share an adapter one trains it. In the order of their ids, so that two processes
+  // with the same trials never each hold a folder that the other waits for.
+  std::map<std::string, const PackedTrial*> sharing;
+  for (const PackedTrial& packed : trials) sharing.emplace(packed.trial.train_hash, &packed);
   std::vector<std::unique_ptr<Training>> trainings;
   std::vector<TrainRunOptions> runs;
-  for (const PackedTrial& packed : trials) {
+  for (const auto& [adapter, first] : sharing) {
+    const PackedTrial& packed = *first;
     if (!can_pack(packed.trial) || is_finished(trial_state(folder, packed.trial))) continue;
     make_trial_folder(folder, packed.trial);
     Training& training = *trainings.emplace_back(std::make_unique<Training>(folder, packed));

@@ -113,8 +113,7 @@ template <typename Work, typename Refusal>
 auto within_gpu_memory(Work&& work, Refusal&& refusal) {
   try {
     return work();
-  } catch (const MachineError& error) {
-    if (!is_out_of_gpu_memory(error.what())) throw;
+  } catch (const OutOfGpuMemory& error) {
     throw TrialFailed(refusal(error.what()));
   }
 }

@@ -4,12 +4,14 @@
 #include <map>
 #include <set>
 
-#include "results/cells.h"
+#include "common/text.h"
+#include "common/utf8.h"
 #include "plots/escape.h"
 #include "plots/figures/makers.h"
 #include "plots/format.h"
 #include "plots/heat_map.h"
 #include "plots/report_data.h"
+#include "results/cells.h"
 
 namespace rankscope {
 
@@ -17,18 +19,13 @@ namespace {
 
 constexpr std::size_t kMostLabels = 8, kMostMatrices = 3;
 
-std::string trimmed(const std::string& text) {
-  const std::size_t from = text.find_first_not_of(" \n\t");
-  if (from == std::string::npos) return {};
-  return text.substr(from, text.find_last_not_of(" \n\t") + 1 - from);
-}
-
 // The base, and of each method the configuration with the highest mean, LoRA's first.
 std::vector<const ScoreFinding*> shown_configurations(const ReportData& data,
+                                                      const std::string& base,
                                                       const std::string& task) {
   std::map<std::pair<int, std::string>, const ScoreFinding*> best;
   for (const ScoreFinding* s : data.scores()) {
-    if (s->task != task || !s->mean) continue;
+    if (s->base != base || s->task != task || !s->mean) continue;
     const ScoreFinding*& other = best[{method_order(s->method), s->method}];
     if (other == nullptr || s->mean > other->mean) other = s;
   }
@@ -56,18 +53,20 @@ Counts counts_of(ReportData& data, const ScoreFinding& score) {
                                   "AND role = 'scored') AND p.sweep = ? "
                                   "GROUP BY 1, 2, 3",
                                   {score.metric, score.sweep, score.setting, score.sweep})) {
-    const std::string reference = trimmed(text_in(row[0])), prediction = trimmed(text_in(row[1]));
+    const std::string reference(trimmed(text_in(row[0])));
+    const std::string prediction(trimmed(text_in(row[1])));
     counts.predictions[{reference, prediction}] += integer_in(row[3]).value_or(0);
     if (number_in(row[2]) == 1.0) counts.meaning[prediction] = reference;
   }
   return counts;
 }
 
-std::optional<Figure> confusion_of(ReportData& data, const std::string& task) {
+std::optional<Figure> confusion_of(ReportData& data, const std::string& base,
+                                   const std::string& task) {
   std::vector<std::pair<const ScoreFinding*, Counts>> panels;
   std::set<std::string> references;
   std::map<std::string, std::string> meaning;
-  for (const ScoreFinding* score : shown_configurations(data, task)) {
+  for (const ScoreFinding* score : shown_configurations(data, base, task)) {
     Counts counts = counts_of(data, *score);
     for (const auto& [pair, count] : counts.predictions) references.insert(pair.first);
     meaning.insert(counts.meaning.begin(), counts.meaning.end());
@@ -118,7 +117,9 @@ std::optional<Figure> confusion_of(ReportData& data, const std::string& task) {
   map.scale_label = "% of a row";
   // Long labels would lie on each other; the CSV has them whole.
   const auto shortened = [](const std::string& label) {
-    return label.size() <= 9 ? label : label.substr(0, 7) + ".";
+    if (label.size() <= 9) return label;
+    const std::string begun = label.substr(0, 7);
+    return begun.substr(0, valid_prefix(begun)) + ".";
   };
   for (const std::string& label : labels) map.row_names.push_back(shortened(label));
   map.column_names = map.row_names;
@@ -145,10 +146,15 @@ std::optional<Figure> confusion_of(ReportData& data, const std::string& task) {
 
 FigureSet confusion_figures(ReportData& data) {
   FigureSet set;
-  for (const std::string& task : data.tasks()) {
-    if (data.metric_of(task) != "accuracy") continue;
-    if (std::optional<Figure> figure = confusion_of(data, task))
+  const std::vector<std::string> bases = data.bases();
+  for (const std::string& base : bases) {
+    for (const std::string& task : data.tasks()) {
+      if (data.metric_of(task) != "accuracy") continue;
+      std::optional<Figure> figure = confusion_of(data, base, task);
+      if (!figure) continue;
+      if (bases.size() > 1) figure->title += " on " + base;
       set.figures.push_back(std::move(*figure));
+    }
   }
   if (set.figures.empty())
     set.missing = "No task that is scored by accuracy has predictions of few labels yet.";

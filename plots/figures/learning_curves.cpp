@@ -31,7 +31,10 @@ struct Curve {
   std::vector<CurvePoint> points;
 };
 
-std::vector<Curve> curves_of(ReportData& data, const std::string& task) {
+std::vector<Curve> curves_of(ReportData& data, const std::string& base, const std::string& task) {
+  std::set<std::string> sweeps;
+  for (const SweepFacts& sweep : data.sweeps())
+    if (sweep.base == base) sweeps.insert(sweep.sweep);
   std::vector<Curve> curves;
   std::string last;
   for (const Row& row : data.rows("SELECT method, targets, rank, setting, avg(step), avg(loss), "
@@ -52,6 +55,7 @@ std::vector<Curve> curves_of(ReportData& data, const std::string& task) {
                                   "GROUP BY t.sweep, t.setting, c.trial, bin) GROUP BY sweep, "
                                   "setting, bin ORDER BY sweep, setting, bin",
                                   {kBins, task})) {
+    if (!sweeps.contains(text_in(row[9]))) continue;
     const std::string setting = text_in(row[3]), key = text_in(row[9]) + "/" + setting;
     if (key != last) {
       Curve curve{text_in(row[0]), text_in(row[1]), setting, integer_in(row[2]), std::nullopt, {}};
@@ -171,8 +175,9 @@ class CurvesDrawing {
   Figure figure_;
 };
 
-std::optional<Figure> learning_curves_of(ReportData& data, const std::string& task) {
-  const std::vector<Curve> curves = curves_of(data, task);
+std::optional<Figure> learning_curves_of(ReportData& data, const std::string& base,
+                                         const std::string& task) {
+  const std::vector<Curve> curves = curves_of(data, base, task);
   std::vector<std::vector<const Curve*>> panels;
   for (const Curve& c : curves) {
     const Curve* const before = panels.empty() ? nullptr : panels.back().front();
@@ -210,10 +215,18 @@ FigureSet learning_curve_figures(ReportData& data) {
        data.rows("SELECT DISTINCT task FROM trials WHERE role = 'scored' ORDER BY task"))
     tasks.push_back(text_in(row[0]));
   std::ranges::stable_sort(tasks, {}, task_order);
-  for (const std::string& task : tasks) {
-    if (set.figures.size() == kMostTasks) break;
-    if (std::optional<Figure> figure = learning_curves_of(data, task))
+  std::set<std::string> bases;
+  for (const SweepFacts& sweep : data.sweeps()) bases.insert(sweep.base);
+  for (const std::string& base : bases) {
+    std::size_t drawn = 0;
+    for (const std::string& task : tasks) {
+      if (drawn == kMostTasks) break;
+      std::optional<Figure> figure = learning_curves_of(data, base, task);
+      if (!figure) continue;
+      if (bases.size() > 1) figure->title += " on " + base;
       set.figures.push_back(std::move(*figure));
+      ++drawn;
+    }
   }
   if (set.figures.empty()) set.missing = "No scored trial has recorded a loss yet.";
   return set;

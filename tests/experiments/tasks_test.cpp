@@ -219,7 +219,8 @@ TEST_CASE("tasks are refused where the model, the file or an option does not fit
 
   model.folder().change_config([](Json& config) { config.erase("eos_token_id"); });
   for (const std::string command : {"nll", "generate"})
-    check_refused(run_task(command, path, own), "config.json has no eos_token_id; give the token");
+    check_refused(run_task(command, path, own),
+                  "config.json has no eos_token_id in its vocabulary; give the token");
   CHECK(json_lines(run_task("nll", path, own, {"--end-token", "</s>"})).size() == 3);
   std::filesystem::remove(model.folder().path() / "tokenizer.json");
   for (const std::string command : {"nll", "generate"})

@@ -21,10 +21,11 @@ void* DeviceAllocator::acquire(size_t bytes) {
   if (!arena_->commit(heap_.end())) {
     const size_t held = heap_.in_use() - block;
     heap_.release(offset, block);
-    throw MachineError("out of GPU memory: " + std::to_string(bytes >> 20) + " MiB more than the " +
-                       std::to_string(held >> 20) +
-                       " MiB in use do not fit; use a smaller micro_batch_tokens, precision bf16, "
-                       "or a GPU with more memory");
+    throw OutOfGpuMemory(
+        "out of GPU memory: " + std::to_string(bytes >> 20) + " MiB more than the " +
+        std::to_string(held >> 20) +
+        " MiB in use do not fit; use a smaller micro_batch_tokens, precision bf16, "
+        "or a GPU with more memory");
   }
   return arena_->base() + offset;
 }

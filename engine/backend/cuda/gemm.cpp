@@ -80,8 +80,9 @@ class LtGemm final : public Gemm {
     set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace_bytes);
     workspace_ = device_allocate(kWorkspaceBytes);
     if (workspace_ == nullptr)
-      throw MachineError("out of GPU memory: cuBLASLt's workspace of 32 MiB does not fit; is another "
-                         "program using this GPU?");
+      throw OutOfGpuMemory(
+          "out of GPU memory: cuBLASLt's workspace of 32 MiB does not fit; is another "
+          "program using this GPU?");
     for (const cublasOperation_t transa : {CUBLAS_OP_N, CUBLAS_OP_T})
       for (const cublasOperation_t transb : {CUBLAS_OP_N, CUBLAS_OP_T})
         for (const bool bias : {false, true}) {

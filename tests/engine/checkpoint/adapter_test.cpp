@@ -212,9 +212,64 @@ TEST_CASE("A PEFT config that disagrees with its tensors is refused") {
   CHECK(folder.refusal_with("layers_to_transform", Json({0, 1})) == "nothing was thrown");
 }
 
+TEST_CASE("Patterns select the modules that PEFT's select, or are refused") {
+  const PeftFolder folder("llama_q_v", "llama_gqa");
+  const auto scale_of = [&](Site site) {
+    const Loaded loaded("llama_gqa", folder.path());
+    return loaded.adaptation->update_at(site)->scale;
+  };
+  const float plain = scale_of({0, SiteKind::Wq});
+  const auto write_patterns = [&](const std::string& alphas) {
+    Json config = read_json_file(folder.path() / "adapter_config.json");
+    config["alpha_pattern"] = "HERE";
+    std::string text = config.dump();
+    text.replace(text.find("\"HERE\""), 6, alphas);
+    write_file_atomically(folder.path() / "adapter_config.json", text);
+  };
+  // The first of the file that matches.
+  write_patterns(R"({"q_proj": 30, "layers.0.self_attn.q_proj": 60})");
+  CHECK(scale_of({0, SiteKind::Wq}) == 10.0f);
+  write_patterns(R"({"layers.0.self_attn.q_proj": 60, "q_proj": 30})");
+  CHECK(scale_of({0, SiteKind::Wq}) == 20.0f);
+  CHECK(scale_of({1, SiteKind::Wq}) == 10.0f);
+  CHECK(scale_of({0, SiteKind::Wv}) == plain);
+  // A beginning is that of the model which the adapter was made of.
+  write_patterns(R"({"^layers.0.self_attn.q_proj": 60})");
+  CHECK(scale_of({0, SiteKind::Wq}) == plain);
+  folder.change_tensors([](OwnedTensors& tensors) {
+    OwnedTensors without_head;
+    for (auto& [name, tensor] : tensors) {
+      std::string shorter = name;
+      shorter.erase(shorter.find("model.layers"), 6);
+      without_head[shorter] = std::move(tensor);
+    }
+    tensors = std::move(without_head);
+  });
+  CHECK(scale_of({0, SiteKind::Wq}) == 20.0f);
+  write_patterns(R"({"model.layers.0.self_attn.q_proj": 60})");
+  CHECK(scale_of({0, SiteKind::Wq}) == plain);
+  CHECK(folder.refusal_with("target_modules", "layers\\.[01]\\.self_attn\\.(q|v)_proj") ==
+        "nothing was thrown");
+  for (const char* foreign : {"q_proj\\Z", "\\A.*q_proj", "[]q]_proj", "[^]v]_proj",
+                              "[[:alpha:]]_proj", "\\S++q_proj", "q_proj\\1", "(?i)q_proj"}) {
+    INFO(foreign);
+    CHECK_THAT(folder.refusal_with("alpha_pattern", {{foreign, 60}}), Contains("alpha_pattern"));
+  }
+  CHECK(folder.refusal_with("alpha_pattern", {{".*[qk]_proj|v_proj?", 60}}) ==
+        "nothing was thrown");
+}
+
+TEST_CASE("A module's whole path is a target in every layer, as in PEFT") {
+  const PeftFolder folder("llama_q_v", "llama_gqa");
+  const Json layer_1 = {"model.layers.1.self_attn.q_proj", "model.layers.1.self_attn.v_proj",
+                        "q_proj", "v_proj"};
+  folder.change_config("target_modules", layer_1);
+  CHECK(folder.refusal_with("layers_to_transform", Json({0})) == "nothing was thrown");
+}
+
 TEST_CASE("Patterns that could hang or crash a matcher are refused or harmless") {
   const PeftFolder folder("llama_q_v", "llama_gqa");
-  CHECK_THAT(folder.refusal_with("target_modules", "(a{1000}){1000}"), Contains("counted"));
+  CHECK_THAT(folder.refusal_with("target_modules", "(a{1000}){1000}"), Contains("has {,"));
   CHECK_THAT(folder.refusal_with("target_modules", std::string(5000, '(')), Contains("too long"));
   CHECK_THAT(folder.refusal_with("target_modules", "(unclosed"), Contains("regular expression"));
   CHECK_THAT(folder.refusal_with("target_modules", "(([a-z._0-9]*)*)*\\*"),
@@ -222,7 +277,7 @@ TEST_CASE("Patterns that could hang or crash a matcher are refused or harmless")
   CHECK_THAT(folder.refusal_with("rank_pattern", {{std::string(200, '('), 2}}),
              Contains("rank_pattern"));
   CHECK_THAT(folder.refusal_with("rank_pattern", {{"(q)\\77777777777777777777", 2}}),
-             Contains("back reference"));
+             Contains("has \\7,"));
 }
 
 TEST_CASE("Tensors that are no factors of this model are refused") {

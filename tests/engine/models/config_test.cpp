@@ -107,6 +107,9 @@ TEST_CASE("The end token may be a number, a list or null") {
   CHECK(read(json).config.eos_ids == std::vector<int64_t>{5, 6});
   json["eos_token_id"] = nullptr;
   CHECK(read(json).config.eos_ids.empty());
+  // No model gives what is not in its vocabulary.
+  json["eos_token_id"] = {5, json.at("vocab_size"), 2147483647};
+  CHECK(read(json).config.eos_ids == std::vector<int64_t>{5});
   check_refused(gpt2(), "eos_token_id", "five");
   check_refused(gpt2(), "eos_token_id", Json::array({5, -1}));
 }
@@ -161,11 +164,37 @@ TEST_CASE("GPT-2 values that change the result and are not supported are refused
   check_refused(gpt2(), "pruned_heads", {{"0", {1}}});
   check_refused(gpt2(), "auto_map", {{"AutoModel", "x.Y"}});
   check_refused(gpt2(), "is_encoder_decoder", true);
-  check_refused(gpt2(), "n_ctx", 32);
+  check_refused(gpt2(), "is_causal", false);
+}
+
+TEST_CASE("GPT-2's sizes are read under their general names too, which win as in transformers") {
+  const std::pair<const char*, const char*> names[] = {{"n_embd", "hidden_size"},
+                                                       {"n_layer", "num_hidden_layers"},
+                                                       {"n_head", "num_attention_heads"},
+                                                       {"n_positions", "max_position_embeddings"}};
+  const ModelConfig expected = read(gpt2()).config;
+  for (const auto& [name, general] : names) {
+    INFO(name);
+    Json json = gpt2();
+    const int64_t value = json.at(name);
+    json[general] = value;
+    json[name] = 2 * value;
+    const auto check = [&] {
+      const ModelConfig config = read(json).config;
+      CHECK(config.width == expected.width);
+      CHECK(config.layers == expected.layers);
+      CHECK(config.heads == expected.heads);
+      CHECK(config.context == expected.context);
+    };
+    check();
+    json.erase(name);
+    check();
+  }
 }
 
 TEST_CASE("LLaMA values that change the result and are not supported are refused by name") {
   check_refused(llama(), "hidden_act", "gelu");
+  check_refused(llama(), "is_causal", false);
   check_refused(llama(), "pretraining_tp", 2);
   check_refused(llama(), "partial_rotary_factor", 0.5);
   check_refused(llama(), "quantization_config", {{"bits", 4}});

@@ -119,8 +119,9 @@ TEST_CASE("what the engine would refuse later is refused here, at its line") {
   };
   CHECK_THAT(refused("alpha: 1\ngrid:\n  rank:\n  - 4\n  - 0\n"),
              Catch::StartsWith("s.yaml:9: 'grid.rank.1': setting 'rank=0': rank must be a whole"));
-  CHECK_THAT(refused("targets: Wq+Wx\n"),
-             Catch::StartsWith("s.yaml:5: 'targets': sites 'Wq+Wx': there is no site 'Wx'"));
+  CHECK_THAT(
+      refused("targets: Wq+Wx\n"),
+      Catch::StartsWith("s.yaml:5: 'targets': setting 'targets=Wq+Wx': there is no site 'Wx'"));
   CHECK_THAT(
       refused("targets: W3\n"),
       Catch::StartsWith("s.yaml:5: 'targets': setting 'targets=W3': a gpt2 model has no W3"));

@@ -178,11 +178,6 @@ inline F16 maximum(F16 a, F16 b) {
   for (int i = 0; i < kParts; ++i) r.part[i] = a.part[i] > b.part[i] ? a.part[i] : b.part[i];
   return r;
 }
-inline F16 minimum(F16 a, F16 b) {
-  F16 r;
-  for (int i = 0; i < kParts; ++i) r.part[i] = a.part[i] < b.part[i] ? a.part[i] : b.part[i];
-  return r;
-}
 // Lanes from n on become `fill`.
 inline F16 keep_first(F16 a, int64_t n, float fill) {
   if (n >= kLanes) return a;

@@ -1,20 +1,19 @@
+#include "common/settings.h"
+
 #include <fmt/format.h>
 
 #include <charconv>
 #include <cmath>
 
-#include "common/error.h"
 #include "common/suggest.h"
 #include "common/text.h"
-#include "engine/methods/method.h"
 
 namespace rankscope {
 namespace {
 
 [[noreturn]] void refuse(const std::string& key, const std::string& value,
                          const std::string& allowed) {
-  throw InputError("setting '" + key + "=" + printable(value) + "': " + key + " must be " +
-                   allowed);
+  throw SettingError(key, value, key + " must be " + allowed);
 }
 
 // The whole text as a number; false where anything is left over.
@@ -27,15 +26,20 @@ bool parse_whole(const std::string& text, T& value) {
 
 }  // namespace
 
+SettingError::SettingError(const std::string& key, const std::string& value,
+                           const std::string& problem)
+    : InputError("setting '" + printable(key) + "=" + printable(value) + "': " + problem),
+      key_(key) {}
+
 void Settings::add(std::string_view assignment) {
   const size_t equals = assignment.find('=');
   if (equals == 0 || equals == std::string_view::npos) {
     throw InputError("setting '" + printable(assignment) + "' must have the form KEY=VALUE");
   }
   const std::string key(assignment.substr(0, equals));
-  if (!values_.emplace(key, assignment.substr(equals + 1)).second) {
-    throw InputError("setting '" + printable(key) + "' is given twice; give it once");
-  }
+  const std::string value(assignment.substr(equals + 1));
+  if (!values_.emplace(key, value).second)
+    throw SettingError(key, value, "is given twice; give it once");
 }
 
 std::string Settings::text(const std::string& key, const std::string& fallback) {
