@@ -68,12 +68,17 @@ TextReferences read_task_references(const std::filesystem::path& path, const Tas
                                     const std::vector<std::string>& assignments,
                                     std::uint64_t limit) {
   const CompiledTemplate form(task, chosen_template(task, assignments));
-  const RecordSet set = task.read(path, {}, {.limit = limit});
+  // An own task may have references alone, and no target.
+  const bool own = task.name == "own";
+  const RecordSet set = task.read(path, {}, {.limit = limit, .allow_unlabelled = own});
   TextReferences out;
   out.labels.assign(task.labels.begin(), task.labels.end());
   out.skipped = set.report.skipped_total();
   if (out.skipped > 0) log::info("{}", report_text(set.report));
   for (const Record& record : set.records) {
+    if (record.references.empty())
+      throw InputError(fmt::format("{}:{}: field 'target': is missing; give it, or 'references'",
+                                   printable_path(path), record.line));
     TextReference& reference = out.references.emplace_back();
     reference = {
         record.id, record.references, fmt::format("{}:{}", path.string(), record.line), {}};

@@ -22,6 +22,8 @@ void add_sorted(std::vector<T>& values, const T& value) {
   if (at == values.end() || *at != value) values.insert(at, value);
 }
 
+constexpr std::size_t kMostVariants = 6;
+
 int site_order(const std::string& site) {
   static constexpr std::array<std::string_view, 4> kSites{"Wq", "Wk", "Wv", "Wo"};
   return static_cast<int>(std::ranges::find(kSites, site) - kSites.begin());
@@ -55,18 +57,18 @@ std::vector<std::string> AdapterGroup::shown_sites() const {
 }
 
 std::vector<AdapterGroup> adapter_groups(ReportData& data) {
-  std::map<std::pair<std::string, std::string>, std::string> others;  // by sweep and trial
+  std::map<std::pair<std::string, std::string>, std::string> variants;  // by sweep and trial
   for (const Row& row : data.rows("SELECT sweep, trial, setting FROM trials WHERE role = 'scored'"))
     if (const ScoreFinding* score = data.score_of(text_in(row[0]), text_in(row[2])))
-      others[{text_in(row[0]), text_in(row[1])}] = score->others;
+      variants[{text_in(row[0]), text_in(row[1])}] = score->variant;
   std::map<std::tuple<std::string, std::string, std::string, std::string>, AdapterGroup> groups;
   for (const Row& row : data.rows(
            "SELECT DISTINCT sweep, task, targets, rank, layer, site, trial FROM adapter_values "
            "WHERE rank IS NOT NULL")) {
     if (data.is_control(text_in(row[6]))) continue;
-    const std::string apart = others[{text_in(row[0]), text_in(row[6])}];
-    AdapterGroup& group = groups[{text_in(row[0]), text_in(row[1]), text_in(row[2]), apart}];
-    group.others = apart;
+    const std::string variant = variants[{text_in(row[0]), text_in(row[6])}];
+    AdapterGroup& group = groups[{text_in(row[0]), text_in(row[1]), text_in(row[2]), variant}];
+    group.variant = variant;
     add_sorted(group.trials, text_in(row[6]));
     group.sweep = text_in(row[0]);
     group.task = text_in(row[1]);
@@ -86,22 +88,31 @@ std::vector<AdapterGroup> adapter_groups(ReportData& data) {
 }
 
 std::vector<AdapterGroup> shown_adapter_groups(ReportData& data) {
-  std::vector<AdapterGroup> shown;
-  for (const AdapterGroup& group : adapter_groups(data)) {
-    const auto same = std::ranges::find(shown, group.task, &AdapterGroup::task);
-    if (same == shown.end()) {
-      shown.push_back(group);
+  const std::vector<AdapterGroup> all = adapter_groups(data);
+  std::vector<AdapterGroup> chosen;
+  for (const AdapterGroup& group : all) {
+    const auto same = std::ranges::find(chosen, group.task, &AdapterGroup::task);
+    if (same == chosen.end()) {
+      chosen.push_back(group);
     } else if (goes_before(group, *same)) {
       *same = group;
     }
   }
   std::ranges::stable_sort(
-      shown, {}, [](const AdapterGroup& g) { return std::make_pair(task_order(g.task), g.task); });
+      chosen, {}, [](const AdapterGroup& g) { return std::make_pair(task_order(g.task), g.task); });
+  std::vector<AdapterGroup> shown;
+  for (const AdapterGroup& first : chosen) {
+    std::size_t variants = 0;
+    for (const AdapterGroup& group : all)
+      if (group.task == first.task && group.sweep == first.sweep &&
+          group.targets == first.targets && variants++ < kMostVariants)
+        shown.push_back(group);
+  }
   return shown;
 }
 
 std::string matrices_label(const AdapterGroup& group) {
-  return group.targets + (group.others.empty() ? "" : ", ") + group.others;
+  return group.targets + (group.variant.empty() ? "" : ", ") + group.variant;
 }
 
 std::string group_label(const AdapterGroup& group) {

@@ -13,7 +13,7 @@ namespace rankscope {
 // Adapters that differ in rank and seed, as far as a figure shows.
 struct AdapterGroup {
   std::string sweep, task, targets;
-  std::string others;  // as ScoreFinding's, where settings differ in more than the rank
+  std::string variant;  // as ScoreFinding's, where settings differ in more than the rank
   std::vector<std::string> trials;          // of the adapters
   std::vector<std::int64_t> ranks, layers;  // ascending
   std::vector<std::string> sites;           // Wq, Wk, Wv, Wo, then others by name
@@ -32,8 +32,8 @@ struct AdapterGroup {
 // Every group that was analysed. Adapters trained on shuffled targets are not counted.
 std::vector<AdapterGroup> adapter_groups(ReportData& data);
 
-// One for each task, of these: Wq+Wv, as in the paper, where there is such a group, else
-// the one with the most matrices; of several sweeps' the one with the most ranks. Tasks as
+// For each task the variants of one set of matrices: Wq+Wv, as in the paper, where it was adapted,
+// else that with the most matrices; of several sweeps' the one with the most ranks. Tasks as
 // ReportData::tasks orders them.
 std::vector<AdapterGroup> shown_adapter_groups(ReportData& data);
 

@@ -80,6 +80,28 @@ std::string counted(std::int64_t count, std::string_view noun) {
   return grouped(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
 
+std::vector<std::string> without_shared_parts(const std::vector<std::string>& variants) {
+  constexpr std::string_view kBetween = ", ";
+  std::vector<std::vector<std::string>> parts;
+  std::map<std::string, std::size_t> uses;
+  for (const std::string& variant : variants) {
+    std::vector<std::string>& own = parts.emplace_back();
+    for (std::size_t begin = 0; begin < variant.size();) {
+      const std::size_t end = std::min(variant.find(kBetween, begin), variant.size());
+      own.push_back(variant.substr(begin, end - begin));
+      ++uses[own.back()];
+      begin = end + kBetween.size();
+    }
+  }
+  std::vector<std::string> told;
+  for (const std::vector<std::string>& own : parts) {
+    std::string& text = told.emplace_back();
+    for (const std::string& part : own)
+      if (uses[part] < variants.size()) text += (text.empty() ? "" : ", ") + part;
+  }
+  return told;
+}
+
 std::string task_label(const std::string& task) {
   static const std::map<std::string, std::string> labels{
       {"wikisql", "WikiSQL"}, {"mnli", "MNLI"}, {"samsum", "SAMSum"}};

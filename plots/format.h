@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rankscope {
 
@@ -30,6 +31,9 @@ std::string shown_examples(std::optional<std::int64_t> count);
 std::string short_count(double value);
 // "3 trials", "1 trial".
 std::string counted(std::int64_t count, std::string_view noun);
+
+// Variants ("alpha 8, lr 0.005") without the parts that all of them have.
+std::vector<std::string> without_shared_parts(const std::vector<std::string>& variants);
 
 // "WikiSQL" for wikisql, "LoRA" for lora, "ROUGE-1" for rouge1; what is not known stays as it is.
 std::string task_label(const std::string& task);

@@ -41,12 +41,12 @@ std::string inline_svg(std::string_view svg, const std::string& name, std::strin
   const std::array<std::string_view, 5> places{" id=\"", " id='", "url(#", "href='#", "href=\"#"};
   for (const std::string_view place : places)
     body = replaced(body, place, std::string(place) + name + "-");
-  // Titles would be said, or shown under the pointer, in the place of the label.
-  body = replaced(body, "<title>Gnuplot</title>\n", "");
+  // Titles would be said, or shown under the pointer, in the place of the label: gnuplot's are its
+  // own name, and what was plotted.
   std::string out;
   std::size_t at = 0;
-  for (std::size_t found = body.find("<title>gnuplot_plot"); found != std::string::npos;
-       found = body.find("<title>gnuplot_plot", at)) {
+  for (std::size_t found = body.find("<title>"); found != std::string::npos;
+       found = body.find("<title>", at)) {
     const std::size_t end = body.find("</title>", found);
     if (end == std::string::npos) break;
     out += body.substr(at, found - at);

@@ -33,8 +33,8 @@ std::string PanelGrid::at(int x, int y) const {
                      1 - static_cast<double>(y) / height());
 }
 
-PanelGrid measured_beside_paper(std::size_t tasks) {
-  return {.columns = 2,
+PanelGrid measured_beside_paper(std::size_t tasks, bool paper) {
+  return {.columns = paper ? 2u : 1u,
           .rows = tasks,
           .panel_width = 250,
           .panel_height = 200,
@@ -80,6 +80,17 @@ std::string range_text(const AxisRange& range) {
   return fmt::format("[{:.6g}:{:.6g}]", range.low, range.high);
 }
 
+namespace {
+
+constexpr int kLegendLetter = 7, kLegendSample = 48;  // pixels
+
+}  // namespace
+
+int legend_width(std::size_t longest_label) {
+  return kLegendSample +
+         kLegendLetter * static_cast<int>(std::min(longest_label, kWidestLegend) + 2);
+}
+
 std::string legend(const PanelGrid& grid, const std::vector<LegendEntry>& entries, int x, int y) {
   if (entries.empty()) return {};
   std::string text =
@@ -87,6 +98,8 @@ std::string legend(const PanelGrid& grid, const std::vector<LegendEntry>& entrie
       "set bmargin at screen 0\nunset border\nunset tics\nset xrange [0:1]\nset yrange [0:1]\n";
   text += fmt::format("set key at {} left top Left reverse samplen 2 spacing 1.15\nplot ",
                       grid.at(x, y));
+  const int room = std::max(0, (grid.width() - x - kLegendSample) / kLegendLetter);
+  const std::size_t most = std::max(kLegendBytes, static_cast<std::size_t>(room));
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const LegendEntry& e = entries[i];
     text += fmt::format("{}1/0 with {} lc rgb '{}' lw 2{}{} title {}", i == 0 ? "" : ", ",
@@ -95,7 +108,7 @@ std::string legend(const PanelGrid& grid, const std::vector<LegendEntry>& entrie
                                      : "points",
                         e.colour, e.dashed ? " dt 2" : "",
                         e.point == 0 ? "" : fmt::format(" pt {} ps 0.9", e.point),
-                        gnuplot_string(e.label, kLegendBytes));
+                        gnuplot_string(e.label, most));
   }
   return text + "\n";
 }

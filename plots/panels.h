@@ -13,7 +13,7 @@
 namespace rankscope {
 
 // Longer texts would lie over what is beside them; the CSV has them whole.
-inline constexpr std::size_t kTitleBytes = 38, kLegendBytes = 24;
+inline constexpr std::size_t kTitleBytes = 38, kLegendBytes = 24, kWidestLegend = 60;
 
 // Panels of a figure that has one, or a row of them, for each task.
 inline constexpr std::size_t kMostTasks = 4;
@@ -35,7 +35,7 @@ struct PanelGrid {
 };
 
 // A row a task: what was measured at the left, the paper's at the right, a legend beside them.
-PanelGrid measured_beside_paper(std::size_t tasks);
+PanelGrid measured_beside_paper(std::size_t tasks, bool paper);
 
 // The rows of `data` that a panel or a series is drawn from, as they are appended.
 class RowRange {
@@ -69,7 +69,10 @@ struct LegendEntry {
   bool line = true;
   bool dashed = false;
 };
+// What a legend of labels so long (in bytes) needs of a figure's width: up to kWidestLegend bytes.
+int legend_width(std::size_t longest_label);
 // A plot without axes that draws nothing but the legend, from `y` pixels below the top on, at `x`.
+// Labels are cut to what fits beside it, kLegendBytes at least.
 std::string legend(const PanelGrid& grid, const std::vector<LegendEntry>& entries, int x, int y);
 
 }  // namespace rankscope

@@ -57,8 +57,9 @@ struct ClaimFinding {
 struct ScoreFinding {
   std::string sweep, base, task, metric, method, targets, setting, group;
   std::string size;  // of a method beside targets and rank: "bottleneck 8"
-  std::string
-      others;  // what else tells it from its sweep's settings of that rank and size: "alpha 64"
+  // What else tells it from its sweep's settings of that task, method and targets: "alpha 64". Of
+  // this, what is no matter of rank and size: settings of one variant are one line over them.
+  std::string others, variant;
   std::optional<std::int64_t> rank, parameters, train_examples;  // train_examples: or kAllExamples
   std::optional<double> mean, low, high;  // 95 %
   std::vector<std::uint64_t> seeds;

@@ -173,7 +173,7 @@ void RecordWriter::remove_unused(const std::string& sweep, const std::string& da
   if (!has_row(dataset_used_, dataset)) remove_dataset(dataset);
 }
 
-void RecordWriter::remove_trials_not_in(const std::set<std::string>& trials) {
+std::size_t RecordWriter::remove_trials_not_in(const std::set<std::string>& trials) {
   struct Stored {
     std::string trial, sweep, dataset;
   };
@@ -189,6 +189,7 @@ void RecordWriter::remove_trials_not_in(const std::set<std::string>& trials) {
   std::set<std::pair<std::string, std::string>> named;
   for (const Stored& stored : gone) named.emplace(stored.sweep, stored.dataset);
   for (const auto& [sweep, dataset] : named) remove_unused(sweep, dataset);
+  return gone.size();
 }
 
 bool RecordWriter::has_dataset(const std::string& dataset) {

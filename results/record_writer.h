@@ -20,7 +20,7 @@ class RecordWriter {
   void put_sweep(const SweepRecord& sweep);
   void put_dataset(const DatasetRecord& dataset);
   void put_trial(const TrialRecord& trial);
-  void remove_trials_not_in(const std::set<std::string>& trials);
+  std::size_t remove_trials_not_in(const std::set<std::string>& trials);
   bool has_dataset(const std::string& dataset);
   std::string trial_stamp(const std::string& trial);
 

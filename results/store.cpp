@@ -95,11 +95,13 @@ void Store::put_trial(const TrialRecord& trial) {
   state_->transact([&] { state_->writer->put_trial(trial); });
 }
 
-void Store::remove_trials_not_in(const std::set<std::string>& trials) {
+std::size_t Store::remove_trials_not_in(const std::set<std::string>& trials) {
+  std::size_t removed = 0;
   state_->transact([&] {
-    state_->writer->remove_trials_not_in(trials);
+    removed = state_->writer->remove_trials_not_in(trials);
     state_->analyses->remove_without_trial();
   });
+  return removed;
 }
 
 void Store::put_adapter(const AdapterFindings& adapter) {

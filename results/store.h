@@ -47,8 +47,8 @@ class Store {
   bool has_dataset(const std::string& dataset);
 
   // A sweep or dataset goes with the last trial that names it, here and where put_trial replaces
-  // it; one that no trial has named yet stays.
-  void remove_trials_not_in(const std::set<std::string>& trials);
+  // it; one that no trial has named yet stays. Returns how many trials went.
+  std::size_t remove_trials_not_in(const std::set<std::string>& trials);
 
   // TrialRecord::stamp of the stored trial; empty where there is none.
   std::string trial_stamp(const std::string& trial);

@@ -28,9 +28,11 @@ struct Module {
 
 std::map<std::string, Module> modules_of(const SafetensorsFile& file, const PeftConfig& config) {
   if (config.kind() != PeftKind::kLora) {
-    throw InputError(file.source_name() + ": belongs to an adapter of " +
-                     (config.kind() == PeftKind::kDora ? "DoRA (use_dora)" : "AdaLoRA (peft_type)") +
-                     ", whose update is more than B A; only LoRA adapters can be used here");
+    throw InputError(
+        file.source_name() + ": belongs to an adapter of " +
+        (config.kind() == PeftKind::kDora ? "DoRA (use_dora)" : "AdaLoRA (peft_type)") +
+        ", whose update is more than B A; only LoRA adapters can be used here, and for "
+        "`analyze --model` the folder that `merge` makes of it");
   }
   std::map<std::string, Module> modules;
   for (const TensorEntry& entry : file.entries()) {

@@ -46,9 +46,10 @@ std::optional<std::int64_t> rank_of(const YamlValue& value) {
 }
 
 GroupSelector selector_of(const YamlValue& map) {
-  refuse_unknown_keys(map, {"method", "targets", "rank", "share_below", "take"});
+  refuse_unknown_keys(map, {"method", "group", "targets", "rank", "share_below", "take"});
   GroupSelector selector;
   selector.method = need(map, "method").text();
+  selector.group = text_or(map, "group", "");
   selector.targets = text_or(map, "targets", "");
   if (const auto rank = map.find("rank")) {
     selector.rank = rank_of(*rank);

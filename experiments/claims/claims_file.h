@@ -15,12 +15,13 @@ namespace rankscope {
 // Which trials of a sweep a side of a comparison consists of.
 struct GroupSelector {
   std::string method;
+  std::string group;                 // its name in the sweep file; empty: any
   std::string targets;               // empty: any
   std::optional<std::int64_t> rank;  // none: any
   bool largest_rank = false;
   std::optional<double> share_below;  // trainable parameters, of full fine-tuning's
-  // Where several settings fit: the first of the file, or that with the most parameters, or that with
-  // the next fewer.
+  // Where several settings fit: the first by targets, rank and variant, the plain method before its
+  // variants; or that with the most parameters, or that with the next fewer.
   enum class Take { kFirst, kMostParameters, kSecondMostParameters } take = Take::kFirst;
 };
 

@@ -39,6 +39,7 @@ std::vector<const EvidenceGroup*> select_groups(const GroupSelector& selector, c
   for (const EvidenceGroup& group : sweep.groups) {
     if (group.task != task || group.method != selector.method || group.shuffled_targets || group.trials.empty())
       continue;
+    if (!selector.group.empty() && group.label != selector.group) continue;
     if (!selector.targets.empty() && group.targets != selector.targets) continue;
     if (selector.rank && group.rank != selector.rank) continue;
     if (selector.share_below &&

@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "experiments/claims/tell_apart.h"
 #include "results/cells.h"
 #include "results/findings.h"
 
@@ -120,7 +121,7 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
                              timings[{sweep->sweep, id}]});
   }
   give_tasks_their_bases();
-  tell_apart();
+  name_settings();
 }
 
 const Evidence::Outcomes& Evidence::outcomes_of(const std::string& sweep, const std::string& trial) {
@@ -163,41 +164,18 @@ void Evidence::give_tasks_their_bases() {
   }
 }
 
-void Evidence::tell_apart() {
-  std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> config;
+void Evidence::name_settings() {
+  std::map<std::string, std::map<std::string, SettingValues>> values;  // by sweep and trial
   for (const Row& row :
        results_.rows("SELECT sweep, trial, key, value FROM config WHERE key LIKE 'settings.%' OR "
-                     "key IN ('steps', 'epochs', 'precision')"))
-    config[{text_in(row[0]), text_in(row[1])}][text_in(row[2])] = text_in(row[3]);
-  using Alike = std::tuple<std::string, std::string, std::string, std::optional<std::int64_t>,
-                           std::string, bool>;
+                     "key IN ('steps', 'epochs', 'precision', 'keep')"))
+    values[text_in(row[0])][text_in(row[1])][text_in(row[2])] = text_in(row[3]);
   for (EvidenceSweep& sweep : sweeps_) {
-    std::map<Alike, std::vector<EvidenceGroup*>> alike;
-    for (EvidenceGroup& group : sweep.groups)
-      alike[{group.task, group.method, group.targets, group.rank, group.size,
-             group.shuffled_targets}]
-          .push_back(&group);
-    for (const auto& [key, groups] : alike) {
-      if (groups.size() < 2) continue;
-      std::map<std::string, std::set<std::string>> values;  // by key; empty where a group lacks it
-      const auto value_of = [&](const EvidenceGroup& group, const std::string& name) {
-        const auto& own = config[{group.sweep, group.example_trial}];
-        const auto found = own.find(name);
-        return found == own.end() ? std::string() : found->second;
-      };
-      for (const EvidenceGroup* group : groups)
-        for (const auto& [name, value] : config[{group->sweep, group->example_trial}]) values[name];
-      for (auto& [name, seen] : values)
-        for (const EvidenceGroup* group : groups) seen.insert(value_of(*group, name));
-      for (EvidenceGroup* group : groups) {
-        for (const auto& [name, seen] : values) {
-          const std::string value = value_of(*group, name);
-          if (seen.size() < 2 || value.empty()) continue;
-          const std::string shown = name.starts_with("settings.") ? name.substr(9) : name;
-          group->others += (group->others.empty() ? "" : ", ") + shown + " " + value;
-        }
-      }
-    }
+    tell_apart(sweep.groups, values[sweep.sweep]);
+    // Of variants of a method the plain one comes first, then by their names.
+    std::ranges::stable_sort(sweep.groups, {}, [](const EvidenceGroup& g) {
+      return std::tie(g.task, g.method, g.targets, g.rank, g.variant);
+    });
   }
 }
 

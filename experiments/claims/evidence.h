@@ -27,9 +27,11 @@ struct EvidenceGroup {
   std::string method, targets, dataset;
   std::string example_trial;  // one of them, finished or not
   std::string scored_as;      // on which data, and how decoded: what the base has in common with it
-  // What else tells it from the sweep's groups of its task, method, targets, rank and size: "alpha
-  // 64".
+  // What else tells it from the sweep's settings of its task, method and targets: "alpha 64".
   std::string others;
+  // Of that, what is no matter of its rank and size: settings of one variant are one line over
+  // them.
+  std::string variant;
   std::string size;  // of a method beside targets and rank: "bottleneck 8", "prefix 8, infix 4"
   std::optional<std::int64_t> rank, parameters, train_examples;
   std::int64_t scored_examples = 0;  // of its dataset
@@ -72,7 +74,7 @@ class Evidence {
   // A finished trial's; of one that diverged the base's, none where there is no base.
   const Outcomes& outcomes_that_count(const EvidenceGroup& group, const EvidenceTrial& trial);
   void give_tasks_their_bases();
-  void tell_apart();
+  void name_settings();
 
   ResultsReader& results_;
   std::vector<EvidenceSweep> sweeps_;

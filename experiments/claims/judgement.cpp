@@ -177,6 +177,7 @@ class Scores {
       score.targets = group.targets;
       score.size = group.size;
       score.others = group.others;
+      score.variant = group.variant;
       score.setting = group.setting;
       score.group = group.label;
       score.rank = group.rank;

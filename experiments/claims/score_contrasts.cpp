@@ -103,6 +103,7 @@ class ScoreContrasts {
   static std::string selector_name(const GroupSelector& s) {
     std::string name = s.method;
     if (!s.targets.empty()) name += " " + s.targets;
+    if (!s.group.empty()) name += " of group " + s.group;
     if (s.largest_rank) name += " of the largest rank";
     if (s.rank) name += fmt::format(" r{}", *s.rank);
     if (s.take == GroupSelector::Take::kMostParameters) name += " of the most parameters";

@@ -93,7 +93,9 @@ std::vector<std::string> Collector::collect_all() {
                                      error.what()));
     }
   }
-  store_.remove_trials_not_in(ids);
+  if (const std::size_t removed = store_.remove_trials_not_in(ids); removed > 0)
+    log::info("{} that the sweep no longer has left the database; their folders stay",
+              removed == 1 ? "a trial" : fmt::format("{} trials", removed));
   // Behind the removal: a sweep goes with its last trial, and one that times passes has none.
   store_.put_sweep(
       {manifest_.name, manifest_.file_text, manifest_.base.string(), manifest_.base_hash});

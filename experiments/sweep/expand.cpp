@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "common/json.h"
@@ -123,11 +124,14 @@ class Expander {
                                .train = task.config.train,
                                .score = task.config.held_out};
     if (plan_.tuning->per_trial) return tuning;
-    // One search for all trials of a method that differ in nothing but the method's own settings:
-    // the first of them stands for the others.
+    // One search for all trials of a method that differ in its size and places alone: the first of
+    // them stands for the others. Another scale, start or ratio of rates wants another rate.
+    static constexpr std::array<std::string_view, 3> kVariants{"rslora", "init", "lr_ratio"};
     std::map<std::string, std::string> training = made.trial.settings;
-    std::erase_if(training,
-                  [](const auto& entry) { return !training_settings().contains(entry.first); });
+    std::erase_if(training, [](const auto& entry) {
+      return !training_settings().contains(entry.first) &&
+             std::ranges::find(kVariants, entry.first) == kVariants.end();
+    });
     const std::string key =
         OrderedJson{made.trial.method, task.config.name, training}.dump(-1, ' ', true);
     tuning.settings = tuned_.emplace(key, tuning.settings).first->second;

@@ -69,6 +69,11 @@ FigureSet amplification_figures(ReportData& data) {
                           "site", "task", "targets", "layer", "sweep"},
                          {}},
                 .script = "set multiplot\n"};
+  // What all panels have in common stands in the caption.
+  std::vector<std::string> titles;
+  for (const auto& [group, points] : panels)
+    titles.push_back(task_label(group.task) + ", " + matrices_label(group));
+  if (panels.size() > 1) titles = without_shared_parts(titles);
   std::vector<LegendEntry> entries;
   for (std::size_t at = 0; at < panels.size(); ++at) {
     const auto& [group, points] = panels[at];
@@ -93,8 +98,9 @@ FigureSet amplification_figures(ReportData& data) {
           fmt::format("{}{} 2:4:5 with filledcurves fs transparent solid 0.15 noborder lc rgb '{}'",
                       plots.empty() ? "" : ", ", from, colour);
       plots += fmt::format(
-          ", {} 2:3 with linespoints lw 2 pt 7 ps 0.6 lc rgb '{}', {} 2:6 with lines lw 1.5 dt 2 "
-          "lc rgb '{}'",
+          ", {} 2:3 with linespoints lw 2 pt 7 ps 0.6 lc rgb '{}', {} 2:6 with linespoints lw 1.5 "
+          "dt 2 "
+          "pt 6 ps 0.5 lc rgb '{}'",
           from, colour, from, colour);
       if (std::ranges::find(entries, site, &LegendEntry::label) == entries.end()) {
         entries.push_back({site, colour, 7, true, false});
@@ -107,17 +113,22 @@ FigureSet amplification_figures(ReportData& data) {
         "xrange {}\nset yrange {}\n"
         "set xlabel 'rank r'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\nplot "
         "{}\n",
-        gnuplot_string(fmt::format("{}, {}, layer {}", task_label(group.task),
-                                   matrices_label(group), group.middle_layer()),
-                       kTitleBytes),
-        tics, range_text(axis_range(xs, true)), range_text(axis_range(ys, true)),
-        at % columns == 0 ? "'amplification factor'" : "''", plots);
+        gnuplot_string(titles[at], kTitleBytes), tics, range_text(axis_range(xs, true)),
+        range_text(axis_range(ys, true)), at % columns == 0 ? "'amplification factor'" : "''",
+        plots);
   }
   figure.script +=
       legend(grid, entries, grid.width() - grid.right + 8, grid.top) + "unset multiplot\n";
   figure.width = grid.width();
   figure.height = grid.height();
+  const bool one_place = std::ranges::all_of(panels, [&](const auto& panel) {
+    return panel.first.targets == panels.front().first.targets;
+  });
   figure.caption =
+      fmt::format("{}ayer {} of {} (from 0). ",
+                  one_place ? "LoRA " + panels.front().first.targets + ", l" : "L",
+                  panels.front().first.middle_layer(), panels.front().first.layers.size());
+  figure.caption +=
       "‖ΔW‖ over what of W lies in the directions of ΔW: the geometric mean over adapters, and the "
       "band between the least "
       "and the most. The paper has 21.5 at rank 4 and 1.9 at rank 64. Dashed is the same with "

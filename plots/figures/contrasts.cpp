@@ -105,7 +105,8 @@ Figure contrasts_in(const std::string& unit, const std::vector<Line>& lines) {
       "Inside the bar it "
       "holds (blue disc, the claim as a whole), outside it is contradicted (orange square), across "
       "its end it "
-      "cannot be told (ochre triangle).";
+      "cannot be told (ochre triangle). Drawn are two-sided 95 % intervals; verdicts are one-sided "
+      "tests, so that an interval may reach a little beyond the end of a region that it lies in.";
   if (lines.size() > shown)
     figure.caption += fmt::format(" The first {} of {}; all are in the CSV.", shown, lines.size());
   return figure;

@@ -26,7 +26,7 @@ struct CurvePoint {
 };
 
 struct Curve {
-  std::string method, targets, setting;
+  std::string method, targets, variant, setting;
   std::optional<std::int64_t> rank, examples;
   std::vector<CurvePoint> points;
 };
@@ -58,9 +58,17 @@ std::vector<Curve> curves_of(ReportData& data, const std::string& base, const st
     if (!sweeps.contains(text_in(row[9]))) continue;
     const std::string setting = text_in(row[3]), key = text_in(row[9]) + "/" + setting;
     if (key != last) {
-      Curve curve{text_in(row[0]), text_in(row[1]), setting, integer_in(row[2]), std::nullopt, {}};
-      if (const ScoreFinding* score = data.score_of(text_in(row[9]), setting))
+      Curve curve{.method = text_in(row[0]),
+                  .targets = text_in(row[1]),
+                  .variant = {},
+                  .setting = setting,
+                  .rank = integer_in(row[2]),
+                  .examples = {},
+                  .points = {}};
+      if (const ScoreFinding* score = data.score_of(text_in(row[9]), setting)) {
         curve.examples = score->train_examples;
+        curve.variant = score->variant;
+      }
       curves.push_back(std::move(curve));
       last = key;
     }
@@ -72,8 +80,8 @@ std::vector<Curve> curves_of(ReportData& data, const std::string& base, const st
   std::set<std::string> seen;
   std::erase_if(curves, [&](const Curve& c) { return !seen.insert(c.setting).second; });
   std::ranges::stable_sort(curves, {}, [](const Curve& c) {
-    return std::make_tuple(method_order(c.method), c.method, targets_order(c.targets), c.examples,
-                           c.rank);
+    return std::make_tuple(method_order(c.method), c.method, targets_order(c.targets), c.variant,
+                           c.examples, c.rank);
   });
   return curves;
 }
@@ -129,6 +137,7 @@ class CurvesDrawing {
   std::string panel(std::size_t at) {
     const Curve& any = *panels_[at].front();
     std::string title = method_label(any.method) + (any.targets.empty() ? "" : " " + any.targets);
+    if (!any.variant.empty()) title += ", " + any.variant;
     if (any.examples && several_examples_)
       title += fmt::format(", {} ex.", shown_examples(any.examples));
     std::string script = grid_.place(at);
@@ -182,7 +191,7 @@ std::optional<Figure> learning_curves_of(ReportData& data, const std::string& ba
   for (const Curve& c : curves) {
     const Curve* const before = panels.empty() ? nullptr : panels.back().front();
     if (before == nullptr || before->method != c.method || before->targets != c.targets ||
-        before->examples != c.examples)
+        before->variant != c.variant || before->examples != c.examples)
       panels.emplace_back();
     panels.back().push_back(&c);
   }

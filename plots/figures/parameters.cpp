@@ -33,7 +33,9 @@ class ParametersDrawing {
  public:
   ParametersDrawing(ReportData& data, std::string base, std::vector<std::string> tasks)
       : data_(data), base_(std::move(base)), tasks_(std::move(tasks)) {
-    grid_ = measured_beside_paper(tasks_.size());
+    const bool paper = std::ranges::any_of(
+        tasks_, [&](const std::string& task) { return !published(task).empty(); });
+    grid_ = measured_beside_paper(tasks_.size(), paper);
     figure_.name = "figure2";
     figure_.answers = "Figure 2 and Table 15";
     figure_.data.columns = {"panel",  "parameters", "mean",   "low",          "high",
@@ -43,8 +45,8 @@ class ParametersDrawing {
   Figure draw() {
     std::string panels;
     for (std::size_t i = 0; i < tasks_.size(); ++i) {
-      panels += panel(2 * i, tasks_[i], measured(tasks_[i]), true);
-      panels += panel(2 * i + 1, tasks_[i], published(tasks_[i]), false);
+      panels += panel(grid_.columns * i, tasks_[i], measured(tasks_[i]), true);
+      panels += panel(grid_.columns * i + 1, tasks_[i], published(tasks_[i]), false);
     }
     figure_.width = grid_.width();
     figure_.height = grid_.height();

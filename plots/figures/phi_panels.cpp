@@ -101,7 +101,7 @@ std::vector<std::int64_t> some_layers(const std::vector<std::int64_t>& layers, s
 }
 
 std::string pairs_text(const PhiMean& mean, const char* what) {
-  return fmt::format("mean over {} {}, d = {}", mean.pairs, what, mean.dimension);
+  return fmt::format("mean over {} (n = {}), d = {}", what, mean.pairs, mean.dimension);
 }
 
 }  // namespace rankscope

@@ -31,13 +31,12 @@ struct Series {
 
 std::vector<Series> measured_series(const ReportData& data, const std::string& base,
                                     const std::string& task) {
-  using Key = std::tuple<std::pair<int, std::string>, std::string, std::string,
-                         std::optional<std::int64_t>, std::string>;
+  using Key = std::tuple<std::pair<int, std::string>, std::string, std::optional<std::int64_t>,
+                         std::string>;
   std::map<Key, Series> series;
   for (const ScoreFinding* s : data.scores()) {
     if (s->base != base || s->task != task || s->method != "lora" || !s->rank || !s->mean) continue;
-    Series& each =
-        series[{targets_order(s->targets), s->sweep, s->group, s->train_examples, told_apart(*s)}];
+    Series& each = series[{targets_order(s->targets), s->sweep, s->train_examples, s->variant}];
     each.targets = s->targets;
     each.points.push_back({static_cast<double>(*s->rank), *s->mean, s->low, s->high});
   }
@@ -47,18 +46,22 @@ std::vector<Series> measured_series(const ReportData& data, const std::string& b
     });
   });
   // What differs first: a legend has room for little.
+  std::vector<std::string> variants;
+  for (const auto& [key, each] : series) variants.push_back(std::get<3>(key));
+  const std::vector<std::string> told = without_shared_parts(variants);
   std::map<std::string, int> uses;
+  std::size_t next = 0;
   for (auto& [key, each] : series) {
-    const std::string& apart = std::get<4>(key);
-    each.label = each.targets + (apart.empty() ? "" : ", ") + apart;
+    const std::string& variant = told[next++];
+    each.label = each.targets + (variant.empty() ? "" : ", ") + variant;
     ++uses[each.label];
   }
   std::vector<Series> all;
   for (auto& [key, each] : series) {
     if (uses[each.label] > 1) {
-      each.label += fmt::format(" ({}, {}", std::get<1>(key), std::get<2>(key));
-      if (std::get<3>(key))
-        each.label += fmt::format(", {} examples", shown_examples(std::get<3>(key)));
+      each.label += " (" + std::get<1>(key);
+      if (std::get<2>(key))
+        each.label += fmt::format(", {} examples", shown_examples(std::get<2>(key)));
       each.label += ")";
     }
     std::ranges::stable_sort(each.points, {}, &RankPoint::rank);
@@ -97,11 +100,20 @@ class RanksDrawing {
   }
 
   Figure draw(const std::vector<std::pair<std::string, std::vector<Series>>>& tasks) {
-    grid_ = measured_beside_paper(tasks.size());
+    std::vector<std::vector<Series>> published;
+    std::size_t longest = 0;
+    bool paper = false;
+    for (const auto& [task, measured] : tasks) {
+      published.push_back(published_series(data_, task));
+      paper = paper || !published.back().empty();
+      for (const Series& s : measured) longest = std::max(longest, s.label.size());
+    }
+    grid_ = measured_beside_paper(tasks.size(), paper);
+    grid_.right = std::max(grid_.right, legend_width(longest));
     std::string panels;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
-      panels += panel(2 * i, tasks[i].first, tasks[i].second, true);
-      panels += panel(2 * i + 1, tasks[i].first, published_series(data_, tasks[i].first), false);
+      panels += panel(grid_.columns * i, tasks[i].first, tasks[i].second, true);
+      panels += panel(grid_.columns * i + 1, tasks[i].first, published[i], false);
     }
     figure_.width = grid_.width();
     figure_.height = grid_.height();
@@ -193,7 +205,8 @@ FigureSet rank_figures(ReportData& data) {
     figure.title =
         "Score against LoRA's rank" + (data.bases().size() > 1 ? " on " + base : std::string());
     figure.caption =
-        "A line is one set of matrices, its band the 95 % interval over seeds (in the paper's "
+        "A line is one set of matrices, its band the 95 % interval over seeds and examples (in the "
+        "paper's "
         "panels, the "
         "fluctuation that it states). The paper's lines are flat from rank 1 on wherever Wv is "
         "among the "

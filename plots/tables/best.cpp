@@ -54,13 +54,15 @@ TableSet best_tables(ReportData& data) {
       ++left_out;
       continue;
     }
-    std::vector<ShownCell> row{of_contest == 0 ? task_label(s.task) : "",
-                               configuration_label(s),
-                               grouped(s.parameters),
-                               shown_examples(s.train_examples),
-                               metric_label(s.metric),
-                               with_interval(s.mean, s.low, s.high),
-                               grouped(static_cast<std::int64_t>(s.seeds.size()))};
+    std::vector<ShownCell> row{
+        of_contest == 0 ? task_label(s.task) : "",
+        configuration_label(s) +
+            (s.diverged > 0 ? fmt::format(" ({} of {} diverged)", s.diverged, s.seeds.size()) : ""),
+        grouped(s.parameters),
+        shown_examples(s.train_examples),
+        metric_label(s.metric),
+        with_interval(s.mean, s.low, s.high),
+        grouped(static_cast<std::int64_t>(s.seeds.size()))};
     if (data.several_sweeps()) row.emplace_back(s.sweep);
     if (several_bases) row.insert(row.begin(), ShownCell(s.base));
     table.rows.push_back(std::move(row));

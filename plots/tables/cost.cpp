@@ -27,15 +27,16 @@ constexpr std::array<Measurement, 7> kKnown{{{"train_seconds", "training, s"},
 }  // namespace
 
 TableSet cost_tables(ReportData& data) {
-  // Per method, task and number of parameters, so that no mean mixes budgets.
+  // By setting in the CSV, so that no mean there mixes two.
   const std::vector<Row> rows = data.rows(
-      "SELECT t.sweep, t.task, t.method, t.targets, t.rank, t.trainable_parameters, i.name, "
+      "SELECT t.sweep, t.task, t.method, t.targets, t.rank, t.trainable_parameters, t.setting, "
+      "i.name, "
       "avg(i.value), "
       "min(i.value), max(i.value), count(i.value) FROM trials t JOIN timings i ON i.trial = "
       "t.trial AND "
       "i.sweep = t.sweep WHERE t.role = 'scored' AND t.state = 'done' AND t.trial NOT IN (SELECT "
       "trial FROM config_value WHERE key = 'shuffle_targets' AND value = 'true') "
-      "GROUP BY 1, 2, 3, 4, 5, 6, 7");
+      "GROUP BY 1, 2, 3, 4, 5, 6, 7, 8");
   if (rows.empty()) return {{}, "No finished trial has measurements yet."};
   Table table{.name = "cost",
               .title = "Cost by method",
@@ -47,8 +48,8 @@ TableSet cost_tables(ReportData& data) {
                           {"parameters", true},
                           {"trials", true}},
               .rows = {},
-              .data = {{"sweep", "task", "method", "targets", "rank", "parameters", "measurement",
-                        "mean", "least", "most", "trials"},
+              .data = {{"sweep", "task", "method", "targets", "rank", "parameters", "setting",
+                        "measurement", "mean", "least", "most", "trials"},
                        rows}};
   struct Sum {
     double total = 0;
@@ -63,16 +64,16 @@ TableSet cost_tables(ReportData& data) {
   for (const Row& row : rows) {
     const std::string task = text_in(row[1]), method = text_in(row[2]);
     Line& line = lines[{task_order(task), task, method_order(method), method}];
-    Sum& sum = line.sums[text_in(row[6])];
-    const std::int64_t count = integer_in(row[10]).value_or(0);
-    sum.total += number_in(row[7]).value_or(0) * static_cast<double>(count);
+    Sum& sum = line.sums[text_in(row[7])];
+    const std::int64_t count = integer_in(row[11]).value_or(0);
+    sum.total += number_in(row[8]).value_or(0) * static_cast<double>(count);
     sum.count += count;
     line.trials = std::max(line.trials, sum.count);
     const std::int64_t parameters = integer_in(row[5]).value_or(0);
     const bool first = line.configurations.empty();
     line.least = first ? parameters : std::min(line.least, parameters);
     line.most = first ? parameters : std::max(line.most, parameters);
-    const Row configuration{row[0], row[3], row[4], row[5]};
+    const Row configuration{row[0], row[6]};
     if (std::ranges::find(line.configurations, configuration) == line.configurations.end())
       line.configurations.push_back(configuration);
   }
@@ -103,7 +104,8 @@ TableSet cost_tables(ReportData& data) {
     table.rows.push_back(std::move(row));
   }
   table.caption =
-      "Means over the scored trials that did not diverge, controls left out, as measured while "
+      "Means over all settings' scored trials that did not diverge, controls left out, as measured "
+      "while "
       "they ran, beside whatever else the machine "
       "did; "
       "by configuration in the CSV, with the least and the most. Memory is the most that a trial's "

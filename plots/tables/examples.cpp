@@ -32,7 +32,7 @@ std::string head(const std::string& text, std::size_t bytes) {
 const ScoreFinding* best_of(const ReportData& data, const std::string& task) {
   const ScoreFinding* best = nullptr;
   for (const ScoreFinding* s : data.scores())
-    if (s->task == task && s->method != "none" && s->mean &&
+    if (s->task == task && s->method != "none" && s->mean && s->diverged < std::ssize(s->seeds) &&
         (best == nullptr || s->mean > best->mean))
       best = s;
   return best;

@@ -12,22 +12,32 @@ namespace rankscope {
 
 namespace {
 
+// The task of which this is one with another number of examples: "mnli" of "mnli_100", "sst" of
+// "sst_40".
+std::string family_of(const std::string& task) {
+  const std::string known = paper_task(task);
+  const std::size_t stem = task.find_last_not_of("0123456789");
+  const bool numbered =
+      stem != std::string::npos && stem > 0 && stem + 1 < task.size() && task[stem] == '_';
+  return known == task && numbered ? task.substr(0, stem) : known;
+}
+
 std::optional<Table> few_examples_on(const ReportData& data, const std::string& base) {
   // By sweep and task: numbers of examples that stand in different sweeps were not meant to be
   // compared.
   std::map<std::pair<std::string, std::string>, std::set<std::int64_t>> counts;
   for (const ScoreFinding* s : data.scores())
     if (s->base == base && s->train_examples && s->method != "none")
-      counts[{s->sweep, paper_task(s->task)}].insert(*s->train_examples);
+      counts[{s->sweep, family_of(s->task)}].insert(*s->train_examples);
   std::erase_if(counts, [](const auto& entry) { return entry.second.size() < 2; });
   if (counts.empty()) return std::nullopt;
   std::vector<const ScoreFinding*> scores;
   for (const ScoreFinding* s : data.scores())
     if (s->base == base && s->train_examples && s->method != "none" &&
-        counts.contains({s->sweep, paper_task(s->task)}))
+        counts.contains({s->sweep, family_of(s->task)}))
       scores.push_back(s);
   std::ranges::stable_sort(scores, {}, [](const ScoreFinding* s) {
-    const std::string task = paper_task(s->task);
+    const std::string task = family_of(s->task);
     return std::make_tuple(task_order(task), task, *s->train_examples);
   });
 
@@ -47,18 +57,18 @@ std::optional<Table> few_examples_on(const ReportData& data, const std::string& 
   std::set<const PublishedNumber*> beside;
   for (const ScoreFinding* s : scores) {
     const PublishedNumber* printed = nullptr;
-    for (const PublishedNumber* number : published_scores("table16", paper_task(s->task), s->metric))
+    for (const PublishedNumber* number : published_scores("table16", family_of(s->task), s->metric))
       if (number->method == s->method &&
           published_setting(*number, "examples") == std::to_string(*s->train_examples))
         printed = number;
     beside.insert(printed);
     table.data.rows.push_back(score_row(s->task, s, printed));
-    table.rows.push_back({task_label(paper_task(s->task)), shown_examples(s->train_examples),
+    table.rows.push_back({task_label(family_of(s->task)), shown_examples(s->train_examples),
                           configuration_label(*s), cells.measured(s), paper_cell(printed)});
     if (data.several_sweeps()) table.rows.back().emplace_back(s->sweep);
   }
   std::map<std::string, std::string> metrics;  // by task
-  for (const ScoreFinding* s : scores) metrics[paper_task(s->task)] = data.metric_of(s->task);
+  for (const ScoreFinding* s : scores) metrics[family_of(s->task)] = data.metric_of(s->task);
   for (const auto& [task, metric] : metrics) {
     for (const PublishedNumber* number : published_scores("table16", task, metric)) {
       if (beside.contains(number)) continue;

@@ -12,16 +12,46 @@ namespace rankscope {
 
 namespace {
 
-// Budget, sweep, targets, rank.
-using Key = std::tuple<std::int64_t, std::string, std::pair<int, std::string>, std::int64_t>;
+// Budget, sweep, targets, rank, parameters.
+using Key =
+    std::tuple<std::int64_t, std::string, std::pair<int, std::string>, std::int64_t, std::int64_t>;
+
+// What a group of a sweep file spends on each of several sets of matrices, one rank each: where
+// heads share keys and values no ranks give the same number for all, and the largest stands for it.
+class Budgets {
+ public:
+  Budgets(const ReportData& data, const std::string& base) {
+    for (const ScoreFinding* s : data.scores())
+      if (s->base == base && s->method == "lora" && s->rank && s->parameters)
+        groups_[{s->sweep, s->group}][s->targets].insert({*s->parameters, *s->rank});
+  }
+
+  std::int64_t of(const ScoreFinding& s) const {
+    constexpr std::int64_t kMostOverLeast = 2;  // or else they were not meant to be one
+    std::int64_t least = *s.parameters, most = *s.parameters;
+    for (const auto& [targets, sizes] : groups_.at({s.sweep, s.group})) {
+      if (sizes.size() > 1) return *s.parameters;
+      least = std::min(least, sizes.begin()->first);
+      most = std::max(most, sizes.begin()->first);
+    }
+    return most < kMostOverLeast * least ? most : *s.parameters;
+  }
+
+ private:
+  using Sizes = std::set<std::pair<std::int64_t, std::int64_t>>;  // parameters and rank
+  std::map<std::pair<std::string, std::string>, std::map<std::string, Sizes>> groups_;
+};
 
 std::optional<Table> matrices_on(const ReportData& data, const std::string& base) {
+  const Budgets budgets(data, base);
   std::map<Key, std::map<std::string, std::vector<const ScoreFinding*>>> lines;
   std::map<std::pair<std::int64_t, std::string>, std::set<std::string>> of_budget;
   for (const ScoreFinding* s : data.scores()) {
     if (s->base != base || s->method != "lora" || !s->rank || !s->parameters) continue;
-    lines[{*s->parameters, s->sweep, targets_order(s->targets), *s->rank}][s->task].push_back(s);
-    of_budget[{*s->parameters, s->sweep}].insert(s->targets);
+    const std::int64_t budget = budgets.of(*s);
+    lines[{budget, s->sweep, targets_order(s->targets), *s->rank, *s->parameters}][s->task]
+        .push_back(s);
+    of_budget[{budget, s->sweep}].insert(s->targets);
   }
   std::erase_if(lines, [&](const auto& line) {
     return of_budget[{std::get<0>(line.first), std::get<1>(line.first)}].size() < 2;
@@ -50,16 +80,16 @@ std::optional<Table> matrices_on(const ReportData& data, const std::string& base
     table.columns.push_back({task_label(task) + ", " + metric_label(data.metric_of(task)), true});
     table.columns.push_back({"paper", true});
   }
-  std::int64_t budget = -1;
+  std::int64_t shown = -1;
   for (const auto& [key, by_task] : lines) {
     std::size_t depth = 0;
     for (const auto& [task, found] : by_task) depth = std::max(depth, found.size());
     for (std::size_t i = 0; i < depth; ++i) {
-      const auto& [parameters, sweep, targets, rank] = key;
-      std::vector<ShownCell> row{parameters == budget ? "" : grouped(parameters), targets.second,
+      const auto& [budget, sweep, targets, rank, parameters] = key;
+      std::vector<ShownCell> row{parameters == shown ? "" : grouped(parameters), targets.second,
                                  grouped(rank)};
       if (data.several_sweeps()) row.emplace_back(sweep);
-      budget = parameters;
+      shown = parameters;
       for (const std::string& task : tasks) {
         const auto found = by_task.find(task);
         const ScoreFinding* const score =

@@ -1,5 +1,6 @@
 // Table 6 of the paper.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -23,8 +24,8 @@ std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
   std::vector<const ScoreFinding*> scores;
   for (const ScoreFinding* s : data.scores()) {
     if (s->base != base || s->method != "lora" || !s->rank) continue;
-    lines[{targets_order(s->targets), task_order(s->task), s->task, s->train_examples,
-           s->sweep + "/" + s->group, told_apart(*s)}]
+    lines[{targets_order(s->targets), task_order(s->task), s->task, s->train_examples, s->sweep,
+           s->variant}]
         .emplace(*s->rank, s);
   }
   std::erase_if(lines, [](const auto& line) { return line.second.size() < 2; });
@@ -48,12 +49,12 @@ std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
               .rows = {},
               .data = {score_columns(), {}}};
   const bool told_apart = places.size() < lines.size();
-  if (told_apart) table.columns.push_back({"group"});
+  if (told_apart) table.columns.push_back({"settings"});
   for (const std::int64_t rank : ranks)
     table.columns.push_back({fmt::format("r = {}", rank), true});
   bool stands_for = false;
   for (const auto& [line, by_rank] : lines) {
-    const auto& [targets, order, task, examples, group, apart] = line;
+    const auto& [targets, order, task, examples, sweep, variant] = line;
     std::map<std::int64_t, const PublishedNumber*> printed;
     for (const PublishedNumber* number : published_scores("table6", task, data.metric_of(task)))
       if (published_setting(*number, "targets") == targets.second)
@@ -61,9 +62,11 @@ std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
     std::vector<ShownCell> measured{targets.second, task_label(task), "measured"};
     std::vector<ShownCell> paper{"", "", {"paper", CellStyle::kPaper}};
     if (told_apart) {
-      std::string label = group;
-      if (!apart.empty()) label += ", " + apart;
-      if (examples) label += fmt::format(", {} examples", shown_examples(examples));
+      std::vector<std::string> parts;
+      if (data.several_sweeps()) parts.push_back("sweep " + sweep);
+      if (!variant.empty()) parts.push_back(variant);
+      if (examples) parts.push_back(fmt::format("{} examples", shown_examples(examples)));
+      std::string label = fmt::format("{}", fmt::join(parts, ", "));
       measured.emplace_back(std::move(label));
       paper.emplace_back("");
     }

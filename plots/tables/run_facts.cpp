@@ -29,8 +29,9 @@ Values values_by_key(const std::vector<Row>& rows) {
   return values;
 }
 
-std::string several(const std::vector<Value>& values) {
-  if (values.size() == 1) return values.front().value;
+// `all`: of how many trials; a value that each of them has needs no count.
+std::string several(const std::vector<Value>& values, std::int64_t all) {
+  if (values.size() == 1 && values.front().trials == all) return values.front().value;
   std::string text;
   for (std::size_t i = 0; i < std::min(values.size(), kValuesShown); ++i)
     text +=
@@ -69,7 +70,7 @@ TableSet environment_tables(ReportData& data) {
   std::string mixed;
   for (const auto& [key, values] : values_by_key(rows)) {
     const bool warn = values.size() > 1 && mixes(key);
-    table.rows.push_back({key, several(values),
+    table.rows.push_back({key, several(values, values.front().trials),
                           warn ? ShownCell("✗ mixed", CellStyle::kContradicted)
                                : ShownCell(values.size() > 1 ? "differs" : "", CellStyle::kQuiet)});
     if (warn) mixed += (mixed.empty() ? "" : ", ") + key;
@@ -97,11 +98,18 @@ TableSet configuration_tables(ReportData& data) {
               .columns = {{"key"}, {"value"}},
               .rows = {},
               .data = {{"key", "value", "trials"}, rows}};
-  for (const auto& [key, values] : values_by_key(rows)) {
+  const Values by_key = values_by_key(rows);
+  std::int64_t trials = 0;
+  for (const auto& [key, values] : by_key) {
+    std::int64_t of_key = 0;
+    for (const Value& value : values) of_key += value.trials;
+    trials = std::max(trials, of_key);
+  }
+  for (const auto& [key, values] : by_key) {
     // What each trial has its own of tells nothing in a list.
     if (key.starts_with("tuned.runs") || key.starts_with("tuning.")) continue;
     const bool empty = values.size() == 1 && values.front().value.empty();
-    if (!empty) table.rows.push_back({key, several(values)});
+    if (!empty) table.rows.push_back({key, several(values, trials)});
   }
   table.caption =
       "Of the scored trials; in brackets, how many have the value. Keys that are empty everywhere "

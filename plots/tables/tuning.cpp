@@ -32,6 +32,13 @@ TableSet tuning_tables(ReportData& data) {
       at = end + 1;
     }
   }
+  // What else tells a search's settings from others', where all that take its rate have it.
+  std::map<std::pair<std::string, std::string>, std::set<std::string>> variants;
+  for (const Row& row :
+       data.rows("SELECT DISTINCT c.sweep, c.value, t.setting FROM config c JOIN trials t ON "
+                 "t.sweep = c.sweep AND t.trial = c.trial WHERE c.key = 'tuned.runs'"))
+    if (const ScoreFinding* score = data.score_of(text_in(row[0]), text_in(row[2])))
+      variants[{text_in(row[0]), text_in(row[1])}].insert(score->variant);
   std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> sizes;
   for (const std::string_view size : kSizeKeys)
     for (const Row& row :
@@ -98,6 +105,9 @@ TableSet tuning_tables(ReportData& data) {
     if (!targets.second.empty()) configuration += " " + targets.second;
     if (rank) configuration += fmt::format(", r = {}", *rank);
     if (!size.empty()) configuration += ", " + size;
+    if (const auto found = variants.find({sweep, runs});
+        found != variants.end() && found->second.size() == 1 && !found->second.begin()->empty())
+      configuration += ", " + *found->second.begin();
     const bool edge = search.best && search.least < search.most &&
                       (search.best == search.least || search.best == search.most);
     at_edge += edge ? 1 : 0;

@@ -42,7 +42,7 @@ TEST_CASE("JSON errors name the source, line and column") {
 }
 
 TEST_CASE("JSON with a key given twice is refused where the second stands") {
-  CHECK(json_refusal("{\"rank\": 1,\n \"rank\": 2}") == "f.json:2:7: key 'rank': is given twice");
+  CHECK(json_refusal("{\"rank\": 1,\n \"rank\": 2}") == "f.json:2:7: key 'rank' is given twice");
   CHECK(json_refusal(R"({"a": {"b": 1}, "c": {"b": 1, "\u0062": 2}})") ==
         "f.json:1:38: key 'b' is given twice");
   CHECK(json_refusal(R"({"a": {"b": 1}, "c": {"b": 1}})") == "nothing was thrown");

@@ -43,3 +43,12 @@ TEST_CASE("a misspelt name finds its nearest neighbour") {
   CHECK(did_you_mean("sed", keys) == "; did you mean 'seed'?");
   CHECK(did_you_mean("momentum", keys).empty());
 }
+
+TEST_CASE("the white space around a text is cut off, and none within it") {
+  CHECK(trimmed(" \t\v a b\f\r\n") == "a b");
+  CHECK(trimmed("a") == "a");
+  CHECK(trimmed(" \n").empty());
+  CHECK(trimmed("").empty());
+  // A no-break space is none of ASCII's.
+  CHECK(trimmed(" \xc2\xa0 ") == "\xc2\xa0");
+}

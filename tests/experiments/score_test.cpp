@@ -1,5 +1,6 @@
 // `score` as a user runs it.
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "common/files.h"
@@ -239,4 +240,123 @@ TEST_CASE("score refuses what does not belong together, by file, line and field"
     const ProgramResult result = folder.score("wikisql", "dev.jsonl");
     check_refused(result, c.expected);
   }
+}
+
+TEST_CASE("score takes an own task that is one JSON array") {
+  ScoreFolder folder;
+  folder.write("own.json", R"([
+    {"prompt": "Capital?", "target": " Paris"},
+    {"id": "b", "prompt": "2 + 2 =", "target": " 4", "choices": [" 3", " 4"]}
+])");
+  folder.write("p.jsonl", prediction_lines({{"own:1", "Paris"}, {"b", " 3"}}));
+  const std::vector<Json> lines = json_lines(folder.score("accuracy", "own.json"));
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0].at("correct") == true);
+  CHECK(lines[1].at("correct") == false);
+  const std::vector<Json> rouge = json_lines(folder.score("rouge", "own.json"));
+  REQUIRE(rouge.size() == 3);
+  CHECK(rouge[0].at("rouge1").at("f") == 1.0);
+  CHECK(rouge[1].at("rouge1").at("f") == 0.0);
+}
+
+TEST_CASE("score takes an own task whose entries have references and no target") {
+  ScoreFolder folder;
+  folder.write("p.jsonl", prediction_lines({{"a", "paris town"}, {"own:2", "five"}}));
+  const std::string first =
+      R"({"id": "a", "prompt": "Capital?", "references": ["Paris", "paris town"]})";
+  const std::string second = R"({"prompt": "2 + 2 =", "reference": "four"})";
+  for (const std::string& text :
+       {first + "\n" + second + "\n", "[" + first + ",\n" + second + "]"}) {
+    INFO(text);
+    folder.write("own.jsonl", text);
+    const std::vector<Json> lines = json_lines(folder.score("accuracy", "own.jsonl"));
+    REQUIRE(lines.size() == 3);
+    CHECK(lines[0].at("correct") == true);
+    CHECK(lines[1].at("correct") == false);
+    const std::vector<Json> rouge = json_lines(folder.score("rouge", "own.jsonl"));
+    REQUIRE(rouge.size() == 3);
+    CHECK(rouge[0].at("rouge2").at("f") == 1.0);
+    CHECK(rouge[1].at("rouge1").at("f") == 0.0);
+  }
+}
+
+TEST_CASE("score wikisql names a .db of which a page is damaged") {
+  ScoreFolder folder;
+  folder.write("heads.jsonl", R"({"id": "1-1", "header": ["Ship", "Year"]})");
+  folder.write("p.jsonl", prediction_lines({{"dev:1", "SELECT Ship FROM table WHERE Year > 2000"},
+                                            {"dev:2", "SELECT COUNT(Ship) FROM table"}}));
+  constexpr std::size_t kPage = 4096;
+  {
+    SQLite::Database file(folder.path("dev.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    file.exec("PRAGMA page_size = 4096");
+    file.exec("CREATE TABLE table_1_1 (col0 text, col1 real)");
+    file.exec("INSERT INTO table_1_1 VALUES ('ask', 1998), ('embla', 2001)");
+  }
+  const auto score_in = [&](const std::string& name) {
+    return folder.score("wikisql", "dev.jsonl",
+                        {"--tables", folder.path("heads.jsonl"), "--db", folder.path(name)});
+  };
+  CHECK(json_lines(score_in("dev.db")).back().at("executed") == 2);
+  // The first page, which names the tables, stays: the damage shows when a query is put.
+  std::string bytes = read_bytes(folder.path("dev.db"));
+  REQUIRE(bytes.size() > kPage);
+  std::fill(bytes.begin() + kPage, bytes.end(), '\xff');
+  folder.write("damaged.db", bytes);
+  check_refused(score_in("damaged.db"), "damaged.db: database disk image is malformed");
+}
+
+TEST_CASE("score wikisql executes a table without a row, where others have rows") {
+  const std::string empty = R"({"id": "1-2", "header": ["Ship"], "types": ["text"], "rows": []})"
+                            "\n";
+  ScoreFolder folder;
+  folder.write("dev.tables.jsonl", kTables + empty);
+  folder.write(
+      "dev.jsonl",
+      kQuestions +
+          R"({"table_id": "1-2", "question": "q", "sql": {"sel": 0, "agg": 3, "conds": []}})"
+          "\n");
+  std::vector<std::pair<Json, std::string>> predictions{
+      {"dev:1", "SELECT Ship FROM table WHERE Year > 2000"},
+      {"dev:2", "SELECT COUNT(Ship) FROM table"},
+      {"dev:3", "SELECT COUNT(Ship) FROM table"}};
+  folder.write("p.jsonl", prediction_lines(predictions));
+  const Json all = json_lines(folder.score("wikisql", "dev.jsonl")).back();
+  CHECK(all.at("executed") == 3);
+  CHECK(all.at("gold_failed") == 0);
+  CHECK(all.at("execution") == 1.0);
+  // No row is not the count of none.
+  predictions[2].second = "SELECT Ship FROM table";
+  folder.write("p.jsonl", prediction_lines(predictions));
+  CHECK(json_lines(folder.score("wikisql", "dev.jsonl")).at(2).at("execution") == false);
+
+  // Where none has a row, the rows were left out of the file.
+  folder.write("dev.tables.jsonl",
+               R"({"id": "1-1", "header": ["Ship", "Year"], "types": ["text", "real"], "rows": []})"
+               "\n" +
+                   empty);
+  const Json none = json_lines(folder.score("wikisql", "dev.jsonl")).back();
+  CHECK(none.at("executed") == 0);
+  CHECK(none.at("execution").is_null());
+}
+
+TEST_CASE("score --limit takes predictions of the whole file") {
+  ScoreFolder folder;
+  const std::vector<std::string> one{"--limit", "1"};
+  folder.write("p.jsonl", prediction_lines({{"dev:1", "SELECT Ship FROM table WHERE Year > 2000"},
+                                            {"dev:2", "SELECT Ship FROM table"}}));
+  const std::vector<Json> queries = json_lines(folder.score("wikisql", "dev.jsonl", one));
+  REQUIRE(queries.size() == 2);
+  CHECK(queries[1].at("logical_form") == 1.0);
+
+  folder.write("p.jsonl", prediction_lines({{"1", "yes"}, {"2", "no"}, {"3", "no"}}));
+  folder.write("r.jsonl", R"({"id": "1", "reference": "yes"})"
+                          "\n"
+                          R"({"id": "2", "reference": "yes"})");
+  const std::vector<Json> texts = json_lines(folder.score("accuracy", "r.jsonl", one));
+  REQUIRE(texts.size() == 2);
+  CHECK(texts[1].at("accuracy") == 1.0);
+  CHECK(json_lines(folder.score("rouge", "r.jsonl", one)).size() == 2);
+  // Without a limit one too many is a sign of other data.
+  for (const char* scorer : {"accuracy", "rouge"})
+    check_refused(folder.score(scorer, "r.jsonl"), "p.jsonl:3: field 'id': '3' is no reference's");
 }

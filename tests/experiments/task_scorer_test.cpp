@@ -104,3 +104,20 @@ TEST_CASE("a source that leaves out its first examples is scored on those that i
   CHECK_THAT(error_text<InputError>([&] { scorer->outcomes("dev:4", ""); }),
              Catch::Contains("has no example 'dev:4'"));
 }
+
+TEST_CASE("a table of wikisql without a row is executed where another has rows") {
+  TemporaryFolder folder;
+  const std::string question = R"(", "question": "q", "sql": {"sel": 0, "agg": 3, "conds": []}})"
+                               "\n";
+  write_file_atomically(folder / "dev.jsonl",
+                        R"({"table_id": "1-1)" + question + R"({"table_id": "1-2)" + question);
+  const std::string head = R"(", "header": ["Ship"], "types": ["text"], "rows": )";
+  write_file_atomically(folder / "dev.tables.jsonl", R"({"id": "1-1)" + head + "[[\"Ask\"]]}\n" +
+                                                         R"({"id": "1-2)" + head + "[]}\n");
+  DataSource source;
+  source.task = "wikisql";
+  source.data = folder / "dev.jsonl";
+  const auto scorer = make_task_scorer(source);
+  CHECK(scorer->outcomes("dev:2", "SELECT COUNT(Ship) FROM table").at("execution") == 1);
+  CHECK(scorer->outcomes("dev:2", "SELECT Ship FROM table").at("execution") == 0);
+}

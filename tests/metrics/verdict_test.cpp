@@ -65,6 +65,31 @@ TEST_CASE("regions: on the edge neither side is favoured") {
   CHECK(test_region(exact).outside == 1);
 }
 
+TEST_CASE("regions: the depth is 0 on each edge, above 0 inside and below 0 outside") {
+  CHECK(depth_inside(Region::kAbove, 1, 3) == 2);
+  CHECK(depth_inside(Region::kAbove, 1, 1) == 0);
+  CHECK(depth_inside(Region::kAbove, 1, -1) == -2);
+  CHECK(depth_inside(Region::kNotBelow, 1, 3) == 4);
+  CHECK(depth_inside(Region::kNotBelow, 1, -1) == 0);
+  CHECK(depth_inside(Region::kNotBelow, 1, -3) == -2);
+  // Within has two edges, of which the nearer counts.
+  CHECK(depth_inside(Region::kWithin, 2, 0) == 2);
+  for (const double side : {-1.0, 1.0}) {
+    CHECK(depth_inside(Region::kWithin, 2, side * 1.5) == 0.5);
+    CHECK(depth_inside(Region::kWithin, 2, side * 2) == 0);
+    CHECK(depth_inside(Region::kWithin, 2, side * 5) == -3);
+  }
+  // What is known exactly is inside where the test says so.
+  for (const Region region : {Region::kAbove, Region::kWithin, Region::kNotBelow}) {
+    for (double value = -3; value <= 3; value += 0.5) {
+      INFO(value);
+      Contrast exact = contrast(value, region, 1);
+      exact.estimate.variance = 0;
+      CHECK((depth_inside(region, 1, value) > 0) == (test_region(exact).inside == 0));
+    }
+  }
+}
+
 TEST_CASE("regions: the two p-values are never small together") {
   for (const Region region : {Region::kAbove, Region::kWithin, Region::kNotBelow}) {
     for (double value = -6; value <= 6; value += 0.25) {

@@ -197,8 +197,10 @@ TEST_CASE("Table 6 keeps settings apart that differ in more than the rank") {
     for (const char* alpha : {"alpha 1", "alpha 64"}) {
       scores.push_back(score("wikisql", "lora", "Wq", rank, 100 * rank,
                              10.0 * static_cast<double>(rank) + (alpha[6] == '1' ? 1 : 2)));
-      scores.back().others = alpha;
+      scores.back().others = scores.back().variant = alpha;
       scores.back().setting += alpha;
+      // One rank has more to say of itself.
+      if (rank == 8) scores.back().others += ", lr 0.1";
     }
   }
   Given given(scores);

@@ -145,6 +145,34 @@ TEST_CASE("the published numbers stand in every database, as the paper prints th
         })));
 }
 
+TEST_CASE("a published number of which any column was changed is written anew") {
+  const Filled filled;
+  const std::filesystem::path db = filled.folder / "results.db";
+  const std::string whole = dump(db);
+  for (const char* change :
+       {"parameters = parameters + 1 WHERE parameters IS NOT NULL",
+        "parameters = NULL WHERE parameters IS NOT NULL", "parameters = 7 WHERE parameters IS NULL",
+        "spread = spread + 1 WHERE spread IS NOT NULL", "spread = 0.5 WHERE spread IS NULL",
+        "value = value + 1 WHERE value IS NOT NULL", "note = note || 'x'"}) {
+    INFO(change);
+    SQLite::Database(db.string(), SQLite::OPEN_READWRITE)
+        .exec(std::string("UPDATE publication SET ") + change);
+    REQUIRE(dump(db) != whole);
+    { Store store = Store::open(db); }
+    CHECK(dump(db) == whole);
+  }
+  for (const char* change :
+       {"DELETE FROM publication WHERE source = 'table5'",
+        "INSERT INTO publication SELECT 'z', position, model, method, setting, parameters, task, "
+        "metric, value, printed, spread, spread_kind, unit, note FROM publication LIMIT 1"}) {
+    INFO(change);
+    SQLite::Database(db.string(), SQLite::OPEN_READWRITE).exec(change);
+    REQUIRE(dump(db) != whole);
+    { Store store = Store::open(db); }
+    CHECK(dump(db) == whole);
+  }
+}
+
 TEST_CASE("a file of published numbers is read after RFC 4180, and a fault is named with its line") {
   const std::string header = "model,method,setting,parameters,task,metric,value,spread,spread_kind,unit,note\n";
   const auto numbers = read_published("t", header + "m,lora,rank=1,10,wikisql,accuracy,70.0,0.5,seeds,%,\"a \"\"b\"\", c\"\n");

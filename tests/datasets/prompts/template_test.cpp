@@ -105,6 +105,12 @@ TEST_CASE("what is wrong with a template is said") {
   CHECK_THAT(template_refusal("mnli", "verbalisers", "yes,no"), Contains("3 different words"));
   CHECK_THAT(template_refusal("mnli", "verbalisers", "yes,no,no"), Contains("3 different words"));
   CHECK_THAT(template_refusal("mnli", "verbalisers", "yes,,no"), Contains("one of them is empty"));
+  // Answers are compared without the white space around them.
+  CHECK_THAT(template_refusal("mnli", "verbalisers", "yes, yes,no"), Contains("3 different words"));
+  CHECK_THAT(template_refusal("mnli", "verbalisers", "yes,no\t,no"), Contains("3 different words"));
+  CHECK_THAT(template_refusal("mnli", "verbalisers", "yes,\t,no"),
+             Contains("one of them is empty"));
+  CHECK(template_refusal("mnli", "verbalisers", " yes, maybe, no") == "nothing was thrown");
   CHECK_THAT(template_refusal("samsum", "verbalisers", "yes"), Contains("0 different words"));
   CHECK_THAT(template_refusal("samsum", "promt", "x"), Contains("did you mean 'prompt'?"));
 }

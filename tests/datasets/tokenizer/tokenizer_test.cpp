@@ -131,6 +131,47 @@ TEST_CASE("tokenizer files that contradict themselves are refused") {
       Contains("sequence A"));
 }
 
+// It gives added tokens the next ids whatever the file says, and has its own way with the rest.
+TEST_CASE("what Hugging Face's tokenizers would read otherwise than the file says is refused") {
+  using Catch::Contains;
+  CHECK_THAT(tokenizer_refusal("qwen2", [](Json& t) { t["added_tokens"][4]["id"] = 610; }),
+             Contains("added_tokens[4]") && Contains("'<tool>' is 610, which leaves a gap") &&
+                 Contains("the next free one is 603"));
+  CHECK_THAT(tokenizer_refusal("qwen2",
+                               [](Json& t) {
+                                 std::swap(t["added_tokens"][1]["id"], t["added_tokens"][2]["id"]);
+                               }),
+             Contains("added_tokens[1]") && Contains("the next free one is 600"));
+  CHECK_THAT(tokenizer_refusal("llama3",
+                               [](Json& t) {
+                                 Json& processors = t["post_processor"]["processors"];
+                                 const Json again = processors[1];
+                                 processors.push_back(again);
+                               }),
+             Contains("processors[2]") && Contains("is a second TemplateProcessing"));
+  const auto metaspace = [](const char* scheme) {
+    return tokenizer_refusal("metaspace", [&](Json& t) {
+      t["pre_tokenizer"]["add_prefix_space"] = false;
+      t["pre_tokenizer"]["prepend_scheme"] = scheme;
+    });
+  };
+  CHECK_THAT(metaspace("always"), Contains("'pre_tokenizer.add_prefix_space'") &&
+                                      Contains("but prepend_scheme is 'always'"));
+  CHECK_THAT(metaspace("first"), Contains("but prepend_scheme is 'first'"));
+  CHECK(metaspace("never") == "nothing was thrown");
+}
+
+TEST_CASE("an empty sequence of decoders joins tokens, and no decoder puts spaces between them") {
+  Json json = read_kind("gpt2");
+  const std::string text = "qzxwvk";
+  const std::vector<int32_t> ids = Tokenizer::parse(json.dump(), "t.json").encode(text);
+  REQUIRE(ids.size() > 1);
+  json["decoder"] = {{"type", "Sequence"}, {"decoders", Json::array()}};
+  CHECK(Tokenizer::parse(json.dump(), "t.json").decode(ids) == text);
+  json["decoder"] = nullptr;
+  CHECK_THAT(Tokenizer::parse(json.dump(), "t.json").decode(ids), Catch::Contains(" "));
+}
+
 TEST_CASE("replacements that multiply are stopped") {
   Json json = read_kind("llama2");
   const Json step = {

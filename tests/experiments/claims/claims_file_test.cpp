@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <set>
 
 #include "common/error.h"
@@ -96,4 +97,48 @@ TEST_CASE("a claim that is not as the page says is refused with its place") {
   other = adapters;
   other.replace(other.find("[4, largest]"), 12, "[4]");
   CHECK_THAT(refusal(other), Contains("a small rank and a large one"));
+}
+
+TEST_CASE("a claim takes the keys of its own statistic, and another's are refused at their line") {
+  const std::string begin = "claims:\n  - id: D\n    title: t\n    source: s\n    control: base\n";
+  const std::string quantity = ", region: above, margin: 1, reason: r}]\n";
+  struct Case {
+    std::string statistic, keys;
+    std::vector<std::string> foreign;
+  };
+  const std::string margins = "margins: {mnli: 1}", seeds = "seeds: 3", sites = "sites: [Wq]";
+  for (const Case& c : std::vector<Case>{
+           {"score",
+            "    region: above\n    margins: {mnli: 1}\n    reason: r\n    contrasts: [{left: "
+            "{method: lora}, right: {method: full}}]\n",
+            {sites, "left: {method: lora}", "batch: 1", "ranks: [4]"}},
+           {"amplification",
+            "    sites: [Wq]\n    targets: Wq\n    ranks: [4, largest]\n    contrasts: "
+            "[{quantity: small_over_large" +
+                quantity,
+            {margins, "examples: fewest", "right: {method: full}", "share: 0.1"}},
+           {"cost",
+            "    left: {method: lora}\n    right: {method: full}\n    contrasts: [{quantity: "
+            "memory" +
+                quantity,
+            {margins, "region: above", "equal: parameters", sites, "length: 8"}},
+           {"latency",
+            "    length: 8\n    share: 0.03\n    contrasts: [{quantity: lora" + quantity,
+            {seeds, margins, "reason: r", "targets: Wq", "left: {method: lora}"}}}) {
+    INFO(c.statistic);
+    const std::string text = begin + "    statistic: " + c.statistic + "\n" + c.keys;
+    CHECK(refusal(text) == "nothing was thrown");
+    const auto line = std::ranges::count(text, '\n') + 1;
+    for (const std::string& key : c.foreign)
+      CHECK_THAT(refusal(text + "    " + key + "\n"),
+                 Contains("c.yaml:" + std::to_string(line) + ": ") &&
+                     Contains("." + key.substr(0, key.find(':')) + "': there is no such key"));
+    if (c.statistic != "latency") CHECK(refusal(text + "    seeds: 3\n") == "nothing was thrown");
+  }
+}
+
+TEST_CASE("a claim on scores is shown from one seed on, where it asks for no more") {
+  CHECK(parse_claims(kScore, "c.yaml").claims.at(0).seeds == 1);
+  CHECK(parse_claims(kScore + "    seeds: 4\n", "c.yaml").claims.at(0).seeds == 4);
+  CHECK_THAT(refusal(kScore + "    seeds: 1\n"), Contains("c.yaml:12"));
 }

@@ -32,6 +32,7 @@ struct Planted {
   std::map<std::string, std::string> settings = {};  // more of them
   std::map<std::string, double> timings = {};
   std::map<std::string, std::string> environment = {};
+  std::string group = "g";  // in the sweep file
 };
 
 class PlantedResults {
@@ -52,7 +53,7 @@ class PlantedResults {
       t.trial = p.sweep + p.task + p.method + p.targets + std::to_string(p.rank) + (p.shuffled ? "x" : "s") +
                 std::to_string(seed);
       t.sweep = p.sweep;
-      t.group = "g";
+      t.group = p.group;
       t.state = p.diverged ? "diverged" : "done";
       t.role = "scored";
       t.method = p.method;
@@ -182,6 +183,35 @@ TEST_CASE("one seed gives no verdict, and a missing side no run") {
   // One of two contrasts is no claim.
   const std::string both = "      - {left: {method: lora, targets: Wq+Wv}, right: {method: lora, targets: Wq}}\n" + other;
   CHECK(planted.judge(score_claim("above", 5, "", both)).claims.at(0).verdict == "not run");
+}
+
+TEST_CASE("a claim that asks for seeds is not run on fewer, and says how many it needs") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.0});
+  planted.add({.targets = "Wq", .rank = 8, .share = 0.1, .seeds = 3});
+  planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.9, .seeds = 6});
+  const auto judged = [&](const std::string& seeds) {
+    return planted.judge(score_claim("above", 5, seeds)).claims.at(0);
+  };
+  const ClaimFinding few = judged("    seeds: 5\n");
+  CHECK(few.verdict == "not run");
+  CHECK(few.explanation == "6 and 3 seeds are finished, 5 are needed");
+  CHECK_FALSE(few.contrasts.at(0).estimate);
+  CHECK(few.contrasts.at(0).seeds_left == 6);
+  CHECK(few.contrasts.at(0).seeds_right == 3);
+  CHECK(judged("    seeds: 3\n").verdict == "holds");
+  CHECK(judged("").verdict == "holds");
+}
+
+TEST_CASE("a claim that asks for no seeds shows the difference of one, without a verdict") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq", .rank = 8, .share = 0.1, .seeds = 1});
+  planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.9, .seeds = 1});
+  const ClaimFinding one = planted.judge(score_claim("above", 5)).claims.at(0);
+  CHECK(one.verdict == "underpowered");
+  REQUIRE(one.contrasts.at(0).estimate);
+  CHECK(*one.contrasts.at(0).estimate == Approx(80).margin(10));
+  CHECK(planted.judge(score_claim("above", 5, "    seeds: 2\n")).claims.at(0).verdict == "not run");
 }
 
 TEST_CASE("sides are chosen by budget, rank, share of parameters and number of examples") {
@@ -510,6 +540,59 @@ TEST_CASE("tasks that are scored on the same data share one trial of the base") 
   CHECK(lora.at("mnli") == base.at("mnli"));
 }
 
+TEST_CASE("variants of a method are named at every rank, and one variant is one line over them") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.1});
+  const auto add = [&](const std::string& group, std::int64_t rank,
+                       std::map<std::string, std::string> settings) {
+    settings.emplace("alpha", std::to_string(rank));
+    settings.emplace("rslora", "false");
+    planted.add({.targets = "Wq", .rank = rank, .settings = std::move(settings), .group = group});
+  };
+  // Rates that follow from the rank, an alpha that is it.
+  add("plain", 2, {{"lr", "0.1"}});
+  add("plain", 8, {{"lr", "0.2"}});
+  add("stable", 4, {{"lr", "0.1"}, {"rslora", "true"}});
+  add("stable", 16, {{"lr", "0.1"}, {"rslora", "true"}});
+  add("wide", 4, {{"lr", "0.1"}, {"alpha", "64"}});
+  add("wide", 32, {{"lr", "0.1"}, {"alpha", "64"}});
+  std::map<std::int64_t, std::set<std::string>> variants;
+  std::map<std::string, std::set<std::int64_t>> lines;
+  for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores) {
+    if (score.method != "lora") continue;
+    lines[score.variant].insert(*score.rank);
+    // A default word goes without saying; whatever a variant has, its label has.
+    CHECK(score.others.find("false") == std::string::npos);
+    CHECK_THAT(score.others, Contains(score.variant));
+  }
+  CHECK(lines == std::map<std::string, std::set<std::int64_t>>{
+                     {"", {2, 8}}, {"lr 0.1, rslora", {4, 16}}, {"alpha 64, lr 0.1", {4, 32}}});
+}
+
+TEST_CASE(
+    "of several settings that fit, a claim takes the plain method's, or the group's it names") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.1});
+  planted.add({.method = "full", .share = 0.5});
+  for (const char* init : {"gaussian", "kaiming", "pissa"})
+    planted.add({.targets = "Wq",
+                 .rank = 8,
+                 .share = init == std::string("pissa") ? 0.9 : 0.2,
+                 .settings = {{"init", init}},
+                 .group = std::string("from ") + init});
+  const auto contrast = [&](const std::string& more) {
+    return planted
+        .judge(score_claim("above", 1, "",
+                           "      - {left: {method: lora" + more + "}, right: {method: full}}\n"))
+        .claims.at(0)
+        .contrasts.at(0);
+  };
+  CHECK(contrast("").name == "wikisql: lora Wq r8 against full");
+  CHECK(contrast(", group: from pissa").name == "wikisql: lora Wq r8, init pissa against full");
+  CHECK(*contrast(", group: from pissa").estimate > 0);
+  CHECK_THAT(contrast(", group: of nobody").missing, Contains("of group of nobody"));
+}
+
 TEST_CASE("settings of one rank and size are told apart by what else differs between them") {
   PlantedResults planted;
   planted.add({.method = "none", .share = 0.1});
@@ -519,7 +602,7 @@ TEST_CASE("settings of one rank and size are told apart by what else differs bet
   std::set<std::string> others;
   for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores)
     if (score.method == "lora") others.insert(std::to_string(*score.rank) + ": " + score.others);
-  CHECK(others == std::set<std::string>{"4: ", "8: alpha 1", "8: alpha 64"});
+  CHECK(others == std::set<std::string>{"4: alpha 4", "8: alpha 1", "8: alpha 64"});
 }
 
 TEST_CASE(

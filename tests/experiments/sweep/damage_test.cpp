@@ -5,6 +5,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "common/draws.h"
@@ -180,6 +181,85 @@ TEST_CASE("a damaged sweep.json is named, and made anew by the next run") {
     check_results(sweep.out("manifest"), sweep.out("undisturbed"));
     CHECK(adapter_times(sweep.out("manifest")) == adapter_times(sweep.out("undisturbed")));
   }
+}
+
+TEST_CASE("a score that is none is named by its file and field, and made anew by the next run") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path expected = sweep.out("undisturbed"), out = sweep.out("scores");
+  const Json tuned = trial_of(expected, "tuned", "write");
+  const auto put_metrics = [](const fs::path& done, const std::string& metrics) {
+    Json json = read_json_file(done);
+    json["metrics"] = Json::parse(metrics);
+    write_file_atomically(done, json.dump());
+  };
+  for (const auto& [metrics, complaint] :
+       {std::pair(R"({"x": {"count": 5}})", "metric x: field 'value': is missing"),
+        {R"({"exact": {"count": 6, "value": "high"}})",
+         "metric exact: field 'value': must be a number, not \"high\""},
+        {R"({"exact": {"count": 6, "value": 0.5, "standard_error": [1]}})",
+         "metric exact: field 'standard_error': must be a number"},
+        {R"({"exact": 1})", "metric exact: must be a JSON object, not 1"}}) {
+    INFO(metrics);
+    copy_undisturbed("scores");
+    put_metrics(eval_folder(out, tuned) / "done.json", metrics);
+    for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--json"}})
+      check_refused(run_with({"status", out.string()}, more),
+                    std::string("done.json: ") + complaint);
+    sweep.finish("scores");
+    check_results(out, expected);
+  }
+  // A search's run without the likelihood that its rate is chosen by.
+  copy_undisturbed("scores");
+  const std::vector<Json> trials = trials_of(expected);
+  const auto search = std::ranges::find_if(
+      trials, [&](const Json& trial) { return trial.at("id") == tuned.at("tuning_trials").at(0); });
+  REQUIRE(search != trials.end());
+  put_metrics(eval_folder(out, *search) / "done.json", R"({"exact": {"count": 4, "value": 1}})");
+  fs::remove_all(train_folder(out, tuned));
+  const ProgramResult untuned =
+      run_program({"trial", out.string(), tuned.at("id").get<std::string>(), "--threads", "1"});
+  INFO(untuned.err);
+  CHECK(untuned.exit_code == 2);
+  CHECK_THAT(untuned.err, Catch::Contains("done.json: has no 'nll'"));
+  sweep.finish("scores");
+  check_results(out, expected);
+}
+
+TEST_CASE("a sweep.json whose searches do not fit their rates is named, and made anew") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path out = sweep.out("searches");
+  using Change = std::function<void(Json&)>;
+  const std::vector<std::pair<const char*, Change>> changes = {
+      {"a run too many", [](Json& runs) { runs.push_back(Json(runs.at(0))); }},
+      {"a run less", [](Json& runs) { runs.erase(std::size_t{0}); }},
+      {"no run", [](Json& runs) { runs.clear(); }}};
+  const auto check_named_and_healed = [&](const std::string& id) {
+    for (const std::vector<std::string>& words : {std::vector<std::string>{"status", out.string()},
+                                                  {"collect", out.string()},
+                                                  {"trial", out.string(), id}})
+      check_refused(run_program(words), "field 'tuning_trials': must name a run for each rate");
+    sweep.finish("searches");
+    check_results(out, sweep.out("undisturbed"));
+    CHECK(adapter_times(out) == adapter_times(sweep.out("undisturbed")));
+  };
+  const std::string tuned = trial_of(sweep.out("undisturbed"), "tuned", "pick").at("id");
+  for (const auto& [what, change] : changes) {
+    INFO(what);
+    copy_undisturbed("searches");
+    Json json = read_json_file(out / "sweep.json");
+    for (Json& trial : json.at("trials"))
+      if (trial.at("id") == tuned) change(trial.at("tuning_trials"));
+    write_file_atomically(out / "sweep.json", json.dump());
+    check_named_and_healed(tuned);
+  }
+  // A trial that has no rates to choose from.
+  const std::string fixed = trial_of(sweep.out("undisturbed"), "wide", "pick").at("id");
+  copy_undisturbed("searches");
+  Json json = read_json_file(out / "sweep.json");
+  for (Json& trial : json.at("trials"))
+    if (trial.at("id") == fixed) trial["tuning_trials"] = Json::array({tuned});
+  write_file_atomically(out / "sweep.json", json.dump());
+  check_named_and_healed(fixed);
 }
 
 TEST_CASE("a damaged results.db is made anew from the folders") {

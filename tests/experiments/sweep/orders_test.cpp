@@ -81,6 +81,59 @@ TEST_CASE("trials given to one process take their steps in turn, and one that fa
   CHECK(run_program({"trial", out.string(), ids[0], "no such trial"}).exit_code == 2);
 }
 
+TEST_CASE("a trial that is named twice to one process is run once") {
+  SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("twice");
+  const fs::path out = sweep.out("twice");
+  const Json trial = trial_of(out, "tuned", "write");
+  const std::string id = trial.at("id");
+  for (const auto& [one, other] : {std::pair(id, id), {id.substr(0, 20), id.substr(0, 12)}}) {
+    INFO(one + " " + other);
+    fs::remove_all(train_folder(out, trial));
+    const std::vector<Json> events =
+        json_lines(run_program({"trial", out.string(), one, other, "--json"}));
+    CHECK(std::ranges::count_if(events, [](const Json& e) { return e.contains("state"); }) == 1);
+    check_results(out, sweep.out("undisturbed"));
+  }
+}
+
+TEST_CASE("trials of one process that share an adapter have the results that they have alone") {
+  SmallSweep sweep;
+  // One training under two evaluations, and another training beside it.
+  const std::string task =
+      ":\n    task: own\n    train: {data: data/write_train.jsonl, limit: 12}\n"
+      "    score: {data: data/write_dev.jsonl, limit: 6, max_new: ";
+  write_file_atomically(sweep.file(),
+                        "name: shared\nbase: " + sweep.model().path() + "\ntasks:\n  short" + task +
+                            "3}\n  long" + task +
+                            "8}\n"
+                            "training: {batch: 4, steps: 6, lr: 1e-3}\n"
+                            "groups:\n"
+                            "  - {name: low, method: lora, rank: 2}\n"
+                            "  - {name: other, method: lora, rank: 3, tasks: short}\n");
+  sweep.finish("alone", {"--workers", "1"});
+  const fs::path alone = sweep.out("alone"), out = sweep.out("together");
+  const Json one = trial_of(alone, "low", "short"), two = trial_of(alone, "low", "long");
+  const Json other = trial_of(alone, "other", "short");
+  REQUIRE(one.at("train_hash") == two.at("train_hash"));
+  REQUIRE(one.at("eval_hash") != two.at("eval_hash"));
+  REQUIRE(one.at("train_hash") != other.at("train_hash"));
+  for (const std::vector<Json>& named : {std::vector<Json>{one, two}, {two, other, one}}) {
+    INFO(named.size());
+    fs::remove_all(out);
+    fs::copy(alone, out, fs::copy_options::recursive);
+    std::vector<std::string> words{"trial", out.string(), "--json"};
+    for (const Json& trial : named) {
+      fs::remove_all(train_folder(out, trial));
+      words.push_back(trial.at("id"));
+    }
+    const ProgramResult result = run_program(words);
+    INFO(result.err);
+    CHECK(result.exit_code == 0);
+    check_results(out, alone);
+  }
+}
+
 TEST_CASE("a finished sweep is run again, collected again and moved without a change") {
   SmallSweep& sweep = shared_sweep();
   copy_undisturbed("moved");
@@ -156,6 +209,25 @@ TEST_CASE("no two templates make one trial") {
   for (const std::string& form : forms) ids.insert(id_of(form));
   CHECK(ids.size() == forms.size());
   CHECK_FALSE(ids.contains(""));
+}
+
+TEST_CASE("a seed of its own that is the trial's seed anyway makes no other trial") {
+  const auto id_of = [](std::vector<std::string> changes) {
+    changes.emplace_back("groups.1.seeds=[1]");
+    const Sweep sweep = read_sweep(shared_sweep().file(), changes);
+    FileHashes hashes;
+    for (const Trial& trial : name_trials(sweep, hashes))
+      if (trial.config.group == "wide") return trial.id();
+    return std::string();
+  };
+  const std::string id = id_of({});
+  REQUIRE_FALSE(id.empty());
+  CHECK(id_of({"groups.1.init_seed=1"}) == id);
+  CHECK(id_of({"groups.1.data_seed=1"}) == id);
+  CHECK(id_of({"groups.1.init_seed=1", "groups.1.data_seed=1"}) == id);
+  const std::set<std::string> others = {id, id_of({"groups.1.init_seed=2"}),
+                                        id_of({"groups.1.data_seed=2"})};
+  CHECK(others.size() == 3);
 }
 
 TEST_CASE("status names the key that made a trial new") {

@@ -146,6 +146,25 @@ TEST_CASE("what the engine would refuse later is refused here, at its line") {
       Catch::StartsWith("s.yaml:5: 'tasks.own.template': template 'prompt': {target} is the"));
 }
 
+TEST_CASE("a value under training is refused at its line though every group replaces it") {
+  const SweepFolder folder;
+  const auto refused = [&](const std::string& line) {
+    const std::string key = line.substr(0, line.find(':'));
+    return folder.refusal(kRefusedHead + "training:\n  steps: 1\n  " + line +
+                          "\ngroups:\n- {method: lora, " + key +
+                          (key == "schedule" ? ": cosine}\n" : ": 2}\n"));
+  };
+  CHECK_THAT(refused("lr: abc"), Catch::StartsWith("s.yaml:5: 'training.lr': "));
+  CHECK_THAT(refused("lr: -1"),
+             Catch::StartsWith("s.yaml:5: 'training.lr': setting 'lr=-1': lr must be"));
+  CHECK_THAT(refused("batch: 0"),
+             Catch::StartsWith("s.yaml:5: 'training.batch': setting 'batch=0': batch must be"));
+  CHECK_THAT(refused("schedule: sine"), Catch::StartsWith("s.yaml:5: 'training.schedule': "));
+  // What is chosen by tuning is no number, and right here too.
+  CHECK(refused("lr: tuned") == "nothing was thrown");
+  CHECK(refused("lr: 1e-3") == "nothing was thrown");
+}
+
 TEST_CASE("a grid that explodes is refused before it is made") {
   const SweepFolder folder;
   std::string grid = kRefusedHead + "method: lora\nsteps: 1\ngrid:\n";
