@@ -51,15 +51,47 @@ RecordSet own(const Path& file, const Path&, const ReadOptions& options) {
   return read_own(file, options);
 }
 
-// clang-format off
-// name, fields, first answer field, labels, files, metrics, reader, default template
-const std::array<Task, 4> kTasks = {{
-    {"wikisql", kWikisqlFields, 2, {}, kWikisqlFiles, kWikisqlMetrics, wikisql, wikisql_template},
-    {"mnli", kMnliFields, 3, kMnliLabels, kMnliFiles, kMnliMetrics, mnli, mnli_template},
-    {"samsum", kSamsumFields, 1, {}, kSamsumFiles, kSamsumMetrics, samsum, samsum_template},
-    {"own", kOwnFields, 1, {}, kOwnFiles, kOwnMetrics, own, own_template},
-}};
-// clang-format on
+const std::array<Task, 4> kTasks = {
+    {{.name = "wikisql",
+      .fields = kWikisqlFields,
+      .first_answer_field = 2,
+      .labels = {},
+      .file_names = kWikisqlFiles,
+      .metrics = kWikisqlMetrics,
+      .read = wikisql,
+      .default_template = wikisql_template,
+      .file_beside = wikisql_tables_beside},
+     // The releases have two development sets; the paper's MNLI-m is the matched one.
+     {.name = "mnli",
+      .fields = kMnliFields,
+      .first_answer_field = 3,
+      .labels = kMnliLabels,
+      .file_names = kMnliFiles,
+      .metrics = kMnliMetrics,
+      .read = mnli,
+      .default_template = mnli_template,
+      .scored_split = "dev_matched",
+      .usual_prompt = 58,
+      .usual_target = 2},
+     {.name = "samsum",
+      .fields = kSamsumFields,
+      .first_answer_field = 1,
+      .labels = {},
+      .file_names = kSamsumFiles,
+      .metrics = kSamsumMetrics,
+      .read = samsum,
+      .default_template = samsum_template,
+      .longest_answer = 100,
+      .usual_prompt = 190,
+      .usual_target = 30},
+     {.name = "own",
+      .fields = kOwnFields,
+      .first_answer_field = 1,
+      .labels = {},
+      .file_names = kOwnFiles,
+      .metrics = kOwnMetrics,
+      .read = own,
+      .default_template = own_template}}};
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 // is a reader, a default template and one line of the table in task.cpp.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -29,6 +30,14 @@ struct Task {
   RecordSet (*read)(const std::filesystem::path& file, const std::filesystem::path& tables,
                     const ReadOptions& options);
   PromptTemplate (*default_template)();
+  // The split that is scored where a sweep names none.
+  std::string_view scored_split = "dev";
+  // The file beside `file` that its examples are read with; null where there is none.
+  std::filesystem::path (*file_beside)(const std::filesystem::path& file) = nullptr;
+  // New tokens that an answer may have where a sweep says nothing.
+  std::int64_t longest_answer = 64;
+  // Tokens of a usual prompt and target of the published set, where the data was not looked into.
+  double usual_prompt = 65, usual_target = 25;
 };
 
 std::span<const Task> tasks();

@@ -9,34 +9,32 @@
 #include "engine/checkpoint/trained_tensors.h"
 
 namespace rankscope {
-namespace {
-
-// Saved as PEFT's LoRA adapters, whatever they are in training.
-bool is_low_rank(const std::string& method) {
-  return method == "lora" || method == "adalora" || method == "dora";
-}
-// Saved under the names of the base's own tensors.
-bool is_base(const std::string& method) { return method == "full" || method == "bitfit"; }
-
-}  // namespace
-
 void save_adapter(const std::filesystem::path& folder, const Model& model, Adaptation& adaptation,
                   const Method& method) {
   AdapterRecord record;
   record.method = method.name();
   record.settings = method.settings();
   FolderTransaction transaction(folder, FolderTransaction::Existing::kReplace);
-  if (is_low_rank(record.method)) {
-    const auto& low_rank = dynamic_cast<const LowRankAdaptation&>(adaptation);
-    const std::unique_ptr<LowRankAdaptation> plain = low_rank.as_plain_lora();
-    write_peft_adapter(transaction.path(), model, plain ? *plain : low_rank, record);
-  } else if (is_base(record.method)) {
-    write_base_adapter(transaction.path(), model,
-                       dynamic_cast<const BaseParameterAdaptation&>(adaptation), record);
-  } else if (is_prompt(record.method, adaptation.special_tokens())) {
-    write_peft_prompt(transaction.path(), model, adaptation, record);
-  } else if (record.method != "none") {
-    write_trained_tensors(transaction.path(), model, adaptation, record);
+  switch (method.saved_form()) {
+    case SavedForm::kNothing:
+      break;
+    case SavedForm::kLowRank: {
+      const auto& low_rank = dynamic_cast<const LowRankAdaptation&>(adaptation);
+      const std::unique_ptr<LowRankAdaptation> plain = low_rank.as_plain_lora();
+      write_peft_adapter(transaction.path(), model, plain ? *plain : low_rank, record);
+      break;
+    }
+    case SavedForm::kModel:
+    case SavedForm::kBiases:
+      write_base_adapter(transaction.path(), model,
+                         dynamic_cast<const BaseParameterAdaptation&>(adaptation),
+                         method.saved_form(), record);
+      break;
+    case SavedForm::kPrompt:
+      write_peft_prompt(transaction.path(), model, adaptation, record);
+      break;
+    case SavedForm::kTensors:
+      write_trained_tensors(transaction.path(), model, adaptation, record);
   }
   write_record(transaction.path(), record);
   transaction.commit();
@@ -55,20 +53,22 @@ std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Mo
   }
   const AdapterRecord record = read_record(folder);
   const std::string where = (folder / kRecordFile).string();
-  if (record.method == "none") {
+  const SavedForm form = saved_form_of(record.method);
+  if (form == SavedForm::kNothing) {
     Settings settings;
-    return make_method("none", settings)->adapt(model, 0);
+    return make_method(record.method, settings)->adapt(model, 0);
   }
   if (record.weights_file.empty()) {
     throw InputError(where + ": field 'weights_file' is missing; the adapter is incomplete");
   }
-  if (is_base(record.method)) return read_base_adapter(folder, model, record);
+  if (form == SavedForm::kModel || form == SavedForm::kBiases)
+    return read_base_adapter(folder, model, form, record);
   if (record.weights_file == kTrainedFile) return read_trained_tensors(folder, model, record);
   if (record.weights_file != kPeftWeightsFile) {
     throw InputError(where + ": field 'weights_file' is neither " + kPeftWeightsFile + " nor " +
                      kTrainedFile + "; restore the file");
   }
-  if (is_low_rank(record.method)) return read_peft_adapter(folder, model, &record);
+  if (form == SavedForm::kLowRank) return read_peft_adapter(folder, model, &record);
   return read_peft_prompt(folder, model, &record);
 }
 

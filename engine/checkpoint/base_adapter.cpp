@@ -11,9 +11,10 @@
 namespace rankscope {
 
 void write_base_adapter(const std::filesystem::path& folder, const Model& model,
-                        const BaseParameterAdaptation& adaptation, AdapterRecord& record) {
-  record.weights_file = record.method == "full" ? kModelFile : kBiasFile;
-  if (record.method == "full") return write_model(folder, model, DType::kF32, NotFinite::kKeep);
+                        const BaseParameterAdaptation& adaptation, SavedForm form,
+                        AdapterRecord& record) {
+  record.weights_file = form == SavedForm::kModel ? kModelFile : kBiasFile;
+  if (form == SavedForm::kModel) return write_model(folder, model, DType::kF32, NotFinite::kKeep);
   std::vector<std::vector<float>> values;  // where write_safetensors reads them
   std::vector<TensorToWrite> tensors;
   for (const Parameter* parameter : adaptation.parameters()) {
@@ -25,10 +26,10 @@ void write_base_adapter(const std::filesystem::path& folder, const Model& model,
 }
 
 std::unique_ptr<BaseParameterAdaptation> read_base_adapter(const std::filesystem::path& folder,
-                                                           Model& model,
+                                                           Model& model, SavedForm form,
                                                            const AdapterRecord& record) {
   const SafetensorsFile file(folder / record.weights_file);
-  const bool whole_model = record.method == "full";
+  const bool whole_model = form == SavedForm::kModel;
   std::vector<std::string> names;
   for (const TensorSpec& spec : model.shape().tensors) {
     if (!whole_model && !spec.bias) continue;

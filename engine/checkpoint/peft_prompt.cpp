@@ -79,10 +79,6 @@ std::pair<std::string, std::map<std::string, std::string>> read_config(
 
 }  // namespace
 
-bool is_prompt(const std::string& method, const SpecialTokens& special) {
-  return method == "prefix_kv" || (method == "prefix_embed" && special.infix == 0);
-}
-
 void write_peft_prompt(const std::filesystem::path& folder, const Model& model,
                        Adaptation& adaptation, AdapterRecord& record) {
   const ModelConfig& c = model.config();
@@ -133,7 +129,8 @@ std::unique_ptr<Adaptation> read_peft_prompt(const std::filesystem::path& folder
   const auto [method, settings] = record ? std::pair(record->method, record->settings)
                                          : read_config(folder / kPeftConfigFile, model.config());
   std::unique_ptr<Adaptation> adaptation = begin_adaptation(where, method, settings, model);
-  if (!is_prompt(method, adaptation->special_tokens())) {
+  Settings same(settings);
+  if (make_method(method, same)->saved_form() != SavedForm::kPrompt) {
     throw InputError(where + ": field 'weights_file' is " + kPeftWeightsFile +
                      ", which method " + printable(method) +
                      " has not; restore the file");

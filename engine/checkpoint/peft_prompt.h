@@ -12,8 +12,6 @@
 
 namespace rankscope {
 
-// Whether an adaptation of that method is one that PEFT has a folder for.
-bool is_prompt(const std::string& method, const SpecialTokens& special);
 // Writes the files into `folder`, which exists, and completes the record.
 void write_peft_prompt(const std::filesystem::path& folder, const Model& model,
                        Adaptation& adaptation, AdapterRecord& record);

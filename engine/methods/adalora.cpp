@@ -21,6 +21,7 @@ class AdaLora : public Method {
   explicit AdaLora(AdaLoraSettings settings) : settings_(std::move(settings)) {}
 
   std::string_view name() const override { return "adalora"; }
+  SavedForm saved_form() const override { return SavedForm::kLowRank; }
   int64_t trainable_parameters(const ModelShape& shape) const override {
     int64_t total = 0;
     for (const auto& [spec, rank] : settings_.lora.sites(shape))

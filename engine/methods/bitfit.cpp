@@ -24,6 +24,7 @@ std::vector<const TensorSpec*> biases(const ModelShape& shape) {
 class BitFit : public Method {
  public:
   std::string_view name() const override { return "bitfit"; }
+  SavedForm saved_form() const override { return SavedForm::kBiases; }
   int64_t trainable_parameters(const ModelShape& shape) const override {
     int64_t total = 0;
     for (const TensorSpec* tensor : biases(shape)) total += tensor->size();

@@ -15,6 +15,7 @@ class Dora : public Method {
   explicit Dora(LoraSettings settings) : settings_(std::move(settings)) {}
 
   std::string_view name() const override { return "dora"; }
+  SavedForm saved_form() const override { return SavedForm::kLowRank; }
   int64_t trainable_parameters(const ModelShape& shape) const override {
     int64_t total = 0;
     for (const auto& [spec, rank] : settings_.sites(shape))

@@ -8,6 +8,7 @@ namespace {
 class Full : public Method {
  public:
   std::string_view name() const override { return "full"; }
+  SavedForm saved_form() const override { return SavedForm::kModel; }
   int64_t trainable_parameters(const ModelShape& shape) const override {
     return shape.parameters();
   }

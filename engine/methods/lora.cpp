@@ -13,6 +13,7 @@ class Lora : public Method {
   explicit Lora(LoraSettings settings) : settings_(std::move(settings)) {}
 
   std::string_view name() const override { return "lora"; }
+  SavedForm saved_form() const override { return SavedForm::kLowRank; }
 
   int64_t trainable_parameters(const ModelShape& shape) const override {
     int64_t total = 0;

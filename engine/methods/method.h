@@ -105,6 +105,16 @@ struct TrainingReach {
 // The place of methods that have special tokens.
 inline constexpr const char* kSpecialTokens = "the special tokens of a sequence";
 
+// How what a method trains is kept (checkpoint/FORMAT.md).
+enum class SavedForm {
+  kNothing,
+  kLowRank,  // PEFT's adapter of low-rank updates, whatever they are in training
+  kPrompt,   // PEFT's prompt or prefix tuning
+  kModel,    // the whole model
+  kBiases,   // the base's biases under their names
+  kTensors,  // the trained tensors under names of their own
+};
+
 class Method {
  public:
   virtual ~Method() = default;
@@ -127,6 +137,7 @@ class Method {
   virtual SpecialTokens special_tokens() const { return {}; }
   // As Adaptation::trains_low_rank_alone, of all that adapt() makes.
   virtual bool trains_low_rank_alone() const { return false; }
+  virtual SavedForm saved_form() const { return SavedForm::kTensors; }
 };
 
 // A model's configuration with the context that special tokens leave to examples.
@@ -136,6 +147,8 @@ ModelConfig config_beside(ModelConfig config, const SpecialTokens& special);
 // together (combined.cpp). Takes the method's own keys out of `settings`; the caller takes its own
 // and then calls refuse_unknown. Throws InputError for an unknown name, with the nearest known one.
 std::unique_ptr<Method> make_method(const std::string& name, Settings& settings);
+// Of the method with its default settings.
+SavedForm saved_form_of(const std::string& name);
 // Of single methods.
 std::vector<std::string_view> method_names();
 // "none, full, ..."

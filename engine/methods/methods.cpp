@@ -43,6 +43,11 @@ std::unique_ptr<Method> make_method(const std::string& name, Settings& settings)
                    "; there are " + method_list());
 }
 
+SavedForm saved_form_of(const std::string& name) {
+  Settings none;
+  return make_method(name, none)->saved_form();
+}
+
 ModelConfig config_beside(ModelConfig config, const SpecialTokens& special) {
   config.context = std::max<int64_t>(config.context - special.count(), 0);
   return config;

@@ -18,6 +18,7 @@ class NoAdaptation : public Adaptation {
 class None : public Method {
  public:
   std::string_view name() const override { return "none"; }
+  SavedForm saved_form() const override { return SavedForm::kNothing; }
   int64_t trainable_parameters(const ModelShape&) const override { return 0; }
   std::string formula() const override { return "0"; }
   std::map<std::string, std::string> settings() const override { return {}; }

@@ -33,6 +33,7 @@ class PrefixEmbedAdaptation : public Adaptation {
 
 std::unique_ptr<Method> make_prefix_embed(Settings& settings) {
   return make_special_token_method({.name = "prefix_embed",
+                                    .form_without_infix = SavedForm::kPrompt,
                                     .formula = "d (prefix + infix)",
                                     .lowest_layer = -1,
                                     .trainable_parameters =

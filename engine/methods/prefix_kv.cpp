@@ -52,6 +52,7 @@ class PrefixKvAdaptation : public Adaptation {
 
 std::unique_ptr<Method> make_prefix_kv(Settings& settings) {
   return make_special_token_method({.name = "prefix_kv",
+                                    .form_without_infix = SavedForm::kPrompt,
                                     .with_infix = false,
                                     .keys_alone = true,
                                     .formula = "2 L d_kv prefix",

@@ -56,6 +56,9 @@ class MethodOfSpecialTokens : public Method {
   }
   std::vector<std::string> places(const ModelShape&) const override { return {kSpecialTokens}; }
   SpecialTokens special_tokens() const override { return settings_.tokens; }
+  SavedForm saved_form() const override {
+    return settings_.tokens.infix == 0 ? method_.form_without_infix : SavedForm::kTensors;
+  }
 
  private:
   SpecialTokenMethod method_;

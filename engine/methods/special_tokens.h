@@ -53,6 +53,7 @@ class SpecialTokenStart {
 // What sets one of these methods apart.
 struct SpecialTokenMethod {
   std::string_view name;
+  SavedForm form_without_infix = SavedForm::kTensors;
   bool with_infix = true;
   bool keys_alone = false;  // SpecialTokens
   std::string_view formula;

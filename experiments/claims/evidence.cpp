@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "datasets/task.h"
 #include "experiments/claims/tell_apart.h"
 #include "results/cells.h"
 #include "results/findings.h"
@@ -32,10 +33,11 @@ std::string headline_metric(const EvidenceGroup& group, const std::vector<std::s
     return std::ranges::find(metrics, metric) != metrics.end();
   };
   if (is_there(group.metric)) return group.metric;
-  static const std::map<std::string, std::string> known = {
-      {"wikisql", "logical_form"}, {"mnli", "accuracy"}, {"samsum", "rouge1"}};
-  const auto found = known.find(group.kind);
-  if (found != known.end() && is_there(found->second)) return found->second;
+  for (const Task& task : tasks()) {
+    if (task.name != group.kind) continue;
+    for (const std::string_view metric : task.metrics)
+      if (is_there(std::string(metric))) return std::string(metric);
+  }
   return metrics.empty() ? std::string() : metrics.front();
 }
 

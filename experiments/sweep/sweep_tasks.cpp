@@ -41,8 +41,7 @@ class TaskReader {
     config.train = common;
     if (train) read_source(*train, config.train);
     config.score.data = common;
-    // MNLI's releases have two development sets; the paper's MNLI-m is the matched one.
-    config.score.data.split = common.task == "mnli" ? "dev_matched" : "dev";
+    config.score.data.split = find_task(common.task).scored_split;
     read_score(score, config.score);
     read_held_out(task, tune);
     for (const auto& [source, place] :
@@ -93,8 +92,7 @@ class TaskReader {
 
   void read_score(const std::optional<YamlValue>& value, ScoreSettings& score) const {
     DecodingSettings& decoding = score.decoding;
-    // SAMSum's summaries are longer than the other tasks' answers.
-    decoding.max_new = score.data.task == "samsum" ? 100 : 64;
+    decoding.max_new = find_task(score.data.task).longest_answer;
     if (!value) return;
     read_source(*value, score.data);
     const auto integer = [&](const char* key, std::int64_t& into, std::int64_t low,

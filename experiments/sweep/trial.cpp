@@ -7,7 +7,7 @@
 #include <set>
 
 #include "common/hash.h"
-#include "datasets/readers/wikisql.h"
+#include "datasets/task.h"
 #include "engine/training/numeric_version.h"
 #include "experiments/sweep/sweep_keys.h"
 
@@ -47,7 +47,8 @@ void add_data(const DataSource& source, const std::string& name, FileHashes& has
               IdentityKeys& keys) {
   const fs::path file = file_of(source);
   std::string hash = hashes.file(file);
-  if (source.task == "wikisql") hash += "+" + hashes.file(wikisql_tables_beside(file));
+  if (const auto file_beside = find_task(source.task).file_beside)
+    hash += "+" + hashes.file(file_beside(file));
   // A file's name is part of the ids that it gives its examples.
   keys[name + ".file"] = file.stem().string() + ":" + hash;
   keys[name + ".task"] = source.task;

@@ -59,12 +59,12 @@ void check_adapter(const fs::path& folder, bool by_hash) {
     if (entry.path().extension() == ".json") read_json_file(entry.path());
     if (entry.path().extension() == ".safetensors") const SafetensorsFile read(entry.path());
   }
-  const std::string method = about.get_string("method");
-  if (method != "lora" && method != "full") return;
-  const fs::path config = folder / (method == "lora" ? "adapter_config.json" : "config.json");
+  const SavedForm form = saved_form_of(about.get_string("method"));
+  if (form != SavedForm::kLowRank && form != SavedForm::kModel) return;
+  const bool peft = form == SavedForm::kLowRank;
+  const fs::path config = folder / (peft ? "adapter_config.json" : "config.json");
   const Json content = read_json_file(config);
-  JsonObject(content, printable_path(config))
-      .get_string(method == "lora" ? "peft_type" : "model_type");
+  JsonObject(content, printable_path(config)).get_string(peft ? "peft_type" : "model_type");
 }
 
 // Throws where the file cannot have been written so; whether it reads well and yet is another.

@@ -36,8 +36,8 @@ TrialCosts::TrialCosts(const Manifest& manifest, const ModelShape& shape) : shap
 TrialCosts::Texts TrialCosts::published(const DataSource& source) {
   Texts texts;
   texts.examples = source.limit > 0 ? static_cast<double>(source.limit) : 50000;
-  texts.prompt = source.task == "samsum" ? 190 : source.task == "mnli" ? 58 : 65;
-  texts.target = source.task == "samsum" ? 30 : source.task == "mnli" ? 2 : 25;
+  texts.prompt = find_task(source.task).usual_prompt;
+  texts.target = find_task(source.task).usual_target;
   return texts;
 }
 
@@ -90,7 +90,7 @@ double TrialCosts::of(const Trial& trial) const {
     const double examples = config.epochs > 0 ? config.epochs * texts.examples
                                               : static_cast<double>(config.steps) * batch;
     // Forward and the activations' gradients; every weight's gradient where all are trained.
-    const double passes = config.method == "full" ? 3 : 2;
+    const double passes = method_of(trial)->reach(shape_).base_weights ? 3 : 2;
     const double length = texts.prompt + texts.target;
     flops += examples * passes * (length * layers(length) + texts.target * head_);
     if (const auto rank = config.settings.find("rank"); rank != config.settings.end())
