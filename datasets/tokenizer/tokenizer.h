@@ -38,7 +38,9 @@ class Tokenizer {
  public:
   // From the folder's tokenizer.json or, where there is none, its vocab.json and merges.txt, which
   // are read as GPT-2's: its pattern, and "<|endoftext|>" as a special token where it is one of the
-  // vocabulary's. InputError names file and field of what is wrong or not supported.
+  // vocabulary's. tokenizer_config.json is not read: where it says other than tokenizer.json
+  // (add_prefix_space, tokens of its own), transformers' ids are others. InputError names file and
+  // field of what is wrong or not supported.
   static Tokenizer load(const std::filesystem::path& folder);
   // From the text of a tokenizer.json; `source_name` stands for the file in messages.
   static Tokenizer parse(std::string_view json_text, const std::string& source_name);

@@ -259,6 +259,13 @@ TEST_CASE("Patterns select the modules that PEFT's select, or are refused") {
         "nothing was thrown");
 }
 
+TEST_CASE("Pickled weights of PEFT are refused by name") {
+  const PeftFolder folder("llama_q_v", "llama_gqa");
+  std::filesystem::rename(folder.path() / "adapter_model.safetensors",
+                          folder.path() / "adapter_model.bin");
+  CHECK_THAT(folder.refusal(), Contains("adapter_model.bin' is a pickle"));
+}
+
 TEST_CASE("A module's whole path is a target in every layer, as in PEFT") {
   const PeftFolder folder("llama_q_v", "llama_gqa");
   const Json layer_1 = {"model.layers.1.self_attn.q_proj", "model.layers.1.self_attn.v_proj",
