@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 
 #include "common/error.h"
 #include "common/jsonl.h"
@@ -28,18 +27,26 @@ std::optional<std::string> find_id(JsonObject& object) {
   object.fail("id", "must be a text or a whole number, not " + json_excerpt(*id));
 }
 
-// The keys of the first object, of a line or of an array. None where there is no such object: the
-// task's reader says what is wrong.
-std::set<std::string, std::less<>> keys_of_first(const std::filesystem::path& path) {
-  std::set<std::string, std::less<>> keys;
+enum class ReferenceForm { kOwnTask, kLines, kOfTask };
+
+// By the first object, of a line or of an array. Where there is none the task's reader says what is
+// wrong.
+ReferenceForm form_of(const std::filesystem::path& path) {
   const SourceText source(path);
   JsonRecords records(source);
   try {
-    if (records.next())
-      for (const std::string_view key : records.keys()) keys.emplace(key);
+    if (!records.next()) return ReferenceForm::kOfTask;
+    const bool referenced =
+        records.find("reference") != nullptr || records.find("references") != nullptr;
+    const JsonRecords::Element* const prompt = records.find("prompt");
+    // Lines of references may hold a chat under that name.
+    const bool has_text = prompt != nullptr && prompt->is_string();
+    if (has_text && (referenced || records.find("target") != nullptr))
+      return ReferenceForm::kOwnTask;
+    return referenced ? ReferenceForm::kLines : ReferenceForm::kOfTask;
   } catch (const InputError&) {
+    return ReferenceForm::kOfTask;
   }
-  return keys;
 }
 
 std::vector<std::string> reference_texts(JsonObject& object) {
@@ -145,15 +152,16 @@ void Predictions::finish() const {
 TextReferences read_text_references(const std::filesystem::path& path, const std::string& task,
                                     const std::vector<std::string>& assignments,
                                     std::uint64_t limit) {
-  const std::set<std::string, std::less<>> first = keys_of_first(path);
-  const bool referenced = first.contains("reference") || first.contains("references");
   TextReferences out;
-  if (first.contains("prompt") && (first.contains("target") || referenced)) {
-    out = read_task_references(path, find_task("own"), assignments, limit);
-  } else if (referenced) {
-    out.references = read_reference_lines(path, limit);
-  } else {
-    out = read_task_references(path, find_task(task), assignments, limit);
+  switch (form_of(path)) {
+    case ReferenceForm::kOwnTask:
+      out = read_task_references(path, find_task("own"), assignments, limit);
+      break;
+    case ReferenceForm::kLines:
+      out.references = read_reference_lines(path, limit);
+      break;
+    case ReferenceForm::kOfTask:
+      out = read_task_references(path, find_task(task), assignments, limit);
   }
   if (out.references.empty()) {
     throw InputError(path.string() + ": there are no references; is it the right file?");

@@ -22,8 +22,6 @@ void add_sorted(std::vector<T>& values, const T& value) {
   if (at == values.end() || *at != value) values.insert(at, value);
 }
 
-constexpr std::size_t kMostVariants = 6;
-
 int site_order(const std::string& site) {
   static constexpr std::array<std::string_view, 4> kSites{"Wq", "Wk", "Wv", "Wo"};
   return static_cast<int>(std::ranges::find(kSites, site) - kSites.begin());
@@ -87,7 +85,7 @@ std::vector<AdapterGroup> adapter_groups(ReportData& data) {
   return all;
 }
 
-std::vector<AdapterGroup> shown_adapter_groups(ReportData& data) {
+std::vector<AdapterGroup> shown_adapter_groups(ReportData& data, std::size_t most_variants) {
   const std::vector<AdapterGroup> all = adapter_groups(data);
   std::vector<AdapterGroup> chosen;
   for (const AdapterGroup& group : all) {
@@ -102,10 +100,12 @@ std::vector<AdapterGroup> shown_adapter_groups(ReportData& data) {
       chosen, {}, [](const AdapterGroup& g) { return std::make_pair(task_order(g.task), g.task); });
   std::vector<AdapterGroup> shown;
   for (const AdapterGroup& first : chosen) {
-    std::size_t variants = 0;
+    shown.push_back(first);
+    std::size_t variants = 1;
     for (const AdapterGroup& group : all)
       if (group.task == first.task && group.sweep == first.sweep &&
-          group.targets == first.targets && variants++ < kMostVariants)
+          group.targets == first.targets && group.variant != first.variant &&
+          variants++ < most_variants)
         shown.push_back(group);
   }
   return shown;

@@ -34,8 +34,11 @@ std::vector<AdapterGroup> adapter_groups(ReportData& data);
 
 // For each task the variants of one set of matrices: Wq+Wv, as in the paper, where it was adapted,
 // else that with the most matrices; of several sweeps' the one with the most ranks. Tasks as
-// ReportData::tasks orders them.
-std::vector<AdapterGroup> shown_adapter_groups(ReportData& data);
+// ReportData::tasks orders them; of each the variant with the most ranks first, `most_variants` in
+// all.
+inline constexpr std::size_t kMostVariants = 6;
+std::vector<AdapterGroup> shown_adapter_groups(ReportData& data,
+                                               std::size_t most_variants = kMostVariants);
 
 // "Wq+Wv", "Wq+Wv, alpha 64".
 std::string matrices_label(const AdapterGroup& group);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 
 namespace rankscope {
@@ -80,26 +81,54 @@ std::string counted(std::int64_t count, std::string_view noun) {
   return grouped(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
 
-std::vector<std::string> without_shared_parts(const std::vector<std::string>& variants) {
-  constexpr std::string_view kBetween = ", ";
-  std::vector<std::vector<std::string>> parts;
+namespace {
+
+struct Parts {
+  std::vector<std::vector<std::string>> of_each;
   std::map<std::string, std::size_t> uses;
+};
+
+Parts parts_of(const std::vector<std::string>& variants) {
+  constexpr std::string_view kBetween = ", ";
+  Parts parts;
   for (const std::string& variant : variants) {
-    std::vector<std::string>& own = parts.emplace_back();
+    std::vector<std::string>& own = parts.of_each.emplace_back();
     for (std::size_t begin = 0; begin < variant.size();) {
       const std::size_t end = std::min(variant.find(kBetween, begin), variant.size());
       own.push_back(variant.substr(begin, end - begin));
-      ++uses[own.back()];
+      ++parts.uses[own.back()];
       begin = end + kBetween.size();
     }
   }
+  return parts;
+}
+
+std::string joined(const std::vector<std::string>& parts,
+                   const std::function<bool(const std::string&)>& wanted) {
+  std::string text;
+  for (const std::string& part : parts)
+    if (wanted(part)) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> without_shared_parts(const std::vector<std::string>& variants) {
+  const Parts parts = parts_of(variants);
   std::vector<std::string> told;
-  for (const std::vector<std::string>& own : parts) {
-    std::string& text = told.emplace_back();
-    for (const std::string& part : own)
-      if (uses[part] < variants.size()) text += (text.empty() ? "" : ", ") + part;
-  }
+  for (const std::vector<std::string>& own : parts.of_each)
+    told.push_back(joined(own, [&](const std::string& part) {
+      return parts.uses.at(part) < variants.size();
+    }));
   return told;
+}
+
+std::string shared_parts(const std::vector<std::string>& variants) {
+  const Parts parts = parts_of(variants);
+  if (variants.empty()) return {};
+  return joined(parts.of_each.front(), [&](const std::string& part) {
+    return parts.uses.at(part) == variants.size();
+  });
 }
 
 std::string task_label(const std::string& task) {

@@ -34,6 +34,8 @@ std::string counted(std::int64_t count, std::string_view noun);
 
 // Variants ("alpha 8, lr 0.005") without the parts that all of them have.
 std::vector<std::string> without_shared_parts(const std::vector<std::string>& variants);
+// And those parts.
+std::string shared_parts(const std::vector<std::string>& variants);
 
 // "WikiSQL" for wikisql, "LoRA" for lora, "ROUGE-1" for rouge1; what is not known stays as it is.
 std::string task_label(const std::string& task);

@@ -9,6 +9,13 @@
 #include "engine/checkpoint/trained_tensors.h"
 
 namespace rankscope {
+
+namespace {
+
+constexpr const char* kPickledFile = "adapter_model.bin";
+
+}  // namespace
+
 void save_adapter(const std::filesystem::path& folder, const Model& model, Adaptation& adaptation,
                   const Method& method) {
   AdapterRecord record;
@@ -44,6 +51,11 @@ std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Mo
   std::error_code ignored;
   if (!std::filesystem::exists(folder / kRecordFile, ignored)) {
     if (std::filesystem::exists(folder / kPeftConfigFile, ignored)) {
+      if (!std::filesystem::exists(folder / kPeftWeightsFile, ignored) &&
+          std::filesystem::exists(folder / kPickledFile, ignored))
+        throw InputError("'" + printable_path(folder / kPickledFile) +
+                         "' is a pickle, which is not read; save the adapter as " +
+                         kPeftWeightsFile + " with PEFT (save_pretrained)");
       if (is_peft_prompt(folder)) return read_peft_prompt(folder, model, nullptr);
       return read_peft_adapter(folder, model, nullptr);
     }
@@ -53,7 +65,13 @@ std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Mo
   }
   const AdapterRecord record = read_record(folder);
   const std::string where = (folder / kRecordFile).string();
-  const SavedForm form = saved_form_of(record.method);
+  const SavedForm form = [&] {
+    try {
+      return saved_form_of(record.method);
+    } catch (const InputError& error) {
+      throw InputError(where + ": field 'method': " + error.what());
+    }
+  }();
   if (form == SavedForm::kNothing) {
     Settings settings;
     return make_method(record.method, settings)->adapt(model, 0);

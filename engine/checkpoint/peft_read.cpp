@@ -2,7 +2,6 @@
 
 #include "common/error.h"
 #include "common/safetensors.h"
-#include "common/text.h"
 #include "engine/checkpoint/peft_adapter.h"
 #include "engine/checkpoint/peft_config.h"
 #include "engine/checkpoint/peft_modules.h"
@@ -128,12 +127,6 @@ std::unique_ptr<LowRankAdaptation> read_from_record(const std::filesystem::path&
 
 std::unique_ptr<LowRankAdaptation> read_peft_adapter(const std::filesystem::path& folder,
                                                      Model& model, const AdapterRecord* record) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(folder / kPeftWeightsFile, ignored) &&
-      std::filesystem::exists(folder / "adapter_model.bin", ignored))
-    throw InputError("'" + printable_path(folder / "adapter_model.bin") +
-                     "' is a pickle, which is not read; save the adapter as " + kPeftWeightsFile +
-                     " with PEFT (save_pretrained)");
   const SafetensorsFile file(folder / kPeftWeightsFile);
   return record ? read_from_record(folder, file, model, *record)
                 : read_from_config(folder, file, model);

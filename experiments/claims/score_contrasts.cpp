@@ -145,7 +145,11 @@ class ScoreContrasts {
     made.finding.seeds_left = left.rows();
     made.finding.seeds_right = right.rows();
     made.finding.examples = left.cols();
-    if (std::min(left.rows(), right.rows()) < claim_.seeds) {
+    // The untrained base has one trial, and needs no other.
+    const auto seeds_of = [&](const EvidenceGroup& group, const RealMatrix& outcomes) {
+      return group.method == "none" ? claim_.seeds : outcomes.rows();
+    };
+    if (std::min(seeds_of(*found.left, left), seeds_of(*found.right, right)) < claim_.seeds) {
       made.finding.missing = fmt::format("{} and {} seeds are finished, {} are needed", left.rows(),
                                          right.rows(), claim_.seeds);
       return made;

@@ -127,10 +127,14 @@ class Expander {
     // One search for all trials of a method that differ in its size and places alone: the first of
     // them stands for the others. Another scale, start or ratio of rates wants another rate.
     static constexpr std::array<std::string_view, 3> kVariants{"rslora", "init", "lr_ratio"};
+    const auto is_of_variant = [](const std::string& key) {
+      return std::ranges::any_of(kVariants, [&](std::string_view variant) {
+        return key == variant || key.ends_with("_" + std::string(variant));
+      });
+    };
     std::map<std::string, std::string> training = made.trial.settings;
-    std::erase_if(training, [](const auto& entry) {
-      return !training_settings().contains(entry.first) &&
-             std::ranges::find(kVariants, entry.first) == kVariants.end();
+    std::erase_if(training, [&](const auto& entry) {
+      return !training_settings().contains(entry.first) && !is_of_variant(entry.first);
     });
     const std::string key =
         OrderedJson{made.trial.method, task.config.name, training}.dump(-1, ' ', true);

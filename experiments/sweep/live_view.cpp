@@ -42,8 +42,8 @@ std::string trial_title(const Trial& trial) {
   if (const std::string rank = trial.setting("rank"); !rank.empty()) title += " r" + rank;
   if (trial.is_tuning()) title += " lr " + trial.setting("lr");
   title += " " + trial.config.task.name;
-  // A group without a name of its own has the method's, perhaps numbered.
-  if (!trial.is_tuning() && !trial.config.group.starts_with(trial.config.method))
+  // A group without a name of its own has the method's.
+  if (!trial.is_tuning() && trial.config.group != trial.config.method)
     title += " (" + trial.config.group + ")";
   if (trial.trains()) title += fmt::format(" seed {}", trial.config.seed);
   return trial.is_tuning() ? "tuning " + title : title;

@@ -139,12 +139,16 @@ std::string aligned(const std::vector<SummaryLine>& rows) {
 std::string summary_table(const Manifest& manifest, const std::vector<TrialResult>& results) {
   std::vector<SummaryRow> rows;
   std::map<std::pair<std::string, IdentityKeys>, std::size_t> places;  // in rows, by task and setting
+  const auto base_of = [&](const Trial& trial) -> std::optional<std::size_t> {
+    for (std::size_t i = 0; i < manifest.trials.size(); ++i)
+      if (results[i].state == TrialState::kDone && is_base_of(manifest.trials[i], trial)) return i;
+    return {};
+  };
   // What a diverged trial counts as.
   const auto base_score = [&](const Trial& trial, std::string& metric) -> std::optional<double> {
-    for (std::size_t i = 0; i < manifest.trials.size(); ++i)
-      if (results[i].state == TrialState::kDone && is_base_of(manifest.trials[i], trial))
-        return first_score(trial, results[i].metrics, metric);
-    return {};
+    const std::optional<std::size_t> base = base_of(trial);
+    if (!base) return {};
+    return first_score(trial, results[*base].metrics, metric);
   };
   for (std::size_t i = 0; i < manifest.trials.size(); ++i) {
     const Trial& trial = manifest.trials[i];
@@ -179,16 +183,31 @@ std::string summary_table(const Manifest& manifest, const std::vector<TrialResul
         ++row.pending;
     }
   }
+  std::vector<std::string> tasks;  // in the order of the file
+  for (const SummaryRow& row : rows)
+    if (std::ranges::find(tasks, row.task) == tasks.end()) tasks.push_back(row.task);
+  // Tasks that are scored on the same data have one trial of the base, which names the first of them.
+  std::set<std::string> with_base;
+  for (const SummaryRow& row : rows)
+    if (row.method == "none") with_base.insert(row.task);
+  for (const Trial& trial : manifest.trials) {
+    const std::string& task = trial.config.task.name;
+    if (trial.is_tuning() || with_base.contains(task) || !base_of(trial)) continue;
+    with_base.insert(task);
+    SummaryRow made;
+    made.task = task;
+    made.method = "none";
+    made.setting = setting_of(manifest.trials[*base_of(trial)]);
+    if (const auto score = base_score(trial, made.metric)) made.scores.push_back(*score);
+    rows.insert(rows.begin(), std::move(made));
+  }
   for (SummaryRow& row : rows)
     if (!row.rates.empty()) row.lr += fmt::format(" {:g}", fmt::join(row.rates, ", "));
   const Differences differences(rows);
   for (SummaryRow& row : rows) row.others = differences.text_of(row);
   const bool has_others =
       std::ranges::any_of(rows, [](const SummaryRow& row) { return !row.others.empty(); });
-  // Task by task, in the order of the file.
-  std::vector<std::string> tasks;
-  for (const SummaryRow& row : rows)
-    if (std::ranges::find(tasks, row.task) == tasks.end()) tasks.push_back(row.task);
+  // Task by task.
   std::ranges::stable_sort(rows, {}, [&](const SummaryRow& row) {
     return std::ranges::find(tasks, row.task) - tasks.begin();
   });

@@ -59,7 +59,12 @@ void check_adapter(const fs::path& folder, bool by_hash) {
     if (entry.path().extension() == ".json") read_json_file(entry.path());
     if (entry.path().extension() == ".safetensors") const SafetensorsFile read(entry.path());
   }
-  const SavedForm form = saved_form_of(about.get_string("method"));
+  SavedForm form = SavedForm::kTensors;
+  try {
+    form = saved_form_of(about.get_string("method"));
+  } catch (const InputError&) {  // another version's method is no damage
+    return;
+  }
   if (form != SavedForm::kLowRank && form != SavedForm::kModel) return;
   const bool peft = form == SavedForm::kLowRank;
   const fs::path config = folder / (peft ? "adapter_config.json" : "config.json");

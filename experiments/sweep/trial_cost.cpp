@@ -89,7 +89,7 @@ double TrialCosts::of(const Trial& trial) const {
     const Texts texts = texts_of(config.task.train);
     const double examples = config.epochs > 0 ? config.epochs * texts.examples
                                               : static_cast<double>(config.steps) * batch;
-    // Forward and the activations' gradients; every weight's gradient where all are trained.
+    // Forward and the activations' gradients; the weights' gradients where they are trained.
     const double passes = method_of(trial)->reach(shape_).base_weights ? 3 : 2;
     const double length = texts.prompt + texts.target;
     flops += examples * passes * (length * layers(length) + texts.target * head_);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "plots/adapters.h"
 #include "results/cells.h"
@@ -44,10 +45,12 @@ std::vector<AmplificationPoint> points_of(ReportData& data, const AdapterGroup& 
 
 FigureSet amplification_figures(ReportData& data) {
   std::vector<std::pair<AdapterGroup, std::vector<AmplificationPoint>>> panels;
+  std::set<std::string> tasks;
   for (const AdapterGroup& group : shown_adapter_groups(data)) {
     std::vector<AmplificationPoint> points = points_of(data, group);
-    if (!points.empty() && panels.size() < kMostTasks)
-      panels.emplace_back(group, std::move(points));
+    if (points.empty()) continue;
+    tasks.insert(group.task);
+    if (tasks.size() <= kMostTasks) panels.emplace_back(group, std::move(points));
   }
   if (panels.empty()) return {{}, "Not run: no adapter was analysed against its base."};
   const std::size_t columns = std::min<std::size_t>(2, panels.size());
@@ -70,10 +73,12 @@ FigureSet amplification_figures(ReportData& data) {
                          {}},
                 .script = "set multiplot\n"};
   // What all panels have in common stands in the caption.
-  std::vector<std::string> titles;
+  std::vector<std::string> labels;
   for (const auto& [group, points] : panels)
-    titles.push_back(task_label(group.task) + ", " + matrices_label(group));
-  if (panels.size() > 1) titles = without_shared_parts(titles);
+    labels.push_back(fmt::format("{}, {}, layer {} of {}", task_label(group.task),
+                                 matrices_label(group), group.middle_layer(), group.layers.size()));
+  const std::vector<std::string> titles =
+      panels.size() > 1 ? without_shared_parts(labels) : std::vector<std::string>{""};
   std::vector<LegendEntry> entries;
   for (std::size_t at = 0; at < panels.size(); ++at) {
     const auto& [group, points] = panels[at];
@@ -113,7 +118,7 @@ FigureSet amplification_figures(ReportData& data) {
         "xrange {}\nset yrange {}\n"
         "set xlabel 'rank r'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\nplot "
         "{}\n",
-        gnuplot_string(titles[at], kTitleBytes), tics, range_text(axis_range(xs, true)),
+        gnuplot_string(titles[at].empty() && panels.size() > 1 ? "plain" : titles[at], kTitleBytes), tics, range_text(axis_range(xs, true)),
         range_text(axis_range(ys, true)), at % columns == 0 ? "'amplification factor'" : "''",
         plots);
   }
@@ -121,13 +126,9 @@ FigureSet amplification_figures(ReportData& data) {
       legend(grid, entries, grid.width() - grid.right + 8, grid.top) + "unset multiplot\n";
   figure.width = grid.width();
   figure.height = grid.height();
-  const bool one_place = std::ranges::all_of(panels, [&](const auto& panel) {
-    return panel.first.targets == panels.front().first.targets;
-  });
-  figure.caption =
-      fmt::format("{}ayer {} of {} (from 0). ",
-                  one_place ? "LoRA " + panels.front().first.targets + ", l" : "L",
-                  panels.front().first.middle_layer(), panels.front().first.layers.size());
+  figure.caption = fmt::format("LoRA, {} (layers count from 0). ", shared_parts(labels));
+  if (tasks.size() > kMostTasks)
+    figure.caption += fmt::format("{} more tasks are in table7.csv. ", tasks.size() - kMostTasks);
   figure.caption +=
       "‖ΔW‖ over what of W lies in the directions of ΔW: the geometric mean over adapters, and the "
       "band between the least "

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <limits>
 
 #include "plots/adapters.h"
 #include "results/cells.h"
@@ -67,7 +68,7 @@ TableSet amplification_tables(ReportData& data) {
                           {"n", true}},
               .rows = {},
               .data = {}};
-  table.data.columns = {"sweep", "task", "targets", "site", "layer", "rank", "n"};
+  table.data.columns = {"sweep", "task", "targets", "variant", "site", "layer", "rank", "n"};
   std::string means;
   for (const char* quantity : kQuantities) {
     table.data.columns.emplace_back(quantity);
@@ -78,14 +79,15 @@ TableSet amplification_tables(ReportData& data) {
         factor ? fmt::format(", exp(avg(ln({})))", quantity) : fmt::format(", avg({})", quantity);
   }
   std::string layers;
-  for (const AdapterGroup& group : shown_adapter_groups(data)) {
+  constexpr std::size_t kAllVariants = std::numeric_limits<std::size_t>::max();
+  for (const AdapterGroup& group : shown_adapter_groups(data, kAllVariants)) {
     const std::vector<Row> rows =
         data.rows("SELECT site, layer, rank, count(*)" + means +
                       " FROM amplifications WHERE sweep = ? AND instr(?, ' ' || trial || ' ') > 0 "
                       "GROUP BY site, layer, rank ORDER BY site, layer, rank",
                   {group.sweep, group.trials_text()});
     for (const Row& row : rows) {
-      Row exact{group.sweep, group.task, group.targets};
+      Row exact{group.sweep, group.task, group.targets, group.variant};
       exact.insert(exact.end(), row.begin(), row.end());
       table.data.rows.push_back(std::move(exact));
       if (integer_in(row[1]) != group.middle_layer()) continue;

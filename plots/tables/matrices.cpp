@@ -29,12 +29,14 @@ class Budgets {
   std::int64_t of(const ScoreFinding& s) const {
     constexpr std::int64_t kMostOverLeast = 2;  // or else they were not meant to be one
     std::int64_t least = *s.parameters, most = *s.parameters;
+    bool one_rank = true;  // given, and no budget
     for (const auto& [targets, sizes] : groups_.at({s.sweep, s.group})) {
       if (sizes.size() > 1) return *s.parameters;
       least = std::min(least, sizes.begin()->first);
       most = std::max(most, sizes.begin()->first);
+      one_rank = one_rank && sizes.begin()->second == *s.rank;
     }
-    return most < kMostOverLeast * least ? most : *s.parameters;
+    return most < kMostOverLeast * least && !one_rank ? most : *s.parameters;
   }
 
  private:

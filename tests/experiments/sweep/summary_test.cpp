@@ -101,3 +101,17 @@ TEST_CASE("the summary shows the metric that the sweep asks for, and the rates t
   }
   CHECK_THAT(results.table(), Contains("tuned 0.005  2  rouge1  25.0 ± 0.0\n"));
 }
+
+TEST_CASE("tasks that are scored on the same data each show the base, which has one trial") {
+  Results results;
+  results.add("none", {}, 0.3);
+  results.add("lora", {{"rank", "4"}, {"targets", "Wq"}, {"lr", "0.01"}}, 0.5);
+  results.add("lora", {{"rank", "4"}, {"targets", "Wq"}, {"lr", "0.01"}}, 0.6);
+  results.manifest().trials[2].config.task.name = "mnli_40";
+  CHECK(results.table() ==
+        "task     method  targets  rank  lr    n  metric    score, %\n"
+        "mnli     none                         1  accuracy  30.0\n"
+        "mnli     lora    Wq       4     0.01  1  accuracy  50.0\n"
+        "mnli_40  none                         1  accuracy  30.0\n"
+        "mnli_40  lora    Wq       4     0.01  1  accuracy  60.0\n");
+}

@@ -1,0 +1,108 @@
+// Results whose truth is planted, and claims on them.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "common/draws.h"
+#include "experiments/claims/judgement.h"
+#include "results/store.h"
+#include "tests/temporary_folder.h"
+
+namespace rankscope::tests {
+
+inline constexpr int kExamples = 200, kWholeSamsum = 818;
+
+inline int examples_of(const std::string& kind) { return kind == "samsum" ? kWholeSamsum : kExamples; }
+
+// What a group of trials is, and how well it does.
+struct Planted {
+  std::string method = "lora", targets = {}, task = "wikisql", kind = "wikisql", sweep = "planted";
+  std::int64_t rank = 0, parameters = 0, limit = 3000;
+  double share = 0.5;  // of examples that are right
+  int seeds = 5;
+  bool shuffled = false;  // trained on shuffled targets
+  bool diverged = false;  // all its trials
+  std::string metric = {};  // that the sweep asks for; the other is wrong everywhere
+  std::map<std::string, std::string> settings = {};  // more of them
+  std::map<std::string, double> timings = {};
+  std::map<std::string, std::string> environment = {};
+  std::string group = "g";  // in the sweep file
+};
+
+class PlantedResults {
+ public:
+  PlantedResults() : store_(Store::open(folder_ / "results.db")) {
+    for (const char* kind : {"wikisql", "mnli", "samsum"}) {
+      DatasetRecord dataset{kind, kind, "dev", "dev.jsonl", {}};
+      for (int e = 0; e < examples_of(kind); ++e) dataset.examples.push_back({"e" + std::to_string(e), "p", "r"});
+      store_.put_dataset(dataset);
+    }
+  }
+
+  // Which examples are right is shared by all groups, but for a fifth that each seed draws for itself.
+  void add(const Planted& p) {
+    store_.put_sweep({p.sweep, "name: " + p.sweep + "\n", "models/tiny", std::string(64, 'c')});
+    for (int seed = 1; seed <= (p.method == "none" ? 1 : p.seeds); ++seed) {
+      TrialRecord t;
+      t.trial = p.sweep + p.task + p.method + p.targets + std::to_string(p.rank) + (p.shuffled ? "x" : "s") +
+                std::to_string(seed);
+      t.sweep = p.sweep;
+      t.group = p.group;
+      t.state = p.diverged ? "diverged" : "done";
+      t.role = "scored";
+      t.method = p.method;
+      t.task = p.task;
+      t.targets = p.targets;
+      if (p.rank > 0) t.rank = p.rank;
+      t.seed = seed;
+      t.config = {{"score.task", p.kind}, {"train.limit", std::to_string(p.limit)}, {"seed", std::to_string(seed)},
+                  {"settings.rank", std::to_string(p.rank)}, {"settings.targets", p.targets}, {"method", p.method},
+                  {"task", p.task}};
+      if (p.shuffled) t.config["shuffle_targets"] = "true";
+      if (!p.metric.empty()) t.config["metric"] = p.metric;
+      for (const auto& [key, value] : p.settings) {
+        t.config["settings." + key] = value;
+        t.trial += key + value;
+      }
+      if (p.parameters > 0) t.trainable_parameters = p.parameters;
+      if (!p.diverged) t.dataset = p.kind;
+      t.timings = p.timings;
+      t.environment = p.environment;
+      const Draws common(1, "planted", "examples"), own(static_cast<std::uint64_t>(seed), "planted", t.trial);
+      const std::string metric = p.kind == "wikisql" ? "logical_form" : p.kind == "samsum" ? "rouge1" : "accuracy";
+      for (int e = 0; e < (p.diverged ? 0 : examples_of(p.kind)); ++e) {
+        const auto at = static_cast<std::uint64_t>(e);
+        const bool drawn_alone = own.uniform(2 * at) < 0.2f;
+        const float difficulty = drawn_alone ? own.uniform(2 * at + 1) : common.uniform(at);
+        const double outcome = difficulty < p.share ? 1.0 : 0.0;
+        t.predictions.push_back({"e" + std::to_string(e), "x", {{metric, outcome}}});
+        if (!p.metric.empty()) t.predictions.back().outcomes = {{metric, 0.0}, {p.metric, outcome}};
+      }
+      store_.put_trial(t);
+    }
+  }
+
+  Store& store() { return store_; }
+
+  Findings judge(const std::string& claims) const {
+    ResultsReader results({folder_.path()});
+    Evidence evidence(results);
+    return judge_results(parse_claims(claims, "claims.yaml"), evidence);
+  }
+
+ private:
+  TemporaryFolder folder_;
+  Store store_;
+};
+
+inline std::string score_claim(const std::string& region, double margin, const std::string& more = "",
+                        const std::string& contrasts = "      - {left: {method: lora, targets: Wq+Wv}, right: {method: "
+                                                       "lora, targets: Wq}}\n",
+                        const std::string& control = "shuffled") {
+  return "claims:\n  - id: A\n    title: t\n    source: s\n    statistic: score\n    region: " + region +
+         "\n    margins: {wikisql: " + std::to_string(margin) + ", mnli: " + std::to_string(margin) +
+         "}\n    reason: r\n" + more + "    contrasts:\n" + contrasts + "    control: " + control + "\n";
+}
+
+}  // namespace rankscope::tests

@@ -1,0 +1,106 @@
+// What settings are called, and which of several a claim is about.
+#include "experiments/claims/tell_apart.h"
+
+#include <catch2/catch.hpp>
+
+#include <set>
+
+#include "tests/experiments/claims/planted_results.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+using Catch::Contains;
+
+TEST_CASE("settings of one rank and size are told apart by what else differs between them") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.1});
+  for (const char* alpha : {"1", "64"})
+    planted.add({.targets = "Wq", .rank = 8, .settings = {{"alpha", alpha}, {"dropout", "0"}}});
+  planted.add({.targets = "Wq", .rank = 4, .settings = {{"alpha", "4"}, {"dropout", "0.1"}}});
+  std::set<std::string> others;
+  for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores)
+    if (score.method == "lora") others.insert(std::to_string(*score.rank) + ": " + score.others);
+  CHECK(others == std::set<std::string>{"4: alpha 4", "8: alpha 1", "8: alpha 64"});
+}
+
+TEST_CASE("variants of a method are named at every rank, and one variant is one line over them") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.1});
+  const auto add = [&](const std::string& group, std::int64_t rank,
+                       std::map<std::string, std::string> settings) {
+    settings.emplace("alpha", std::to_string(rank));
+    settings.emplace("rslora", "false");
+    planted.add({.targets = "Wq", .rank = rank, .settings = std::move(settings), .group = group});
+  };
+  // Rates that follow from the rank, an alpha that is it.
+  add("plain", 2, {{"lr", "0.1"}});
+  add("plain", 8, {{"lr", "0.2"}});
+  add("stable", 4, {{"lr", "0.1"}, {"rslora", "true"}});
+  add("stable", 16, {{"lr", "0.1"}, {"rslora", "true"}});
+  add("wide", 4, {{"lr", "0.1"}, {"alpha", "64"}});
+  add("wide", 32, {{"lr", "0.1"}, {"alpha", "64"}});
+  std::map<std::string, std::set<std::int64_t>> lines;
+  for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores) {
+    if (score.method != "lora") continue;
+    lines[score.variant].insert(*score.rank);
+    // A default word goes without saying; whatever a variant has, its label has.
+    CHECK(score.others.find("false") == std::string::npos);
+    CHECK_THAT(score.others, Contains(score.variant));
+  }
+  CHECK(lines == std::map<std::string, std::set<std::int64_t>>{
+                     {"", {2, 8}}, {"lr 0.1, rslora", {4, 16}}, {"alpha 64, lr 0.1", {4, 32}}});
+}
+
+TEST_CASE("groups that differ rank by rank alone are lines of their own, named by their groups") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.1});
+  for (const std::int64_t rank : {2, 8}) {
+    for (const std::int64_t times : {1, 2, 3})
+      planted.add({.targets = "Wq",
+                   .rank = rank,
+                   .settings = {{"alpha", std::to_string(times * rank)}},
+                   .group = "times " + std::to_string(times)});
+  }
+  std::map<std::string, std::set<std::int64_t>> lines;
+  for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores)
+    if (score.method == "lora") CHECK(lines[score.variant].insert(*score.rank).second);
+  CHECK(lines == std::map<std::string, std::set<std::int64_t>>{{"group times 1", {2, 8}},
+                                                               {"group times 2", {2, 8}},
+                                                               {"group times 3", {2, 8}}});
+}
+
+TEST_CASE("settings of one group that nothing known tells apart are told by their hashes") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.1});
+  for (const char* kind : {"a", "b"})
+    planted.add({.targets = "Wq", .rank = 4, .settings = {{"rank", kind}}});
+  std::set<std::string> named;
+  for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores)
+    if (score.method == "lora") named.insert(score.variant);
+  CHECK(named.size() == 2);
+  for (const std::string& name : named) CHECK_THAT(name, Catch::StartsWith("setting "));
+}
+
+TEST_CASE(
+    "of several settings that fit, a claim takes the plain method's, or the group's it names") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.1});
+  planted.add({.method = "full", .share = 0.5});
+  for (const char* init : {"gaussian", "kaiming", "pissa"})
+    planted.add({.targets = "Wq",
+                 .rank = 8,
+                 .share = init == std::string("pissa") ? 0.9 : 0.2,
+                 .settings = {{"init", init}},
+                 .group = std::string("from ") + init});
+  const auto contrast = [&](const std::string& more) {
+    return planted
+        .judge(score_claim("above", 1, "",
+                           "      - {left: {method: lora" + more + "}, right: {method: full}}\n"))
+        .claims.at(0)
+        .contrasts.at(0);
+  };
+  CHECK(contrast("").name == "wikisql: lora Wq r8 against full");
+  CHECK(contrast(", group: from pissa").name == "wikisql: lora Wq r8, init pissa against full");
+  CHECK(*contrast(", group: from pissa").estimate > 0);
+  CHECK_THAT(contrast(", group: of nobody").missing, Contains("of group of nobody"));
+}
