@@ -109,7 +109,7 @@ FigureSet amplification_figures(ReportData& data) {
           from, colour, from, colour);
       if (std::ranges::find(entries, site, &LegendEntry::label) == entries.end()) {
         entries.push_back({site, colour, 7, true, false});
-        entries.push_back({site + ", random", colour, 0, true, true});
+        entries.push_back({site + ", random", colour, 6, true, true});
       }
     }
     figure.script += grid.place(at);
