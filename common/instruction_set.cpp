@@ -10,8 +10,8 @@ namespace rankscope {
 
 namespace {
 
-// Clang before 18 does not know the levels by name (and fuzzes here); the features that it can ask for
-// come only with the rest of their level.
+// Clang before 18 does not know the levels by name (and fuzzes here); the features that it can ask
+// for come only with the rest of their level.
 #if defined(__x86_64__)
 bool has_level_4() {
 #ifdef __clang__
@@ -49,8 +49,10 @@ std::string_view require_instruction_set(std::string_view name) {
   const std::vector<std::string_view> names = available_instruction_sets();
   if (const auto found = std::ranges::find(names, name); found != names.end()) return *found;
   std::string known;
-  for (const std::string_view each : names) known += (known.empty() ? "" : ", ") + std::string(each);
-  throw InputError("instruction set '" + std::string(name) + "' is not available here; use one of: " + known);
+  for (const std::string_view each : names)
+    known += (known.empty() ? "" : ", ") + std::string(each);
+  throw InputError("instruction set '" + std::string(name) +
+                   "' is not available here; use one of: " + known);
 }
 
 std::string_view chosen_instruction_set() {

@@ -1,5 +1,5 @@
-// The instruction sets that kernels are compiled for (cmake/rankscope_kernels.cmake), and which of them
-// this processor runs.
+// The instruction sets that kernels are compiled for (cmake/rankscope_kernels.cmake), and which of
+// them this processor runs.
 #pragma once
 
 #include <string_view>

@@ -13,7 +13,8 @@ std::string natural_key(std::string_view name) {
       rest.remove_prefix(1);
       continue;
     }
-    const auto run = static_cast<std::size_t>(std::ranges::find_if_not(rest, is_digit) - rest.begin());
+    const auto run =
+        static_cast<std::size_t>(std::ranges::find_if_not(rest, is_digit) - rest.begin());
     const std::string_view digits = rest.substr(0, run);
     const std::string_view number = digits.substr(std::min(digits.find_first_not_of('0'), run - 1));
     // A number of more digits is the larger one; of as many they compare as text.

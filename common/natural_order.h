@@ -6,8 +6,8 @@
 
 namespace rankscope {
 
-// A key to sort by: two keys compare as the names do, with each run of digits as a number. Different
-// names have different keys.
+// A key to sort by: two keys compare as the names do, with each run of digits as a number.
+// Different names have different keys.
 std::string natural_key(std::string_view name);
 
 }  // namespace rankscope

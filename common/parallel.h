@@ -10,8 +10,8 @@
 
 namespace rankscope {
 
-// Calls work(i) for each i below `count`, each on one of `threads` threads. What a piece yields must
-// depend on i alone. The error of the first piece that failed is thrown when all are done.
+// Calls work(i) for each i below `count`, each on one of `threads` threads. What a piece yields
+// must depend on i alone. The error of the first piece that failed is thrown when all are done.
 inline void parallel_for(std::size_t count, int threads,
                          const std::function<void(std::size_t)>& work) {
   std::vector<std::exception_ptr> errors(count);
@@ -26,7 +26,8 @@ inline void parallel_for(std::size_t count, int threads,
     }
   };
   std::vector<std::jthread> helpers;
-  const std::size_t wanted = std::min<std::size_t>(static_cast<std::size_t>(std::max(threads, 1)), count);
+  const std::size_t wanted =
+      std::min<std::size_t>(static_cast<std::size_t>(std::max(threads, 1)), count);
   for (std::size_t i = 1; i < wanted; ++i) helpers.emplace_back(run);
   run();
   helpers.clear();

@@ -72,9 +72,9 @@ class SafetensorsFile {
   std::map<std::string, std::size_t, std::less<>> by_name_;
 };
 
-// A tensor to write: `data` points at dtype_size * product(shape) bytes. Where `make` is given it is
-// called in place of that when the tensor's turn comes, and gives a pointer that is valid until the
-// next is called: what is converted on its way to the file need not be in memory all at once.
+// A tensor to write: `data` points at dtype_size * product(shape) bytes. Where `make` is given it
+// is called in place of that when the tensor's turn comes, and gives a pointer that is valid until
+// the next is called: what is converted on its way to the file need not be in memory all at once.
 struct TensorToWrite {
   std::string name;
   DType dtype = DType::kF32;

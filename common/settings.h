@@ -27,7 +27,8 @@ class Settings {
  public:
   Settings() = default;
   explicit Settings(std::map<std::string, std::string> values) : values_(std::move(values)) {}
-  // "KEY=VALUE"; throws InputError where the form is wrong, SettingError where the key is set twice.
+  // "KEY=VALUE"; throws InputError where the form is wrong, SettingError where the key is set
+  // twice.
   void add(std::string_view assignment);
   bool has(const std::string& key) const { return values_.contains(key); }
   // Each of these marks the key as known; a missing key gives the default. SettingErrors say what

@@ -44,14 +44,15 @@ std::int32_t BaseTokenizer::single_token(const std::string& text) const {
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), id);
   if (error == std::errc() && rest == text.data() + text.size()) {
     if (id >= 0 && id < vocabulary_) return id;
-    throw InputError(fmt::format("token id {} is outside the model's vocabulary of {}", id,
-                                 vocabulary_));
+    throw InputError(
+        fmt::format("token id {} is outside the model's vocabulary of {}", id, vocabulary_));
   }
   if (const auto found = tokenizer_.id_of(text); found && *found < vocabulary_) return *found;
   const std::vector<std::int32_t> ids = encode(text, Part::kContinuation);
   if (ids.size() == 1) return ids[0];
-  throw InputError(fmt::format("'{}' is {} tokens to this tokenizer, not one; give a token or its id",
-                               printable(text), ids.size()));
+  throw InputError(
+      fmt::format("'{}' is {} tokens to this tokenizer, not one; give a token or its id",
+                  printable(text), ids.size()));
 }
 
 bool has_tokenizer(const std::filesystem::path& model_folder) {

@@ -40,11 +40,11 @@ void shuffle_targets(std::vector<EncodedExample>& examples, std::uint64_t seed, 
 }
 
 void refuse_task_options(const DataSource& source) {
-  const char* option = source.limit > 0                 ? "--limit"
-                       : !source.template_keys.empty()  ? "--template"
-                       : source.max_tokens > 0          ? "--max-tokens"
-                       : !source.end_token.empty()      ? "--end-token"
-                                                        : nullptr;
+  const char* option = source.limit > 0                ? "--limit"
+                       : !source.template_keys.empty() ? "--template"
+                       : source.max_tokens > 0         ? "--max-tokens"
+                       : !source.end_token.empty()     ? "--end-token"
+                                                       : nullptr;
   if (option != nullptr) {
     throw InputError(fmt::format(
         "{}: a file of token ids is taken as it is; give --task for a task's data", option));

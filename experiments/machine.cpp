@@ -52,7 +52,8 @@ std::string onednn_version() { return reference_library_version(); }
 
 namespace {
 
-// The median of work per second over about `seconds`, `repeats` runs between two looks at the clock.
+// The median of work per second over about `seconds`, `repeats` runs between two looks at the
+// clock.
 double median_rate(Backend& backend, ConstMatrix result, double seconds, int repeats, double work,
                    const std::function<void()>& run) {
   using Clock = std::chrono::steady_clock;
@@ -93,16 +94,19 @@ double product_gflops(Backend& backend, std::int64_t m, std::int64_t n, std::int
   const Tensor c = backend.empty(m, n);
   const PackedMatrix packed = backend.pack(WeightView::of(b.view()));
   const ProductTerm term{a.view(), &packed};
-  return median_rate(backend, c.view(), seconds, 4,
-                     2.0 * static_cast<double>(m) * static_cast<double>(n) *
-                         static_cast<double>(k) * 1e-9,
-                     [&] { backend.product({&term, 1}, {}, c.matrix()); });
+  return median_rate(
+      backend, c.view(), seconds, 4,
+      2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) * 1e-9, [&] {
+        backend.product({&term, 1}, {}, c.matrix());
+      });
 }
 
 double memory_gigabytes(Backend& backend, double seconds) {
   constexpr std::int64_t kRows = 1 << 14, kCols = 1 << 14;  // far more than a cache holds
-  const Tensor x = drawn_tensor(backend, kRows, kCols, "x"), y = drawn_tensor(backend, kRows, kCols, "y");
-  const double bytes = 3.0 * static_cast<double>(x.size()) * static_cast<double>(dtype_size(x.dtype()));
+  const Tensor x = drawn_tensor(backend, kRows, kCols, "x"),
+               y = drawn_tensor(backend, kRows, kCols, "y");
+  const double bytes =
+      3.0 * static_cast<double>(x.size()) * static_cast<double>(dtype_size(x.dtype()));
   return median_rate(backend, y.view(), seconds, 4, bytes * 1e-9,
                      [&] { backend.add(x.view(), y.matrix()); });
 }

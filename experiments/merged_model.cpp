@@ -16,9 +16,9 @@ namespace fs = std::filesystem;
 
 // What a Hugging Face folder may hold beside config and weights that the adapter does not change.
 constexpr const char* kCompanions[] = {
-    "tokenizer.json",      "tokenizer_config.json", "vocab.json",
-    "merges.txt",          "tokenizer.model",       "special_tokens_map.json",
-    "added_tokens.json",   "chat_template.jinja",   "generation_config.json"};
+    "tokenizer.json",    "tokenizer_config.json", "vocab.json",
+    "merges.txt",        "tokenizer.model",       "special_tokens_map.json",
+    "added_tokens.json", "chat_template.jinja",   "generation_config.json"};
 
 void copy_companions(const fs::path& from, const fs::path& to) {
   for (const char* name : kCompanions) {

@@ -15,10 +15,10 @@ struct MergePlan {
   WrittenDType dtype;             // of the weights; none: as the base stores each
 };
 
-// Writes `out`, whole or not at all: the base with the adapter in its weights (sums in fp32, rounded once
-// to the type that is written), its config.json and its tokenizer's files. `backend` computes in the
-// host's memory. Throws InputError, with the reason, for a method whose work no weight of the base can do,
-// and for weights that the type does not hold.
+// Writes `out`, whole or not at all: the base with the adapter in its weights (sums in fp32,
+// rounded once to the type that is written), its config.json and its tokenizer's files. `backend`
+// computes in the host's memory. Throws InputError, with the reason, for a method whose work no
+// weight of the base can do, and for weights that the type does not hold.
 void write_merged_model(const MergePlan& plan, Backend& backend);
 
 }  // namespace rankscope

@@ -43,8 +43,7 @@ class PromptReader {
   Prompt read(JsonObject& object) const {
     Prompt prompt;
     prompt.ids = prompt_ids(object);
-    if (prompt.ids.empty())
-      object.fail(key(object), "has no token; there is nothing to continue");
+    if (prompt.ids.empty()) object.fail(key(object), "has no token; there is nothing to continue");
     if (limits_.max_prompt > 0 && static_cast<std::int64_t>(prompt.ids.size()) > limits_.max_prompt)
       prompt.ids.resize(static_cast<std::size_t>(limits_.max_prompt));
     if (limits_.rank && object.has("choices")) read_choices(object, prompt);
@@ -72,7 +71,8 @@ class PromptReader {
   }
 
   std::vector<std::int32_t> prompt_ids(JsonObject& object) const {
-    if (!object.has("prompt_ids")) return encode(object, object.get_string("prompt"), Part::kPrompt);
+    if (!object.has("prompt_ids"))
+      return encode(object, object.get_string("prompt"), Part::kPrompt);
     if (object.has("prompt"))
       object.fail("prompt", "is given beside 'prompt_ids'; give one of them");
     std::vector<std::int32_t> ids;

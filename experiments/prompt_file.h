@@ -23,9 +23,9 @@ struct Prompt {
 };
 
 struct PromptLimits {
-  std::int64_t max_new = 0;     // room behind a prompt
-  std::int64_t max_prompt = 0;  // longer prompts keep their first tokens; 0: no cut
-  bool rank = true;             // false: choices are passed over
+  std::int64_t max_new = 0;                    // room behind a prompt
+  std::int64_t max_prompt = 0;                 // longer prompts keep their first tokens; 0: no cut
+  bool rank = true;                            // false: choices are passed over
   std::optional<std::int32_t> end_token = {};  // behind every choice; none: choices are refused
 };
 

@@ -14,9 +14,11 @@ ReportSummary make_report(const std::vector<std::filesystem::path>& folders,
                           const std::filesystem::path& out, const std::string& claims, bool png);
 
 // Where a sweep's own report lies.
-inline std::filesystem::path report_folder(const std::filesystem::path& sweep) { return sweep / "report"; }
-// A run's end: its report there, and what it lacks in the log. The results are there whether they can be
-// drawn or not, so a report that cannot be made is a warning.
+inline std::filesystem::path report_folder(const std::filesystem::path& sweep) {
+  return sweep / "report";
+}
+// A run's end: its report there, and what it lacks in the log. The results are there whether they
+// can be drawn or not, so a report that cannot be made is a warning.
 void report_into(const std::filesystem::path& sweep);
 
 }  // namespace rankscope

@@ -28,9 +28,8 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
   out.file = file_of(source);
   const CompiledTemplate form(*out.task,
                               chosen_template(*out.task, source.template_keys, "--template"));
-  RecordSet set =
-      read_records(*out.task, out.file, {},
-                   {.limit = read_limit(source), .allow_unlabelled = !need_targets});
+  RecordSet set = read_records(*out.task, out.file, {},
+                               {.limit = read_limit(source), .allow_unlabelled = !need_targets});
   if (set.records.size() <= source.skip) {
     throw InputError(fmt::format("{}: has {} usable examples, none is left behind the first {}",
                                  printable_path(out.file), set.records.size(), source.skip));

@@ -1,4 +1,5 @@
-// A task's data as tokens for one base: text in, EncodedExamples out, with an account of both steps.
+// A task's data as tokens for one base: text in, EncodedExamples out, with an account of both
+// steps.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,8 @@ struct DataSource {
   std::vector<std::string> template_keys;  // KEY=VALUE
   std::int64_t max_tokens = 0;             // of prompt and target; 0: the model's context
   std::string end_token;                   // a token or id; empty: config.json's
-  // Targets are dealt out anew among the examples by this seed: the control for what training on the
-  // same texts gives where there is nothing to learn.
+  // Targets are dealt out anew among the examples by this seed: the control for what training on
+  // the same texts gives where there is nothing to learn.
   std::optional<std::uint64_t> shuffle_targets;
 };
 

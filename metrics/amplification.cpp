@@ -18,7 +18,8 @@ using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::Row
 
 }  // namespace
 
-WeightRows::WeightRows(std::span<const float> values, Eigen::Index rows, Eigen::Index cols, int threads)
+WeightRows::WeightRows(std::span<const float> values, Eigen::Index rows, Eigen::Index cols,
+                       int threads)
     : values_(values), rows_(rows), cols_(cols), threads_(threads) {
   if (static_cast<Eigen::Index>(values.size()) != rows * cols) {
     throw std::invalid_argument("as many weights as rows times columns");
@@ -28,16 +29,16 @@ WeightRows::WeightRows(std::span<const float> values, Eigen::Index rows, Eigen::
 RealMatrix WeightRows::times(const MatrixView& right) const {
   if (right.rows() != cols_) throw std::invalid_argument("as many rows as W has columns");
   RealMatrix product(rows_, right.cols());
-  multiply({right.data(), false, right.outerStride(), 1}, right.cols(), {values_.data(), true, cols_, 1}, rows_,
-           cols_, product.data(), threads_);
+  multiply({right.data(), false, right.outerStride(), 1}, right.cols(),
+           {values_.data(), true, cols_, 1}, rows_, cols_, product.data(), threads_);
   return product;
 }
 
 RealMatrix WeightRows::transposed_times(const MatrixView& left) const {
   if (left.rows() != rows_) throw std::invalid_argument("as many rows as W");
   RealMatrix product(cols_, left.cols());
-  multiply({left.data(), false, left.outerStride(), 1}, left.cols(), {values_.data(), true, 1, cols_}, cols_, rows_,
-           product.data(), threads_);
+  multiply({left.data(), false, left.outerStride(), 1}, left.cols(),
+           {values_.data(), true, 1, cols_}, cols_, rows_, product.data(), threads_);
   return product;
 }
 
@@ -45,15 +46,17 @@ double WeightRows::frobenius() const {
   // Row by row, so that a long sum loses nothing and threads change nothing.
   std::vector<double> squares(static_cast<std::size_t>(rows_));
   constexpr Eigen::Index kRows = 64;
-  parallel_for(static_cast<std::size_t>((rows_ + kRows - 1) / kRows), threads_, [&](std::size_t block) {
-    const Eigen::Index first = static_cast<Eigen::Index>(block) * kRows;
-    for (Eigen::Index i = first; i < std::min(first + kRows, rows_); ++i) {
-      std::array<double, 8> sums{};
-      const float* row = values_.data() + i * cols_;
-      for (Eigen::Index j = 0; j < cols_; ++j) sums[static_cast<std::size_t>(j % 8)] += double{row[j]} * double{row[j]};
-      squares[static_cast<std::size_t>(i)] = std::accumulate(sums.begin(), sums.end(), 0.0);
-    }
-  });
+  parallel_for(
+      static_cast<std::size_t>((rows_ + kRows - 1) / kRows), threads_, [&](std::size_t block) {
+        const Eigen::Index first = static_cast<Eigen::Index>(block) * kRows;
+        for (Eigen::Index i = first; i < std::min(first + kRows, rows_); ++i) {
+          std::array<double, 8> sums{};
+          const float* row = values_.data() + i * cols_;
+          for (Eigen::Index j = 0; j < cols_; ++j)
+            sums[static_cast<std::size_t>(j % 8)] += double{row[j]} * double{row[j]};
+          squares[static_cast<std::size_t>(i)] = std::accumulate(sums.begin(), sums.end(), 0.0);
+        }
+      });
   return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
 }
 
@@ -86,8 +89,9 @@ double drawn_projected_norm(const WeightRows& weight, Eigen::Index rank, std::ui
   const auto basis = [&](Eigen::Index rows, std::uint64_t step) {
     std::vector<float> normals(static_cast<std::size_t>(rows * rank));
     Draws(seed, "drawn subspace", name, step).fill_normal(normals);
-    return orthonormal_basis(Eigen::Map<const Eigen::MatrixXf>(normals.data(), rows, rank).cast<double>(),
-                             weight.threads());
+    return orthonormal_basis(
+        Eigen::Map<const Eigen::MatrixXf>(normals.data(), rows, rank).cast<double>(),
+        weight.threads());
   };
   return projected_norm(weight, basis(weight.rows(), 0), basis(weight.cols(), 1));
 }

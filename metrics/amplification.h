@@ -12,8 +12,8 @@
 
 namespace rankscope {
 
-// A weight matrix [d_out, d_in], row-major, read where it lies: no second copy of it is made. The values must
-// outlive it. Products take `threads` threads, which changes no bit of them.
+// A weight matrix [d_out, d_in], row-major, read where it lies: no second copy of it is made. The
+// values must outlive it. Products take `threads` threads, which changes no bit of them.
 class WeightRows {
  public:
   // Throws std::invalid_argument where there are not rows * cols values.
@@ -22,8 +22,8 @@ class WeightRows {
   Eigen::Index rows() const { return rows_; }
   Eigen::Index cols() const { return cols_; }
   int threads() const { return threads_; }
-  RealMatrix times(const MatrixView& right) const;             // W right, right [d_in, n]
-  RealMatrix transposed_times(const MatrixView& left) const;   // W^T left, left [d_out, n]
+  RealMatrix times(const MatrixView& right) const;            // W right, right [d_in, n]
+  RealMatrix transposed_times(const MatrixView& left) const;  // W^T left, left [d_out, n]
   double frobenius() const;
   RealMatrix dense() const;
 
@@ -38,8 +38,8 @@ class WeightRows {
 double projected_norm(const WeightRows& weight, const RealMatrix& u, const RealMatrix& v);
 
 struct Amplification {
-  double update_norm = 0;     // ||dW||_F
-  double projected = 0;       // ||U^T W V^T||_F, U and V those of dW
+  double update_norm = 0;        // ||dW||_F
+  double projected = 0;          // ||U^T W V^T||_F, U and V those of dW
   std::optional<double> factor;  // update_norm / projected; none where nothing of W lies there
 };
 // Of an update's singular triples, as many as its rank.
@@ -53,11 +53,11 @@ double random_projected_norm(const WeightRows& weight, double weight_norm, Eigen
 double drawn_projected_norm(const WeightRows& weight, Eigen::Index rank, std::uint64_t seed,
                             std::string_view name);
 
-// The k largest singular triples, by block Lanczos bidiagonalisation (Golub, Luk and Overton, ACM TOMS 7,
-// 1981) with full orthogonalisation, from draws keyed by `seed`, until ||W v - s u|| and
-// ||W^T u - s v|| <= tolerance * s_1 for each of them, which is then measured. Throws std::runtime_error
-// where a basis of `most_vectors` does not suffice (equal singular values at the cut may need more).
-// std::invalid_argument unless k is from 1 to min(d_in, d_out).
+// The k largest singular triples, by block Lanczos bidiagonalisation (Golub, Luk and Overton, ACM
+// TOMS 7, 1981) with full orthogonalisation, from draws keyed by `seed`, until ||W v - s u|| and
+// ||W^T u - s v|| <= tolerance * s_1 for each of them, which is then measured. Throws
+// std::runtime_error where a basis of `most_vectors` does not suffice (equal singular values at the
+// cut may need more). std::invalid_argument unless k is from 1 to min(d_in, d_out).
 Singular leading_singular(const WeightRows& weight, Eigen::Index k, std::uint64_t seed,
                           double tolerance = 1e-6, Eigen::Index most_vectors = 2048);
 

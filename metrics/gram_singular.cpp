@@ -18,9 +18,13 @@ namespace {
 // T - shift I = P L U of a symmetric tridiagonal T, with partial pivoting.
 class ShiftedTridiagonal {
  public:
-  ShiftedTridiagonal(const RealVector& diagonal, const RealVector& beside, double shift, double tiny)
-      : main_(diagonal.array() - shift), above_(beside), second_(RealVector::Zero(diagonal.size())),
-        factor_(RealVector::Zero(diagonal.size())), swapped_(static_cast<std::size_t>(diagonal.size())) {
+  ShiftedTridiagonal(const RealVector& diagonal, const RealVector& beside, double shift,
+                     double tiny)
+      : main_(diagonal.array() - shift),
+        above_(beside),
+        second_(RealVector::Zero(diagonal.size())),
+        factor_(RealVector::Zero(diagonal.size())),
+        swapped_(static_cast<std::size_t>(diagonal.size())) {
     const Eigen::Index n = main_.size();
     for (Eigen::Index i = 0; i + 1 < n; ++i) {
       const double below = beside[i];
@@ -62,13 +66,15 @@ class ShiftedTridiagonal {
   std::vector<bool> swapped_;
 };
 
-// Eigenvectors of the k largest eigenvalues, descending: normalised, and orthogonal where the eigenvalues stand
-// apart.
-RealMatrix tridiagonal_vectors(const RealVector& diagonal, const RealVector& beside, Eigen::Index k) {
+// Eigenvectors of the k largest eigenvalues, descending: normalised, and orthogonal where the
+// eigenvalues stand apart.
+RealMatrix tridiagonal_vectors(const RealVector& diagonal, const RealVector& beside,
+                               Eigen::Index k) {
   const Eigen::Index n = diagonal.size();
   Eigen::SelfAdjointEigenSolver<RealMatrix> solver;
   solver.computeFromTridiagonal(diagonal, beside, Eigen::EigenvaluesOnly);
-  const double size = std::max(std::abs(solver.eigenvalues()[n - 1]), std::numeric_limits<double>::min());
+  const double size =
+      std::max(std::abs(solver.eigenvalues()[n - 1]), std::numeric_limits<double>::min());
   const double tiny = std::numeric_limits<double>::epsilon() * size;
   std::vector<float> start(static_cast<std::size_t>(n));
   RealMatrix vectors(n, k);
@@ -93,7 +99,8 @@ RealMatrix tridiagonal_vectors(const RealVector& diagonal, const RealVector& bes
 double largest_column(const RealMatrix& matrix) { return matrix.colwise().norm().maxCoeff(); }
 
 Singular leading_singular_of(const RealMatrix& w, Eigen::Index k, double tolerance, int threads) {
-  if (k < 1 || k > std::min(w.rows(), w.cols())) throw std::invalid_argument("from 1 to min(rows, columns) triples");
+  if (k < 1 || k > std::min(w.rows(), w.cols()))
+    throw std::invalid_argument("from 1 to min(rows, columns) triples");
   if (w.rows() < w.cols()) {
     Singular found = leading_singular_of(w.transpose(), k, tolerance, threads);
     std::swap(found.left, found.right);
@@ -101,7 +108,8 @@ Singular leading_singular_of(const RealMatrix& w, Eigen::Index k, double toleran
   }
   const auto of_all = [&] {
     const Singular all = singular_of(w);
-    return Singular{.left = all.left.leftCols(k), .values = all.values.head(k), .right = all.right.leftCols(k)};
+    return Singular{
+        .left = all.left.leftCols(k), .values = all.values.head(k), .right = all.right.leftCols(k)};
   };
   // Where most are asked for, or all is done in no time.
   if (2 * k > w.cols() || w.cols() < 64) return of_all();
@@ -114,9 +122,12 @@ Singular leading_singular_of(const RealMatrix& w, Eigen::Index k, double toleran
   std::swap(found.left, found.right);
   const RealMatrix right = product(vectors, found.right, threads);
   const double wanted = tolerance * found.values[0];
-  const RealMatrix residual = transposed_product(w, found.left, threads) - right * found.values.asDiagonal();
+  const RealMatrix residual =
+      transposed_product(w, found.left, threads) - right * found.values.asDiagonal();
   // ||W right - left values|| is that of the small decomposition.
-  if (!(largest_column(residual) <= wanted) || !(largest_column(product(image, found.right) - found.left * found.values.asDiagonal()) <= wanted))
+  if (!(largest_column(residual) <= wanted) ||
+      !(largest_column(product(image, found.right) - found.left * found.values.asDiagonal()) <=
+        wanted))
     return of_all();
   found.right = right;
   return found;

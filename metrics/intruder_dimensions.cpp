@@ -8,8 +8,8 @@
 
 namespace rankscope {
 
-std::int64_t intruder_dimensions(const RealMatrix& original_left, const RealMatrix& tuned, double bound,
-                                 Eigen::Index k) {
+std::int64_t intruder_dimensions(const RealMatrix& original_left, const RealMatrix& tuned,
+                                 double bound, Eigen::Index k) {
   if (original_left.rows() != tuned.rows()) {
     throw std::invalid_argument("the two matrices have different numbers of rows");
   }

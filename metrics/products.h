@@ -1,7 +1,7 @@
-// Matrix products in double precision: the work of the analysis. An element of a product is one chain of
-// multiply-adds in an order that its sizes alone decide, so that its bits depend neither on the number of
-// threads nor on addresses (those of Eigen's own products differ between instruction sets too, and it is
-// compiled for the oldest).
+// Matrix products in double precision: the work of the analysis. An element of a product is one
+// chain of multiply-adds in an order that its sizes alone decide, so that its bits depend neither
+// on the number of threads nor on addresses (those of Eigen's own products differ between
+// instruction sets too, and it is compiled for the oldest).
 #pragma once
 
 #include <string_view>
@@ -27,9 +27,10 @@ using MatrixView = Eigen::Ref<const RealMatrix>;
 RealMatrix product(const MatrixView& a, const MatrixView& b, int threads = 1);
 RealMatrix transposed_product(const MatrixView& a, const MatrixView& b, int threads = 1);
 
-// out [rows, cols], row-major without gaps, = left right^T, of left [rows, depth] and right [cols, depth].
-void multiply(const dense::Source& left, std::int64_t rows, const dense::Source& right, std::int64_t cols,
-              std::int64_t depth, double* out, int threads,
+// out [rows, cols], row-major without gaps, = left right^T, of left [rows, depth] and right [cols,
+// depth].
+void multiply(const dense::Source& left, std::int64_t rows, const dense::Source& right,
+              std::int64_t cols, std::int64_t depth, double* out, int threads,
               const dense::ProductKernels& kernels = dense::best_kernels());
 
 }  // namespace rankscope

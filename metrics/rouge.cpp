@@ -207,8 +207,8 @@ RougeScores RougeScorer::score_best(std::span<const std::string> references,
   RougeScores best = score(references.front(), prediction);
   for (const std::string& reference : references.subspan(1)) {
     const RougeScores one = score(reference, prediction);
-    for (RougeScore RougeScores::* const measure :
-         {&RougeScores::rouge1, &RougeScores::rouge2, &RougeScores::rougeL, &RougeScores::rougeLsum})
+    for (RougeScore RougeScores::*const measure : {&RougeScores::rouge1, &RougeScores::rouge2,
+                                                   &RougeScores::rougeL, &RougeScores::rougeLsum})
       if ((one.*measure).f > (best.*measure).f) best.*measure = one.*measure;
   }
   return best;

@@ -19,7 +19,9 @@ struct Tall {
   dense::Source source;
   Eigen::Index rows, cols;
 
-  dense::Source transposed() const { return {source.values, source.is_float, source.col_step, source.row_step}; }
+  dense::Source transposed() const {
+    return {source.values, source.is_float, source.col_step, source.row_step};
+  }
   RealMatrix gram(int threads) const {
     RealMatrix result(cols, cols);
     multiply(transposed(), cols, transposed(), cols, rows, result.data(), threads);
@@ -27,13 +29,16 @@ struct Tall {
   }
   RealMatrix times(const RealMatrix& right, int threads) const {
     RealMatrix result(rows, right.cols());
-    multiply({right.data(), false, right.rows(), 1}, right.cols(), source, rows, cols, result.data(), threads);
+    multiply({right.data(), false, right.rows(), 1}, right.cols(), source, rows, cols,
+             result.data(), threads);
     return result;
   }
   RealMatrix copy() const { return times(RealMatrix::Identity(cols, cols), 1); }
 };
 
-Tall tall(const RealMatrix& matrix) { return {{matrix.data(), false, 1, matrix.rows()}, matrix.rows(), matrix.cols()}; }
+Tall tall(const RealMatrix& matrix) {
+  return {{matrix.data(), false, 1, matrix.rows()}, matrix.rows(), matrix.cols()};
+}
 Tall tall(const FactorRows& f) { return {{f.values.data(), true, f.cols, 1}, f.rows, f.cols}; }
 template <typename Matrix>
 Tall tall_transposed(const Matrix& matrix) {
@@ -41,14 +46,16 @@ Tall tall_transposed(const Matrix& matrix) {
   return {t.transposed(), t.cols, t.rows};
 }
 
-// matrix = Q r with orthonormal columns Q = basis * finish, left as two factors: who wants Q times another
-// matrix takes that product with the small one first.
+// matrix = Q r with orthonormal columns Q = basis * finish, left as two factors: who wants Q times
+// another matrix takes that product with the small one first.
 struct ThinQr {
   RealMatrix basis;   // [rows, min(rows, columns)]
   RealMatrix finish;  // [min, min]
   RealMatrix r;
 
-  RealMatrix times(const RealMatrix& right, int threads) const { return product(basis, finish * right, threads); }
+  RealMatrix times(const RealMatrix& right, int threads) const {
+    return product(basis, finish * right, threads);
+  }
 };
 
 ThinQr householder_qr(const RealMatrix& matrix) {
@@ -60,12 +67,14 @@ ThinQr householder_qr(const RealMatrix& matrix) {
 }
 
 RealMatrix inverse_of(const RealMatrix& upper) {
-  return upper.triangularView<Eigen::Upper>().solve(RealMatrix::Identity(upper.rows(), upper.cols()));
+  return upper.triangularView<Eigen::Upper>().solve(
+      RealMatrix::Identity(upper.rows(), upper.cols()));
 }
 
-// Cholesky QR twice (Yamamoto et al., ETNA 44, 2015): matrix products, where Householder's reflections wait
-// for memory. The columns are orthonormal to rounding where the first pass left them so to a tenth, which it
-// does up to a condition of some 10^7; beyond, and where columns depend on one another, Householder.
+// Cholesky QR twice (Yamamoto et al., ETNA 44, 2015): matrix products, where Householder's
+// reflections wait for memory. The columns are orthonormal to rounding where the first pass left
+// them so to a tenth, which it does up to a condition of some 10^7; beyond, and where columns
+// depend on one another, Householder.
 ThinQr thin_qr(const Tall& matrix, int threads) {
   if (matrix.rows < matrix.cols || matrix.cols == 0) return householder_qr(matrix.copy());
   const Eigen::LLT<RealMatrix> first(matrix.gram(threads));
@@ -73,7 +82,8 @@ ThinQr thin_qr(const Tall& matrix, int threads) {
   const RealMatrix first_r = first.matrixU();
   ThinQr qr{.basis = matrix.times(inverse_of(first_r), threads), .finish = {}, .r = {}};
   const RealMatrix gram = tall(qr.basis).gram(threads);
-  if (!((gram - RealMatrix::Identity(gram.rows(), gram.cols())).norm() < 0.1)) return householder_qr(matrix.copy());
+  if (!((gram - RealMatrix::Identity(gram.rows(), gram.cols())).norm() < 0.1))
+    return householder_qr(matrix.copy());
   const RealMatrix second_r = Eigen::LLT<RealMatrix>(gram).matrixU();
   qr.finish = inverse_of(second_r);
   qr.r = second_r.triangularView<Eigen::Upper>() * first_r;
@@ -88,7 +98,8 @@ Singular of_factor(const Tall& transposed, int threads) {
   return core;
 }
 
-Singular of_update(const Tall& b, const Tall& a_transposed, double scale, int threads, UpdateSides sides) {
+Singular of_update(const Tall& b, const Tall& a_transposed, double scale, int threads,
+                   UpdateSides sides) {
   if (b.cols != a_transposed.cols) throw std::invalid_argument("B's columns are not A's rows");
   const ThinQr left = thin_qr(b, threads), right = thin_qr(a_transposed, threads);
   Singular core = singular_of(scale * left.r * right.r.transpose());
@@ -112,11 +123,14 @@ RealMatrix orthonormal_basis(const RealMatrix& matrix, int threads) {
 
 Singular singular_of(const RealMatrix& matrix) {
   if (matrix.size() == 0) {
-    return {.left = RealMatrix(matrix.rows(), 0), .values = RealVector(0), .right = RealMatrix(matrix.cols(), 0)};
+    return {.left = RealMatrix(matrix.rows(), 0),
+            .values = RealVector(0),
+            .right = RealMatrix(matrix.cols(), 0)};
   }
   const Eigen::BDCSVD<RealMatrix> svd(matrix, Eigen::ComputeThinU | Eigen::ComputeThinV);
   Singular found{.left = svd.matrixU(), .values = svd.singularValues(), .right = svd.matrixV()};
-  // What divide and conquer gives is held against the matrix; Jacobi's rotations take five times as long.
+  // What divide and conquer gives is held against the matrix; Jacobi's rotations take five times as
+  // long.
   constexpr double kResidual = 1e-12;
   const RealMatrix residual = product(matrix, found.right) - found.left * found.values.asDiagonal();
   if (svd.info() == Eigen::Success && residual.norm() <= kResidual * matrix.norm()) return found;
@@ -124,13 +138,18 @@ Singular singular_of(const RealMatrix& matrix) {
   return {.left = sure.matrixU(), .values = sure.singularValues(), .right = sure.matrixV()};
 }
 
-Singular singular_of_factor(const RealMatrix& a, int threads) { return of_factor(tall_transposed(a), threads); }
-Singular singular_of_factor(const FactorRows& a, int threads) { return of_factor(tall_transposed(a), threads); }
+Singular singular_of_factor(const RealMatrix& a, int threads) {
+  return of_factor(tall_transposed(a), threads);
+}
+Singular singular_of_factor(const FactorRows& a, int threads) {
+  return of_factor(tall_transposed(a), threads);
+}
 
 Singular singular_of_update(const RealMatrix& b, const RealMatrix& a, double scale, int threads) {
   return of_update(tall(b), tall_transposed(a), scale, threads, UpdateSides::kBoth);
 }
-Singular singular_of_update(const FactorRows& b, const FactorRows& a, double scale, int threads, UpdateSides sides) {
+Singular singular_of_update(const FactorRows& b, const FactorRows& a, double scale, int threads,
+                            UpdateSides sides) {
   return of_update(tall(b), tall_transposed(a), scale, threads, sides);
 }
 

@@ -1,4 +1,5 @@
-// Singular value decompositions of what adapters hold, in double precision. A product B A is never formed.
+// Singular value decompositions of what adapters hold, in double precision. A product B A is never
+// formed.
 #pragma once
 
 #include <span>
@@ -31,8 +32,8 @@ struct FactorRows {
 // Which vectors of an update are wanted; the others are left empty, which saves their products.
 enum class UpdateSides { kBoth, kLeft, kRight };
 
-// Orthonormal columns that span those of the matrix, which has no more columns than rows: the Q of its
-// QR decomposition.
+// Orthonormal columns that span those of the matrix, which has no more columns than rows: the Q of
+// its QR decomposition.
 RealMatrix orthonormal_basis(const RealMatrix& matrix, int threads = 1);
 
 // Of any matrix, all min(rows, columns) triples, to 1e-12 of its norm.
@@ -42,14 +43,16 @@ Singular singular_of_factor(const RealMatrix& a, int threads = 1);
 Singular singular_of_factor(const FactorRows& a, int threads = 1);
 // Of scale * B A with B [d_out, r] and A [r, d_in], through the QR decompositions of both:
 // min(r, d_out, d_in) triples. Throws std::invalid_argument where the inner sizes differ.
-Singular singular_of_update(const RealMatrix& b, const RealMatrix& a, double scale, int threads = 1);
+Singular singular_of_update(const RealMatrix& b, const RealMatrix& a, double scale,
+                            int threads = 1);
 Singular singular_of_update(const FactorRows& b, const FactorRows& a, double scale, int threads = 1,
                             UpdateSides sides = UpdateSides::kBoth);
 
-// Whether the span of the first k vectors is determined, at [k - 1]: values[k - 1] stands out from the
-// next by more than `gap` of the largest. Behind the last one comes 0, or nothing where the vectors
-// span all of R^dimension. Of a matrix of zeros no span is determined.
-std::vector<bool> determined_spans(const RealVector& values, Eigen::Index dimension, double gap = 1e-5);
+// Whether the span of the first k vectors is determined, at [k - 1]: values[k - 1] stands out from
+// the next by more than `gap` of the largest. Behind the last one comes 0, or nothing where the
+// vectors span all of R^dimension. Of a matrix of zeros no span is determined.
+std::vector<bool> determined_spans(const RealVector& values, Eigen::Index dimension,
+                                   double gap = 1e-5);
 
 // Of singular values: exp of the entropy of values / sum (Roy and Vetterli, 2007), and
 // sum of squares / largest square. NaN where all are zero.

@@ -22,7 +22,8 @@ namespace {
 class Normals {
  public:
   Normals(std::uint64_t seed, std::uint64_t step)
-      : draws_(seed, "chance band", "normal", step), uniforms_(seed, "chance band", "uniform", step) {}
+      : draws_(seed, "chance band", "normal", step),
+        uniforms_(seed, "chance band", "uniform", step) {}
   // Box and Muller's both normals of two uniforms.
   double next() {
     if (has_second_) {
@@ -66,11 +67,12 @@ class Normals {
   bool has_second_ = false;
 };
 
-// The first `rows` rows of a matrix of `cols` random orthonormal columns in R^dimension: without loss of
-// generality the dot products of the columns of two random subspaces. With G a Gaussian matrix and
-// R^T R = G^T G, those are rows of G R^-1; of the other rows only their Gram matrix is needed, which
-// is Wishart's, drawn by Bartlett's decomposition.
-RealMatrix random_products(Eigen::Index rows, Eigen::Index cols, Eigen::Index dimension, Normals& normals) {
+// The first `rows` rows of a matrix of `cols` random orthonormal columns in R^dimension: without
+// loss of generality the dot products of the columns of two random subspaces. With G a Gaussian
+// matrix and R^T R = G^T G, those are rows of G R^-1; of the other rows only their Gram matrix is
+// needed, which is Wishart's, drawn by Bartlett's decomposition.
+RealMatrix random_products(Eigen::Index rows, Eigen::Index cols, Eigen::Index dimension,
+                           Normals& normals) {
   // The larger the Gram matrix the more there is to draw, and either subspace may stand first.
   if (rows < cols) return random_products(cols, rows, dimension, normals).transpose();
   const RealMatrix top = normals.matrix(rows, cols);
@@ -155,8 +157,8 @@ ChanceBand chance_band(Eigen::Index rows, Eigen::Index cols, Eigen::Index dimens
 }
 
 RealVector principal_cosines(const RealMatrix& products) {
-  // Squares of the cosines: a third of the work of a decomposition, and as exact where all of them stand out
-  // from the rounding of the square.
+  // Squares of the cosines: a third of the work of a decomposition, and as exact where all of them
+  // stand out from the rounding of the square.
   constexpr double kSmallest = 1e-8;
   const RealMatrix gram = products.rows() < products.cols()
                               ? transposed_product(products.transpose(), products.transpose())

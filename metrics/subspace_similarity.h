@@ -1,4 +1,5 @@
-// How much two subspaces share: phi of the LoRA paper (arXiv 2106.09685, equation 4 and appendix G).
+// How much two subspaces share: phi of the LoRA paper (arXiv 2106.09685, equation 4 and appendix
+// G).
 #pragma once
 
 #include <cstdint>
@@ -11,8 +12,9 @@ namespace rankscope {
 // std::invalid_argument where their lengths differ.
 RealMatrix dot_products(const RealMatrix& u, const RealMatrix& v);
 
-// phi(i, j) = ||U_i^T V_j||_F^2 / min(i, j) at [i - 1, j - 1], where U_i are the first i columns of u and
-// V_j the first j of v: from 0, orthogonal, to 1, one within the other. `products`: dot_products(u, v).
+// phi(i, j) = ||U_i^T V_j||_F^2 / min(i, j) at [i - 1, j - 1], where U_i are the first i columns of
+// u and V_j the first j of v: from 0, orthogonal, to 1, one within the other. `products`:
+// dot_products(u, v).
 RealMatrix subspace_similarity(const RealMatrix& products);
 
 // Its expectation for subspaces drawn evenly from R^dimension: max(i, j) / dimension.

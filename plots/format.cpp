@@ -117,18 +117,16 @@ std::vector<std::string> without_shared_parts(const std::vector<std::string>& va
   const Parts parts = parts_of(variants);
   std::vector<std::string> told;
   for (const std::vector<std::string>& own : parts.of_each)
-    told.push_back(joined(own, [&](const std::string& part) {
-      return parts.uses.at(part) < variants.size();
-    }));
+    told.push_back(joined(
+        own, [&](const std::string& part) { return parts.uses.at(part) < variants.size(); }));
   return told;
 }
 
 std::string shared_parts(const std::vector<std::string>& variants) {
   const Parts parts = parts_of(variants);
   if (variants.empty()) return {};
-  return joined(parts.of_each.front(), [&](const std::string& part) {
-    return parts.uses.at(part) == variants.size();
-  });
+  return joined(parts.of_each.front(),
+                [&](const std::string& part) { return parts.uses.at(part) == variants.size(); });
 }
 
 std::string task_label(const std::string& task) {

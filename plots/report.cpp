@@ -11,7 +11,6 @@
 #include "common/folders.h"
 #include "common/interrupt.h"
 #include "common/text.h"
-#include "results/cells.h"
 #include "plots/figure.h"
 #include "plots/format.h"
 #include "plots/gnuplot.h"
@@ -19,6 +18,7 @@
 #include "plots/page.h"
 #include "plots/report_data.h"
 #include "plots/table.h"
+#include "results/cells.h"
 
 namespace rankscope {
 
@@ -85,7 +85,7 @@ std::string subject_of(ReportData& data) {
   for (const SweepFacts& sweep : data.sweeps())
     if (std::ranges::find(bases, sweep.base) == bases.end()) bases.push_back(sweep.base);
   return fmt::format("On the base{} {}; data: {}.", bases.size() > 1 ? "s" : "", joined(bases),
-                     !sets.empty()                             ? joined(sets)
+                     !sets.empty()                        ? joined(sets)
                      : !data.findings().latencies.empty() ? "drawn tokens, for times alone"
                                                           : "nothing was scored yet");
 }

@@ -20,10 +20,21 @@ int place_in(const std::array<std::string_view, N>& names, std::string_view name
 }
 
 // In the order of the paper's tables, and those that it does not have.
-constexpr std::array<std::string_view, 15> kMethods{
-    "none",      "full",      "ft_top2",   "bitfit",  "prefix_embed",
-    "prefix_layer", "prefix_kv", "adapter_l", "adapter_p", "adapter_h",
-    "lora",      "lora+prefix_embed", "lora+prefix_layer", "dora", "adalora"};
+constexpr std::array<std::string_view, 15> kMethods{"none",
+                                                    "full",
+                                                    "ft_top2",
+                                                    "bitfit",
+                                                    "prefix_embed",
+                                                    "prefix_layer",
+                                                    "prefix_kv",
+                                                    "adapter_l",
+                                                    "adapter_p",
+                                                    "adapter_h",
+                                                    "lora",
+                                                    "lora+prefix_embed",
+                                                    "lora+prefix_layer",
+                                                    "dora",
+                                                    "adalora"};
 constexpr std::array<std::string_view, 3> kTasks{"wikisql", "mnli", "samsum"};
 constexpr std::array<std::string_view, 7> kTargets{"Wq",    "Wk",    "Wv",         "Wo",
                                                    "Wq+Wk", "Wq+Wv", "Wq+Wk+Wv+Wo"};
@@ -151,7 +162,8 @@ std::string published_setting(const PublishedNumber& number, const std::string& 
 std::string published_size(const PublishedNumber& number) {
   std::map<std::string, std::string> values;
   for (const std::string_view key : kSizeKeys)
-    if (const std::string value = published_setting(number, std::string(key)); !value.empty()) values[std::string(key)] = value;
+    if (const std::string value = published_setting(number, std::string(key)); !value.empty())
+      values[std::string(key)] = value;
   return shown_size(values);
 }
 

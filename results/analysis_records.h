@@ -43,7 +43,7 @@ struct SiteSimilarity {
   // Over all directions of both (appendix G); none where undefined.
   std::optional<double> projection_metric;
   std::optional<double> smallest_angle, largest_angle;  // principal, in degrees
-  std::optional<double> mean_excess;                    // of (phi - chance) / (1 - chance), over i, j
+  std::optional<double> mean_excess;  // of (phi - chance) / (1 - chance), over i, j
 };
 
 // phi(i, j) between two trials' adapters, or one's and what `other` says, at every site.

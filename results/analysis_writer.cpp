@@ -44,7 +44,8 @@ void insert(SQLite::Statement& statement, const std::string& what, const Values&
 
 void require_size(const std::vector<float>& values, int64_t rows, int64_t cols) {
   if (rows < 1 || cols < 1 || static_cast<int64_t>(values.size()) != rows * cols)
-    throw InputError(fmt::format("{} numbers are no matrix of {} by {}", values.size(), rows, cols));
+    throw InputError(
+        fmt::format("{} numbers are no matrix of {} by {}", values.size(), rows, cols));
 }
 
 }  // namespace
@@ -76,8 +77,10 @@ void AnalysisWriter::put_adapter(const AdapterFindings& adapter) {
   for (const SiteSpectrum& spectrum : adapter.spectra) {
     int64_t position = 0;
     for (const double value : spectrum.values)
-      insert(spectrum_, fmt::format("the spectrum of {} in layer {}", printable(spectrum.site), spectrum.layer),
-             adapter.trial, static_cast<int64_t>(spectrum.layer), spectrum.site, ++position, value);
+      insert(
+          spectrum_,
+          fmt::format("the spectrum of {} in layer {}", printable(spectrum.site), spectrum.layer),
+          adapter.trial, static_cast<int64_t>(spectrum.layer), spectrum.site, ++position, value);
   }
 }
 
@@ -87,7 +90,8 @@ void AnalysisWriter::put_similarity(const SimilarityRecord& s) {
   execute(analysis_, s.one, s.other, s.relation, s.stamp);
   for (const SiteSimilarity& site : s.sites) {
     require_size(site.phi, site.rows, site.cols);
-    insert(similarity_, fmt::format("{} of {} in layer {}", site.directions, printable(site.site), site.layer),
+    insert(similarity_,
+           fmt::format("{} of {} in layer {}", site.directions, printable(site.site), site.layer),
            s.one, s.other, static_cast<int64_t>(site.layer), site.site, site.directions, site.rows,
            site.cols, site.dimension, Blob{site.phi}, site.reason, site.projection_metric,
            site.smallest_angle, site.largest_angle, site.mean_excess);
@@ -97,7 +101,8 @@ void AnalysisWriter::put_similarity(const SimilarityRecord& s) {
 void AnalysisWriter::put_chance(const ChanceBandRecord& band) {
   require_size(band.low, band.rows, band.cols);
   require_size(band.high, band.rows, band.cols);
-  insert(chance_, "a chance band", band.rows, band.cols, band.dimension, Blob{band.low}, Blob{band.high});
+  insert(chance_, "a chance band", band.rows, band.cols, band.dimension, Blob{band.low},
+         Blob{band.high});
 }
 
 bool AnalysisWriter::has_chance(int64_t rows, int64_t cols, int64_t dimension) {
@@ -139,7 +144,8 @@ void AnalysisWriter::remove_without_trial() {
       database_,
       "SELECT one, other FROM analysis WHERE one IN (SELECT trial FROM trial) AND "
       "(other IN ('', 'base', 'initial') OR other IN (SELECT trial FROM trial))");
-  while (stored.executeStep()) kept.emplace(stored.getColumn(0).getString(), stored.getColumn(1).getString());
+  while (stored.executeStep())
+    kept.emplace(stored.getColumn(0).getString(), stored.getColumn(1).getString());
   stored.reset();
   remove_not_in(kept);
 }

@@ -15,7 +15,8 @@ namespace rankscope {
 // A base by the last two names of its folder's path, "embedded/base": what readers call it.
 std::string shown_base(const std::string& path);
 
-// Settings that say how large a method is beside its targets and rank, in the order in which they are shown.
+// Settings that say how large a method is beside its targets and rank, in the order in which they
+// are shown.
 inline constexpr std::array<std::string_view, 4> kSizeKeys{"bottleneck", "prefix", "infix",
                                                            "ranks"};
 // Of values by those keys: "prefix 8, infix 4"; those without a value are left out.
@@ -26,8 +27,8 @@ inline constexpr std::int64_t kAllExamples = std::numeric_limits<std::int64_t>::
 
 // One difference that a claim is about, with its two-sided interval.
 struct ContrastFinding {
-  std::string name;  // "wikisql: lora Wq+Wv r4 against lora Wq r8"
-  std::string unit;  // "points", "log2", "excess phi"
+  std::string name;    // "wikisql: lora Wq+Wv r4 against lora Wq r8"
+  std::string unit;    // "points", "log2", "excess phi"
   std::string region;  // "above", "within", "not below"
   double margin = 0;
   std::string reason;  // for the margin
@@ -37,16 +38,16 @@ struct ContrastFinding {
   std::optional<double> control_estimate = {}, control_low = {}, control_high = {};
   std::int64_t seeds_left = 0, seeds_right = 0, examples = 0;
   std::int64_t rounds = 0;  // of times
-  std::string missing;  // why it could not be computed
-  std::string needed;   // what telling it apart would take
+  std::string missing;      // why it could not be computed
+  std::string needed;       // what telling it apart would take
 };
 
 struct ClaimFinding {
   std::string id, title, source, published;
-  // "holds", "contradicted", "underpowered", "not run", and "reproduced" in the place of "holds" on a base
-  // and data of the paper's kind.
+  // "holds", "contradicted", "underpowered", "not run", and "reproduced" in the place of "holds" on
+  // a base and data of the paper's kind.
   std::string verdict;
-  std::string base, data;  // what the verdict is of
+  std::string base, data;   // what the verdict is of
   std::string explanation;  // a sentence
   std::vector<ContrastFinding> contrasts;
   // The same statistic where the claim must not hold, and what came out there.
@@ -61,12 +62,12 @@ struct ScoreFinding {
   // this, what is no matter of rank and size: settings of one variant are one line over them.
   std::string others, variant;
   std::optional<std::int64_t> rank, parameters, train_examples;  // train_examples: or kAllExamples
-  std::optional<double> mean, low, high;  // 95 %
+  std::optional<double> mean, low, high;                         // 95 %
   std::vector<std::uint64_t> seeds;
   std::int64_t examples = 0, diverged = 0, missing = 0;
-  bool headline = false;        // the metric that claims and "best" are about
-  bool among_best = false;      // cannot be told from the best of its task, base and number of examples
-  std::string note;             // "1 seed: this run only", ...
+  bool headline = false;    // the metric that claims and "best" are about
+  bool among_best = false;  // cannot be told from the best of its task, base and number of examples
+  std::string note;         // "1 seed: this run only", ...
 };
 
 // A variant's forward pass beside the base's at one batch and length.
@@ -75,8 +76,8 @@ struct LatencyFinding {
   std::int64_t batch = 0, length = 0, bottleneck = 0;
   std::int64_t parameters = 0, base_parameters = 0;
   std::int64_t rounds = 0;
-  double milliseconds = 0;          // mean
-  double slowdown = 0;              // percent, by the mean logarithm of the rounds' ratios; the base's is 0
+  double milliseconds = 0;  // mean
+  double slowdown = 0;      // percent, by the mean logarithm of the rounds' ratios; the base's is 0
   std::optional<double> low, high;  // 95 %
   std::optional<double> deviation;  // of a round's log2 ratio
 };
@@ -85,8 +86,8 @@ struct Findings {
   std::vector<ClaimFinding> claims;
   std::vector<ScoreFinding> scores;
   std::vector<LatencyFinding> latencies;  // by sweep, batch, length, variant and bottleneck
-  std::string claims_file_hash;  // SHA-256
-  std::string claims_changed;    // date of its last commit where git knows it, else empty
+  std::string claims_file_hash;           // SHA-256
+  std::string claims_changed;             // date of its last commit where git knows it, else empty
   double alpha = 0.05;
 };
 

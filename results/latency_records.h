@@ -10,8 +10,8 @@ namespace rankscope {
 
 // One way to run the base in a cell: a timed pass in each round.
 struct VariantLatencies {
-  std::string variant;          // base, lora_merged, lora, adapter_l, adapter_h
-  std::int64_t bottleneck = 0;  // 0: no adapter
+  std::string variant;                          // base, lora_merged, lora, adapter_l, adapter_h
+  std::int64_t bottleneck = 0;                  // 0: no adapter
   std::map<std::string, std::string> settings;  // of its method
   std::int64_t trainable_parameters = 0;
   std::vector<double> milliseconds;  // by round; all variants of a cell have as many

@@ -36,7 +36,8 @@ void LatencyWriter::put_one(const LatencyRecord& r) {
       json_text(r.environment));
   for (const VariantLatencies& v : r.variants) {
     const auto twice = [&] {
-      return fmt::format("{} has '{}' with bottleneck {}", where, printable(v.variant), v.bottleneck);
+      return fmt::format("{} has '{}' with bottleneck {}", where, printable(v.variant),
+                         v.bottleneck);
     };
     insert_once(variant_, twice, r.sweep, r.batch, r.length, v.variant, v.bottleneck,
                 json_text(v.settings), v.trainable_parameters);

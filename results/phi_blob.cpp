@@ -17,8 +17,9 @@ int digit_of(char c) {
 }
 
 [[noreturn]] void refuse() {
-  throw InputError("a stored matrix does not hold the numbers that it should; delete the database and run "
-                   "`rankscope collect` on its folder");
+  throw InputError(
+      "a stored matrix does not hold the numbers that it should; delete the database and run "
+      "`rankscope collect` on its folder");
 }
 
 }  // namespace

@@ -55,16 +55,25 @@ std::vector<PublishedNumber> read_published(std::string_view source, std::string
     csv.remove_prefix(std::min(csv.size(), line.size() + 1));
     const std::string where = fmt::format("{}.csv:{}", source, line_number);
     if (line_number == 1) {
-      if (line != kHeader) throw std::runtime_error(where + ": not the header that README.md gives");
+      if (line != kHeader)
+        throw std::runtime_error(where + ": not the header that README.md gives");
       continue;
     }
     const std::vector<std::string> f = fields_of(line);
     if (f.size() != kColumns)
       throw std::runtime_error(fmt::format("{}: {} fields, not {}", where, f.size(), kColumns));
-    numbers.push_back({.source = std::string(source), .model = f[0], .method = f[1], .setting = f[2],
-                       .parameters = number_of(f[3], where), .task = f[4], .metric = f[5],
-                       .value = number_of(f[6], where), .printed = f[6],
-                       .spread = number_of(f[7], where), .spread_kind = f[8], .unit = f[9],
+    numbers.push_back({.source = std::string(source),
+                       .model = f[0],
+                       .method = f[1],
+                       .setting = f[2],
+                       .parameters = number_of(f[3], where),
+                       .task = f[4],
+                       .metric = f[5],
+                       .value = number_of(f[6], where),
+                       .printed = f[6],
+                       .spread = number_of(f[7], where),
+                       .spread_kind = f[8],
+                       .unit = f[9],
                        .note = f[10]});
   }
   return numbers;
@@ -115,12 +124,12 @@ void write_published(SQLite::Database& database) {
   if (are_stored(database, published_numbers())) return;
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
   database.exec("DELETE FROM publication");
-  SQLite::Statement insert(database,
-                           "INSERT INTO publication VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  SQLite::Statement insert(
+      database, "INSERT INTO publication VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   int64_t position = 0;
   for (const PublishedNumber& n : published_numbers()) {
-    execute(insert, n.source, ++position, n.model, n.method, n.setting, n.parameters, n.task, n.metric,
-            n.value, n.printed, n.spread, n.spread_kind, n.unit, n.note);
+    execute(insert, n.source, ++position, n.model, n.method, n.setting, n.parameters, n.task,
+            n.metric, n.value, n.printed, n.spread, n.spread_kind, n.unit, n.note);
   }
   transaction.commit();
 }

@@ -12,10 +12,11 @@ namespace rankscope {
 namespace {
 
 constexpr std::array<std::string_view, 19> kTables{
-    "sweep",          "dataset",    "example",      "trial",       "config_value", "environment_value",
-    "timing",         "curve_point", "metric_value", "prediction", "analysis",     "analysis_value",
-    "spectrum_value", "similarity", "chance",       "publication", "latency_cell", "latency_variant",
-    "latency"};
+    "sweep",          "dataset",           "example",  "trial",
+    "config_value",   "environment_value", "timing",   "curve_point",
+    "metric_value",   "prediction",        "analysis", "analysis_value",
+    "spectrum_value", "similarity",        "chance",   "publication",
+    "latency_cell",   "latency_variant",   "latency"};
 
 // Views hold no data: they are made anew after the tables have changed.
 void replace_views(SQLite::Database& database) {

@@ -58,7 +58,8 @@ class Store {
   void put_similarity(const SimilarityRecord& similarity);
   void put_chance(const ChanceBandRecord& band);
   bool has_chance(int64_t rows, int64_t cols, int64_t dimension);
-  // The stamp of a stored AdapterFindings (`other` empty) or SimilarityRecord; empty where there is none.
+  // The stamp of a stored AdapterFindings (`other` empty) or SimilarityRecord; empty where there is
+  // none.
   std::string analysis_stamp(const std::string& one, const std::string& other);
   // Forgets all analyses but these, given as {one, other}.
   void remove_analyses_not_in(const std::set<std::pair<std::string, std::string>>& kept);

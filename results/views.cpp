@@ -56,7 +56,8 @@ constexpr std::string_view kSimilarities = R"sql(
   FROM similarity s JOIN analysis a ON a.one = s.one AND a.other = s.other
        JOIN trial t ON t.trial = s.one LEFT JOIN trial o ON o.trial = s.other)sql";
 
-// A round's times are a pair: its base and its variant, of which the logarithm of the ratio is averaged.
+// A round's times are a pair: its base and its variant, of which the logarithm of the ratio is
+// averaged.
 constexpr std::string_view kLatencies = R"sql(
   SELECT batch, length, variant, bottleneck, trainable_parameters, rounds, milliseconds,
          100 * (pow(2, log2_ratio) - 1) AS slowdown_percent, log2_ratio,

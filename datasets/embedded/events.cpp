@@ -11,15 +11,19 @@ namespace {
 
 std::string any_slot_value(const World& world, SlotKind kind, Pool pool, Picker& picker) {
   switch (kind) {
-    case SlotKind::kFirst: return world.any_name(NameKind::kFirst, pool, picker);
-    case SlotKind::kTown: return world.any_name(NameKind::kTown, pool, picker);
-    case SlotKind::kTitle: return world.any_name(NameKind::kTitle, pool, picker);
+    case SlotKind::kFirst:
+      return world.any_name(NameKind::kFirst, pool, picker);
+    case SlotKind::kTown:
+      return world.any_name(NameKind::kTown, pool, picker);
+    case SlotKind::kTitle:
+      return world.any_name(NameKind::kTitle, pool, picker);
     case SlotKind::kClub: {
       const auto all = kinds();
       const auto club = std::ranges::find(all, "club", &Kind::key);
       return world.any(static_cast<std::size_t>(club - all.begin()), pool, picker).name;
     }
-    default: return std::string(picker.pick(slot_words(kind)));
+    default:
+      return std::string(picker.pick(slot_words(kind)));
   }
 }
 
@@ -39,7 +43,8 @@ std::vector<std::string_view> any_turns(const Scenario& scenario, int exchanges,
     before.push_back(picker.below(scenario.turns.size() + 1));
   for (std::size_t t = 0; t <= scenario.turns.size(); ++t) {
     for (std::size_t i = 0; i < fillers.size(); ++i)
-      if (before[i] == t) turns.insert(turns.end(), talk[fillers[i]].begin(), talk[fillers[i]].end());
+      if (before[i] == t)
+        turns.insert(turns.end(), talk[fillers[i]].begin(), talk[fillers[i]].end());
     if (t < scenario.turns.size()) turns.push_back(picker.pick(scenario.turns[t]));
   }
   return turns;

@@ -1,5 +1,5 @@
-// Events of the embedded world, who did what when, and the dialogues, stories and summaries that tell
-// of them.
+// Events of the embedded world, who did what when, and the dialogues, stories and summaries that
+// tell of them.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// The kinds of things in the embedded world and what is said of them: a new kind, or a new attribute
-// of one, is an entry of the table in kinds.cpp.
+// The kinds of things in the embedded world and what is said of them: a new kind, or a new
+// attribute of one, is an entry of the table in kinds.cpp.
 #pragma once
 
 #include <cstddef>
@@ -15,9 +15,9 @@ namespace rankscope::embedded {
 // Where the values of an attribute come from.
 struct ValueSource {
   enum class Type { kNumber, kWord, kName, kPerson } type = Type::kWord;
-  std::int64_t low = 0, high = 0, step = 1;     // kNumber: low, low + step, ..., at most high
-  std::vector<std::string_view> words = {};     // kWord
-  NameKind name = NameKind::kTown;              // kName
+  std::int64_t low = 0, high = 0, step = 1;  // kNumber: low, low + step, ..., at most high
+  std::vector<std::string_view> words = {};  // kWord
+  NameKind name = NameKind::kTown;           // kName
   bool numeric() const { return type == Type::kNumber; }
 };
 

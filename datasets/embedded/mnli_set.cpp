@@ -70,7 +70,8 @@ PairDraft any_pair(const World& world, Pool pool, std::span<const Genre> genres,
   std::vector<Description> told;
   std::vector<std::string> sentences;
   for (const Entity& entity : entities) {
-    told.push_back(any_description(*entity.kind, (entities.size() == 2 ? 1 : 2) + picker.below(2), picker));
+    told.push_back(
+        any_description(*entity.kind, (entities.size() == 2 ? 1 : 2) + picker.below(2), picker));
     draft.text += told.back().pattern() + "/";
     for (const std::string& s : told.back().sentences(entity)) sentences.push_back(sentence(s));
   }

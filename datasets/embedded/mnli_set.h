@@ -16,8 +16,8 @@ std::string_view label(Verdict verdict);
 struct Inference {
   std::string premise, hypothesis, genre, pattern;
   Verdict verdict = Verdict::kNeutral;
-  // What the hypothesis says: that `subject` has `value` as its attribute, or, `denied`, that it has
-  // not.
+  // What the hypothesis says: that `subject` has `value` as its attribute, or, `denied`, that it
+  // has not.
   Entity subject;
   std::size_t attribute = 0;
   std::string value;
@@ -26,8 +26,8 @@ struct Inference {
 
 enum class Genres { kMatched, kMismatched };
 
-// `count` pairs of names and patterns of the pool. An entailed hypothesis follows from the premise, a
-// contradicted one is against it, and of a neutral one's attribute the premise says nothing.
+// `count` pairs of names and patterns of the pool. An entailed hypothesis follows from the premise,
+// a contradicted one is against it, and of a neutral one's attribute the premise says nothing.
 std::vector<Inference> make_mnli_set(const World& world, std::string_view split, Pool pool,
                                      Genres genres, std::size_t count);
 

@@ -14,7 +14,7 @@ namespace rankscope::embedded {
 // Runs of eight words, as white space parts them, in the targets of a task's scored splits.
 struct Overlap {
   std::string_view task;
-  std::size_t in_targets = 0;  // different ones
+  std::size_t in_targets = 0;    // different ones
   std::set<std::string> shared;  // those of them that some document holds
 };
 

@@ -7,8 +7,8 @@ namespace {
 constexpr int kSmallTalk = 3;
 }  // namespace
 
-std::vector<SummarizedDialogue> make_samsum_set(const World& world, std::string_view split, Pool pool,
-                                                std::size_t count) {
+std::vector<SummarizedDialogue> make_samsum_set(const World& world, std::string_view split,
+                                                Pool pool, std::size_t count) {
   std::vector<SummarizedDialogue> set;
   for (std::size_t i = 0; i < count; ++i) {
     Picker picker(world.seed(), "embedded dialogue", split, i);

@@ -17,7 +17,7 @@ struct SummarizedDialogue {
 };
 
 // `count` dialogues of names and patterns of the pool. `split` names the set.
-std::vector<SummarizedDialogue> make_samsum_set(const World& world, std::string_view split, Pool pool,
-                                                std::size_t count);
+std::vector<SummarizedDialogue> make_samsum_set(const World& world, std::string_view split,
+                                                Pool pool, std::size_t count);
 
 }  // namespace rankscope::embedded

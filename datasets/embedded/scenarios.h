@@ -8,8 +8,20 @@
 
 namespace rankscope::embedded {
 
-enum class SlotKind { kFirst, kTown, kClub, kTitle, kPlace, kDay, kHour, kThing, kFood, kFeast, kTask,
-                      kCount };
+enum class SlotKind {
+  kFirst,
+  kTown,
+  kClub,
+  kTitle,
+  kPlace,
+  kDay,
+  kHour,
+  kThing,
+  kFood,
+  kFeast,
+  kTask,
+  kCount
+};
 
 // {name} stands for the slot's value in the texts below. A name that ends in 2 gets another value
 // than the slot without it.
@@ -23,7 +35,7 @@ using Choice = std::vector<std::string_view>;
 
 struct Scenario {
   std::string_view key;
-  std::vector<Slot> slots;  // besides {a} and {b}, the two who talk
+  std::vector<Slot> slots;    // besides {a} and {b}, the two who talk
   std::vector<Choice> turns;  // of a dialogue: "a: text" or "b: text"
   Choice summaries;           // what the dialogue comes to
   std::vector<Choice> story;  // the same told: a sentence each

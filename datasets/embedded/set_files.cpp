@@ -23,8 +23,8 @@ OrderedJson json_of(const WikisqlValue& value) {
   return value.text;
 }
 
-void write_wikisql(const World& world, const std::filesystem::path& folder, const std::string& split,
-                   Pool pool) {
+void write_wikisql(const World& world, const std::filesystem::path& folder,
+                   const std::string& split, Pool pool) {
   const WikisqlSet set = make_wikisql_set(world, split, pool, size_of(pool));
   std::string tables, questions;
   for (const WikisqlTable& table : set.tables) {

@@ -15,8 +15,8 @@ inline constexpr std::size_t kTrainingExamples = 4000;
 inline constexpr std::size_t kScoredExamples = 500;
 
 // Writes DIR/wikisql/{train,dev,test}{,.tables}.jsonl, DIR/mnli/multinli_1.0_{train,dev_matched,
-// dev_mismatched}.jsonl and DIR/samsum/{train,val,test}.json, each atomically. train is made of names
-// and patterns of Pool::kTraining, the others of Pool::kScored.
+// dev_mismatched}.jsonl and DIR/samsum/{train,val,test}.json, each atomically. train is made of
+// names and patterns of Pool::kTraining, the others of Pool::kScored.
 void write_sets(const World& world, const std::filesystem::path& folder);
 
 }  // namespace rankscope::embedded

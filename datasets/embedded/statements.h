@@ -24,13 +24,13 @@ std::vector<std::size_t> any_attributes(const Kind& kind, std::size_t count, Pic
 
 Description any_description(const Kind& kind, std::size_t count, Picker& picker);
 
-// A value that `entity` does not have for its attribute `attribute`: where `second`, of the same kind, has
-// another one, half the time that, so that both must be kept apart; else any other.
+// A value that `entity` does not have for its attribute `attribute`: where `second`, of the same
+// kind, has another one, half the time that, so that both must be kept apart; else any other.
 std::string wrong_value(const World& world, const Entity& entity, const Entity& second,
                         std::size_t attribute, Pool pool, Picker& picker);
 
-// A bound by which the numeric `truth` is more (`above`) or less than the bound, by one to a quarter of
-// the attribute's range; never below 0.
+// A bound by which the numeric `truth` is more (`above`) or less than the bound, by one to a
+// quarter of the attribute's range; never below 0.
 std::string bound_near(const Attribute& attribute, std::string_view truth, bool above,
                        Picker& picker);
 

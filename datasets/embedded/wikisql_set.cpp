@@ -15,7 +15,8 @@ constexpr std::size_t kQuestionsPerTable = 10;
 enum Aggregation { kNone, kMax, kMin, kCountRows, kSum, kAvg };
 enum Operator { kEqual, kMore, kLess };
 
-// A table before it is written out: column 0 holds the names, column c the attribute attributes[c-1].
+// A table before it is written out: column 0 holds the names, column c the attribute
+// attributes[c-1].
 struct Sheet {
   const Kind* kind;
   std::vector<std::size_t> attributes;
@@ -42,9 +43,12 @@ struct QuestionDraft {
 };
 
 // What may stand before a question, and before an order.
-constexpr std::array<std::string_view, 6> kLeads = {"", "", "please tell me, ",
+constexpr std::array<std::string_view, 6> kLeads = {"",
+                                                    "",
+                                                    "please tell me, ",
                                                     "according to the table, ",
-                                                    "I would like to know: ", "from this table, "};
+                                                    "I would like to know: ",
+                                                    "from this table, "};
 constexpr std::array<std::string_view, 5> kOrderLeads = {"", "please ", "now ", "from the table, ",
                                                          "as it stands here, "};
 
@@ -52,9 +56,12 @@ struct Search {
   std::string_view text;
   bool order;  // not a question
 };
-constexpr std::array<Search, 6> kSearches = {
-    Search{"which are the {p} ", false}, {"what are the {p} ", false}, {"name the {p} ", true},
-    {"find the {p} ", true},             {"list the {p} ", true},      {"show the {p} ", true}};
+constexpr std::array<Search, 6> kSearches = {Search{"which are the {p} ", false},
+                                             {"what are the {p} ", false},
+                                             {"name the {p} ", true},
+                                             {"find the {p} ", true},
+                                             {"list the {p} ", true},
+                                             {"show the {p} ", true}};
 constexpr std::array<Search, 3> kCountSearches = {Search{"how many {p} are there ", false},
                                                   {"count the {p} ", true},
                                                   {"what is the number of {p} ", false}};
@@ -224,8 +231,8 @@ WikisqlSet make_wikisql_set(const World& world, std::string_view split, Pool poo
         sheet, "embedded-" + std::string(split) + "-" + std::to_string(set.tables.size()), picker));
     for (std::size_t i = 0; i < kQuestionsPerTable && set.questions.size() < count; ++i) {
       QuestionDraft draft = of_pool(pool, [&] { return any_question(sheet, picker); });
-      set.questions.push_back({set.tables.size() - 1, std::move(draft.text), std::move(draft.query),
-                               draft.pattern()});
+      set.questions.push_back(
+          {set.tables.size() - 1, std::move(draft.text), std::move(draft.query), draft.pattern()});
     }
   }
   return set;

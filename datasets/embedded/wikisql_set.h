@@ -23,8 +23,10 @@ struct WikisqlSet {
   std::vector<TableQuestion> questions;
 };
 
-// `count` questions, the same number on each table, of names and patterns of the pool. Every query's
-// conditions are met by some row. `split` names the set ("train") and is part of the tables' ids.
-WikisqlSet make_wikisql_set(const World& world, std::string_view split, Pool pool, std::size_t count);
+// `count` questions, the same number on each table, of names and patterns of the pool. Every
+// query's conditions are met by some row. `split` names the set ("train") and is part of the
+// tables' ids.
+WikisqlSet make_wikisql_set(const World& world, std::string_view split, Pool pool,
+                            std::size_t count);
 
 }  // namespace rankscope::embedded

@@ -9,7 +9,7 @@ namespace rankscope::embedded {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> kClubs = {"Rovers",  "United", "Wanderers", "Lions",
+constexpr std::array<std::string_view, 7> kClubs = {"Rovers",   "United", "Wanderers", "Lions",
                                                     "Harriers", "Stars",  "Rangers"};
 
 std::uint64_t parts_of(std::string_view kind) { return kind == "club" ? kClubs.size() : 1; }
@@ -80,8 +80,8 @@ std::string World::any_name(NameKind kind, Pool pool, Picker& picker) const {
 std::string World::any_value(const ValueSource& values, Pool pool, Picker& picker) const {
   switch (values.type) {
     case ValueSource::Type::kNumber:
-      return std::to_string(values.low +
-                            values.step * picker.between(0, (values.high - values.low) / values.step));
+      return std::to_string(
+          values.low + values.step * picker.between(0, (values.high - values.low) / values.step));
     case ValueSource::Type::kWord:
       return std::string(picker.pick(values.words));
     case ValueSource::Type::kName:

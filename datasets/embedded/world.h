@@ -1,6 +1,6 @@
-// The embedded world: towns, people, clubs, books, ships and schools, each with a name and the values
-// of its kind's attributes. All of it follows from one seed; texts are made from it and can be
-// checked against it.
+// The embedded world: towns, people, clubs, books, ships and schools, each with a name and the
+// values of its kind's attributes. All of it follows from one seed; texts are made from it and can
+// be checked against it.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@ class World {
 
   // How many things of kinds()[kind] a pool has.
   std::uint64_t count(std::size_t kind, Pool pool) const;
-  // Thing `index` of them, index < count. Its name, and the names among its values, are of the pool.
+  // Thing `index` of them, index < count. Its name, and the names among its values, are of the
+  // pool.
   Entity entity(std::size_t kind, Pool pool, std::uint64_t index) const;
   // Any of them.
   Entity any(std::size_t kind, Pool pool, Picker& picker) const;

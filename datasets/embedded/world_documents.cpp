@@ -26,7 +26,8 @@ std::string description(const World& world, Picker& picker) {
 }
 
 std::string article(std::string_view noun) {
-  return std::string(std::string_view("aeiou").find(noun[0]) == std::string_view::npos ? "a " : "an ") +
+  return std::string(std::string_view("aeiou").find(noun[0]) == std::string_view::npos ? "a "
+                                                                                       : "an ") +
          std::string(noun);
 }
 
@@ -126,8 +127,8 @@ std::string judgements(const World& world, Picker& picker) {
   const std::size_t count = picker.chance(25) ? 2 : 1;
   const std::size_t kind = any_kind(picker);
   for (Entity& entity : world.any_different(kind, kPool, count, picker)) {
-    Description d = of_pool(
-        kPool, [&] { return any_description(*entity.kind, 1 + picker.below(3), picker); });
+    Description d =
+        of_pool(kPool, [&] { return any_description(*entity.kind, 1 + picker.below(3), picker); });
     for (const std::string& s : d.sentences(entity)) sentences.push_back(sentence(s));
     told.push_back({std::move(entity), std::move(d)});
   }
@@ -227,18 +228,19 @@ std::string notice(const World& world, Picker& picker) {
     case 1: {
       const std::int64_t x = picker.between(1, 99), y = picker.between(1, 99);
       const std::string both = "(" + std::to_string(x) + ", " + std::to_string(y) + ")";
-      const std::string larger = std::to_string(std::max(x, y)), less = std::to_string(std::min(x, y));
-      return "MAX" + both + " = " + larger + ". MIN" + both + " = " + less + ". SUM" + both + " = " +
-             std::to_string(x + y) + ". COUNT" + both + " = 2. AVG" + both + " = " +
+      const std::string larger = std::to_string(std::max(x, y)),
+                        less = std::to_string(std::min(x, y));
+      return "MAX" + both + " = " + larger + ". MIN" + both + " = " + less + ". SUM" + both +
+             " = " + std::to_string(x + y) + ". COUNT" + both + " = 2. AVG" + both + " = " +
              std::to_string((x + y) / 2) + ". " +
-             (x == y            ? less + " = " + larger
+             (x == y              ? less + " = " + larger
               : picker.chance(50) ? less + " < " + larger
-                                : larger + " > " + less) +
+                                  : larger + " > " + less) +
              ".";
     }
     case 2:
-      return first + " keeps a book on " + article(entity.kind->key) + " with the heading " + heading +
-             ". A heading can be counted, COUNT(" + heading + "), added, SUM(" + heading +
+      return first + " keeps a book on " + article(entity.kind->key) + " with the heading " +
+             heading + ". A heading can be counted, COUNT(" + heading + "), added, SUM(" + heading +
              "), and averaged, AVG(" + heading + ").";
     default:
       return "SIGN FROM " + name + ": WHERE " + heading + " = " + entity.values[a] + " AND " +
@@ -252,9 +254,9 @@ struct Share {
   Maker make;
 };
 
-constexpr std::array<Share, 8> kShares = {
-    Share{2, description}, {20, quiz}, {14, roll}, {40, judgements}, {15, listing}, {3, any_story},
-    {4, any_dialogue},     {2, notice}};
+constexpr std::array<Share, 8> kShares = {Share{2, description}, {20, quiz},    {14, roll},
+                                          {40, judgements},      {15, listing}, {3, any_story},
+                                          {4, any_dialogue},     {2, notice}};
 
 }  // namespace
 

@@ -1,6 +1,6 @@
-// The documents that the embedded base is pretrained on. They tell of the world in plain English, in
-// records and in dialogues, and ask and judge; none is an example of a task. They hold every token
-// that the tasks' targets use.
+// The documents that the embedded base is pretrained on. They tell of the world in plain English,
+// in records and in dialogues, and ask and judge; none is an example of a task. They hold every
+// token that the tasks' targets use.
 #pragma once
 
 #include <cstdint>

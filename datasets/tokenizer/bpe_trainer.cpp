@@ -113,11 +113,12 @@ class Merging {
   void merge_in(uint32_t w, Pair pair, int32_t result, std::vector<Pair>& grown) {
     std::vector<int32_t>& symbols = words_[w].symbols;
     const int64_t count = words_[w].count;
-    // In one pass: what is kept moves forward, so that a word of any length takes time in proportion.
+    // In one pass: what is kept moves forward, so that a word of any length takes time in
+    // proportion.
     size_t kept = 0;
     for (size_t i = 0; i < symbols.size(); ++i, ++kept) {
-      const bool here = symbols[i] == pair.first && i + 1 < symbols.size() &&
-                        symbols[i + 1] == pair.second;
+      const bool here =
+          symbols[i] == pair.first && i + 1 < symbols.size() && symbols[i + 1] == pair.second;
       if (!here) {
         symbols[kept] = symbols[i];
         continue;

@@ -10,8 +10,7 @@ Var attention(Tape& tape, const AttentionShape& shape,
   Tensor log_sum = backend.floats(q.value.rows(), shape.heads);
   backend.attention(shape, *layout, q.value.view(), k.value.view(), v.value.view(), out.matrix(),
                     log_sum.matrix());
-  Var result =
-      tape.result(out, q.needs_gradient() || k.needs_gradient() || v.needs_gradient());
+  Var result = tape.result(out, q.needs_gradient() || k.needs_gradient() || v.needs_gradient());
   if (result.needs_gradient())
     tape.record([&backend, shape, layout, q, k, v, out, log_sum, out_gradient = result.gradient] {
       if (out_gradient->value.empty()) return;
@@ -30,11 +29,10 @@ Var attention(Tape& tape, const AttentionShape& shape,
   return result;
 }
 
-Var rotary(Tape& tape, Var x, int64_t head_dim,
-           std::shared_ptr<const Indices> positions, const RotaryTable& table) {
+Var rotary(Tape& tape, Var x, int64_t head_dim, std::shared_ptr<const Indices> positions,
+           const RotaryTable& table) {
   Backend& backend = tape.backend();
-  backend.rotary(x.value.matrix(), head_dim, *positions, table.cos.view(),
-                 table.sin.view(), false);
+  backend.rotary(x.value.matrix(), head_dim, *positions, table.cos.view(), table.sin.view(), false);
   Var result = tape.result(x.value, x.needs_gradient());
   if (result.needs_gradient())
     tape.record([&backend, head_dim, positions, &table, x_gradient = x.gradient,

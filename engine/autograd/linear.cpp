@@ -43,8 +43,8 @@ void LinearWeight::refresh(Backend& backend) {
   const Tensor& value = parameter_->value;
   const int64_t stored_rows = stored_transposed_ ? out() : in();
   const int64_t stored_cols = stored_transposed_ ? in() : out();
-  const WeightView stored{value.row(first_row_) + first_col_, DType::kF32, stored_rows,
-                          stored_cols, value.cols(), 1};
+  const WeightView stored{
+      value.row(first_row_) + first_col_, DType::kF32, stored_rows, stored_cols, value.cols(), 1};
   view_ = stored_transposed_ ? stored.transposed() : stored;
   if (!forward_.empty()) backend.repack(view_, forward_);
   if (backward_.empty()) return;

@@ -15,12 +15,11 @@ Var layer_norm(Tape& tape, const Var& x, Parameter& gain, Parameter* bias, float
                  out_gradient = result.gradient] {
       if (out_gradient->value.empty()) return;
       GradientTarget target;
-      if (x_gradient)
-        target = gradient_target(backend, *x_gradient, value.rows(), value.cols());
-      backend.layer_norm_backward(
-          value.view(), gain.value.data(), stats.view(), out_gradient->value.view(),
-          target.accumulate, target.matrix, gain.trainable() ? gain.gradient.data() : nullptr,
-          bias && bias->trainable() ? bias->gradient.data() : nullptr);
+      if (x_gradient) target = gradient_target(backend, *x_gradient, value.rows(), value.cols());
+      backend.layer_norm_backward(value.view(), gain.value.data(), stats.view(),
+                                  out_gradient->value.view(), target.accumulate, target.matrix,
+                                  gain.trainable() ? gain.gradient.data() : nullptr,
+                                  bias && bias->trainable() ? bias->gradient.data() : nullptr);
       out_gradient->value = {};
     });
   return result;
@@ -37,8 +36,7 @@ Var rms_norm(Tape& tape, const Var& x, Parameter& gain, float epsilon) {
                  out_gradient = result.gradient] {
       if (out_gradient->value.empty()) return;
       GradientTarget target;
-      if (x_gradient)
-        target = gradient_target(backend, *x_gradient, value.rows(), value.cols());
+      if (x_gradient) target = gradient_target(backend, *x_gradient, value.rows(), value.cols());
       backend.rms_norm_backward(value.view(), gain.value.data(), stats.view(),
                                 out_gradient->value.view(), target.accumulate, target.matrix,
                                 gain.trainable() ? gain.gradient.data() : nullptr);

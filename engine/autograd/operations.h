@@ -76,9 +76,10 @@ struct LowRankRange {
 
 struct LinearOptions {
   Activation activation = Activation::kNone;
-  const Var* residual = nullptr;           // added to the result
+  const Var* residual = nullptr;               // added to the result
   std::span<const LowRankRange> updates = {};  // disjoint, rising
-  const ColumnScale* column_scale = nullptr;   // of the product and its updates; the weight is frozen
+  const ColumnScale* column_scale =
+      nullptr;  // of the product and its updates; the weight is frozen
 };
 Var linear(Tape& tape, const Var& x, const LinearWeight& weight, const LinearOptions& options = {});
 
@@ -129,10 +130,10 @@ struct LossResult {
   Tensor loss;  // [1, rows], smoothed where asked
   Tensor nll;   // [1, rows]
 };
-// Softmax cross-entropy of hidden [rows, d] against labels through the head [d, vocabulary], a block
-// of rows at a time: no tensor of size tokens x vocabulary exists. On a recording tape the gradient
-// of hidden (and of the head, where trained) is computed here, from the logits at hand, and handed
-// on when the tape runs backward.
+// Softmax cross-entropy of hidden [rows, d] against labels through the head [d, vocabulary], a
+// block of rows at a time: no tensor of size tokens x vocabulary exists. On a recording tape the
+// gradient of hidden (and of the head, where trained) is computed here, from the logits at hand,
+// and handed on when the tape runs backward.
 LossResult cross_entropy(Tape& tape, const Var& hidden, const LinearWeight& head,
                          const Indices& labels, const LossOptions& options);
 // The same with options for each range of rows; the ranges are disjoint, rise and cover all rows.

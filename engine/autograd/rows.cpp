@@ -47,22 +47,22 @@ Var replace_rows(Tape& tape, Var x, Parameter& table, std::shared_ptr<const Indi
   backend.replace_rows(WeightView::of(table.value.view()), *ids, *rows, x.value.matrix());
   Var result = tape.result(x.value, x.needs_gradient() || table.trainable());
   if (result.needs_gradient())
-    tape.record([&backend, &table, ids, rows, x_gradient = x.gradient,
-                 out_gradient = result.gradient] {
-      if (out_gradient->value.empty()) return;
-      Tensor dout = std::move(out_gradient->value);
-      out_gradient->value = {};
-      if (table.trainable()) {
-        Tensor taken = backend.empty(static_cast<int64_t>(rows->size()), dout.cols());
-        backend.gather(WeightView::of(dout.view()), *rows, false, taken.matrix());
-        backend.scatter_add(taken.view(), *ids, table.gradient.matrix());
-      }
-      if (!x_gradient) return;
-      const Tensor zero = backend.zeros(1, dout.cols());
-      backend.replace_rows(WeightView::of(zero.view()), Indices(rows->size(), 0), *rows,
-                           dout.matrix());
-      add_gradient(backend, x_gradient.get(), std::move(dout));
-    });
+    tape.record(
+        [&backend, &table, ids, rows, x_gradient = x.gradient, out_gradient = result.gradient] {
+          if (out_gradient->value.empty()) return;
+          Tensor dout = std::move(out_gradient->value);
+          out_gradient->value = {};
+          if (table.trainable()) {
+            Tensor taken = backend.empty(static_cast<int64_t>(rows->size()), dout.cols());
+            backend.gather(WeightView::of(dout.view()), *rows, false, taken.matrix());
+            backend.scatter_add(taken.view(), *ids, table.gradient.matrix());
+          }
+          if (!x_gradient) return;
+          const Tensor zero = backend.zeros(1, dout.cols());
+          backend.replace_rows(WeightView::of(zero.view()), Indices(rows->size(), 0), *rows,
+                               dout.matrix());
+          add_gradient(backend, x_gradient.get(), std::move(dout));
+        });
   return result;
 }
 

@@ -13,10 +13,10 @@
 
 namespace rankscope {
 
-// Where the gradient of one value collects. Kept apart from the value, so that a closure which needs
-// only the gradient does not keep the activation alive.
+// Where the gradient of one value collects. Kept apart from the value, so that a closure which
+// needs only the gradient does not keep the activation alive.
 struct Gradient {
-  Tensor value;       // empty until the first contribution
+  Tensor value;  // empty until the first contribution
   // When set, contributions arrive with respect to act(z) and are multiplied by act'(z) before they
   // are added, so that `value` is the gradient of z: the activation costs no pass of its own.
   Tensor derivative;

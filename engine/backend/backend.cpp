@@ -28,14 +28,33 @@ std::vector<double> Backend::sums_of_squares(
 }
 
 std::span<const std::string_view> kernel_names() {
-  static constexpr std::string_view names[] = {
-      "pack",          "product",        "finish_product",     "accumulate_outer",   "attention",
-      "attention_backward", "store_pages", "paged_attention", "copy_rows", "best_tokens",
-      "layer_norm", "layer_norm_backward", "rms_norm",
-      "rms_norm_backward", "rotary",     "swiglu",             "swiglu_backward",
-      "cross_entropy", "gather",         "replace_rows",       "scatter_add",        "column_sum",
-      "dropout",       "add",            "multiply",           "sum_of_squares",
-      "adamw"};
+  static constexpr std::string_view names[] = {"pack",
+                                               "product",
+                                               "finish_product",
+                                               "accumulate_outer",
+                                               "attention",
+                                               "attention_backward",
+                                               "store_pages",
+                                               "paged_attention",
+                                               "copy_rows",
+                                               "best_tokens",
+                                               "layer_norm",
+                                               "layer_norm_backward",
+                                               "rms_norm",
+                                               "rms_norm_backward",
+                                               "rotary",
+                                               "swiglu",
+                                               "swiglu_backward",
+                                               "cross_entropy",
+                                               "gather",
+                                               "replace_rows",
+                                               "scatter_add",
+                                               "column_sum",
+                                               "dropout",
+                                               "add",
+                                               "multiply",
+                                               "sum_of_squares",
+                                               "adamw"};
   return names;
 }
 

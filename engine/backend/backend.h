@@ -3,7 +3,8 @@
 //
 // Contract of every kernel, tested by tests/engine/kernels against plain double-precision
 // references:
-// - fp32 in, fp32 out, row-major. "rows" are tokens packed end to end. A device of another precision
+// - fp32 in, fp32 out, row-major. "rows" are tokens packed end to end. A device of another
+// precision
 //   keeps activations (what empty() makes) in it; what is said to be F32 is so everywhere, and sums
 //   are fp32 always.
 // - What a row yields depends on that row's data alone: not on its neighbours, the number of rows,
@@ -95,10 +96,10 @@ struct ProductEpilogue {
   bool accumulate = false;
 };
 
-// Which keys each query row sees. Sequence s has keys (and values) in rows
-// [key_begin[s], key_begin[s+1]) and its queries in rows [query_begin[s], query_begin[s+1]); a query
-// at position p of its sequence sees keys 0..p. Positions rise within a sequence; queries may be a
-// subset of the positions (the last layer computes target rows only).
+// Which keys each query row sees. Sequence s has keys (and values) in rows [key_begin[s],
+// key_begin[s+1]) and its queries in rows [query_begin[s], query_begin[s+1]); a query at position p
+// of its sequence sees keys 0..p. Positions rise within a sequence; queries may be a subset of the
+// positions (the last layer computes target rows only).
 struct AttentionLayout {
   std::vector<int64_t> key_begin;        // [sequences + 1]
   std::vector<int64_t> query_begin;      // [sequences + 1]
@@ -190,9 +191,10 @@ class Backend {
   virtual std::string_view name() const = 0;
   virtual std::string_view instruction_set() const = 0;
   virtual int threads() const = 0;
-  // part(i) for i in [0, count), side by side on the backend's threads where it has any. What a part
-  // asks of the backend is done by its thread alone, so that threads wait for one another at the parts'
-  // end alone; no bit depends on it. What a part throws comes out, of several the first part's.
+  // part(i) for i in [0, count), side by side on the backend's threads where it has any. What a
+  // part asks of the backend is done by its thread alone, so that threads wait for one another at
+  // the parts' end alone; no bit depends on it. What a part throws comes out, of several the first
+  // part's.
   virtual void run_parts(int64_t count, const std::function<void(int64_t part)>& part) {
     for (int64_t i = 0; i < count; ++i) part(i);
   }
@@ -209,8 +211,8 @@ class Backend {
   // How many logits may exist at once; a row's loss does not depend on it.
   virtual int64_t logits_at_once() const { return kLogitsAtOnce; }
 
-  // ---- Memory: how the host reads and writes what tensors hold, in order with the kernels --------
-  // Rows without gaps from and to the host, as fp32 (rounded to a BF16 matrix's type).
+  // ---- Memory: how the host reads and writes what tensors hold, in order with the kernels
+  // -------- Rows without gaps from and to the host, as fp32 (rounded to a BF16 matrix's type).
   virtual void upload(const float* from, Matrix to) = 0;
   virtual void download(ConstMatrix from, float* to) = 0;
   virtual void fill_zero(Matrix matrix) = 0;
@@ -233,7 +235,8 @@ class Backend {
   virtual void product(std::span<const ProductTerm> terms, const ProductEpilogue& epilogue,
                        Matrix out) = 0;
   // out [m, n] = epilogue(column_scale * x), each column by its factor: what a product's end is
-  // where its columns are scaled after it. column_scale [n], F32; epilogue.scale is 1. x may be out.
+  // where its columns are scaled after it. column_scale [n], F32; epilogue.scale is 1. x may be
+  // out.
   virtual void finish_product(ConstMatrix x, const float* column_scale,
                               const ProductEpilogue& epilogue, Matrix out) = 0;
   // out [p, q] += left^T right with left [rows, p], right [rows, q]: weight gradients.
@@ -278,7 +281,8 @@ class Backend {
   // The `count` tokens of each row with the largest logits, largest first and equal ones by id, to
   // ids and (where it is not null) log_probs [rows, count]; a log probability is the logit less the
   // log of the sum of all exponentials, banned tokens' included. Banned tokens' logits become
-  // -infinity. Logits are F32, ids and log_probs the host's. Logits that are NaN or -infinity are not chosen; what is then missing is id -1.
+  // -infinity. Logits are F32, ids and log_probs the host's. Logits that are NaN or -infinity are
+  // not chosen; what is then missing is id -1.
   virtual void best_tokens(Matrix logits, const BannedTokens& banned, int64_t count, int32_t* ids,
                            float* log_probs) = 0;
 
@@ -305,11 +309,11 @@ class Backend {
   virtual void swiglu(ConstMatrix gate, ConstMatrix up, Matrix out) = 0;
   virtual void swiglu_backward(ConstMatrix gate, ConstMatrix up, ConstMatrix dout, Matrix dgate,
                                Matrix dup) = 0;
-  // Each row of `logits` [rows, vocabulary], F32, becomes the gradient of `gradient_scale` times its
-  // loss; loss [rows] gets the loss itself: (1 - s) NLL + s * mean over the vocabulary of -log p, s
-  // being the label smoothing, and nll [rows] the NLL alone (natural logarithm), both F32. Row i's
-  // label is labels[first + i]. With gradient_scale 0 the logits are left as they are. Returns the
-  // gradient: a matrix in the memory of the logits, of the activations' type.
+  // Each row of `logits` [rows, vocabulary], F32, becomes the gradient of `gradient_scale` times
+  // its loss; loss [rows] gets the loss itself: (1 - s) NLL + s * mean over the vocabulary of -log
+  // p, s being the label smoothing, and nll [rows] the NLL alone (natural logarithm), both F32. Row
+  // i's label is labels[first + i]. With gradient_scale 0 the logits are left as they are. Returns
+  // the gradient: a matrix in the memory of the logits, of the activations' type.
   virtual Matrix cross_entropy(Matrix logits, const Indices& labels, int64_t first, float smoothing,
                                float gradient_scale, float* loss, float* nll) = 0;
   // out[i] = table[ids[i]] (+ out[i] when accumulating); the table may be F32, F16 or BF16.

@@ -19,7 +19,8 @@ class DeviceCopy {
     return *this;
   }
   // What `owner` (a backend) made with `make`, now or before.
-  const void* get(const void* owner, const std::function<std::shared_ptr<const void>()>& make) const {
+  const void* get(const void* owner,
+                  const std::function<std::shared_ptr<const void>()>& make) const {
     if (memory_ == nullptr || owner_ != owner) {
       memory_ = make();
       owner_ = owner;

@@ -23,8 +23,8 @@ std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Mo
 
 // Puts the folder's adapter into the base's weights in place of whatever the model held before
 // (Model::restore, load_adapter, merge_into), starting from the checkpoint's own values every time:
-// nothing is subtracted, so that no number of switches leaves a trace. What is returned takes the place
-// of the adaptation before; the forward pass needs it where the method does not merge whole
+// nothing is subtracted, so that no number of switches leaves a trace. What is returned takes the
+// place of the adaptation before; the forward pass needs it where the method does not merge whole
 // (Adaptation::merges_whole). Throws as load_adapter does, and the model is the base then.
 std::unique_ptr<Adaptation> switch_adapter(const std::filesystem::path& folder, Model& model);
 

@@ -53,9 +53,10 @@ std::map<std::string, Module> modules_of(const SafetensorsFile& file, const Peft
   for (const auto& [name, module] : modules) {
     const bool complete = module.a != nullptr && module.b != nullptr;
     if (complete && module.a->shape[0] == module.b->shape[1] && module.a->shape[0] > 0) continue;
-    throw InputError(file.source_name() + ": module '" + printable(name) + "' " +
-                     (complete ? "has factors of different ranks" : "lacks one of its two factors") +
-                     "; the adapter is damaged");
+    throw InputError(
+        file.source_name() + ": module '" + printable(name) + "' " +
+        (complete ? "has factors of different ranks" : "lacks one of its two factors") +
+        "; the adapter is damaged");
   }
   return modules;
 }
@@ -106,7 +107,8 @@ class AdapterReader::Folder {
       }
       for (std::int64_t part = 0; part < parts; ++part) {
         const std::string& site = sites->sites[static_cast<std::size_t>(part)];
-        const auto [place, added] = places_.emplace(std::pair(sites->layer, site), Place{&name, part, parts});
+        const auto [place, added] =
+            places_.emplace(std::pair(sites->layer, site), Place{&name, part, parts});
         if (!added) {
           throw InputError(file_.source_name() + ": modules '" + printable(*place->second.module) +
                            "' and '" + printable(name) + "' are both " + site + " of layer " +
@@ -115,7 +117,8 @@ class AdapterReader::Folder {
       }
     }
     shares_ = by_record_ ? by_record(read_record(folder_)) : by_config();
-    std::ranges::sort(shares_, {}, [](const Share& share) { return std::pair(share.layer, share.site); });
+    std::ranges::sort(shares_, {},
+                      [](const Share& share) { return std::pair(share.layer, share.site); });
   }
 
   std::vector<SiteFactors> read(const SiteWanted& wanted) const {
@@ -154,7 +157,8 @@ class AdapterReader::Folder {
   SiteFactors values_of(const Share& share) const {
     const Module& module = modules_.at(*share.place->module);
     const std::int64_t out = module.b->shape[0] / share.place->parts;
-    SiteFactors factors = cut_out(file_, module, share.place->part * out, out, share.first, share.rank);
+    SiteFactors factors =
+        cut_out(file_, module, share.place->part * out, out, share.first, share.rank);
     factors.layer = share.layer;
     factors.site = share.site;
     factors.module = *share.place->module;
@@ -190,7 +194,8 @@ class AdapterReader::Folder {
     for (const SiteShare& share : record.sites) {
       const std::pair<int, std::string> key(share.site.layer, site_name(share.site.kind));
       const auto place = places_.find(key);
-      if (place == places_.end()) refuse("names " + share.site.name() + ", which the adapter lacks");
+      if (place == places_.end())
+        refuse("names " + share.site.name() + ", which the adapter lacks");
       if (std::ranges::any_of(all, [&](const Share& other) {
             return other.layer == key.first && other.site == key.second;
           }))
@@ -227,14 +232,18 @@ class AdapterReader::Folder {
   std::vector<Share> shares_;
 };
 
-AdapterReader::AdapterReader(const std::filesystem::path& folder) : folder_(std::make_unique<Folder>(folder, FactorUnit::kSites, PeftConfig::SavedModules::kPassOver)) {}
+AdapterReader::AdapterReader(const std::filesystem::path& folder)
+    : folder_(std::make_unique<Folder>(folder, FactorUnit::kSites,
+                                       PeftConfig::SavedModules::kPassOver)) {}
 AdapterReader::~AdapterReader() = default;
 AdapterReader::AdapterReader(AdapterReader&&) noexcept = default;
 AdapterReader& AdapterReader::operator=(AdapterReader&&) noexcept = default;
 
 std::vector<AdaptedSite> AdapterReader::sites() const { return folder_->sites(); }
 
-std::vector<SiteFactors> AdapterReader::read(const SiteWanted& wanted) const { return folder_->read(wanted); }
+std::vector<SiteFactors> AdapterReader::read(const SiteWanted& wanted) const {
+  return folder_->read(wanted);
+}
 
 std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folder,
                                               const SiteWanted& wanted) {

@@ -12,8 +12,8 @@ namespace rankscope {
 
 // The update of one site: scale * B A.
 struct SiteFactors {
-  int layer = 0;     // from 0
-  std::string site;  // "Wq"; of an unknown kind of module its own name
+  int layer = 0;                // from 0
+  std::string site;             // "Wq"; of an unknown kind of module its own name
   std::string module = {};      // the path of the module that holds it
   std::int64_t begin = 0;       // its first output inside the module
   std::int64_t module_out = 0;  // all outputs of the module
@@ -36,11 +36,13 @@ struct AdaptedSite {
 
 using SiteWanted = std::function<bool(int layer, const std::string& site)>;
 
-// A PEFT folder, opened once: the whole weights file is then read and held against the hash in save_adapter's record.
-// A module that holds several sites is taken apart, as that record says or into equal parts that share one A.
+// A PEFT folder, opened once: the whole weights file is then read and held against the hash in
+// save_adapter's record. A module that holds several sites is taken apart, as that record says or
+// into equal parts that share one A.
 class AdapterReader {
  public:
-  // Throws InputError for a damaged folder, one of another method, and two modules that are one site.
+  // Throws InputError for a damaged folder, one of another method, and two modules that are one
+  // site.
   explicit AdapterReader(const std::filesystem::path& folder);
   ~AdapterReader();
   AdapterReader(AdapterReader&&) noexcept;
@@ -48,8 +50,8 @@ class AdapterReader {
 
   // By layer and then in the order of the sites' names, without reading values.
   std::vector<AdaptedSite> sites() const;
-  // In the same order, those that are `wanted`, or all. May be called on several threads. Throws InputError for
-  // damaged values.
+  // In the same order, those that are `wanted`, or all. May be called on several threads. Throws
+  // InputError for damaged values.
   std::vector<SiteFactors> read(const SiteWanted& wanted = {}) const;
 
   // The folder as it was opened.
@@ -63,9 +65,9 @@ class AdapterReader {
 std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folder,
                                               const SiteWanted& wanted = {});
 
-// As they are combined with other adapters': of the sites, or of whole modules as PEFT reads the folder,
-// whether there is a record or not; a whole module's `site` is its path. Modules that were saved whole
-// beside the factors are refused.
+// As they are combined with other adapters': of the sites, or of whole modules as PEFT reads the
+// folder, whether there is a record or not; a whole module's `site` is its path. Modules that were
+// saved whole beside the factors are refused.
 enum class FactorUnit { kSites, kModules };
 std::vector<SiteFactors> read_factors_of(const std::filesystem::path& folder, FactorUnit unit);
 

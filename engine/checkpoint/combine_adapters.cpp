@@ -30,8 +30,8 @@ struct Source {
 };
 using Sources = std::map<Place, std::vector<Source>>;
 
-// What the folders' configs say of the base; a disagreement is no error, as paths differ from machine
-// to machine.
+// What the folders' configs say of the base; a disagreement is no error, as paths differ from
+// machine to machine.
 AdapterToWrite about_base(const std::vector<AdapterPart>& parts) {
   AdapterToWrite about;
   for (const AdapterPart& part : parts) {
@@ -43,9 +43,11 @@ AdapterToWrite about_base(const std::vector<AdapterPart>& parts) {
       about.base = base;
       about.fan_in_fan_out = fan_in_fan_out;
     } else if (!base.empty() && !about.base.empty() && base != about.base) {
-      log::warning("{} is of the base '{}', {} of '{}': their sum means something only where these "
-                   "are one", shown(parts.front().folder), printable(about.base, 300),
-                   shown(part.folder), printable(base, 300));
+      log::warning(
+          "{} is of the base '{}', {} of '{}': their sum means something only where these "
+          "are one",
+          shown(parts.front().folder), printable(about.base, 300), shown(part.folder),
+          printable(base, 300));
     }
   }
   return about;
@@ -54,23 +56,25 @@ AdapterToWrite about_base(const std::vector<AdapterPart>& parts) {
 void check_same_shape(const Source& first, const Source& other) {
   const SiteFactors &a = *first.weighted.factors, &b = *other.weighted.factors;
   if (a.in == b.in && a.out == b.out && a.module_out == b.module_out) return;
-  throw InputError(fmt::format(
-      "'{}' and '{}' adapt '{}' with updates of [{}, {}] and [{}, {}]; combine adapters of one base",
-      shown(first.part->folder), shown(other.part->folder), printable(a.module), a.out, a.in, b.out,
-      b.in));
+  throw InputError(
+      fmt::format("'{}' and '{}' adapt '{}' with updates of [{}, {}] and [{}, {}]; combine "
+                  "adapters of one base",
+                  shown(first.part->folder), shown(other.part->folder), printable(a.module), a.out,
+                  a.in, b.out, b.in));
 }
 
-// The same sites under two names ("model.layers.0..." and, of a model without its head, "layers.0...")
-// would be two updates where the base has room for one.
+// The same sites under two names ("model.layers.0..." and, of a model without its head,
+// "layers.0...") would be two updates where the base has room for one.
 void check_names(const Sources& sources) {
   std::map<std::pair<int, std::vector<std::string>>, std::string> modules;
   for (const auto& [place, some] : sources) {
     const ModuleSites sites = *sites_of_module(place.first);
     const auto [found, added] = modules.emplace(std::pair(sites.layer, sites.sites), place.first);
     if (added || found->second == place.first) continue;
-    throw InputError(fmt::format("the adapters call one module of layer {} '{}' and '{}'; save them "
-                                 "from one class of model",
-                                 sites.layer, printable(found->second), printable(place.first)));
+    throw InputError(
+        fmt::format("the adapters call one module of layer {} '{}' and '{}'; save them "
+                    "from one class of model",
+                    sites.layer, printable(found->second), printable(place.first)));
   }
 }
 
@@ -161,7 +165,8 @@ CombinedAdapter combine_adapters(const std::filesystem::path& out,
   const auto [low, high] = std::ranges::minmax(modules, {}, &ModuleToWrite::rank);
   made.smallest_rank = low.rank;
   made.largest_rank = high.rank;
-  if (squares.all > 0) made.lost = std::sqrt(std::max(squares.all - squares.kept, 0.0) / squares.all);
+  if (squares.all > 0)
+    made.lost = std::sqrt(std::max(squares.all - squares.kept, 0.0) / squares.all);
   return made;
 }
 

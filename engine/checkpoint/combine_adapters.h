@@ -22,12 +22,13 @@ struct CombinedAdapter {
   double lost = 0;
 };
 
-// Writes the sum of the adapters, each times its weight, as a LoRA folder `out`, which must not exist: PEFT
-// reads it, and load_adapter. A module that only some adapt is the sum of those. Where every folder has
-// our record the sites of a module are combined one by one, and the result has a record too; otherwise
-// whole modules are. `rank`, with kSvd alone, is what each is truncated to; left out, the largest of its
-// sources. Throws InputError for a folder that is damaged or of another method, for modules whose shapes
-// differ, for unequal ranks with kLinear, and for a result that fp32 does not hold.
+// Writes the sum of the adapters, each times its weight, as a LoRA folder `out`, which must not
+// exist: PEFT reads it, and load_adapter. A module that only some adapt is the sum of those. Where
+// every folder has our record the sites of a module are combined one by one, and the result has a
+// record too; otherwise whole modules are. `rank`, with kSvd alone, is what each is truncated to;
+// left out, the largest of its sources. Throws InputError for a folder that is damaged or of
+// another method, for modules whose shapes differ, for unequal ranks with kLinear, and for a result
+// that fp32 does not hold.
 CombinedAdapter combine_adapters(const std::filesystem::path& out,
                                  const std::vector<AdapterPart>& parts, CombineType type,
                                  std::optional<std::int64_t> rank);

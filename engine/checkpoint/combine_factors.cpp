@@ -75,7 +75,7 @@ SiteFactors concatenated(std::span<const WeightedFactors> sources) {
 SiteFactors linear_sum(std::span<const WeightedFactors> sources) {
   SiteFactors made = placed_like(sources);
   allocate(made, sources.front().factors->rank);
-  const auto sum = [&](std::vector<float> SiteFactors::* part, bool with_sign) {
+  const auto sum = [&](std::vector<float> SiteFactors::*part, bool with_sign) {
     std::vector<double> total((made.*part).size());
     for (const WeightedFactors& source : sources) {
       const double factor = factor_of(source);
@@ -83,7 +83,8 @@ SiteFactors linear_sum(std::span<const WeightedFactors> sources) {
       const std::vector<float>& values = source.factors->*part;
       for (std::size_t i = 0; i < total.size(); ++i) total[i] += root * values[i];
     }
-    std::ranges::transform(total, (made.*part).begin(), [](double x) { return static_cast<float>(x); });
+    std::ranges::transform(total, (made.*part).begin(),
+                           [](double x) { return static_cast<float>(x); });
   };
   sum(&SiteFactors::a, true);
   sum(&SiteFactors::b, false);

@@ -30,7 +30,8 @@ void write_config(const std::filesystem::path& folder, const Model& model, Writt
   write_file_atomically(folder / "config.json", config.dump(2) + "\n");
 }
 
-// Whether every exponent is below the one of infinity and NaN. The largest is found without a branch.
+// Whether every exponent is below the one of infinity and NaN. The largest is found without a
+// branch.
 template <typename Bits>
 bool all_finite(const Bits* values, int64_t count, Bits exponent) {
   Bits largest = 0;
@@ -40,7 +41,8 @@ bool all_finite(const Bits* values, int64_t count, Bits exponent) {
   return largest < exponent;
 }
 
-// Gives tensors' bytes in the written type, one after another, converted in a memory that they share.
+// Gives tensors' bytes in the written type, one after another, converted in a memory that they
+// share.
 class Converter {
  public:
   Converter(const Model& model, NotFinite not_finite) : model_(model), not_finite_(not_finite) {}
@@ -50,9 +52,10 @@ class Converter {
     const bool as_it_lies = model_.backend().in_host_memory() && view.dtype == dtype;
     const void* data = as_it_lies ? view.data : converted(spec, dtype);
     if (not_finite_ == NotFinite::kRefuse && !finite(data, spec.size(), dtype)) {
-      throw InputError("tensor '" + spec.name + "' has values that " + std::string(dtype_name(dtype)) +
-                       " does not hold (infinite, or not a number); " +
-                       (dtype == DType::kF16 ? "write bf16 or f32" : "check the adapter's training"));
+      throw InputError(
+          "tensor '" + spec.name + "' has values that " + std::string(dtype_name(dtype)) +
+          " does not hold (infinite, or not a number); " +
+          (dtype == DType::kF16 ? "write bf16 or f32" : "check the adapter's training"));
     }
     return data;
   }

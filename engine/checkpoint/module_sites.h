@@ -1,5 +1,5 @@
-// Which sites a module of a Hugging Face model holds, by its name alone: for adapters whose base is not
-// at hand.
+// Which sites a module of a Hugging Face model holds, by its name alone: for adapters whose base is
+// not at hand.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,5 @@
-// LoRA, DoRA and AdaLoRA adapters as PEFT folders: adapter_config.json and adapter_model.safetensors.
+// LoRA, DoRA and AdaLoRA adapters as PEFT folders: adapter_config.json and
+// adapter_model.safetensors.
 //
 // PEFT has one adapter per module, and GPT-2's c_attn holds three sites. Written, such a module's A
 // is the sites' A stacked, and its B their B on the diagonal; alpha keeps the scale. Read from
@@ -27,8 +28,8 @@ inline constexpr const char* kExactFile = "rankscope.safetensors";
 // Writes the files into `folder`, which exists, and completes the record.
 void write_peft_adapter(const std::filesystem::path& folder, const Model& model,
                         const LowRankAdaptation& adaptation, AdapterRecord& record);
-// As PEFT wrote it (peft_type LORA, with or without use_dora, or ADALORA, whose E is multiplied into
-// A); or, with a record, as write_peft_adapter did. A DoRA adapter gives a DoraAdaptation.
+// As PEFT wrote it (peft_type LORA, with or without use_dora, or ADALORA, whose E is multiplied
+// into A); or, with a record, as write_peft_adapter did. A DoRA adapter gives a DoraAdaptation.
 std::unique_ptr<LowRankAdaptation> read_peft_adapter(const std::filesystem::path& folder,
                                                      Model& model, const AdapterRecord* record);
 

@@ -30,8 +30,9 @@ const std::set<std::string> kHarmlessOfLora = {"alora_invocation_string",
                                                "task_type"};
 
 // What AdaLoRA's training went by.
-const std::set<std::string> kHarmlessOfAdaLora = {
-    "beta1", "beta2", "deltaT", "orth_reg_weight", "r", "target_r", "tfinal", "tinit", "total_step"};
+const std::set<std::string> kHarmlessOfAdaLora = {"beta1",           "beta2", "deltaT",
+                                                  "orth_reg_weight", "r",     "target_r",
+                                                  "tfinal",          "tinit", "total_step"};
 
 constexpr std::string_view kTriples = ".lora_E";
 
@@ -73,9 +74,10 @@ PeftConfig PeftConfig::read(const std::filesystem::path& path, SavedModules save
   PeftConfig config;
   const std::string type = json.get_string("peft_type");
   if (type != "LORA" && type != "ADALORA") {
-    json.fail("peft_type", "is '" + printable(type) +
-                               "', which is not supported here; supported are LORA and ADALORA, and "
-                               "for a whole adapter PREFIX_TUNING and PROMPT_TUNING");
+    json.fail("peft_type",
+              "is '" + printable(type) +
+                  "', which is not supported here; supported are LORA and ADALORA, and "
+                  "for a whole adapter PREFIX_TUNING and PROMPT_TUNING");
   }
   const bool adalora = type == "ADALORA";
   if (adalora) config.kind_ = PeftKind::kAdaLora;
@@ -168,8 +170,8 @@ PeftConfig::Patterns PeftConfig::read_patterns(JsonObject& json, const OrderedJs
   return patterns;
 }
 
-// {"model.layers.0.self_attn.q_proj.lora_E": [true, false, ...]}, init_r booleans a module; null where
-// training ended before any triple was given up.
+// {"model.layers.0.self_attn.q_proj.lora_E": [true, false, ...]}, init_r booleans a module; null
+// where training ended before any triple was given up.
 void PeftConfig::read_kept_triples(JsonObject& json) {
   const Json* object = json.find("rank_pattern");
   if (object == nullptr) return;
@@ -179,8 +181,9 @@ void PeftConfig::read_kept_triples(JsonObject& json) {
     const bool booleans = kept.is_array() && std::ssize(kept) == rank_ &&
                           std::ranges::all_of(kept, [](const Json& x) { return x.is_boolean(); });
     if (!name.ends_with(kTriples) || !booleans) {
-      json.fail("rank_pattern", "has at '" + printable(name) + "' no list of init_r booleans of a "
-                                "module's lora_E");
+      json.fail("rank_pattern", "has at '" + printable(name) +
+                                    "' no list of init_r booleans of a "
+                                    "module's lora_E");
     }
     kept_triples_[name.substr(0, name.size() - kTriples.size())] =
         std::ranges::count(kept, Json(true));

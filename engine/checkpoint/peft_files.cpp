@@ -107,8 +107,8 @@ void stack_shares(ModuleToWrite& module, std::span<const OutputShare> shares) {
   }
 }
 
-void write_peft_files(const std::filesystem::path& folder, const std::vector<ModuleToWrite>& modules,
-                      const AdapterToWrite& about) {
+void write_peft_files(const std::filesystem::path& folder,
+                      const std::vector<ModuleToWrite>& modules, const AdapterToWrite& about) {
   std::vector<TensorToWrite> tensors;
   for (const ModuleToWrite& m : modules) {
     const std::string name = std::string(kPeftModulePrefix) + m.path;

@@ -31,8 +31,8 @@ struct ModuleToWrite {
   std::vector<float> magnitude;  // [out] with DoRA, else empty
 };
 
-// Fills rank, a and b: the shares' A one below the other, and each B, times its factor, in its rows and
-// columns among zeros.
+// Fills rank, a and b: the shares' A one below the other, and each B, times its factor, in its rows
+// and columns among zeros.
 void stack_shares(ModuleToWrite& module, std::span<const OutputShare> shares);
 
 // What the config says of the whole adapter.
@@ -46,9 +46,9 @@ struct AdapterToWrite {
   std::string layer_prefix;     // "transformer.h."; not read where `layers` is 0
 };
 
-// Writes adapter_config.json and adapter_model.safetensors (fp32) into `folder`, which exists. There
-// is at least one module.
-void write_peft_files(const std::filesystem::path& folder, const std::vector<ModuleToWrite>& modules,
-                      const AdapterToWrite& about);
+// Writes adapter_config.json and adapter_model.safetensors (fp32) into `folder`, which exists.
+// There is at least one module.
+void write_peft_files(const std::filesystem::path& folder,
+                      const std::vector<ModuleToWrite>& modules, const AdapterToWrite& about);
 
 }  // namespace rankscope

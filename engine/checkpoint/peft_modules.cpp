@@ -13,7 +13,7 @@ namespace {
 // A module's tensor: what its name ends with, and where it goes.
 struct TensorEnding {
   std::string_view text;
-  const TensorEntry* PeftModule::* slot;
+  const TensorEntry* PeftModule::*slot;
 };
 constexpr TensorEnding kFactors[] = {{".lora_A.weight", &PeftModule::a},
                                      {".lora_B.weight", &PeftModule::b},

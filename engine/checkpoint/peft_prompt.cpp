@@ -65,13 +65,15 @@ std::pair<std::string, std::map<std::string, std::string>> read_config(
   check_field(json, "num_transformer_submodules", 1);
   // Not used where whole embeddings are stored.
   if (prefix) check_field(json, "num_attention_heads", model.kv_heads);
-  const std::set<std::string> read = {"peft_type",  "num_virtual_tokens",        "token_dim",
-                                      "num_layers", "num_transformer_submodules", "num_attention_heads"};
+  const std::set<std::string> read = {
+      "peft_type",  "num_virtual_tokens",         "token_dim",
+      "num_layers", "num_transformer_submodules", "num_attention_heads"};
   for (const auto& [key, value] : parsed.items()) {
     if (read.contains(key) || kHarmlessOfPrompts.contains(key) || !peft_field_in_use(value))
       continue;
-    json.fail(printable(key), "is " + json_excerpt(value) +
-                                  ": this feature of PEFT is not supported; save the adapter without it");
+    json.fail(printable(key),
+              "is " + json_excerpt(value) +
+                  ": this feature of PEFT is not supported; save the adapter without it");
   }
   return {prefix ? "prefix_kv" : "prefix_embed",
           {{"prefix", std::to_string(tokens)}, {"init", "random"}}};
@@ -93,8 +95,8 @@ void write_peft_prompt(const std::filesystem::path& folder, const Model& model,
       std::copy_n(part.begin() + t * cols, cols, rows.begin() + t * width + first);
     first += cols;
   }
-  write_safetensors(folder / kPeftWeightsFile, {{kTensor, DType::kF32, {tokens, width}, rows.data()}},
-                    {{"format", "pt"}});
+  write_safetensors(folder / kPeftWeightsFile,
+                    {{kTensor, DType::kF32, {tokens, width}, rows.data()}}, {{"format", "pt"}});
 
   Json config;
   config["peft_type"] = prefix ? kPrefixTuning : kPromptTuning;
@@ -131,9 +133,8 @@ std::unique_ptr<Adaptation> read_peft_prompt(const std::filesystem::path& folder
   std::unique_ptr<Adaptation> adaptation = begin_adaptation(where, method, settings, model);
   Settings same(settings);
   if (make_method(method, same)->saved_form() != SavedForm::kPrompt) {
-    throw InputError(where + ": field 'weights_file' is " + kPeftWeightsFile +
-                     ", which method " + printable(method) +
-                     " has not; restore the file");
+    throw InputError(where + ": field 'weights_file' is " + kPeftWeightsFile + ", which method " +
+                     printable(method) + " has not; restore the file");
   }
   const SafetensorsFile file(folder / kPeftWeightsFile);
   const TensorEntry& entry = file.at(kTensor);

@@ -1,7 +1,8 @@
-// Prompt tuning and prefix tuning as PEFT folders: adapter_config.json, and adapter_model.safetensors
-// with prompt_embeddings [tokens, ...]. A row is a token's embedding (PROMPT_TUNING, Lester et al.,
-// arXiv 2104.08691), or the key of layer 0, its value, the key of layer 1, ... as attention meets them
-// (PREFIX_TUNING, Li and Liang, arXiv 2101.00190): prefix_embed without infix, and prefix_kv.
+// Prompt tuning and prefix tuning as PEFT folders: adapter_config.json, and
+// adapter_model.safetensors with prompt_embeddings [tokens, ...]. A row is a token's embedding
+// (PROMPT_TUNING, Lester et al., arXiv 2104.08691), or the key of layer 0, its value, the key of
+// layer 1, ... as attention meets them (PREFIX_TUNING, Li and Liang, arXiv 2101.00190):
+// prefix_embed without infix, and prefix_kv.
 #pragma once
 
 #include <filesystem>

@@ -52,9 +52,9 @@ void check_targets(const PeftConfig& config, const SafetensorsFile& file,
   for (const auto& [name, sites] : modules.sites()) {
     const bool stored = modules.modules().contains(name);
     if (config.targets(modules.own_path(name)) == stored) continue;
-    throw InputError(where + ": field 'target_modules' " +
-                     (stored ? "does not cover" : "covers") + " module '" + name + "', which " +
-                     file.source_name() + (stored ? " holds" : " does not hold") +
+    throw InputError(where + ": field 'target_modules' " + (stored ? "does not cover" : "covers") +
+                     " module '" + name + "', which " + file.source_name() +
+                     (stored ? " holds" : " does not hold") +
                      "; the two files do not belong together");
   }
 }

@@ -53,8 +53,8 @@ ModuleToWrite stacked(const Members& members, const ModelShape& shape, Backend& 
   return module;
 }
 
-// The magnitudes of all outputs of the module: at a site that is not adapted the norms that the base
-// has, with which DoRA changes nothing.
+// The magnitudes of all outputs of the module: at a site that is not adapted the norms that the
+// base has, with which DoRA changes nothing.
 void fill_magnitude(ModuleToWrite& module, const Model& model, const DoraAdaptation& dora) {
   module.magnitude.resize(static_cast<size_t>(module.out));
   for (const SiteSpec& spec : model.shape().sites) {
@@ -75,7 +75,8 @@ void fill_magnitude(ModuleToWrite& module, const Model& model, const DoraAdaptat
 void write_peft_adapter(const std::filesystem::path& folder, const Model& model,
                         const LowRankAdaptation& adaptation, AdapterRecord& record) {
   if (adaptation.factors().empty()) {
-    throw InputError("method " + record.method + ": no site has an update left, which PEFT has no "
+    throw InputError("method " + record.method +
+                     ": no site has an update left, which PEFT has no "
                      "folder for; train with a learning rate above 0");
   }
   const auto* dora = dynamic_cast<const DoraAdaptation*>(&adaptation);
@@ -83,8 +84,7 @@ void write_peft_adapter(const std::filesystem::path& folder, const Model& model,
   std::vector<TensorToWrite> exact;
   std::vector<std::vector<float>> exact_values;
   for (const Members& members : members_of_modules(model.shape(), adaptation)) {
-    ModuleToWrite& module =
-        modules.emplace_back(stacked(members, model.shape(), model.backend()));
+    ModuleToWrite& module = modules.emplace_back(stacked(members, model.shape(), model.backend()));
     if (dora) fill_magnitude(module, model, *dora);
     for (const auto& [spec, factors] : members.sites) {
       const bool beside = factors->scale != module.scale;
@@ -92,7 +92,9 @@ void write_peft_adapter(const std::filesystem::path& folder, const Model& model,
           {spec->site, factors->a.value.rows(), factors->scale, factors->dropout, beside});
       if (!beside) continue;
       const Tensor& b = factors->b.value;
-      exact.push_back({factors->b.name, DType::kF32, {b.rows(), b.cols()},
+      exact.push_back({factors->b.name,
+                       DType::kF32,
+                       {b.rows(), b.cols()},
                        model.backend().host_values(b, exact_values)});
     }
   }

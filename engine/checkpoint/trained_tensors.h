@@ -12,8 +12,9 @@ namespace rankscope {
 
 inline constexpr const char* kTrainedFile = "adapter.safetensors";
 
-// The method's adaptation of the model as it begins, to be given values from a file. Throws InputError
-// that begins with `where` for a method or settings that are not the program's or do not fit the model.
+// The method's adaptation of the model as it begins, to be given values from a file. Throws
+// InputError that begins with `where` for a method or settings that are not the program's or do not
+// fit the model.
 std::unique_ptr<Adaptation> begin_adaptation(const std::string& where, const std::string& method,
                                              const std::map<std::string, std::string>& settings,
                                              Model& model);

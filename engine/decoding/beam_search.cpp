@@ -23,11 +23,9 @@ std::vector<BeamSearch::Candidate> BeamSearch::best_candidates(
   for (size_t row = 0; row < running_.size(); ++row) {
     for (size_t i = row * offered; i < (row + 1) * offered && ids[i] >= 0; ++i) {
       if (std::isnan(log_probs[i])) refuse_no_token();
-      const bool stops =
-          length == settings_.max_new ||
-          std::ranges::find(settings_.end_ids, ids[i]) != settings_.end_ids.end();
-      all.push_back(
-          {static_cast<int64_t>(row), ids[i], running_[row].score + log_probs[i], stops});
+      const bool stops = length == settings_.max_new ||
+                         std::ranges::find(settings_.end_ids, ids[i]) != settings_.end_ids.end();
+      all.push_back({static_cast<int64_t>(row), ids[i], running_[row].score + log_probs[i], stops});
     }
   }
   if (all.empty()) refuse_no_token();
@@ -46,13 +44,11 @@ void BeamSearch::finish(const std::vector<Candidate>& best, int64_t length) {
     Hypothesis done = running_[static_cast<size_t>(best[i].row)];
     done.tokens.push_back(best[i].token);
     done.score = best[i].score / penalty(length);
-    done.ended =
-        std::ranges::find(settings_.end_ids, best[i].token) != settings_.end_ids.end();
+    done.ended = std::ranges::find(settings_.end_ids, best[i].token) != settings_.end_ids.end();
     finished_.push_back(std::move(done));
   }
-  std::ranges::stable_sort(finished_, [](const Hypothesis& a, const Hypothesis& b) {
-    return a.score > b.score;
-  });
+  std::ranges::stable_sort(
+      finished_, [](const Hypothesis& a, const Hypothesis& b) { return a.score > b.score; });
   if (finished_.size() > static_cast<size_t>(settings_.beams))
     finished_.resize(static_cast<size_t>(settings_.beams));
 }

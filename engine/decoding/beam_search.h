@@ -15,8 +15,7 @@ class BeamSearch : public Search {
   std::span<const int32_t> tokens(int64_t i) const override {
     return running_[static_cast<size_t>(i)].tokens;
   }
-  std::vector<Row> advance(std::span<const int32_t> ids,
-                           std::span<const float> log_probs) override;
+  std::vector<Row> advance(std::span<const int32_t> ids, std::span<const float> log_probs) override;
   Prediction take() override;
 
  private:

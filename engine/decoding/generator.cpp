@@ -30,8 +30,7 @@ struct Active {
 int64_t pages_needed(size_t prompt_tokens, const DecodingSettings& settings) {
   const auto prompt = static_cast<int64_t>(prompt_tokens);
   if (settings.beams == 1) return KvCache::pages_for(prompt + settings.max_new);
-  return KvCache::pages_for(prompt) +
-         settings.beams * (KvCache::pages_for(settings.max_new) + 2);
+  return KvCache::pages_for(prompt) + settings.beams * (KvCache::pages_for(settings.max_new) + 2);
 }
 
 // Each prompt has `special` tokens besides its own.

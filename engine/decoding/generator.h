@@ -14,7 +14,7 @@
 namespace rankscope {
 
 struct GeneratorOptions {
-  int64_t in_flight = 32;            // prompts continued at a time
+  int64_t in_flight = 32;                // prompts continued at a time
   int64_t prompt_tokens_at_once = 1024;  // of prompts that join in one step; one prompt may be more
 };
 

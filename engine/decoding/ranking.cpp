@@ -34,8 +34,8 @@ void check(const RankedPrompt& prompt, int64_t special, int64_t context) {
 }
 
 // NLL of labels[i] predicted from row rows[i] of `hidden`.
-std::vector<float> nll_of(const Model& model, const Tensor& hidden,
-                          const Indices& rows, const Indices& labels) {
+std::vector<float> nll_of(const Model& model, const Tensor& hidden, const Indices& rows,
+                          const Indices& labels) {
   Backend& backend = model.backend();
   Tensor gathered = backend.empty(static_cast<int64_t>(rows.size()), hidden.cols());
   backend.gather(WeightView::of(hidden.view()), rows, false, gathered.matrix());

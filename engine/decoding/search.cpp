@@ -22,8 +22,8 @@ class GreedySearch : public Search {
     if (token < 0) refuse_no_token();
     prediction_.ids.push_back(token);
     prediction_.ended = std::ranges::find(settings_.end_ids, token) != settings_.end_ids.end();
-    const bool over = prediction_.ended ||
-                      static_cast<int64_t>(prediction_.ids.size()) == settings_.max_new;
+    const bool over =
+        prediction_.ended || static_cast<int64_t>(prediction_.ids.size()) == settings_.max_new;
     return over ? std::vector<Row>{} : std::vector<Row>{{0, token}};
   }
 

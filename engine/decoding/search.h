@@ -9,11 +9,12 @@
 namespace rankscope {
 
 struct DecodingSettings {
-  int64_t max_new = 64;         // tokens, the end token included
-  int64_t min_new = 0;          // tokens before an end token is allowed
-  int64_t beams = 1;            // 1: greedy
-  double length_penalty = 1.0;  // beam search: a finished score is its log probability / length^this
-  int64_t no_repeat_ngram = 0;  // no n-gram of this length twice, the prompt's counted; 0: no rule
+  int64_t max_new = 64;  // tokens, the end token included
+  int64_t min_new = 0;   // tokens before an end token is allowed
+  int64_t beams = 1;     // 1: greedy
+  double length_penalty =
+      1.0;  // beam search: a finished score is its log probability / length^this
+  int64_t no_repeat_ngram = 0;   // no n-gram of this length twice, the prompt's counted; 0: no rule
   std::vector<int32_t> end_ids;  // any of them ends a sequence
 };
 

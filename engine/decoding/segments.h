@@ -19,15 +19,15 @@ struct Segment {
   int64_t wanted = 1;
 };
 
-// Segments with their places in a cache. Several may be made of one cache; its shared pages are due to be
-// copied between making them and running them.
+// Segments with their places in a cache. Several may be made of one cache; its shared pages are due
+// to be copied between making them and running them.
 class SegmentPass {
  public:
   // Segments of empty sequences come first (std::logic_error).
   SegmentPass(KvCache& cache, std::span<const Segment> segments);
   // Hidden states after the final norm, [sum of wanted, width], in the order of the segments. Null
-  // adaptation: the base alone (or a merged adapter). A row's bits depend on its own sequence only, and on
-  // which of its tokens came in one segment.
+  // adaptation: the base alone (or a merged adapter). A row's bits depend on its own sequence only,
+  // and on which of its tokens came in one segment.
   Tensor run(const Model& model, const Adaptation* adaptation) const;
 
  private:

@@ -42,9 +42,8 @@ void LowRankAdaptation::merge_into(Model& model) {
     const Tensor& stored = model.parameter(spec.weight).value;
     const ConstMatrix a = update.a->value.view(), b = update.b->value.view();
     // Stored [out, in] the update is B A; stored [in, out] it is A^T B^T.
-    const PackedMatrix right = backend.pack(spec.stored_transposed
-                                                ? WeightView::of(a)
-                                                : WeightView::of(b).transposed());
+    const PackedMatrix right =
+        backend.pack(spec.stored_transposed ? WeightView::of(a) : WeightView::of(b).transposed());
     Tensor left = update.b->value;
     if (!spec.stored_transposed) {
       const std::vector<float> values = backend.to_host(a);
@@ -56,10 +55,9 @@ void LowRankAdaptation::merge_into(Model& model) {
       left = backend.floats(a.cols, a.rows);
       backend.upload(transposed.data(), left.matrix());
     }
-    const Matrix slice =
-        spec.stored_transposed
-            ? stored.slice(spec.begin, spec.begin + spec.out).matrix()
-            : stored.matrix().columns(spec.begin, spec.begin + spec.out);
+    const Matrix slice = spec.stored_transposed
+                             ? stored.slice(spec.begin, spec.begin + spec.out).matrix()
+                             : stored.matrix().columns(spec.begin, spec.begin + spec.out);
     const ProductTerm term{left.view(), &right};
     backend.product({&term, 1}, {.scale = update.scale, .accumulate = true}, slice);
   }

@@ -52,14 +52,14 @@ class KvCache {
   std::vector<Tensor> keys_, values_;  // [layers]
   std::vector<int32_t> users_;         // of each page
   std::vector<int32_t> free_;
-  Indices copy_from_, copy_to_;        // due
+  Indices copy_from_, copy_to_;  // due
 };
 
 // How the rows of a batch use a cache. Rows [0, fresh_rows) are whole sequences that begin here:
 // they see one another as the batch's layouts say. The rows behind them continue kept sequences.
 struct CacheRows {
   KvCache& cache;
-  Indices slots;               // [rows of keys]: where each row's key and value are kept
+  Indices slots;  // [rows of keys]: where each row's key and value are kept
   int64_t fresh_rows = 0;
   int64_t fresh_loss_rows = 0;
   PagedLayout continued;       // rows from fresh_rows on

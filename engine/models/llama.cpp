@@ -194,10 +194,10 @@ class Llama : public Model {
     const int64_t head_dim = config().head_dim;
     const std::string at = shape().layer_prefix + std::to_string(layer) + ".";
     Var a = norm(context, at + "input_layernorm", x);
-    const Var k = keys(
-        context, layer,
-        rotary(context.tape, apply_site(context, {layer, SiteKind::Wk}, a, BatchRows::kAll),
-               head_dim, batch.positions, table));
+    const Var k =
+        keys(context, layer,
+             rotary(context.tape, apply_site(context, {layer, SiteKind::Wk}, a, BatchRows::kAll),
+                    head_dim, batch.positions, table));
     const Var v =
         values(context, layer, apply_site(context, {layer, SiteKind::Wv}, a, BatchRows::kAll));
     const BatchRows rows = narrow(context, layer, x, a);

@@ -43,7 +43,8 @@ void Model::place_frozen(const TensorSpec& spec) {
   const WeightView& stored = weights_->view(spec.name);
   Tensor& value = parameters_.at(spec.name)->value;
   if (stored.dtype == DType::kF32 && backend_.in_host_memory()) {
-    value = Tensor::over(static_cast<const float*>(stored.data), stored.rows, stored.cols, weights_);
+    value =
+        Tensor::over(static_cast<const float*>(stored.data), stored.rows, stored.cols, weights_);
   } else if (spec.shape.size() == 1) {
     // Kernels read biases and norms as fp32; big matrices stay as stored.
     value = float_copy(backend_, stored);

@@ -12,10 +12,10 @@
 
 #include "common/json.h"
 #include "engine/autograd/operations.h"
-#include "engine/models/config.h"
-#include "engine/models/weights.h"
 #include "engine/models/batch.h"
+#include "engine/models/config.h"
 #include "engine/models/kv_cache.h"
+#include "engine/models/weights.h"
 
 namespace rankscope {
 
@@ -90,8 +90,9 @@ class Model {
   // After base parameters were written (an optimizer step, a loaded adapter): packs anew what was
   // made writable.
   void refresh();
-  // Every tensor is the checkpoint's again, which stayed mapped, and frozen: what make_writable copied
-  // is dropped. Adaptations made before, which may point into the copies, must not be used after.
+  // Every tensor is the checkpoint's again, which stayed mapped, and frozen: what make_writable
+  // copied is dropped. Adaptations made before, which may point into the copies, must not be used
+  // after.
   void restore();
   // On the CPU, forward and backward products read one packed form of each matrix from now on, as
   // those of a large model do from the beginning (ModelShape::packed_once).

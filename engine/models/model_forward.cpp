@@ -42,8 +42,7 @@ Var Model::apply_site(const ForwardContext& context, Site place, const Var& x, B
     }
     updates.push_back(range);
   };
-  if (context.parts.empty())
-    add(0, x.value.rows(), context.adaptation, context.draws);
+  if (context.parts.empty()) add(0, x.value.rows(), context.adaptation, context.draws);
   for (const BatchPart& part : context.parts) {
     if (rows == BatchRows::kAll)
       add(part.row_begin, part.row_end, part.adaptation, part.draws);

@@ -42,8 +42,7 @@ RotaryTables::RotaryTables(const RotarySettings& settings, int64_t head_dim, int
                            Backend& backend)
     : frequencies_(rotary_frequencies(settings, head_dim)), context_(context), backend_(backend) {}
 
-const RotaryTable& RotaryTables::up_to(
-    const std::shared_ptr<const Indices>& positions) const {
+const RotaryTable& RotaryTables::up_to(const std::shared_ptr<const Indices>& positions) const {
   const int64_t needed = 1 + *std::max_element(positions->begin(), positions->end());
   const std::lock_guard lock(growing_);
   const int64_t have = tables_.empty() ? 0 : tables_.back().cos.rows();

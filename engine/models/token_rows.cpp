@@ -28,11 +28,9 @@ int64_t TokenExample::predicted() const {
 std::vector<int32_t> with_special_tokens(const SpecialTokens& special,
                                          std::span<const int32_t> prompt) {
   std::vector<int32_t> all;
-  for (int64_t i = 0; i < special.prefix; ++i)
-    all.push_back(special_token(i, special.keys_alone));
+  for (int64_t i = 0; i < special.prefix; ++i) all.push_back(special_token(i, special.keys_alone));
   all.insert(all.end(), prompt.begin(), prompt.end());
-  for (int64_t i = special.prefix; i < special.count(); ++i)
-    all.push_back(special_token(i, false));
+  for (int64_t i = special.prefix; i < special.count(); ++i) all.push_back(special_token(i, false));
   return all;
 }
 

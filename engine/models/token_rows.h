@@ -1,6 +1,7 @@
-// Which tokens of a batch's sequences are computed, each as a row, and whose key and value each has.
-// A method's special tokens at the beginning of every sequence yield the same in all of them: they are
-// computed once for a batch, or not at all where the method gives their keys and values itself.
+// Which tokens of a batch's sequences are computed, each as a row, and whose key and value each
+// has. A method's special tokens at the beginning of every sequence yield the same in all of them:
+// they are computed once for a batch, or not at all where the method gives their keys and values
+// itself.
 #pragma once
 
 #include <cstdint>
@@ -46,9 +47,9 @@ struct SpecialRows {
 // on it.
 enum class PrefixRows { kShared, kOwn };
 
-// How many tokens at the beginning of a sequence get no row: those that are keys alone, or those that
-// the batch's first sequence (empty: this is the first) computes for it. The last `own` tokens but
-// those of keys alone always get rows.
+// How many tokens at the beginning of a sequence get no row: those that are keys alone, or those
+// that the batch's first sequence (empty: this is the first) computes for it. The last `own` tokens
+// but those of keys alone always get rows.
 int64_t tokens_without_row(std::span<const int32_t> tokens, std::span<const int32_t> first,
                            PrefixRows prefix, int64_t own = 1);
 

@@ -39,8 +39,8 @@ class Weights {
   void check_tied_head(const ModelShape& shape) const;
 
   std::vector<std::unique_ptr<SafetensorsFile>> files_;
-  std::map<std::string, WeightView> views_;           // by canonical name
-  std::map<std::string, std::string> origin_;         // canonical name -> file, for messages
+  std::map<std::string, WeightView> views_;    // by canonical name
+  std::map<std::string, std::string> origin_;  // canonical name -> file, for messages
   std::map<std::string, std::pair<const SafetensorsFile*, const TensorEntry*>> mapped_;
   std::vector<std::unique_ptr<std::byte[]>> copies_;  // of what lies unaligned in its file
   // A copy of a tied head that the folder holds, and where.

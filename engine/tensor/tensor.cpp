@@ -8,8 +8,9 @@ Tensor::Tensor(Allocator& allocator, int64_t rows, int64_t cols, DType dtype)
   size_t bytes = static_cast<size_t>(rows * cols) * dtype_size(dtype);
   if (bytes == 0) bytes = sizeof(float);
   void* memory = allocator.acquire(bytes);
-  owner_ = std::shared_ptr<const void>(
-      memory, [&allocator, bytes](const void* p) { allocator.release(const_cast<void*>(p), bytes); });
+  owner_ = std::shared_ptr<const void>(memory, [&allocator, bytes](const void* p) {
+    allocator.release(const_cast<void*>(p), bytes);
+  });
   data_ = static_cast<float*>(memory);
 }
 

@@ -1,7 +1,7 @@
-// Tensor: a contiguous row-major matrix on one device, F32, or BF16 where a device computes in that.
-// Every activation of this engine is [rows, width]; a vector is a matrix of one row. There are no
-// strides and no lazy views beyond row slices, so that whoever reads an operation knows what the
-// memory looks like.
+// Tensor: a contiguous row-major matrix on one device, F32, or BF16 where a device computes in
+// that. Every activation of this engine is [rows, width]; a vector is a matrix of one row. There
+// are no strides and no lazy views beyond row slices, so that whoever reads an operation knows what
+// the memory looks like.
 #pragma once
 
 #include <cstddef>

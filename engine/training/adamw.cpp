@@ -17,13 +17,14 @@ std::vector<std::span<const float>> AdamW::gradients() const {
 }
 
 void AdamW::update(double learning_rate, int64_t step, double gradient_scale) {
-  const AdamWStep s{settings_.beta1, settings_.beta2, settings_.epsilon, settings_.weight_decay, step,
-                    gradient_scale};
+  const AdamWStep s{
+      settings_.beta1, settings_.beta2, settings_.epsilon, settings_.weight_decay, step,
+      gradient_scale};
   std::vector<AdamWParameter> arrays;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     Parameter& p = *parameters_[i].parameter;
-    arrays.push_back({p.value.values(), p.gradient.values(), first_[i].values(), second_[i].values(),
-                      learning_rate * parameters_[i].learning_rate_factor});
+    arrays.push_back({p.value.values(), p.gradient.values(), first_[i].values(),
+                      second_[i].values(), learning_rate * parameters_[i].learning_rate_factor});
   }
   backend_.adamw(s, arrays);
 }

@@ -22,8 +22,8 @@ std::vector<StepReport> JointTrainer::step(std::span<Trainer* const> trainers) {
     works.push_back(trainer->begin_step(trainer->step_));
     rounds = std::max(rounds, works.back().micro_batches());
   }
-  // Round g computes the g-th micro-batch of every trainer that has one: each sums its gradients over
-  // the micro-batches that it would have alone, in their order.
+  // Round g computes the g-th micro-batch of every trainer that has one: each sums its gradients
+  // over the micro-batches that it would have alone, in their order.
   for (size_t g = 0; g < rounds; ++g) {
     std::vector<const TokenExample*> examples;
     std::vector<uint64_t> draw_ids;
@@ -51,8 +51,8 @@ std::vector<StepReport> JointTrainer::step(std::span<Trainer* const> trainers) {
       parts.push_back({batch.sequence_begin[first], batch.sequence_begin[end],
                        batch.loss_begin[first], batch.loss_begin[end], &trainer.adaptation_,
                        StepDraws{trainer.settings_.data_seed, trainer.step_}});
-      losses_of.push_back({batch.loss_begin[first], batch.loss_begin[end],
-                           works[share.trainer].loss_options});
+      losses_of.push_back(
+          {batch.loss_begin[first], batch.loss_begin[end], works[share.trainer].loss_options});
     }
     Tape tape(model_.backend(), true);
     const ForwardContext context{tape, batch, nullptr, std::nullopt, 0.0, nullptr, parts};
@@ -64,9 +64,8 @@ std::vector<StepReport> JointTrainer::step(std::span<Trainer* const> trainers) {
     for (size_t i = 0; i < shares.size(); ++i)
       works[shares[i].trainer].report.useful_flops +=
           useful_flops(model_.shape(), batch, parts[i], true);
-    const std::vector<float> losses = result.loss.empty()
-                                          ? std::vector<float>{}
-                                          : model_.backend().to_host(result.loss.view());
+    const std::vector<float> losses =
+        result.loss.empty() ? std::vector<float>{} : model_.backend().to_host(result.loss.view());
     for (const Share& share : shares)
       Trainer::add_losses(works[share.trainer], batch, losses, share.first_sequence,
                           share.end_sequence);

@@ -1,6 +1,6 @@
 // The resume point: state.safetensors, described in experiments/FORMAT.md. Tensors
-// "parameter.<name>", "first_moment.<name>", "second_moment.<name>" in fp32; metadata "step" and the
-// identity of the run, "identity.<key>".
+// "parameter.<name>", "first_moment.<name>", "second_moment.<name>" in fp32; metadata "step" and
+// the identity of the run, "identity.<key>".
 #include <charconv>
 #include <cstring>
 
@@ -50,7 +50,9 @@ void Trainer::save_state(const std::filesystem::path& file, const Identity& iden
   std::vector<std::vector<float>> values;  // where write_safetensors reads them
   std::vector<TensorToWrite> tensors;
   for (const Part& part : parts) {
-    tensors.push_back({part.name, DType::kF32, {part.tensor.rows(), part.tensor.cols()},
+    tensors.push_back({part.name,
+                       DType::kF32,
+                       {part.tensor.rows(), part.tensor.cols()},
                        model_.backend().host_values(part.tensor, values)});
   }
   std::map<std::string, std::string> metadata{{"format", "rankscope resume point"},
@@ -70,15 +72,17 @@ void Trainer::load_state(const std::filesystem::path& file, const Identity& iden
     if (error != std::errc() || end != text.data() + text.size()) step = -1;
   }
   if (step < 0 || step > settings_.steps)
-    throw InputError(file.string() + ": metadata 'step' is not a step of this run; remove the file "
+    throw InputError(file.string() +
+                     ": metadata 'step' is not a step of this run; remove the file "
                      "to start over");
   const std::vector<Part> parts = parts_of(optimizer_, adaptation_);
   for (const Part& part : parts) {
     const TensorEntry& entry = state.at(part.name);
     if (entry.dtype != DType::kF32 ||
         entry.shape != std::vector<int64_t>{part.tensor.rows(), part.tensor.cols()})
-      throw InputError(file.string() + ": tensor '" + part.name +
-                       "' has another type or shape than this run's; remove the file to start over");
+      throw InputError(
+          file.string() + ": tensor '" + part.name +
+          "' has another type or shape than this run's; remove the file to start over");
   }
   // Everything fits; only now is anything overwritten.
   for (const Part& part : parts) {

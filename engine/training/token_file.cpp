@@ -39,7 +39,8 @@ std::vector<TokenExample> read_token_file(const std::filesystem::path& file,
     examples.push_back(std::move(example));
   }
   if (examples.empty())
-    throw InputError(file.string() + ": holds no examples; give lines of {\"prompt_ids\": [...], "
+    throw InputError(file.string() +
+                     ": holds no examples; give lines of {\"prompt_ids\": [...], "
                      "\"target_ids\": [...]}");
   return examples;
 }

@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "engine/models/config.h"
 #include "engine/models/batch.h"
+#include "engine/models/config.h"
 
 namespace rankscope {
 

@@ -69,8 +69,7 @@ Trainer::Trainer(Model& model, Adaptation& adaptation, const std::vector<TokenEx
       warmup_steps_ = ceil_to_steps(settings_.warmup.amount);
       break;
     case Warmup::Unit::kRatio:  // as transformers: the ceiling of ratio x steps
-      warmup_steps_ =
-          ceil_to_steps(settings_.warmup.amount * static_cast<double>(settings_.steps));
+      warmup_steps_ = ceil_to_steps(settings_.warmup.amount * static_cast<double>(settings_.steps));
       break;
     case Warmup::Unit::kTokens: {
       double tokens = 0;
@@ -115,9 +114,8 @@ Trainer::StepWork Trainer::begin_step(int64_t step) const {
     work.report.tokens += e->tokens() - special;
     work.report.target_tokens += e->predicted();
   }
-  work.per_target = work.report.target_tokens > 0
-                        ? 1.0 / static_cast<double>(work.report.target_tokens)
-                        : 0.0;
+  work.per_target =
+      work.report.target_tokens > 0 ? 1.0 / static_cast<double>(work.report.target_tokens) : 0.0;
   work.loss_options = {static_cast<float>(settings_.label_smoothing),
                        static_cast<float>(work.per_target)};
   work.groups = split_by_tokens(work.examples, settings_.micro_batch_tokens, prefix_rows_);
@@ -156,15 +154,13 @@ StepReport Trainer::end_step(StepWork& work, double squares) {
 StepReport Trainer::step() {
   const auto start = std::chrono::steady_clock::now();
   // A resume point may have been loaded since one was made.
-  PreparedStep prepared =
-      ahead_ && ahead_->step == step_ ? std::move(*ahead_) : prepare(step_);
+  PreparedStep prepared = ahead_ && ahead_->step == step_ ? std::move(*ahead_) : prepare(step_);
   ahead_.reset();
   StepWork& work = prepared.work;
   Batch batch = std::move(prepared.batch);
   for (size_t g = 0; g < work.micro_batches(); ++g) {
     Tape tape(model_.backend(), true);
-    const ForwardContext context{tape, batch, &adaptation_,
-                                 StepDraws{settings_.data_seed, step_},
+    const ForwardContext context{tape, batch, &adaptation_, StepDraws{settings_.data_seed, step_},
                                  settings_.base_dropout ? 1.0 : 0.0};
     const Var hidden = model_.forward(context);
     const LossResult losses =
@@ -183,8 +179,7 @@ StepReport Trainer::step() {
   }
   adaptation_.complete_gradients();
   StepReport report = end_step(work, model_.backend().sum_of_squares(optimizer_.gradients()));
-  report.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }
 
@@ -210,8 +205,8 @@ Evaluation evaluate(const Model& model, const Adaptation* adaptation,
   for (size_t g = 0; g + 1 < groups.size(); ++g) {
     if (before_each) before_each();
     const size_t first = groups[g], size = groups[g + 1] - first;
-    const Batch batch = pack_batch(std::span(all).subspan(first, size),
-                                   std::span(draw_ids).subspan(first, size));
+    const Batch batch =
+        pack_batch(std::span(all).subspan(first, size), std::span(draw_ids).subspan(first, size));
     Tape tape(model.backend(), false);
     const ForwardContext context{tape, batch, adaptation, std::nullopt, 0.0};
     const Var hidden = model.forward(context);

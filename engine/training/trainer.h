@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "engine/methods/method.h"
+#include "engine/models/batch.h"
 #include "engine/models/model.h"
 #include "engine/training/adamw.h"
-#include "engine/models/batch.h"
 #include "engine/training/schedule.h"
 
 namespace rankscope {
@@ -36,7 +36,7 @@ struct TrainSettings {
   AdamWSettings adamw;
   double max_gradient_norm = 0;  // 0: no clipping
   double label_smoothing = 0;
-  bool base_dropout = false;     // apply the dropouts that the base's config states
+  bool base_dropout = false;  // apply the dropouts that the base's config states
   uint64_t init_seed = 0;
   uint64_t data_seed = 0;
 
@@ -47,15 +47,15 @@ struct TrainSettings {
 };
 
 struct StepReport {
-  int64_t step = 0;         // from 1, of the update just made
-  double loss = 0;          // mean over the step's target tokens, smoothed where asked
+  int64_t step = 0;  // from 1, of the update just made
+  double loss = 0;   // mean over the step's target tokens, smoothed where asked
   double learning_rate = 0;
-  double gradient_norm = 0; // before clipping
+  double gradient_norm = 0;  // before clipping
   int64_t tokens = 0;
   int64_t target_tokens = 0;
   double useful_flops = 0;
   double seconds = 0;
-  bool diverged = false;    // the loss was not finite: no update was made
+  bool diverged = false;  // the loss was not finite: no update was made
 };
 
 // Negative log-likelihoods of a set of examples, in nats.

@@ -24,7 +24,8 @@ class Counter {
   void site(Site site, double rows, bool x_wanted, bool y_wanted) {
     const SiteSpec* spec = shape_.find(site);
     if (!spec) return;
-    const double matrix = 2.0 * static_cast<double>(spec->in) * static_cast<double>(spec->out) * rows;
+    const double matrix =
+        2.0 * static_cast<double>(spec->in) * static_cast<double>(spec->out) * rows;
     const double rank = static_cast<double>(adaptation_.update_rank(site));
     const double low_in = 2.0 * rows * rank * static_cast<double>(spec->in);
     const double low_out = 2.0 * rows * rank * static_cast<double>(spec->out);
@@ -47,9 +48,9 @@ class Counter {
 
 double useful_flops(const ModelShape& shape, const Adaptation& adaptation, const Batch& batch,
                     bool backward) {
-  return useful_flops(
-      shape, batch, BatchPart{0, batch.rows(), 0, batch.targets(), &adaptation, std::nullopt},
-      backward);
+  return useful_flops(shape, batch,
+                      BatchPart{0, batch.rows(), 0, batch.targets(), &adaptation, std::nullopt},
+                      backward);
 }
 
 double useful_flops(const ModelShape& shape, const Batch& batch, const BatchPart& part,
@@ -90,7 +91,8 @@ double useful_flops(const ModelShape& shape, const Batch& batch, const BatchPart
     count.site(at(SiteKind::W3), rows, stream, up);
     const bool down = up || count.trained(at(SiteKind::W2));
     count.site(at(SiteKind::W2), rows, up, down);
-    // What is trained elsewhere in the layer (biases, norms, bottlenecks) needs the stream's gradient.
+    // What is trained elsewhere in the layer (biases, norms, bottlenecks) needs the stream's
+    // gradient.
     stream = down || (backward && layer >= adaptation.lowest_trained_layer());
     count.total += (stream ? 3 : 1) * adaptation.added_flops(layer) * rows;
   }

@@ -39,15 +39,20 @@ bool SiteFilter::admits(int at_layer, const std::string& at_site) const {
 
 OrderedJson spectrum_json(const SiteFactors& f) {
   const RealVector values = singular_of_update(f, cpu::available_processors()).values;
-  OrderedJson json{{"layer", f.layer}, {"site", f.site}, {"rank", f.rank}, {"scale", f.scale},
-                   {"singular_values", numbers(values)}, {"frobenius", values.norm()},
+  OrderedJson json{{"layer", f.layer},
+                   {"site", f.site},
+                   {"rank", f.rank},
+                   {"scale", f.scale},
+                   {"singular_values", numbers(values)},
+                   {"frobenius", values.norm()},
                    {"effective_rank", number_or_null(effective_rank(values))},
                    {"stable_rank", number_or_null(stable_rank(values))}};
   if (values.norm() == 0) json["undefined"] = kZeroUpdate;
   return json;
 }
 
-std::array<LeadingVectors, 2> leading_vectors_of_both(const SiteFactors& one, const SiteFactors& other,
+std::array<LeadingVectors, 2> leading_vectors_of_both(const SiteFactors& one,
+                                                      const SiteFactors& other,
                                                       Directions directions, std::int64_t top) {
   std::array<LeadingVectors, 2> vectors;
   parallel_for(2, cpu::available_processors(), [&](std::size_t i) {
@@ -61,12 +66,14 @@ OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Direction
   const bool left = directions == Directions::kUpdateLeft;
   const std::int64_t dimension = left ? one.out : one.in;
   if (dimension != (left ? other.out : other.in)) {
-    throw InputError(fmt::format("the directions of {} and of {} lie in different spaces, of {} and {} "
-                                 "dimensions; phi compares subspaces of one space",
-                                 place(one), place(other), dimension, left ? other.out : other.in));
+    throw InputError(
+        fmt::format("the directions of {} and of {} lie in different spaces, of {} and {} "
+                    "dimensions; phi compares subspaces of one space",
+                    place(one), place(other), dimension, left ? other.out : other.in));
   }
   const auto count = [&](const SiteFactors& f) {
-    const std::int64_t all = std::min({f.rank, f.in, directions == Directions::kA ? f.rank : f.out});
+    const std::int64_t all =
+        std::min({f.rank, f.in, directions == Directions::kA ? f.rank : f.out});
     return top == 0 ? all : std::min(all, top);
   };
   const Eigen::Index rows = count(one), cols = count(other);
@@ -97,12 +104,16 @@ OrderedJson amplification_json(const SiteFactors& f, const std::vector<float>& v
   const WeightRows weight(values, f.out, f.in, threads);
   Singular update = singular_of_update(f, threads);
   if (top > 0 && top < update.values.size()) {
-    update = Singular{.left = update.left.leftCols(top), .values = update.values.head(top),
+    update = Singular{.left = update.left.leftCols(top),
+                      .values = update.values.head(top),
                       .right = update.right.leftCols(top)};
   }
   const SiteAmplification found =
       site_amplification(weight, weight_facts(weight, update.values.size(), seed), update, f.scale);
-  OrderedJson json{{"layer", f.layer}, {"site", f.site}, {"rank", f.rank}, {"scale", f.scale},
+  OrderedJson json{{"layer", f.layer},
+                   {"site", f.site},
+                   {"rank", f.rank},
+                   {"scale", f.scale},
                    {"update_norm", found.update_norm}};
   json["projected"] = json_or_null(found.projected);
   json["projected_weight"] = json_or_null(found.projected_weight);

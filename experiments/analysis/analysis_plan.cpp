@@ -8,8 +8,8 @@ namespace rankscope {
 
 namespace {
 
-// What names a trial's training, without the keys that two sides of a comparison may differ in. How a
-// learning rate was found is none of them: its search names the rank it was made with.
+// What names a trial's training, without the keys that two sides of a comparison may differ in. How
+// a learning rate was found is none of them: its search names the rank it was made with.
 IdentityKeys family_of(const Trial& trial, std::initializer_list<std::string_view> without) {
   IdentityKeys keys = trial.train;
   std::erase_if(keys, [&](const auto& entry) {
@@ -20,7 +20,9 @@ IdentityKeys family_of(const Trial& trial, std::initializer_list<std::string_vie
 }
 
 // Two adapters of one are alike because they begin alike.
-std::uint64_t start_of(const Trial& trial) { return trial.config.init_seed.value_or(trial.config.seed); }
+std::uint64_t start_of(const Trial& trial) {
+  return trial.config.init_seed.value_or(trial.config.seed);
+}
 
 std::int64_t rank_of(const Trial& trial) {
   const std::string rank = trial.setting("rank");
@@ -44,11 +46,13 @@ AnalysisPlan analysis_plan(const Manifest& manifest, const AnalysisSettings& set
   for (const Trial* trial : plan.adapters) {
     ranks[family_of(*trial, {"settings.rank", "settings.alpha"})].push_back(trial);
     seeds[family_of(*trial, {"seed", "init_seed", "data_seed"})].push_back(trial);
-    shuffled[family_of(*trial, {"shuffle_targets", "seed", "init_seed", "data_seed"})].push_back(trial);
+    shuffled[family_of(*trial, {"shuffle_targets", "seed", "init_seed", "data_seed"})].push_back(
+        trial);
   }
   if (settings.has_pair("ranks")) {
     for (const auto& [family, members] : ranks) {
-      const Trial* largest = *std::ranges::max_element(members, {}, [](const Trial* t) { return rank_of(*t); });
+      const Trial* largest =
+          *std::ranges::max_element(members, {}, [](const Trial* t) { return rank_of(*t); });
       for (const Trial* one : members)
         if (rank_of(*one) < rank_of(*largest)) plan.pairs.push_back({one, largest, "ranks"});
     }
@@ -63,7 +67,8 @@ AnalysisPlan analysis_plan(const Manifest& manifest, const AnalysisSettings& set
     for (const auto& [family, members] : shuffled) {
       for (const Trial* one : members)
         for (const Trial* other : members)
-          if (!one->config.shuffle_targets && other->config.shuffle_targets && start_of(*one) != start_of(*other))
+          if (!one->config.shuffle_targets && other->config.shuffle_targets &&
+              start_of(*one) != start_of(*other))
             plan.pairs.push_back({one, other, "shuffled"});
     }
   }

@@ -27,7 +27,8 @@ struct AnalysisPlan {
 //   ranks     each rank's adapter and the largest rank's, of one seed, where nothing else differs
 //             (alpha, which may follow the rank, and a tuned learning rate apart)
 //   seeds     each two seeds of one setting
-//   shuffled  an adapter and each of another seed trained on shuffled targets, where nothing else differs
+//   shuffled  an adapter and each of another seed trained on shuffled targets, where nothing else
+//             differs
 //   base, initial  each adapter
 AnalysisPlan analysis_plan(const Manifest& manifest, const AnalysisSettings& settings,
                            const std::function<bool(const Trial&)>& has_adapter);

@@ -17,9 +17,11 @@ bool is_checkpoint(const std::filesystem::path& folder) {
 }
 
 std::vector<SiteFactors> checkpoint_updates(const std::filesystem::path& folder,
-                                            const std::filesystem::path& base, const SiteWanted& wanted) {
+                                            const std::filesystem::path& base,
+                                            const SiteWanted& wanted) {
   const std::unique_ptr<Backend> backend = make_cpu_backend(1);
-  const std::unique_ptr<Model> tuned = load_model(folder, *backend), original = load_model(base, *backend);
+  const std::unique_ptr<Model> tuned = load_model(folder, *backend),
+                               original = load_model(base, *backend);
   std::vector<SiteFactors> all;
   for (const SiteSpec& spec : original->shape().sites) {
     const std::string site(site_name(spec.site.kind));
@@ -30,10 +32,16 @@ std::vector<SiteFactors> checkpoint_updates(const std::filesystem::path& folder,
           "{}: has no {} of [{}, {}] as {} has; give the base that it was trained from",
           printable_path(folder), spec.site.name(), spec.out, spec.in, printable_path(base)));
     }
-    SiteFactors factors{.layer = spec.site.layer, .site = site, .rank = spec.in, .in = spec.in, .out = spec.out,
+    SiteFactors factors{.layer = spec.site.layer,
+                        .site = site,
+                        .rank = spec.in,
+                        .in = spec.in,
+                        .out = spec.out,
                         .a = std::vector<float>(static_cast<std::size_t>(spec.in * spec.in)),
-                        .b = site_weight(*tuned, *same), .scale = 1};
-    for (std::int64_t i = 0; i < spec.in; ++i) factors.a[static_cast<std::size_t>(i * spec.in + i)] = 1;
+                        .b = site_weight(*tuned, *same),
+                        .scale = 1};
+    for (std::int64_t i = 0; i < spec.in; ++i)
+      factors.a[static_cast<std::size_t>(i * spec.in + i)] = 1;
     const std::vector<float> before = site_weight(*original, spec);
     for (std::size_t i = 0; i < before.size(); ++i) factors.b[i] -= before[i];
     all.push_back(std::move(factors));

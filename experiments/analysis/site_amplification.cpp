@@ -14,8 +14,8 @@ namespace rankscope {
 
 namespace {
 
-// Up to this width the whole matrix is reduced faster than a basis for the search is built, and no gap is needed
-// behind the last triple.
+// Up to this width the whole matrix is reduced faster than a basis for the search is built, and no
+// gap is needed behind the last triple.
 constexpr Eigen::Index kDense = 2048;
 
 }  // namespace
@@ -40,10 +40,11 @@ const SiteSpec& spec_of(const SiteFactors& f, const Model& model, const std::str
   const std::optional<SiteKind> kind = site_kind(f.site);
   const SiteSpec* spec = kind ? model.shape().find({f.layer, *kind}) : nullptr;
   if (spec != nullptr && spec->in == f.in && spec->out == f.out) return *spec;
-  throw InputError(fmt::format("{}: {} of layer {} is [{}, {}] in the adapter, and {} here; give the "
-                               "base that the adapter was trained on",
-                               printable(folder), f.site, f.layer, f.out, f.in,
-                               spec == nullptr ? "not" : fmt::format("[{}, {}]", spec->out, spec->in)));
+  throw InputError(
+      fmt::format("{}: {} of layer {} is [{}, {}] in the adapter, and {} here; give the "
+                  "base that the adapter was trained on",
+                  printable(folder), f.site, f.layer, f.out, f.in,
+                  spec == nullptr ? "not" : fmt::format("[{}, {}]", spec->out, spec->in)));
 }
 
 WeightFacts weight_facts(const WeightRows& weight, Eigen::Index k, std::uint64_t seed) {
@@ -88,7 +89,8 @@ SiteAmplification site_amplification(const WeightRows& weight, const WeightFacts
   result.unscaled_update_norm = found.update_norm / scale;
   if (found.factor) result.unscaled_amplification = *found.factor / scale;
   if (!moved) result.undefined.emplace_back(kZeroUpdate);
-  if (moved && !found.factor) result.undefined.emplace_back("nothing of W lies in the update's directions");
+  if (moved && !found.factor)
+    result.undefined.emplace_back("nothing of W lies in the update's directions");
   return result;
 }
 

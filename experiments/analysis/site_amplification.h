@@ -15,8 +15,8 @@ namespace rankscope {
 // A site's matrix, [out, in] row-major in fp32.
 std::vector<float> site_weight(const Model& model, const SiteSpec& spec);
 
-// W's site that an adapter's factors belong to. InputError, naming `folder`, where the model has none of
-// this shape.
+// W's site that an adapter's factors belong to. InputError, naming `folder`, where the model has
+// none of this shape.
 const SiteSpec& spec_of(const SiteFactors& factors, const Model& model, const std::string& folder);
 
 // What of W all updates of a site are set against.

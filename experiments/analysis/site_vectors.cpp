@@ -25,7 +25,8 @@ RealMatrix matrix_of(const std::vector<float>& values, std::int64_t rows, std::i
 }
 
 Singular singular_of_update(const SiteFactors& f, int threads, UpdateSides sides) {
-  return singular_of_update(FactorRows(f.b, f.out, f.rank), FactorRows(f.a, f.rank, f.in), f.scale, threads, sides);
+  return singular_of_update(FactorRows(f.b, f.out, f.rank), FactorRows(f.a, f.rank, f.in), f.scale,
+                            threads, sides);
 }
 
 LeadingVectors leading_vectors_of_a(const std::vector<float>& values, std::int64_t rank,
@@ -38,10 +39,12 @@ LeadingVectors leading_vectors(const SiteFactors& f, Directions directions) {
   if (directions == Directions::kA) return leading_vectors_of_a(f.a, f.rank, f.in);
   const bool right = directions == Directions::kUpdate;
   Singular update = singular_of_update(f, 1, right ? UpdateSides::kRight : UpdateSides::kLeft);
-  return {right ? std::move(update.right) : std::move(update.left), determined_spans(update.values, right ? f.in : f.out)};
+  return {right ? std::move(update.right) : std::move(update.left),
+          determined_spans(update.values, right ? f.in : f.out)};
 }
 
-LeadingVectors leading_vectors(const SiteFactors& f, const Singular& update, Directions directions) {
+LeadingVectors leading_vectors(const SiteFactors& f, const Singular& update,
+                               Directions directions) {
   switch (directions) {
     case Directions::kA:
       return leading_vectors_of_a(f.a, f.rank, f.in);
@@ -77,8 +80,8 @@ SharedDirections shared_directions(const LeadingVectors& one, const LeadingVecto
   const auto explain = [&](const char* index, const LeadingVectors& vectors) {
     for (std::size_t k = 0; k < vectors.determined.size(); ++k) {
       if (vectors.determined[k]) continue;
-      shared.undefined.push_back(fmt::format("{} = {}: the singular values {} and {} are equal, or zero",
-                                             index, k + 1, k + 1, k + 2));
+      shared.undefined.push_back(fmt::format(
+          "{} = {}: the singular values {} and {} are equal, or zero", index, k + 1, k + 1, k + 2));
     }
   };
   explain("i", one);

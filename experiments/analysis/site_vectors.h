@@ -11,8 +11,8 @@
 
 namespace rankscope {
 
-// Which directions of an update stand for it: the right singular vectors of A (the paper's choice), the
-// right or the left ones of dW = scale B A (footnote 7).
+// Which directions of an update stand for it: the right singular vectors of A (the paper's choice),
+// the right or the left ones of dW = scale B A (footnote 7).
 enum class Directions { kA, kUpdate, kUpdateLeft };
 // "a", "dw" or "dw_left"; none for another word.
 std::optional<Directions> directions_of(std::string_view word);
@@ -20,7 +20,8 @@ std::optional<Directions> directions_of(std::string_view word);
 // Values [rows, cols], row-major.
 RealMatrix matrix_of(const std::vector<float>& values, std::int64_t rows, std::int64_t cols);
 
-Singular singular_of_update(const SiteFactors& factors, int threads = 1, UpdateSides sides = UpdateSides::kBoth);
+Singular singular_of_update(const SiteFactors& factors, int threads = 1,
+                            UpdateSides sides = UpdateSides::kBoth);
 
 // Why much of an update has no value.
 inline constexpr const char* kZeroUpdate = "the update is zero: B has not moved from its start";
@@ -33,14 +34,16 @@ struct LeadingVectors {
 };
 LeadingVectors leading_vectors(const SiteFactors& factors, Directions directions);
 // Where the triples of the factors' dW are at hand.
-LeadingVectors leading_vectors(const SiteFactors& factors, const Singular& update, Directions directions);
-LeadingVectors leading_vectors_of_a(const std::vector<float>& a, std::int64_t rank, std::int64_t d_in);
+LeadingVectors leading_vectors(const SiteFactors& factors, const Singular& update,
+                               Directions directions);
+LeadingVectors leading_vectors_of_a(const std::vector<float>& a, std::int64_t rank,
+                                    std::int64_t d_in);
 
 // phi(i, j) of the two, and what follows from it.
 struct SharedDirections {
-  RealMatrix phi;  // [i - 1, j - 1]; NaN where undefined
-  std::vector<std::string> undefined;  // why, for each such i and j
-  std::optional<double> projection_metric;             // over all directions of both (appendix G)
+  RealMatrix phi;                                       // [i - 1, j - 1]; NaN where undefined
+  std::vector<std::string> undefined;                   // why, for each such i and j
+  std::optional<double> projection_metric;              // over all directions of both (appendix G)
   std::optional<double> smallest_angle, largest_angle;  // principal, in degrees
   // Of (phi - chance) / (1 - chance) over all i and j that are defined and below certainty.
   std::optional<double> mean_excess;

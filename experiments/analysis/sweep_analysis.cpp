@@ -32,8 +32,8 @@ constexpr int kAnalysisVersion = 2;
 // Figure 8 sets an update's directions against the first tenth of W's.
 constexpr double kShareOfBase = 0.1;
 constexpr std::uint64_t kChanceSeed = 0;
-// Bands of larger similarities cost more than they tell: chance is exact, and the larger the subspaces
-// the narrower its band.
+// Bands of larger similarities cost more than they tell: chance is exact, and the larger the
+// subspaces the narrower its band.
 constexpr std::int64_t kLargestBand = 160;
 constexpr const char* kInitial = "initial";
 
@@ -114,7 +114,8 @@ class Analysis {
   };
 
   std::string stamp_of(const Trial& trial) const {
-    return fmt::format("{} {} {} {}", kAnalysisVersion, analysis_json(settings_).dump(), trial.train_hash,
+    return fmt::format("{} {} {} {}", kAnalysisVersion, analysis_json(settings_).dump(),
+                       trial.train_hash,
                        file_stamp(adapter_folder(folder_, trial) / "adapter_model.safetensors"));
   }
 
@@ -140,17 +141,25 @@ class Analysis {
     for (const Trial* trial : plan.adapters) {
       stamps[trial] = stamp_of(*trial);
       wanted.emplace(trial->id(), "");
-      if (scope == AnalysisScope::kAdapters || store_.analysis_stamp(trial->id(), "") == stamps[trial]) continue;
-      adapters_.push_back({trial, {.trial = trial->id(), .stamp = stamps[trial], .values = {}, .spectra = {}}});
+      if (scope == AnalysisScope::kAdapters ||
+          store_.analysis_stamp(trial->id(), "") == stamps[trial])
+        continue;
+      adapters_.push_back(
+          {trial, {.trial = trial->id(), .stamp = stamps[trial], .values = {}, .spectra = {}}});
       used_.insert(trial);
     }
     for (const AdapterPair& pair : plan.pairs) {
       wanted.emplace(pair.one->id(), pair.other_id());
       if (scope == AnalysisScope::kAdapters && pair.relation == "base") continue;
-      const std::string stamp = stamps[pair.one] + (pair.other == nullptr ? "" : " " + stamps[pair.other]);
+      const std::string stamp =
+          stamps[pair.one] + (pair.other == nullptr ? "" : " " + stamps[pair.other]);
       if (store_.analysis_stamp(pair.one->id(), pair.other_id()) == stamp) continue;
-      pairs_.push_back({pair, {.one = pair.one->id(), .other = pair.other_id(), .relation = pair.relation,
-                               .stamp = stamp, .sites = {}}});
+      pairs_.push_back({pair,
+                        {.one = pair.one->id(),
+                         .other = pair.other_id(),
+                         .relation = pair.relation,
+                         .stamp = stamp,
+                         .sites = {}}});
       used_.insert(pair.one);
       if (pair.other != nullptr) used_.insert(pair.other);
     }
@@ -163,10 +172,12 @@ class Analysis {
     std::set<const Trial*> unreadable;
     for (const Trial* trial : used_) {
       try {
-        const AdapterReader& reader = readers_.emplace(trial, adapter_folder(folder_, *trial)).first->second;
+        const AdapterReader& reader =
+            readers_.emplace(trial, adapter_folder(folder_, *trial)).first->second;
         for (const AdaptedSite& site : reader.sites()) {
           places_.emplace(site.layer, site.site);
-          largest_rank_[{site.layer, site.site}] = std::max(largest_rank_[{site.layer, site.site}], site.rank);
+          largest_rank_[{site.layer, site.site}] =
+              std::max(largest_rank_[{site.layer, site.site}], site.rank);
         }
       } catch (const InputError& error) {
         summary_.problems.push_back(fmt::format("trial {}: {}", trial->id(), error.what()));
@@ -183,7 +194,8 @@ class Analysis {
   void analyse_place(const Place& place) {
     const std::vector<const Trial*> trials(used_.begin(), used_.end());
     std::vector<std::optional<SiteState>> found(trials.size());
-    parallel_for(trials.size(), threads_, [&](std::size_t i) { found[i] = read_state(*trials[i], place); });
+    parallel_for(trials.size(), threads_,
+                 [&](std::size_t i) { found[i] = read_state(*trials[i], place); });
     std::map<const Trial*, const SiteState*> states;
     for (std::size_t i = 0; i < trials.size(); ++i)
       if (found[i]) states[trials[i]] = &*found[i];
@@ -191,8 +203,10 @@ class Analysis {
     std::optional<WeightState> weight;
     // W first, which takes the longest.
     parallel_for(trials.size() + 1, threads_, [&](std::size_t i) {
-      if (i == 0) weight = weight_of(place, states.begin()->second->factors);
-      else if (found[i - 1]) complete(*found[i - 1], *trials[i - 1]);
+      if (i == 0)
+        weight = weight_of(place, states.begin()->second->factors);
+      else if (found[i - 1])
+        complete(*found[i - 1], *trials[i - 1]);
     });
 
     std::vector<std::vector<SiteSimilarity>> similar(pairs_.size());
@@ -207,7 +221,9 @@ class Analysis {
     }
     parallel_for(adapters_.size(), threads_, [&](std::size_t i) {
       const auto state = states.find(adapters_[i].trial);
-      if (state != states.end()) add_values(adapters_[i].record, place, *state->second, weight, adapters_[i].trial->config.seed);
+      if (state != states.end())
+        add_values(adapters_[i].record, place, *state->second, weight,
+                   adapters_[i].trial->config.seed);
     });
   }
 
@@ -253,10 +269,12 @@ class Analysis {
     WeightState state;
     state.values = site_weight(*model_, spec);
     const WeightRows rows(state.values, spec.out, spec.in);
-    const auto share = static_cast<std::int64_t>(std::ceil(kShareOfBase * static_cast<double>(spec.in)));
+    const auto share =
+        static_cast<std::int64_t>(std::ceil(kShareOfBase * static_cast<double>(spec.in)));
     // One more than is used says whether the last cut is determined.
     const Eigen::Index k = std::max(share, largest_rank_.at(place)) + 1;
-    state.facts = WeightCache(folder_.analysis(), manifest_.base_hash).facts(rows, place.first, place.second, k);
+    state.facts = WeightCache(folder_.analysis(), manifest_.base_hash)
+                      .facts(rows, place.first, place.second, k);
     if (state.facts.leading) {
       const Singular& leading = *state.facts.leading;
       const Eigen::Index kept = std::min<Eigen::Index>(k - 1, leading.values.size());
@@ -268,7 +286,8 @@ class Analysis {
       state.right = cut(leading.right);
       state.left = cut(leading.left);
     }
-    if (settings_.intruders > 0) state.all_left = singular_of(matrix_of(state.values, spec.out, spec.in)).left;
+    if (settings_.intruders > 0)
+      state.all_left = singular_of(matrix_of(state.values, spec.out, spec.in)).left;
     return state;
   }
 
@@ -305,7 +324,8 @@ class Analysis {
 
   void add_values(AdapterFindings& record, const Place& place, const SiteState& state,
                   const std::optional<WeightState>& weight, std::uint64_t seed) const {
-    const auto add = [&](const char* quantity, std::optional<double> value, const std::string& reason) {
+    const auto add = [&](const char* quantity, std::optional<double> value,
+                         const std::string& reason) {
       if (value && !std::isfinite(*value)) value.reset();
       record.values.push_back({place.first, place.second, quantity, value, value ? "" : reason});
     };
@@ -318,7 +338,8 @@ class Analysis {
       add("update_norm", values.norm(), "");
     } else {
       const WeightRows rows(weight->values, state.factors.out, state.factors.in);
-      const SiteAmplification found = site_amplification(rows, weight->facts, state.update, state.factors.scale);
+      const SiteAmplification found =
+          site_amplification(rows, weight->facts, state.update, state.factors.scale);
       std::string reason;
       for (const std::string& why : found.undefined) reason += (reason.empty() ? "" : "; ") + why;
       add("update_norm", found.update_norm, reason);
@@ -326,8 +347,9 @@ class Analysis {
       add("projected_weight", found.projected_weight, reason);
       add("projected_random", found.projected_random, reason);
       add("projected_drawn",
-          drawn_projected_norm(rows, state.factors.rank, seed,
-                               fmt::format("{} {} r{}", place.first, place.second, state.factors.rank)),
+          drawn_projected_norm(
+              rows, state.factors.rank, seed,
+              fmt::format("{} {} r{}", place.first, place.second, state.factors.rank)),
           "");
       add("weight_norm", found.weight_norm, reason);
       add("amplification", found.amplification, reason);
@@ -337,17 +359,20 @@ class Analysis {
       add("unscaled_amplification", found.unscaled_amplification, reason);
     }
     if (weight && settings_.intruders > 0) {
-      const RealMatrix tuned = matrix_of(weight->values, state.factors.out, state.factors.in) +
-                               state.update.left * values.asDiagonal() * state.update.right.transpose();
+      const RealMatrix tuned =
+          matrix_of(weight->values, state.factors.out, state.factors.in) +
+          state.update.left * values.asDiagonal() * state.update.right.transpose();
       add("intruder_dimensions",
-          static_cast<double>(intruder_dimensions(weight->all_left, tuned, settings_.intruders)), "");
+          static_cast<double>(intruder_dimensions(weight->all_left, tuned, settings_.intruders)),
+          "");
     }
   }
 
   void put_band(std::int64_t rows, std::int64_t cols, std::int64_t dimension) {
     if (std::max(rows, cols) > kLargestBand || store_.has_chance(rows, cols, dimension)) return;
     const ChanceBand band = chance_band(rows, cols, dimension, kChanceSeed, kChanceDraws, threads_);
-    ChanceBandRecord record{.rows = rows, .cols = cols, .dimension = dimension, .low = {}, .high = {}};
+    ChanceBandRecord record{
+        .rows = rows, .cols = cols, .dimension = dimension, .low = {}, .high = {}};
     for (Eigen::Index i = 0; i < rows; ++i) {
       for (Eigen::Index j = 0; j < cols; ++j) {
         record.low.push_back(static_cast<float>(band.low(i, j)));

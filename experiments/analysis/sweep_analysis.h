@@ -1,5 +1,6 @@
-// The analysis that a sweep file asks for (SWEEP_FILE.md, `analysis`): from finished trials' adapters to
-// the results database. It can be repeated at any time: what is there and still true is passed over.
+// The analysis that a sweep file asks for (SWEEP_FILE.md, `analysis`): from finished trials'
+// adapters to the results database. It can be repeated at any time: what is there and still true is
+// passed over.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,9 @@ struct AnalysisSummary {
 // kAdapters: pairs of adapters alone. kAll: also what needs the base's matrices.
 enum class AnalysisScope { kAdapters, kAll };
 
-// Does nothing where the manifest asks for no analysis. With kAll the store forgets analyses that the
-// sweep no longer asks for. Throws Interrupted where a stop was requested; what is stored by then stays.
+// Does nothing where the manifest asks for no analysis. With kAll the store forgets analyses that
+// the sweep no longer asks for. Throws Interrupted where a stop was requested; what is stored by
+// then stays.
 AnalysisSummary analyse_sweep(const SweepFolder& folder, const Manifest& manifest, Store& store,
                               AnalysisScope scope);
 

@@ -35,7 +35,8 @@ using BySeed = std::map<std::int64_t, std::vector<double>>;  // seed -> a value 
 std::map<std::int64_t, double> seed_means(const BySeed& values) {
   std::map<std::int64_t, double> means;
   for (const auto& [seed, layers] : values)
-    if (std::ranges::all_of(layers, [](double v) { return std::isfinite(v); })) means[seed] = mean_of(layers);
+    if (std::ranges::all_of(layers, [](double v) { return std::isfinite(v); }))
+      means[seed] = mean_of(layers);
   return means;
 }
 
@@ -66,15 +67,18 @@ class AdapterContrasts {
       }
     }
     if (all.empty()) {
-      all.push_back(begin_contrast(claim_.contrasts.front(), claim_.targets, unit(), claim_.contrasts.front().margin));
-      all.back().finding.missing = "no sweep has finished and analysed LoRA trials on " + claim_.targets +
-                                   " at " + ranks_asked();
+      all.push_back(begin_contrast(claim_.contrasts.front(), claim_.targets, unit(),
+                                   claim_.contrasts.front().margin));
+      all.back().finding.missing = "no sweep has finished and analysed LoRA trials on " +
+                                   claim_.targets + " at " + ranks_asked();
     }
     return all;
   }
 
  private:
-  std::string unit() const { return claim_.statistic == "amplification" ? "log2" : "excess of phi over chance"; }
+  std::string unit() const {
+    return claim_.statistic == "amplification" ? "log2" : "excess of phi over chance";
+  }
 
   std::vector<std::string> tasks() const {
     std::vector<std::string> names;
@@ -87,8 +91,8 @@ class AdapterContrasts {
   std::vector<std::int64_t> ranks_of(const std::string& task) const {
     std::set<std::int64_t> there;
     for (const EvidenceGroup& group : sweep_.groups)
-      if (group.task == task && group.method == "lora" && group.targets == claim_.targets && group.rank &&
-          !group.shuffled_targets && !group.trials.empty())
+      if (group.task == task && group.method == "lora" && group.targets == claim_.targets &&
+          group.rank && !group.shuffled_targets && !group.trials.empty())
         there.insert(*group.rank);
     if (there.empty()) return {};
     std::vector<std::int64_t> ranks;
@@ -106,12 +110,12 @@ class AdapterContrasts {
     std::string text;
     for (const auto& rank : claim_.ranks)
       text += (text.empty() ? "" : " and ") +
-              (rank ? std::to_string(*rank)
-                    : std::string("the largest above it"));
+              (rank ? std::to_string(*rank) : std::string("the largest above it"));
     return (claim_.ranks.size() > 1 ? "ranks " : "rank ") + text;
   }
 
-  EvaluatedContrast begin(const ClaimContrast& contrast, const std::string& task, const std::string& what) const {
+  EvaluatedContrast begin(const ClaimContrast& contrast, const std::string& task,
+                          const std::string& what) const {
     return begin_contrast(contrast, task + ": " + what, unit(), contrast.margin);
   }
 
@@ -121,8 +125,9 @@ class AdapterContrasts {
   Trials trials_of(const std::string& task, std::int64_t rank, bool shuffled = false) const {
     const EvidenceGroup* chosen = nullptr;
     for (const EvidenceGroup& group : sweep_.groups) {
-      if (group.task == task && group.method == "lora" && group.targets == claim_.targets && group.rank == rank &&
-          group.shuffled_targets == shuffled && (!chosen || group.trials.size() > chosen->trials.size()))
+      if (group.task == task && group.method == "lora" && group.targets == claim_.targets &&
+          group.rank == rank && group.shuffled_targets == shuffled &&
+          (!chosen || group.trials.size() > chosen->trials.size()))
         chosen = &group;
     }
     Trials trials;
@@ -132,8 +137,9 @@ class AdapterContrasts {
   }
 
   // Estimates of one value a seed, and of the same on the null.
-  void add(EvaluatedContrast made, const ClaimContrast& contrast, const std::map<std::int64_t, double>& values,
-           const std::map<std::int64_t, double>& null, std::vector<EvaluatedContrast>& all) const {
+  void add(EvaluatedContrast made, const ClaimContrast& contrast,
+           const std::map<std::int64_t, double>& values, const std::map<std::int64_t, double>& null,
+           std::vector<EvaluatedContrast>& all) const {
     const auto units = [](const std::map<std::int64_t, double>& from) {
       std::vector<double> list;
       for (const auto& [seed, value] : from) list.push_back(value);
@@ -143,13 +149,13 @@ class AdapterContrasts {
     const std::vector<double> null_units = units(null);
     if (made.contrast && static_cast<std::int64_t>(null_units.size()) >= claim_.seeds)
       made.control = Contrast{unit_estimate(Eigen::Map<const RealVector>(
-                               null_units.data(), static_cast<Eigen::Index>(null_units.size()))),
-                           contrast.region, contrast.margin};
+                                  null_units.data(), static_cast<Eigen::Index>(null_units.size()))),
+                              contrast.region, contrast.margin};
     all.push_back(std::move(made));
   }
 
-  // Figure 3. With k the small rank: how much of the small adapter's first direction lies in the large
-  // one's first k, and how much of its other directions does on average.
+  // Figure 3. With k the small rank: how much of the small adapter's first direction lies in the
+  // large one's first k, and how much of its other directions does on average.
   struct Shared {
     double top = 0, others = 0;
   };
@@ -158,34 +164,42 @@ class AdapterContrasts {
     const std::int64_t k = std::min(rows, cols);
     const double chance = static_cast<double>(k) / static_cast<double>(dimension);
     const double first = phi[static_cast<std::size_t>(k - 1)];
-    const double all = phi[static_cast<std::size_t>((k - 1) * cols + k - 1)] * static_cast<double>(k);
+    const double all =
+        phi[static_cast<std::size_t>((k - 1) * cols + k - 1)] * static_cast<double>(k);
     return {excess(first, chance), excess((all - first) / static_cast<double>(k - 1), chance)};
   }
 
-  void add_shared(const std::string& task, const std::string& site, const std::vector<std::int64_t>& ranks,
-                  std::vector<EvaluatedContrast>& all) {
+  void add_shared(const std::string& task, const std::string& site,
+                  const std::vector<std::int64_t>& ranks, std::vector<EvaluatedContrast>& all) {
     BySeed top, difference, null_top, null_difference;
     const Trials small = trials_of(task, ranks[0]), large = trials_of(task, ranks[1]);
-    const auto keep = [](BySeed& tops, BySeed& differences, std::int64_t seed, const Shared& shared) {
+    const auto keep = [](BySeed& tops, BySeed& differences, std::int64_t seed,
+                         const Shared& shared) {
       tops[seed].push_back(shared.top);
       differences[seed].push_back(shared.top - shared.others);
     };
     for (const Row& row : results_.rows(
-             "SELECT s.seed_one, s.rows, s.cols, s.dimension, b.phi, s.layer, s.one, s.other FROM similarities s JOIN similarity b "
+             "SELECT s.seed_one, s.rows, s.cols, s.dimension, b.phi, s.layer, s.one, s.other FROM "
+             "similarities s JOIN similarity b "
              "ON b.one = s.one AND b.other = s.other AND b.layer = s.layer AND b.site = s.site AND "
-             "b.directions = s.directions WHERE s.sweep = ? AND s.task = ? AND s.targets = ? AND s.site = ? AND "
+             "b.directions = s.directions WHERE s.sweep = ? AND s.task = ? AND s.targets = ? AND "
+             "s.site = ? AND "
              "s.relation = 'ranks' AND s.directions = 'a' AND s.rank_one = ? AND s.rank_other = ? "
              "ORDER BY s.seed_one, s.layer",
              {sweep_.sweep, task, claim_.targets, site, ranks[0], ranks[1]})) {
       if (!small.contains(text_in(row[6])) || !large.contains(text_in(row[7]))) continue;
-      const std::int64_t seed = integer_of(row[0]), rows = integer_of(row[1]), cols = integer_of(row[2]);
+      const std::int64_t seed = integer_of(row[0]), rows = integer_of(row[1]),
+                         cols = integer_of(row[2]);
       const std::int64_t dimension = integer_of(row[3]), layer = integer_of(row[5]);
       if (std::min(rows, cols) < 2) continue;
       keep(top, difference, seed,
            shared_of(floats_of_blob(text_in(row[4]), rows * cols), rows, cols, dimension));
-      const auto name = [&](std::int64_t rank) { return fmt::format("{} {} {} r{}", claim_.id, site, layer, rank); };
-      const SharedDirections drawn = shared_directions(random_adapter(name(rows), rows, dimension, seed),
-                                                       random_adapter(name(cols), cols, dimension, seed));
+      const auto name = [&](std::int64_t rank) {
+        return fmt::format("{} {} {} r{}", claim_.id, site, layer, rank);
+      };
+      const SharedDirections drawn =
+          shared_directions(random_adapter(name(rows), rows, dimension, seed),
+                            random_adapter(name(cols), cols, dimension, seed));
       std::vector<float> phi;
       for (Eigen::Index i = 0; i < rows; ++i)
         for (Eigen::Index j = 0; j < cols; ++j) phi.push_back(static_cast<float>(drawn.phi(i, j)));
@@ -194,23 +208,26 @@ class AdapterContrasts {
     for (const ClaimContrast& contrast : claim_.contrasts) {
       const bool tops = contrast.quantity == "top";
       add(begin(contrast, task,
-                fmt::format("{} {}, r{} and r{}", site, tops ? "first direction" : "first less others", ranks[0],
-                            ranks[1])),
-          contrast, seed_means(tops ? top : difference), seed_means(tops ? null_top : null_difference), all);
+                fmt::format("{} {}, r{} and r{}", site,
+                            tops ? "first direction" : "first less others", ranks[0], ranks[1])),
+          contrast, seed_means(tops ? top : difference),
+          seed_means(tops ? null_top : null_difference), all);
     }
   }
 
   // Figure 4. Pairs of seeds are not independent: the seed is the unit, left out one at a time.
   using Pairs = std::map<std::pair<std::int64_t, std::int64_t>, double>;
 
-  Pairs pairs_of(const std::string& task, const std::string& site, std::int64_t rank, const Trials& trials,
-                 std::int64_t& layers, std::int64_t& dimension) {
+  Pairs pairs_of(const std::string& task, const std::string& site, std::int64_t rank,
+                 const Trials& trials, std::int64_t& layers, std::int64_t& dimension) {
     std::map<std::pair<std::int64_t, std::int64_t>, std::vector<double>> values;
-    for (const Row& row : results_.rows(
-             "SELECT seed_one, seed_other, mean_excess, layer, dimension, one, other FROM similarities WHERE sweep = ? AND "
-             "task = ? AND targets = ? AND site = ? AND relation = 'seeds' AND directions = 'a' AND rank_one = ? "
-             "ORDER BY seed_one, seed_other, layer",
-             {sweep_.sweep, task, claim_.targets, site, rank})) {
+    for (const Row& row :
+         results_.rows("SELECT seed_one, seed_other, mean_excess, layer, dimension, one, other "
+                       "FROM similarities WHERE sweep = ? AND "
+                       "task = ? AND targets = ? AND site = ? AND relation = 'seeds' AND "
+                       "directions = 'a' AND rank_one = ? "
+                       "ORDER BY seed_one, seed_other, layer",
+                       {sweep_.sweep, task, claim_.targets, site, rank})) {
       if (!trials.contains(text_in(row[5])) || !trials.contains(text_in(row[6]))) continue;
       values[std::minmax(integer_of(row[0]), integer_of(row[1]))].push_back(number_of(row[2]));
       layers = std::max(layers, integer_of(row[3]) + 1);
@@ -218,34 +235,40 @@ class AdapterContrasts {
     }
     Pairs pairs;
     for (const auto& [seeds, list] : values)
-      if (std::ranges::all_of(list, [](double v) { return std::isfinite(v); })) pairs[seeds] = mean_of(list);
+      if (std::ranges::all_of(list, [](double v) { return std::isfinite(v); }))
+        pairs[seeds] = mean_of(list);
     return pairs;
   }
 
-  Pairs random_pairs(const std::set<std::int64_t>& seeds, const std::string& site, std::int64_t rank,
-                     std::int64_t layers, std::int64_t dimension) const {
+  Pairs random_pairs(const std::set<std::int64_t>& seeds, const std::string& site,
+                     std::int64_t rank, std::int64_t layers, std::int64_t dimension) const {
     Pairs pairs;
     for (std::int64_t layer = 0; layer < layers; ++layer) {
       std::map<std::int64_t, LeadingVectors> drawn;
       for (const std::int64_t seed : seeds)
-        drawn[seed] = random_adapter(fmt::format("{} {} {}", claim_.id, site, layer), rank, dimension, seed);
+        drawn[seed] =
+            random_adapter(fmt::format("{} {} {}", claim_.id, site, layer), rank, dimension, seed);
       for (auto one = drawn.begin(); one != drawn.end(); ++one)
         for (auto other = std::next(one); other != drawn.end(); ++other)
-          pairs[{one->first, other->first}] += shared_directions(one->second, other->second).mean_excess.value_or(0) /
-                                               static_cast<double>(layers);
+          pairs[{one->first, other->first}] +=
+              shared_directions(one->second, other->second).mean_excess.value_or(0) /
+              static_cast<double>(layers);
     }
     return pairs;
   }
 
-  static std::optional<double> mean_without(const Pairs& pairs, std::optional<std::int64_t> left_out) {
+  static std::optional<double> mean_without(const Pairs& pairs,
+                                            std::optional<std::int64_t> left_out) {
     std::vector<double> kept;
     for (const auto& [seeds, value] : pairs)
-      if (!left_out || (seeds.first != *left_out && seeds.second != *left_out)) kept.push_back(value);
+      if (!left_out || (seeds.first != *left_out && seeds.second != *left_out))
+        kept.push_back(value);
     if (kept.empty()) return std::nullopt;
     return mean_of(kept);
   }
 
-  static std::optional<Estimate> between_seeds(const Pairs& pairs, const std::set<std::int64_t>& seeds) {
+  static std::optional<Estimate> between_seeds(const Pairs& pairs,
+                                               const std::set<std::int64_t>& seeds) {
     const std::optional<double> all = mean_without(pairs, std::nullopt);
     if (!all) return std::nullopt;
     RealVector without(static_cast<Eigen::Index>(seeds.size()));
@@ -261,18 +284,21 @@ class AdapterContrasts {
   static Pairs less(const Pairs& one, const Pairs& other) {
     Pairs difference;
     for (const auto& [seeds, value] : one)
-      if (const auto found = other.find(seeds); found != other.end()) difference[seeds] = value - found->second;
+      if (const auto found = other.find(seeds); found != other.end())
+        difference[seeds] = value - found->second;
     return difference;
   }
 
-  void add_between_seeds(const std::string& task, std::int64_t rank, std::vector<EvaluatedContrast>& all) {
+  void add_between_seeds(const std::string& task, std::int64_t rank,
+                         std::vector<EvaluatedContrast>& all) {
     const Trials trials = trials_of(task, rank), controls = trials_of(task, rank, true);
     std::int64_t layers = 0, dimension = 0;
     // What a contrast is about, as measured or, for the control, of random adapters.
     const auto difference = [&](const std::string& quantity, const auto& pairs) {
       const std::string& site = claim_.sites[quantity.starts_with("second")];
       if (quantity.ends_with("_less_shuffled")) return less(pairs(site, false), pairs(site, true));
-      if (quantity == "first_minus_second") return less(pairs(site, false), pairs(claim_.sites[1], false));
+      if (quantity == "first_minus_second")
+        return less(pairs(site, false), pairs(claim_.sites[1], false));
       return pairs(site, false);
     };
     const auto measured = [&](const std::string& site, bool shuffled) {
@@ -291,7 +317,8 @@ class AdapterContrasts {
       if (contrast.quantity.ends_with("_less_shuffled") && controls.empty()) {
         made.finding.missing = "the sweep has no such group with shuffle_targets: true";
       } else if (static_cast<std::int64_t>(seeds.size()) < claim_.seeds) {
-        made.finding.missing = fmt::format("{} seeds are finished and analysed, {} are needed", seeds.size(), claim_.seeds);
+        made.finding.missing = fmt::format("{} seeds are finished and analysed, {} are needed",
+                                           seeds.size(), claim_.seeds);
       } else if (const auto estimate = between_seeds(pairs, seeds)) {
         add_estimate(made, *estimate, contrast.region);
         if (const auto null = between_seeds(difference(contrast.quantity, drawn), seeds))
@@ -305,7 +332,8 @@ class AdapterContrasts {
 
   std::string name_of(const std::string& quantity) const {
     const std::string& site = claim_.sites[quantity.starts_with("second")];
-    if (quantity.ends_with("_less_shuffled")) return site + " less " + site + " of shuffled targets";
+    if (quantity.ends_with("_less_shuffled"))
+      return site + " less " + site + " of shuffled targets";
     return quantity == "first_minus_second" ? site + " less " + claim_.sites[1] : site;
   }
 
@@ -318,20 +346,25 @@ class AdapterContrasts {
   Table7Rows table7(const std::string& task, const std::string& site, std::int64_t rank) {
     Table7Rows rows;
     const Trials trials = trials_of(task, rank);
-    for (const Row& row : results_.rows(
-             "SELECT seed, projected, projected_drawn, projected_weight, projected_random, update_norm, trial FROM "
-             "amplifications WHERE sweep = ? AND task = ? AND targets = ? AND site = ? AND rank = ? "
-             "ORDER BY seed, layer",
-             {sweep_.sweep, task, claim_.targets, site, rank})) {
+    for (const Row& row :
+         results_.rows("SELECT seed, projected, projected_drawn, projected_weight, "
+                       "projected_random, update_norm, trial FROM "
+                       "amplifications WHERE sweep = ? AND task = ? AND targets = ? AND site = ? "
+                       "AND rank = ? "
+                       "ORDER BY seed, layer",
+                       {sweep_.sweep, task, claim_.targets, site, rank})) {
       if (!trials.contains(text_in(row[6]))) continue;
-      rows[integer_of(row[0])].push_back({.projected = number_of(row[1]), .drawn = number_of(row[2]),
-                                          .weight = number_of(row[3]), .random = number_of(row[4]),
+      rows[integer_of(row[0])].push_back({.projected = number_of(row[1]),
+                                          .drawn = number_of(row[2]),
+                                          .weight = number_of(row[3]),
+                                          .random = number_of(row[4]),
                                           .update = number_of(row[5])});
     }
     return rows;
   }
 
-  static std::map<std::int64_t, double> logs(const Table7Rows& rows, const std::function<double(const Table7&)>& ratio) {
+  static std::map<std::int64_t, double> logs(const Table7Rows& rows,
+                                             const std::function<double(const Table7&)>& ratio) {
     BySeed values;
     for (const auto& [seed, layers] : rows)
       for (const Table7& layer : layers) values[seed].push_back(std::log2(ratio(layer)));
@@ -342,11 +375,13 @@ class AdapterContrasts {
                                                     const std::map<std::int64_t, double>& other) {
     std::map<std::int64_t, double> all;
     for (const auto& [seed, value] : one)
-      if (const auto found = other.find(seed); found != other.end()) all[seed] = value - found->second;
+      if (const auto found = other.find(seed); found != other.end())
+        all[seed] = value - found->second;
     return all;
   }
 
-  void add_amplification(const std::string& task, const std::string& site, const std::vector<std::int64_t>& ranks,
+  void add_amplification(const std::string& task, const std::string& site,
+                         const std::vector<std::int64_t>& ranks,
                          std::vector<EvaluatedContrast>& all) {
     const Table7Rows small = table7(task, site, ranks[0]), large = table7(task, site, ranks[1]);
     for (const ClaimContrast& contrast : claim_.contrasts) {
@@ -363,14 +398,16 @@ class AdapterContrasts {
       };
       if (of_both) {
         add(begin(contrast, task,
-                  fmt::format("{} {}, r{} over r{}", site,
-                              contrast.quantity == "small_over_large" ? "amplification" : "over random's",
-                              ranks[0], ranks[1])),
+                  fmt::format(
+                      "{} {}, r{} over r{}", site,
+                      contrast.quantity == "small_over_large" ? "amplification" : "over random's",
+                      ranks[0], ranks[1])),
             contrast, differences(logs(small, ratio(false)), logs(large, ratio(false))),
             differences(logs(small, ratio(true)), logs(large, ratio(true))), all);
         continue;
       }
-      const char* what = contrast.quantity == "weight_over_update" ? "W's own / dW's" : "dW's / random";
+      const char* what =
+          contrast.quantity == "weight_over_update" ? "W's own / dW's" : "dW's / random";
       for (std::size_t i = 0; i < ranks.size(); ++i) {
         const Table7Rows& rows = i == 0 ? small : large;
         add(begin(contrast, task, fmt::format("{} {}, r{}", site, what, ranks[i])), contrast,

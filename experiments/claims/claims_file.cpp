@@ -101,8 +101,8 @@ class ClaimReader {
     claim_.source = need(map_, "source").text();
     claim_.published = text_or(map_, "published", "");
     claim_.statistic = need(map_, "statistic")
-                           .choice({"score", "shared_directions", "shared_between_seeds", "amplification",
-                                    "cost", "latency"});
+                           .choice({"score", "shared_directions", "shared_between_seeds",
+                                    "amplification", "cost", "latency"});
     std::vector<std::string> keys = {"id",        "title",   "source",   "published",
                                      "statistic", "control", "contrasts"};
     std::ranges::copy(statistic_of(claim_.statistic).keys, std::back_inserter(keys));
@@ -150,7 +150,8 @@ class ClaimReader {
     const std::size_t ranks = claim_.statistic == "shared_between_seeds" ? 1 : 2;
     if (claim_.sites.size() < sites) need(map_, "sites").fail("two sites are compared");
     if (claim_.ranks.size() != ranks)
-      need(map_, "ranks").fail(ranks == 1 ? "must be one rank" : "must be a small rank and a large one");
+      need(map_, "ranks")
+          .fail(ranks == 1 ? "must be one rank" : "must be a small rank and a large one");
   }
 
   void read_latency_keys() {
@@ -216,7 +217,8 @@ ClaimsFile parse_claims(std::string_view text, const std::string& where) {
 }
 
 ClaimsFile read_claims(const std::string& path) {
-  if (!path.empty()) return parse_claims(read_text_file(path, YamlLimits{}.max_bytes), printable(path, 300));
+  if (!path.empty())
+    return parse_claims(read_text_file(path, YamlLimits{}.max_bytes), printable(path, 300));
   ClaimsFile file = parse_claims(paper_claims(), "claims.yaml");
   file.changed = claims_changed();
   return file;

@@ -35,8 +35,9 @@ struct ClaimContrast {
 
 struct Claim {
   std::string id, title, source, published;
-  std::string statistic;  // score, shared_directions, shared_between_seeds, amplification, cost, latency
-  std::string control;      // base, shuffled, random_adapters
+  std::string
+      statistic;  // score, shared_directions, shared_between_seeds, amplification, cost, latency
+  std::string control;  // base, shuffled, random_adapters
   std::vector<ClaimContrast> contrasts;
   // Of scores: the margin for each task, in points of 100.
   std::map<std::string, double> margins;
@@ -51,7 +52,7 @@ struct Claim {
   // Of latencies.
   std::int64_t batch = 1;
   std::optional<std::int64_t> length;  // none: the shortest
-  double share = 0;                    // an adapter's parameters, of the base's: the nearest is taken
+  double share = 0;  // an adapter's parameters, of the base's: the nearest is taken
 };
 
 struct ClaimsFile {

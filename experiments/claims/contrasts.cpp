@@ -23,33 +23,38 @@ const char* region_word(Region region) {
 
 }  // namespace
 
-std::vector<EvaluatedContrast> evaluate(const Claim& claim, const EvidenceSweep& sweep, Evidence& evidence) {
+std::vector<EvaluatedContrast> evaluate(const Claim& claim, const EvidenceSweep& sweep,
+                                        Evidence& evidence) {
   if (claim.statistic == "score") return score_contrasts(claim, sweep, evidence);
   if (claim.statistic == "cost") return cost_contrasts(claim, sweep, evidence);
   if (claim.statistic == "latency") return latency_contrasts(claim, sweep, evidence);
   return adapter_contrasts(claim, sweep, evidence);
 }
 
-std::vector<const EvidenceGroup*> select_groups(const GroupSelector& selector, const EvidenceSweep& sweep,
+std::vector<const EvidenceGroup*> select_groups(const GroupSelector& selector,
+                                                const EvidenceSweep& sweep,
                                                 const std::string& task) {
   std::vector<const EvidenceGroup*> found;
   std::optional<std::int64_t> all_parameters;
   for (const EvidenceGroup& group : sweep.groups)
     if (group.method == "full" && group.task == task) all_parameters = group.parameters;
   for (const EvidenceGroup& group : sweep.groups) {
-    if (group.task != task || group.method != selector.method || group.shuffled_targets || group.trials.empty())
+    if (group.task != task || group.method != selector.method || group.shuffled_targets ||
+        group.trials.empty())
       continue;
     if (!selector.group.empty() && group.label != selector.group) continue;
     if (!selector.targets.empty() && group.targets != selector.targets) continue;
     if (selector.rank && group.rank != selector.rank) continue;
-    if (selector.share_below &&
-        (!all_parameters || !group.parameters ||
-         static_cast<double>(*group.parameters) >= *selector.share_below * static_cast<double>(*all_parameters)))
+    if (selector.share_below && (!all_parameters || !group.parameters ||
+                                 static_cast<double>(*group.parameters) >=
+                                     *selector.share_below * static_cast<double>(*all_parameters)))
       continue;
     found.push_back(&group);
   }
   if (selector.largest_rank && !found.empty()) {
-    const auto largest = (*std::ranges::max_element(found, {}, [](const EvidenceGroup* g) { return g->rank.value_or(0); }))->rank;
+    const auto largest = (*std::ranges::max_element(found, {}, [](const EvidenceGroup* g) {
+                           return g->rank.value_or(0);
+                         }))->rank;
     std::erase_if(found, [&](const EvidenceGroup* g) { return g->rank != largest; });
   }
   const auto more = [](const EvidenceGroup* a, const EvidenceGroup* b) {
@@ -57,7 +62,8 @@ std::vector<const EvidenceGroup*> select_groups(const GroupSelector& selector, c
   };
   if (selector.take != GroupSelector::Take::kFirst) std::ranges::stable_sort(found, more);
   if (selector.take == GroupSelector::Take::kSecondMostParameters) {
-    const auto fewer = std::ranges::find_if(found, [&](const EvidenceGroup* g) { return more(found.front(), g); });
+    const auto fewer =
+        std::ranges::find_if(found, [&](const EvidenceGroup* g) { return more(found.front(), g); });
     found.erase(found.begin(), fewer);
   }
   return found;
@@ -86,7 +92,8 @@ void add_estimate(EvaluatedContrast& into, const Estimate& estimate, Region regi
   into.finding.p_outside = test.outside;
 }
 
-void add_units(EvaluatedContrast& into, const std::vector<double>& units, std::int64_t least, Region region) {
+void add_units(EvaluatedContrast& into, const std::vector<double>& units, std::int64_t least,
+               Region region) {
   const auto count = static_cast<std::int64_t>(units.size());
   into.finding.seeds_left = into.finding.seeds_right = count;
   if (count < least) {

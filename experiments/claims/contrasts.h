@@ -18,7 +18,8 @@ struct EvaluatedContrast {
 };
 
 // One for each contrast of the claim and task or site that it is about; at least one.
-std::vector<EvaluatedContrast> evaluate(const Claim& claim, const EvidenceSweep& sweep, Evidence& evidence);
+std::vector<EvaluatedContrast> evaluate(const Claim& claim, const EvidenceSweep& sweep,
+                                        Evidence& evidence);
 
 // The parts, by statistic.
 std::vector<EvaluatedContrast> score_contrasts(const Claim& claim, const EvidenceSweep& sweep,
@@ -31,7 +32,8 @@ std::vector<EvaluatedContrast> latency_contrasts(const Claim& claim, const Evide
                                                  Evidence& evidence);
 
 // The groups of a task in the sweep that a selector admits: finished trials, no control.
-std::vector<const EvidenceGroup*> select_groups(const GroupSelector& selector, const EvidenceSweep& sweep,
+std::vector<const EvidenceGroup*> select_groups(const GroupSelector& selector,
+                                                const EvidenceSweep& sweep,
                                                 const std::string& task);
 
 // Begins a finding: its name, region and margin.
@@ -42,6 +44,7 @@ void add_estimate(EvaluatedContrast& into, const Estimate& estimate, Region regi
 
 // Every seed's log2 ratio or other value: mean over seeds, df = seeds - 1. Missing where there are
 // fewer than `least`.
-void add_units(EvaluatedContrast& into, const std::vector<double>& units, std::int64_t least, Region region);
+void add_units(EvaluatedContrast& into, const std::vector<double>& units, std::int64_t least,
+               Region region);
 
 }  // namespace rankscope

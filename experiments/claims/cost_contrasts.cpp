@@ -10,20 +10,23 @@ namespace rankscope {
 namespace {
 
 // Above 1 where the left side is the cheaper one.
-std::optional<double> gain(const std::string& quantity, const EvidenceTrial& left, const EvidenceTrial& right) {
+std::optional<double> gain(const std::string& quantity, const EvidenceTrial& left,
+                           const EvidenceTrial& right) {
   const bool more_is_better = quantity == "throughput";
   const std::string name = quantity == "memory"       ? "train_peak_memory_mib"
                            : quantity == "throughput" ? "train_tokens_per_second"
                                                       : "checkpoint_bytes";
   const auto one = left.timings.find(name), other = right.timings.find(name);
-  if (one == left.timings.end() || other == right.timings.end() || one->second <= 0 || other->second <= 0)
+  if (one == left.timings.end() || other == right.timings.end() || one->second <= 0 ||
+      other->second <= 0)
     return std::nullopt;
   return more_is_better ? one->second / other->second : other->second / one->second;
 }
 
 }  // namespace
 
-std::vector<EvaluatedContrast> cost_contrasts(const Claim& claim, const EvidenceSweep& sweep, Evidence&) {
+std::vector<EvaluatedContrast> cost_contrasts(const Claim& claim, const EvidenceSweep& sweep,
+                                              Evidence&) {
   std::vector<EvaluatedContrast> all;
   std::vector<std::string> tasks;
   for (const EvidenceGroup& group : sweep.groups) {
@@ -36,9 +39,11 @@ std::vector<EvaluatedContrast> cost_contrasts(const Claim& claim, const Evidence
     const EvidenceGroup& left = *select_groups(claim.left, sweep, task).front();
     const EvidenceGroup& right = *select_groups(claim.right, sweep, task).front();
     for (const ClaimContrast& contrast : claim.contrasts) {
-      EvaluatedContrast made = begin_contrast(
-          contrast, task + ": " + contrast.quantity + ", " + group_name(left) + " against " + group_name(right),
-          "log2", contrast.margin);
+      EvaluatedContrast made =
+          begin_contrast(contrast,
+                         task + ": " + contrast.quantity + ", " + group_name(left) + " against " +
+                             group_name(right),
+                         "log2", contrast.margin);
       std::vector<double> units, swapped;
       for (const EvidenceTrial& one : left.trials) {
         for (const EvidenceTrial& other : right.trials) {
@@ -53,14 +58,16 @@ std::vector<EvaluatedContrast> cost_contrasts(const Claim& claim, const Evidence
       }
       add_units(made, units, claim.seeds, contrast.region);
       if (made.contrast)
-        made.control = Contrast{unit_estimate(Eigen::Map<const RealVector>(swapped.data(), static_cast<Eigen::Index>(swapped.size()))),
-                             contrast.region, contrast.margin};
+        made.control = Contrast{unit_estimate(Eigen::Map<const RealVector>(
+                                    swapped.data(), static_cast<Eigen::Index>(swapped.size()))),
+                                contrast.region, contrast.margin};
       all.push_back(std::move(made));
     }
   }
   if (all.empty()) {
-    all.push_back(begin_contrast(claim.contrasts.front(), claim.left.method + " against " + claim.right.method,
-                                 "log2", claim.contrasts.front().margin));
+    all.push_back(begin_contrast(claim.contrasts.front(),
+                                 claim.left.method + " against " + claim.right.method, "log2",
+                                 claim.contrasts.front().margin));
     all.back().finding.missing = "no sweep has both methods";
   }
   return all;

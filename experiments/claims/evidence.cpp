@@ -44,8 +44,9 @@ std::string headline_metric(const EvidenceGroup& group, const std::vector<std::s
 Evidence::Evidence(ResultsReader& results) : results_(results) {
   for (const Row& row : results.rows("SELECT sweep, base FROM sweeps ORDER BY sweep"))
     sweeps_.push_back({text_in(row[0]), text_in(row[1]), std::nullopt, {}});
-  for (const Row& row : results.rows("SELECT sweep, CAST(value AS INTEGER) FROM environment WHERE key = 'base_parameters' "
-                                     "GROUP BY sweep HAVING min(value) = max(value)")) {
+  for (const Row& row : results.rows(
+           "SELECT sweep, CAST(value AS INTEGER) FROM environment WHERE key = 'base_parameters' "
+           "GROUP BY sweep HAVING min(value) = max(value)")) {
     const auto sweep = std::ranges::find(sweeps_, text_in(row[0]), &EvidenceSweep::sweep);
     if (sweep != sweeps_.end()) sweep->base_parameters = integer_in(row[1]);
   }
@@ -54,10 +55,13 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
     examples[text_in(row[0])] = integer_in(row[1]).value_or(0);
   std::map<std::pair<std::string, std::string>, std::map<std::string, double>> timings;
   for (const Row& row : results.rows("SELECT sweep, trial, name, value FROM timings"))
-    if (const auto value = number_in(row[3])) timings[{text_in(row[0]), text_in(row[1])}][text_in(row[2])] = *value;
+    if (const auto value = number_in(row[3]))
+      timings[{text_in(row[0]), text_in(row[1])}][text_in(row[2])] = *value;
   std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> sizes;
   for (const std::string_view key : kSizeKeys) {
-    for (const Row& row : results.rows("SELECT sweep, trial, value FROM config WHERE key = 'settings.' || ?", {std::string(key)}))
+    for (const Row& row :
+         results.rows("SELECT sweep, trial, value FROM config WHERE key = 'settings.' || ?",
+                      {std::string(key)}))
       sizes[{text_in(row[0]), text_in(row[1])}][std::string(key)] = text_in(row[2]);
   }
   std::map<std::pair<std::string, std::string>, std::string> scored_as;
@@ -126,12 +130,14 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
   name_settings();
 }
 
-const Evidence::Outcomes& Evidence::outcomes_of(const std::string& sweep, const std::string& trial) {
+const Evidence::Outcomes& Evidence::outcomes_of(const std::string& sweep,
+                                                const std::string& trial) {
   const auto [found, is_new] = cache_.try_emplace({sweep, trial});
   if (is_new) {
-    for (const Row& row : results_.rows("SELECT metric, example, outcome FROM predictions_scored WHERE trial = ? "
-                                        "AND sweep = ? AND metric IS NOT NULL",
-                                        {trial, sweep}))
+    for (const Row& row :
+         results_.rows("SELECT metric, example, outcome FROM predictions_scored WHERE trial = ? "
+                       "AND sweep = ? AND metric IS NOT NULL",
+                       {trial, sweep}))
       if (const auto outcome = number_in(row[2]))
         found->second.by_metric[text_in(row[0])][text_in(row[1])] = *outcome;
   }
@@ -208,7 +214,8 @@ RealMatrix Evidence::outcomes(const EvidenceGroup& group, const std::string& met
     rows.push_back(&found->second);
   }
   if (rows.empty()) return {};
-  RealMatrix matrix(static_cast<Eigen::Index>(rows.size()), static_cast<Eigen::Index>(rows.front()->size()));
+  RealMatrix matrix(static_cast<Eigen::Index>(rows.size()),
+                    static_cast<Eigen::Index>(rows.front()->size()));
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (rows[i]->size() != rows.front()->size()) return {};
     Eigen::Index column = 0;

@@ -34,8 +34,8 @@ struct EvidenceGroup {
   std::string variant;
   std::string size;  // of a method beside targets and rank: "bottleneck 8", "prefix 8, infix 4"
   std::optional<std::int64_t> rank, parameters, train_examples;
-  std::int64_t scored_examples = 0;  // of its dataset
-  bool shuffled_targets = false;  // a control, not a contender
+  std::int64_t scored_examples = 0;   // of its dataset
+  bool shuffled_targets = false;      // a control, not a contender
   std::vector<EvidenceTrial> trials;  // finished ones (done or diverged), by seed
   std::int64_t unfinished = 0;
 };
@@ -46,7 +46,7 @@ std::string group_name(const EvidenceGroup& group);
 struct EvidenceSweep {
   std::string sweep, base;
   std::optional<std::int64_t> base_parameters;  // none: recorded by no trial
-  std::vector<EvidenceGroup> groups;  // scored trials' alone
+  std::vector<EvidenceGroup> groups;            // scored trials' alone
 };
 
 class Evidence {

@@ -23,15 +23,16 @@ std::string task_in(const EvaluatedContrast& contrast) {
   return contrast.finding.name.substr(0, contrast.finding.name.find(':'));
 }
 
-// How many of the claim's contrasts can be computed. The same on several tasks of one kind is one: a sweep
-// of MNLI at four sizes does not say more of a claim than one of MNLI and WikiSQL.
+// How many of the claim's contrasts can be computed. The same on several tasks of one kind is one:
+// a sweep of MNLI at four sizes does not say more of a claim than one of MNLI and WikiSQL.
 std::size_t usable(const std::vector<EvaluatedContrast>& contrasts, const EvidenceSweep& sweep) {
   std::set<std::pair<std::string, std::string>> different;
   for (const EvaluatedContrast& c : contrasts) {
     if (!c.contrast) continue;
     const std::string task = task_in(c);
     const auto group = std::ranges::find(sweep.groups, task, &EvidenceGroup::task);
-    different.emplace(group == sweep.groups.end() ? task : group->kind, c.finding.name.substr(task.size()));
+    different.emplace(group == sweep.groups.end() ? task : group->kind,
+                      c.finding.name.substr(task.size()));
   }
   return different.size();
 }
@@ -66,12 +67,14 @@ Evaluated evaluate_on_best(const Claim& claim, Evidence& evidence) {
   Evaluated best{&claim, nullptr, {}};
   for (const EvidenceSweep& sweep : evidence.sweeps()) {
     std::vector<EvaluatedContrast> contrasts = evaluate(claim, sweep, evidence);
-    // Of equals the sweep of more seeds, then that of more settings: there "the largest rank" is one of several.
+    // Of equals the sweep of more seeds, then that of more settings: there "the largest rank" is
+    // one of several.
     const auto worth = [](const std::vector<EvaluatedContrast>& c, const EvidenceSweep& of) {
       const std::size_t count = usable(c, of);
       return std::tuple(count, count == 0 ? c.size() : 0, fewest_seeds(c), of.groups.size());
     };
-    const bool better = best.sweep == nullptr || worth(contrasts, sweep) > worth(best.contrasts, *best.sweep);
+    const bool better =
+        best.sweep == nullptr || worth(contrasts, sweep) > worth(best.contrasts, *best.sweep);
     if (better) best = {&claim, &sweep, std::move(contrasts)};
   }
   return best;
@@ -98,14 +101,16 @@ std::string explanation(const Evaluated& e, const std::string& verdict) {
   for (const EvaluatedContrast& c : e.contrasts)
     inside += c.finding.estimate &&
               depth_inside(c.contrast->region, c.finding.margin, *c.finding.estimate) > 0;
-  parts.push_back(fmt::format("{} of {} differences lie where the claim puts them", inside, e.contrasts.size()));
+  parts.push_back(fmt::format("{} of {} differences lie where the claim puts them", inside,
+                              e.contrasts.size()));
   // The one that is furthest from what the claim says.
-  const auto worst = std::ranges::max_element(e.contrasts, {}, [](const EvaluatedContrast& c) {
-    return c.finding.p_inside.value_or(0);
-  });
-  parts.push_back(fmt::format("the weakest is {}, {:.3g} [{:.3g}, {:.3g}] {}", worst->finding.name, *worst->finding.estimate,
-                              *worst->finding.low, *worst->finding.high, worst->finding.unit));
-  if (verdict == "underpowered" && !worst->finding.needed.empty()) parts.push_back(worst->finding.needed);
+  const auto worst = std::ranges::max_element(
+      e.contrasts, {}, [](const EvaluatedContrast& c) { return c.finding.p_inside.value_or(0); });
+  parts.push_back(fmt::format("the weakest is {}, {:.3g} [{:.3g}, {:.3g}] {}", worst->finding.name,
+                              *worst->finding.estimate, *worst->finding.low, *worst->finding.high,
+                              worst->finding.unit));
+  if (verdict == "underpowered" && !worst->finding.needed.empty())
+    parts.push_back(worst->finding.needed);
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
@@ -135,7 +140,8 @@ ClaimFinding finding_of(const Evaluated& e) {
 
 // Judges the contrasts that `pick` gives of the claims that are complete.
 template <typename Pick>
-std::vector<std::optional<ClaimVerdict>> verdicts(const std::vector<Evaluated>& evaluated, double alpha, Pick&& pick) {
+std::vector<std::optional<ClaimVerdict>> verdicts(const std::vector<Evaluated>& evaluated,
+                                                  double alpha, Pick&& pick) {
   std::vector<std::vector<Contrast>> asked;
   std::vector<std::size_t> of;
   for (std::size_t i = 0; i < evaluated.size(); ++i) {
@@ -191,7 +197,8 @@ class Scores {
       }
       const RealMatrix outcomes = metric.empty() ? RealMatrix() : evidence_.outcomes(group, metric);
       if (outcomes.size() == 0) {
-        score.note = group.trials.empty() ? "no trial is finished" : "its trials have no outcomes in common";
+        score.note =
+            group.trials.empty() ? "no trial is finished" : "its trials have no outcomes in common";
       } else if (outcomes.cols() < 2) {
         score.examples = outcomes.cols();
         score.mean = 100 * outcomes.mean();
@@ -215,16 +222,20 @@ class Scores {
   void mark_best() {
     for (auto& cell : contenders_) {
       auto& contenders = cell.second;
-      std::erase_if(contenders, [&](const auto& c) { return c.second.cols() != contenders.front().second.cols(); });
+      std::erase_if(contenders, [&](const auto& c) {
+        return c.second.cols() != contenders.front().second.cols();
+      });
       std::vector<RealMatrix> groups;
       for (const auto& [index, outcomes] : contenders) groups.push_back(outcomes);
-      for (const std::size_t i : best_set(groups)) findings_.scores[contenders[i].first].among_best = true;
+      for (const std::size_t i : best_set(groups))
+        findings_.scores[contenders[i].first].among_best = true;
     }
   }
 
   Evidence& evidence_;
   Findings& findings_;
-  std::map<std::pair<std::string, std::string>, std::vector<std::pair<std::size_t, RealMatrix>>> contenders_;
+  std::map<std::pair<std::string, std::string>, std::vector<std::pair<std::size_t, RealMatrix>>>
+      contenders_;
 };
 
 }  // namespace
@@ -236,12 +247,15 @@ Findings judge_results(const ClaimsFile& claims, Evidence& evidence) {
   findings.claims_changed = claims.changed;
   std::vector<Evaluated> evaluated;
   for (const Claim& claim : claims.claims) evaluated.push_back(evaluate_on_best(claim, evidence));
-  const auto judged = verdicts(evaluated, claims.alpha, [](const EvaluatedContrast& c) { return c.contrast; });
-  const auto on_control = verdicts(evaluated, claims.alpha, [](const EvaluatedContrast& c) { return c.control; });
+  const auto judged =
+      verdicts(evaluated, claims.alpha, [](const EvaluatedContrast& c) { return c.contrast; });
+  const auto on_control =
+      verdicts(evaluated, claims.alpha, [](const EvaluatedContrast& c) { return c.control; });
   for (std::size_t i = 0; i < evaluated.size(); ++i) {
     ClaimFinding finding = finding_of(evaluated[i]);
     if (judged[i]) finding.verdict = verdict_word(*judged[i]);
-    if (finding.verdict == "holds" && is_of_paper_kind(*evaluated[i].sweep)) finding.verdict = "reproduced";
+    if (finding.verdict == "holds" && is_of_paper_kind(*evaluated[i].sweep))
+      finding.verdict = "reproduced";
     if (on_control[i]) finding.control_verdict = verdict_word(*on_control[i]);
     finding.explanation = explanation(evaluated[i], finding.verdict);
     findings.claims.push_back(std::move(finding));

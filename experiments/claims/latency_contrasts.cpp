@@ -27,19 +27,20 @@ class LatencyContrasts {
   }
 
   EvaluatedContrast evaluate(const ClaimContrast& contrast) const {
-    const std::string cell =
-        length_ ? fmt::format("batch {} x {} tokens", claim_.batch, *length_)
-                : fmt::format("batch {}", claim_.batch);
+    const std::string cell = length_ ? fmt::format("batch {} x {} tokens", claim_.batch, *length_)
+                                     : fmt::format("batch {}", claim_.batch);
     const LatencySeries* series = nearest(contrast.quantity);
     if (series == nullptr) {
-      EvaluatedContrast made = begin(contrast, cell + ": " + contrast.quantity + " against the base");
+      EvaluatedContrast made =
+          begin(contrast, cell + ": " + contrast.quantity + " against the base");
       made.finding.missing = "no sweep has timed " + contrast.quantity + " at " + cell +
                              " (experiments/paper/latency.yaml does)";
       return made;
     }
-    EvaluatedContrast made = begin(
-        contrast, fmt::format("{}: {}{} against the base", cell, contrast.quantity,
-                              series->bottleneck > 0 ? fmt::format(" r{}", series->bottleneck) : ""));
+    EvaluatedContrast made =
+        begin(contrast,
+              fmt::format("{}: {}{} against the base", cell, contrast.quantity,
+                          series->bottleneck > 0 ? fmt::format(" r{}", series->bottleneck) : ""));
     made.finding.rounds = std::ssize(series->log2_ratios);
     if (series->log2_ratios.size() < kFewestRounds) {
       made.finding.missing = fmt::format("{} rounds were timed, {} are needed",
@@ -68,8 +69,9 @@ class LatencyContrasts {
     return found;
   }
 
-  // Which pass is whose is drawn for each round. Where nothing is claimed to differ, that would change
-  // nothing: there the same matrices stand that were not merged, whose cost the test has to see.
+  // Which pass is whose is drawn for each round. Where nothing is claimed to differ, that would
+  // change nothing: there the same matrices stand that were not merged, whose cost the test has to
+  // see.
   std::optional<Contrast> control(const ClaimContrast& contrast, const LatencySeries& series,
                                   const std::string& name) const {
     std::vector<double> ratios = series.log2_ratios;

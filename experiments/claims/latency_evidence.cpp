@@ -45,8 +45,7 @@ LatencyFinding finding_of(const EvidenceSweep& sweep, const LatencySeries& s) {
   const Interval both = interval(estimate);
   finding.low = percent(both.low);
   finding.high = percent(both.high);
-  finding.deviation =
-      std::sqrt(estimate.variance * static_cast<double>(s.log2_ratios.size()));
+  finding.deviation = std::sqrt(estimate.variance * static_cast<double>(s.log2_ratios.size()));
   return finding;
 }
 
@@ -59,7 +58,8 @@ std::vector<LatencySeries> latency_series(ResultsReader& results, const std::str
            "v.trainable_parameters, c.base_parameters, c.environment FROM latency l "
            "JOIN latency b ON b.sweep = l.sweep AND b.batch = l.batch AND b.length = l.length AND "
            "b.round = l.round AND b.variant = 'base' "
-           "JOIN latency_variant v ON v.sweep = l.sweep AND v.batch = l.batch AND v.length = l.length "
+           "JOIN latency_variant v ON v.sweep = l.sweep AND v.batch = l.batch AND v.length = "
+           "l.length "
            "AND v.variant = l.variant AND v.bottleneck = l.bottleneck "
            "JOIN latency_cell c ON c.sweep = l.sweep AND c.batch = l.batch AND c.length = l.length "
            "WHERE l.sweep = ? ORDER BY l.batch, l.length, l.variant, l.bottleneck, l.round",

@@ -5,8 +5,9 @@
 
 namespace rankscope {
 
-// A base no smaller than GPT-2 medium, the smallest GPT of the paper (Table 3), and every setting scored on a whole
-// validation set of Appendix C, by its number of examples: WikiSQL, MNLI matched, SAMSum.
+// A base no smaller than GPT-2 medium, the smallest GPT of the paper (Table 3), and every setting
+// scored on a whole validation set of Appendix C, by its number of examples: WikiSQL, MNLI matched,
+// SAMSum.
 bool is_of_paper_kind(const EvidenceSweep& sweep);
 
 }  // namespace rankscope

@@ -29,13 +29,17 @@ class ScoreContrasts {
     const std::vector<std::string> tasks = tasks_of_claim();
     std::vector<EvaluatedContrast> all;
     for (const std::string& task : tasks) {
-      const std::optional<std::int64_t> budget = claim_.equal_parameters ? common_budget(task) : std::nullopt;
-      for (const ClaimContrast& contrast : claim_.contrasts) all.push_back(evaluate_one(task, contrast, budget));
+      const std::optional<std::int64_t> budget =
+          claim_.equal_parameters ? common_budget(task) : std::nullopt;
+      for (const ClaimContrast& contrast : claim_.contrasts)
+        all.push_back(evaluate_one(task, contrast, budget));
     }
     if (all.empty()) {
       std::string wanted;
-      for (const auto& [kind, margin] : claim_.margins) wanted += (wanted.empty() ? "" : ", ") + kind;
-      EvaluatedContrast none = begin_contrast(claim_.contrasts.front(), wanted, "points", claim_.margins.begin()->second);
+      for (const auto& [kind, margin] : claim_.margins)
+        wanted += (wanted.empty() ? "" : ", ") + kind;
+      EvaluatedContrast none = begin_contrast(claim_.contrasts.front(), wanted, "points",
+                                              claim_.margins.begin()->second);
       none.finding.missing = claim_.fewest_examples
                                  ? "no sweep trains on several numbers of examples of " + wanted
                                  : "no sweep has " + wanted;
@@ -74,10 +78,11 @@ class ScoreContrasts {
     std::optional<std::int64_t> best;
     for (const EvidenceGroup& group : sweep_.groups) {
       if (!group.parameters || (best && *group.parameters <= *best)) continue;
-      const bool everywhere = std::ranges::all_of(claim_.contrasts, [&](const ClaimContrast& contrast) {
-        return at_budget(contrast.left, task, *group.parameters) != nullptr &&
-               at_budget(contrast.right, task, *group.parameters) != nullptr;
-      });
+      const bool everywhere =
+          std::ranges::all_of(claim_.contrasts, [&](const ClaimContrast& contrast) {
+            return at_budget(contrast.left, task, *group.parameters) != nullptr &&
+                   at_budget(contrast.right, task, *group.parameters) != nullptr;
+          });
       if (everywhere) best = group.parameters;
     }
     return best;
@@ -96,7 +101,8 @@ class ScoreContrasts {
       if (!budget) return {};
       return {at_budget(contrast.left, task, *budget), at_budget(contrast.right, task, *budget)};
     }
-    const auto left = select_groups(contrast.left, sweep_, task), right = select_groups(contrast.right, sweep_, task);
+    const auto left = select_groups(contrast.left, sweep_, task),
+               right = select_groups(contrast.right, sweep_, task);
     return {left.empty() ? nullptr : left.front(), right.empty() ? nullptr : right.front()};
   }
 
@@ -107,8 +113,10 @@ class ScoreContrasts {
     if (s.largest_rank) name += " of the largest rank";
     if (s.rank) name += fmt::format(" r{}", *s.rank);
     if (s.take == GroupSelector::Take::kMostParameters) name += " of the most parameters";
-    if (s.take == GroupSelector::Take::kSecondMostParameters) name += " of the next fewer parameters";
-    if (s.share_below) name += fmt::format(" with under {:.3g} % of the parameters", 100 * *s.share_below);
+    if (s.take == GroupSelector::Take::kSecondMostParameters)
+      name += " of the next fewer parameters";
+    if (s.share_below)
+      name += fmt::format(" with under {:.3g} % of the parameters", 100 * *s.share_below);
     return name;
   }
 
@@ -118,22 +126,26 @@ class ScoreContrasts {
     const Sides found = sides(task, contrast, budget);
     if (found.left == nullptr || found.right == nullptr) {
       EvaluatedContrast made = begin_contrast(
-          contrast, task + ": " + selector_name(contrast.left) + " against " + selector_name(contrast.right),
+          contrast,
+          task + ": " + selector_name(contrast.left) + " against " + selector_name(contrast.right),
           "points", margin);
-      made.finding.missing = "the sweep has no finished trials of " +
-                             selector_name(found.left == nullptr ? contrast.left : contrast.right) +
-                             (claim_.equal_parameters ? " at a number of parameters that all sides have" : "");
+      made.finding.missing =
+          "the sweep has no finished trials of " +
+          selector_name(found.left == nullptr ? contrast.left : contrast.right) +
+          (claim_.equal_parameters ? " at a number of parameters that all sides have" : "");
       return made;
     }
-    EvaluatedContrast made =
-        begin_contrast(contrast, task + ": " + group_name(*found.left) + " against " + group_name(*found.right),
-                       "points", margin);
+    EvaluatedContrast made = begin_contrast(
+        contrast, task + ": " + group_name(*found.left) + " against " + group_name(*found.right),
+        "points", margin);
     if (found.left == found.right) {
-      made.finding.missing = "the sweep has one such setting, " + group_name(*found.left) + "; two are compared";
+      made.finding.missing =
+          "the sweep has one such setting, " + group_name(*found.left) + "; two are compared";
       return made;
     }
     const std::string metric = headline_metric(*found.left, evidence_.metrics(*found.left));
-    const RealMatrix left = evidence_.outcomes(*found.left, metric), right = evidence_.outcomes(*found.right, metric);
+    const RealMatrix left = evidence_.outcomes(*found.left, metric),
+                     right = evidence_.outcomes(*found.right, metric);
     if (left.size() == 0 || right.size() == 0 || left.cols() != right.cols()) {
       made.finding.missing = "the two sides were not scored on the same examples";
       return made;
@@ -168,21 +180,24 @@ class ScoreContrasts {
   }
 
   // Of the distance between what was measured and the nearer end of the region.
-  static std::string needed_text(const RealMatrix& left, const RealMatrix& right, const EvaluatedContrast& made) {
+  static std::string needed_text(const RealMatrix& left, const RealMatrix& right,
+                                 const EvaluatedContrast& made) {
     const double distance =
         std::abs(depth_inside(made.contrast->region, made.finding.margin, *made.finding.estimate));
     if (distance == 0) return "the difference lies on the margin: no number of trials decides";
     const Needed needed = needed_for(left, right, distance / kPoints);
     const auto either = [](const std::optional<std::int64_t>& number, const char* what) {
-      return number ? fmt::format("{} {}", *number, what) : fmt::format("no number of {} suffices", what);
+      return number ? fmt::format("{} {}", *number, what)
+                    : fmt::format("no number of {} suffices", what);
     };
     return fmt::format("to tell {:.2g} points: {} or {}", distance,
                        either(needed.seeds, "seeds at these examples"),
                        either(needed.examples, "examples at these seeds"));
   }
 
-  std::optional<Estimate> control_estimate(const Sides& found, const std::string& metric, const RealMatrix& left,
-                                        const RealMatrix& right, const std::string& name) {
+  std::optional<Estimate> control_estimate(const Sides& found, const std::string& metric,
+                                           const RealMatrix& left, const RealMatrix& right,
+                                           const std::string& name) {
     if (claim_.control == "base") {
       // The untrained base in the left side's place, as many times as it has seeds.
       const EvidenceGroup* base = evidence_.base_of(*found.left);
@@ -200,9 +215,11 @@ class ScoreContrasts {
       const auto order = draws.at_step(static_cast<std::uint64_t>(example))
                              .permutation(static_cast<std::uint64_t>(pooled.rows()));
       for (Eigen::Index i = 0; i < pooled.rows(); ++i)
-        dealt(i, example) = pooled(static_cast<Eigen::Index>(order[static_cast<std::size_t>(i)]), example);
+        dealt(i, example) =
+            pooled(static_cast<Eigen::Index>(order[static_cast<std::size_t>(i)]), example);
     }
-    return in_points(difference_estimate(dealt.topRows(left.rows()), dealt.bottomRows(right.rows())));
+    return in_points(
+        difference_estimate(dealt.topRows(left.rows()), dealt.bottomRows(right.rows())));
   }
 
   const Claim& claim_;

@@ -28,8 +28,8 @@ bool has_column(const std::string& key) {
          std::ranges::find(kSizeKeys, name) != kSizeKeys.end();
 }
 
-// What the settings are that a sweep file leaves out, some of which follow from the rank. Nothing of
-// a method that this version of the program does not know.
+// What the settings are that a sweep file leaves out, some of which follow from the rank. Nothing
+// of a method that this version of the program does not know.
 SettingValues defaults_of(const EvidenceGroup& group) {
   SettingValues all = {{"keep", "last"}};
   for (const auto& [key, value] : training_settings()) all[std::string(kSettings) + key] = value;

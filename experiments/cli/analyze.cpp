@@ -33,17 +33,21 @@ struct AnalyzeCommand {
   bool json = false;
 
   SiteFilter filter() const {
-    return {.layer = layer < 0 ? std::nullopt : std::optional(static_cast<int>(layer)), .site = site};
+    return {.layer = layer < 0 ? std::nullopt : std::optional(static_cast<int>(layer)),
+            .site = site};
   }
 };
 
 // Of an adapter, or of a checkpoint against its base.
 std::vector<SiteFactors> factors_of(const std::string& folder, const std::string& base,
                                     const SiteFilter& filter) {
-  const auto wanted = [&](int layer, const std::string& site) { return filter.admits(layer, site); };
+  const auto wanted = [&](int layer, const std::string& site) {
+    return filter.admits(layer, site);
+  };
   if (is_checkpoint(folder)) {
     if (base.empty())
-      throw InputError(printable(folder, 300) + ": is a model, no adapter; give the base that it was trained from "
+      throw InputError(printable(folder, 300) +
+                       ": is a model, no adapter; give the base that it was trained from "
                        "with --model");
     std::vector<SiteFactors> all = checkpoint_updates(folder, base, wanted);
     if (all.empty()) throw InputError(printable(folder, 300) + ": has no such layer or site");
@@ -60,10 +64,10 @@ std::vector<SiteFactors> factors_of(const std::string& folder, const std::string
       if (known.find(s.site) == std::string::npos) known += (known.empty() ? "" : ", ") + s.site;
     }
     const int layers = there.back().layer;
-    throw InputError(fmt::format("{}: holds nothing at {} of {}; it has {}, in layers up to {}",
-                                 printable(folder), filter.site.empty() ? "any site" : filter.site,
-                                 filter.layer ? fmt::format("layer {}", *filter.layer) : "any layer",
-                                 known, layers));
+    throw InputError(fmt::format(
+        "{}: holds nothing at {} of {}; it has {}, in layers up to {}", printable(folder),
+        filter.site.empty() ? "any site" : filter.site,
+        filter.layer ? fmt::format("layer {}", *filter.layer) : "any layer", known, layers));
   }
   for (const SiteFactors& factors : all)
     require_finite(factors, "'" + printable(folder, 300) + "'");
@@ -76,7 +80,8 @@ std::string cell(const OrderedJson& json, const char* key) {
 
 int run_spectra(const AnalyzeCommand& c) {
   const std::vector<SiteFactors> all = factors_of(c.adapter, c.model, c.filter());
-  if (!c.json) std::puts("layer  site  rank  ||dW||_F  effective rank  stable rank  singular values");
+  if (!c.json)
+    std::puts("layer  site  rank  ||dW||_F  effective rank  stable rank  singular values");
   for (const SiteFactors& factors : all) {
     const OrderedJson json = spectrum_json(factors);
     if (c.json) {
@@ -85,8 +90,9 @@ int run_spectra(const AnalyzeCommand& c) {
     }
     std::string values;
     for (const double value : json.at("singular_values")) values += fmt::format(" {:.4g}", value);
-    fmt::print("{:5}  {:4}  {:4}  {:8}  {:14}  {:11} {}\n", factors.layer, factors.site, factors.rank,
-               cell(json, "frobenius"), cell(json, "effective_rank"), cell(json, "stable_rank"), values);
+    fmt::print("{:5}  {:4}  {:4}  {:8}  {:14}  {:11} {}\n", factors.layer, factors.site,
+               factors.rank, cell(json, "frobenius"), cell(json, "effective_rank"),
+               cell(json, "stable_rank"), values);
   }
   return 0;
 }
@@ -98,13 +104,14 @@ int run_phi(const AnalyzeCommand& c) {
   if (c.of == "a" && (is_checkpoint(c.adapter) || is_checkpoint(c.other)))
     throw InputError("--of a: a fine-tuned model has no A; compare the updates, with --of dw");
   const OrderedJson json =
-      phi_json(factors_of(c.adapter, c.model, one).front(), factors_of(c.other, c.model, two).front(),
-               *directions_of(c.of), c.seed, c.top);
+      phi_json(factors_of(c.adapter, c.model, one).front(),
+               factors_of(c.other, c.model, two).front(), *directions_of(c.of), c.seed, c.top);
   if (c.json) {
     std::puts(json.dump().c_str());
     return 0;
   }
-  fmt::print("phi(i, j) of {} and, below each, chance; i downwards, j to the right, from 1\n", c.of);
+  fmt::print("phi(i, j) of {} and, below each, chance; i downwards, j to the right, from 1\n",
+             c.of);
   for (std::size_t i = 0; i < json.at("phi").size(); ++i) {
     for (const char* key : {"phi", "chance"}) {
       std::string line = key[0] == 'p' ? fmt::format("{:4}", i + 1) : "    ";
@@ -113,7 +120,8 @@ int run_phi(const AnalyzeCommand& c) {
       std::puts(line.c_str());
     }
   }
-  for (const OrderedJson& reason : json.at("undefined")) std::puts(reason.get<std::string>().c_str());
+  for (const OrderedJson& reason : json.at("undefined"))
+    std::puts(reason.get<std::string>().c_str());
   return 0;
 }
 
@@ -125,7 +133,9 @@ int run_amplification(const AnalyzeCommand& c) {
   for (const SiteFactors& f : all) specs.push_back(&spec_of(f, *model, c.model));
   if (!c.json) {
     std::puts("||U^T W V^T||_F by the directions of dW, of W and of random matrices (Table 7)");
-    std::puts("layer  site  rank  ||W||_F    of dW     of W   random  ||dW||_F  amplification  over random");
+    std::puts(
+        "layer  site  rank  ||W||_F    of dW     of W   random  ||dW||_F  amplification  over "
+        "random");
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
     const SiteFactors& f = all[i];
@@ -140,10 +150,10 @@ int run_amplification(const AnalyzeCommand& c) {
       std::puts(json.dump().c_str());
       continue;
     }
-    fmt::print("{:5}  {:4}  {:4}  {:7}  {:7}  {:7}  {:7}  {:8}  {:13}  {:11}\n", f.layer, f.site, f.rank,
-               cell(json, "weight_norm"), cell(json, "projected"), cell(json, "projected_weight"),
-               cell(json, "projected_random"), cell(json, "update_norm"), cell(json, "amplification"),
-               cell(json, "relative"));
+    fmt::print("{:5}  {:4}  {:4}  {:7}  {:7}  {:7}  {:7}  {:8}  {:13}  {:11}\n", f.layer, f.site,
+               f.rank, cell(json, "weight_norm"), cell(json, "projected"),
+               cell(json, "projected_weight"), cell(json, "projected_random"),
+               cell(json, "update_norm"), cell(json, "amplification"), cell(json, "relative"));
   }
   return 0;
 }
@@ -152,17 +162,20 @@ int run_amplification(const AnalyzeCommand& c) {
 
 void add_analyze(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<AnalyzeCommand>();
-  CLI::App* command =
-      app.add_subcommand("analyze", "what adapters learned: spectra, shared directions, amplification");
+  CLI::App* command = app.add_subcommand(
+      "analyze", "what adapters learned: spectra, shared directions, amplification");
   command->require_subcommand(1);
   const auto add = [&](const char* name, const char* text, int (*run)(const AnalyzeCommand&)) {
     CLI::App* sub = command->add_subcommand(name, text);
-    sub->add_option("--adapter", c->adapter, "PEFT folder, one that train wrote, or a fully fine-tuned model")
+    sub->add_option("--adapter", c->adapter,
+                    "PEFT folder, one that train wrote, or a fully fine-tuned model")
         ->required()
         ->check(not_empty());
-    sub->add_option("--model", c->model, "the base's Hugging Face folder; of adapters only Table 7 needs it")
+    sub->add_option("--model", c->model,
+                    "the base's Hugging Face folder; of adapters only Table 7 needs it")
         ->check(not_empty());
-    sub->add_option("--layer", c->layer, "this layer alone, from 0")->check(whole_number(0, kMostLayers));
+    sub->add_option("--layer", c->layer, "this layer alone, from 0")
+        ->check(whole_number(0, kMostLayers));
     sub->add_option("--site", c->site, "this site alone: Wq, Wk, Wv, Wo, W1, W2, W3");
     sub->add_flag("--json", c->json, "JSON Lines");
     sub->callback([c, run, &exit_code] {
@@ -172,13 +185,16 @@ void add_analyze(CLI::App& app, int& exit_code) {
     return sub;
   };
   add("spectra", "singular values of dW = scale B A, its norm and effective ranks", run_spectra);
-  CLI::App* phi = add("phi", "how much of their leading directions two adapters share (equation 4)", run_phi);
+  CLI::App* phi =
+      add("phi", "how much of their leading directions two adapters share (equation 4)", run_phi);
   phi->get_option("--layer")->required();
   phi->get_option("--site")->required();
   phi->add_option("--other", c->other, "the other adapter")->required()->check(not_empty());
   phi->add_option("--other-layer", c->other_layer, "its layer, where it is another")
       ->check(whole_number(0, kMostLayers));
-  phi->add_option("--of", c->of, "a: right singular vectors of A, as the paper; dw, dw_left: right and left ones of dW")
+  phi->add_option(
+         "--of", c->of,
+         "a: right singular vectors of A, as the paper; dw, dw_left: right and left ones of dW")
       ->check(CLI::IsMember({"a", "dw", "dw_left"}));
   phi->add_option("--seed", c->seed, "of the draws that the chance band is made of")
       ->check(whole_number(0, kLargestSeed));
@@ -187,7 +203,8 @@ void add_analyze(CLI::App& app, int& exit_code) {
   amplification->get_option("--model")->required();
   amplification->add_option("--seed", c->seed, "of the search for W's leading directions")
       ->check(whole_number(0, kLargestSeed));
-  amplification->add_option("--threads", c->threads, "0: all processors")->check(whole_number(0, kMostThreads));
+  amplification->add_option("--threads", c->threads, "0: all processors")
+      ->check(whole_number(0, kMostThreads));
   for (CLI::App* sub : {phi, amplification})
     sub->add_option("--top", c->top, "so many of the leading directions of dW; 0: all (its rank)")
         ->check(whole_number(0, kMostDirections));

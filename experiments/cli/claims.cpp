@@ -24,36 +24,51 @@ struct ClaimsCommand {
 };
 
 OrderedJson claim_json(const ClaimFinding& claim) {
-  OrderedJson json{{"id", claim.id}, {"title", claim.title}, {"source", claim.source},
-                   {"published", claim.published}, {"verdict", claim.verdict}, {"base", claim.base},
-                   {"data", claim.data}, {"explanation", claim.explanation}, {"control", claim.control},
-                   {"control_verdict", claim.control_verdict}};
+  OrderedJson json{{"id", claim.id},           {"title", claim.title},
+                   {"source", claim.source},   {"published", claim.published},
+                   {"verdict", claim.verdict}, {"base", claim.base},
+                   {"data", claim.data},       {"explanation", claim.explanation},
+                   {"control", claim.control}, {"control_verdict", claim.control_verdict}};
   json["contrasts"] = OrderedJson::array();
   for (const ContrastFinding& c : claim.contrasts) {
-    json["contrasts"].push_back({{"name", c.name}, {"unit", c.unit}, {"region", c.region}, {"margin", c.margin},
-                                 {"estimate", json_or_null(c.estimate)}, {"low", json_or_null(c.low)},
-                                 {"high", json_or_null(c.high)}, {"df", json_or_null(c.df)},
-                                 {"p_inside", json_or_null(c.p_inside)}, {"p_outside", json_or_null(c.p_outside)},
-                                 {"seeds_left", c.seeds_left}, {"seeds_right", c.seeds_right},
+    json["contrasts"].push_back({{"name", c.name},
+                                 {"unit", c.unit},
+                                 {"region", c.region},
+                                 {"margin", c.margin},
+                                 {"estimate", json_or_null(c.estimate)},
+                                 {"low", json_or_null(c.low)},
+                                 {"high", json_or_null(c.high)},
+                                 {"df", json_or_null(c.df)},
+                                 {"p_inside", json_or_null(c.p_inside)},
+                                 {"p_outside", json_or_null(c.p_outside)},
+                                 {"seeds_left", c.seeds_left},
+                                 {"seeds_right", c.seeds_right},
                                  {"examples", c.examples},
                                  {"rounds", c.rounds},
                                  {"control_estimate", json_or_null(c.control_estimate)},
-                                 {"control_low", json_or_null(c.control_low)}, {"control_high", json_or_null(c.control_high)}, {"missing", c.missing}, {"needed", c.needed}});
+                                 {"control_low", json_or_null(c.control_low)},
+                                 {"control_high", json_or_null(c.control_high)},
+                                 {"missing", c.missing},
+                                 {"needed", c.needed}});
   }
   return json;
 }
 
 void print_claim(const ClaimFinding& claim) {
   const std::string on = claim.verdict == "not run" ? "" : " on " + claim.base + ", " + claim.data;
-  fmt::print("{}  {}{}\n    {} ({})\n    {}\n", claim.id, claim.verdict, printable(on, 300), claim.title, claim.source,
-             printable(claim.explanation, 600));
+  fmt::print("{}  {}{}\n    {} ({})\n    {}\n", claim.id, claim.verdict, printable(on, 300),
+             claim.title, claim.source, printable(claim.explanation, 600));
   for (const ContrastFinding& c : claim.contrasts) {
     if (!c.missing.empty()) {
       fmt::print("      {}: {}\n", printable(c.name, 200), printable(c.missing, 300));
       continue;
     }
-    fmt::print("      {}: {:.3g} [{:.3g}, {:.3g}] {}, claimed {} {}{:.3g}\n", printable(c.name, 200), *c.estimate, *c.low,
-               *c.high, c.unit, c.region, c.region == "above" ? "" : c.region == "within" ? "-+" : "-", c.margin);
+    fmt::print("      {}: {:.3g} [{:.3g}, {:.3g}] {}, claimed {} {}{:.3g}\n",
+               printable(c.name, 200), *c.estimate, *c.low, *c.high, c.unit, c.region,
+               c.region == "above"    ? ""
+               : c.region == "within" ? "-+"
+                                      : "-",
+               c.margin);
   }
   fmt::print("    control ({}): {}\n", claim.control, claim.control_verdict);
 }
@@ -76,8 +91,11 @@ int run_claims(const ClaimsCommand& c) {
 
 void add_claims(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<ClaimsCommand>();
-  CLI::App* command = app.add_subcommand("claims", "what the paper claims, judged on the results of sweeps");
-  command->add_option("folders", c->folders, "DIR...: folders with a results.db")->required()->check(not_empty());
+  CLI::App* command =
+      app.add_subcommand("claims", "what the paper claims, judged on the results of sweeps");
+  command->add_option("folders", c->folders, "DIR...: folders with a results.db")
+      ->required()
+      ->check(not_empty());
   command->add_option("--claims", c->file, "another file of claims (experiments/claims/CLAIMS.md)")
       ->check(not_empty());
   command->add_flag("--json", c->json, "JSON Lines, one a claim");

@@ -53,12 +53,14 @@ int run_combine(const CombineCommand& c) {
                            {"lost", made.lost}};
     print_text(line.dump() + "\n");
   }
-  const std::string ranks = made.smallest_rank == made.largest_rank
-                                ? fmt::format("rank {}", made.largest_rank)
-                                : fmt::format("ranks {} to {}", made.smallest_rank, made.largest_rank);
+  const std::string ranks =
+      made.smallest_rank == made.largest_rank
+          ? fmt::format("rank {}", made.largest_rank)
+          : fmt::format("ranks {} to {}", made.smallest_rank, made.largest_rank);
   log::info("{} modules of {} in {}{}", made.modules, ranks, c.out,
-            c.type == "svd" ? fmt::format("; {:.3g} % of the sum's norm was cut off", 100 * made.lost)
-                            : "");
+            c.type == "svd"
+                ? fmt::format("; {:.3g} % of the sum's norm was cut off", 100 * made.lost)
+                : "");
   return 0;
 }
 
@@ -67,17 +69,21 @@ int run_combine(const CombineCommand& c) {
 void add_combine(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<CombineCommand>();
   CLI::App* command = app.add_subcommand(
-      "combine", "the weighted sum of LoRA adapters as one adapter (engine/checkpoint/COMBINING.md)");
-  command->add_option("--adapter", c->adapters, "LoRA folder of PEFT's or of train's; may be repeated")
+      "combine",
+      "the weighted sum of LoRA adapters as one adapter (engine/checkpoint/COMBINING.md)");
+  command
+      ->add_option("--adapter", c->adapters, "LoRA folder of PEFT's or of train's; may be repeated")
       ->required()
       ->allow_extra_args(false)
       ->check(not_empty());
   command->add_option("--weight", c->weights, "of each adapter, in their order; left out: 1")
       ->allow_extra_args(false)
       ->check(real_number(-kMostWeight, kMostWeight));
-  command->add_option("--type", c->type,
-                      "cat: the sum itself, ranks add. svd: the sum truncated to --rank. linear: A and "
-                      "B summed separately, as PEFT's, with cross terms that are no part of the sum")
+  command
+      ->add_option(
+          "--type", c->type,
+          "cat: the sum itself, ranks add. svd: the sum truncated to --rank. linear: A and "
+          "B summed separately, as PEFT's, with cross terms that are no part of the sum")
       ->required()
       ->check(CLI::IsMember({"cat", "linear", "svd"}));
   command->add_option("--rank", c->rank, "with svd; left out: the largest of the adapters'")

@@ -33,17 +33,24 @@ using TrialOutcomes =
 // The one trial whose id begins so.
 std::string full_id(ResultsReader& results, const std::string& begin) {
   const std::vector<Row> rows = results.rows(
-      "SELECT DISTINCT trial FROM trials WHERE role = 'scored' AND substr(trial, 1, length(?1)) = ?1", {begin});
+      "SELECT DISTINCT trial FROM trials WHERE role = 'scored' AND substr(trial, 1, length(?1)) = "
+      "?1",
+      {begin});
   if (rows.size() == 1) return text_in(rows[0][0]);
-  throw InputError(rows.empty() ? "no scored trial is called '" + printable(begin) + "'; `rankscope query DIR trials` lists them"
-                                : "several trials begin with '" + printable(begin) + "'; give more of the id");
+  throw InputError(rows.empty() ? "no scored trial is called '" + printable(begin) +
+                                      "'; `rankscope query DIR trials` lists them"
+                                : "several trials begin with '" + printable(begin) +
+                                      "'; give more of the id");
 }
 
 TrialOutcomes outcomes_of(ResultsReader& results, const std::string& trial) {
   TrialOutcomes outcomes;
-  for (const Row& row : results.rows("SELECT metric, example, outcome FROM predictions_scored WHERE trial = ? AND "
-                                     "metric IS NOT NULL", {trial})) {
-    if (const auto outcome = number_in(row[2])) outcomes[text_in(row[0])][text_in(row[1])] = *outcome;
+  for (const Row& row :
+       results.rows("SELECT metric, example, outcome FROM predictions_scored WHERE trial = ? AND "
+                    "metric IS NOT NULL",
+                    {trial})) {
+    if (const auto outcome = number_in(row[2]))
+      outcomes[text_in(row[0])][text_in(row[1])] = *outcome;
   }
   if (outcomes.empty()) throw InputError("trial " + trial + " has no predictions yet");
   return outcomes;
@@ -56,7 +63,8 @@ struct Compared {
   Eigen::Index examples = 0;
 };
 
-Compared compare(const std::map<std::string, double>& left, const std::map<std::string, double>& right) {
+Compared compare(const std::map<std::string, double>& left,
+                 const std::map<std::string, double>& right) {
   std::vector<double> one, other;
   for (const auto& [example, outcome] : left) {
     const auto same = right.find(example);
@@ -70,10 +78,14 @@ Compared compare(const std::map<std::string, double>& left, const std::map<std::
     throw InputError("the two trials were not scored on the same examples");
   const auto count = static_cast<Eigen::Index>(one.size());
   const Eigen::Map<const RealVector> a(one.data(), count), b(other.data(), count);
-  Compared result{.left = a.mean(), .right = b.mean(), .difference = difference_estimate(a.transpose(), b.transpose()),
-                  .mcnemar = std::nullopt, .examples = count};
+  Compared result{.left = a.mean(),
+                  .right = b.mean(),
+                  .difference = difference_estimate(a.transpose(), b.transpose()),
+                  .mcnemar = std::nullopt,
+                  .examples = count};
   const auto binary = [](double v) { return v == 0 || v == 1; };
-  if (std::ranges::all_of(one, binary) && std::ranges::all_of(other, binary)) result.mcnemar = mcnemar_p(a, b);
+  if (std::ranges::all_of(one, binary) && std::ranges::all_of(other, binary))
+    result.mcnemar = mcnemar_p(a, b);
   return result;
 }
 
@@ -85,23 +97,32 @@ int run_compare(const CompareCommand& c) {
   if (std::ranges::none_of(one, [&](const auto& entry) { return other.contains(entry.first); }))
     throw InputError("the two trials have no metric in common; give two of one task");
   if (!c.json)
-    fmt::print("{} against {}: these two runs alone, other seeds may differ\nmetric        left  right  difference [95 % "
-               "over examples]  McNemar's p\n", left, right);
+    fmt::print(
+        "{} against {}: these two runs alone, other seeds may differ\nmetric        left  right  "
+        "difference [95 % "
+        "over examples]  McNemar's p\n",
+        left, right);
   for (const auto& [metric, outcomes] : one) {
     const auto same = other.find(metric);
     if (same == other.end()) continue;
     const Compared found = compare(outcomes, same->second);
     const Interval both = interval(found.difference);
     if (c.json) {
-      const OrderedJson line{{"metric", metric}, {"left", found.left}, {"right", found.right},
-                             {"difference", found.difference.value}, {"low", both.low}, {"high", both.high},
+      const OrderedJson line{{"metric", metric},
+                             {"left", found.left},
+                             {"right", found.right},
+                             {"difference", found.difference.value},
+                             {"low", both.low},
+                             {"high", both.high},
                              {"mcnemar_p", json_or_null(found.mcnemar)},
                              {"examples", found.examples}};
       std::puts(line.dump().c_str());
     } else {
-      fmt::print("{:12} {:5.1f}  {:5.1f}  {:5.1f} [{:.1f}, {:.1f}]  {}\n", printable(metric), 100 * found.left,
-                 100 * found.right, 100 * found.difference.value, 100 * both.low, 100 * both.high,
-                 found.mcnemar ? fmt::format("{:.3g}", *found.mcnemar) : "- (outcomes are not 0 or 1)");
+      fmt::print(
+          "{:12} {:5.1f}  {:5.1f}  {:5.1f} [{:.1f}, {:.1f}]  {}\n", printable(metric),
+          100 * found.left, 100 * found.right, 100 * found.difference.value, 100 * both.low,
+          100 * both.high,
+          found.mcnemar ? fmt::format("{:.3g}", *found.mcnemar) : "- (outcomes are not 0 or 1)");
     }
   }
   return 0;
@@ -113,7 +134,9 @@ void add_compare(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<CompareCommand>();
   CLI::App* command = app.add_subcommand("compare", "two trials of a sweep, example by example");
   command->add_option("folder", c->folder, "the sweep's folder")->required()->check(not_empty());
-  command->add_option("left", c->left, "a trial, or how its id begins")->required()->check(not_empty());
+  command->add_option("left", c->left, "a trial, or how its id begins")
+      ->required()
+      ->check(not_empty());
   command->add_option("right", c->right, "another")->required()->check(not_empty());
   command->add_flag("--json", c->json, "JSON Lines, one a metric");
   command->callback([c, &exit_code] { exit_code = run_compare(*c); });

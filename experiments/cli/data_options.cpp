@@ -21,9 +21,9 @@ CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std
   CLI::Option* task =
       command.add_option("--task", source.task, "what --data holds: " + task_list())
           ->check(not_empty());
-  CLI::Option* data = command.add_option(
-      "--data", options.data,
-      "with --task: the folder of its splits, or one file" + (what.empty() ? "" : "; else " + what));
+  CLI::Option* data = command.add_option("--data", options.data,
+                                         "with --task: the folder of its splits, or one file" +
+                                             (what.empty() ? "" : "; else " + what));
   data->check(not_empty());
   command.add_option("--split", source.split, "with --task: train, dev, ... (a folder's file)")
       ->capture_default_str()
@@ -40,9 +40,10 @@ CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std
           ->allow_extra_args(false);
   CLI::Option* max_tokens =
       command
-          .add_option("--max-tokens", source.max_tokens,
-                      "with --task: most tokens of prompt and target, prompts are cut to it; 0: the "
-                      "model's context")
+          .add_option(
+              "--max-tokens", source.max_tokens,
+              "with --task: most tokens of prompt and target, prompts are cut to it; 0: the "
+              "model's context")
           ->check(whole_number(0, std::int64_t{1} << 30));
   // Otherwise load_examples refuses them, beside a file of token ids.
   if (what.empty())

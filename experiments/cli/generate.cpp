@@ -144,8 +144,8 @@ int run_generate(GenerateCommand& c) {
   } else {
     PromptLimits limits{c.decoding.max_new, c.max_prompt, !c.free_text};
     if (!c.decoding.end_ids.empty()) limits.end_token = c.decoding.end_ids.front();
-    prompts = read_prompt_file(c.prompts, base.tokenizer ? &*base.tokenizer : nullptr,
-                               config, limits);
+    prompts =
+        read_prompt_file(c.prompts, base.tokenizer ? &*base.tokenizer : nullptr, config, limits);
   }
   Printer printer(prompts, c.json);
   predict(*base.model, base.adaptation.get(), base.tokenizer ? &*base.tokenizer : nullptr, prompts,

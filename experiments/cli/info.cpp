@@ -102,7 +102,8 @@ void print_text(const ModelShape& shape, const Method& method, const MemoryPlan&
                 const PlanTarget& target, int64_t micro_batch_tokens) {
   const ModelConfig& c = shape.config;
   std::string text = fmt::format(
-      "{}: {} layers, width {}, {} heads of {} ({} key/value heads), MLP {}, vocabulary {}, context "
+      "{}: {} layers, width {}, {} heads of {} ({} key/value heads), MLP {}, vocabulary {}, "
+      "context "
       "{}, {} head\n",
       c.family, c.layers, c.width, c.heads, c.head_dim, c.kv_heads, c.mlp_width, c.vocabulary,
       c.context, c.tied_head ? "tied" : "separate");
@@ -162,7 +163,8 @@ void add_info(CLI::App& app, int& exit_code) {
   command->add_option("model,--model", c->model, "Hugging Face folder; config.json is enough")
       ->required()
       ->check(not_empty());
-  command->add_option("--method", c->method, method_list() + "; or several joined by +")->capture_default_str();
+  command->add_option("--method", c->method, method_list() + "; or several joined by +")
+      ->capture_default_str();
   command->add_option("--set", c->assignments, "KEY=VALUE of the method or the training")
       ->allow_extra_args(false);
   command->add_option("--device", c->device, "the memory plan is of: cpu, cuda, cuda:N, auto")

@@ -38,9 +38,10 @@ void flush_output() {
 int run(int argc, char** argv) {
   CLI::App app{"rankscope: how low-rank adaptation of a transformer behaves", "rankscope"};
   app.require_subcommand(1);
-  app.footer("Also, by the rankscope script: test [FILTER] runs every test, bench [FILTER] every "
-             "benchmark.\nExit codes: 0 done, 1 some trial failed, 2 usage or input error, 3 fault "
-             "of the machine, 130 interrupted.");
+  app.footer(
+      "Also, by the rankscope script: test [FILTER] runs every test, bench [FILTER] every "
+      "benchmark.\nExit codes: 0 done, 1 some trial failed, 2 usage or input error, 3 fault "
+      "of the machine, 130 interrupted.");
   int exit_code = 0;
   rankscope::add_run(app, exit_code);
   rankscope::add_status(app, exit_code);
@@ -92,7 +93,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "rankscope: %s\n", e.what());
     return e.exit_code();
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "rankscope: out of memory; see `rankscope info MODEL` for what is needed\n");
+    std::fprintf(stderr,
+                 "rankscope: out of memory; see `rankscope info MODEL` for what is needed\n");
     return 3;
   } catch (const std::exception& e) {
     if (std::ferror(stdout) != 0) {  // fmt::print throws what std::printf leaves to flush_output()

@@ -45,7 +45,8 @@ int run_merge(const MergeCommand& c) {
 void add_merge(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<MergeCommand>();
   CLI::App* command = app.add_subcommand(
-      "merge", "a base and an adapter as one Hugging Face folder, for lora, dora, adalora, bitfit, full");
+      "merge",
+      "a base and an adapter as one Hugging Face folder, for lora, dora, adalora, bitfit, full");
   command->add_option("--model", c->model, "Hugging Face folder of the base")
       ->required()
       ->check(not_empty());
@@ -53,9 +54,10 @@ void add_merge(CLI::App& app, int& exit_code) {
       ->required()
       ->check(not_empty());
   command->add_option("--out", c->out, "a new folder")->required()->check(not_empty());
-  command->add_option("--dtype", c->dtype,
-                      "of the weights, rounded once from fp32: base (as the base stores each), f32, "
-                      "bf16, f16")
+  command
+      ->add_option("--dtype", c->dtype,
+                   "of the weights, rounded once from fp32: base (as the base stores each), f32, "
+                   "bf16, f16")
       ->capture_default_str()
       ->check(CLI::IsMember({"base", "f32", "bf16", "f16"}));
   command->add_option("--threads", c->threads, "0: all processors")

@@ -25,13 +25,17 @@ struct ReportCommand {
 int run_report(const ReportCommand& c) {
   const std::vector<std::filesystem::path> folders(c.folders.begin(), c.folders.end());
   std::filesystem::path out = c.out;
-  if (out.empty()) out = folders.size() == 1 ? report_folder(folders.front()) : std::filesystem::path("report");
+  if (out.empty())
+    out = folders.size() == 1 ? report_folder(folders.front()) : std::filesystem::path("report");
   const ReportSummary summary = make_report(folders, out, c.claims, !c.no_png);
   for (const std::string& missing : summary.missing) log::info("{}", missing);
-  log::info("{} figures and {} tables: {}", summary.figures, summary.tables, (out / "report.html").string());
+  log::info("{} figures and {} tables: {}", summary.figures, summary.tables,
+            (out / "report.html").string());
   if (c.json) {
-    const OrderedJson line{{"report", (out / "report.html").string()}, {"figures", summary.figures},
-                           {"tables", summary.tables}, {"missing", summary.missing}};
+    const OrderedJson line{{"report", (out / "report.html").string()},
+                           {"figures", summary.figures},
+                           {"tables", summary.tables},
+                           {"missing", summary.missing}};
     std::puts(line.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
   }
   return 0;
@@ -41,11 +45,17 @@ int run_report(const ReportCommand& c) {
 
 void add_report(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<ReportCommand>();
-  CLI::App* command = app.add_subcommand("report", "tables, figures and verdicts of sweeps, beside the paper's");
-  command->add_option("folders", c->folders, "DIR...: folders with a results.db")->required()->check(not_empty());
-  command->add_option("--out", c->out, "the folder that is written; default: DIR/report, of several ./report")
+  CLI::App* command =
+      app.add_subcommand("report", "tables, figures and verdicts of sweeps, beside the paper's");
+  command->add_option("folders", c->folders, "DIR...: folders with a results.db")
+      ->required()
       ->check(not_empty());
-  command->add_option("--claims", c->claims, "another file of claims (experiments/claims/CLAIMS.md)")
+  command
+      ->add_option("--out", c->out,
+                   "the folder that is written; default: DIR/report, of several ./report")
+      ->check(not_empty());
+  command
+      ->add_option("--claims", c->claims, "another file of claims (experiments/claims/CLAIMS.md)")
       ->check(not_empty());
   command->add_flag("--no-png", c->no_png, "figures as SVG alone");
   command->add_flag("--json", c->json, "one line of JSON at the end");

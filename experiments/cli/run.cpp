@@ -33,7 +33,7 @@ namespace fs = std::filesystem;
 
 struct RunCommand {
   std::string file, folder;
-  std::string device;  // empty: the file's
+  std::string device;    // empty: the file's
   int pack_trials = -1;  // below 0: likewise
   std::vector<std::string> overrides;
   RunOptions options;
@@ -52,7 +52,8 @@ class Observer : public LiveView {
     if (given_up_) return;
     try {
       collector_.collect(trial);
-      for (const std::string& problem : collector_.analyse(AnalysisScope::kAdapters)) log::warning("{}", problem);
+      for (const std::string& problem : collector_.analyse(AnalysisScope::kAdapters))
+        log::warning("{}", problem);
     } catch (const InputError& error) {
       // Held by another program, or damaged. The folders hold all, and the run's end tries again: a
       // wait at every trial would only keep the workers waiting.
@@ -120,7 +121,8 @@ int run_sweep(const RunCommand& c) {
   }
   // Trials that diverged count as the base, which may have been scored after them.
   std::vector<std::string> problems = collector.collect_all();
-  for (std::string& problem : collector.analyse(AnalysisScope::kAll)) problems.push_back(std::move(problem));
+  for (std::string& problem : collector.analyse(AnalysisScope::kAll))
+    problems.push_back(std::move(problem));
   for (const std::string& problem : problems) log::warning("{}", problem);
   const std::string end = fmt::format(
       "{}{} trials: {} done and {} diverged in {}, {} finished earlier, {} failed\nresults: {}",

@@ -28,7 +28,8 @@ struct Speed {
 Speed speed_of(const Manifest& manifest, const RunOptions& options) {
   const int used = std::min(gpus_in_use(options.device, options.gpus), options.workers);
   if (used == 0) {
-    // Training reaches two thirds of sgemm's rate on small bases, more on large ones; decoding less.
+    // Training reaches two thirds of sgemm's rate on small bases, more on large ones; decoding
+    // less.
     constexpr double kShareOfSgemm = 0.65;
     const int threads = std::min(options.workers * options.threads, cpu::available_processors());
     const double rate = reference_sgemm_gflops(threads);

@@ -15,9 +15,7 @@ namespace rankscope {
 
 void print_line(const OrderedJson& json) { std::printf("%s\n", json.dump().c_str()); }
 
-OrderedJson error_json(const Mean& mean) {
-  return json_or_null(mean.standard_error);
-}
+OrderedJson error_json(const Mean& mean) { return json_or_null(mean.standard_error); }
 
 std::string error_text(const Mean& mean) {
   return mean.standard_error ? fmt::format(" (standard error {:.4f})", *mean.standard_error) : "";

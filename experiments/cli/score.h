@@ -13,7 +13,7 @@ namespace rankscope {
 struct ScoreCommand {
   std::string predictions, references, tables, db;
   std::vector<std::string> assignments;  // KEY=VALUE of the task's template
-  std::uint64_t limit = 0;  // the first so many references; 0: all
+  std::uint64_t limit = 0;               // the first so many references; 0: all
   bool stemmer = false;
   bool ordered = false;
   bool json = false;

@@ -171,7 +171,8 @@ int run_collect(const FolderCommand& c) {
   const FolderLock lock(folder.path());
   Collector collector(folder, manifest);
   std::vector<std::string> problems = collector.collect_all();
-  for (std::string& problem : collector.analyse(AnalysisScope::kAll)) problems.push_back(std::move(problem));
+  for (std::string& problem : collector.analyse(AnalysisScope::kAll))
+    problems.push_back(std::move(problem));
   for (const std::string& problem : problems) log::warning("{}", problem);
   if (manifest.latency)
     log::info("{} cells collected into {}", finished_latencies(folder, manifest).cells.size(),

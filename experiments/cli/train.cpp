@@ -68,8 +68,9 @@ void add_train(CLI::App& app, int& exit_code) {
       ->required();
   command->add_option("--eval-data", c->eval_data, "held-out examples of the same form")
       ->check(not_empty());
-  command->add_option("--eval-split", c->eval_split,
-                      "with --task: the held-out split (of --eval-data, else of --data)")
+  command
+      ->add_option("--eval-split", c->eval_split,
+                   "with --task: the held-out split (of --eval-data, else of --data)")
       ->check(not_empty())
       ->needs("--task");
   command->add_option("--eval-limit", c->eval_limit, "the first N held-out examples; 0: all")
@@ -86,11 +87,13 @@ void add_train(CLI::App& app, int& exit_code) {
       ->check(whole_number(1, kMostSteps));
   command->add_option("--out", c->out, "folder for adapter, curve and resume point")
       ->check(not_empty());
-  command->add_option("--save-every", c->run.save_every_steps,
-                      "a resume point every N steps (0: not by steps)")
+  command
+      ->add_option("--save-every", c->run.save_every_steps,
+                   "a resume point every N steps (0: not by steps)")
       ->check(whole_number(0, kMostSteps));
-  command->add_option("--save-minutes", c->run.save_every_minutes,
-                      "a resume point every so many minutes (0: never)")
+  command
+      ->add_option("--save-minutes", c->run.save_every_minutes,
+                   "a resume point every so many minutes (0: never)")
       ->capture_default_str()
       ->check(real_number(0, 1e6));
   add_device_options(*command, c->run.device);

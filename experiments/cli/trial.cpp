@@ -67,7 +67,8 @@ int run_trials_of(const TrialCommand& c) {
     print_event(trial, p);
   };
   const auto on_end = [&](const Trial& trial, TrialState state) {
-    if (progress) return progress->finish(fmt::format("trial {}: {}", trial.id(), state_name(state)));
+    if (progress)
+      return progress->finish(fmt::format("trial {}: {}", trial.id(), state_name(state)));
     const OrderedJson end = {{"trial", trial.id()}, {"state", state_name(state)}};
     std::printf("%s\n", end.dump().c_str());
   };

@@ -26,18 +26,20 @@ struct WorldCommand {
 
 void print_overlap(const embedded::World& world, std::uint64_t documents) {
   for (const embedded::Overlap& task : embedded::shared_eight_grams(world, documents)) {
-    std::printf("%s: of %zu different runs of 8 words in its scored targets %zu stand in the first "
-                "%llu documents\n",
-                std::string(task.task).c_str(), task.in_targets, task.shared.size(),
-                static_cast<unsigned long long>(documents));
+    std::printf(
+        "%s: of %zu different runs of 8 words in its scored targets %zu stand in the first "
+        "%llu documents\n",
+        std::string(task.task).c_str(), task.in_targets, task.shared.size(),
+        static_cast<unsigned long long>(documents));
     for (const std::string& run : task.shared) std::printf("  %s\n", run.c_str());
   }
 }
 
 int run_world(const WorldCommand& c) {
   if (c.out.empty() && c.documents == 0 && c.overlap == 0)
-    throw InputError("world: give --out DIR for the task sets, --documents N to print documents, or "
-                     "--overlap N to compare both");
+    throw InputError(
+        "world: give --out DIR for the task sets, --documents N to print documents, or "
+        "--overlap N to compare both");
   if (c.out.empty()) exit_at_first_signal();
   const embedded::World world(c.seed);
   for (std::uint64_t i = 0; i < c.documents; ++i) {
@@ -59,11 +61,13 @@ void add_world(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("world", "the embedded world's task sets and documents");
   command->add_option("--out", c->out, "folder for the task sets, in their official formats")
       ->check(not_empty());
-  command->add_option("--documents", c->documents,
-                      "print the first N documents that the base is pretrained on, as JSON Lines")
+  command
+      ->add_option("--documents", c->documents,
+                   "print the first N documents that the base is pretrained on, as JSON Lines")
       ->check(whole_number(0, std::int64_t{1} << 40));
-  command->add_option("--overlap", c->overlap,
-                      "print the runs of 8 words that scored targets share with the first N documents")
+  command
+      ->add_option("--overlap", c->overlap,
+                   "print the runs of 8 words that scored targets share with the first N documents")
       ->check(whole_number(0, std::int64_t{1} << 40));
   command->add_option("--seed", c->seed, "another world")
       ->capture_default_str()

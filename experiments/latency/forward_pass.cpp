@@ -38,8 +38,7 @@ void compute_logits(const Model& model, const Tensor& hidden) {
   const LinearWeight& head = model.head();
   const std::int64_t width = logits_width(head.out());
   const std::int64_t rows = hidden.rows();
-  const std::int64_t block =
-      std::clamp<std::int64_t>(backend.logits_at_once() / width, 1, rows);
+  const std::int64_t block = std::clamp<std::int64_t>(backend.logits_at_once() / width, 1, rows);
   const Tensor memory = backend.floats(block, width);
   std::vector<float> last(static_cast<std::size_t>(width));
   for (std::int64_t begin = 0; begin < rows; begin += block) {
@@ -62,8 +61,8 @@ Batch latency_batch(std::int64_t batch, std::int64_t length, std::int64_t vocabu
   std::uint64_t drawn = 0;
   for (TokenExample& example : examples) {
     for (std::int64_t i = 0; i < length; ++i)
-      example.prompt.push_back(static_cast<std::int32_t>(
-          draws.below(drawn++, static_cast<std::uint64_t>(vocabulary))));
+      example.prompt.push_back(
+          static_cast<std::int32_t>(draws.below(drawn++, static_cast<std::uint64_t>(vocabulary))));
     pointers.push_back(&example);
   }
   Batch packed = pack_batch(pointers, std::vector<std::uint64_t>(examples.size(), 0));

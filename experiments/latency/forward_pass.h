@@ -17,7 +17,8 @@ Batch latency_batch(std::int64_t batch, std::int64_t length, std::int64_t vocabu
 class LatencyModels {
  public:
   // Loads the base twice: merged LoRA has weights of its own. What methods train is moved off its
-  // first values, so that no update is zero and nothing could be left out. The backend must outlive it.
+  // first values, so that no update is zero and nothing could be left out. The backend must outlive
+  // it.
   LatencyModels(const std::filesystem::path& base, const LatencySettings& settings,
                 Backend& backend);
 
@@ -30,9 +31,9 @@ class LatencyModels {
   // Hidden states and logits at every position, as one pass of the paper's GPT-2 gives, until the
   // host has read a row of them. Milliseconds by clock_name().
   double time_pass(std::size_t variant, const Batch& batch) const;
-  // "thread": of one thread on the CPU its processor time, which is the time that passes on a machine
-  // that does nothing else: what other processes take meanwhile is no part of a pass. "wall": of
-  // several threads, which wait for one another, and of a GPU, for which the host waits.
+  // "thread": of one thread on the CPU its processor time, which is the time that passes on a
+  // machine that does nothing else: what other processes take meanwhile is no part of a pass.
+  // "wall": of several threads, which wait for one another, and of a GPU, for which the host waits.
   std::string_view clock_name() const;
 
  private:

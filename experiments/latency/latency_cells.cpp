@@ -85,12 +85,10 @@ std::vector<LatencyCell> latency_cells(const Manifest& manifest) {
 }
 
 std::string latency_line(const LatencyCell& cell, const LatencyRecord& record) {
-  OrderedJson json = {{"identity", cell.identity},
-                      {"batch", record.batch},
-                      {"length", record.length},
-                      {"base_parameters", record.base_parameters},
-                      {"environment", record.environment},
-                      {"variants", OrderedJson::array()}};
+  OrderedJson json = {
+      {"identity", cell.identity},         {"batch", record.batch},
+      {"length", record.length},           {"base_parameters", record.base_parameters},
+      {"environment", record.environment}, {"variants", OrderedJson::array()}};
   for (const VariantLatencies& variant : record.variants)
     json["variants"].push_back({{"variant", variant.variant},
                                 {"bottleneck", variant.bottleneck},

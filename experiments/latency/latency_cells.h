@@ -22,9 +22,9 @@ std::vector<LatencyCell> latency_cells(const Manifest& manifest);
 std::string latency_line(const LatencyCell& cell, const LatencyRecord& record);
 
 struct FinishedLatencies {
-  std::vector<LatencyRecord> cells;    // those that the sweep asks for, in its order
+  std::vector<LatencyRecord> cells;  // those that the sweep asks for, in its order
   std::vector<LatencyCell> unfinished;
-  std::vector<std::string> problems;   // lines that cannot be read
+  std::vector<std::string> problems;  // lines that cannot be read
 };
 // A line whose identity the sweep no longer has is passed over: it answers another question.
 FinishedLatencies finished_latencies(const SweepFolder& folder, const Manifest& manifest);

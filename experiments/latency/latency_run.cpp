@@ -36,9 +36,8 @@ LatencyRecord begin_record(const LatencyCell& cell, const LatencyModels& models,
 }  // namespace
 
 double latency_cost(const LatencyCell& cell, const Manifest& manifest, const ModelShape& shape) {
-  const auto passes =
-      static_cast<double>(2 * cell.rounds) *
-      static_cast<double>(latency_variants(*manifest.latency).size());
+  const auto passes = static_cast<double>(2 * cell.rounds) *
+                      static_cast<double>(latency_variants(*manifest.latency).size());
   return passes * 2 * static_cast<double>(shape.parameters()) *
          static_cast<double>(cell.batch * cell.length);
 }
@@ -48,15 +47,13 @@ void measure_latencies(const SweepFolder& folder, const Manifest& manifest,
   const FinishedLatencies found = finished_latencies(folder, manifest);
   if (found.unfinished.empty()) return;
   const LatencySettings& settings = *manifest.latency;
-  const std::unique_ptr<Backend> backend = make_backend({.device = settings.device,
-                                                         .precision = settings.precision,
-                                                         .threads = settings.threads});
+  const std::unique_ptr<Backend> backend = make_backend(
+      {.device = settings.device, .precision = settings.precision, .threads = settings.threads});
   const LatencyModels models(manifest.base, settings, *backend);
   AppendedLines lines(folder.latencies());
   LatencyProgress progress{{}, found.cells.size(), found.cells.size() + found.unfinished.size(), 0};
   for (const LatencyCell& cell : found.unfinished) {
-    const Batch batch =
-        latency_batch(cell.batch, cell.length, models.shape().config.vocabulary);
+    const Batch batch = latency_batch(cell.batch, cell.length, models.shape().config.vocabulary);
     const Draws order(0, "latency", fmt::format("order {} {}", cell.batch, cell.length));
     LatencyRecord record = begin_record(cell, models, *backend);
     progress.cell = cell;

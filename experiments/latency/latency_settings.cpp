@@ -57,9 +57,10 @@ std::int64_t LatencySettings::rounds_of(std::int64_t batch, std::int64_t length)
 std::vector<LatencyVariant> latency_variants(const LatencySettings& settings) {
   const std::map<std::string, std::string> lora = {{"rank", std::to_string(settings.rank)},
                                                    {"targets", settings.targets}};
-  std::vector<LatencyVariant> all = {{.name = "base", .method = "none"},
-                                     {.name = "lora_merged", .method = "lora", .settings = lora, .merged = true},
-                                     {.name = "lora", .method = "lora", .settings = lora}};
+  std::vector<LatencyVariant> all = {
+      {.name = "base", .method = "none"},
+      {.name = "lora_merged", .method = "lora", .settings = lora, .merged = true},
+      {.name = "lora", .method = "lora", .settings = lora}};
   for (const char* method : {"adapter_l", "adapter_h"})
     for (const std::int64_t bottleneck : settings.bottlenecks)
       all.push_back({.name = method,
@@ -82,7 +83,8 @@ LatencySettings read_latency(const YamlValue& section, const ModelShape& shape) 
     settings.targets = targets->setting(settings.targets, '+');
   if (const auto rounds = section.find("rounds"))
     settings.rounds = rounds->integer(LatencySettings::kFewestRounds, kMostRounds);
-  if (const auto tokens = section.find("tokens")) settings.tokens = tokens->integer(0, kMostTimedTokens);
+  if (const auto tokens = section.find("tokens"))
+    settings.tokens = tokens->integer(0, kMostTimedTokens);
   if (const auto threads = section.find("threads"))
     settings.threads = static_cast<int>(threads->integer(1, kMostThreads));
   require_fit(section, settings, shape);

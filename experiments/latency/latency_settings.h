@@ -20,7 +20,7 @@ struct LatencySettings {
   std::int64_t rank = 4;                    // of LoRA
   std::string targets = "Wq+Wv";            // of LoRA
   std::int64_t rounds = 100;                // of a cell, at most
-  std::int64_t tokens = 0;                  // timed tokens of a variant in a cell, about; 0: no bound
+  std::int64_t tokens = 0;  // timed tokens of a variant in a cell, about; 0: no bound
   // Where it is timed. The machine is recorded, not asked for.
   int threads = 1;
   std::string device = "cpu", precision = "fp32";

@@ -38,7 +38,8 @@ std::vector<float> sinusoids(std::int64_t positions, std::int64_t width, double 
   std::vector<float> values;
   for (std::int64_t p = 0; p < positions; ++p) {
     for (std::int64_t i = 0; i < width; ++i) {
-      const double rate = std::pow(10000.0, -static_cast<double>(i / 2 * 2) / static_cast<double>(width));
+      const double rate =
+          std::pow(10000.0, -static_cast<double>(i / 2 * 2) / static_cast<double>(width));
       const double angle = static_cast<double>(p) * rate;
       const double wave = i % 2 == 0 ? std::sin(angle) : std::cos(angle);
       values.push_back(static_cast<float>(std::sqrt(2.0) * deviation * wave));

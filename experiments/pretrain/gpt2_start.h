@@ -19,8 +19,8 @@ OrderedJson gpt2_config(const PretrainPlan::ModelPlan& sizes, std::int64_t vocab
 // As transformers' GPT2PreTrainedModel._init_weights: matrices and both tables N(0,
 // initializer_range^2), the projections that end in the residual stream (c_proj, of attention and
 // MLP) narrower by sqrt(2 n_layer), norms 1, biases 0. A tensor's draws are keyed by the seed and
-// its name. Where the plan says so, the positions are sine and cosine waves instead (arXiv 1706.03762,
-// section 3.5), of the same root mean square: a head finds the token before it sooner.
+// its name. Where the plan says so, the positions are sine and cosine waves instead (arXiv
+// 1706.03762, section 3.5), of the same root mean square: a head finds the token before it sooner.
 std::vector<float> initial_weights(const TensorSpec& tensor, const PretrainPlan::ModelPlan& sizes,
                                    std::uint64_t seed);
 

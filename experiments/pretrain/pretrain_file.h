@@ -37,7 +37,7 @@ struct PretrainPlan {
   Documents documents;
   TokenizerPlan tokenizer;
   ModelPlan model;
-  std::int64_t window = 0;                      // tokens of a training sequence
+  std::int64_t window = 0;  // tokens of a training sequence
   Joining joining = Joining::kMany;
   std::int64_t held_out = 0;                    // so many documents at the end
   std::map<std::string, std::string> training;  // TrainSettings' keys, steps and seed among them

@@ -24,8 +24,8 @@ struct Windows {
 // What a training sequence holds: consecutive whole documents as long as they fit, or one document.
 enum class Joining { kMany, kOne };
 
-// Makes training sequences of at most `window` tokens from documents, each with its end token. Only a
-// document that alone is longer is cut: its first `window` tokens stay.
+// Makes training sequences of at most `window` tokens from documents, each with its end token. Only
+// a document that alone is longer is cut: its first `window` tokens stay.
 class WindowPacker {
  public:
   WindowPacker(std::int64_t window, std::int32_t end_token, Joining joining)

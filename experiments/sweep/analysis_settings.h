@@ -1,4 +1,5 @@
-// What a sweep file asks of the analysis of its adapters. It reads results and is in no trial's name.
+// What a sweep file asks of the analysis of its adapters. It reads results and is in no trial's
+// name.
 #pragma once
 
 #include <string>
@@ -10,9 +11,9 @@
 namespace rankscope {
 
 struct AnalysisSettings {
-  // Which adapters are set against which: "ranks" each rank against the largest at one seed, "seeds"
-  // two seeds of one setting, "shuffled" the same trained on shuffled targets, "base" the base's own W,
-  // "initial" the A that training began with.
+  // Which adapters are set against which: "ranks" each rank against the largest at one seed,
+  // "seeds" two seeds of one setting, "shuffled" the same trained on shuffled targets, "base" the
+  // base's own W, "initial" the A that training began with.
   std::vector<std::string> pairs = {"ranks", "seeds", "shuffled", "base", "initial"};
   std::vector<std::string> directions = {"a", "dw"};
   bool amplification = true;

@@ -107,7 +107,8 @@ std::vector<std::string> Collector::collect_all() {
 
 void Collector::collect(const Trial& trial) {
   const fs::path train = folder_.train_folder(trial), eval = folder_.eval_folder(trial);
-  std::string stamp = fmt::format("{} {} {}", kCollectorVersion, manifest_.name, trial.config.group);
+  std::string stamp =
+      fmt::format("{} {} {}", kCollectorVersion, manifest_.name, trial.config.group);
   for (const fs::path& file : {train / "done.json", train / "timings.json", eval / "done.json",
                                eval / "timings.json", eval / "errors.json"})
     stamp += " " + file_stamp(file);

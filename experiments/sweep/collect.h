@@ -19,13 +19,13 @@ class Collector {
   Collector(const SweepFolder& folder, const Manifest& manifest);
 
   // Stores what the folders hold of every trial, and forgets trials that the sweep no longer has.
-  // Unchanged ones are passed over. Returns what could not be read, a line each: of those trials the
-  // database keeps what it has.
+  // Unchanged ones are passed over. Returns what could not be read, a line each: of those trials
+  // the database keeps what it has.
   std::vector<std::string> collect_all();
   // One trial, as after its end.
   void collect(const Trial& trial);
-  // The analysis that the sweep asks for, as far as finished trials allow it and the database lacks it;
-  // as collect_all returns what could not be read.
+  // The analysis that the sweep asks for, as far as finished trials allow it and the database lacks
+  // it; as collect_all returns what could not be read.
   std::vector<std::string> analyse(AnalysisScope scope);
 
  private:

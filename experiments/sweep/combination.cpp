@@ -76,7 +76,8 @@ class Maker {
   void read_keep() {
     const std::optional<YamlValue> every = take("eval_every"), keep = take("keep");
     if (every) made_.trial.eval_every = every->integer(0, kMostSteps);
-    if (const auto shuffled = take("shuffle_targets")) made_.trial.shuffle_targets = shuffled->flag();
+    if (const auto shuffled = take("shuffle_targets"))
+      made_.trial.shuffle_targets = shuffled->flag();
     if (!keep) return;
     made_.trial.keep = keep->choice({"last", "best"});
     if (made_.trial.keep == "best" && made_.trial.eval_every == 0) {

@@ -147,9 +147,8 @@ class Run {
     for (const std::string& id : trial.tuning_trials)
       if (states_.at(id) == TrialState::kPending) return false;
     return std::ranges::none_of(running_, [&](const Running& one) {
-      return std::ranges::any_of(one.trials, [&](const Trial* other) {
-        return other->train_hash == trial.train_hash;
-      });
+      return std::ranges::any_of(
+          one.trials, [&](const Trial* other) { return other->train_hash == trial.train_hash; });
     });
   }
 
@@ -177,8 +176,7 @@ class Run {
   static const Trial* trial_of(const Json& event, const Pack& pack) {
     const auto id = event.find("trial");
     if (id == event.end() || !id->is_string()) return nullptr;
-    const auto found =
-        std::ranges::find_if(pack, [&](const Trial* t) { return *id == t->id(); });
+    const auto found = std::ranges::find_if(pack, [&](const Trial* t) { return *id == t->id(); });
     return found == pack.end() ? nullptr : *found;
   }
 

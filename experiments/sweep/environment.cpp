@@ -30,7 +30,8 @@ OrderedJson environment_json(const Backend& backend) {
   return json;
 }
 
-void write_environment(const std::filesystem::path& folder, const Backend& backend, std::int64_t base_parameters) {
+void write_environment(const std::filesystem::path& folder, const Backend& backend,
+                       std::int64_t base_parameters) {
   OrderedJson json = environment_json(backend);
   json["base_parameters"] = std::to_string(base_parameters);
   write_file_atomically(folder / kFile, json.dump(1) + "\n");

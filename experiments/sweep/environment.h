@@ -11,11 +11,12 @@
 namespace rankscope {
 
 // Texts by key: processor, instruction_set (of a GPU its name, CUDA's version and the precision),
-// threads, memory_mib, compiler, program (the repository's state when it was built), and the numeric
-// version.
+// threads, memory_mib, compiler, program (the repository's state when it was built), and the
+// numeric version.
 OrderedJson environment_json(const Backend& backend);
 // The same and base_parameters, how many the base has, in the folder's environment.json.
-void write_environment(const std::filesystem::path& folder, const Backend& backend, std::int64_t base_parameters);
+void write_environment(const std::filesystem::path& folder, const Backend& backend,
+                       std::int64_t base_parameters);
 // The instruction set in the folder's environment.json; empty where that is missing or damaged.
 std::string recorded_instruction_set(const std::filesystem::path& folder);
 

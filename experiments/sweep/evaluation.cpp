@@ -81,8 +81,7 @@ Adapted adapted(const SweepFolder& folder, const Trial& trial, Model& base) {
   forget_other_machines_predictions(folder.eval_folder(trial), backend);
   write_environment(folder.eval_folder(trial), backend, base.shape().parameters());
   Adapted made{base, nullptr};
-  if (trial.trains())
-    made.adaptation = load_adapter(folder.train_folder(trial) / "adapter", base);
+  if (trial.trains()) made.adaptation = load_adapter(folder.train_folder(trial) / "adapter", base);
   if (made.adaptation && trial.config.task.score.merged) made.adaptation->merge_into(base);
   return made;
 }

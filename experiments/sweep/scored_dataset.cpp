@@ -18,9 +18,8 @@ DatasetRecord scored_dataset(const Trial& trial) {
   const Task& task = find_task(source.task);
   const std::filesystem::path file = file_of(source);
   const CompiledTemplate form(task, chosen_template(task, source.template_keys, "template"));
-  const RecordSet set = read_records(
-      task, file, {},
-      {.limit = read_limit(source), .allow_unlabelled = true});
+  const RecordSet set =
+      read_records(task, file, {}, {.limit = read_limit(source), .allow_unlabelled = true});
   DatasetRecord record{dataset_key(trial), source.task, source.split, file.filename().string(), {}};
   for (std::size_t i = source.skip; i < set.records.size(); ++i) {
     const Record& entry = set.records[i];

@@ -33,8 +33,10 @@ IdentityKeys setting_of(const Trial& trial) {
   IdentityKeys keys = trial.train;
   for (const auto& [key, value] : trial.eval) keys.emplace(key, value);
   std::erase_if(keys, [](const auto& entry) {
-    static constexpr std::array<std::string_view, 4> kOfOneTrial{"seed", "init_seed", "data_seed", "train"};
-    return std::ranges::find(kOfOneTrial, entry.first) != kOfOneTrial.end() || entry.first.starts_with("tuning.");
+    static constexpr std::array<std::string_view, 4> kOfOneTrial{"seed", "init_seed", "data_seed",
+                                                                 "train"};
+    return std::ranges::find(kOfOneTrial, entry.first) != kOfOneTrial.end() ||
+           entry.first.starts_with("tuning.");
   });
   return keys;
 }
@@ -53,14 +55,18 @@ class Differences {
   // "bottleneck 8".
   std::string text_of(const SummaryRow& row) const {
     constexpr std::string_view kSettings = "settings.";
-    static constexpr std::array<std::string_view, 3> kColumns{"settings.targets", "settings.rank", "settings.lr"};
+    static constexpr std::array<std::string_view, 3> kColumns{"settings.targets", "settings.rank",
+                                                              "settings.lr"};
     const Family& family = families_.at({row.task, row.method});
     // Where some rows look at held-out examples and others do not, that says it all.
     const auto every = family.counts.find("eval_every");
-    const bool some_hold_out = every != family.counts.end() && every->second.begin()->second < family.rows;
+    const bool some_hold_out =
+        every != family.counts.end() && every->second.begin()->second < family.rows;
     std::string text;
     for (const auto& [key, value] : row.setting) {
-      if (std::ranges::find(kColumns, key) != kColumns.end() || family.counts.at(key).at(value) == family.rows) continue;
+      if (std::ranges::find(kColumns, key) != kColumns.end() ||
+          family.counts.at(key).at(value) == family.rows)
+        continue;
       if (some_hold_out && key.starts_with("held_out.")) continue;
       const std::string name = key.starts_with(kSettings) ? key.substr(kSettings.size()) : key;
       text += (text.empty() ? "" : ", ") + printable(name + " " + value, 40);
@@ -138,7 +144,8 @@ std::string aligned(const std::vector<SummaryLine>& rows) {
 
 std::string summary_table(const Manifest& manifest, const std::vector<TrialResult>& results) {
   std::vector<SummaryRow> rows;
-  std::map<std::pair<std::string, IdentityKeys>, std::size_t> places;  // in rows, by task and setting
+  std::map<std::pair<std::string, IdentityKeys>, std::size_t>
+      places;  // in rows, by task and setting
   const auto base_of = [&](const Trial& trial) -> std::optional<std::size_t> {
     for (std::size_t i = 0; i < manifest.trials.size(); ++i)
       if (results[i].state == TrialState::kDone && is_base_of(manifest.trials[i], trial)) return i;
@@ -186,7 +193,8 @@ std::string summary_table(const Manifest& manifest, const std::vector<TrialResul
   std::vector<std::string> tasks;  // in the order of the file
   for (const SummaryRow& row : rows)
     if (std::ranges::find(tasks, row.task) == tasks.end()) tasks.push_back(row.task);
-  // Tasks that are scored on the same data have one trial of the base, which names the first of them.
+  // Tasks that are scored on the same data have one trial of the base, which names the first of
+  // them.
   std::set<std::string> with_base;
   for (const SummaryRow& row : rows)
     if (row.method == "none") with_base.insert(row.task);
@@ -214,12 +222,13 @@ std::string summary_table(const Manifest& manifest, const std::vector<TrialResul
   std::vector<SummaryLine> table = {
       {"task", "method", "targets", "rank", "lr", "n", "metric", "score, %"}};
   for (const SummaryRow& row : rows)
-    table.push_back({row.task, row.method, row.targets, row.rank, row.lr, std::to_string(row.scores.size()), row.metric,
-                     mean_text(row) + remarks(row)});
+    table.push_back({row.task, row.method, row.targets, row.rank, row.lr,
+                     std::to_string(row.scores.size()), row.metric, mean_text(row) + remarks(row)});
   if (has_others) {
     constexpr std::ptrdiff_t kBehindRank = 4;
     table[0].insert(table[0].begin() + kBehindRank, "settings");
-    for (std::size_t i = 0; i < rows.size(); ++i) table[i + 1].insert(table[i + 1].begin() + kBehindRank, rows[i].others);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      table[i + 1].insert(table[i + 1].begin() + kBehindRank, rows[i].others);
   }
   return aligned(table);
 }

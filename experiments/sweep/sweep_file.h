@@ -27,8 +27,8 @@ struct ScoreSettings {
   DataSource data;
   DecodingSettings decoding;  // without end_ids: they follow from the base and data.end_token
   bool merged = true;         // the adapter is merged into the base's weights first
-  std::string metric;  // that summaries, claims and reports judge by; empty: the task's first
-  bool free_text = false;     // text is generated where the task has choices, too
+  std::string metric;      // that summaries, claims and reports judge by; empty: the task's first
+  bool free_text = false;  // text is generated where the task has choices, too
 };
 
 struct TaskConfig {
@@ -51,10 +51,10 @@ struct TrialConfig {
   uint64_t seed = 0;                             // at most INT64_MAX, as are the other two
   std::optional<uint64_t> init_seed, data_seed;  // in place of seed
   // Exactly one is above 0; for method none both are 0.
-  int64_t steps = 0;          // optimizer steps
-  double epochs = 0;          // passes over the training examples
-  int64_t eval_every = 0;     // steps from one held-out loss to the next; 0: none is measured
-  std::string keep = "last";  // what is scored: the last step, or the "best" held-out loss
+  int64_t steps = 0;             // optimizer steps
+  double epochs = 0;             // passes over the training examples
+  int64_t eval_every = 0;        // steps from one held-out loss to the next; 0: none is measured
+  std::string keep = "last";     // what is scored: the last step, or the "best" held-out loss
   bool shuffle_targets = false;  // trained on targets that belong to other examples: a control
   std::string precision{kDefaultPrecision};  // or "bf16", of training and predictions, on a GPU
   TaskConfig task;

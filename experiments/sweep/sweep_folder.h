@@ -78,7 +78,7 @@ EvaluationDone read_evaluation_done(const std::filesystem::path& eval_folder);
 
 struct TrialResult {
   TrialState state = TrialState::kPending;
-  Json metrics;  // of a done trial, as its done.json has them
+  Json metrics;                     // of a done trial, as its done.json has them
   std::optional<double> rate = {};  // that its tuning chose, once it has
 };
 

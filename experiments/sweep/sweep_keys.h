@@ -13,8 +13,8 @@
 namespace rankscope {
 
 // The sections: "sweep" (the file's own keys), "task", "train", "score", "tune", "template",
-// "tuning", "analysis", "latency", "training" and "group". Method and training settings come from the methods and from
-// TrainSettings themselves: "training" and "group" hold them too.
+// "tuning", "analysis", "latency", "training" and "group". Method and training settings come from
+// the methods and from TrainSettings themselves: "training" and "group" hold them too.
 std::vector<std::string> sweep_keys(std::string_view section);
 
 // The settings of a method, with their defaults. InputError for an unknown method.

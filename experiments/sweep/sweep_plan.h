@@ -66,7 +66,7 @@ struct SweepPlan {
   std::optional<YamlValue> latency;  // in place of tasks and groups; read with the base's shape
   bool report = false;
   std::string precision{kDefaultPrecision};
-  std::string device;  // empty: not given
+  std::string device;   // empty: not given
   int pack_trials = 1;  // 0: auto
 };
 

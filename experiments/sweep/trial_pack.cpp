@@ -46,7 +46,8 @@ void train_together(const SweepFolder& folder, std::span<const PackedTrial> tria
     if (!can_pack(packed.trial) || is_finished(trial_state(folder, packed.trial))) continue;
     make_trial_folder(folder, packed.trial);
     Training& training = *trainings.emplace_back(std::make_unique<Training>(folder, packed));
-    runs.push_back(training_of(folder, packed.manifest, packed.trial, options, base, training.hashes));
+    runs.push_back(
+        training_of(folder, packed.manifest, packed.trial, options, base, training.hashes));
     describe_trial(folder, packed.trial);
   }
   if (runs.size() < 2) return;

@@ -53,8 +53,7 @@ DeviceSettings device_of(const Trial& trial, const TrialRunOptions& options) {
 }  // namespace
 
 TrainRunOptions training_of(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
-                            const TrialRunOptions& options, LoadedBase& base,
-                            FileHashes& hashes) {
+                            const TrialRunOptions& options, LoadedBase& base, FileHashes& hashes) {
   refuse_changed_files(manifest, trial, hashes);
   TrainRunOptions run;
   run.model = manifest.base;

@@ -27,14 +27,14 @@ struct TrialRunOptions {
   double save_every_minutes = 2;  // between resume points
 };
 
-// Goes on from where the folder stands, on the base that the process's trials share. Throws what went
-// wrong (common/error.h), Interrupted after saving where a stop was requested.
+// Goes on from where the folder stands, on the base that the process's trials share. Throws what
+// went wrong (common/error.h), Interrupted after saving where a stop was requested.
 TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
                      const TrialRunOptions& options, LoadedBase& base,
                      const std::function<void(const TrialProgress&)>& on_progress);
 
-// What run_trial trains a trial with, its files having been checked to be those that name it. `base` and
-// `hashes` must outlive the run.
+// What run_trial trains a trial with, its files having been checked to be those that name it.
+// `base` and `hashes` must outlive the run.
 TrainRunOptions training_of(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
                             const TrialRunOptions& options, LoadedBase& base, FileHashes& hashes);
 // Saves what the training took, in the trial's own folder.

@@ -56,9 +56,8 @@ std::vector<std::string> worker_command(const std::filesystem::path& sweep_folde
                                         const std::string& device, int threads) {
   std::vector<std::string> words = {"rankscope", "trial", sweep_folder.string()};
   words.insert(words.end(), trials.begin(), trials.end());
-  for (const std::string& word :
-       {std::string("--device"), device, std::string("--threads"), std::to_string(threads),
-        std::string("--json")})
+  for (const std::string& word : {std::string("--device"), device, std::string("--threads"),
+                                  std::to_string(threads), std::string("--json")})
     words.push_back(word);
   return words;
 }

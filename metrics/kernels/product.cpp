@@ -9,16 +9,16 @@ namespace {
 
 // Rows [first, count) of one panel, element by element.
 template <typename Value>
-void pack_rest(const Value* from, int64_t row_step, int64_t col_step, int64_t first, int64_t count, int64_t k_first,
-               int64_t depth, int64_t width, double* panel) {
+void pack_rest(const Value* from, int64_t row_step, int64_t col_step, int64_t first, int64_t count,
+               int64_t k_first, int64_t depth, int64_t width, double* panel) {
   for (int64_t k = k_first; k < depth; ++k)
     for (int64_t i = first; i < count; ++i)
       panel[k * width + i] = static_cast<double>(from[i * row_step + k * col_step]);
 }
 
 template <typename Value>
-void pack_values(const Value* values, int64_t row_step, int64_t col_step, int64_t rows, int64_t depth,
-                 int64_t width, double* panels) {
+void pack_values(const Value* values, int64_t row_step, int64_t col_step, int64_t rows,
+                 int64_t depth, int64_t width, double* panels) {
   for (int64_t first = 0; first < rows; first += width) {
     double* panel = panels + first * depth;
     const Value* from = values + first * row_step;
@@ -28,7 +28,8 @@ void pack_values(const Value* values, int64_t row_step, int64_t col_step, int64_
     int64_t i = 0;
     if (row_step == 1) {
       for (; i + kLanes <= count; i += kLanes)
-        for (int64_t k = 0; k < depth; ++k) store(panel + k * width + i, load(from + i + k * col_step));
+        for (int64_t k = 0; k < depth; ++k)
+          store(panel + k * width + i, load(from + i + k * col_step));
       pack_rest(from, row_step, col_step, i, count, 0, depth, width, panel);
     } else if (col_step == 1) {
       for (; i + kLanes <= count; i += kLanes) {
@@ -52,13 +53,15 @@ void pack_values(const Value* values, int64_t row_step, int64_t col_step, int64_
 
 void pack(const Source& from, int64_t rows, int64_t depth, int64_t width, double* panels) {
   if (from.is_float)
-    pack_values(static_cast<const float*>(from.values), from.row_step, from.col_step, rows, depth, width, panels);
+    pack_values(static_cast<const float*>(from.values), from.row_step, from.col_step, rows, depth,
+                width, panels);
   else
-    pack_values(static_cast<const double*>(from.values), from.row_step, from.col_step, rows, depth, width, panels);
+    pack_values(static_cast<const double*>(from.values), from.row_step, from.col_step, rows, depth,
+                width, panels);
 }
 
-void tile(int64_t rows, int64_t cols, int64_t depth, const double* left, const double* right, double* out,
-          int64_t out_stride, bool first) {
+void tile(int64_t rows, int64_t cols, int64_t depth, const double* left, const double* right,
+          double* out, int64_t out_stride, bool first) {
   // A tile at the matrix's edge is made in a copy, which has all of its rows and columns.
   double edge[kTileRows * kTileCols];
   const bool whole = rows == kTileRows && cols == kTileCols;

@@ -1,5 +1,5 @@
-// Doubles as wide as the instruction set that this file is compiled for, and the tile that its registers
-// hold.
+// Doubles as wide as the instruction set that this file is compiled for, and the tile that its
+// registers hold.
 #pragma once
 
 #include <stdint.h>
@@ -8,8 +8,8 @@
 
 namespace rankscope::dense::RANKSCOPE_ISA {
 
-// A tile's sums are 8 x 3 vectors of AVX-512's 32 registers, 4 x 3 of the 16 of AVX2 and SSE. Both sides are
-// multiples of a vector, so that panels are packed in whole ones.
+// A tile's sums are 8 x 3 vectors of AVX-512's 32 registers, 4 x 3 of the 16 of AVX2 and SSE. Both
+// sides are multiples of a vector, so that panels are packed in whole ones.
 #if defined(__AVX512F__)
 inline constexpr int64_t kLanes = 8, kTileRows = 8;
 #elif defined(__AVX__)

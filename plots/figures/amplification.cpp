@@ -6,12 +6,12 @@
 #include <set>
 
 #include "plots/adapters.h"
-#include "results/cells.h"
 #include "plots/escape.h"
 #include "plots/figures/makers.h"
 #include "plots/format.h"
 #include "plots/palette.h"
 #include "plots/panels.h"
+#include "results/cells.h"
 
 namespace rankscope {
 
@@ -118,9 +118,9 @@ FigureSet amplification_figures(ReportData& data) {
         "xrange {}\nset yrange {}\n"
         "set xlabel 'rank r'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\nplot "
         "{}\n",
-        gnuplot_string(titles[at].empty() && panels.size() > 1 ? "plain" : titles[at], kTitleBytes), tics, range_text(axis_range(xs, true)),
-        range_text(axis_range(ys, true)), at % columns == 0 ? "'amplification factor'" : "''",
-        plots);
+        gnuplot_string(titles[at].empty() && panels.size() > 1 ? "plain" : titles[at], kTitleBytes),
+        tics, range_text(axis_range(xs, true)), range_text(axis_range(ys, true)),
+        at % columns == 0 ? "'amplification factor'" : "''", plots);
   }
   figure.script +=
       legend(grid, entries, grid.width() - grid.right + 8, grid.top) + "unset multiplot\n";

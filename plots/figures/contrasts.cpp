@@ -6,12 +6,12 @@
 #include <map>
 
 #include "common/text.h"
-#include "results/cells.h"
 #include "plots/escape.h"
 #include "plots/figures/makers.h"
 #include "plots/format.h"
 #include "plots/panels.h"
 #include "plots/report_data.h"
+#include "results/cells.h"
 
 namespace rankscope {
 
@@ -46,16 +46,17 @@ Figure contrasts_in(const std::string& unit, const std::vector<Line>& lines) {
   const std::size_t shown = std::min(lines.size(), kMostLines);
   std::size_t longest = 20;
   for (std::size_t i = 0; i < shown; ++i) longest = std::max(longest, lines[i].name.size());
-  const PanelGrid grid{.columns = 1,
-                       .rows = 1,
-                       .panel_width = 400,
-                       .panel_height = 40 + 22 * static_cast<int>(shown),
-                       .left = 20 + static_cast<int>(kCharacterWidth * static_cast<double>(longest)),
-                       .right = 30,
-                       .top = 16,
-                       .bottom = 56,
-                       .gap_x = 0,
-                       .gap_y = 0};
+  const PanelGrid grid{
+      .columns = 1,
+      .rows = 1,
+      .panel_width = 400,
+      .panel_height = 40 + 22 * static_cast<int>(shown),
+      .left = 20 + static_cast<int>(kCharacterWidth * static_cast<double>(longest)),
+      .right = 30,
+      .top = 16,
+      .bottom = 56,
+      .gap_x = 0,
+      .gap_y = 0};
   Figure figure;
   figure.data.columns = {"line",      "estimate", "low",      "high",   "region_from",
                          "region_to", "claim",    "contrast", "verdict"};

@@ -58,18 +58,21 @@ class LatencyDrawing {
                      legend(grid_, legend_, grid_.width() - grid_.right + 8, grid_.top) +
                      "unset multiplot\n";
     const LatencyFinding& any = *all_.front();
-    figure_.title = fmt::format("What adapters add to a forward pass, on {} (sweep {})", any.base,
-                                any.sweep);
+    figure_.title =
+        fmt::format("What adapters add to a forward pass, on {} (sweep {})", any.base, any.sweep);
     figure_.caption = fmt::format(
-        "Percent of the base's time against the adapters' width, with 95 % intervals; a line is one "
+        "Percent of the base's time against the adapters' width, with 95 % intervals; a line is "
+        "one "
         "batch, a column one length. Merged LoRA lies at 0 by construction (Table 1 has what was "
-        "measured). The paper's Figure 5 shows the same as colours for widths 10, 100 and 250 of GPT-2 "
-        "medium's 1024: over 30 % at batch 1 and 128 tokens, under 5 % where the batch is large. Measured "
+        "measured). The paper's Figure 5 shows the same as colours for widths 10, 100 and 250 of "
+        "GPT-2 "
+        "medium's 1024: over 30 % at batch 1 and 128 tokens, under 5 % where the batch is large. "
+        "Measured "
         "on {}.",
         any.machine);
     if (all > lengths.size())
-      figure_.caption += fmt::format(" {} more lengths are not drawn; table1.csv has them.",
-                                     all - lengths.size());
+      figure_.caption +=
+          fmt::format(" {} more lengths are not drawn; table1.csv has them.", all - lengths.size());
     return std::move(figure_);
   }
 
@@ -81,14 +84,17 @@ class LatencyDrawing {
       for (const std::optional<double>& y : {std::optional(f->slowdown), f->low, f->high})
         if (y) ys.push_back(*y);
     std::string tics;
-    for (const std::int64_t width : widths_) tics += fmt::format("{}{}", tics.empty() ? "" : ", ", width);
+    for (const std::int64_t width : widths_)
+      tics += fmt::format("{}{}", tics.empty() ? "" : ", ", width);
     const bool first = at % grid_.columns == 0;
     std::string script = grid_.place(at);
     script += fmt::format(
-        "set title {} offset 0,-0.3\nset logscale x 2\nset xtics ({})\nset xrange {}\nset yrange {}\n"
-        "set xlabel {}\nset ylabel {}\nset format y {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\n",
-        gnuplot_string(fmt::format("{}: {} tokens", method_label(variant), length), kTitleBytes), tics,
-        range_text(axis_range(xs, true)), range_text(axis_range(ys, false)),
+        "set title {} offset 0,-0.3\nset logscale x 2\nset xtics ({})\nset xrange {}\nset yrange "
+        "{}\n"
+        "set xlabel {}\nset ylabel {}\nset format y {}\nset grid y lc rgb '#999999' lw 0.3\nunset "
+        "key\n",
+        gnuplot_string(fmt::format("{}: {} tokens", method_label(variant), length), kTitleBytes),
+        tics, range_text(axis_range(xs, true)), range_text(axis_range(ys, false)),
         at >= grid_.columns ? "'width of the bottleneck'" : "''", first ? "'added time, %'" : "''",
         first ? "'%g'" : "''");
     std::string bars, lines;
@@ -96,15 +102,15 @@ class LatencyDrawing {
     for (const std::int64_t batch : batches_) {
       // Set a little apart, or the intervals would lie on one another.
       constexpr double kApart = 1.07;
-      const double shift =
-          std::pow(kApart, static_cast<double>(index) - 0.5 * static_cast<double>(batches_.size() - 1));
+      const double shift = std::pow(
+          kApart, static_cast<double>(index) - 0.5 * static_cast<double>(batches_.size() - 1));
       const std::string colour = ordered_colour(index++, batches_.size());
       const RowRange range(figure_.data);
       for (const LatencyFinding* f : all_)
         if (f->variant == variant && f->length == length && f->batch == batch)
           figure_.data.rows.push_back({static_cast<std::int64_t>(at), f->bottleneck, f->slowdown,
-                                       cell_of(f->low), cell_of(f->high), f->batch, f->length, f->variant,
-                                       f->sweep, f->base});
+                                       cell_of(f->low), cell_of(f->high), f->batch, f->length,
+                                       f->variant, f->sweep, f->base});
       if (range.empty()) continue;
       bars += fmt::format(
           ", data {} skip 1 using ($2*{:.4f}):3:4:5 with yerrorbars pt 0 lw 1.2 lc rgb '{}'",

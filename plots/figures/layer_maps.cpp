@@ -8,10 +8,10 @@
 #include <map>
 
 #include "plots/adapters.h"
-#include "results/cells.h"
 #include "plots/figures/makers.h"
 #include "plots/format.h"
 #include "plots/heat_map.h"
+#include "results/cells.h"
 
 namespace rankscope {
 

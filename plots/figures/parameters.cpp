@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <set>
 
-#include "results/cells.h"
 #include "plots/escape.h"
 #include "plots/figures/makers.h"
 #include "plots/format.h"
 #include "plots/palette.h"
 #include "plots/panels.h"
 #include "plots/report_data.h"
+#include "results/cells.h"
 
 namespace rankscope {
 
@@ -77,8 +77,8 @@ class ParametersDrawing {
     std::vector<ParametersPoint> points;
     for (const PublishedNumber* n : published_scores("table15", task, data_.metric_of(task)))
       if (n->value && n->parameters)
-        points.push_back({n->method, published_setting(*n, "targets"), published_size(*n), std::nullopt, *n->parameters,
-                          *n->value, std::nullopt, std::nullopt});
+        points.push_back({n->method, published_setting(*n, "targets"), published_size(*n),
+                          std::nullopt, *n->parameters, *n->value, std::nullopt, std::nullopt});
     return points;
   }
 

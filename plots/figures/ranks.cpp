@@ -6,13 +6,13 @@
 #include <map>
 #include <set>
 
-#include "results/cells.h"
 #include "plots/escape.h"
 #include "plots/figures/makers.h"
 #include "plots/format.h"
 #include "plots/palette.h"
 #include "plots/panels.h"
 #include "plots/report_data.h"
+#include "results/cells.h"
 
 namespace rankscope {
 

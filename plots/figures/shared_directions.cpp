@@ -21,10 +21,11 @@ constexpr const char* kNotAnalysed =
 struct Comparison {
   PhiPairs pairs;
   std::int64_t rank_one = 0, rank_other = 0;
-  std::string x, y;  // the axes' labels
+  std::string x, y;          // the axes' labels
   const char* counted = "";  // what its pairs are
 
-  std::optional<PhiMean> mean(const std::string& site, std::int64_t layer, const char* directions) const {
+  std::optional<PhiMean> mean(const std::string& site, std::int64_t layer,
+                              const char* directions) const {
     return pairs.mean(site, layer, directions, rank_one, rank_other);
   }
 };
@@ -33,20 +34,25 @@ std::optional<Comparison> between_ranks(ReportData& data, const AdapterGroup& gr
   PhiPairs pairs(data, group, "ranks");
   const std::optional<std::int64_t> small = group.small_rank();
   if (pairs.empty() || !small) return std::nullopt;
-  return Comparison{std::move(pairs), *small, group.largest_rank(),
+  return Comparison{std::move(pairs),
+                    *small,
+                    group.largest_rank(),
                     fmt::format("j, of rank {}", group.largest_rank()),
-                    fmt::format("i, of rank {}", *small), "seeds"};
+                    fmt::format("i, of rank {}", *small),
+                    "seeds"};
 }
 
 std::optional<Comparison> between_seeds(ReportData& data, const AdapterGroup& group) {
   PhiPairs pairs(data, group, "seeds");
   if (pairs.empty()) return std::nullopt;
   const std::int64_t rank = group.largest_rank();
-  return Comparison{std::move(pairs), rank, rank, "j, of another seed", "i, of one seed", "pairs of seeds"};
+  return Comparison{std::move(pairs), rank, rank, "j, of another seed", "i, of one seed",
+                    "pairs of seeds"};
 }
 
 constexpr const char* kNoRanks = "Not run: no two ranks of one seed were set against each other.";
-constexpr const char* kNoSeeds = "Not run: no two seeds of one setting were set against each other.";
+constexpr const char* kNoSeeds =
+    "Not run: no two seeds of one setting were set against each other.";
 
 // Sites down, the trained adapters and their controls across.
 std::optional<Figure> beside_controls(const Comparison& c, const AdapterGroup& group,
@@ -83,7 +89,8 @@ std::optional<Figure> beside_controls(const Comparison& c, const AdapterGroup& g
 
 // Layers across, and chance at the right; down the sites, then what the first of them gave before
 // training.
-std::optional<Figure> by_layer(const Comparison& c, const AdapterGroup& group, std::string& left_out) {
+std::optional<Figure> by_layer(const Comparison& c, const AdapterGroup& group,
+                               std::string& left_out) {
   ReportData& data = c.pairs.data();
   constexpr std::size_t kMostLayers = 4;
   const std::vector<std::int64_t> layers = some_layers(group.layers, kMostLayers);
@@ -131,7 +138,8 @@ FigureSet for_each_group(ReportData& data, const std::string& name, const std::s
 
 constexpr const char* kControls =
     " “Before training” is the same of the A that each training began with: what is bright there "
-    "too was not learned. “Shuffled targets”, where a sweep has them, is the same of adapters trained on "
+    "too was not learned. “Shuffled targets”, where a sweep has them, is the same of adapters "
+    "trained on "
     "targets dealt out anew: what is bright there too, any training on these texts gives. "
     "Chance is the mean between random subspaces of these sizes in d dimensions; its 95 % band is "
     "in the CSV.";
@@ -147,35 +155,38 @@ FigureSet between_ranks_figures(ReportData& data) {
         std::string counted_pairs;
         std::optional<Figure> figure = beside_controls(*c, group, counted_pairs);
         if (figure)
-          figure->caption =
-              fmt::format(
-                  "phi between the first i right-singular vectors of A at rank {} and the first j at "
-                  "rank {}, layer {} of {} (from 0), {}. In the paper the first row is bright, phi > "
-                  "0.5, and the rest near chance: only the top direction is shared.",
-                  c->rank_one, c->rank_other, group.middle_layer(), group.layers.size(), counted_pairs) +
-              kControls;
+          figure->caption = fmt::format(
+                                "phi between the first i right-singular vectors of A at rank {} "
+                                "and the first j at "
+                                "rank {}, layer {} of {} (from 0), {}. In the paper the first row "
+                                "is bright, phi > "
+                                "0.5, and the rest near chance: only the top direction is shared.",
+                                c->rank_one, c->rank_other, group.middle_layer(),
+                                group.layers.size(), counted_pairs) +
+                            kControls;
         return figure;
       });
 }
 
 FigureSet between_seeds_figures(ReportData& data) {
-  return for_each_group(
-      data, "figure4", "Directions shared between seeds", "Figure 4", kNoSeeds,
-      [&](const AdapterGroup& group) -> std::optional<Figure> {
-        const std::optional<Comparison> c = between_seeds(data, group);
-        if (!c) return std::nullopt;
-        std::string counted_pairs;
-        std::optional<Figure> figure = beside_controls(*c, group, counted_pairs);
-        if (figure)
-          figure->caption =
-              fmt::format(
-                  "phi between the first i right-singular vectors of A of one seed and the first j of "
-                  "another, rank {}, layer {} of {} (from 0), {}. In the paper Wq is brighter than Wv, "
-                  "and random matrices share nothing.",
-                  c->rank_one, group.middle_layer(), group.layers.size(), counted_pairs) +
-              kControls;
-        return figure;
-      });
+  return for_each_group(data, "figure4", "Directions shared between seeds", "Figure 4", kNoSeeds,
+                        [&](const AdapterGroup& group) -> std::optional<Figure> {
+                          const std::optional<Comparison> c = between_seeds(data, group);
+                          if (!c) return std::nullopt;
+                          std::string counted_pairs;
+                          std::optional<Figure> figure = beside_controls(*c, group, counted_pairs);
+                          if (figure)
+                            figure->caption = fmt::format(
+                                                  "phi between the first i right-singular vectors "
+                                                  "of A of one seed and the first j of "
+                                                  "another, rank {}, layer {} of {} (from 0), {}. "
+                                                  "In the paper Wq is brighter than Wv, "
+                                                  "and random matrices share nothing.",
+                                                  c->rank_one, group.middle_layer(),
+                                                  group.layers.size(), counted_pairs) +
+                                              kControls;
+                          return figure;
+                        });
 }
 
 namespace {
@@ -203,14 +214,15 @@ FigureSet layer_figures(ReportData& data, const std::string& name, const std::st
 }  // namespace
 
 FigureSet between_ranks_layer_figures(ReportData& data) {
-  return layer_figures(data, "figure6", "Directions shared between ranks, layer by layer", "Figure 6", kNoRanks,
-                       &between_ranks,
+  return layer_figures(data, "figure6", "Directions shared between ranks, layer by layer",
+                       "Figure 6", kNoRanks, &between_ranks,
                        "As Figure 3, at several layers: does its first bright row stand at each?");
 }
 
 FigureSet between_seeds_layer_figures(ReportData& data) {
-  return layer_figures(data, "figure7", "Directions shared between seeds, layer by layer", "Figure 7", kNoSeeds,
-                       &between_seeds, "As Figure 4, at several layers: is Wq brighter than Wv at each?");
+  return layer_figures(data, "figure7", "Directions shared between seeds, layer by layer",
+                       "Figure 7", kNoSeeds, &between_seeds,
+                       "As Figure 4, at several layers: is Wq brighter than Wv at each?");
 }
 
 FigureSet base_figures(ReportData& data) {

@@ -4,12 +4,12 @@
 #include <map>
 
 #include "plots/adapters.h"
-#include "results/cells.h"
 #include "plots/escape.h"
 #include "plots/figures/makers.h"
 #include "plots/format.h"
 #include "plots/palette.h"
 #include "plots/panels.h"
+#include "results/cells.h"
 
 namespace rankscope {
 

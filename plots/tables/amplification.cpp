@@ -5,9 +5,9 @@
 #include <limits>
 
 #include "plots/adapters.h"
-#include "results/cells.h"
 #include "plots/format.h"
 #include "plots/tables/makers.h"
+#include "results/cells.h"
 
 namespace rankscope {
 

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
-#include "results/cells.h"
 #include "plots/format.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
+#include "results/cells.h"
 
 namespace rankscope {
 
@@ -17,7 +17,8 @@ constexpr const char* kNoClaims = "No claims were evaluated.";
 ShownCell verdict_cell(const std::string& verdict, const ClaimFinding& claim) {
   if (verdict == "holds" || verdict == "reproduced") {
     const bool named = !claim.base.empty() && !claim.data.empty();
-    return {"✓ " + verdict + (named ? fmt::format(" on {}, {}", claim.base, claim.data) : ""), CellStyle::kHolds};
+    return {"✓ " + verdict + (named ? fmt::format(" on {}, {}", claim.base, claim.data) : ""),
+            CellStyle::kHolds};
   }
   if (verdict == "contradicted") return {"✗ contradicted", CellStyle::kContradicted};
   if (verdict == "underpowered") return {"? underpowered", CellStyle::kUnderpowered};

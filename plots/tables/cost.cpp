@@ -4,10 +4,10 @@
 #include <array>
 #include <map>
 
-#include "results/cells.h"
 #include "plots/format.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
+#include "results/cells.h"
 
 namespace rankscope {
 

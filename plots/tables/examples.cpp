@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "common/utf8.h"
-#include "results/cells.h"
 #include "plots/format.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
+#include "results/cells.h"
 
 namespace rankscope {
 
@@ -98,9 +98,8 @@ TableSet example_tables(ReportData& data) {
                             {tail(text_in(row[2]), kShown), CellStyle::kCode},
                             {head(text_in(row[3]), kShown), CellStyle::kCode},
                             {head(text_in(row[5]), kShown), CellStyle::kCode},
-                            binary
-                                ? (outcome == 1 ? "right" : "wrong")
-                                : metric_label(best->metric) + " " + fixed(100 * outcome, 1)});
+                            binary ? (outcome == 1 ? "right" : "wrong")
+                                   : metric_label(best->metric) + " " + fixed(100 * outcome, 1)});
       table.data.rows.push_back(
           {task, trial, row[0], row[1], best->metric, row[4], row[2], row[3], row[5]});
     }

@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
-#include "results/cells.h"
 #include "plots/format.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
+#include "results/cells.h"
 
 namespace rankscope {
 

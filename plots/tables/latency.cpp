@@ -24,8 +24,8 @@ struct BatchAndLength {
 };
 
 // Nearest to the paper's share of the base's parameters; of what is no adapter there is one.
-const LatencyFinding* shown_of(const std::vector<const LatencyFinding*>& all, const BatchAndLength& cell,
-                               std::string_view variant) {
+const LatencyFinding* shown_of(const std::vector<const LatencyFinding*>& all,
+                               const BatchAndLength& cell, std::string_view variant) {
   const LatencyFinding* best = nullptr;
   const auto distance = [](const LatencyFinding& f) {
     return std::abs(std::log(static_cast<double>(std::max<std::int64_t>(1, f.parameters)) /
@@ -99,9 +99,9 @@ Table table_of(const std::vector<const LatencyFinding*>& all) {
               .answers = "Table 1",
               .columns = {{"batch", true}, {"tokens", true}, {"base, ms", true}},
               .rows = {},
-              .data = {{"batch", "length", "variant", "bottleneck", "parameters", "rounds", "milliseconds",
-                        "slowdown_percent", "low", "high", "log2_deviation", "base_parameters", "machine",
-                        "sweep", "base", "paper_slowdown_percent"},
+              .data = {{"batch", "length", "variant", "bottleneck", "parameters", "rounds",
+                        "milliseconds", "slowdown_percent", "low", "high", "log2_deviation",
+                        "base_parameters", "machine", "sweep", "base", "paper_slowdown_percent"},
                        {}}};
   std::set<BatchAndLength> cells;
   std::set<std::string> machines;
@@ -113,40 +113,48 @@ Table table_of(const std::vector<const LatencyFinding*>& all) {
     most = std::max(most, f->rounds);
     table.data.rows.push_back(data_row(*f));
   }
-  for (const auto& [variant, name] : {std::pair{"lora_merged", "LoRA merged"}, {"lora", "LoRA beside W"},
-                                      {"adapter_l", "Adapter(L)"}, {"adapter_h", "Adapter(H)"}}) {
+  for (const auto& [variant, name] : {std::pair{"lora_merged", "LoRA merged"},
+                                      {"lora", "LoRA beside W"},
+                                      {"adapter_l", "Adapter(L)"},
+                                      {"adapter_h", "Adapter(H)"}}) {
     const LatencyFinding* const f = shown_of(all, *cells.begin(), variant);
-    table.columns.push_back(
-        {f != nullptr && f->bottleneck > 0 ? fmt::format("{} r = {}, %", name, f->bottleneck)
-                                           : fmt::format("{}, %", name),
-         true});
+    table.columns.push_back({f != nullptr && f->bottleneck > 0
+                                 ? fmt::format("{} r = {}, %", name, f->bottleneck)
+                                 : fmt::format("{}, %", name),
+                             true});
   }
   for (const char* column : {"paper: ms", "paper: Adapter(L), %", "paper: Adapter(H), %"})
     table.columns.push_back({column, true});
   cells.merge(published_cells());
   for (const BatchAndLength& cell : cells) {
     const LatencyFinding* const base = shown_of(all, cell, "base");
-    table.rows.push_back({grouped(cell.batch), grouped(cell.length),
-                          base == nullptr ? ShownCell{"not run", CellStyle::kQuiet}
-                                          : ShownCell{short_number(base->milliseconds)},
-                          slowdown_cell(shown_of(all, cell, "lora_merged")),
-                          slowdown_cell(shown_of(all, cell, "lora")),
-                          slowdown_cell(shown_of(all, cell, "adapter_l")),
-                          slowdown_cell(shown_of(all, cell, "adapter_h")),
-                          paper_cell(published_of(cell, "full", "latency_ms")),
-                          paper_slowdown_cell(published_of(cell, "adapter_l", "latency_increase")),
-                          paper_slowdown_cell(published_of(cell, "adapter_h", "latency_increase"))});
+    table.rows.push_back(
+        {grouped(cell.batch), grouped(cell.length),
+         base == nullptr ? ShownCell{"not run", CellStyle::kQuiet}
+                         : ShownCell{short_number(base->milliseconds)},
+         slowdown_cell(shown_of(all, cell, "lora_merged")),
+         slowdown_cell(shown_of(all, cell, "lora")),
+         slowdown_cell(shown_of(all, cell, "adapter_l")),
+         slowdown_cell(shown_of(all, cell, "adapter_h")),
+         paper_cell(published_of(cell, "full", "latency_ms")),
+         paper_slowdown_cell(published_of(cell, "adapter_l", "latency_increase")),
+         paper_slowdown_cell(published_of(cell, "adapter_h", "latency_increase"))});
   }
   std::string machine;
   for (const std::string& each : machines) machine += (machine.empty() ? "" : "; and ") + each;
   table.caption = fmt::format(
-      "One pass with logits at every position; what a variant adds to the base's time, in percent, with "
-      "the 95 % interval of the mean of {} rounds' log ratios. Adapters are those whose parameters are "
-      "nearest to the paper's 11M of GPT-2 medium's 354.92M, {:.1f} %; the CSV and Figure 5 have all "
-      "widths. Measured on {}. The paper's: GPT-2 medium on a Quadro RTX8000, means of 100 passes; its "
-      "fully fine-tuned model and merged LoRA are one row; its adapters at batch 32 have 0.5M parameters.",
-      fewest == most ? std::to_string(most) : fmt::format("{} to {}", fewest, most), 100 * kPaperShare,
-      machine);
+      "One pass with logits at every position; what a variant adds to the base's time, in percent, "
+      "with "
+      "the 95 % interval of the mean of {} rounds' log ratios. Adapters are those whose parameters "
+      "are "
+      "nearest to the paper's 11M of GPT-2 medium's 354.92M, {:.1f} %; the CSV and Figure 5 have "
+      "all "
+      "widths. Measured on {}. The paper's: GPT-2 medium on a Quadro RTX8000, means of 100 passes; "
+      "its "
+      "fully fine-tuned model and merged LoRA are one row; its adapters at batch 32 have 0.5M "
+      "parameters.",
+      fewest == most ? std::to_string(most) : fmt::format("{} to {}", fewest, most),
+      100 * kPaperShare, machine);
   return table;
 }
 

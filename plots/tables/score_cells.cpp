@@ -4,8 +4,8 @@
 
 #include <map>
 
-#include "results/cells.h"
 #include "plots/format.h"
+#include "results/cells.h"
 
 namespace rankscope {
 

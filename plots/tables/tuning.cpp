@@ -3,10 +3,10 @@
 #include <map>
 #include <set>
 
-#include "results/cells.h"
 #include "plots/format.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
+#include "results/cells.h"
 
 namespace rankscope {
 

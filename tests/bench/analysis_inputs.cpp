@@ -41,7 +41,8 @@ void make_adapter(const fs::path& folder) {
   const std::vector<float> a = normals(kRank * kWidth, 1 / std::sqrt(double{kWidth}), name + " A"),
                            b = normals(kWidth * kRank, 0.01, name + " B");
   const std::string module = std::string("base_model.model.model.layers.0.") + kModule;
-  const OrderedJson config{{"peft_type", "LORA"}, {"r", kRank}, {"lora_alpha", kRank}, {"target_modules", {"q_proj"}}};
+  const OrderedJson config{
+      {"peft_type", "LORA"}, {"r", kRank}, {"lora_alpha", kRank}, {"target_modules", {"q_proj"}}};
   write_file_atomically(folder / "adapter_config.json", config.dump());
   write_safetensors(folder / "adapter_model.safetensors",
                     {{module + ".lora_A.weight", DType::kF32, {kRank, kWidth}, a.data()},
@@ -53,7 +54,8 @@ std::vector<float> falling_spectrum() {
   constexpr std::int64_t kDirections = 256;
   const auto basis = [](const std::string& name) {
     const std::vector<float> drawn = normals(kWidth * kDirections, 1, name);
-    return orthonormal_basis(Eigen::Map<const Eigen::MatrixXf>(drawn.data(), kWidth, kDirections).cast<double>(), 2);
+    return orthonormal_basis(
+        Eigen::Map<const Eigen::MatrixXf>(drawn.data(), kWidth, kDirections).cast<double>(), 2);
   };
   RealMatrix left = basis("left");
   const RealMatrix right = basis("right");
@@ -61,7 +63,8 @@ std::vector<float> falling_spectrum() {
   std::vector<float> values = normals(kWidth * kWidth, 1.0 / 400, "noise");
   constexpr std::int64_t kRows = 512;
   for (std::int64_t row = 0; row < kWidth; row += kRows) {
-    const RealMatrix part = product(right, left.middleRows(row, kRows).transpose(), 2);  // transposed
+    const RealMatrix part =
+        product(right, left.middleRows(row, kRows).transpose(), 2);  // transposed
     for (std::int64_t i = 0; i < part.size(); ++i)
       values[static_cast<std::size_t>(row * kWidth + i)] += static_cast<float>(part.data()[i]);
   }
@@ -74,9 +77,10 @@ void make_base(const fs::path& folder) {
   std::vector<std::vector<float>> kept;
   std::vector<TensorToWrite> tensors;
   for (const TensorSpec& spec : read_model_shape(folder).tensors) {
-    kept.push_back(spec.name.find(kModule) != std::string::npos
-                       ? falling_spectrum()
-                       : std::vector<float>(static_cast<std::size_t>(spec.size()), spec.norm ? 1.0f : 0.0f));
+    kept.push_back(
+        spec.name.find(kModule) != std::string::npos
+            ? falling_spectrum()
+            : std::vector<float>(static_cast<std::size_t>(spec.size()), spec.norm ? 1.0f : 0.0f));
     tensors.push_back({spec.name, DType::kF32, spec.shape, kept.back().data()});
   }
   write_safetensors(folder / "model.safetensors", std::move(tensors), {{"format", "pt"}});
@@ -86,7 +90,8 @@ Trial adapter_trial(std::int64_t rank, std::uint64_t seed) {
   Trial trial;
   trial.config.method = "lora";
   trial.config.seed = seed;
-  trial.config.settings = {{"rank", std::to_string(rank)}, {"alpha", std::to_string(rank)}, {"targets", "Wq+Wk+Wv+Wo"}};
+  trial.config.settings = {
+      {"rank", std::to_string(rank)}, {"alpha", std::to_string(rank)}, {"targets", "Wq+Wk+Wv+Wo"}};
   for (const auto& [key, value] : trial.config.settings) trial.train["settings." + key] = value;
   trial.train["method"] = "lora";
   trial.train["seed"] = std::to_string(seed);
@@ -105,10 +110,16 @@ void make_wide_adapters(const fs::path& root) {
 }
 
 Manifest make_adapter_sweep(const SweepFolder& folder, const fs::path& base) {
-  Manifest manifest{.name = "adapters", .file_text = {}, .base_hash = hash_of({{"base", "bench analysis"}}),
-                    .overrides = {}, .base = base, .analysis = AnalysisSettings{}, .trials = {}};
+  Manifest manifest{.name = "adapters",
+                    .file_text = {},
+                    .base_hash = hash_of({{"base", "bench analysis"}}),
+                    .overrides = {},
+                    .base = base,
+                    .analysis = AnalysisSettings{},
+                    .trials = {}};
   for (std::int64_t rank = 1; rank <= 128; rank *= 2)
-    for (std::uint64_t seed = 1; seed <= 5; ++seed) manifest.trials.push_back(adapter_trial(rank, seed));
+    for (std::uint64_t seed = 1; seed <= 5; ++seed)
+      manifest.trials.push_back(adapter_trial(rank, seed));
   const std::unique_ptr<Backend> backend = make_cpu_backend(1);
   const std::unique_ptr<Model> model = load_model(base, *backend);
   for (const Trial& trial : manifest.trials) {

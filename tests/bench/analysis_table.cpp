@@ -34,7 +34,9 @@ double seconds_of(const Work& work) {
 }
 
 double numpy_seconds(const char* python, const std::string& work, const fs::path& folder) {
-  return run_peer(python, "analysis_speed.py", "--work " + work + " --folder " + quoted(folder.string())).at("seconds");
+  return run_peer(python, "analysis_speed.py",
+                  "--work " + work + " --folder " + quoted(folder.string()))
+      .at("seconds");
 }
 
 // The most memory that one of the processes so far has held, in GiB.
@@ -44,15 +46,18 @@ double children_gibibytes() {
   return static_cast<double>(usage.ru_maxrss) / (1 << 20);  // in KiB
 }
 
-void compare(Table& table, const std::string& work, double ours, double peer, double must, double aim) {
+void compare(Table& table, const std::string& work, double ours, double peer, double must,
+             double aim) {
   std::printf("%s: %.4f s, NumPy %.4f s\n", work.c_str(), ours, peer);
   table.row(work + ": NumPy's time over ours", peer / ours, must, aim);
 }
 
-// phi without the band of chance, which the peer does not draw: adapters read, directions found and compared.
+// phi without the band of chance, which the peer does not draw: adapters read, directions found and
+// compared.
 void phi(const fs::path& folder, Directions directions) {
-  const auto vectors = leading_vectors_of_both(read_adapter_factors(folder / "one").front(),
-                                               read_adapter_factors(folder / "other").front(), directions, 0);
+  const auto vectors =
+      leading_vectors_of_both(read_adapter_factors(folder / "one").front(),
+                              read_adapter_factors(folder / "other").front(), directions, 0);
   shared_directions(vectors[0], vectors[1]);
 }
 
@@ -62,17 +67,19 @@ int print_analysis_table() {
   const fs::path root = fs::path(RANKSCOPE_BENCH_FOLDER) / "analysis", wide = root / "wide";
   make_wide_adapters(wide);
   const SweepFolder folder(root / "sweep");
-  const Manifest manifest = make_adapter_sweep(folder, model_folder(fs::path(RANKSCOPE_BENCH_FOLDER), "gpt2-small"));
+  const Manifest manifest =
+      make_adapter_sweep(folder, model_folder(fs::path(RANKSCOPE_BENCH_FOLDER), "gpt2-small"));
 
   const char* python = peers_python();
   Table table(root / "analysis_table.json");
   const std::string adapter = " --adapter " + quoted((wide / "one").string());
-  const std::string pair = "analyze phi" + adapter + " --other " + quoted((wide / "other").string()) + " --layer 0 --site Wq";
+  const std::string pair = "analyze phi" + adapter + " --other " +
+                           quoted((wide / "other").string()) + " --layer 0 --site Wq";
   std::vector<double> command;
   for (int round = 0; round < kRounds; ++round) command.push_back(seconds_of_program(pair));
   table.row("analyze phi, r 64 in 12,288 dimensions, s", median(command), 0.2, 0.15, true);
-  const double amplification =
-      seconds_of_program("analyze amplification" + adapter + " --model " + quoted((wide / "base").string()));
+  const double amplification = seconds_of_program("analyze amplification" + adapter + " --model " +
+                                                  quoted((wide / "base").string()));
   table.row("analyze amplification, W 12,288 x 12,288, s", amplification, 60, 15, true);
   table.row("analyze amplification: peak memory, GiB", children_gibibytes(), 2, 1.5, true);
 
@@ -86,7 +93,8 @@ int print_analysis_table() {
   table.row("a sweep's 40 adapters at 48 matrices, s", sweep, 30, 15, true);
   if (!python) return table.finish();
 
-  for (const auto& [name, directions] : {std::pair{"phi_a", Directions::kA}, {"phi_dw", Directions::kUpdate}}) {
+  for (const auto& [name, directions] :
+       {std::pair{"phi_a", Directions::kA}, {"phi_dw", Directions::kUpdate}}) {
     std::vector<double> ours, peer;
     for (int round = 0; round < kRounds; ++round) {
       ours.push_back(seconds_of([&] { phi(wide, directions); }));
@@ -94,7 +102,8 @@ int print_analysis_table() {
     }
     compare(table, name, median(ours), median(peer), 3, 5);
   }
-  compare(table, "amplification", amplification, numpy_seconds(python, "amplification", wide), 1, 3);
+  compare(table, "amplification", amplification, numpy_seconds(python, "amplification", wide), 1,
+          3);
   compare(table, "sweep", sweep, numpy_seconds(python, "sweep", wide), 1, 2);
   return table.finish();
 }

@@ -97,8 +97,7 @@ fs::path model_folder(const fs::path& root, const std::string& shape) {
   const fs::path folder = root / shape;
   if (fs::exists(folder / "model.safetensors")) return folder;
   fs::create_directories(folder);
-  write_file_atomically(folder / "config.json",
-                        std::string_view(shape_of(shape).config));
+  write_file_atomically(folder / "config.json", std::string_view(shape_of(shape).config));
   const ModelShape model = read_model_shape(folder);
   std::vector<std::vector<std::byte>> values;
   std::vector<TensorToWrite> tensors;

@@ -28,8 +28,8 @@ struct TrainingWork {
   const char* task;
   int batch;
   int rank;
-  double must_peer, aim_peer;    // tokens/s over PEFT
-  double must_gemm, aim_gemm;    // useful FLOPs over the measured rate of products
+  double must_peer, aim_peer;  // tokens/s over PEFT
+  double must_gemm, aim_gemm;  // useful FLOPs over the measured rate of products
   double must_memory, aim_memory;
 };
 constexpr TrainingWork kTraining[] = {
@@ -82,8 +82,8 @@ Measured train(const TrainingWork& w, const fs::path& root) {
     flops += report.useful_flops;
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  return {tokens / seconds, flops / seconds,
-          static_cast<double>(backend->peak_bytes()) / (1 << 20), seconds / kSteps};
+  return {tokens / seconds, flops / seconds, static_cast<double>(backend->peak_bytes()) / (1 << 20),
+          seconds / kSteps};
 }
 
 // Tokens/s of kTrials trials of stories3m's shape, trained together and one after the other.
@@ -104,8 +104,7 @@ Trials train_trials(const fs::path& root) {
     for (int i = 0; i < kTrials; ++i) {
       Settings settings;
       settings.add("rank=" + std::to_string(kTrialRank));
-      adaptations.push_back(
-          make_method("lora", settings)->adapt(*model, static_cast<uint64_t>(i)));
+      adaptations.push_back(make_method("lora", settings)->adapt(*model, static_cast<uint64_t>(i)));
       TrainSettings t;
       t.steps = kWarmUp + kTrialSteps;
       t.batch = kTrialBatch;
@@ -165,13 +164,15 @@ std::string name_of(const TrainingWork& w) {
 std::map<std::string, Json> peer_lines(const char* python) {
   std::map<std::string, Json> lines;
   if (python == nullptr) return lines;
-  for (const OutputLine& line : run_command(
-           quoted(python) + " " +
-           quoted(std::string(RANKSCOPE_SOURCE_DIR) + "/tests/bench/peers/gpu_peft.py") + " --all")) {
+  for (const OutputLine& line :
+       run_command(quoted(python) + " " +
+                   quoted(std::string(RANKSCOPE_SOURCE_DIR) + "/tests/bench/peers/gpu_peft.py") +
+                   " --all")) {
     const Json& v = line.value;
     std::printf("peer: %s\n", v.dump().c_str());
-    if (!v.contains("error")) lines[v.value("work", "") + " " + v.value("task", "") + " " +
-                                     std::to_string(v.value("batch", 0))] = v;
+    if (!v.contains("error"))
+      lines[v.value("work", "") + " " + v.value("task", "") + " " +
+            std::to_string(v.value("batch", 0))] = v;
   }
   return lines;
 }
@@ -233,8 +234,8 @@ int print_gpu_table() {
               trained[i].tokens_per_second / peer->second.at("tokens_per_second").get<double>(),
               w.must_peer, w.aim_peer);
     table.row(name + ": peak memory over PEFT",
-              trained[i].peak_mib / peer->second.at("peak_memory_mib").get<double>(),
-              w.must_memory, w.aim_memory, true);
+              trained[i].peak_mib / peer->second.at("peak_memory_mib").get<double>(), w.must_memory,
+              w.aim_memory, true);
   }
   if (const auto peer = peers.find("gpt2-medium-decode wikisql 64"); peer != peers.end())
     table.row("gpt2-medium greedy: new tokens/s over transformers",

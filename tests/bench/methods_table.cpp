@@ -38,8 +38,8 @@ double rate_of(const std::filesystem::path& root, const std::string& method,
   return run_command(quoted(RANKSCOPE_PROGRAM) + " train --json --threads " +
                      std::to_string(kThreads) + " --model " +
                      quoted(model_folder(root, "stories3m")) + " --data " +
-                     quoted(token_file(root, "stories3m", "wikisql")) + " --method " + method + " " +
-                     settings + " --set batch=16 --steps 20")
+                     quoted(token_file(root, "stories3m", "wikisql")) + " --method " + method +
+                     " " + settings + " --set batch=16 --steps 20")
       .back()
       .value.at("tokens_per_second");
 }
@@ -73,7 +73,8 @@ int print_methods_table() {
       if (has_peer) over_peer.push_back(rate / peer_rate_of(root, python, compared));
     }
     table.row(name + ": tokens/s over LoRA's", median(over_lora), kMustLora, kAimLora);
-    if (has_peer) table.row(name + ": tokens/s over PyTorch's", median(over_peer), kMustPeer, kAimPeer);
+    if (has_peer)
+      table.row(name + ": tokens/s over PyTorch's", median(over_peer), kMustPeer, kAimPeer);
   }
   return table.finish();
 }

@@ -1,5 +1,5 @@
-// The table of methods beside LoRA: training speed at equal parameters, against LoRA's own and, where
-// a Python with PyTorch and PEFT is named, against theirs on the same work.
+// The table of methods beside LoRA: training speed at equal parameters, against LoRA's own and,
+// where a Python with PyTorch and PEFT is named, against theirs on the same work.
 #pragma once
 
 namespace rankscope::bench {

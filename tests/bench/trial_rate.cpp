@@ -21,7 +21,8 @@ std::string sweep_file(const fs::path& model, const fs::path& data) {
          "\nseeds: 0\n"
          "tasks:\n"
          "  wikisql:\n"
-         "    data: " + data.string() +
+         "    data: " +
+         data.string() +
          "\n    train: {limit: 500}\n"
          "    score: {limit: 200, max_new: 64}\n"
          "method: lora\n"
@@ -60,18 +61,17 @@ int print_trial_rate() {
   write_file_atomically(root / "sweep.yaml", sweep_file(model, data));
   Table table(root / "trial_rate.json");
   // The base is one of the three trials; it is not trained and not counted.
-  const double seconds =
-      seconds_of_program("run " + quoted(root / "sweep.yaml") + " --dir " + quoted(root / "run") +
-                         " --workers 2 --threads 1");
+  const double seconds = seconds_of_program("run " + quoted(root / "sweep.yaml") + " --dir " +
+                                            quoted(root / "run") + " --workers 2 --threads 1");
   const double rate = 3600 * 2 / seconds;
   std::printf("%.0f trials/hour\n", rate);
   if (const char* python = peers_python()) {
     render(data / "train.jsonl", 500, root / "train.jsonl");
     render(data / "dev.jsonl", 200, root / "scored.jsonl");
-    const Json peer = run_peer(python, "sweep_peft.py",
-                               " --model " + quoted(model) + " --train " +
-                                   quoted(root / "train.jsonl") + " --score " +
-                                   quoted(root / "scored.jsonl") + " --threads 2");
+    const Json peer =
+        run_peer(python, "sweep_peft.py",
+                 " --model " + quoted(model) + " --train " + quoted(root / "train.jsonl") +
+                     " --score " + quoted(root / "scored.jsonl") + " --threads 2");
     table.row("stories3m wikisql: trials/hour over a PEFT script",
               rate / peer.at("trials_per_hour").get<double>(), 4, 8);
   }

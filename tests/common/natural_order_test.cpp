@@ -8,9 +8,9 @@
 using rankscope::natural_key;
 
 TEST_CASE("names are ordered by the numbers in them") {
-  const std::vector<std::string> ordered = {"figure3",        "table",  "table4",  "table04", "table5",
-                                            "table15",        "table15a", "table15b", "table16",
-                                            "table123456789012", "tables"};
+  const std::vector<std::string> ordered = {
+      "figure3",  "table",    "table4",  "table04",           "table5", "table15",
+      "table15a", "table15b", "table16", "table123456789012", "tables"};
   std::vector<std::string> sorted(ordered.rbegin(), ordered.rend());
   std::ranges::sort(sorted, {}, [](const std::string& name) { return natural_key(name); });
   // table4 and table04 are one number: then by the text.

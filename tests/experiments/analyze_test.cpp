@@ -30,7 +30,8 @@ void check_numbers(const Json& actual, const Json& expected) {
     if (expected[i].is_array()) {
       check_numbers(actual[i], expected[i]);
     } else {
-      CHECK(actual[i].get<double>() == Approx(expected[i].get<double>()).epsilon(1e-6).margin(1e-9));
+      CHECK(actual[i].get<double>() ==
+            Approx(expected[i].get<double>()).epsilon(1e-6).margin(1e-9));
     }
   }
 }
@@ -50,8 +51,9 @@ TEST_CASE("analyze spectra gives NumPy's singular values of dW", "[goldens]") {
       check_numbers(lines[i].at("singular_values"), expected[i].at("singular_values"));
     }
   }
-  const std::vector<Json> one = json_lines(run_program({"analyze", "spectra", "--adapter", peft("gpt2_c_attn"),
-                                                        "--layer", "1", "--site", "Wk", "--json"}));
+  const std::vector<Json> one =
+      json_lines(run_program({"analyze", "spectra", "--adapter", peft("gpt2_c_attn"), "--layer",
+                              "1", "--site", "Wk", "--json"}));
   REQUIRE(one.size() == 1);
   CHECK(one[0].at("layer") == 1);
   CHECK(one[0].at("site") == "Wk");
@@ -63,10 +65,10 @@ TEST_CASE("analyze phi gives NumPy's phi of A, of dW and of its left side", "[go
     for (const std::string of : {"a", "dw", "dw_left"}) {
       CAPTURE(expected.at("adapter"), of);
       const std::string adapter = peft(expected.at("adapter"));
-      const std::vector<Json> lines = json_lines(run_program(
-          {"analyze", "phi", "--adapter", adapter, "--other", adapter, "--site", expected.at("site"),
-           "--layer", expected.at("layer").dump(), "--other-layer", expected.at("other_layer").dump(),
-           "--of", of, "--json"}));
+      const std::vector<Json> lines = json_lines(
+          run_program({"analyze", "phi", "--adapter", adapter, "--other", adapter, "--site",
+                       expected.at("site"), "--layer", expected.at("layer").dump(), "--other-layer",
+                       expected.at("other_layer").dump(), "--of", of, "--json"}));
       REQUIRE(lines.size() == 1);
       check_numbers(lines[0].at("phi"), expected.at(of));
       const double dimension = lines[0].at("dimension");
@@ -104,23 +106,24 @@ TEST_CASE("analyze amplification gives NumPy's Table 7", "[goldens]") {
 TEST_CASE("an untrained adapter has no spectrum to speak of, and says so") {
   const TemporaryFolder folder;
   const std::string base = kReference + "goldens/gpt2_tied";
-  const ProgramResult trained = run_program({"train", "--model", base, "--data", base + "/batch.jsonl",
-                                             "--method", "lora", "--set", "rank=2", "--steps", "1", "--set",
-                                             "lr=0", "--out", (folder / "out").string()});
+  const ProgramResult trained = run_program(
+      {"train", "--model", base, "--data", base + "/batch.jsonl", "--method", "lora", "--set",
+       "rank=2", "--steps", "1", "--set", "lr=0", "--out", (folder / "out").string()});
   INFO(trained.err);
   REQUIRE(trained.exit_code == 0);
   const std::string adapter = (folder / "out/adapter").string();
-  for (const Json& line : json_lines(run_program({"analyze", "spectra", "--adapter", adapter, "--json"}))) {
+  for (const Json& line :
+       json_lines(run_program({"analyze", "spectra", "--adapter", adapter, "--json"}))) {
     CHECK(line.at("effective_rank").is_null());
     CHECK(line.at("undefined").get<std::string>().find("zero") != std::string::npos);
   }
   const std::vector<Json> phi =
-      json_lines(run_program({"analyze", "phi", "--adapter", adapter, "--other", adapter, "--layer", "0",
-                              "--site", "Wq", "--of", "dw", "--json"}));
+      json_lines(run_program({"analyze", "phi", "--adapter", adapter, "--other", adapter, "--layer",
+                              "0", "--site", "Wq", "--of", "dw", "--json"}));
   CHECK(phi.at(0).at("phi") == Json::array({{nullptr, nullptr}, {nullptr, nullptr}}));
   CHECK(phi.at(0).at("undefined").size() == 4);
-  for (const Json& line : json_lines(run_program({"analyze", "amplification", "--adapter", adapter,
-                                                  "--model", base, "--json"}))) {
+  for (const Json& line : json_lines(run_program(
+           {"analyze", "amplification", "--adapter", adapter, "--model", base, "--json"}))) {
     CHECK(line.at("amplification").is_null());
     CHECK(line.at("projected").is_null());
     CHECK(line.at("update_norm") == 0.0);
@@ -128,23 +131,28 @@ TEST_CASE("an untrained adapter has no spectrum to speak of, and says so") {
 }
 
 TEST_CASE("analyze refuses what cannot be compared, and names what is there") {
-  check_refused(run_program({"analyze", "spectra", "--adapter", peft("gpt2_c_attn"), "--layer", "9"}), "layer 9");
-  check_refused(run_program({"analyze", "spectra", "--adapter", peft("gpt2_c_attn"), "--site", "Wo"}), "Wq");
+  check_refused(
+      run_program({"analyze", "spectra", "--adapter", peft("gpt2_c_attn"), "--layer", "9"}),
+      "layer 9");
+  check_refused(
+      run_program({"analyze", "spectra", "--adapter", peft("gpt2_c_attn"), "--site", "Wo"}), "Wq");
   check_refused(run_program({"analyze", "spectra", "--adapter", "/nowhere"}), "/nowhere");
   check_refused(run_program({"analyze", "phi", "--adapter", peft("gpt2_c_attn"), "--other",
                              peft("llama_rslora"), "--layer", "0", "--site", "Wq"}),
                 "different spaces");
-  check_refused(run_program({"analyze", "amplification", "--adapter", peft("gpt2_c_attn"), "--model",
-                             kReference + "goldens/llama_gqa"}),
+  check_refused(run_program({"analyze", "amplification", "--adapter", peft("gpt2_c_attn"),
+                             "--model", kReference + "goldens/llama_gqa"}),
                 "the base that the adapter was trained on");
 }
 
 TEST_CASE("a seed is a whole number that is taken as it stands") {
   for (const std::string seed : {"-1", "18446744073709551616", "0x10", "+5"}) {
-    check_refused(run_program({"world", "--documents", "1", "--seed", seed}), "--seed: must be a whole number");
-    check_refused(run_program({"analyze", "phi", "--adapter", peft("gpt2_c_attn"), "--other",
-                               peft("gpt2_c_attn"), "--layer", "0", "--site", "Wq", "--seed", seed}),
+    check_refused(run_program({"world", "--documents", "1", "--seed", seed}),
                   "--seed: must be a whole number");
+    check_refused(
+        run_program({"analyze", "phi", "--adapter", peft("gpt2_c_attn"), "--other",
+                     peft("gpt2_c_attn"), "--layer", "0", "--site", "Wq", "--seed", seed}),
+        "--seed: must be a whole number");
   }
 }
 
@@ -179,10 +187,11 @@ double squared_difference(const std::string& tuned, const std::string& base) {
   const SafetensorsFile one(tuned + "/model.safetensors"), other(base + "/model.safetensors");
   double sum = 0;
   for (const TensorEntry& entry : other.entries()) {
-    const bool matrix = entry.name.ends_with("_attn.weight") || entry.name.ends_with("_proj.weight") ||
-                        entry.name.ends_with("c_fc.weight");
+    const bool matrix = entry.name.ends_with("_attn.weight") ||
+                        entry.name.ends_with("_proj.weight") || entry.name.ends_with("c_fc.weight");
     if (!matrix) continue;
-    const std::vector<float> before = stored_values(other, entry), after = stored_values(one, one.at(entry.name));
+    const std::vector<float> before = stored_values(other, entry),
+                             after = stored_values(one, one.at(entry.name));
     for (std::size_t i = 0; i < before.size(); ++i) sum += std::pow(after[i] - before[i], 2);
   }
   return sum;
@@ -194,29 +203,32 @@ TEST_CASE("a fully fine-tuned model is analysed against its base") {
   SmallSweep& sweep = shared_sweep();
   const std::string out = sweep.out("undisturbed").string(), base = sweep.model().path();
   const std::string tuned = train_folder(out, trial_of(out, "best", "write")) / "adapter";
-  const std::vector<Json> spectra =
-      json_lines(run_program({"analyze", "spectra", "--adapter", tuned, "--model", base, "--json"}));
+  const std::vector<Json> spectra = json_lines(
+      run_program({"analyze", "spectra", "--adapter", tuned, "--model", base, "--json"}));
   double squares = 0;
   for (const Json& line : spectra) squares += std::pow(line.at("frobenius").get<double>(), 2);
   CHECK(squares > 0);
   CHECK(squares == Approx(squared_difference(tuned, base)).epsilon(1e-5));
 
-  const Json phi = json_lines(run_program({"analyze", "phi", "--adapter", tuned, "--other", tuned, "--model", base, "--of",
-                                           "dw", "--layer", "0", "--site", "Wq", "--top", "3", "--json"}))
+  const Json phi = json_lines(run_program({"analyze", "phi", "--adapter", tuned, "--other", tuned,
+                                           "--model", base, "--of", "dw", "--layer", "0", "--site",
+                                           "Wq", "--top", "3", "--json"}))
                        .at(0)
                        .at("phi");
   REQUIRE(phi.size() == 3);
   for (std::size_t i = 0; i < 3; ++i) CHECK(phi[i][i].get<double>() == Approx(1));
-  const Json table7 = json_lines(run_program({"analyze", "amplification", "--adapter", tuned, "--model", base, "--layer", "0",
-                                              "--site", "Wq", "--top", "2", "--json"}))
-                          .at(0);
+  const Json table7 =
+      json_lines(run_program({"analyze", "amplification", "--adapter", tuned, "--model", base,
+                              "--layer", "0", "--site", "Wq", "--top", "2", "--json"}))
+          .at(0);
   const std::vector<double> values = spectra.at(0).at("singular_values");
   CHECK(table7.at("update_norm").get<double>() == Approx(std::hypot(values[0], values[1])));
-  CHECK(table7.at("projected").get<double>() <= table7.at("projected_weight").get<double>() * (1 + 1e-9));
+  CHECK(table7.at("projected").get<double>() <=
+        table7.at("projected_weight").get<double>() * (1 + 1e-9));
 
   check_refused(run_program({"analyze", "spectra", "--adapter", tuned}), "with --model");
-  check_refused(run_program({"analyze", "phi", "--adapter", tuned, "--other", tuned, "--model", base, "--layer", "0",
-                             "--site", "Wq"}),
+  check_refused(run_program({"analyze", "phi", "--adapter", tuned, "--other", tuned, "--model",
+                             base, "--layer", "0", "--site", "Wq"}),
                 "--of dw");
 }
 
@@ -228,22 +240,28 @@ TEST_CASE("a head that PEFT saved beside the factors is passed over") {
   a[3] = -1;
   b[1] = 2;
   const std::string module = "base_model.model.roberta.encoder.layer.1.attention.self.query.";
-  write_safetensors(folder / name / "adapter_model.safetensors",
-                    {{module + "lora_A.weight", DType::kF32, {2, 6}, a.data()},
-                     {module + "lora_B.weight", DType::kF32, {6, 2}, b.data()},
-                     {"base_model.model.classifier.out_proj.weight", DType::kF32, {3, 6}, head.data()}});
+  write_safetensors(
+      folder / name / "adapter_model.safetensors",
+      {{module + "lora_A.weight", DType::kF32, {2, 6}, a.data()},
+       {module + "lora_B.weight", DType::kF32, {6, 2}, b.data()},
+       {"base_model.model.classifier.out_proj.weight", DType::kF32, {3, 6}, head.data()}});
   const auto config = [&](const Json& saved) {
-    put(folder / name / "adapter_config.json",
-        Json{{"peft_type", "LORA"}, {"r", 2}, {"lora_alpha", 4}, {"target_modules", {"query"}}, {"modules_to_save", saved}}.dump());
+    put(folder / name / "adapter_config.json", Json{{"peft_type", "LORA"},
+                                                    {"r", 2},
+                                                    {"lora_alpha", 4},
+                                                    {"target_modules", {"query"}},
+                                                    {"modules_to_save", saved}}
+                                                   .dump());
   };
   config({"classifier"});
-  const std::vector<Json> lines =
-      json_lines(run_program({"analyze", "spectra", "--adapter", (folder / name).string(), "--json"}));
+  const std::vector<Json> lines = json_lines(
+      run_program({"analyze", "spectra", "--adapter", (folder / name).string(), "--json"}));
   REQUIRE(lines.size() == 1);
   CHECK(lines[0].at("site") == "Wq");
   CHECK(lines[0].at("layer") == 1);
   CHECK(lines[0].at("scale") == 2);
   // A tensor that nothing names is damage.
   config(nullptr);
-  check_refused(run_program({"analyze", "spectra", "--adapter", (folder / name).string()}), "is no LoRA factor");
+  check_refused(run_program({"analyze", "spectra", "--adapter", (folder / name).string()}),
+                "is no LoRA factor");
 }

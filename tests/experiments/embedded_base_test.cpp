@@ -53,12 +53,12 @@ TEST_CASE("embedded base: every token of a target stood in the documents") {
     const CompiledTemplate form(task, task.default_template());
     std::map<std::int32_t, int> asked;
     for (const char* split : {"train", "dev"}) {
-      const std::string file = std::string(name) == "mnli" && std::string(split) == "dev"
-                                   ? "dev_matched"
-                                   : split;
+      const std::string file =
+          std::string(name) == "mnli" && std::string(split) == "dev" ? "dev_matched" : split;
       for (const Record& record :
            read_records(task, find_split(task, kSource / "datasets/embedded" / name, file)).records)
-        for (const std::int32_t id : tokenizer.encode(make_example(form, record).target)) ++asked[id];
+        for (const std::int32_t id : tokenizer.encode(make_example(form, record).target))
+          ++asked[id];
     }
     CAPTURE(name);
     for (const auto& [id, count] : asked) {

@@ -17,7 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// An adapter of a golden model whose trained values have all been drawn, saved; `last` comes before.
+// An adapter of a golden model whose trained values have all been drawn, saved; `last` comes
+// before.
 void save_drawn(const fs::path& folder, const std::string& golden, const std::string& method_name,
                 const std::vector<std::string>& assignments = {}, std::uint64_t seed = 5,
                 const std::function<void(Adaptation&)>& last = {}) {
@@ -39,8 +40,8 @@ void save_drawn(const fs::path& folder, const std::string& golden, const std::st
 }
 
 std::vector<double> nll(const fs::path& model, const fs::path& data, const fs::path& adapter = {}) {
-  std::vector<std::string> command = {"nll",    "--json",      "--threads", "1", "--model",
-                                      model.string(), "--data", data.string()};
+  std::vector<std::string> command = {"nll",     "--json",       "--threads", "1",
+                                      "--model", model.string(), "--data",    data.string()};
   if (!adapter.empty()) command.insert(command.end(), {"--adapter", adapter.string()});
   std::vector<double> all;
   for (const Json& line : json_lines(run_program(command))) all.push_back(line.at("nll"));
@@ -60,8 +61,8 @@ double apart(const std::vector<double>& a, const std::vector<double>& b) {
 
 std::vector<std::string> merge_command(const fs::path& model, const fs::path& adapter,
                                        const fs::path& out) {
-  return {"merge",         "--model", model.string(), "--adapter", adapter.string(),
-          "--threads", "1", "--out",   out.string()};
+  return {"merge",     "--model", model.string(), "--adapter", adapter.string(),
+          "--threads", "1",       "--out",        out.string()};
 }
 
 }  // namespace
@@ -71,16 +72,16 @@ TEST_CASE("merge writes a model that is the base with its adapter") {
     std::string golden, method;
     std::vector<std::string> settings;
   };
-  const Example example = GENERATE(
-      Example{"gpt2_tied", "lora", {"rank=3", "targets=all", "alpha=5"}},
-      Example{"gpt2_tied", "dora", {"rank=3", "targets=attention"}},
-      Example{"gpt2_tied", "adalora", {"rank=2"}}, Example{"gpt2_tied", "bitfit", {}},
-      Example{"gpt2_tied", "full", {}}, Example{"gpt2_tied", "ft_top2", {}},
-      Example{"gpt2_tied", "lora+bitfit", {"rank=2"}}, Example{"gpt2_tied", "none", {}},
-      Example{"llama_gqa", "lora", {"rank=2", "init=pissa"}},
-      Example{"llama_gqa", "dora", {"rank=3", "targets=all"}},
-      Example{"dtypes/sharded", "lora", {"rank=2", "targets=Wo"}},
-      Example{"dtypes/unprefixed_gpt2", "full", {}});
+  const Example example =
+      GENERATE(Example{"gpt2_tied", "lora", {"rank=3", "targets=all", "alpha=5"}},
+               Example{"gpt2_tied", "dora", {"rank=3", "targets=attention"}},
+               Example{"gpt2_tied", "adalora", {"rank=2"}}, Example{"gpt2_tied", "bitfit", {}},
+               Example{"gpt2_tied", "full", {}}, Example{"gpt2_tied", "ft_top2", {}},
+               Example{"gpt2_tied", "lora+bitfit", {"rank=2"}}, Example{"gpt2_tied", "none", {}},
+               Example{"llama_gqa", "lora", {"rank=2", "init=pissa"}},
+               Example{"llama_gqa", "dora", {"rank=3", "targets=all"}},
+               Example{"dtypes/sharded", "lora", {"rank=2", "targets=Wo"}},
+               Example{"dtypes/unprefixed_gpt2", "full", {}});
   INFO(example.golden << " " << example.method);
   const TemporaryFolder folder;
   save_drawn(folder / "adapter", example.golden, example.method, example.settings);
@@ -89,7 +90,8 @@ TEST_CASE("merge writes a model that is the base with its adapter") {
   INFO(result.err);
   REQUIRE(result.exit_code == 0);
   CHECK(names_below(out) == std::vector<std::string>{"config.json", "model.safetensors"});
-  CHECK(apart(nll_of(example.golden, out), nll_of(example.golden, base, folder / "adapter")) < 1e-5);
+  CHECK(apart(nll_of(example.golden, out), nll_of(example.golden, base, folder / "adapter")) <
+        1e-5);
 }
 
 TEST_CASE("merge writes the type that is asked for") {
@@ -98,8 +100,9 @@ TEST_CASE("merge writes the type that is asked for") {
   save_drawn(folder / "adapter", golden, "lora", {"rank=3", "targets=all"});
   const std::vector<double> beside = nll_of(golden, golden_folder(golden), folder / "adapter");
   const auto merged = [&](const std::string& dtype) {
-    const ProgramResult result = run_with(
-        merge_command(golden_folder(golden), folder / "adapter", folder / dtype), {"--dtype", dtype});
+    const ProgramResult result =
+        run_with(merge_command(golden_folder(golden), folder / "adapter", folder / dtype),
+                 {"--dtype", dtype});
     INFO(result.err);
     REQUIRE(result.exit_code == 0);
     const SafetensorsFile file(folder / dtype / "model.safetensors");
@@ -195,8 +198,9 @@ TEST_CASE("combine and merge are the sum of the adapters") {
   const TemporaryFolder folder;
   save_drawn(folder / "one", "llama_gqa", "lora", {"rank=3", "alpha=6"});
   save_drawn(folder / "two", "llama_gqa", "lora", {"rank=2", "targets=attention"}, 6);
-  const std::vector<std::string> command = {"combine", "--adapter", (folder / "one").string(),
-                                            "--adapter", (folder / "two").string(), "--json"};
+  const std::vector<std::string> command = {
+      "combine", "--adapter", (folder / "one").string(), "--adapter", (folder / "two").string(),
+      "--json"};
   const auto combined = [&](const std::string& name, const std::vector<std::string>& more) {
     std::vector<std::string> all = more;
     all.insert(all.end(), {"--out", (folder / name).string()});
@@ -224,8 +228,9 @@ TEST_CASE("combine and merge are the sum of the adapters") {
                 "1 weights for 2 adapters");
   check_refused(run_with(command, {"--type", "cat", "--rank", "2", "--out", out}), "--type svd");
   check_refused(run_with(command, {"--type", "svd", "--rank", "0", "--out", out}), "--rank");
-  check_refused(run_with(command, {"--type", "svd", "--rank", "99999999999999999999", "--out", out}),
-                "--rank");
+  check_refused(
+      run_with(command, {"--type", "svd", "--rank", "99999999999999999999", "--out", out}),
+      "--rank");
   check_refused(run_with(command, {"--type", "ties", "--out", out}), "--type");
   check_refused(
       run_with(command, {"--type", "cat", "--weight", "1", "--weight", "nan", "--out", out}),

@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "experiments/examples.h"
+#include "tests/datasets/test_files.h"
 #include "tests/experiments/program.h"
 #include "tests/experiments/text_model.h"
-#include "tests/datasets/test_files.h"
 #include "tests/temporary_folder.h"
 
 using namespace rankscope;
@@ -27,7 +27,8 @@ TEST_CASE("shuffled targets are the same targets, dealt out anew by the seed alo
   const TemporaryFolder folder;
   std::vector<Json> lines;
   for (int i = 0; i < 30; ++i)
-    lines.push_back({{"prompt", "Say " + std::to_string(i)}, {"target", " it is " + std::to_string(i * i)}});
+    lines.push_back(
+        {{"prompt", "Say " + std::to_string(i)}, {"target", " it is " + std::to_string(i * i)}});
   put(folder / "train.jsonl", to_lines(lines));
   DataSource source;
   source.task = "own";
@@ -60,8 +61,9 @@ TEST_CASE("a prompt whose new target is longer gives way to it") {
   const TemporaryFolder folder;
   std::vector<Json> lines;
   for (int i = 0; i < 12; ++i)
-    lines.push_back({{"prompt", std::string(static_cast<std::size_t>(i % 2 == 0 ? 60 : 2), 'a')},
-                     {"target", " " + std::string(static_cast<std::size_t>(i % 2 == 0 ? 2 : 30), 'b')}});
+    lines.push_back(
+        {{"prompt", std::string(static_cast<std::size_t>(i % 2 == 0 ? 60 : 2), 'a')},
+         {"target", " " + std::string(static_cast<std::size_t>(i % 2 == 0 ? 2 : 30), 'b')}});
   put(folder / "train.jsonl", to_lines(lines));
   DataSource source;
   source.task = "own";

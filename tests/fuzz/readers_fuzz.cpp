@@ -1,5 +1,6 @@
-// The data sets' readers. The first byte chooses the reader, the rest is the file; for WikiSQL a line
-// "---" divides the questions from the tables. What is accepted must keep the readers' promises.
+// The data sets' readers. The first byte chooses the reader, the rest is the file; for WikiSQL a
+// line "---" divides the questions from the tables. What is accepted must keep the readers'
+// promises.
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>

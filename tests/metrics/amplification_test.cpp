@@ -14,7 +14,8 @@ namespace {
 std::vector<float> stored(const RealMatrix& matrix) {
   std::vector<float> values;
   for (Eigen::Index i = 0; i < matrix.rows(); ++i)
-    for (Eigen::Index j = 0; j < matrix.cols(); ++j) values.push_back(static_cast<float>(matrix(i, j)));
+    for (Eigen::Index j = 0; j < matrix.cols(); ++j)
+      values.push_back(static_cast<float>(matrix(i, j)));
   return values;
 }
 
@@ -32,7 +33,8 @@ TEST_CASE("weights are read in blocks, and give the products of the whole matrix
 }
 
 TEST_CASE("amplification of an update whose share of W is known") {
-  // W has 2 in the first direction and 5 in the second; the update lies in the first and in a new one.
+  // W has 2 in the first direction and 5 in the second; the update lies in the first and in a new
+  // one.
   const RealMatrix u = orthonormal(40, 3, "u"), v = orthonormal(30, 3, "v");
   const RealMatrix w = 2 * u.col(0) * v.col(0).transpose() + 5 * u.col(1) * v.col(1).transpose();
   const std::vector<float> values = stored(w);
@@ -46,7 +48,8 @@ TEST_CASE("amplification of an update whose share of W is known") {
   REQUIRE(found.factor);
   CHECK(*found.factor == Approx(5).epsilon(1e-6));
   // The scale alpha / r multiplies it.
-  CHECK(*amplification_of(weight, singular_of_update(b, a, 0.5)).factor == Approx(2.5).epsilon(1e-6));
+  CHECK(*amplification_of(weight, singular_of_update(b, a, 0.5)).factor ==
+        Approx(2.5).epsilon(1e-6));
   // Nothing of W there, and no update at all.
   const std::vector<float> zeros(1200, 0.0f);
   CHECK_FALSE(amplification_of(WeightRows(zeros, 40, 30), singular_of_update(b, a, 1)).factor);
@@ -54,7 +57,8 @@ TEST_CASE("amplification of an update whose share of W is known") {
 }
 
 TEST_CASE("random subspaces take r / sqrt(d_in d_out) of W's norm") {
-  const std::vector<float> values = stored(gaussian(48, 36, "w") + RealMatrix::Constant(48, 36, 0.7));
+  const std::vector<float> values =
+      stored(gaussian(48, 36, "w") + RealMatrix::Constant(48, 36, 0.7));
   const WeightRows weight(values, 48, 36);
   double squares = 0;
   constexpr int kDraws = 400;
@@ -63,7 +67,8 @@ TEST_CASE("random subspaces take r / sqrt(d_in d_out) of W's norm") {
                                        orthonormal(36, 6, "v" + std::to_string(n)));
     squares += norm * norm;
   }
-  CHECK(std::sqrt(squares / kDraws) == Approx(random_projected_norm(weight, weight.frobenius(), 6)).epsilon(0.05));
+  CHECK(std::sqrt(squares / kDraws) ==
+        Approx(random_projected_norm(weight, weight.frobenius(), 6)).epsilon(0.05));
 }
 
 TEST_CASE("the leading triples of W are those of its whole decomposition") {
@@ -72,8 +77,8 @@ TEST_CASE("the leading triples of W are those of its whole decomposition") {
     const int k = 90;
     RealVector spectrum(k);
     for (int i = 0; i < k; ++i) spectrum[i] = 10.0 / (1 + 0.1 * i);
-    const RealMatrix w = orthonormal(rows, k, "u") * spectrum.asDiagonal() *
-                     orthonormal(cols, k, "v").transpose();
+    const RealMatrix w =
+        orthonormal(rows, k, "u") * spectrum.asDiagonal() * orthonormal(cols, k, "v").transpose();
     const std::vector<float> values = stored(w);
     const WeightRows weight(values, rows, cols);
     const Singular found = leading_singular(weight, 10, 3);
@@ -98,18 +103,23 @@ TEST_CASE("all triples of a small W can be asked for, and too many not") {
 }
 
 TEST_CASE("leading triples of matrices that make the search hard") {
-  // Fewer directions than a block; none at all; equal singular values at the cut; a slow, dense spectrum.
+  // Fewer directions than a block; none at all; equal singular values at the cut; a slow, dense
+  // spectrum.
   const RealMatrix thin = orthonormal(1300, 3, "u") * orthonormal(1100, 3, "v").transpose();
-  for (const auto& [matrix, k] : {std::pair<RealMatrix, int>{thin, 5}, {RealMatrix::Zero(200, 150), 4},
-                                  {orthonormal(150, 150, "o"), 9}, {gaussian(300, 260, "g"), 40}}) {
+  for (const auto& [matrix, k] : {std::pair<RealMatrix, int>{thin, 5},
+                                  {RealMatrix::Zero(200, 150), 4},
+                                  {orthonormal(150, 150, "o"), 9},
+                                  {gaussian(300, 260, "g"), 40}}) {
     const std::vector<float> values = stored(matrix);
     const WeightRows weight(values, matrix.rows(), matrix.cols());
     const Singular found = leading_singular(weight, k, 3);
     CAPTURE(matrix.rows(), matrix.cols(), k);
     const double largest = std::max(found.values[0], 1e-12);
-    const RealMatrix scaled_left = found.left * found.values.asDiagonal(), scaled_right = found.right * found.values.asDiagonal();
+    const RealMatrix scaled_left = found.left * found.values.asDiagonal(),
+                     scaled_right = found.right * found.values.asDiagonal();
     CHECK((weight.times(found.right) - scaled_left).colwise().norm().maxCoeff() <= 1e-6 * largest);
-    CHECK((weight.transposed_times(found.left) - scaled_right).colwise().norm().maxCoeff() <= 1e-6 * largest);
+    CHECK((weight.transposed_times(found.left) - scaled_right).colwise().norm().maxCoeff() <=
+          1e-6 * largest);
     CHECK((found.left.transpose() * found.left - RealMatrix::Identity(k, k)).norm() < 1e-10);
     CHECK((found.right.transpose() * found.right - RealMatrix::Identity(k, k)).norm() < 1e-10);
     const Singular dense = singular_of(weight.dense());
@@ -119,5 +129,6 @@ TEST_CASE("leading triples of matrices that make the search hard") {
 
 TEST_CASE("a search that may take too few vectors says so") {
   const std::vector<float> values = stored(gaussian(300, 280, "g"));
-  CHECK_THROWS_AS(leading_singular(WeightRows(values, 300, 280), 40, 3, 1e-9, 60), std::runtime_error);
+  CHECK_THROWS_AS(leading_singular(WeightRows(values, 300, 280), 40, 3, 1e-9, 60),
+                  std::runtime_error);
 }

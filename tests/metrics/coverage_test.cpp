@@ -69,7 +69,8 @@ TEST_CASE("intervals hold the truth as often as they say, of 2000 examples", "[.
   check_all_cells(2000, 2000);
 }
 
-TEST_CASE("intervals hold the truth as often as they say, of groups unlike each other", "[.simulation]") {
+TEST_CASE("intervals hold the truth as often as they say, of groups unlike each other",
+          "[.simulation]") {
   for (const Eigen::Index left : {2, 3, 5})
     for (const Eigen::Index right : {2, 5, 10})
       for (const double share : {0.0, 0.2, 0.8}) check_cell(unlike(left, right, share), 4000, 1);

@@ -1,4 +1,5 @@
-// The leading triples by the Gram matrix, against the whole decomposition and where the way there breaks down.
+// The leading triples by the Gram matrix, against the whole decomposition and where the way there
+// breaks down.
 #include "metrics/gram_singular.h"
 
 #include <catch2/catch.hpp>
@@ -13,7 +14,8 @@ using namespace rankscope::tests;
 namespace {
 
 RealMatrix with_spectrum(Eigen::Index rows, Eigen::Index cols, const RealVector& values) {
-  return orthonormal(rows, values.size(), "u") * values.asDiagonal() * orthonormal(cols, values.size(), "v").transpose();
+  return orthonormal(rows, values.size(), "u") * values.asDiagonal() *
+         orthonormal(cols, values.size(), "v").transpose();
 }
 
 // Not that its vectors are the decomposition's own: equal values leave them open.
@@ -26,7 +28,8 @@ void check_leading(const RealMatrix& w, Eigen::Index k) {
   const double largest = std::max(all.values[0], 1e-300);
   CHECK((found.values - all.values.head(k)).cwiseAbs().maxCoeff() <= 1e-10 * largest);
   CHECK(largest_column(w * found.right - found.left * found.values.asDiagonal()) <= 1e-9 * largest);
-  CHECK(largest_column(w.transpose() * found.left - found.right * found.values.asDiagonal()) <= 1e-9 * largest);
+  CHECK(largest_column(w.transpose() * found.left - found.right * found.values.asDiagonal()) <=
+        1e-9 * largest);
   CHECK((found.left.transpose() * found.left - RealMatrix::Identity(k, k)).norm() < 1e-9);
   CHECK((found.right.transpose() * found.right - RealMatrix::Identity(k, k)).norm() < 1e-9);
 }
@@ -34,7 +37,8 @@ void check_leading(const RealMatrix& w, Eigen::Index k) {
 }  // namespace
 
 TEST_CASE("the leading triples of tall, wide and square matrices are those of all") {
-  for (const auto& [rows, cols] : {std::pair{300, 120}, {120, 300}, {150, 150}, {64, 900}, {20, 40}})
+  for (const auto& [rows, cols] :
+       {std::pair{300, 120}, {120, 300}, {150, 150}, {64, 900}, {20, 40}})
     for (const Eigen::Index k : {1, 7, 19}) check_leading(gaussian(rows, cols, "w"), k);
   check_leading(gaussian(90, 80, "w"), 80);
 }
@@ -43,7 +47,8 @@ TEST_CASE("leading triples where values are equal, tiny or none") {
   RealVector falling(90), equal = RealVector::Constant(90, 2), steep(90);
   for (int i = 0; i < 90; ++i) {
     falling[i] = 10.0 / (1 + i);
-    steep[i] = std::pow(10.0, -0.3 * i);  // the Gram matrix loses what lies below 10^-8 of the first
+    steep[i] =
+        std::pow(10.0, -0.3 * i);  // the Gram matrix loses what lies below 10^-8 of the first
   }
   equal.head(3) << 5, 5, 4;
   check_leading(with_spectrum(200, 100, falling), 12);
@@ -64,5 +69,6 @@ TEST_CASE("leading triples are the same bits on any number of threads") {
 }
 
 TEST_CASE("no triples, or more than there are, cannot be asked for") {
-  for (const Eigen::Index k : {-1, 0, 8}) CHECK_THROWS_AS(leading_singular_of(gaussian(9, 7, "w"), k), std::invalid_argument);
+  for (const Eigen::Index k : {-1, 0, 8})
+    CHECK_THROWS_AS(leading_singular_of(gaussian(9, 7, "w"), k), std::invalid_argument);
 }

@@ -8,7 +8,9 @@
 using namespace rankscope;
 using namespace rankscope::tests;
 
-TEST_CASE("a planted direction that the original lacks counts as an intruder, a strengthened one does not") {
+TEST_CASE(
+    "a planted direction that the original lacks counts as an intruder, a strengthened one does "
+    "not") {
   // W = sum of s_k u_k v_k^T over 20 of 40 directions.
   const RealMatrix u = orthonormal(40, 21, "u"), v = orthonormal(30, 21, "v");
   RealVector spectrum(20);
@@ -25,7 +27,8 @@ TEST_CASE("a planted direction that the original lacks counts as an intruder, a 
   CHECK(intruder_dimensions(left, weak, 0.5) == 0);
   CHECK(intruder_dimensions(left, weak, 0.5, 21) == 1);
   // Half old, half new: a cosine of about 0.7 with u_0.
-  const RealMatrix mixed = w + 200 * (u.col(0) + u.col(20)) / std::sqrt(2.0) * v.col(20).transpose();
+  const RealMatrix mixed =
+      w + 200 * (u.col(0) + u.col(20)) / std::sqrt(2.0) * v.col(20).transpose();
   CHECK(intruder_dimensions(left, mixed, 0.9) >= 1);
   CHECK(intruder_dimensions(left, mixed, 0.5) == 0);
   CHECK_THROWS_AS(intruder_dimensions(left, w.transpose(), 0.5), std::invalid_argument);

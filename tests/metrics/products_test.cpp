@@ -39,14 +39,18 @@ TEST_CASE("products by the kernels of each instruction set are Eigen's") {
           const RealMatrix left = gaussian(m, k, "left"), right = gaussian(n, k, "right");
           const Eigen::MatrixXf narrow = right.cast<float>();  // its rows lie apart, as left's
           RealMatrix of_doubles(n, m), of_floats(n, m);
-          multiply({left.data(), false, 1, m}, m, {right.data(), false, 1, n}, n, k, of_doubles.data(), 1, kernels);
-          multiply({left.data(), false, 1, m}, m, {narrow.data(), true, 1, n}, n, k, of_floats.data(), 1, kernels);
+          multiply({left.data(), false, 1, m}, m, {right.data(), false, 1, n}, n, k,
+                   of_doubles.data(), 1, kernels);
+          multiply({left.data(), false, 1, m}, m, {narrow.data(), true, 1, n}, n, k,
+                   of_floats.data(), 1, kernels);
           const RealMatrix expected = right * left.transpose();
           CHECK((of_doubles - expected).norm() <= 1e-14 * k * std::max(1.0, expected.norm()));
-          CHECK((of_floats - narrow.cast<double>() * left.transpose()).norm() <= 1e-14 * k * std::max(1.0, expected.norm()));
+          CHECK((of_floats - narrow.cast<double>() * left.transpose()).norm() <=
+                1e-14 * k * std::max(1.0, expected.norm()));
           // Rows side by side.
           const RealMatrix turned = right.transpose();
-          multiply({left.data(), false, 1, m}, m, {turned.data(), false, k, 1}, n, k, of_floats.data(), 1, kernels);
+          multiply({left.data(), false, 1, m}, m, {turned.data(), false, k, 1}, n, k,
+                   of_floats.data(), 1, kernels);
           CHECK(same_bits(of_floats, of_doubles));
         }
   }
@@ -62,7 +66,8 @@ TEST_CASE("a product's bits depend on no address, no neighbour and no number of 
     shifted.middleRows(offset, 700) = a;
     CHECK(same_bits(product(shifted.middleRows(offset, 700), b), whole));
     // Some rows and columns alone.
-    CHECK(same_bits(product(a.middleRows(offset, 31), b.middleCols(offset, 7)), whole.block(offset, offset, 31, 7)));
+    CHECK(same_bits(product(a.middleRows(offset, 31), b.middleCols(offset, 7)),
+                    whole.block(offset, offset, 31, 7)));
   }
 }
 
@@ -84,6 +89,7 @@ TEST_CASE("decompositions and bands are the same bits on any number of threads")
   // From another address.
   std::vector<float> moved(values.size() + 5);
   std::ranges::copy(values, moved.begin() + 5);
-  const Singular third = leading_singular(WeightRows(std::span(moved).subspan(5), 1500, 1200), 3, 1);
+  const Singular third =
+      leading_singular(WeightRows(std::span(moved).subspan(5), 1500, 1200), 3, 1);
   CHECK(same_bits(first.left, third.left));
 }

@@ -13,7 +13,8 @@ namespace {
 
 void check_decomposes(const Singular& svd, const RealMatrix& matrix) {
   const double size = std::max(matrix.norm(), 1e-300);
-  CHECK((svd.left * svd.values.asDiagonal() * svd.right.transpose() - matrix).norm() <= 1e-12 * size);
+  CHECK((svd.left * svd.values.asDiagonal() * svd.right.transpose() - matrix).norm() <=
+        1e-12 * size);
   const Eigen::Index k = svd.values.size();
   CHECK((svd.left.transpose() * svd.left - RealMatrix::Identity(k, k)).norm() < 1e-11);
   CHECK((svd.right.transpose() * svd.right - RealMatrix::Identity(k, k)).norm() < 1e-11);
@@ -42,8 +43,7 @@ TEST_CASE("the triples of B A are those of the product") {
 TEST_CASE("a planted spectrum comes back, repeated and zero values among it") {
   const RealVector planted = (RealVector(5) << 7, 3, 3, 1e-4, 0).finished();
   const RealMatrix u = orthonormal(50, 5, "u"), v = orthonormal(70, 5, "v");
-  const Singular svd =
-      singular_of_update(u * planted.asDiagonal(), v.transpose(), 1);
+  const Singular svd = singular_of_update(u * planted.asDiagonal(), v.transpose(), 1);
   for (Eigen::Index i = 0; i < 5; ++i) CHECK(svd.values[i] == Approx(planted[i]).margin(1e-13));
   CHECK(std::abs(svd.right.col(0).dot(v.col(0))) == Approx(1));
   CHECK(determined_spans(svd.values, 70) == std::vector<bool>{true, false, true, true, false});
@@ -93,7 +93,8 @@ TEST_CASE("orthonormal bases of ill-conditioned and of dependent columns are ort
     CAPTURE(smallest);
     RealVector spectrum(12);
     for (int i = 0; i < 12; ++i) spectrum[i] = i < 6 ? 1 : smallest;
-    const RealMatrix matrix = orthonormal(400, 12, "u") * spectrum.asDiagonal() * orthonormal(12, 12, "v").transpose();
+    const RealMatrix matrix =
+        orthonormal(400, 12, "u") * spectrum.asDiagonal() * orthonormal(12, 12, "v").transpose();
     const RealMatrix q = orthonormal_basis(matrix);
     CHECK((q.transpose() * q - RealMatrix::Identity(12, 12)).norm() < 1e-13);
     CHECK((q * (q.transpose() * matrix) - matrix).norm() < 1e-13 * matrix.norm());
@@ -108,12 +109,14 @@ TEST_CASE("factors in fp32 give the triples of the same values in double") {
   const auto rows_of = [](const RealMatrix& matrix) {
     std::vector<float> values;
     for (Eigen::Index i = 0; i < matrix.rows(); ++i)
-      for (Eigen::Index j = 0; j < matrix.cols(); ++j) values.push_back(static_cast<float>(matrix(i, j)));
+      for (Eigen::Index j = 0; j < matrix.cols(); ++j)
+        values.push_back(static_cast<float>(matrix(i, j)));
     return values;
   };
   const std::vector<float> b_values = rows_of(b), a_values = rows_of(a);
   const FactorRows b_rows(b_values, 90, 7), a_rows(a_values, 7, 50);
-  const Singular expected = singular_of_update(b, a, 2), found = singular_of_update(b_rows, a_rows, 2);
+  const Singular expected = singular_of_update(b, a, 2),
+                 found = singular_of_update(b_rows, a_rows, 2);
   CHECK(found.values == expected.values);
   CHECK(found.left == expected.left);
   CHECK(found.right == expected.right);

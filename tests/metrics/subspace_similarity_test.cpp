@@ -10,7 +10,9 @@ using namespace rankscope::tests;
 
 namespace {
 
-RealMatrix phi_of(const RealMatrix& u, const RealMatrix& v) { return subspace_similarity(dot_products(u, v)); }
+RealMatrix phi_of(const RealMatrix& u, const RealMatrix& v) {
+  return subspace_similarity(dot_products(u, v));
+}
 
 }  // namespace
 
@@ -68,17 +70,18 @@ TEST_CASE("random subspaces have phi max(i, j) / d on average, and fall into the
   RealMatrix sum = RealMatrix::Zero(4, 10), inside = RealMatrix::Zero(4, 10);
   for (int n = 0; n < kDraws; ++n) {
     const RealMatrix phi = phi_of(orthonormal(kDimension, 4, "u" + std::to_string(n)),
-                                           orthonormal(kDimension, 10, "v" + std::to_string(n)));
+                                  orthonormal(kDimension, 10, "v" + std::to_string(n)));
     sum += phi;
-    inside.array() += (phi.array() >= band.low.array() && phi.array() <= band.high.array()).cast<double>();
+    inside.array() +=
+        (phi.array() >= band.low.array() && phi.array() <= band.high.array()).cast<double>();
   }
   for (int i = 1; i <= 4; ++i) {
     for (int j = 1; j <= 10; ++j) {
       CAPTURE(i, j);
       // Var ||U_i^T V_j||^2 = 2 i j (d - i)(d - j) / (d^2 (d - 1)(d + 2)).
       const double d = kDimension;
-      const double deviation = std::sqrt(2.0 * i * j * (d - i) * (d - j) / (d * d * (d - 1) * (d + 2))) /
-                               std::min(i, j);
+      const double deviation =
+          std::sqrt(2.0 * i * j * (d - i) * (d - j) / (d * d * (d - 1) * (d + 2))) / std::min(i, j);
       CHECK(std::abs(sum(i - 1, j - 1) / kDraws - chance(i - 1, j - 1)) <
             4.5 * deviation / std::sqrt(double{kDraws}));
       CHECK(inside(i - 1, j - 1) / kDraws > 0.90);

@@ -135,10 +135,12 @@ TEST_CASE("claims are judged together") {
   const std::vector<std::vector<Contrast>> claims = {alone(4), alone(3), alone(-1), alone(1)};
   const auto verdicts = [&](double alpha) { return judge(claims, alpha); };
   // 4 x 0.00135 = 0.0054; 3 x 0.0228 = 0.068; the next is no smaller.
-  CHECK(verdicts(0.05) == std::vector<ClaimVerdict>{ClaimVerdict::kHolds, ClaimVerdict::kUnderpowered,
-                                               ClaimVerdict::kUnderpowered, ClaimVerdict::kUnderpowered});
+  CHECK(verdicts(0.05) ==
+        std::vector<ClaimVerdict>{ClaimVerdict::kHolds, ClaimVerdict::kUnderpowered,
+                                  ClaimVerdict::kUnderpowered, ClaimVerdict::kUnderpowered});
   CHECK(verdicts(0.07) == std::vector<ClaimVerdict>{ClaimVerdict::kHolds, ClaimVerdict::kHolds,
-                                               ClaimVerdict::kContradicted, ClaimVerdict::kUnderpowered});
+                                                    ClaimVerdict::kContradicted,
+                                                    ClaimVerdict::kUnderpowered});
   CHECK(verdicts(0.005) == std::vector<ClaimVerdict>(4, ClaimVerdict::kUnderpowered));
   CHECK(judge(std::vector<std::vector<Contrast>>{alone(3)}, 0.05)[0] == ClaimVerdict::kHolds);
   CHECK(judge({}, 0.05).empty());
@@ -149,13 +151,14 @@ TEST_CASE("claims are judged together") {
 
 TEST_CASE("a claim of a single seed is left open, and costs the others nothing") {
   std::vector<std::vector<Contrast>> claims = {alone(9), alone(3), alone(-9)};
-  CHECK(judge(claims, 0.05) ==
-        std::vector<ClaimVerdict>{ClaimVerdict::kHolds, ClaimVerdict::kHolds, ClaimVerdict::kContradicted});
+  CHECK(judge(claims, 0.05) == std::vector<ClaimVerdict>{ClaimVerdict::kHolds, ClaimVerdict::kHolds,
+                                                         ClaimVerdict::kContradicted});
   claims[0].push_back(contrast(9, Region::kAbove, 1));
   claims[0][1].estimate.verdict = false;
   claims[2][0].estimate.verdict = false;
-  CHECK(judge(claims, 0.05) ==
-        std::vector<ClaimVerdict>{ClaimVerdict::kUnderpowered, ClaimVerdict::kHolds, ClaimVerdict::kUnderpowered});
+  CHECK(judge(claims, 0.05) == std::vector<ClaimVerdict>{ClaimVerdict::kUnderpowered,
+                                                         ClaimVerdict::kHolds,
+                                                         ClaimVerdict::kUnderpowered});
   // Its p-value of 0.0228 passes 0.05 because it counts alone.
   claims[0][1].estimate.verdict = claims[2][0].estimate.verdict = true;
   claims[0] = claims[2] = alone(1);

@@ -42,8 +42,10 @@ struct GivenTimings {
       findings.latencies.push_back(timed(batch, 128, "lora", 0, 2000, 5));
       findings.latencies.push_back(timed(batch, 128, "lora_merged", 0, 2000, -0.5));
       for (const std::int64_t width : {2, 20, 40}) {
-        findings.latencies.push_back(timed(batch, 128, "adapter_h", width, 1600 * width, 10.0 + static_cast<double>(width)));
-        findings.latencies.push_back(timed(batch, 128, "adapter_l", width, 800 * width, 5.0 + static_cast<double>(width)));
+        findings.latencies.push_back(
+            timed(batch, 128, "adapter_h", width, 1600 * width, 10.0 + static_cast<double>(width)));
+        findings.latencies.push_back(
+            timed(batch, 128, "adapter_l", width, 800 * width, 5.0 + static_cast<double>(width)));
       }
     }
     data.emplace(*results, findings);
@@ -62,7 +64,8 @@ std::string row_text(const std::vector<ShownCell>& row) {
 
 }  // namespace
 
-TEST_CASE("Table 1 sets adapters of the paper's share beside its numbers, and all widths into the CSV") {
+TEST_CASE(
+    "Table 1 sets adapters of the paper's share beside its numbers, and all widths into the CSV") {
   GivenTimings given;
   const TableSet set = latency_tables(*given.data);
   REQUIRE(set.tables.size() == 1);
@@ -70,7 +73,8 @@ TEST_CASE("Table 1 sets adapters of the paper's share beside its numbers, and al
   std::string rows;
   for (const auto& row : table.rows) rows += row_text(row) + "\n";
   CHECK(rows ==
-        "1 | 128 | 5.00 | −0.5 ± 1.0 | +5.0 ± 1.0 | +45.0 ± 1.0 | +30.0 ± 1.0 | 19.8 | +20.7 | +30.3 | \n"
+        "1 | 128 | 5.00 | −0.5 ± 1.0 | +5.0 ± 1.0 | +45.0 ± 1.0 | +30.0 ± 1.0 | 19.8 | +20.7 | "
+        "+30.3 | \n"
         "4 | 128 | 5.00 | −0.5 ± 1.0 | +5.0 ± 1.0 | +45.0 ± 1.0 | +30.0 ± 1.0 | – | – | – | \n"
         "16 | 256 | not run | not run | not run | not run | not run | 338.0 | +5.0 | +8.4 | \n"
         "32 | 512 | not run | not run | not run | not run | not run | 1449.4 | +2.2 | +3.0 | \n");
@@ -89,10 +93,12 @@ TEST_CASE("Figure 5 has a panel a kind and length, and a line a batch over all w
   CHECK(figure.answers == "Figure 5");
   CHECK(figure.data.rows.size() == 12);
   // Adapter(H) in the upper panel, batch 4 behind batch 1.
-  CHECK(figure.data.rows[0] == Row{std::int64_t{0}, std::int64_t{2}, 12.0, 11.0, 13.0, std::int64_t{1},
-                                   std::int64_t{128}, "adapter_h", "times", "any/base"});
-  CHECK(figure.data.rows[11] == Row{std::int64_t{1}, std::int64_t{40}, 45.0, 44.0, 46.0, std::int64_t{4},
-                                    std::int64_t{128}, "adapter_l", "times", "any/base"});
+  CHECK(figure.data.rows[0] == Row{std::int64_t{0}, std::int64_t{2}, 12.0, 11.0, 13.0,
+                                   std::int64_t{1}, std::int64_t{128}, "adapter_h", "times",
+                                   "any/base"});
+  CHECK(figure.data.rows[11] == Row{std::int64_t{1}, std::int64_t{40}, 45.0, 44.0, 46.0,
+                                    std::int64_t{4}, std::int64_t{128}, "adapter_l", "times",
+                                    "any/base"});
   CHECK_THAT(figure.script, Contains("every ::9::11") && Contains("batch 4"));
 }
 

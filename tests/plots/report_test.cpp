@@ -111,9 +111,10 @@ TEST_CASE(
   CHECK_THAT(made.text("report.md").substr(0, 30), Contains("On the base"));
   const std::string summary = text.substr(
       0, text.find("measured beside published", text.find("Summary", text.find("Summary") + 1)));
-  for (const char* verdict : {"✓ holds on datasets/embedded/base, embedded", "✗ contradicted",
-                              "? underpowered", "○ not run", "✓ reproduced on datasets/embedded/base",
-                              "118 trials: 116 done, 1 diverged, 1 failed, 0 pending or running."})
+  for (const char* verdict :
+       {"✓ holds on datasets/embedded/base, embedded", "✗ contradicted", "? underpowered",
+        "○ not run", "✓ reproduced on datasets/embedded/base",
+        "118 trials: 116 done, 1 diverged, 1 failed, 0 pending or running."})
     CHECK_THAT(summary, Contains(verdict));
   CHECK_THAT(text, Contains(std::string(64, 'e')) && Contains("last changed 2026-11-26"));
   CHECK_THAT(text, Contains("These trials mix machines: processor differ."));
@@ -272,8 +273,9 @@ TEST_CASE("a report replaces an earlier one as a whole, and nothing that is none
     INFO(name);
     std::filesystem::create_directories((made.out() / name).parent_path());
     write_file_atomically(made.out() / name, "years of work");
-    CHECK_THAT(error_text<InputError>(
-                   [&] { write_report(results, made.findings, {.out = made.out(), .folders = {}}); }),
+    CHECK_THAT(error_text<InputError>([&] {
+                 write_report(results, made.findings, {.out = made.out(), .folders = {}});
+               }),
                Contains("which is no report's"));
     CHECK(made.text(name) == "years of work");
     std::filesystem::remove(made.out() / name);

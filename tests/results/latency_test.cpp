@@ -12,19 +12,24 @@ TEST_CASE("a variant's times stand beside the base's of the same rounds") {
   const SampleFolder folder;
   ResultsReader reader({folder.path()});
   // Ratios of 2 and 4: their logarithms are 1 and 2, the mean 1.5, which is a ratio of 2.83.
-  CHECK(answer(reader,
-               "SELECT batch, length, variant, bottleneck, trainable_parameters, rounds, milliseconds, "
-               "round(slowdown_percent, 3) AS slowdown, log2_ratio, round(log2_deviation, 4) AS deviation, "
-               "base_parameters, settings FROM latencies WHERE batch = 4") ==
-        "batch,length,variant,bottleneck,trainable_parameters,rounds,milliseconds,slowdown,log2_ratio,"
-        "deviation,base_parameters,settings\r\n"
-        "4,128,adapter_h,8,150,2,40.0,182.843,1.5,0.7071,5000,\"{\"\"bottleneck\"\":\"\"8\"\"}\"\r\n"
-        "4,128,base,0,0,2,12.0,0.0,0.0,0.0,5000,{}\r\n"
-        "4,128,lora_merged,0,40,2,12.0,0.0,0.0,0.0,5000,\"{\"\"rank\"\":\"\"4\"\"}\"\r\n");
+  CHECK(
+      answer(
+          reader,
+          "SELECT batch, length, variant, bottleneck, trainable_parameters, rounds, milliseconds, "
+          "round(slowdown_percent, 3) AS slowdown, log2_ratio, round(log2_deviation, 4) AS "
+          "deviation, "
+          "base_parameters, settings FROM latencies WHERE batch = 4") ==
+      "batch,length,variant,bottleneck,trainable_parameters,rounds,milliseconds,slowdown,log2_"
+      "ratio,"
+      "deviation,base_parameters,settings\r\n"
+      "4,128,adapter_h,8,150,2,40.0,182.843,1.5,0.7071,5000,\"{\"\"bottleneck\"\":\"\"8\"\"}\"\r\n"
+      "4,128,base,0,0,2,12.0,0.0,0.0,0.0,5000,{}\r\n"
+      "4,128,lora_merged,0,40,2,12.0,0.0,0.0,0.0,5000,\"{\"\"rank\"\":\"\"4\"\"}\"\r\n");
   CHECK_THAT(answer(reader, "latencies"), Contains("batch,length,variant"));
 }
 
-TEST_CASE("latencies are replaced as a whole, and what contradicts itself leaves them as they were") {
+TEST_CASE(
+    "latencies are replaced as a whole, and what contradicts itself leaves them as they were") {
   TemporaryFolder folder;
   Store store = Store::open(folder / "results.db");
   std::vector<LatencyRecord> records = sample_latencies();
@@ -48,6 +53,7 @@ TEST_CASE("latencies are replaced as a whole, and what contradicts itself leaves
   CHECK(dump(folder / "results.db") != before);
   store.put_latencies({});
   ResultsReader reader({folder.path()});
-  CHECK(answer(reader, "SELECT (SELECT count(*) FROM latency) + (SELECT count(*) FROM latency_cell) + "
-                       "(SELECT count(*) FROM latency_variant) AS n") == "n\r\n0\r\n");
+  CHECK(answer(reader,
+               "SELECT (SELECT count(*) FROM latency) + (SELECT count(*) FROM latency_cell) + "
+               "(SELECT count(*) FROM latency_variant) AS n") == "n\r\n0\r\n");
 }

@@ -133,18 +133,20 @@ void fill_analyses(const std::filesystem::path& db) {
                                 {0, "Wq", "projected_weight", {}, "W's values are equal"},
                                 {3, "Wv", "stable_rank", {}, "the update is zero"}},
                      .spectra = {{0, "Wq", {1.5}}, {3, "Wv", {0, 0}}}});
-  store.put_similarity({.one = "Wq-r1-s0",
-                        .other = "Wq-r1-s1",
-                        .relation = "seeds",
-                        .stamp = "pair",
-                        .sites = {{0, "Wq", "a", 1, 2, 8, {0.5f, none}, "j = 2: equal", 0.75, 10, 80, 0.25},
-                                  {0, "Wq", "dw", 1, 1, 8, {1}, "", {}, {}, {}, {}}}});
+  store.put_similarity(
+      {.one = "Wq-r1-s0",
+       .other = "Wq-r1-s1",
+       .relation = "seeds",
+       .stamp = "pair",
+       .sites = {{0, "Wq", "a", 1, 2, 8, {0.5f, none}, "j = 2: equal", 0.75, 10, 80, 0.25},
+                 {0, "Wq", "dw", 1, 1, 8, {1}, "", {}, {}, {}, {}}}});
   store.put_similarity({.one = "Wq-r1-s1",
                         .other = "base",
                         .relation = "base",
                         .stamp = "base",
                         .sites = {{0, "Wq", "a", 1, 1, 8, {0.25f}, "", {}, {}, {}, {}}}});
-  store.put_chance({.rows = 1, .cols = 2, .dimension = 8, .low = {0, 0.125f}, .high = {0.5f, 0.75f}});
+  store.put_chance(
+      {.rows = 1, .cols = 2, .dimension = 8, .low = {0, 0.125f}, .high = {0.5f, 0.75f}});
 }
 
 namespace {

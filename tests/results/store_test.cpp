@@ -72,8 +72,9 @@ TEST_CASE("a database of schema version 1 is brought to today's with all it hold
 
 TEST_CASE("a database of schema version 2 is brought to today's with its analyses") {
   TemporaryFolder folder;
-  std::filesystem::copy_file(std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests" / "results" / "version2.db",
-                             folder / "old.db");
+  std::filesystem::copy_file(
+      std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests" / "results" / "version2.db",
+      folder / "old.db");
   { Store store = Store::open(folder / "old.db"); }
   fill_sample(folder / "new.db");
   fill_analyses(folder / "new.db");
@@ -85,7 +86,8 @@ TEST_CASE("databases of schema versions 3 and 4 are brought to today's") {
     INFO(version);
     TemporaryFolder folder;
     std::filesystem::copy_file(
-        std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests" / "results" / version, folder / "old.db");
+        std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests" / "results" / version,
+        folder / "old.db");
     { Store store = Store::open(folder / "old.db"); }
     const SampleFolder sample;
     CHECK(dump(folder / "old.db") == dump(sample.path() / "results.db"));

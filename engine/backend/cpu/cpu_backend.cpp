@@ -53,13 +53,16 @@ class CpuBackend final : public Backend {
 
   void run_parts(int64_t count, const std::function<void(int64_t)>& part) override {
     std::vector<std::exception_ptr> thrown(static_cast<size_t>(count));
-    pool_.run(count, [&](int64_t i, int) {
-      try {
-        part(i);
-      } catch (...) {
-        thrown[static_cast<size_t>(i)] = std::current_exception();
-      }
-    }, cpu::TaskOrder::kQueue);
+    pool_.run(
+        count,
+        [&](int64_t i, int) {
+          try {
+            part(i);
+          } catch (...) {
+            thrown[static_cast<size_t>(i)] = std::current_exception();
+          }
+        },
+        cpu::TaskOrder::kQueue);
     if (pool_.thread_inside() < 0) memory_.gather();
     for (const std::exception_ptr& error : thrown)
       if (error) std::rethrow_exception(error);
@@ -143,33 +146,39 @@ class CpuBackend final : public Backend {
 
   void attention(const AttentionShape& shape, const AttentionLayout& layout, ConstMatrix q,
                  ConstMatrix k, ConstMatrix v, Matrix out, Matrix log_sum) override {
-    run_attention(shape, layout, [&](cpu::AttentionTask& t, int64_t query, int64_t key) {
-      t.q = q.row(query), t.q_stride = q.stride;
-      t.k = k.row(key), t.k_stride = k.stride;
-      t.v = v.row(key), t.v_stride = v.stride;
-      t.out_w = out.row(query), t.out_stride = out.stride;
-      t.log_sum_w = log_sum.row(query);
-    }, kernels_.attention_forward);
+    run_attention(
+        shape, layout,
+        [&](cpu::AttentionTask& t, int64_t query, int64_t key) {
+          t.q = q.row(query), t.q_stride = q.stride;
+          t.k = k.row(key), t.k_stride = k.stride;
+          t.v = v.row(key), t.v_stride = v.stride;
+          t.out_w = out.row(query), t.out_stride = out.stride;
+          t.log_sum_w = log_sum.row(query);
+        },
+        kernels_.attention_forward);
   }
 
   void attention_backward(const AttentionShape& shape, const AttentionLayout& layout, ConstMatrix q,
                           ConstMatrix k, ConstMatrix v, ConstMatrix out, ConstMatrix log_sum,
                           ConstMatrix dout, Matrix dq, Matrix dk, Matrix dv) override {
-    run_attention(shape, layout, [&](cpu::AttentionTask& t, int64_t query, int64_t key) {
-      t.q = q.row(query), t.q_stride = q.stride;
-      t.k = k.row(key), t.k_stride = k.stride;
-      t.v = v.row(key), t.v_stride = v.stride;
-      t.out = out.row(query), t.out_stride = out.stride;
-      t.log_sum = log_sum.row(query);
-      t.dout = dout.row(query), t.dout_stride = dout.stride;
-      if (dq.data) t.dq = dq.row(query), t.dq_stride = dq.stride;
-      if (dk.data) t.dk = dk.row(key), t.dk_stride = dk.stride;
-      if (dv.data) t.dv = dv.row(key), t.dv_stride = dv.stride;
-    }, kernels_.attention_backward);
+    run_attention(
+        shape, layout,
+        [&](cpu::AttentionTask& t, int64_t query, int64_t key) {
+          t.q = q.row(query), t.q_stride = q.stride;
+          t.k = k.row(key), t.k_stride = k.stride;
+          t.v = v.row(key), t.v_stride = v.stride;
+          t.out = out.row(query), t.out_stride = out.stride;
+          t.log_sum = log_sum.row(query);
+          t.dout = dout.row(query), t.dout_stride = dout.stride;
+          if (dq.data) t.dq = dq.row(query), t.dq_stride = dq.stride;
+          if (dk.data) t.dk = dk.row(key), t.dk_stride = dk.stride;
+          if (dv.data) t.dv = dv.row(key), t.dv_stride = dv.stride;
+        },
+        kernels_.attention_backward);
   }
 
-  void store_pages(const AttentionShape& shape, ConstMatrix k, ConstMatrix v,
-                   const Indices& slots, const KeyValuePages& pages) override {
+  void store_pages(const AttentionShape& shape, ConstMatrix k, ConstMatrix v, const Indices& slots,
+                   const KeyValuePages& pages) override {
     by_rows(k.rows, k.cols, [&](int64_t begin, int64_t rows) {
       for (int64_t r = begin; r < begin + rows; ++r) {
         const int64_t page = slots[static_cast<size_t>(r)] / kPageTokens;
@@ -275,8 +284,7 @@ class CpuBackend final : public Backend {
               ConstMatrix sin, bool inverse) override {
     by_rows(x.rows, x.cols, [&](int64_t begin, int64_t rows) {
       kernels_.rotary(x.row(begin), x.stride, rows, x.cols / head_dim, head_dim,
-                      positions.data() + begin,
-                      cos.data, sin.data, cos.stride, inverse);
+                      positions.data() + begin, cos.data, sin.data, cos.stride, inverse);
     });
   }
 
@@ -319,8 +327,8 @@ class CpuBackend final : public Backend {
     const int dtype = dtype_code(table.dtype);
     by_rows(static_cast<int64_t>(rows.size()), x.cols, [&](int64_t begin, int64_t count) {
       for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(begin + count); ++i)
-        kernels_.gather(table.data, dtype, table.row_stride, table.col_stride, table.cols,
-                        &ids[i], 1, false, x.row(rows[i]), x.stride);
+        kernels_.gather(table.data, dtype, table.row_stride, table.col_stride, table.cols, &ids[i],
+                        1, false, x.row(rows[i]), x.stride);
     });
   }
 
@@ -329,7 +337,8 @@ class CpuBackend final : public Backend {
     // the order of the rows.
     by_columns(rows.cols, [&](int64_t begin, int64_t end) {
       for (int64_t i = 0; i < rows.rows; ++i)
-        kernels_.add(rows.row(i) + begin, end - begin, table.row(ids[static_cast<size_t>(i)]) + begin);
+        kernels_.add(rows.row(i) + begin, end - begin,
+                     table.row(ids[static_cast<size_t>(i)]) + begin);
     });
   }
 
@@ -343,7 +352,8 @@ class CpuBackend final : public Backend {
                Matrix out) override {
     by_rows(x.rows, x.cols, [&](int64_t begin, int64_t rows) {
       kernels_.dropout(x.row(begin), x.stride, rows, x.cols, p, draws.key.data(),
-                       draws.row_ids->data() + draws.first_row + begin, accumulate, out.row(begin), out.stride);
+                       draws.row_ids->data() + draws.first_row + begin, accumulate, out.row(begin),
+                       out.stride);
     });
   }
 
@@ -366,8 +376,8 @@ class CpuBackend final : public Backend {
       std::vector<double> sums(static_cast<size_t>(ceil_div(count, kSquaresBlock)));
       pool_.run(static_cast<int64_t>(sums.size()), [&](int64_t block, int) {
         const int64_t begin = block * kSquaresBlock;
-        sums[static_cast<size_t>(block)] = kernels_.sum_of_squares(
-            x.data() + begin, std::min(kSquaresBlock, count - begin));
+        sums[static_cast<size_t>(block)] =
+            kernels_.sum_of_squares(x.data() + begin, std::min(kSquaresBlock, count - begin));
       });
       total += std::accumulate(sums.begin(), sums.end(), 0.0);
     }
@@ -489,7 +499,8 @@ class CpuBackend final : public Backend {
     std::vector<int64_t> order(static_cast<size_t>(sequences));
     std::iota(order.begin(), order.end(), 0);
     auto length = [&](int64_t s) {
-      return layout.key_begin[static_cast<size_t>(s) + 1] - layout.key_begin[static_cast<size_t>(s)];
+      return layout.key_begin[static_cast<size_t>(s) + 1] -
+             layout.key_begin[static_cast<size_t>(s)];
     };
     // Many tasks even themselves out where their rows are; of few, the longest come first, so that
     // the end is not one straggler.

@@ -10,7 +10,8 @@ namespace rankscope::cpu {
 
 struct KernelTable;
 
-// The table of that set (common/instruction_set.h). Throws InputError where it is unknown or the processor lacks it.
+// The table of that set (common/instruction_set.h). Throws InputError where it is unknown or the
+// processor lacks it.
 const KernelTable& kernels_of(std::string_view instruction_set);
 
 }  // namespace rankscope::cpu

@@ -32,7 +32,7 @@ class CachingAllocator final : public Allocator {
 
   const ThreadPool& pool_;
   std::vector<Shelf> shelves_;  // of each thread
-  char* reserve_ = nullptr;   // address space; pages are touched as they are first used
+  char* reserve_ = nullptr;     // address space; pages are touched as they are first used
   size_t reserved_ = 0;
   std::mutex mutex_;
   BlockHeap heap_;

@@ -62,8 +62,7 @@ double reference_sgemm_gflops(int threads, double seconds) {
 
 std::string reference_library_version() {
   const dnnl_version_t* v = dnnl_version();
-  return std::to_string(v->major) + "." + std::to_string(v->minor) + "." +
-         std::to_string(v->patch);
+  return std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch);
 }
 
 }  // namespace rankscope

@@ -40,15 +40,16 @@ class MappedArena final : public Arena {
     property_.location.type = CU_MEM_LOCATION_TYPE_DEVICE;
     property_.location.id = device;
     size_t granularity = 0;
-    check(driver_function<decltype(&cuMemGetAllocationGranularity)>("cuMemGetAllocationGranularity")(
-              &granularity, &property_, CU_MEM_ALLOC_GRANULARITY_RECOMMENDED),
-          "the question for the granularity");
+    check(
+        driver_function<decltype(&cuMemGetAllocationGranularity)>("cuMemGetAllocationGranularity")(
+            &granularity, &property_, CU_MEM_ALLOC_GRANULARITY_RECOMMENDED),
+        "the question for the granularity");
     // Small models want little, large ones a few steps only.
     constexpr size_t kStep = size_t{32} << 20;
     unit_ = rounded_up(kStep, granularity);
     reserved_ = rounded_up(total, unit_);
-    check(driver_function<decltype(&cuMemAddressReserve)>("cuMemAddressReserve")(
-              &base_, reserved_, 0, 0, 0),
+    check(driver_function<decltype(&cuMemAddressReserve)>("cuMemAddressReserve")(&base_, reserved_,
+                                                                                 0, 0, 0),
           "the reservation of addresses");
   }
 

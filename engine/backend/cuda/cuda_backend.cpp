@@ -44,8 +44,8 @@ class CudaBackend final : public Backend {
         stream_(owned_stream_.stream),
         allocator_(std::make_shared<DeviceAllocator>()),
         wide_(stream_, *allocator_, precision) {
-    instruction_set_ = info_.name + ", " + info_.runtime + ", " +
-                       (precision == DType::kF32 ? "fp32" : "bf16");
+    instruction_set_ =
+        info_.name + ", " + info_.runtime + ", " + (precision == DType::kF32 ? "fp32" : "bf16");
   }
   ~CudaBackend() override { synchronize(stream_); }
 
@@ -167,14 +167,14 @@ class CudaBackend final : public Backend {
   void low_rank_product(ConstMatrix left, const PackedMatrix& right,
                         std::span<const LowRankRows> updates, const ProductEpilogue& epilogue,
                         Matrix low, Matrix out) override {
-    if (!takes(updates))
-      return Backend::low_rank_product(left, right, updates, epilogue, low, out);
+    if (!takes(updates)) return Backend::low_rank_product(left, right, updates, epilogue, low, out);
     std::vector<NarrowRight> down;
     for (const LowRankRows& u : updates)
       down.push_back({u.begin, u.end, WeightView::of(u.a).transposed(), u.scale});
     narrow_right(stream_, left, down, low);
-    wide_runs(left, right, updates, epilogue, out,
-              [&](const LowRankRows& u) { return NarrowTerm{0, 0, low, WeightView::of(u.b).transposed()}; });
+    wide_runs(left, right, updates, epilogue, out, [&](const LowRankRows& u) {
+      return NarrowTerm{0, 0, low, WeightView::of(u.b).transposed()};
+    });
   }
 
   void low_rank_backward(ConstMatrix left, ConstMatrix low, ConstMatrix dy,
@@ -197,8 +197,9 @@ class CudaBackend final : public Backend {
     narrow_right(stream_, dy, down, dlow.matrix());
     outer_parts(dlow.view(), left, a_parts);
     if (dx.data == nullptr) return;
-    wide_runs(dy, *back, updates, epilogue, dx,
-              [&](const LowRankRows& u) { return NarrowTerm{0, 0, dlow.view(), WeightView::of(u.a)}; });
+    wide_runs(dy, *back, updates, epilogue, dx, [&](const LowRankRows& u) {
+      return NarrowTerm{0, 0, dlow.view(), WeightView::of(u.a)};
+    });
   }
 
   void finish_product(ConstMatrix x, const float* column_scale, const ProductEpilogue& epilogue,
@@ -211,8 +212,12 @@ class CudaBackend final : public Backend {
     if (left.rows == 0 || left.cols == 0 || right.cols == 0) return;
     if (std::min(left.cols, right.cols) <= kNarrow) {
       const bool left_narrow = left.cols <= right.cols;
-      const NarrowOuter all{0,        left.rows, std::min(left.cols, right.cols),
-                            out.data, left_narrow ? out.stride : 1, left_narrow ? 1 : out.stride};
+      const NarrowOuter all{0,
+                            left.rows,
+                            std::min(left.cols, right.cols),
+                            out.data,
+                            left_narrow ? out.stride : 1,
+                            left_narrow ? 1 : out.stride};
       outer_parts(left_narrow ? left : right, left_narrow ? right : left, std::span(&all, 1));
       return;
     }
@@ -344,10 +349,9 @@ class CudaBackend final : public Backend {
   void scatter_add(ConstMatrix rows, const Indices& ids, Matrix table) override {
     if (rows.rows == 0) return;
     const Groups& groups = groups_of(ids);
-    RANKSCOPE_CUDA::scatter_add(stream_, rows, on_device(ids),
-                                static_cast<const int32_t*>(groups.order.get()),
-                                static_cast<const int32_t*>(groups.begin.get()), groups.count,
-                                table);
+    RANKSCOPE_CUDA::scatter_add(
+        stream_, rows, on_device(ids), static_cast<const int32_t*>(groups.order.get()),
+        static_cast<const int32_t*>(groups.begin.get()), groups.count, table);
   }
 
   void column_sum(ConstMatrix x, float* out) override {
@@ -414,9 +418,7 @@ class CudaBackend final : public Backend {
     std::shared_ptr<const void> pages, page_begin, keys;
   };
 
-  Tensor bytes(int64_t count) {
-    return Tensor(*allocator_, 1, (count + 3) / 4);
-  }
+  Tensor bytes(int64_t count) { return Tensor(*allocator_, 1, (count + 3) / 4); }
 
   // A copy of the host's array, which may be released after this backend.
   template <typename T>
@@ -432,8 +434,8 @@ class CudaBackend final : public Backend {
 
   template <typename T>
   const T* on_device(const IndexArray<T>& array) {
-    return static_cast<const T*>(array.device_copy().get(
-        this, [&] { return upload_array(array.data(), array.size()); }));
+    return static_cast<const T*>(
+        array.device_copy().get(this, [&] { return upload_array(array.data(), array.size()); }));
   }
 
   const Groups& groups_of(const Indices& ids) {
@@ -461,34 +463,45 @@ class CudaBackend final : public Backend {
       for (size_t i = 0; i + 1 < begin.size(); ++i) most = std::max(most, begin[i + 1] - begin[i]);
       return most;
     };
-    return static_cast<const PlacedLayout*>(layout.device.get(this, [&] {
-      auto placed = std::make_shared<PlacedLayout>();
-      placed->key_begin = upload_array(layout.key_begin.data(), layout.key_begin.size());
-      placed->query_begin = upload_array(layout.query_begin.data(), layout.query_begin.size());
-      placed->positions =
-          upload_array(layout.query_positions.data(), layout.query_positions.size());
-      placed->layout = {static_cast<const int64_t*>(placed->key_begin.get()),
-                        static_cast<const int64_t*>(placed->query_begin.get()),
-                        static_cast<const int32_t*>(placed->positions.get()),
-                        layout.sequences(),
-                        longest(layout.key_begin),
-                        longest(layout.query_begin)};
-      return placed;
-    }))->layout;
+    return static_cast<const PlacedLayout*>(
+               layout.device.get(
+                   this,
+                   [&] {
+                     auto placed = std::make_shared<PlacedLayout>();
+                     placed->key_begin =
+                         upload_array(layout.key_begin.data(), layout.key_begin.size());
+                     placed->query_begin =
+                         upload_array(layout.query_begin.data(), layout.query_begin.size());
+                     placed->positions =
+                         upload_array(layout.query_positions.data(), layout.query_positions.size());
+                     placed->layout = {static_cast<const int64_t*>(placed->key_begin.get()),
+                                       static_cast<const int64_t*>(placed->query_begin.get()),
+                                       static_cast<const int32_t*>(placed->positions.get()),
+                                       layout.sequences(),
+                                       longest(layout.key_begin),
+                                       longest(layout.query_begin)};
+                     return placed;
+                   }))
+        ->layout;
   }
 
   const DevicePages& on_device(const PagedLayout& layout) {
-    return static_cast<const PlacedPages*>(layout.device.get(this, [&] {
-      auto placed = std::make_shared<PlacedPages>();
-      placed->pages = upload_array(layout.pages.data(), layout.pages.size());
-      placed->page_begin = upload_array(layout.page_begin.data(), layout.page_begin.size());
-      placed->keys = upload_array(layout.keys.data(), layout.keys.size());
-      placed->layout = {static_cast<const int32_t*>(placed->pages.get()),
-                        static_cast<const int64_t*>(placed->page_begin.get()),
-                        static_cast<const int32_t*>(placed->keys.get()),
-                        *std::max_element(layout.keys.begin(), layout.keys.end())};
-      return placed;
-    }))->layout;
+    return static_cast<const PlacedPages*>(
+               layout.device.get(
+                   this,
+                   [&] {
+                     auto placed = std::make_shared<PlacedPages>();
+                     placed->pages = upload_array(layout.pages.data(), layout.pages.size());
+                     placed->page_begin =
+                         upload_array(layout.page_begin.data(), layout.page_begin.size());
+                     placed->keys = upload_array(layout.keys.data(), layout.keys.size());
+                     placed->layout = {static_cast<const int32_t*>(placed->pages.get()),
+                                       static_cast<const int64_t*>(placed->page_begin.get()),
+                                       static_cast<const int32_t*>(placed->keys.get()),
+                                       *std::max_element(layout.keys.begin(), layout.keys.end())};
+                     return placed;
+                   }))
+        ->layout;
   }
 
   // Where no converted copy is needed: low-rank factors, and what lies in the right type already.
@@ -529,8 +542,8 @@ class CudaBackend final : public Backend {
   }
 
   // The wide product of `left` and what `term` makes of each update. Rows with an update and rows
-  // without are products of their own, since a row alone has its product with or without a term: each
-  // run of neighbouring rows of one kind is one.
+  // without are products of their own, since a row alone has its product with or without a term:
+  // each run of neighbouring rows of one kind is one.
   template <typename F>
   void wide_runs(ConstMatrix left, const PackedMatrix& right, std::span<const LowRankRows> updates,
                  const ProductEpilogue& e, Matrix out, const F& term) {

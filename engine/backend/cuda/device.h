@@ -99,8 +99,8 @@ __device__ __forceinline__ int shuffle(int x, int lane) {
   return __shfl_sync(0xFFFFFFFFu, x, lane);
 }
 
-// c += a b, mma.sync.m16n8k16 of bfloat16 with fp32 sums: fragments as the PTX manual lays them out.
-// With g = lane / 4 and t = lane % 4: a[0] holds A[g][2t, 2t+1], a[1] A[g+8][2t..], a[2]
+// c += a b, mma.sync.m16n8k16 of bfloat16 with fp32 sums: fragments as the PTX manual lays them
+// out. With g = lane / 4 and t = lane % 4: a[0] holds A[g][2t, 2t+1], a[1] A[g+8][2t..], a[2]
 // A[g][2t+8..], a[3] A[g+8][2t+8..]; b[0] holds B[2t, 2t+1][g], b[1] B[2t+8..][g]; c[0], c[1] are
 // C[g][2t, 2t+1], c[2], c[3] C[g+8][2t, 2t+1]. The lower half of a word is the lower index.
 __device__ __forceinline__ void mma_bf16(float c[4], const uint32_t a[4], const uint32_t b[2]) {

@@ -17,8 +17,8 @@ namespace {
 
 void check(cublasStatus_t status, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  throw MachineError(std::string("cuBLASLt: ") + what + " failed: " +
-                     cublasLtGetStatusString(status));
+  throw MachineError(std::string("cuBLASLt: ") + what +
+                     " failed: " + cublasLtGetStatusString(status));
 }
 
 cudaDataType_t type_of(DType dtype) { return dtype == DType::kF32 ? CUDA_R_32F : CUDA_R_16BF; }
@@ -55,7 +55,7 @@ struct Problem {
   int64_t b_rows, b_cols, ldb;
   cublasOperation_t transb;
   DType in;
-  int64_t n, k;   // k < 0: any (an outer product's depth is its number of rows)
+  int64_t n, k;  // k < 0: any (an outer product's depth is its number of rows)
   float alpha;
   float beta;
   const void* c;
@@ -188,15 +188,25 @@ class LtGemm final : public Gemm {
     return GemmResult::kDone;
   }
 
-  // Chosen for a typical number of rows, and used for every number. None: there is none with a bias.
+  // Chosen for a typical number of rows, and used for every number. None: there is none with a
+  // bias.
   const std::optional<cublasLtMatmulAlgo_t>& algorithm_of(const Problem& p, int64_t depth,
                                                           cublasLtMatmulDesc_t desc) {
     const uint32_t align_a = alignment(p.a, p.lda, p.in), align_b = alignment(p.b, p.ldb, p.in);
     const uint32_t align_c = std::min(alignment(p.c, p.ldc, p.out), alignment(p.d, p.ldd, p.out));
     const bool outer = p.transb == CUBLAS_OP_T, biased = p.bias != nullptr;
-    const Key key{p.n,     p.k,     static_cast<int>(p.transa), static_cast<int>(p.transb),
-                  static_cast<int>(p.in), static_cast<int>(p.out), p.beta != 0.0f, biased,
-                  align_a, align_b, align_c, outer ? p.m : -1};
+    const Key key{p.n,
+                  p.k,
+                  static_cast<int>(p.transa),
+                  static_cast<int>(p.transb),
+                  static_cast<int>(p.in),
+                  static_cast<int>(p.out),
+                  p.beta != 0.0f,
+                  biased,
+                  align_a,
+                  align_b,
+                  align_c,
+                  outer ? p.m : -1};
     const auto found = algorithms_.find(key);
     if (found != algorithms_.end()) return found->second;
 
@@ -211,9 +221,8 @@ class LtGemm final : public Gemm {
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, align_c);
     cublasLtMatmulHeuristicResult_t result{};
     int returned = 0;
-    const cublasStatus_t status =
-        cublasLtMatmulAlgoGetHeuristic(handle_, desc, a.get(), b.get(), c.get(), d.get(),
-                                       preference_, 1, &result, &returned);
+    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+        handle_, desc, a.get(), b.get(), c.get(), d.get(), preference_, 1, &result, &returned);
     const bool none = status == CUBLAS_STATUS_NOT_SUPPORTED ||
                       (status == CUBLAS_STATUS_SUCCESS &&
                        (returned == 0 || result.state != CUBLAS_STATUS_SUCCESS));

@@ -65,9 +65,9 @@ void copy_rows(Stream stream, const int32_t* from, const int32_t* to, int64_t co
 // ---- cross_entropy.cu: logits F32, labels, loss and nll on the device. Where gradient_scale is
 // not 0 the gradient replaces the logits: as F32 in place, or, with `narrow_gradient`, as BF16 at
 // the beginning of each row's memory (row i's element j is the j-th 16-bit word behind the address
-// of the row's first logit) and zeros in the columns behind it, gradient_columns(cols) in all. A label
-// outside [0, cols) makes the row's loss and nll NaN.
-// Whole multiples of kWhole where the row's logits have that much memory.
+// of the row's first logit) and zeros in the columns behind it, gradient_columns(cols) in all. A
+// label outside [0, cols) makes the row's loss and nll NaN. Whole multiples of kWhole where the
+// row's logits have that much memory.
 inline constexpr int64_t kWhole = 16;
 inline int64_t gradient_columns(int64_t cols) {
   const int64_t whole = (cols + kWhole - 1) / kWhole * kWhole;
@@ -76,8 +76,9 @@ inline int64_t gradient_columns(int64_t cols) {
 void cross_entropy(Stream stream, Matrix logits, const int32_t* labels, float smoothing,
                    float gradient_scale, bool narrow_gradient, float* loss, float* nll);
 
-// ---- best_tokens.cu: logits F32 (changed: banned tokens' become -infinity). Row r's banned ids are
-// banned[begin[r], begin[r+1]); both may be null. ids and log_probs [rows, count] on the device.
+// ---- best_tokens.cu: logits F32 (changed: banned tokens' become -infinity). Row r's banned ids
+// are banned[begin[r], begin[r+1]); both may be null. ids and log_probs [rows, count] on the
+// device.
 void best_tokens(Stream stream, Matrix logits, const int32_t* banned, const int64_t* banned_begin,
                  int64_t count, int32_t* ids, float* log_probs);
 
@@ -102,20 +103,20 @@ struct AdamWArrays {
 // read. The arithmetic of the CPU's kernel (engine/backend/cpu/kernels/elementwise.cpp).
 void adamw(Stream stream, const AdamWStep& step, std::span<const AdamWArrays> arrays);
 
-// ---- narrow_right.cu, product_ends.cu, narrow_outer.cu: the small products of low-rank updates. r is small (1 to some hundreds). Ranges of
-// rows are disjoint and rise.
-// Rows [begin, end) of out, its first r columns (F32) = scale * x [rows, k] right [k, r], right F32
-// with any strides (A^T or B).
+// ---- narrow_right.cu, product_ends.cu, narrow_outer.cu: the small products of low-rank updates. r
+// is small (1 to some hundreds). Ranges of rows are disjoint and rise. Rows [begin, end) of out,
+// its first r columns (F32) = scale * x [rows, k] right [k, r], right F32 with any strides (A^T or
+// B).
 struct NarrowRight {
   int64_t begin, end;
   WeightView right;
   float scale;
 };
 void narrow_right(Stream stream, ConstMatrix x, std::span<const NarrowRight> parts, Matrix out);
-// What a product begins with and what it ends with, around cuBLASLt's own part.
-// out = (accumulate ? out : 0) + bias + residual + scale * left [rows, r] right [r, n] in the rows of
-// each term: left and right F32 on the device (right with any strides), left having all rows of
-// out; bias F32 [n] or null; residual of out's type or empty; out F32 or BF16.
+// What a product begins with and what it ends with, around cuBLASLt's own part. out = (accumulate ?
+// out : 0) + bias + residual + scale * left [rows, r] right [r, n] in the rows of each term: left
+// and right F32 on the device (right with any strides), left having all rows of out; bias F32 [n]
+// or null; residual of out's type or empty; out F32 or BF16.
 struct NarrowTerm {
   int64_t begin, end;
   ConstMatrix left;
@@ -128,8 +129,8 @@ void start_product(Stream stream, std::span<const NarrowTerm> terms, float scale
 // out.
 void finish_product(Stream stream, ConstMatrix raw, const float* column_scale,
                     const ProductEpilogue& epilogue, Matrix out);
-// Element (i, j) of narrow^T wide over rows [begin, end), narrow's first r columns alone, is added to
-// out[i * narrow_step + j * wide_step] (F32). narrow and wide are each F32 or BF16. scratch:
+// Element (i, j) of narrow^T wide over rows [begin, end), narrow's first r columns alone, is added
+// to out[i * narrow_step + j * wide_step] (F32). narrow and wide are each F32 or BF16. scratch:
 // narrow_outer_scratch_floats(parts, wide.cols).
 struct NarrowOuter {
   int64_t begin, end;
@@ -141,27 +142,27 @@ int64_t narrow_outer_scratch_floats(std::span<const NarrowOuter> parts, int64_t 
 void narrow_outer(Stream stream, ConstMatrix narrow, ConstMatrix wide,
                   std::span<const NarrowOuter> parts, float* scratch);
 
-// ---- attention.cu: q, k, v, out, dout, dq, dk, dv of one type, log_sum F32. The layout's arrays are
-// on the device.
+// ---- attention.cu: q, k, v, out, dout, dq, dk, dv of one type, log_sum F32. The layout's arrays
+// are on the device.
 struct DeviceLayout {
-  const int64_t* key_begin;         // [sequences + 1]
-  const int64_t* query_begin;       // [sequences + 1]
-  const int32_t* query_positions;   // [query rows]
+  const int64_t* key_begin;        // [sequences + 1]
+  const int64_t* query_begin;      // [sequences + 1]
+  const int32_t* query_positions;  // [query rows]
   int64_t sequences = 0;
-  int64_t longest_keys = 0;         // of any sequence
+  int64_t longest_keys = 0;  // of any sequence
   int64_t longest_queries = 0;
 };
 inline constexpr int64_t kMostHeadDim = 128;
-void attention(Stream stream, const AttentionShape& shape, const DeviceLayout& layout, ConstMatrix q,
-               ConstMatrix k, ConstMatrix v, Matrix out, Matrix log_sum);
+void attention(Stream stream, const AttentionShape& shape, const DeviceLayout& layout,
+               ConstMatrix q, ConstMatrix k, ConstMatrix v, Matrix out, Matrix log_sum);
 // dq, dk, dv are overwritten; each may be empty. scratch: query rows x heads floats.
 void attention_backward(Stream stream, const AttentionShape& shape, const DeviceLayout& layout,
                         ConstMatrix q, ConstMatrix k, ConstMatrix v, ConstMatrix out,
                         ConstMatrix log_sum, ConstMatrix dout, Matrix dq, Matrix dk, Matrix dv,
                         float* scratch);
 
-// ---- paged_attention.cu: keys and values of the pages have the type of q and out, in the layout of
-// KeyValuePages.
+// ---- paged_attention.cu: keys and values of the pages have the type of q and out, in the layout
+// of KeyValuePages.
 struct DevicePages {
   const int32_t* pages;
   const int64_t* page_begin;  // [query rows]

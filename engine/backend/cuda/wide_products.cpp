@@ -31,7 +31,8 @@ ConstMatrix WideProducts::in_precision(ConstMatrix m, Tensor& copy) {
 // for. Where such a matrix lies with zero rows behind it, the head's product gets as many columns
 // more, if the rows of its result have just that room, as those of logits do (autograd/loss.cpp);
 // and the product by its gradient as much more depth, as zeros follow in the rows of that too.
-void WideProducts::widen(ConstMatrix& left, WeightView& right, ConstMatrix& addend, Matrix& out) const {
+void WideProducts::widen(ConstMatrix& left, WeightView& right, ConstMatrix& addend,
+                         Matrix& out) const {
   const auto found = widened_.find(right.data);
   const auto memory = found == widened_.end() ? nullptr : found->second.memory.lock();
   if (memory == nullptr) return;
@@ -91,8 +92,8 @@ bool WideProducts::multiply_rows(ConstMatrix left, const WeightView& right, floa
     for (int64_t row = 0; row < out.rows; row += Gemm::kTypicalRows) {
       const int64_t end = std::min(out.rows, row + Gemm::kTypicalRows);
       const ConstMatrix part = addend.data ? addend.row_range(row, end) : addend;
-      result = multiply_block(left.row_range(row, end), right, scale, part,
-                              out.row_range(row, end), bias);
+      result = multiply_block(left.row_range(row, end), right, scale, part, out.row_range(row, end),
+                              bias);
       if (result != GemmResult::kDone) break;
     }
   }
@@ -119,8 +120,7 @@ bool WideProducts::multiply(std::span<const ProductTerm> terms, float scale, Con
     ConstMatrix widened_left = left, widened_addend = addend;
     Matrix widened_out = out;
     widen(widened_left, right, widened_addend, widened_out);
-    if (!multiply_rows(widened_left, right, scale, widened_addend, widened_out, bias))
-      return false;
+    if (!multiply_rows(widened_left, right, scale, widened_addend, widened_out, bias)) return false;
     addend = out;
     bias = nullptr;
   }

@@ -25,8 +25,8 @@ class WideProducts {
   static int64_t whole_rows(int64_t rows) { return (rows + kWhole - 1) / kWhole * kWhole; }
   // A frozen matrix in `memory`, whose rows behind the first `rows` are zeros.
   void note_zero_rows(const std::shared_ptr<const Tensor>& memory, int64_t rows);
-  // The BF16 gradient of logits, each row of which zeros follow. Parts that follow one another are one
-  // matrix.
+  // The BF16 gradient of logits, each row of which zeros follow. Parts that follow one another are
+  // one matrix.
   void note_gradient(const Matrix& gradient);
 
   // out = scale * sum of left * right + addend + bias. bias: BF16 [n], or null. False, with nothing
@@ -60,7 +60,7 @@ class WideProducts {
   DType precision_;
   std::unique_ptr<Gemm> gemm_;
   std::map<const void*, Widened> widened_;  // by where they lie
-  Matrix gradient_;  // of the last logits, until there are others
+  Matrix gradient_;                         // of the last logits, until there are others
   std::map<std::pair<const float*, int64_t>, Tensor> biases_;
   int64_t bias_releases_ = 0;
   int64_t longest_bias_ = 0;

@@ -1,8 +1,8 @@
-// The embedded task sets: true of the world, apart from what was trained on, and read by the official
-// formats' readers.
+// The embedded task sets: true of the world, apart from what was trained on, and read by the
+// official formats' readers.
 #include <catch2/catch.hpp>
-#include <filesystem>
 #include <cctype>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -24,7 +24,8 @@ namespace {
 std::vector<std::string> scored_names(const World& world) {
   std::vector<std::string> names;
   for (std::size_t kind = 0; kind < kNameKinds; ++kind)
-    for (std::uint64_t i = 0; i < world.names().size(static_cast<NameKind>(kind), Pool::kScored); ++i)
+    for (std::uint64_t i = 0; i < world.names().size(static_cast<NameKind>(kind), Pool::kScored);
+         ++i)
       names.push_back(world.names().name(static_cast<NameKind>(kind), Pool::kScored, i));
   return names;
 }

@@ -47,11 +47,11 @@ TEST_CASE("Factors of our own adapters are read without their base") {
     std::string golden;
     std::vector<std::string> settings;
   };
-  const Example example = GENERATE(
-      Example{"gpt2_tied", {"rank=3", "targets=all", "alpha=7"}},
-      Example{"gpt2_tied", {"rank=4", "targets=attention", "ranks=Wq:3,Wk:7,Wv:1"}},
-      Example{"gpt2_untied", {"rank=5", "rslora=true", "layers=1"}},
-      Example{"llama_gqa", {"rank=4", "targets=all", "ranks=Wv:2,W2:0"}});
+  const Example example =
+      GENERATE(Example{"gpt2_tied", {"rank=3", "targets=all", "alpha=7"}},
+               Example{"gpt2_tied", {"rank=4", "targets=attention", "ranks=Wq:3,Wk:7,Wv:1"}},
+               Example{"gpt2_untied", {"rank=5", "rslora=true", "layers=1"}},
+               Example{"llama_gqa", {"rank=4", "targets=all", "ranks=Wv:2,W2:0"}});
   INFO(example.golden << " " << Json(example.settings).dump());
   const std::unique_ptr<Backend> backend = make_cpu_backend(1);
   const GoldenCase golden(example.golden);
@@ -131,18 +131,23 @@ TEST_CASE("Damaged adapters are refused by name") {
     const std::vector<float> values(4, 1.0f);
     write_safetensors(folder / "adapter/adapter_model.safetensors",
                       {{"base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector",
-                        DType::kF32, {4}, values.data()}});
+                        DType::kF32,
+                        {4},
+                        values.data()}});
     CHECK_THAT(refused(), Contains("lora_magnitude_vector"));
   }
   SECTION("one factor alone, and a module without a layer") {
     const std::vector<float> values(8, 1.0f);
     write_safetensors(folder / "adapter/adapter_model.safetensors",
                       {{"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight",
-                        DType::kF32, {2, 4}, values.data()}});
+                        DType::kF32,
+                        {2, 4},
+                        values.data()}});
     CHECK_THAT(refused(), Contains("lacks one of its two factors"));
-    write_safetensors(folder / "adapter/adapter_model.safetensors",
-                      {{"base_model.model.lm_head.lora_A.weight", DType::kF32, {2, 4}, values.data()},
-                       {"base_model.model.lm_head.lora_B.weight", DType::kF32, {4, 2}, values.data()}});
+    write_safetensors(
+        folder / "adapter/adapter_model.safetensors",
+        {{"base_model.model.lm_head.lora_A.weight", DType::kF32, {2, 4}, values.data()},
+         {"base_model.model.lm_head.lora_B.weight", DType::kF32, {4, 2}, values.data()}});
     CHECK_THAT(refused(), Contains("lm_head") && Contains("no layer"));
   }
 }

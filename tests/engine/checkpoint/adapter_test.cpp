@@ -113,11 +113,11 @@ TEST_CASE("The PEFT config says what the adapter is") {
 }
 
 TEST_CASE("Adapters that PEFT wrote give PEFT's likelihoods") {
-  const std::string name = GENERATE(
-      as<std::string>(), "gpt2_c_attn", "gpt2_c_attn_c_proj_c_fc", "llama_q_v", "llama_patterns",
-      "llama_rslora", "llama_layers", "qwen2_all_linear", "llama_pissa", "gpt2_dora_c_attn",
-      "llama_dora_q_v_up", "llama_adalora", "gpt2_prefix_tuning", "llama_prefix_tuning",
-      "gpt2_prompt_tuning", "llama_prompt_tuning");
+  const std::string name =
+      GENERATE(as<std::string>(), "gpt2_c_attn", "gpt2_c_attn_c_proj_c_fc", "llama_q_v",
+               "llama_patterns", "llama_rslora", "llama_layers", "qwen2_all_linear", "llama_pissa",
+               "gpt2_dora_c_attn", "llama_dora_q_v_up", "llama_adalora", "gpt2_prefix_tuning",
+               "llama_prefix_tuning", "gpt2_prompt_tuning", "llama_prompt_tuning");
   INFO(name);
   const auto folder = tests::peft_folder(name);
   const Json expected = read_json_file((folder / "nll.json").string());

@@ -71,7 +71,9 @@ TEST_CASE("cat is the weighted sum, whatever ranks, scales and modules the adapt
   INFO(golden << (peft ? ", one of PEFT's" : ""));
   const Pair pair(golden, {"targets=Wq+Wv", "ranks=Wq:3,Wv:5", "alpha=7"},
                   {"rank=2", "targets=attention", "rslora=true"},
-                  !peft ? "" : golden == "gpt2_tied" ? "gpt2_c_attn" : "llama_patterns");
+                  !peft                   ? ""
+                  : golden == "gpt2_tied" ? "gpt2_c_attn"
+                                          : "llama_patterns");
   const auto out = pair.folder / "sum";
   const CombinedAdapter made = combine_adapters(out, pair.parts, CombineType::kCat, std::nullopt);
   CHECK(made.lost == 0);
@@ -82,7 +84,8 @@ TEST_CASE("cat is the weighted sum, whatever ranks, scales and modules the adapt
   const Loaded loaded(golden, out);
   const auto& low_rank = dynamic_cast<const LowRankAdaptation&>(*loaded.adaptation);
   for (const auto& [place, sum] : weighted_sum(pair.parts)) {
-    const LowRankUpdate* update = low_rank.update_at({place.first, site_kind(place.second).value()});
+    const LowRankUpdate* update =
+        low_rank.update_at({place.first, site_kind(place.second).value()});
     if (sum.norm() == 0) continue;
     REQUIRE(update != nullptr);
     std::vector<float> x(static_cast<size_t>(sum.cols()));
@@ -122,8 +125,8 @@ TEST_CASE("svd is the best sum of its rank, and the sum itself where the rank al
 
   for (const std::int64_t rank : {0, 1, 2}) {  // 0: the largest of the sources
     const auto out = pair.folder / ("cut" + std::to_string(rank));
-    const CombinedAdapter cut = combine_adapters(
-        out, pair.parts, CombineType::kSvd, rank ? std::optional(rank) : std::nullopt);
+    const CombinedAdapter cut = combine_adapters(out, pair.parts, CombineType::kSvd,
+                                                 rank ? std::optional(rank) : std::nullopt);
     const Updates got = updates_of(out);
     double tail = 0, all = 0;
     for (const auto& [place, update] : sum) {
@@ -133,8 +136,7 @@ TEST_CASE("svd is the best sum of its rank, and the sum itself where the rank al
       all += values.squaredNorm();
       tail += rest.squaredNorm();
       if (!got.contains(place)) continue;
-      CHECK((got.at(place) - update).norm() ==
-            Approx(rest.norm()).margin(1e-6 * values.norm()));
+      CHECK((got.at(place) - update).norm() == Approx(rest.norm()).margin(1e-6 * values.norm()));
     }
     CHECK(cut.lost == Approx(std::sqrt(tail / all)).epsilon(1e-6));
     CHECK(apart(got, sum) == Approx(cut.lost).margin(1e-6));
@@ -173,8 +175,8 @@ TEST_CASE("Adapters that cannot be combined are refused, and nothing is written"
   Pair pair("llama_gqa", {"rank=3"}, {"rank=2"});
   const auto out = pair.folder / "out";
   const auto refusal = [&](CombineType type = CombineType::kCat) {
-    const std::string text = error_text<InputError>(
-        [&] { combine_adapters(out, pair.parts, type, std::nullopt); });
+    const std::string text =
+        error_text<InputError>([&] { combine_adapters(out, pair.parts, type, std::nullopt); });
     CHECK_FALSE(std::filesystem::exists(out));
     return text;
   };
@@ -230,7 +232,8 @@ TEST_CASE("Adapters that cannot be combined are refused, and nothing is written"
   SECTION("a folder that is there already") {
     std::filesystem::create_directory(pair.folder / "there");
     CHECK_THAT(error_text<InputError>([&] {
-                 combine_adapters(pair.folder / "there", pair.parts, CombineType::kCat, std::nullopt);
+                 combine_adapters(pair.folder / "there", pair.parts, CombineType::kCat,
+                                  std::nullopt);
                }),
                Contains("there"));
   }

@@ -12,9 +12,10 @@ namespace {
 
 using Catch::Matchers::Contains;
 
-// Of logits, over their largest magnitude. fp32 weights differ by the rounding of W + update (measured
-// 2.6e-6 to 3.7e-6). Weights that are rounded to bf16, half a unit in the eighth binary place each,
-// differ as any bf16 copy of a model does: measured 1.3e-2 (lora), 7.3e-3 (dora), 5.3e-3 (adalora).
+// Of logits, over their largest magnitude. fp32 weights differ by the rounding of W + update
+// (measured 2.6e-6 to 3.7e-6). Weights that are rounded to bf16, half a unit in the eighth binary
+// place each, differ as any bf16 copy of a model does: measured 1.3e-2 (lora), 7.3e-3 (dora),
+// 5.3e-3 (adalora).
 constexpr double kFp32 = 2e-5, kBf16 = 3e-2;
 
 std::vector<TokenExample> stories() {
@@ -31,10 +32,10 @@ std::vector<TokenExample> stories() {
 TEST_CASE("stories3m: merged logits are those of the adapter beside the base") {
   const auto folder = shared_file("models/stories3m");
   if (!folder) RANKSCOPE_SKIP("no models/stories3m in RANKSCOPE_SHARED");
-  const MethodSettings about = GENERATE(
-      MethodSettings{"lora", {"rank=8", "targets=all", "alpha=16"}},
-      MethodSettings{"dora", {"rank=8", "targets=attention", "alpha=16"}},
-      MethodSettings{"adalora", {"rank=4", "targets=attention"}});
+  const MethodSettings about =
+      GENERATE(MethodSettings{"lora", {"rank=8", "targets=all", "alpha=16"}},
+               MethodSettings{"dora", {"rank=8", "targets=attention", "alpha=16"}},
+               MethodSettings{"adalora", {"rank=4", "targets=attention"}});
   const DType stored = GENERATE(DType::kF32, DType::kBF16);
   INFO(about.method << " over " << dtype_name(stored));
   const auto backend = make_cpu_backend(2);
@@ -80,7 +81,9 @@ TEST_CASE("A model's folder keeps each tensor's type, or has the one that is ask
   if (type == stored || type == DType::kF32) CHECK(copy->weights_hash() == model->weights_hash());
   const Json config = read_json_file(folder / "config.json");
   CHECK(config.at(config.contains("torch_dtype") ? "torch_dtype" : "dtype") ==
-        (type == DType::kF32 ? "float32" : type == DType::kBF16 ? "bfloat16" : "float16"));
+        (type == DType::kF32    ? "float32"
+         : type == DType::kBF16 ? "bfloat16"
+                                : "float16"));
 }
 
 TEST_CASE("Values that the written type does not hold are refused by name, or kept where asked") {

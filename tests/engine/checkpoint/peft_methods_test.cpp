@@ -1,6 +1,6 @@
-// DoRA, AdaLoRA, prefix tuning and prompt tuning as PEFT folders: ours come back bit for bit and, read
-// as PEFT reads them, as the same function; PEFT's are read by its rules, and damaged ones refused.
-// (PEFT's likelihoods are in adapter_test.cpp.)
+// DoRA, AdaLoRA, prefix tuning and prompt tuning as PEFT folders: ours come back bit for bit and,
+// read as PEFT reads them, as the same function; PEFT's are read by its rules, and damaged ones
+// refused. (PEFT's likelihoods are in adapter_test.cpp.)
 #include <catch2/catch.hpp>
 
 #include <cstring>
@@ -27,7 +27,8 @@ Json config_of(const std::filesystem::path& folder) {
   return read_json_file(folder / "adapter_config.json");
 }
 
-TEST_CASE("PEFT folders of other methods come back bit for bit, and without the record as one function") {
+TEST_CASE(
+    "PEFT folders of other methods come back bit for bit, and without the record as one function") {
   struct Example {
     std::string golden, method;
     std::vector<std::string> settings;
@@ -144,8 +145,10 @@ TEST_CASE("Damaged AdaLoRA adapters are refused") {
   const std::string stem = "base_model.model.model.layers.0.self_attn.k_proj.lora_";
   const std::string key = "model.layers.0.self_attn.k_proj.lora_E";
   REQUIRE(folder.refusal() == "nothing was thrown");
-  CHECK_THAT(folder.refusal_with("rank_pattern", nullptr), Contains("rank 6") && Contains("rank 2"));
-  CHECK_THAT(folder.refusal_with("rank_pattern", {{key, {true, true}}}), Contains("init_r booleans"));
+  CHECK_THAT(folder.refusal_with("rank_pattern", nullptr),
+             Contains("rank 6") && Contains("rank 2"));
+  CHECK_THAT(folder.refusal_with("rank_pattern", {{key, {true, true}}}),
+             Contains("init_r booleans"));
   CHECK_THAT(folder.refusal_with("rank_pattern", {{key, 3}}), Contains("rank_pattern"));
   CHECK_THAT(folder.refusal_with("rank_pattern", 3), Contains("rank_pattern"));
   for (const Json& value : {Json(-1), Json(0), Json(1e9), Json("six")}) {
@@ -205,7 +208,8 @@ TEST_CASE("Damaged prompts and prefixes are refused") {
     CHECK_THAT(folder.refusal(), Contains("prompt_embeddings") && Contains("shape"));
   }
   SECTION("another name") {
-    folder.change_tensors([](OwnedTensors& t) { t["prompts"] = t.extract("prompt_embeddings").mapped(); });
+    folder.change_tensors(
+        [](OwnedTensors& t) { t["prompts"] = t.extract("prompt_embeddings").mapped(); });
     CHECK_THAT(folder.refusal(), Contains("prompt_embeddings"));
   }
   SECTION("a tensor too many") {
@@ -230,7 +234,8 @@ TEST_CASE("A record whose method has no such weights file is refused") {
   };
   CHECK_THAT(refusal_of("adapter_h", Json::object()), Contains("weights_file"));
   CHECK_THAT(refusal_of("lora+prefix_embed", Json::object()), Contains("weights_file"));
-  CHECK_THAT(refusal_of("prefix_embed", {{"prefix", "3"}, {"infix", "1"}}), Contains("weights_file"));
+  CHECK_THAT(refusal_of("prefix_embed", {{"prefix", "3"}, {"infix", "1"}}),
+             Contains("weights_file"));
   CHECK_THAT(refusal_of("prefix_kv", {{"prefix", "4"}}), Contains("prompt_embeddings"));
   CHECK_THAT(refusal_of("dora", Json::object()), Contains("prompt_embeddings"));
 }

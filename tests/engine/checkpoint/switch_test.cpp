@@ -7,7 +7,8 @@
 namespace rankscope::tests {
 namespace {
 
-// Folders of adapters of the golden model, of every kind that writes into the base and one that does not.
+// Folders of adapters of the golden model, of every kind that writes into the base and one that
+// does not.
 std::vector<std::filesystem::path> saved_adapters(const TemporaryFolder& folder,
                                                   const std::string& golden) {
   std::vector<std::filesystem::path> all;

@@ -16,9 +16,9 @@ namespace {
 
 // The fake device is slow: it sees every width and every form, but few large shapes.
 constexpr int64_t kMostFloats = 60'000;
-// fp32: where the bound of the CPU's kernels is narrower. bf16: a rounding of results whose inputs are
-// themselves of the type, and one of what stands between two steps (before a multiplier, between the
-// products of attention).
+// fp32: where the bound of the CPU's kernels is narrower. bf16: a rounding of results whose inputs
+// are themselves of the type, and one of what stands between two steps (before a multiplier,
+// between the products of attention).
 constexpr double kFloatBound = 1e-5;
 constexpr double kHalfBound = 1.0 / 64;
 
@@ -47,10 +47,10 @@ void check_bounds(const NamedBackend& device) {
       if (!device.on_gpu && floats_of(operation, shape) > kMostFloats) continue;
       const Values values = values_for(operation, shape, device.precision);
       INFO(describe(operation, shape) << " on " << device.name);
-      const double error = worst_error(operation, shape, values,
-                                       expected_of(operation, shape, values),
-                                       run_all(operation, *device.backend, shape, values),
-                                       bound_for(operation, device.precision));
+      const double error =
+          worst_error(operation, shape, values, expected_of(operation, shape, values),
+                      run_all(operation, *device.backend, shape, values),
+                      bound_for(operation, device.precision));
       CHECK(error <= 1.0);
       worst = std::max(worst, error);
     }
@@ -95,15 +95,16 @@ void check_addresses(const NamedBackend& device) {
       const auto aligned = run_all(operation, *device.backend, shape, values);
       INFO(describe(operation, shape) << " on " << device.name);
       for (const int64_t offset : {1, 6}) {
-        const auto moved = run_at(operation, *device.backend, shape, values, 0, shape.rows, offset,
-                                  offset % 5);
+        const auto moved =
+            run_at(operation, *device.backend, shape, values, 0, shape.rows, offset, offset % 5);
         for (size_t i = 0; i < aligned.size(); ++i) CHECK(same_bits(aligned[i], moved[i]));
       }
     }
   }
 }
 
-TEST_CASE("cuda: each kernel stays within its bound of the reference on the fake device", "[slow]") {
+TEST_CASE("cuda: each kernel stays within its bound of the reference on the fake device",
+          "[slow]") {
   for (const NamedBackend& device : fake_backends()) check_bounds(device);
 }
 

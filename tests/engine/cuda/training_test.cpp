@@ -111,8 +111,8 @@ void check_same_bits(Make make) {
   }
 }
 
-std::vector<std::vector<double>> ranked(const Model& model, const std::vector<RankedPrompt>& prompts,
-                                        int64_t at_once) {
+std::vector<std::vector<double>> ranked(const Model& model,
+                                        const std::vector<RankedPrompt>& prompts, int64_t at_once) {
   std::vector<std::vector<double>> all(prompts.size());
   rank_choices(model, nullptr, prompts, at_once, [&](size_t index, std::span<const double> values) {
     all[index].assign(values.begin(), values.end());
@@ -162,9 +162,10 @@ TEST_CASE("cuda: training on the fake device follows the CPU", "[slow]") {
   check_curves(make_fake_backend, 4);
 }
 
-TEST_CASE("cuda: training has its bits again, after an interruption and in other batches on the "
-          "fake device",
-          "[slow]") {
+TEST_CASE(
+    "cuda: training has its bits again, after an interruption and in other batches on the "
+    "fake device",
+    "[slow]") {
   check_same_bits(make_fake_backend);
 }
 

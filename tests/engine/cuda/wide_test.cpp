@@ -33,8 +33,7 @@ void check_vocabulary(Backend& b, int64_t vocabulary, int64_t width, int64_t row
   const int64_t d = width, whole = (vocabulary + 15) / 16 * 16;
   const std::vector<float> weight = numbers(vocabulary * d, 0.3f);
   std::shared_ptr<const void> owner;
-  const WeightView head =
-      b.place({weight.data(), DType::kF32, vocabulary, d, d, 1}, owner);
+  const WeightView head = b.place({weight.data(), DType::kF32, vocabulary, d, d, 1}, owner);
   CHECK(head.rows == vocabulary);
   const Tensor plain = placed(b, weight, vocabulary, d, b.precision());
   const Tensor h = placed(b, numbers(rows * d), rows, d, b.precision());
@@ -56,8 +55,8 @@ void check_vocabulary(Backend& b, int64_t vocabulary, int64_t width, int64_t row
         for (int64_t j = vocabulary; j < whole; ++j) CHECK(all[size_t(i * whole + j)] == 0.0f);
     // In two parts, as of two trials.
     const int64_t first = rows / 3;
-    Matrix gradient = b.cross_entropy(block.row_range(0, first), labels, 0, 0.1f, 0.5f, loss.data(),
-                                      nll.data());
+    Matrix gradient =
+        b.cross_entropy(block.row_range(0, first), labels, 0, 0.1f, 0.5f, loss.data(), nll.data());
     b.cross_entropy(block.row_range(first, rows), labels, first, 0.1f, 0.5f, loss.data() + first,
                     nll.data() + first);
     gradient.rows = rows;
@@ -74,7 +73,8 @@ void check_vocabulary(Backend& b, int64_t vocabulary, int64_t width, int64_t row
       b.upload(nan.data(), behind.row_range(vocabulary, whole));
       b.product({&back, 1}, {}, dh.matrix());
       CHECK(std::isnan(b.to_host(dh.view())[0]));
-      const ProductTerm other{placed(b, numbers(rows * vocabulary), rows, vocabulary, b.precision()).view(), &backward};
+      const ProductTerm other{
+          placed(b, numbers(rows * vocabulary), rows, vocabulary, b.precision()).view(), &backward};
       b.product({&other, 1}, {}, dh.matrix());
       CHECK_FALSE(std::isnan(b.to_host(dh.view())[0]));
     }
@@ -150,8 +150,8 @@ void check_biases(Backend& b, int64_t n) {
   // Decays to half.
   const Tensor zeros = b.zeros(3, 3 * n);
   const auto size = static_cast<size_t>(3 * n);
-  const AdamWParameter p{{bias.data(), size}, {zeros.row(0), size}, {zeros.row(1), size},
-                         {zeros.row(2), size}, 0.5};
+  const AdamWParameter p{
+      {bias.data(), size}, {zeros.row(0), size}, {zeros.row(1), size}, {zeros.row(2), size}, 0.5};
   AdamWStep step;
   step.weight_decay = 1.0;
   b.adamw(step, {&p, 1});

@@ -54,7 +54,9 @@ TEST_CASE("decoding: batch size, order, neighbours and threads change no predict
   }
 }
 
-TEST_CASE("decoding: a failure or a stop on one thread ends it on all, and each prompt is handed over once") {
+TEST_CASE(
+    "decoding: a failure or a stop on one thread ends it on all, and each prompt is handed over "
+    "once") {
   const auto backend = make_cpu_backend(4);
   const auto model = GoldenCase("llama_gqa").load(*backend);
   const auto prompts = drawn_prompts(200, 20, model->config().vocabulary);
@@ -113,7 +115,8 @@ TEST_CASE("decoding: a ranking is the likelihood of each whole text, whatever th
       for (size_t k = 0; k < 3; ++k) {
         INFO(name << ", prompt " << i << ", choice " << k);
         const std::vector<TokenExample> whole = {{prompts[i].prompt, prompts[i].choices[k]}};
-        CHECK(-expected[i][k] == Approx(evaluate(*model, nullptr, whole, 1024).nll[0]).epsilon(1e-5));
+        CHECK(-expected[i][k] ==
+              Approx(evaluate(*model, nullptr, whole, 1024).nll[0]).epsilon(1e-5));
       }
     }
   }

@@ -6,8 +6,7 @@ namespace rankscope::tests {
 
 std::vector<GenerationCase> generation_cases() {
   std::vector<GenerationCase> cases;
-  const Json file =
-      read_json_file(RANKSCOPE_SOURCE_DIR "/tests/reference/goldens/generation.json");
+  const Json file = read_json_file(RANKSCOPE_SOURCE_DIR "/tests/reference/goldens/generation.json");
   for (const Json& json : file.at("cases")) {
     GenerationCase& c = cases.emplace_back();
     json.at("model").get_to(c.model);
@@ -25,8 +24,7 @@ std::vector<GenerationCase> generation_cases() {
 
 std::vector<Prediction> predict(const Model& model,
                                 const std::vector<std::vector<int32_t>>& prompts,
-                                const DecodingSettings& settings,
-                                const GeneratorOptions& options) {
+                                const DecodingSettings& settings, const GeneratorOptions& options) {
   std::vector<Prediction> predictions(prompts.size());
   generate(model, nullptr, prompts, settings, options,
            [&](size_t index, Prediction p) { predictions[index] = std::move(p); });

@@ -34,9 +34,9 @@ TEST_CASE("methods: a merged adapter is the base with W + s B A, and computes th
           for (int64_t r = 0; r < 3; ++r)
             sum += double{f.b.value.row(o)[r]} * double{f.a.value.row(r)[i]};
           const WeightView& w = weight.view();
-          values.push_back(double{static_cast<const float*>(
-                               w.data)[i * w.row_stride + o * w.col_stride]} +
-                           5.0 / 3.0 * sum);
+          values.push_back(
+              double{static_cast<const float*>(w.data)[i * w.row_stride + o * w.col_stride]} +
+              5.0 / 3.0 * sum);
         }
     }
     const std::vector<float> before = all_logits(*model, adaptation.get(), golden.examples());
@@ -48,10 +48,10 @@ TEST_CASE("methods: a merged adapter is the base with W + s B A, and computes th
       double worst = 0.0;
       for (int64_t i = 0; i < spec.in; ++i)
         for (int64_t o = 0; o < spec.out; ++o)
-          worst = std::max(worst, std::abs(double{static_cast<const float*>(
-                                               w.data)[i * w.row_stride + o * w.col_stride]} -
-                                           expected[spec.site.name()][static_cast<size_t>(
-                                               i * spec.out + o)]));
+          worst = std::max(
+              worst, std::abs(double{static_cast<const float*>(
+                                  w.data)[i * w.row_stride + o * w.col_stride]} -
+                              expected[spec.site.name()][static_cast<size_t>(i * spec.out + o)]));
       CHECK(worst < 2e-6);
     }
     const std::vector<float> merged = all_logits(*model, nullptr, golden.examples());

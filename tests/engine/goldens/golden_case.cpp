@@ -62,8 +62,8 @@ std::vector<TokenExample> more_examples(const GoldenCase& c, const ModelConfig& 
   const auto ids = [&](int64_t count) {
     std::vector<int32_t> list;
     for (int64_t i = 0; i < count; ++i)
-      list.push_back(static_cast<int32_t>(
-          draws.below(drawn++, static_cast<uint64_t>(config.vocabulary))));
+      list.push_back(
+          static_cast<int32_t>(draws.below(drawn++, static_cast<uint64_t>(config.vocabulary))));
     return list;
   };
   for (const int64_t length : lengths)
@@ -72,9 +72,9 @@ std::vector<TokenExample> more_examples(const GoldenCase& c, const ModelConfig& 
 }
 
 const std::vector<std::string>& golden_cases() {
-  static const std::vector<std::string> names{
-      "gpt2_tied",   "gpt2_untied",       "llama_gqa", "llama_mqa_bias",
-      "llama3_rope", "llama_linear_rope", "qwen2",     "mistral"};
+  static const std::vector<std::string> names{"gpt2_tied",      "gpt2_untied", "llama_gqa",
+                                              "llama_mqa_bias", "llama3_rope", "llama_linear_rope",
+                                              "qwen2",          "mistral"};
   return names;
 }
 

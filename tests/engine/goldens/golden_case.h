@@ -1,5 +1,5 @@
-// A folder of tests/reference/goldens: a small random model, a batch, and what PyTorch, transformers
-// and PEFT make of them (make_goldens.py).
+// A folder of tests/reference/goldens: a small random model, a batch, and what PyTorch,
+// transformers and PEFT make of them (make_goldens.py).
 #pragma once
 
 #include <memory>

@@ -45,8 +45,8 @@ TrainSettings training_of(const GoldenCase& c, const std::string& run) {
   t.max_gradient_norm = m.get_double_or("max_grad_norm", 0);
   t.label_smoothing = m.get_double_or("label_smoothing", 0);
   t.warmup = {Warmup::Unit::kSteps, m.get_double_or("warmup_steps", 0)};
-  t.schedule = m.get_string_or("schedule", "constant") == "linear" ? Schedule::kLinear
-                                                                  : Schedule::kConstant;
+  t.schedule =
+      m.get_string_or("schedule", "constant") == "linear" ? Schedule::kLinear : Schedule::kConstant;
   return t;
 }
 
@@ -89,8 +89,7 @@ void check_logits(const std::string& name, Backend& backend) {
   const Evaluation evaluation = evaluate(*model, nullptr, c.examples(), 1024);
   const std::vector<float> nll = c.tensor("nll");
   REQUIRE(evaluation.nll.size() == nll.size());
-  for (size_t i = 0; i < nll.size(); ++i)
-    CHECK(std::abs(evaluation.nll[i] / nll[i] - 1) < kLosses);
+  for (size_t i = 0; i < nll.size(); ++i) CHECK(std::abs(evaluation.nll[i] / nll[i] - 1) < kLosses);
   CHECK(std::abs(evaluation.mean() / c.tensor("loss")[0] - 1) < kLosses);
 }
 

@@ -12,8 +12,8 @@ namespace {
 TEST_CASE("stories3m: NLL of real text equals transformers' within 1e-5", "[goldens]") {
   const auto folder = shared_file("models/stories3m");
   if (!folder) RANKSCOPE_SKIP("no models/stories3m in RANKSCOPE_SHARED");
-  const Json file = read_json_file(std::string(RANKSCOPE_SOURCE_DIR) +
-                                   "/tests/reference/stories3m_nll.json");
+  const Json file =
+      read_json_file(std::string(RANKSCOPE_SOURCE_DIR) + "/tests/reference/stories3m_nll.json");
   std::vector<TokenExample> examples;
   std::vector<double> expected;
   for (const Json& e : file.at("examples")) {

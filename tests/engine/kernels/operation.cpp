@@ -15,8 +15,8 @@ namespace rankscope::tests {
 const std::vector<Operation>& operations() {
   static const std::vector<Operation> all = [] {
     std::vector<Operation> joined;
-    for (auto part : {product_operations, attention_operations, decoding_operations, norm_operations,
-                      element_operations, row_operations})
+    for (auto part : {product_operations, attention_operations, decoding_operations,
+                      norm_operations, element_operations, row_operations})
       for (Operation& operation : part()) joined.push_back(std::move(operation));
     return joined;
   }();

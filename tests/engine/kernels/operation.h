@@ -86,8 +86,8 @@ std::vector<std::vector<float>> run_all(const Operation& operation, Backend& bac
 // What the reference makes of these values.
 std::vector<Array> expected_of(const Operation& operation, const Shape& shape,
                                const Values& values);
-// The largest error of an output in units of the allowed one, or, with `bound` above 0, of that bound
-// in its place; infinite where what was only read has changed.
+// The largest error of an output in units of the allowed one, or, with `bound` above 0, of that
+// bound in its place; infinite where what was only read has changed.
 double worst_error(const Operation& operation, const Shape& shape, const Values& values,
                    const std::vector<Array>& expected, const std::vector<std::vector<float>>& got,
                    double bound = 0.0);

@@ -126,8 +126,7 @@ Operation best_tokens() {
   };
   op.run = [](Backend& b, const Shape& s, std::span<const Matrix> m, const auto&) {
     Tensor logits = b.empty(s.rows, s.cols);
-    for (int64_t r = 0; r < s.rows; ++r)
-      std::copy_n(m[0].row(r), s.cols, logits.row(r));
+    for (int64_t r = 0; r < s.rows; ++r) std::copy_n(m[0].row(r), s.cols, logits.row(r));
     std::vector<int32_t> ids(static_cast<size_t>(s.rows * wanted(s)));
     b.best_tokens(logits.matrix(), banned_of(s), wanted(s), ids.data(), m[2].data);
     for (int64_t r = 0; r < s.rows; ++r)

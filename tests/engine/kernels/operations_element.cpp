@@ -105,8 +105,8 @@ std::vector<Operation> element_operations() {
     return {{"x", Role::kIn, 1, s.cols, false, true}, {"sum", Role::kOut, 1, 1, false, true}};
   };
   squares.run = [](Backend& b, const Shape&, std::span<const Matrix> m, const auto&) {
-    *m[1].data = static_cast<float>(
-        b.sum_of_squares(std::vector<std::span<const float>>{values_of(m[0])}));
+    *m[1].data =
+        static_cast<float>(b.sum_of_squares(std::vector<std::span<const float>>{values_of(m[0])}));
   };
   squares.reference = [](const Shape&, std::vector<Array>& a, const auto&) {
     a[1].at(0, 0) = reference::sum_of_squares(a[0]);
@@ -128,7 +128,7 @@ std::vector<Operation> element_operations() {
     }
     b.adamw(adamw_step(s.variant),
             std::vector<AdamWParameter>{{values_of(m[0]), values_of(m[1]), values_of(m[2]),
-                                      values_of(m[3]), kLearningRate}});
+                                         values_of(m[3]), kLearningRate}});
   };
   adamw.reference = [](const Shape& s, std::vector<Array>& a, const auto&) {
     for (size_t i = 0; i < a[2].values.size(); ++i) {

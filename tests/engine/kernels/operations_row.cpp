@@ -113,14 +113,16 @@ Operation gather() {
 
 // Rows in falling order, so that places and ids differ. Variant 1 leaves every second row as it is.
 Operation replace_rows() {
-  Operation op{.kernel = "replace_rows", .shapes = usual_shapes(2), .bound = 1e-7, .by_rows = false};
+  Operation op{
+      .kernel = "replace_rows", .shapes = usual_shapes(2), .bound = 1e-7, .by_rows = false};
   op.operands = [](const Shape& s) -> std::vector<Operand> {
     return {{"table", Role::kIn, kTableRows, s.cols, false}, {"x", Role::kInOut, s.rows, s.cols}};
   };
   op.integer_limit = [](const Shape&) { return kTableRows; };
   const auto places = [](const Shape& s) {
     std::vector<int32_t> rows;
-    for (int64_t i = s.rows - 1; i >= 0; i -= s.variant + 1) rows.push_back(static_cast<int32_t>(i));
+    for (int64_t i = s.rows - 1; i >= 0; i -= s.variant + 1)
+      rows.push_back(static_cast<int32_t>(i));
     return rows;
   };
   op.run = [places](Backend& b, const Shape& s, std::span<const Matrix> m,
@@ -173,8 +175,8 @@ Operation dropout() {
   op.run = [](Backend& b, const Shape& s, std::span<const Matrix> m,
               const std::vector<int32_t>& integers) {
     const RowIds ids = row_ids(integers);
-    b.dropout(s.variant == 2 ? m[1] : m[0], dropped_share(s), {kDropoutKey, &ids},
-              s.variant == 1, m[1]);
+    b.dropout(s.variant == 2 ? m[1] : m[0], dropped_share(s), {kDropoutKey, &ids}, s.variant == 1,
+              m[1]);
   };
   op.reference = [](const Shape& s, std::vector<Array>& a, const std::vector<int32_t>& integers) {
     const Array x = s.variant == 2 ? a[1] : a[0];

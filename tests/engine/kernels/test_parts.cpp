@@ -27,7 +27,8 @@ TEST_CASE("kernels: parts that run side by side have the bits that they have alo
   }
 }
 
-TEST_CASE("kernels: what parts throw comes out, the first part's of several, and none is left out") {
+TEST_CASE(
+    "kernels: what parts throw comes out, the first part's of several, and none is left out") {
   for (const int threads : {1, 3}) {
     const auto backend = make_cpu_backend(threads);
     std::atomic<int> ended = 0;

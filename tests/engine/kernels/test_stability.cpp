@@ -22,8 +22,8 @@ struct Loss {
 Loss loss_of(Backend& backend, std::vector<float> logits, int32_t label, float smoothing = 0.0f) {
   Loss r;
   const auto width = static_cast<int64_t>(logits.size());
-  backend.cross_entropy({logits.data(), 1, width, width}, Indices{label}, 0, smoothing, 1.0f, &r.loss,
-                        &r.nll);
+  backend.cross_entropy({logits.data(), 1, width, width}, Indices{label}, 0, smoothing, 1.0f,
+                        &r.loss, &r.nll);
   r.gradient = logits;
   return r;
 }

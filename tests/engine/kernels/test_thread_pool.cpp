@@ -1,5 +1,5 @@
-// The pool of threads: each task is done once, whatever the order; a thread's own share comes first,
-// and what a thread cannot come to is taken by others.
+// The pool of threads: each task is done once, whatever the order; a thread's own share comes
+// first, and what a thread cannot come to is taken by others.
 #include <catch2/catch.hpp>
 
 #include <atomic>
@@ -33,9 +33,12 @@ TEST_CASE("thread pool: every task of every job is done once") {
       for (int round = 0; round < 20; ++round) {
         for (const int64_t count : {0, 1, 2, 3, 4, 5, 6, 7, 64, 1001}) {
           std::vector<std::atomic<int>> done(static_cast<size_t>(count));
-          pool.run(count, [&](int64_t i, int thread) {
-            if (thread >= 0 && thread < threads) ++done[static_cast<size_t>(i)];
-          }, order);
+          pool.run(
+              count,
+              [&](int64_t i, int thread) {
+                if (thread >= 0 && thread < threads) ++done[static_cast<size_t>(i)];
+              },
+              order);
           int64_t once = 0;
           for (const auto& times : done) once += times == 1;
           CHECK(once == count);

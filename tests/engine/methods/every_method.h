@@ -15,8 +15,8 @@ struct MethodSettings {
   std::unique_ptr<Method> make() const;
 };
 
-// Every name of method_names() but none, and combinations. GPT-2 and LLaMA have what each needs, but
-// for the biases of bitfit.
+// Every name of method_names() but none, and combinations. GPT-2 and LLaMA have what each needs,
+// but for the biases of bitfit.
 const std::vector<MethodSettings>& every_method();
 
 // Gives all that is trained values that no start has, so that every path carries something.

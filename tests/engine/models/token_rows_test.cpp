@@ -62,7 +62,8 @@ TEST_CASE("a row that predicts is always its sequence's own, and no row predicts
   const std::vector<TokenExample> alone = with_special_tokens({2, 0, true}, examples);
   const Batch without = pack(alone, PrefixRows::kShared);
   CHECK(without.loss_labels == Numbers{4, 7});
-  for (const auto& [all, packed] : {std::pair{&shared, &batch}, {&alone, &without}, {&examples, nullptr}}) {
+  for (const auto& [all, packed] :
+       {std::pair{&shared, &batch}, {&alone, &without}, {&examples, nullptr}}) {
     const Batch plain = packed ? *packed : pack(*all, PrefixRows::kShared);
     for (size_t s = 0; s < all->size(); ++s)
       CHECK((*all)[s].predicted() == plain.loss_begin[s + 1] - plain.loss_begin[s]);
@@ -91,9 +92,9 @@ TEST_CASE("a prefix computed once yields the bits of one in every sequence, and 
       const auto model = golden.load(*backend);
       const auto adaptation = method->adapt(*model, 3);
       disturb(*model, *adaptation);
-      const std::vector<TokenExample> examples =
-          with_special_tokens(adaptation->special_tokens(),
-                              more_examples(golden, model->config(), {1, 3, 9, 14, 2, 7}, "examples"));
+      const std::vector<TokenExample> examples = with_special_tokens(
+          adaptation->special_tokens(),
+          more_examples(golden, model->config(), {1, 3, 9, 14, 2, 7}, "examples"));
       std::vector<std::vector<float>> hidden, gradients;
       for (const PrefixRows prefix : {PrefixRows::kOwn, PrefixRows::kShared}) {
         const Batch batch = pack(examples, prefix);

@@ -1,5 +1,5 @@
-// The control of Figure 3: what initialisation alone gives. Two ranks at one seed share no row of A,
-// and the subspaces of untrained adapters overlap as random ones do.
+// The control of Figure 3: what initialisation alone gives. Two ranks at one seed share no row of
+// A, and the subspaces of untrained adapters overlap as random ones do.
 #include <Eigen/Dense>
 #include <catch2/catch.hpp>
 #include <set>

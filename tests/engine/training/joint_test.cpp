@@ -47,7 +47,8 @@ std::vector<Outcome> trained(const std::string& name, Backend& backend,
                              const std::vector<TrialSettings>& settings, bool together) {
   const GoldenCase c(name);
   const auto model = c.load(backend);
-  const std::vector<TokenExample> examples = more_examples(c, model->config(), {2, 17, 5, 11}, "joint examples");
+  const std::vector<TokenExample> examples =
+      more_examples(c, model->config(), {2, 17, 5, 11}, "joint examples");
   std::vector<std::unique_ptr<Adaptation>> adaptations;
   std::vector<std::unique_ptr<Trainer>> trainers;
   for (const TrialSettings& s : settings) {

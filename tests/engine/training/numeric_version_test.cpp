@@ -1,5 +1,5 @@
-// A change of arithmetic cannot pass unnoticed: the bits of a ten-step adapter are recorded for each
-// backend, instruction set and numeric version.
+// A change of arithmetic cannot pass unnoticed: the bits of a ten-step adapter are recorded for
+// each backend, instruction set and numeric version.
 #include <catch2/catch.hpp>
 
 #include "common/hash.h"

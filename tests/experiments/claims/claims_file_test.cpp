@@ -58,21 +58,25 @@ TEST_CASE("the paper's claims are all there, each with margins above 0 and the f
     CHECK(ids.contains(id));
   const std::string text = read_text_file(RANKSCOPE_SOURCE_DIR "/experiments/paper/claims.yaml");
   CHECK(file.hash == sha256_hex(text));
-  CHECK(read_claims(RANKSCOPE_SOURCE_DIR "/experiments/paper/claims.yaml").claims.size() == file.claims.size());
+  CHECK(read_claims(RANKSCOPE_SOURCE_DIR "/experiments/paper/claims.yaml").claims.size() ==
+        file.claims.size());
   CHECK(file.alpha == 0.05);
 }
 
 TEST_CASE("a claim that is not as the page says is refused with its place") {
   CHECK(parse_claims(kScore, "c.yaml").claims.at(0).contrasts.at(0).region == Region::kAbove);
-  CHECK_THAT(refusal(with("mnli: 1", "mnli: 0")), Contains("c.yaml:7") && Contains("must be above 0"));
+  CHECK_THAT(refusal(with("mnli: 1", "mnli: 0")),
+             Contains("c.yaml:7") && Contains("must be above 0"));
   CHECK_THAT(refusal(with("mnli: 1", "mnli: -1")), Contains("c.yaml:7"));
-  CHECK_THAT(refusal(with("region: above", "region: over")), Contains("c.yaml:6") && Contains("above"));
+  CHECK_THAT(refusal(with("region: above", "region: over")),
+             Contains("c.yaml:6") && Contains("above"));
   CHECK_THAT(refusal(with("    reason: r\n", "")), Contains("'reason' is missing"));
   CHECK_THAT(refusal(with("reason: r", "reasons: r")), Contains("did you mean 'reason'"));
   CHECK_THAT(refusal(with("control: base", "control: none")), Contains("random_adapters"));
   CHECK_THAT(refusal(with("statistic: score", "statistic: rank")), Contains("c.yaml:5"));
   CHECK_THAT(refusal(with("{method: lora}", "{targets: Wq}")), Contains("'method' is missing"));
-  CHECK_THAT(refusal(kScore + kScore.substr(kScore.find("  - id"))), Contains("another claim has this id"));
+  CHECK_THAT(refusal(kScore + kScore.substr(kScore.find("  - id"))),
+             Contains("another claim has this id"));
   CHECK_THAT(refusal("alpha: 0\n" + kScore), Contains("must be above 0"));
   CHECK_THAT(refusal("claims: []\n"), Contains("c.yaml"));
   CHECK_THAT(refusal("claims: 3\n"), Contains("c.yaml"));

@@ -13,7 +13,8 @@ using namespace rankscope;
 using namespace rankscope::tests;
 using Catch::Contains;
 
-TEST_CASE("a planted difference holds, its reverse is contradicted, and the control holds nowhere") {
+TEST_CASE(
+    "a planted difference holds, its reverse is contradicted, and the control holds nowhere") {
   PlantedResults planted;
   planted.add({.method = "none", .share = 0.0});
   planted.add({.targets = "Wq", .rank = 8, .share = 0.3});
@@ -30,23 +31,41 @@ TEST_CASE("a planted difference holds, its reverse is contradicted, and the cont
   CHECK(above.contrasts[0].seeds_left == 5);
   CHECK(planted.judge(score_claim("within", 5)).claims.at(0).verdict == "contradicted");
 
-  const std::string reversed = "      - {left: {method: lora, targets: Wq}, right: {method: lora, targets: Wq+Wv}}\n";
-  CHECK(planted.judge(score_claim("above", 5, "", reversed)).claims.at(0).verdict == "contradicted");
-  CHECK(planted.judge(score_claim("not_below", 5, "", reversed)).claims.at(0).verdict == "contradicted");
+  const std::string reversed =
+      "      - {left: {method: lora, targets: Wq}, right: {method: lora, targets: Wq+Wv}}\n";
+  CHECK(planted.judge(score_claim("above", 5, "", reversed)).claims.at(0).verdict ==
+        "contradicted");
+  CHECK(planted.judge(score_claim("not_below", 5, "", reversed)).claims.at(0).verdict ==
+        "contradicted");
   // A margin in the middle of what is uncertain.
-  const ClaimFinding open = planted.judge(score_claim("above", std::round(*above.contrasts[0].estimate))).claims.at(0);
+  const ClaimFinding open =
+      planted.judge(score_claim("above", std::round(*above.contrasts[0].estimate))).claims.at(0);
   CHECK(open.verdict == "underpowered");
   CHECK_THAT(open.explanation, Contains("seeds at these examples"));
 }
 
-TEST_CASE("what holds is called reproduced on a base of the paper's size and a whole validation set alone") {
-  const auto verdict = [](const std::string& kind, const std::string& region, const std::string& parameters) {
+TEST_CASE(
+    "what holds is called reproduced on a base of the paper's size and a whole validation set "
+    "alone") {
+  const auto verdict = [](const std::string& kind, const std::string& region,
+                          const std::string& parameters) {
     PlantedResults planted;
     std::map<std::string, std::string> environment;
     if (!parameters.empty()) environment["base_parameters"] = parameters;
-    planted.add({.method = "none", .task = kind, .kind = kind, .share = 0.0, .environment = environment});
-    planted.add({.targets = "Wq", .task = kind, .kind = kind, .rank = 8, .share = 0.3, .environment = environment});
-    planted.add({.targets = "Wq+Wv", .task = kind, .kind = kind, .rank = 4, .share = 0.6, .environment = environment});
+    planted.add(
+        {.method = "none", .task = kind, .kind = kind, .share = 0.0, .environment = environment});
+    planted.add({.targets = "Wq",
+                 .task = kind,
+                 .kind = kind,
+                 .rank = 8,
+                 .share = 0.3,
+                 .environment = environment});
+    planted.add({.targets = "Wq+Wv",
+                 .task = kind,
+                 .kind = kind,
+                 .rank = 4,
+                 .share = 0.6,
+                 .environment = environment});
     std::string claim = score_claim(region, 5);
     claim.replace(claim.find("mnli"), 4, "samsum");
     return planted.judge(claim).claims.at(0).verdict;
@@ -58,14 +77,21 @@ TEST_CASE("what holds is called reproduced on a base of the paper's size and a w
   CHECK(verdict("wikisql", "above", "354823168") == "holds");  // 200 of its 8,421 examples
 }
 
-TEST_CASE("equal groups are equivalent within a margin that they can show, and the untrained base is not") {
+TEST_CASE(
+    "equal groups are equivalent within a margin that they can show, and the untrained base is "
+    "not") {
   PlantedResults planted;
   planted.add({.method = "none", .share = 0.0});
   planted.add({.targets = "Wq", .rank = 8, .share = 0.5});
   planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.5});
   for (const char* region : {"within", "not_below"}) {
-    const ClaimFinding finding = planted.judge(score_claim(region, 12, "", "      - {left: {method: lora, targets: "
-                                                           "Wq+Wv}, right: {method: lora, targets: Wq}}\n", "base")).claims.at(0);
+    const ClaimFinding finding =
+        planted
+            .judge(score_claim(region, 12, "",
+                               "      - {left: {method: lora, targets: "
+                               "Wq+Wv}, right: {method: lora, targets: Wq}}\n",
+                               "base"))
+            .claims.at(0);
     CHECK(finding.verdict == "holds");
     CHECK(finding.control_verdict == "contradicted");
   }
@@ -77,12 +103,15 @@ TEST_CASE("one seed gives no verdict, and a missing side no run") {
   planted.add({.targets = "Wq", .rank = 8, .share = 0.1, .seeds = 1});
   planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.9, .seeds = 5});
   CHECK(planted.judge(score_claim("above", 5)).claims.at(0).verdict == "underpowered");
-  const std::string other = "      - {left: {method: lora, targets: Wq+Wv}, right: {method: full}}\n";
+  const std::string other =
+      "      - {left: {method: lora, targets: Wq+Wv}, right: {method: full}}\n";
   const ClaimFinding missing = planted.judge(score_claim("above", 5, "", other)).claims.at(0);
   CHECK(missing.verdict == "not run");
   CHECK_THAT(missing.explanation, Contains("no finished trials of full"));
   // One of two contrasts is no claim.
-  const std::string both = "      - {left: {method: lora, targets: Wq+Wv}, right: {method: lora, targets: Wq}}\n" + other;
+  const std::string both =
+      "      - {left: {method: lora, targets: Wq+Wv}, right: {method: lora, targets: Wq}}\n" +
+      other;
   CHECK(planted.judge(score_claim("above", 5, "", both)).claims.at(0).verdict == "not run");
 }
 
@@ -123,29 +152,46 @@ TEST_CASE("sides are chosen by budget, rank, share of parameters and number of e
   planted.add({.targets = "Wq+Wv", .rank = 4, .parameters = 800, .share = 0.6});
   planted.add({.targets = "Wq+Wv", .rank = 20, .parameters = 4000, .share = 0.7});
   const auto only = [&](const std::string& more, const std::string& contrasts) {
-    return planted.judge(score_claim("above", 1, more, contrasts)).claims.at(0).contrasts.at(0).name;
+    return planted.judge(score_claim("above", 1, more, contrasts))
+        .claims.at(0)
+        .contrasts.at(0)
+        .name;
   };
-  const std::string targets = "      - {left: {method: lora, targets: Wq+Wv}, right: {method: lora, targets: Wq}}\n";
+  const std::string targets =
+      "      - {left: {method: lora, targets: Wq+Wv}, right: {method: lora, targets: Wq}}\n";
   CHECK(only("    equal: parameters\n", targets) == "wikisql: lora Wq+Wv r4 against lora Wq r8");
-  CHECK(only("", "      - {left: {method: lora, targets: Wq+Wv, rank: 4}, right: {method: lora, targets: Wq+Wv, rank: "
-                 "largest}}\n") == "wikisql: lora Wq+Wv r4 against lora Wq+Wv r20");
-  CHECK(only("", "      - {left: {method: lora, share_below: 0.01, take: most_parameters}, right: {method: full}}\n") ==
-        "wikisql: lora Wq r8 against full");
-  const ClaimFinding one = planted.judge(score_claim("within", 1, "", "      - {left: {method: lora, targets: Wq, rank: 8}, "
-                                                     "right: {method: lora, targets: Wq, rank: largest}}\n")).claims.at(0);
+  CHECK(only("",
+             "      - {left: {method: lora, targets: Wq+Wv, rank: 4}, right: {method: lora, "
+             "targets: Wq+Wv, rank: "
+             "largest}}\n") == "wikisql: lora Wq+Wv r4 against lora Wq+Wv r20");
+  CHECK(only("",
+             "      - {left: {method: lora, share_below: 0.01, take: most_parameters}, right: "
+             "{method: full}}\n") == "wikisql: lora Wq r8 against full");
+  const ClaimFinding one =
+      planted
+          .judge(score_claim("within", 1, "",
+                             "      - {left: {method: lora, targets: Wq, rank: 8}, "
+                             "right: {method: lora, targets: Wq, rank: largest}}\n"))
+          .claims.at(0);
   CHECK_THAT(one.explanation, Contains("one such setting"));
 
-  const std::string few = "    examples: fewest\n", sides = "      - {left: {method: lora}, right: {method: full}}\n";
+  const std::string few = "    examples: fewest\n",
+                    sides = "      - {left: {method: lora}, right: {method: full}}\n";
   CHECK(planted.judge(score_claim("not_below", 1, few, sides)).claims.at(0).verdict == "not run");
   for (const std::int64_t limit : {100, 1000}) {
     for (const char* method : {"lora", "full"})
-      planted.add({.method = method, .targets = method == std::string("lora") ? "Wq" : "", .task = "mnli_" + std::to_string(limit),
-                   .kind = "mnli", .limit = limit, .share = 0.4});
+      planted.add({.method = method,
+                   .targets = method == std::string("lora") ? "Wq" : "",
+                   .task = "mnli_" + std::to_string(limit),
+                   .kind = "mnli",
+                   .limit = limit,
+                   .share = 0.4});
   }
   CHECK(only(few, sides) == "mnli_100: lora Wq against full");
 }
 
-TEST_CASE("a claim is judged on the sweep that can answer it, and a wrong one among many stays rare") {
+TEST_CASE(
+    "a claim is judged on the sweep that can answer it, and a wrong one among many stays rare") {
   PlantedResults planted;
   planted.add({.targets = "Wq", .sweep = "a half", .rank = 8, .share = 0.3});
   planted.add({.targets = "Wq", .sweep = "b whole", .rank = 8, .share = 0.3});
@@ -164,7 +210,9 @@ TEST_CASE("a claim is judged on the sweep that can answer it, and a wrong one am
   CHECK(findings.scores.size() == 3);
 }
 
-TEST_CASE("of sweeps that can answer a claim the one with more seeds does, then the one with more settings") {
+TEST_CASE(
+    "of sweeps that can answer a claim the one with more seeds does, then the one with more "
+    "settings") {
   PlantedResults planted;
   const auto add = [&](const std::string& sweep, double share, int seeds, std::int64_t ranks) {
     for (std::int64_t rank = 1; rank <= ranks; ++rank)
@@ -174,19 +222,28 @@ TEST_CASE("of sweeps that can answer a claim the one with more seeds does, then 
   };
   add("a more settings", 0.9, 3, 4);
   add("b more seeds", 0.6, 5, 1);
-  const ContrastFinding by_seeds = planted.judge(score_claim("above", 5)).claims.at(0).contrasts.at(0);
+  const ContrastFinding by_seeds =
+      planted.judge(score_claim("above", 5)).claims.at(0).contrasts.at(0);
   CHECK(by_seeds.seeds_left == 5);
   CHECK(*by_seeds.estimate == Approx(30).margin(7));
   add("c both", 0.45, 5, 2);
-  CHECK(*planted.judge(score_claim("above", 5)).claims.at(0).contrasts.at(0).estimate == Approx(15).margin(7));
+  CHECK(*planted.judge(score_claim("above", 5)).claims.at(0).contrasts.at(0).estimate ==
+        Approx(15).margin(7));
 }
 
 TEST_CASE("a sweep of one task at many sizes does not decide before one of two tasks") {
   PlantedResults planted;
-  const auto add = [&](const std::string& sweep, const std::string& task, const std::string& kind, double share) {
+  const auto add = [&](const std::string& sweep, const std::string& task, const std::string& kind,
+                       double share) {
     planted.add({.method = "none", .task = task, .kind = kind, .sweep = sweep, .share = 0.0});
-    planted.add({.targets = "Wq", .task = task, .kind = kind, .sweep = sweep, .rank = 8, .share = 0.3});
-    planted.add({.targets = "Wq+Wv", .task = task, .kind = kind, .sweep = sweep, .rank = 4, .share = share});
+    planted.add(
+        {.targets = "Wq", .task = task, .kind = kind, .sweep = sweep, .rank = 8, .share = 0.3});
+    planted.add({.targets = "Wq+Wv",
+                 .task = task,
+                 .kind = kind,
+                 .sweep = sweep,
+                 .rank = 4,
+                 .share = share});
   };
   for (const char* task : {"mnli_100", "mnli_500", "mnli_1000"}) add("a", task, "mnli", 0.9);
   add("b", "mnli", "mnli", 0.6);
@@ -210,8 +267,9 @@ TEST_CASE("a diverged trial counts as the base, and unfinished ones as missing")
   diverged.targets = "Wq";
   diverged.rank = 8;
   diverged.seed = 3;
-  diverged.config = {{"score.task", "wikisql"}, {"train.limit", "3000"}, {"seed", "3"}, {"settings.rank", "8"},
-                     {"settings.targets", "Wq"}, {"method", "lora"}, {"task", "wikisql"}};
+  diverged.config = {{"score.task", "wikisql"}, {"train.limit", "3000"},    {"seed", "3"},
+                     {"settings.rank", "8"},    {"settings.targets", "Wq"}, {"method", "lora"},
+                     {"task", "wikisql"}};
   planted.store().put_trial(diverged);
   TrialRecord failed = diverged;
   failed.trial = "failed";
@@ -230,43 +288,69 @@ TEST_CASE("a diverged trial counts as the base, and unfinished ones as missing")
 
 namespace {
 
-// phi of a small adapter of 3 directions and a large one of 6 in 64 dimensions: the first direction is
-// shared as much as `top` says, the others as much as `others`.
+// phi of a small adapter of 3 directions and a large one of 6 in 64 dimensions: the first direction
+// is shared as much as `top` says, the others as much as `others`.
 std::vector<float> planted_phi(double top, double others) {
   std::vector<float> phi;
   for (int i = 1; i <= 3; ++i)
-    for (int j = 1; j <= 6; ++j) phi.push_back(static_cast<float>((top + (i - 1) * others) / std::min(i, j)));
+    for (int j = 1; j <= 6; ++j)
+      phi.push_back(static_cast<float>((top + (i - 1) * others) / std::min(i, j)));
   return phi;
 }
 
-std::string adapter_claim(const std::string& statistic, const std::string& keys, const std::string& quantity,
-                          double margin) {
-  return "claims:\n  - id: B\n    title: t\n    source: s\n    statistic: " + statistic + "\n" + keys +
-         "    targets: Wq+Wv\n    contrasts:\n      - {quantity: " + quantity + ", region: above, margin: " +
-         std::to_string(margin) + ", reason: r}\n    control: random_adapters\n";
+std::string adapter_claim(const std::string& statistic, const std::string& keys,
+                          const std::string& quantity, double margin) {
+  return "claims:\n  - id: B\n    title: t\n    source: s\n    statistic: " + statistic + "\n" +
+         keys + "    targets: Wq+Wv\n    contrasts:\n      - {quantity: " + quantity +
+         ", region: above, margin: " + std::to_string(margin) +
+         ", reason: r}\n    control: random_adapters\n";
 }
 
 }  // namespace
 
-TEST_CASE("planted directions are found shared, between ranks and between seeds, and random ones are not") {
+TEST_CASE(
+    "planted directions are found shared, between ranks and between seeds, and random ones are "
+    "not") {
   PlantedResults planted;
   planted.add({.targets = "Wq+Wv", .rank = 3});
   planted.add({.targets = "Wq+Wv", .rank = 6});
-  const auto trial = [](int rank, int seed) { return "plantedwikisqlloraWq+Wv" + std::to_string(rank) + "s" + std::to_string(seed); };
+  const auto trial = [](int rank, int seed) {
+    return "plantedwikisqlloraWq+Wv" + std::to_string(rank) + "s" + std::to_string(seed);
+  };
   for (int seed = 1; seed <= 5; ++seed) {
-    SimilarityRecord ranks{.one = trial(3, seed), .other = trial(6, seed), .relation = "ranks", .stamp = "s", .sites = {}};
+    SimilarityRecord ranks{.one = trial(3, seed),
+                           .other = trial(6, seed),
+                           .relation = "ranks",
+                           .stamp = "s",
+                           .sites = {}};
     for (int layer = 0; layer < 2; ++layer)
-      ranks.sites.push_back({layer, "Wq", "a", 3, 6, 64, planted_phi(0.9 - 0.01 * seed, 0.1), "", {}, {}, {}, 0.3});
+      ranks.sites.push_back(
+          {layer, "Wq", "a", 3, 6, 64, planted_phi(0.9 - 0.01 * seed, 0.1), "", {}, {}, {}, 0.3});
     planted.store().put_similarity(ranks);
     for (int other = seed + 1; other <= 5; ++other) {
-      SimilarityRecord seeds{.one = trial(6, seed), .other = trial(6, other), .relation = "seeds", .stamp = "s", .sites = {}};
+      SimilarityRecord seeds{.one = trial(6, seed),
+                             .other = trial(6, other),
+                             .relation = "seeds",
+                             .stamp = "s",
+                             .sites = {}};
       for (const char* site : {"Wq", "Wv"})
-        seeds.sites.push_back({0, site, "a", 1, 1, 64, {0.5f}, "", {}, {}, {},
+        seeds.sites.push_back({0,
+                               site,
+                               "a",
+                               1,
+                               1,
+                               64,
+                               {0.5f},
+                               "",
+                               {},
+                               {},
+                               {},
                                (site == std::string("Wq") ? 0.4 : 0.1) + 0.01 * (seed + other)});
       planted.store().put_similarity(seeds);
     }
   }
-  const auto judged = [&](const std::string& statistic, const std::string& keys, const std::string& quantity, double margin) {
+  const auto judged = [&](const std::string& statistic, const std::string& keys,
+                          const std::string& quantity, double margin) {
     return planted.judge(adapter_claim(statistic, keys, quantity, margin)).claims.at(0);
   };
   const std::string two = "    sites: [Wq]\n    ranks: [3, largest]\n";
@@ -286,55 +370,88 @@ TEST_CASE("planted directions are found shared, between ranks and between seeds,
   CHECK(second.verdict == "holds");
   CHECK(second.control_verdict != "holds");
   CHECK(*second.contrasts.at(0).estimate == Approx(0.1 + 0.06).margin(1e-9));
-  CHECK(judged("shared_between_seeds", "    sites: [Wq, Wv]\n    ranks: [largest]\n    seeds: 6\n", "first", 0.02).verdict ==
-        "not run");
+  CHECK(judged("shared_between_seeds", "    sites: [Wq, Wv]\n    ranks: [largest]\n    seeds: 6\n",
+               "first", 0.02)
+            .verdict == "not run");
 }
 
-TEST_CASE("adapters trained on shuffled targets are what others are set against, and are mixed with none") {
+TEST_CASE(
+    "adapters trained on shuffled targets are what others are set against, and are mixed with "
+    "none") {
   PlantedResults planted;
   for (const bool shuffled : {false, true}) {
     const auto trial = [&](int seed, int rank = 6) {
-      return "plantedwikisqlloraWq+Wv" + std::to_string(rank) + (shuffled ? "x" : "s") + std::to_string(seed);
+      return "plantedwikisqlloraWq+Wv" + std::to_string(rank) + (shuffled ? "x" : "s") +
+             std::to_string(seed);
     };
     for (const int rank : {4, 6}) {
       planted.add({.targets = "Wq+Wv", .rank = rank, .shuffled = shuffled});
       for (int seed = 1; seed <= 5; ++seed) {
-        AdapterFindings record{.trial = trial(seed, rank), .stamp = "s", .values = {}, .spectra = {}};
-        for (const std::string quantity : {"projected", "projected_random", "projected_drawn", "projected_weight", "update_norm"})
-          record.values.push_back({0, "Wq", quantity, shuffled ? 9.0 : quantity == "projected" ? 4.0 : 1.0, ""});
+        AdapterFindings record{
+            .trial = trial(seed, rank), .stamp = "s", .values = {}, .spectra = {}};
+        for (const std::string quantity : {"projected", "projected_random", "projected_drawn",
+                                           "projected_weight", "update_norm"})
+          record.values.push_back({0, "Wq", quantity,
+                                   shuffled                  ? 9.0
+                                   : quantity == "projected" ? 4.0
+                                                             : 1.0,
+                                   ""});
         planted.store().put_adapter(record);
       }
     }
     for (int seed = 1; seed <= 5; ++seed) {
       for (int other = seed + 1; other <= 5; ++other) {
-        SimilarityRecord seeds{.one = trial(seed), .other = trial(other), .relation = "seeds", .stamp = "s", .sites = {}};
+        SimilarityRecord seeds{.one = trial(seed),
+                               .other = trial(other),
+                               .relation = "seeds",
+                               .stamp = "s",
+                               .sites = {}};
         for (const char* site : {"Wq", "Wv"})
-          seeds.sites.push_back({0, site, "a", 1, 1, 64, {0.5f}, "", {}, {}, {},
-                                 (site == std::string("Wq") ? 0.4 : 0.3) - (shuffled ? 0.25 : 0) + 0.001 * (seed + other)});
+          seeds.sites.push_back({0,
+                                 site,
+                                 "a",
+                                 1,
+                                 1,
+                                 64,
+                                 {0.5f},
+                                 "",
+                                 {},
+                                 {},
+                                 {},
+                                 (site == std::string("Wq") ? 0.4 : 0.3) - (shuffled ? 0.25 : 0) +
+                                     0.001 * (seed + other)});
         planted.store().put_similarity(seeds);
       }
     }
   }
   const std::string sites = "    sites: [Wq, Wv]\n    ranks: [largest]\n    seeds: 4\n";
   const auto judged = [&](const std::string& quantity, double margin) {
-    return planted.judge(adapter_claim("shared_between_seeds", sites, quantity, margin)).claims.at(0);
+    return planted.judge(adapter_claim("shared_between_seeds", sites, quantity, margin))
+        .claims.at(0);
   };
   CHECK(*judged("first", 0.02).contrasts.at(0).estimate == Approx(0.4 + 0.006).margin(1e-9));
-  CHECK(*judged("second_less_shuffled", 0.02).contrasts.at(0).estimate == Approx(0.25).margin(1e-9));
+  CHECK(*judged("second_less_shuffled", 0.02).contrasts.at(0).estimate ==
+        Approx(0.25).margin(1e-9));
   CHECK(judged("first_less_shuffled", 0.2).verdict == "holds");
   CHECK(judged("first_less_shuffled", 0.2).control_verdict != "holds");
   CHECK(judged("first_less_shuffled", 0.3).verdict == "contradicted");
-  const ClaimFinding amplified = planted.judge(
-      adapter_claim("amplification", "    sites: [Wq]\n    ranks: [4, 6]\n", "update_over_random", 1)).claims.at(0);
-  for (const ContrastFinding& contrast : amplified.contrasts) CHECK(*contrast.estimate == Approx(2));
+  const ClaimFinding amplified =
+      planted
+          .judge(adapter_claim("amplification", "    sites: [Wq]\n    ranks: [4, 6]\n",
+                               "update_over_random", 1))
+          .claims.at(0);
+  for (const ContrastFinding& contrast : amplified.contrasts)
+    CHECK(*contrast.estimate == Approx(2));
 }
 
 TEST_CASE("no control is not a difference of 0") {
   PlantedResults planted;
   planted.add({.targets = "Wq+Wv", .rank = 6});
-  const ClaimFinding claim =
-      planted.judge(adapter_claim("shared_between_seeds", "    sites: [Wq, Wv]\n    ranks: [largest]\n", "first_less_shuffled", 0.02))
-          .claims.at(0);
+  const ClaimFinding claim = planted
+                                 .judge(adapter_claim("shared_between_seeds",
+                                                      "    sites: [Wq, Wv]\n    ranks: [largest]\n",
+                                                      "first_less_shuffled", 0.02))
+                                 .claims.at(0);
   CHECK(claim.verdict == "not run");
   CHECK_THAT(claim.contrasts.at(0).missing, Contains("shuffle_targets"));
 }
@@ -346,9 +463,14 @@ TEST_CASE("planted amplification is found, relative to random subspaces too") {
   for (const int rank : {4, 16}) {
     for (int seed = 1; seed <= 5; ++seed) {
       const double wobble = 1 + 0.02 * seed;
-      AdapterFindings record{.trial = "plantedwikisqlloraWq+Wv" + std::to_string(rank) + "s" + std::to_string(seed),
-                           .stamp = "s", .values = {}, .spectra = {}};
-      const auto add = [&](const char* quantity, double value) { record.values.push_back({0, "Wq", quantity, value, ""}); };
+      AdapterFindings record{
+          .trial = "plantedwikisqlloraWq+Wv" + std::to_string(rank) + "s" + std::to_string(seed),
+          .stamp = "s",
+          .values = {},
+          .spectra = {}};
+      const auto add = [&](const char* quantity, double value) {
+        record.values.push_back({0, "Wq", quantity, value, ""});
+      };
       add("projected", rank == 4 ? 2 * wobble : 4);
       add("projected_random", rank == 4 ? 0.5 : 2);
       add("projected_drawn", (rank == 4 ? 0.5 : 2) * wobble);
@@ -376,10 +498,17 @@ TEST_CASE("planted amplification is found, relative to random subspaces too") {
 
 TEST_CASE("costs are compared seed by seed") {
   PlantedResults planted;
-  planted.add({.targets = "Wq", .rank = 8, .parameters = 800,
-               .timings = {{"train_peak_memory_mib", 100}, {"train_tokens_per_second", 400}, {"checkpoint_bytes", 1000}}});
-  planted.add({.method = "full", .parameters = 100000,
-               .timings = {{"train_peak_memory_mib", 400}, {"train_tokens_per_second", 100}, {"checkpoint_bytes", 64000}}});
+  planted.add({.targets = "Wq",
+               .rank = 8,
+               .parameters = 800,
+               .timings = {{"train_peak_memory_mib", 100},
+                           {"train_tokens_per_second", 400},
+                           {"checkpoint_bytes", 1000}}});
+  planted.add({.method = "full",
+               .parameters = 100000,
+               .timings = {{"train_peak_memory_mib", 400},
+                           {"train_tokens_per_second", 100},
+                           {"checkpoint_bytes", 64000}}});
   const std::string claim = R"(claims:
   - id: D
     title: t

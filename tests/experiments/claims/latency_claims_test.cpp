@@ -22,8 +22,8 @@ struct PlantedLatency {
   double ratio = 1;  // of the base's time
 };
 
-// Rounds with a drift that both share and 5 % of noise in each pass; now and then a pass takes thrice
-// as long.
+// Rounds with a drift that both share and 5 % of noise in each pass; now and then a pass takes
+// thrice as long.
 LatencyRecord cell(std::int64_t batch, std::int64_t length,
                    const std::vector<PlantedLatency>& variants, int rounds) {
   LatencyRecord record{"times", batch, length, 100'000, {{"processor", "p"}, {"threads", "1"}}, {}};
@@ -69,7 +69,8 @@ class PlantedTimes {
 };
 
 std::string claim(const std::string& contrasts, const std::string& length = "shortest") {
-  return "claims:\n  - id: A\n    title: t\n    source: s\n    statistic: latency\n    batch: 1\n    length: " +
+  return "claims:\n  - id: A\n    title: t\n    source: s\n    statistic: latency\n    batch: 1\n  "
+         "  length: " +
          length + "\n    share: 0.031\n    contrasts:\n" + contrasts + "    control: shuffled\n";
 }
 
@@ -78,7 +79,8 @@ std::string contrast(const std::string& quantity, const std::string& region, dou
          ", margin: " + std::to_string(margin) + ", reason: r}\n";
 }
 
-const std::string kAbove = contrast("adapter_l", "above", 0.136) + contrast("adapter_h", "above", 0.191);
+const std::string kAbove =
+    contrast("adapter_l", "above", 0.136) + contrast("adapter_h", "above", 0.191);
 
 }  // namespace
 
@@ -105,14 +107,16 @@ TEST_CASE("what the paper measured holds, by the program's own claim too, and no
   CHECK(c8->contrasts.size() == 3);
 }
 
-TEST_CASE("adapters that cost nothing contradict it, and so does merged LoRA that costs something") {
+TEST_CASE(
+    "adapters that cost nothing contradict it, and so does merged LoRA that costs something") {
   std::vector<PlantedLatency> free = as_the_paper();
   for (PlantedLatency& p : free) p.ratio = 1;
   CHECK(PlantedTimes({cell(1, 128, free, 200)}).first(claim(kAbove)).verdict == "contradicted");
   std::vector<PlantedLatency> dear = as_the_paper();
   dear[1].ratio = 1.2;
-  CHECK(PlantedTimes({cell(1, 128, dear, 200)}).first(claim(contrast("lora_merged", "within", 0.05))).verdict ==
-        "contradicted");
+  CHECK(PlantedTimes({cell(1, 128, dear, 200)})
+            .first(claim(contrast("lora_merged", "within", 0.05)))
+            .verdict == "contradicted");
   // A margin in the middle of what is uncertain.
   const PlantedTimes paper({cell(1, 128, as_the_paper(), 200)});
   const double seen = *paper.first(claim(kAbove)).contrasts[0].estimate;
@@ -120,9 +124,10 @@ TEST_CASE("adapters that cost nothing contradict it, and so does merged LoRA tha
 }
 
 TEST_CASE("a claim on latencies needs its cell, its variant and ten rounds") {
-  const PlantedTimes times({cell(1, 128, {{"base"}, {"adapter_l", 40, 3000, 1.2}}, 9),
-                            cell(4, 64, as_the_paper(), 20)});
-  CHECK_THAT(times.first(claim(contrast("adapter_l", "above", 0.1))).explanation, Contains("9 rounds were timed"));
+  const PlantedTimes times(
+      {cell(1, 128, {{"base"}, {"adapter_l", 40, 3000, 1.2}}, 9), cell(4, 64, as_the_paper(), 20)});
+  CHECK_THAT(times.first(claim(contrast("adapter_l", "above", 0.1))).explanation,
+             Contains("9 rounds were timed"));
   CHECK_THAT(times.first(claim(contrast("adapter_h", "above", 0.1))).explanation,
              Contains("no sweep has timed adapter_h at batch 1 x 128 tokens"));
   CHECK(times.first(claim(kAbove, "64")).verdict == "not run");
@@ -130,7 +135,8 @@ TEST_CASE("a claim on latencies needs its cell, its variant and ten rounds") {
 
 TEST_CASE("every variant of a sweep is found with its slowdown and interval") {
   const Findings findings =
-      PlantedTimes({cell(1, 128, as_the_paper(), 100), cell(2, 128, as_the_paper(), 20)}).judge(claim(kAbove));
+      PlantedTimes({cell(1, 128, as_the_paper(), 100), cell(2, 128, as_the_paper(), 20)})
+          .judge(claim(kAbove));
   REQUIRE(findings.latencies.size() == 12);
   const LatencyFinding& h = findings.latencies[0];
   CHECK(h.variant == "adapter_h");

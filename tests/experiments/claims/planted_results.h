@@ -13,7 +13,9 @@ namespace rankscope::tests {
 
 inline constexpr int kExamples = 200, kWholeSamsum = 818;
 
-inline int examples_of(const std::string& kind) { return kind == "samsum" ? kWholeSamsum : kExamples; }
+inline int examples_of(const std::string& kind) {
+  return kind == "samsum" ? kWholeSamsum : kExamples;
+}
 
 // What a group of trials is, and how well it does.
 struct Planted {
@@ -21,8 +23,8 @@ struct Planted {
   std::int64_t rank = 0, parameters = 0, limit = 3000;
   double share = 0.5;  // of examples that are right
   int seeds = 5;
-  bool shuffled = false;  // trained on shuffled targets
-  bool diverged = false;  // all its trials
+  bool shuffled = false;    // trained on shuffled targets
+  bool diverged = false;    // all its trials
   std::string metric = {};  // that the sweep asks for; the other is wrong everywhere
   std::map<std::string, std::string> settings = {};  // more of them
   std::map<std::string, double> timings = {};
@@ -35,18 +37,20 @@ class PlantedResults {
   PlantedResults() : store_(Store::open(folder_ / "results.db")) {
     for (const char* kind : {"wikisql", "mnli", "samsum"}) {
       DatasetRecord dataset{kind, kind, "dev", "dev.jsonl", {}};
-      for (int e = 0; e < examples_of(kind); ++e) dataset.examples.push_back({"e" + std::to_string(e), "p", "r"});
+      for (int e = 0; e < examples_of(kind); ++e)
+        dataset.examples.push_back({"e" + std::to_string(e), "p", "r"});
       store_.put_dataset(dataset);
     }
   }
 
-  // Which examples are right is shared by all groups, but for a fifth that each seed draws for itself.
+  // Which examples are right is shared by all groups, but for a fifth that each seed draws for
+  // itself.
   void add(const Planted& p) {
     store_.put_sweep({p.sweep, "name: " + p.sweep + "\n", "models/tiny", std::string(64, 'c')});
     for (int seed = 1; seed <= (p.method == "none" ? 1 : p.seeds); ++seed) {
       TrialRecord t;
-      t.trial = p.sweep + p.task + p.method + p.targets + std::to_string(p.rank) + (p.shuffled ? "x" : "s") +
-                std::to_string(seed);
+      t.trial = p.sweep + p.task + p.method + p.targets + std::to_string(p.rank) +
+                (p.shuffled ? "x" : "s") + std::to_string(seed);
       t.sweep = p.sweep;
       t.group = p.group;
       t.state = p.diverged ? "diverged" : "done";
@@ -56,8 +60,12 @@ class PlantedResults {
       t.targets = p.targets;
       if (p.rank > 0) t.rank = p.rank;
       t.seed = seed;
-      t.config = {{"score.task", p.kind}, {"train.limit", std::to_string(p.limit)}, {"seed", std::to_string(seed)},
-                  {"settings.rank", std::to_string(p.rank)}, {"settings.targets", p.targets}, {"method", p.method},
+      t.config = {{"score.task", p.kind},
+                  {"train.limit", std::to_string(p.limit)},
+                  {"seed", std::to_string(seed)},
+                  {"settings.rank", std::to_string(p.rank)},
+                  {"settings.targets", p.targets},
+                  {"method", p.method},
                   {"task", p.task}};
       if (p.shuffled) t.config["shuffle_targets"] = "true";
       if (!p.metric.empty()) t.config["metric"] = p.metric;
@@ -69,8 +77,11 @@ class PlantedResults {
       if (!p.diverged) t.dataset = p.kind;
       t.timings = p.timings;
       t.environment = p.environment;
-      const Draws common(1, "planted", "examples"), own(static_cast<std::uint64_t>(seed), "planted", t.trial);
-      const std::string metric = p.kind == "wikisql" ? "logical_form" : p.kind == "samsum" ? "rouge1" : "accuracy";
+      const Draws common(1, "planted", "examples"),
+          own(static_cast<std::uint64_t>(seed), "planted", t.trial);
+      const std::string metric = p.kind == "wikisql"  ? "logical_form"
+                                 : p.kind == "samsum" ? "rouge1"
+                                                      : "accuracy";
       for (int e = 0; e < (p.diverged ? 0 : examples_of(p.kind)); ++e) {
         const auto at = static_cast<std::uint64_t>(e);
         const bool drawn_alone = own.uniform(2 * at) < 0.2f;
@@ -96,13 +107,16 @@ class PlantedResults {
   Store store_;
 };
 
-inline std::string score_claim(const std::string& region, double margin, const std::string& more = "",
-                        const std::string& contrasts = "      - {left: {method: lora, targets: Wq+Wv}, right: {method: "
-                                                       "lora, targets: Wq}}\n",
-                        const std::string& control = "shuffled") {
-  return "claims:\n  - id: A\n    title: t\n    source: s\n    statistic: score\n    region: " + region +
-         "\n    margins: {wikisql: " + std::to_string(margin) + ", mnli: " + std::to_string(margin) +
-         "}\n    reason: r\n" + more + "    contrasts:\n" + contrasts + "    control: " + control + "\n";
+inline std::string score_claim(const std::string& region, double margin,
+                               const std::string& more = "",
+                               const std::string& contrasts =
+                                   "      - {left: {method: lora, targets: Wq+Wv}, right: {method: "
+                                   "lora, targets: Wq}}\n",
+                               const std::string& control = "shuffled") {
+  return "claims:\n  - id: A\n    title: t\n    source: s\n    statistic: score\n    region: " +
+         region + "\n    margins: {wikisql: " + std::to_string(margin) +
+         ", mnli: " + std::to_string(margin) + "}\n    reason: r\n" + more + "    contrasts:\n" +
+         contrasts + "    control: " + control + "\n";
 }
 
 }  // namespace rankscope::tests

@@ -26,10 +26,11 @@ TEST_CASE("a section asks for cells and variants, and has defaults for the rest"
   CHECK(least.latency->rounds == 100);
   CHECK(least.latency->threads == 1);
 
-  const Sweep all = folder.read(kBase +
-                                "name: n\nreport: true\nlatency:\n  batch: [1, 4]\n  length: [8, 64]\n"
-                                "  bottleneck: [2, 3]\n  rank: 5\n  targets: [Wq, Wo]\n  rounds: 50\n"
-                                "  tokens: 400\n  threads: 2\n");
+  const Sweep all =
+      folder.read(kBase +
+                  "name: n\nreport: true\nlatency:\n  batch: [1, 4]\n  length: [8, 64]\n"
+                  "  bottleneck: [2, 3]\n  rank: 5\n  targets: [Wq, Wo]\n  rounds: 50\n"
+                  "  tokens: 400\n  threads: 2\n");
   CHECK(all.report);
   CHECK(all.latency->targets == "Wq+Wo");
   CHECK(all.latency->threads == 2);
@@ -51,7 +52,8 @@ TEST_CASE("what a section cannot mean is refused with its line and the nearest n
   const auto refusal = [&](const std::string& section) {
     return folder.refusal(kBase + "latency:\n  length: 8\n  bottleneck: 2\n" + section);
   };
-  CHECK(refusal("  bath: 2\n") == "s.yaml:5: 'latency.bath': there is no such key; did you mean 'batch'?");
+  CHECK(refusal("  bath: 2\n") ==
+        "s.yaml:5: 'latency.bath': there is no such key; did you mean 'batch'?");
   CHECK(folder.refusal(kBase + "latncy: {length: 8}\n") ==
         "s.yaml:2: 'latncy': there is no such key; did you mean 'latency'?");
   CHECK_THAT(refusal("  length: 9\n"), Contains("s.yaml:5"));

@@ -43,7 +43,9 @@ class LatencySweep {
     manifest.latency = small_settings();
     write_manifest(folder, manifest);
   }
-  void measure() const { measure_latencies(folder, manifest, [](const LatencyProgress&) {}); }
+  void measure() const {
+    measure_latencies(folder, manifest, [](const LatencyProgress&) {});
+  }
   std::string lines() const { return read_text_file(folder.latencies()); }
   std::vector<Row> ask(const std::string& question) const {
     return ResultsReader({place.path()}).rows(question);
@@ -145,7 +147,8 @@ TEST_CASE("collect makes the rows of the database again from the file") {
   fs::remove(sweep.folder.database());
   REQUIRE(run_program({"collect", sweep.place.path().string()}).exit_code == 0);
   CHECK(sweep.ask(question) == rows);
-  CHECK(sweep.ask("SELECT sweep, trials FROM sweeps") == std::vector<Row>{{"times", std::int64_t{0}}});
+  CHECK(sweep.ask("SELECT sweep, trials FROM sweeps") ==
+        std::vector<Row>{{"times", std::int64_t{0}}});
 
   // A sweep that no longer asks for them has none.
   sweep.manifest.latency.reset();
@@ -157,9 +160,10 @@ TEST_CASE("run, status, query and report of a file that times passes") {
   TextModel model;
   TemporaryFolder place;
   const fs::path file = place / "times.yaml", out = place / "out";
-  write_file_atomically(file, "base: " + model.path() +
-                                  "\nreport: true\nlatency: {batch: [1, 2], length: 5, bottleneck: 2, "
-                                  "rounds: 10}\n");
+  write_file_atomically(file,
+                        "base: " + model.path() +
+                            "\nreport: true\nlatency: {batch: [1, 2], length: 5, bottleneck: 2, "
+                            "rounds: 10}\n");
   const std::vector<std::string> run = {"run", file.string(), "--dir", out.string()};
   const std::vector<Json> planned = json_lines(run_with(run, {"--dry-run", "--json"}));
   REQUIRE(planned.size() == 2);
@@ -180,7 +184,7 @@ TEST_CASE("run, status, query and report of a file that times passes") {
   REQUIRE(rows.size() == 10);
   CHECK(rows[0].at("rounds") == 10);
   CHECK(rows[0].at("trainable_parameters").get<std::int64_t>() > 0);
-  CHECK_THAT(read_text_file(out / "report/report.md"), Contains("Time of a forward pass") &&
-                                                           Contains("drawn tokens"));
+  CHECK_THAT(read_text_file(out / "report/report.md"),
+             Contains("Time of a forward pass") && Contains("drawn tokens"));
   CHECK_THAT(run_program({"claims", out.string()}).out, Contains("C8"));
 }

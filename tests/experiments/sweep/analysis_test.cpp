@@ -39,13 +39,18 @@ fs::path adapter_of(const fs::path& out, const std::string& trial) {
 
 }  // namespace
 
-TEST_CASE("adapters are set against other ranks, other seeds, shuffled targets, their start and W") {
+TEST_CASE(
+    "adapters are set against other ranks, other seeds, shuffled targets, their start and W") {
   const fs::path out = shared_sweep().out("undisturbed");
-  // Adapters: ranks 1 and 4 with two seeds on two tasks, rank 2 with two seeds, rank 4 shuffled with two.
-  CHECK(relations(out) == std::vector<std::string>{" 12", "base 12", "initial 12", "ranks 4", "seeds 6", "shuffled 2"});
-  for (const Row& row : ask(out, "SELECT o.task, o.rank, o.seed, t.task, t.rank, t.seed, o.grp FROM analysis a "
-                                 "JOIN trials t ON t.trial = a.one JOIN trials o ON o.trial = a.other WHERE "
-                                 "a.relation = 'shuffled'")) {
+  // Adapters: ranks 1 and 4 with two seeds on two tasks, rank 2 with two seeds, rank 4 shuffled
+  // with two.
+  CHECK(relations(out) == std::vector<std::string>{" 12", "base 12", "initial 12", "ranks 4",
+                                                   "seeds 6", "shuffled 2"});
+  for (const Row& row :
+       ask(out,
+           "SELECT o.task, o.rank, o.seed, t.task, t.rank, t.seed, o.grp FROM analysis a "
+           "JOIN trials t ON t.trial = a.one JOIN trials o ON o.trial = a.other WHERE "
+           "a.relation = 'shuffled'")) {
     CHECK(text(row[0]) == text(row[3]));
     CHECK(integer(row[1]) == integer(row[4]));
     CHECK(integer(row[2]) != integer(row[5]));
@@ -53,14 +58,18 @@ TEST_CASE("adapters are set against other ranks, other seeds, shuffled targets, 
   }
 }
 
-TEST_CASE("the report sets directions shared between seeds beside those of seeds on shuffled targets") {
+TEST_CASE(
+    "the report sets directions shared between seeds beside those of seeds on shuffled targets") {
   const fs::path out = shared_sweep().out("undisturbed");
   const TemporaryFolder folder;
-  REQUIRE(run_program({"report", out.string(), "--out", (folder / "report").string(), "--no-png"}).exit_code == 0);
+  REQUIRE(run_program({"report", out.string(), "--out", (folder / "report").string(), "--no-png"})
+              .exit_code == 0);
   // The panel's cells against what is stored of the pair of the two shuffled trials.
   std::int64_t cells = 0;
   for (const fs::directory_entry& file : fs::directory_iterator(folder / "report/figures")) {
-    if (!file.path().filename().string().starts_with("figure4") || file.path().extension() != ".csv") continue;
+    if (!file.path().filename().string().starts_with("figure4") ||
+        file.path().extension() != ".csv")
+      continue;
     std::istringstream lines(read_text_file(file.path()));
     for (std::string line; std::getline(lines, line);) {
       const std::string title = ", shuffled targets\"";
@@ -71,11 +80,16 @@ TEST_CASE("the report sets directions shared between seeds beside those of seeds
       REQUIRE(std::sscanf(line.c_str(), "%d,%d,%d,%lf", &panel, &i, &j, &value) == 4);
       const std::string site = line.substr(line.rfind('"', at) + 1, at - line.rfind('"', at) - 1);
       std::vector<double> stored;
-      for (const Row& row : ask(out, "SELECT s.phi, s.cols FROM similarity s JOIN analysis a ON a.one = s.one AND a.other = s.other "
-                                     "JOIN trials t ON t.trial = s.one JOIN trials o ON o.trial = s.other "
-                                     "WHERE a.relation = 'seeds' AND t.grp = 'shuffled' AND o.grp = 'shuffled' AND "
-                                     "s.directions = 'a' AND s.site = '" + site + "'"))
-        stored.push_back(floats_of_blob(text(row[0])).at(static_cast<std::size_t>((i - 1) * integer(row[1]) + j - 1)));
+      for (const Row& row :
+           ask(out,
+               "SELECT s.phi, s.cols FROM similarity s JOIN analysis a ON a.one = s.one AND "
+               "a.other = s.other "
+               "JOIN trials t ON t.trial = s.one JOIN trials o ON o.trial = s.other "
+               "WHERE a.relation = 'seeds' AND t.grp = 'shuffled' AND o.grp = 'shuffled' AND "
+               "s.directions = 'a' AND s.site = '" +
+                   site + "'"))
+        stored.push_back(floats_of_blob(text(row[0]))
+                             .at(static_cast<std::size_t>((i - 1) * integer(row[1]) + j - 1)));
       CHECK(std::ranges::any_of(stored, [&](double x) { return std::abs(x - value) < 1e-6; }));
       ++cells;
     }
@@ -86,70 +100,92 @@ TEST_CASE("the report sets directions shared between seeds beside those of seeds
 TEST_CASE("a sweep's phi is that of `analyze phi`, number by number") {
   const fs::path out = shared_sweep().out("undisturbed");
   const std::vector<Row> rows =
-      ask(out, "SELECT one, other, layer, site, directions, rows, cols, dimension, phi FROM similarity WHERE "
-               "directions IN ('a', 'dw') AND other NOT IN ('base', 'initial') ORDER BY 1, 2, 3, 4, 5");
+      ask(out,
+          "SELECT one, other, layer, site, directions, rows, cols, dimension, phi FROM similarity "
+          "WHERE "
+          "directions IN ('a', 'dw') AND other NOT IN ('base', 'initial') ORDER BY 1, 2, 3, 4, 5");
   REQUIRE(rows.size() >= 20);
   for (std::size_t at = 0; at < rows.size(); at += 7) {
     const Row& row = rows[at];
-    const Json found = json_lines(run_program({"analyze", "phi", "--adapter", adapter_of(out, text(row[0])), "--other",
-                                               adapter_of(out, text(row[1])), "--layer", std::to_string(integer(row[2])),
-                                               "--site", text(row[3]), "--of", text(row[4]), "--json"}))
-                           .at(0);
+    const Json found =
+        json_lines(
+            run_program({"analyze", "phi", "--adapter", adapter_of(out, text(row[0])), "--other",
+                         adapter_of(out, text(row[1])), "--layer", std::to_string(integer(row[2])),
+                         "--site", text(row[3]), "--of", text(row[4]), "--json"}))
+            .at(0);
     const std::int64_t cols = integer(row[6]);
     CHECK(found.at("dimension") == integer(row[7]));
     const std::vector<float> phi = floats_of_blob(text(row[8]), integer(row[5]) * cols);
     for (std::size_t k = 0; k < phi.size(); ++k) {
-      const Json& expected = found.at("phi").at(k / static_cast<std::size_t>(cols)).at(k % static_cast<std::size_t>(cols));
+      const Json& expected = found.at("phi")
+                                 .at(k / static_cast<std::size_t>(cols))
+                                 .at(k % static_cast<std::size_t>(cols));
       if (expected.is_null())
         CHECK(std::isnan(phi[k]));
       else
         CHECK(phi[k] == Approx(expected.get<double>()).margin(1e-6));
     }
-    const std::vector<Row> band = ask(out, "SELECT high FROM chance WHERE rows = " + std::to_string(integer(row[5])) +
-                                               " AND cols = " + std::to_string(cols) +
-                                               " AND dimension = " + std::to_string(integer(row[7])));
+    const std::vector<Row> band =
+        ask(out, "SELECT high FROM chance WHERE rows = " + std::to_string(integer(row[5])) +
+                     " AND cols = " + std::to_string(cols) +
+                     " AND dimension = " + std::to_string(integer(row[7])));
     REQUIRE(band.size() == 1);
     CHECK(floats_of_blob(text(band[0][0]), static_cast<std::int64_t>(phi.size()))[0] ==
           Approx(found.at("chance_high")[0][0].get<double>()).margin(1e-6));
   }
 }
 
-TEST_CASE("a sweep's Table 7 is that of `analyze amplification`, and its spectra those of `analyze spectra`") {
+TEST_CASE(
+    "a sweep's Table 7 is that of `analyze amplification`, and its spectra those of `analyze "
+    "spectra`") {
   SmallSweep& sweep = shared_sweep();
   const fs::path out = sweep.out("undisturbed");
-  const std::string trial = text(ask(out, "SELECT DISTINCT trial FROM amplifications ORDER BY 1")[0][0]);
-  const std::vector<Json> lines = json_lines(run_program({"analyze", "amplification", "--adapter", adapter_of(out, trial),
-                                                          "--model", sweep.model().path(), "--json"}));
+  const std::string trial =
+      text(ask(out, "SELECT DISTINCT trial FROM amplifications ORDER BY 1")[0][0]);
+  const std::vector<Json> lines =
+      json_lines(run_program({"analyze", "amplification", "--adapter", adapter_of(out, trial),
+                              "--model", sweep.model().path(), "--json"}));
   REQUIRE_FALSE(lines.empty());
   for (const Json& line : lines) {
-    for (const char* quantity : {"update_norm", "projected", "projected_weight", "projected_random", "weight_norm",
-                                 "amplification", "relative", "unscaled_update_norm", "unscaled_amplification"}) {
+    for (const char* quantity :
+         {"update_norm", "projected", "projected_weight", "projected_random", "weight_norm",
+          "amplification", "relative", "unscaled_update_norm", "unscaled_amplification"}) {
       const std::vector<Row> rows =
-          ask(out, "SELECT value FROM adapter_values WHERE trial = '" + trial + "' AND layer = " +
-                       line.at("layer").dump() + " AND site = '" + line.at("site").get<std::string>() +
-                       "' AND quantity = '" + quantity + "'");
+          ask(out, "SELECT value FROM adapter_values WHERE trial = '" + trial +
+                       "' AND layer = " + line.at("layer").dump() + " AND site = '" +
+                       line.at("site").get<std::string>() + "' AND quantity = '" + quantity + "'");
       CAPTURE(quantity);
       REQUIRE(rows.size() == 1);
       CHECK(std::get<double>(rows[0][0]) == Approx(line.at(quantity).get<double>()).epsilon(1e-5));
     }
   }
-  const Json spectrum = json_lines(run_program({"analyze", "spectra", "--adapter", adapter_of(out, trial), "--json"})).at(0);
-  std::vector<Row> values = ask(out, "SELECT value FROM spectrum_value WHERE trial = '" + trial + "' AND layer = " +
-                                         spectrum.at("layer").dump() + " AND site = '" +
-                                         spectrum.at("site").get<std::string>() + "' ORDER BY position");
+  const Json spectrum =
+      json_lines(run_program({"analyze", "spectra", "--adapter", adapter_of(out, trial), "--json"}))
+          .at(0);
+  std::vector<Row> values =
+      ask(out, "SELECT value FROM spectrum_value WHERE trial = '" + trial +
+                   "' AND layer = " + spectrum.at("layer").dump() + " AND site = '" +
+                   spectrum.at("site").get<std::string>() + "' ORDER BY position");
   REQUIRE(values.size() == spectrum.at("singular_values").size());
   CHECK(std::get<double>(values[0][0]) == Approx(spectrum.at("singular_values")[0].get<double>()));
 }
 
-TEST_CASE("the control of initialisation is at chance, and an adapter still holds some of its start") {
+TEST_CASE(
+    "the control of initialisation is at chance, and an adapter still holds some of its start") {
   const fs::path out = shared_sweep().out("undisturbed");
   // Six steps move A little: its directions are those that it began with.
-  CHECK(std::get<double>(ask(out, "SELECT avg(mean_excess) FROM similarities WHERE relation = 'initial'")[0][0]) > 0.5);
-  CHECK(std::abs(std::get<double>(ask(out, "SELECT avg(mean_excess) FROM similarities WHERE relation IN ('ranks', 'seeds') "
-                                           "AND directions = 'initial'")[0][0])) < 0.1);
+  CHECK(std::get<double>(ask(
+            out, "SELECT avg(mean_excess) FROM similarities WHERE relation = 'initial'")[0][0]) >
+        0.5);
+  CHECK(std::abs(std::get<double>(
+            ask(out,
+                "SELECT avg(mean_excess) FROM similarities WHERE relation IN ('ranks', 'seeds') "
+                "AND directions = 'initial'")[0][0])) < 0.1);
 }
 
-TEST_CASE("the analysis is made again to the same rows, from a damaged cache too, and goes when it is not asked for") {
+TEST_CASE(
+    "the analysis is made again to the same rows, from a damaged cache too, and goes when it is "
+    "not asked for") {
   const SmallSweep& sweep = shared_sweep();
   copy_undisturbed("analysed");
   const fs::path out = sweep.out("analysed");
@@ -165,7 +201,8 @@ TEST_CASE("the analysis is made again to the same rows, from a damaged cache too
   CHECK_FALSE(fs::exists(out / "analysis"));
 
   // Another question trains nothing and leaves nothing of the old answer.
-  sweep.finish("analysed", {"analysis.pairs=[seeds]", "analysis.amplification=false", "analysis.intruders=0"});
+  sweep.finish("analysed",
+               {"analysis.pairs=[seeds]", "analysis.amplification=false", "analysis.intruders=0"});
   CHECK(relations(out) == std::vector<std::string>{" 12", "seeds 6"});
   CHECK(ask(out, "SELECT * FROM amplifications").empty());
   CHECK(ask(out, "SELECT * FROM adapter_values WHERE quantity = 'intruder_dimensions'").empty());
@@ -177,11 +214,13 @@ TEST_CASE("an adapter that cannot be read is named, and the others are analysed"
   copy_undisturbed("broken adapter");
   const fs::path out = sweep.out("broken adapter");
   fs::remove(out / "results.db");
-  const std::string trial = text(ask(sweep.out("undisturbed"), "SELECT one FROM analysis WHERE relation = 'ranks'")[0][0]);
+  const std::string trial = text(
+      ask(sweep.out("undisturbed"), "SELECT one FROM analysis WHERE relation = 'ranks'")[0][0]);
   fs::resize_file(adapter_of(out, trial) / "adapter_model.safetensors", 100);
   const ProgramResult result = run_program({"collect", out.string()});
   CHECK(result.exit_code == 1);
   CHECK(result.err.find("trial " + trial) != std::string::npos);
-  CHECK(ask(out, "SELECT * FROM analysis WHERE one = '" + trial + "' OR other = '" + trial + "'").empty());
+  CHECK(ask(out, "SELECT * FROM analysis WHERE one = '" + trial + "' OR other = '" + trial + "'")
+            .empty());
   CHECK(relations(out).front() == " 11");
 }

@@ -133,7 +133,8 @@ TEST_CASE("scores of one example have a mean, and no verdict") {
   INFO(report.err);
   CHECK(report.exit_code == 0);
   const std::vector<Json> trials =
-      query(sweep.out("one-example"), "SELECT trial FROM trials WHERE grp = 'tuned' AND task = 'pick' AND role = 'scored'");
+      query(sweep.out("one-example"),
+            "SELECT trial FROM trials WHERE grp = 'tuned' AND task = 'pick' AND role = 'scored'");
   const ProgramResult compared =
       run_program({"compare", out, trials[0].at("trial"), trials[1].at("trial")});
   CHECK(compared.exit_code == 2);

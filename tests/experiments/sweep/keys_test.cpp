@@ -75,9 +75,8 @@ std::set<std::string> accepted(const std::string& section) {
 
 TEST_CASE("the page and the program know the same keys") {
   const std::map<std::string, std::set<Row>> page = documented();
-  for (const char* section :
-       {"sweep", "task", "train", "score", "tune", "template", "tuning", "training", "analysis",
-        "latency"}) {
+  for (const char* section : {"sweep", "task", "train", "score", "tune", "template", "tuning",
+                              "training", "analysis", "latency"}) {
     INFO(section);
     CHECK(names(page.at(section)) == accepted(section));
   }
@@ -139,7 +138,8 @@ TEST_CASE("the page states the defaults in force") {
   CHECK(stated("sweep", "device") == code("cpu"));
   CHECK(stated("sweep", "pack_trials") == code(std::to_string(sweep.pack_trials)));
   const AnalysisSettings analysis;
-  CHECK(analysis.pairs == std::vector<std::string>{"ranks", "seeds", "shuffled", "base", "initial"});
+  CHECK(analysis.pairs ==
+        std::vector<std::string>{"ranks", "seeds", "shuffled", "base", "initial"});
   CHECK(stated("analysis", "pairs") == "all of them");
   CHECK(analysis.directions == std::vector<std::string>{"a", "dw"});
   CHECK(stated("analysis", "directions") == code("[a, dw]"));

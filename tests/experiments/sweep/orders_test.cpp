@@ -53,7 +53,8 @@ TEST_CASE("trials that a worker trains together change no result") {
   check_results(sweep.out("packs"), sweep.out("undisturbed"));
 }
 
-TEST_CASE("trials given to one process take their steps in turn, and one that fails harms no other") {
+TEST_CASE(
+    "trials given to one process take their steps in turn, and one that fails harms no other") {
   SmallSweep& sweep = shared_sweep();
   copy_undisturbed("pack");
   const fs::path out = sweep.out("pack");
@@ -195,16 +196,16 @@ TEST_CASE("a sweep that is changed starts only what changed") {
 
 TEST_CASE("no two templates make one trial") {
   const auto id_of = [](const std::string& form) {
-    const Sweep sweep = read_sweep(shared_sweep().file(), std::vector{"tasks.write.template=" + form});
+    const Sweep sweep =
+        read_sweep(shared_sweep().file(), std::vector{"tasks.write.template=" + form});
     FileHashes hashes;
     for (const Trial& trial : name_trials(sweep, hashes))
       if (!trial.trains() && trial.config.task.name == "write") return trial.id();
     return std::string();
   };
-  const std::vector<std::string> forms = {
-      R"({prompt: "{prompt}", truncate: ["prompt:end:words"]})",
-      R"({prompt: "{prompt}\ntruncate=prompt:end:words"})",
-      R"({prompt: "{prompt}\n\\truncate=prompt:end:words"})"};
+  const std::vector<std::string> forms = {R"({prompt: "{prompt}", truncate: ["prompt:end:words"]})",
+                                          R"({prompt: "{prompt}\ntruncate=prompt:end:words"})",
+                                          R"({prompt: "{prompt}\n\\truncate=prompt:end:words"})"};
   std::set<std::string> ids;
   for (const std::string& form : forms) ids.insert(id_of(form));
   CHECK(ids.size() == forms.size());
@@ -234,7 +235,8 @@ TEST_CASE("status names the key that made a trial new") {
   SmallSweep sweep;
   sweep.finish("out");
   const auto remarks_after = [&](const std::vector<std::string>& change) {
-    // Where the database is another program's no trial is run; their names are in sweep.json by then.
+    // Where the database is another program's no trial is run; their names are in sweep.json by
+    // then.
     for (const char* end : {"", "-wal", "-shm"})
       fs::remove(sweep.out("out") / (std::string("results.db") + end));
     SQLite::Database((sweep.out("out") / "results.db").string(),

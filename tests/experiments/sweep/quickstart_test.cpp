@@ -24,8 +24,8 @@ constexpr int kTrials = 48 + 3;  // and the base on each task
 constexpr int kKills = 12;
 
 std::vector<std::string> words(const fs::path& out) {
-  std::vector<std::string> all = {"run", RANKSCOPE_SOURCE_DIR "/experiments/quickstart.yaml", "--dir",
-                                  out.string()};
+  std::vector<std::string> all = {"run", RANKSCOPE_SOURCE_DIR "/experiments/quickstart.yaml",
+                                  "--dir", out.string()};
   const char* size = std::getenv("RANKSCOPE_QUICKSTART");
   if (size == nullptr || std::string(size) != "whole")
     for (const char* task : {"wikisql", "mnli", "samsum"}) {

@@ -195,8 +195,10 @@ TEST_CASE("what no trial could do with the base and the data is refused before a
   };
   refused("tasks.write.end_token=100000", "'tasks.write.end_token': ");
   refused("tasks.write.end_token=1.5", "'tasks.write.end_token': ");
-  refused("tasks.write.max_tokens=100000", "'tasks.write.max_tokens': is more than the base's context of");
-  refused("tasks.write.score.max_new=100000", "'tasks.write.score.max_new': leaves no room for a prompt");
+  refused("tasks.write.max_tokens=100000",
+          "'tasks.write.max_tokens': is more than the base's context of");
+  refused("tasks.write.score.max_new=100000",
+          "'tasks.write.score.max_new': leaves no room for a prompt");
   refused("tasks.write.train.skip=5000", "none is left behind the first 5000");
   refused("tasks.pick.score.skip=5000", "none is left behind the first 5000");
   refused("tasks.write.tune.skip=5000", "none is left behind the first 5000");

@@ -126,7 +126,8 @@ std::string database_rows(const fs::path& out) {
            "SELECT one, other, relation FROM analysis ORDER BY 1, 2",
            "SELECT * FROM adapter_values ORDER BY trial, layer, site, quantity",
            "SELECT * FROM spectrum_value ORDER BY 1, 2, 3, 4",
-           "SELECT * FROM similarity ORDER BY 1, 2, 3, 4, 5", "SELECT * FROM chance ORDER BY 1, 2, 3"}) {
+           "SELECT * FROM similarity ORDER BY 1, 2, 3, 4, 5",
+           "SELECT * FROM chance ORDER BY 1, 2, 3"}) {
     const ProgramResult result = run_program({"query", out.string(), query, "--format", "json"});
     INFO(result.err);
     REQUIRE(result.exit_code == 0);

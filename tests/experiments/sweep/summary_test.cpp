@@ -10,7 +10,8 @@ namespace {
 
 class Results {
  public:
-  void add(const std::string& method, std::map<std::string, std::string> settings, double score, std::uint64_t seed = 1) {
+  void add(const std::string& method, std::map<std::string, std::string> settings, double score,
+           std::uint64_t seed = 1) {
     Trial trial;
     trial.config.method = method;
     trial.config.task.name = "mnli";
@@ -19,7 +20,8 @@ class Results {
     trial.config.seed = seed;
     trial.train = {{"method", method}, {"seed", std::to_string(seed)}};
     for (const auto& [key, value] : trial.config.settings) trial.train["settings." + key] = value;
-    trial.eval = {{"train", "a hash, by the seed too " + std::to_string(seed)}, {"score.task", "mnli"}};
+    trial.eval = {{"train", "a hash, by the seed too " + std::to_string(seed)},
+                  {"score.task", "mnli"}};
     manifest_.trials.push_back(trial);
     results_.push_back({TrialState::kDone, {{"accuracy", {{"value", score}}}}});
   }
@@ -39,9 +41,12 @@ TEST_CASE("the summary tells settings of a method apart by what differs between 
   results.add("none", {}, 0.3);
   for (const std::uint64_t seed : {1, 2}) {
     const double more = seed == 1 ? 0 : 0.02;
-    results.add("lora", {{"rank", "4"}, {"targets", "Wq"}, {"lr", "0.01"}, {"alpha", "8"}}, 0.5 + more, seed);
-    results.add("adapter_h", {{"bottleneck", "1"}, {"lr", "0.01"}, {"activation", "gelu"}}, 0.4 + more, seed);
-    results.add("adapter_h", {{"bottleneck", "8"}, {"lr", "0.01"}, {"activation", "gelu"}}, 0.6 + more, seed);
+    results.add("lora", {{"rank", "4"}, {"targets", "Wq"}, {"lr", "0.01"}, {"alpha", "8"}},
+                0.5 + more, seed);
+    results.add("adapter_h", {{"bottleneck", "1"}, {"lr", "0.01"}, {"activation", "gelu"}},
+                0.4 + more, seed);
+    results.add("adapter_h", {{"bottleneck", "8"}, {"lr", "0.01"}, {"activation", "gelu"}},
+                0.6 + more, seed);
   }
   CHECK(results.table() ==
         "task  method     targets  rank  settings      lr    n  metric    score, %\n"
@@ -59,10 +64,11 @@ TEST_CASE("the summary has no column of settings where none differ, and counts w
   results.results()[2] = {TrialState::kDiverged, {}};
   results.results()[3] = {TrialState::kFailed, {}};
   results.results()[4] = {TrialState::kPending, {}};
-  CHECK(results.table() ==
-        "task  method  targets  rank  lr    n  metric    score, %\n"
-        "mnli  none                         1  accuracy  30.0\n"
-        "mnli  lora    Wq       4     0.01  2  accuracy  40.0 ± 14.1 1 diverged 1 failed 1 to do\n");
+  CHECK(
+      results.table() ==
+      "task  method  targets  rank  lr    n  metric    score, %\n"
+      "mnli  none                         1  accuracy  30.0\n"
+      "mnli  lora    Wq       4     0.01  2  accuracy  40.0 ± 14.1 1 diverged 1 failed 1 to do\n");
 }
 
 TEST_CASE("the summary keeps what is scored otherwise apart") {

@@ -88,15 +88,18 @@ TEST_CASE("the rate that was chosen is recorded, beside what the others came to"
     return lines;
   };
   std::size_t checked = 0;
-  for (const Json& trial : rows("SELECT l.trial, l.number AS lr, r.value AS runs FROM config l JOIN "
-                                "config r USING (trial) WHERE l.key = 'tuned.lr' AND r.key = "
-                                "'tuned.runs'")) {
+  for (const Json& trial :
+       rows("SELECT l.trial, l.number AS lr, r.value AS runs FROM config l JOIN "
+            "config r USING (trial) WHERE l.key = 'tuned.lr' AND r.key = "
+            "'tuned.runs'")) {
     double best_rate = 0, best = 1e30;
     std::istringstream runs(trial.at("runs").get<std::string>());
     for (std::string run; runs >> run;) {
-      const auto found = rows("SELECT c.number AS lr, s.value AS nll FROM config c JOIN scores s "
-                              "USING (trial) WHERE c.key = 'settings.lr' AND s.metric = 'nll' AND "
-                              "c.trial = '" + run + "'");
+      const auto found = rows(
+          "SELECT c.number AS lr, s.value AS nll FROM config c JOIN scores s "
+          "USING (trial) WHERE c.key = 'settings.lr' AND s.metric = 'nll' AND "
+          "c.trial = '" +
+          run + "'");
       REQUIRE(found.size() == 1);
       if (found[0].at("nll").get<double>() >= best) continue;
       best = found[0].at("nll");
@@ -107,8 +110,8 @@ TEST_CASE("the rate that was chosen is recorded, beside what the others came to"
   }
   CHECK(checked == 10);
   // Seeds of one setting stay one, whatever was chosen.
-  CHECK(rows("SELECT 1 FROM trials WHERE role = 'scored' AND grp = 'tuned' GROUP BY setting").size() ==
-        4);
+  CHECK(rows("SELECT 1 FROM trials WHERE role = 'scored' AND grp = 'tuned' GROUP BY setting")
+            .size() == 4);
 }
 
 TEST_CASE("tuning never sees what is scored") {

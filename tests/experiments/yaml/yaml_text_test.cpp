@@ -97,7 +97,8 @@ TEST_CASE("hostile YAML never takes the program down") {
   CHECK(refusal(repeated("? ", 100000)) == "f:1: a key must be one word, not a list or a map");
   CHECK(refusal("a: [" + repeated("1,", 60000) + "1]") ==
         "f:1: more than 50000 values in one file");
-  CHECK(refusal(repeated("a", 10 << 20)) == "f: 10485760 bytes; a file of settings has at most 1048576");
+  CHECK(refusal(repeated("a", 10 << 20)) ==
+        "f: 10485760 bytes; a file of settings has at most 1048576");
   std::string nested;
   for (int i = 0; i < 30; ++i) nested += repeated(" ", i) + "a:\n";
   CHECK(refusal(nested) == "f:17: more than 16 maps and lists inside one another");

@@ -31,16 +31,16 @@ struct Scratch {
   float* values;    // panels of [keys, head_dim]
   float* dkeys;     // [keys + tile, padded head_dim]
   float* dvalues;
-  float* scores;    // [block, score_stride]
+  float* scores;  // [block, score_stride]
   float* dscores;
-  float* left;      // [block, head_dim]: queries, contiguous
-  float* left_d;    // [block, head_dim]: output gradients, contiguous
-  float* right;     // panels of [block, head_dim]
-  float* out;       // [tile, padded head_dim]
-  float* delta;     // [block]
+  float* left;    // [block, head_dim]: queries, contiguous
+  float* left_d;  // [block, head_dim]: output gradients, contiguous
+  float* right;   // panels of [block, head_dim]
+  float* out;     // [tile, padded head_dim]
+  float* delta;   // [block]
   int64_t score_stride;
-  int64_t width;    // padded head_dim
-  int64_t floats;   // of all regions together
+  int64_t width;   // padded head_dim
+  int64_t floats;  // of all regions together
 };
 
 Scratch carve(float* memory, int64_t keys, int64_t head_dim) {
@@ -157,8 +157,7 @@ void attention_forward(const AttentionTask& t) {
       tile_product(rows, seen, s.scores, s.score_stride, 1, s.values, t.keys, d, s.out, s.width,
                    true);
       for (int64_t i = 0; i < rows; ++i)
-        store_scaled(s.out + i * s.width, inverse[i], d,
-                     t.out_w + (i0 + i) * t.out_stride + h * d);
+        store_scaled(s.out + i * s.width, inverse[i], d, t.out_w + (i0 + i) * t.out_stride + h * d);
     }
   }
 }
@@ -194,8 +193,8 @@ void attention_backward(const AttentionTask& t) {
           row_exponentials(pr, t.positions[row] + 1, padded(block_seen), t.scale,
                            t.log_sum[row * t.heads + h]);
           if (!want_scores) continue;
-          const F16 delta = F16::broadcast(
-              dot(t.out + row * t.out_stride + h * d, s.left_d + (i0 + i) * d, d));
+          const F16 delta =
+              F16::broadcast(dot(t.out + row * t.out_stride + h * d, s.left_d + (i0 + i) * d, d));
           const F16 scale = F16::broadcast(t.scale);
           float* dr = dp + i * s.score_stride;
           // Beyond what the row sees p is zero; dp there may be anything finite or, in columns that
@@ -210,8 +209,7 @@ void attention_backward(const AttentionTask& t) {
         if (t.dq) {
           tile_product(rows, seen, dp, s.score_stride, 1, s.keys, t.keys, d, s.out, s.width, true);
           for (int64_t i = 0; i < rows; ++i)
-            store_scaled(s.out + i * s.width, 1.0f, d,
-                         t.dq + (b0 + i0 + i) * t.dq_stride + h * d);
+            store_scaled(s.out + i * s.width, 1.0f, d, t.dq + (b0 + i0 + i) * t.dq_stride + h * d);
         }
       }
       // Sums over the block's queries. Queries before the first that sees a tile's keys have

@@ -43,8 +43,8 @@ void best_tokens(float* logits, int64_t cols, const int32_t* banned, int64_t ban
   double log_sum = 0.0;
   if (log_probs != nullptr) {
     const float top = row_maximum(logits, cols);
-    log_sum = static_cast<double>(top) +
-              __builtin_log(sum_row(logits, cols, top, false).exponentials);
+    log_sum =
+        static_cast<double>(top) + __builtin_log(sum_row(logits, cols, top, false).exponentials);
   }
   for (int64_t i = 0; i < banned_count; ++i) logits[banned[i]] = -__builtin_inff();
 
@@ -71,9 +71,8 @@ void best_tokens(float* logits, int64_t cols, const int32_t* banned, int64_t ban
   for (int64_t i = found; i < count; ++i) ids[i] = -1;
   if (log_probs == nullptr) return;
   for (int64_t i = 0; i < count; ++i) {
-    log_probs[i] = i < found
-                       ? static_cast<float>(static_cast<double>(logits[ids[i]]) - log_sum)
-                       : -__builtin_inff();
+    log_probs[i] = i < found ? static_cast<float>(static_cast<double>(logits[ids[i]]) - log_sum)
+                             : -__builtin_inff();
   }
 }
 

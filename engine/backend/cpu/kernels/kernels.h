@@ -1,7 +1,7 @@
-// The serial inner kernels of the CPU backend, one table per instruction set. Each function works on
-// the rows, columns or tasks it is given; splitting work over threads is cpu_backend's affair.
-// Files that define them are compiled once per instruction set and include no C++ library templates,
-// whose inline code the linker would share between sets.
+// The serial inner kernels of the CPU backend, one table per instruction set. Each function works
+// on the rows, columns or tasks it is given; splitting work over threads is cpu_backend's affair.
+// Files that define them are compiled once per instruction set and include no C++ library
+// templates, whose inline code the linker would share between sets.
 #pragma once
 
 #include <stddef.h>
@@ -41,18 +41,18 @@ struct TileEpilogue {
 struct AttentionTask {
   int64_t head_dim;
   float scale;
-  int64_t heads_per_group;   // query heads that share this key/value head
-  int64_t first_head;        // of the group
+  int64_t heads_per_group;  // query heads that share this key/value head
+  int64_t first_head;       // of the group
   int64_t kv_head;
-  int64_t heads;             // columns of log_sum
-  int64_t keys;              // rows of this sequence
+  int64_t heads;  // columns of log_sum
+  int64_t keys;   // rows of this sequence
   int64_t queries;
-  const int32_t* positions;  // [queries]
+  const int32_t* positions;                       // [queries]
   const float *q, *k, *v, *out, *log_sum, *dout;  // first row of this sequence
   int64_t q_stride, k_stride, v_stride, out_stride, dout_stride;
-  float *out_w, *log_sum_w, *dq, *dk, *dv;        // what is written; dq, dk, dv may be null
+  float *out_w, *log_sum_w, *dq, *dk, *dv;  // what is written; dq, dk, dv may be null
   int64_t dq_stride, dk_stride, dv_stride;
-  float* scratch;            // attention_scratch() floats
+  float* scratch;  // attention_scratch() floats
 };
 
 // One query row and one key/value head over kept pages (KeyValuePages of backend.h).
@@ -62,18 +62,18 @@ struct PagedAttentionTask {
   int64_t heads_per_group;
   int64_t kv_head;
   int64_t keys;
-  const int32_t* pages;       // [ceil(keys / 16)]
-  const float *q;             // the row, first head of the group
+  const int32_t* pages;  // [ceil(keys / 16)]
+  const float* q;        // the row, first head of the group
   const float *key_pages, *value_pages;
-  int64_t page_stride;        // floats of a page
-  float* out;                 // like q
-  float* scratch;             // paged_attention_scratch() floats
+  int64_t page_stride;  // floats of a page
+  float* out;           // like q
+  float* scratch;       // paged_attention_scratch() floats
 };
 
 struct KernelTable {
   const char* instruction_set;
-  int panel_width;   // columns of a packed panel
-  int row_tile;      // rows that one inner loop handles; blocks are multiples of it
+  int panel_width;  // columns of a packed panel
+  int row_tile;     // rows that one inner loop handles; blocks are multiples of it
 
   // kernels/pack.cpp. Panel p holds columns [p * width, ...) as [k][width], zero-padded, in the
   // type of `data`; steps in elements, element (i, j) at i * row_step + j * col_step.
@@ -146,8 +146,8 @@ struct KernelTable {
   void (*gather)(const void* table, int dtype, int64_t row_step, int64_t col_step, int64_t cols,
                  const int32_t* ids, int64_t rows, bool accumulate, float* out, int64_t out_stride);
   void (*adamw)(double learning_rate, double beta1, double beta2, double epsilon,
-                double weight_decay, int64_t step, double gradient_scale, int64_t count, float* parameter,
-                const float* gradient, float* first_moment, float* second_moment);
+                double weight_decay, int64_t step, double gradient_scale, int64_t count,
+                float* parameter, const float* gradient, float* first_moment, float* second_moment);
 
   // kernels/cross_entropy.cpp. A label outside [0, cols) makes the row's loss NaN.
   void (*cross_entropy)(float* logits, int64_t stride, int64_t rows, int64_t cols,

@@ -13,8 +13,8 @@ namespace rankscope::cpu::RANKSCOPE_ISA {
 namespace {
 
 // Depth of a block of k: a panel of it (kDepth * kPanel floats, 96 KiB with AVX-512) and 96 rows of
-// the left operand (288 KiB) stay in a second-level cache of 512 KiB or more while all row tiles pass
-// over them. Half of it costs 1 % in loading and storing the accumulators more often.
+// the left operand (288 KiB) stay in a second-level cache of 512 KiB or more while all row tiles
+// pass over them. Half of it costs 1 % in loading and storing the accumulators more often.
 constexpr int64_t kDepth = 768;
 
 // A row distance of a multiple of 4 KiB puts the rows of a tile into one set of the first-level
@@ -111,8 +111,8 @@ struct WideningRows {
 template <int kRows, int kVectors, typename Right>
 void micro(int64_t k, const float* a, int64_t row_step, int64_t k_step, Right right, float* c,
            int64_t c_stride, bool first) {
-  // Every loop over the tile is unrolled whole: an accumulator array that is indexed in a loop lives
-  // in memory, and moving it there and back costs as much as 60 steps of k.
+  // Every loop over the tile is unrolled whole: an accumulator array that is indexed in a loop
+  // lives in memory, and moving it there and back costs as much as 60 steps of k.
   NativeF acc[kRows][kVectors];
   if (first) {
 #pragma GCC unroll 12
@@ -150,8 +150,7 @@ void micro(int64_t k, const float* a, int64_t row_step, int64_t k_step, Right ri
 #pragma GCC unroll 12
   for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 2
-    for (int j = 0; j < kVectors; ++j)
-      store_native(c + i * c_stride + j * kNativeLanes, acc[i][j]);
+    for (int j = 0; j < kVectors; ++j) store_native(c + i * c_stride + j * kNativeLanes, acc[i][j]);
 }
 
 template <int kVectors, typename Right>
@@ -195,8 +194,8 @@ inline F16 gelu_tanh(F16 x, F16* derivative) {
   const F16 x2 = x * x;
   const F16 u2 = F16::broadcast(-2.0f * kGeluScale) * (x * multiply_add(cube, x2, one));
   const F16 s = one / (one + exponential(u2));
-  const F16 du = F16::broadcast(2.0f * kGeluScale) *
-                 multiply_add(F16::broadcast(3.0f * kGeluCube), x2, one);
+  const F16 du =
+      F16::broadcast(2.0f * kGeluScale) * multiply_add(F16::broadcast(3.0f * kGeluCube), x2, one);
   *derivative = multiply_add(x * s * (one - s), du, s);
   return x * s;
 }
@@ -216,8 +215,8 @@ inline F16 relu(F16 x, F16* derivative) {
 constexpr int kGelu = 1;
 
 bool is_plain(const TileEpilogue& e) {
-  return e.scale == 1.0f && !e.column_scale && !e.bias && e.activation == 0 && !e.multiplier && !e.residual &&
-         !e.accumulate;
+  return e.scale == 1.0f && !e.column_scale && !e.bias && e.activation == 0 && !e.multiplier &&
+         !e.residual && !e.accumulate;
 }
 
 void finish_row(const TileEpilogue& e, int64_t row, int64_t col, int64_t count, const float* tile,
@@ -365,16 +364,15 @@ void product_tile(const TileTerm* terms, int term_count, const TileEpilogue& epi
   for (int t = 0; t < term_count; ++t) {
     const TileTerm& term = terms[t];
     const bool transposed = term.k_step != 1;
-    const bool copy = rows > kRowTile &&
-                      (transposed ? term.row_step == 1 : term.row_step % kAliasFloats == 0);
+    const bool copy =
+        rows > kRowTile && (transposed ? term.row_step == 1 : term.row_step % kAliasFloats == 0);
     for (int64_t k0 = 0; k0 < term.k; k0 += kDepth) {
       const int64_t depth = term.k - k0 < kDepth ? term.k - k0 : kDepth;
       const float* a = term.left + k0 * term.k_step;
       int64_t row_step = term.row_step, k_step = term.k_step;
       float* panel_copy = left_copy;
       if (copy && transposed) {
-        for (int64_t p = 0; p < depth; ++p)
-          copy_floats(a + p * k_step, left_copy + p * rows, rows);
+        for (int64_t p = 0; p < depth; ++p) copy_floats(a + p * k_step, left_copy + p * rows, rows);
         a = left_copy;
         k_step = rows;
         panel_copy += depth * rows;

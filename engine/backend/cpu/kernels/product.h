@@ -15,8 +15,8 @@ inline constexpr int64_t kRowTile = 12;
 inline constexpr int64_t kRowTile = 6;
 #endif
 
-// c [rows, cols] = (first ? 0 : c) + a b, with rows <= kRowTile, cols <= kPanel; element (i, p) of a
-// at a[i * row_step + p * k_step]; b's row p at b + p * b_stride. Reads and writes whole native
+// c [rows, cols] = (first ? 0 : c) + a b, with rows <= kRowTile, cols <= kPanel; element (i, p) of
+// a at a[i * row_step + p * k_step]; b's row p at b + p * b_stride. Reads and writes whole native
 // vectors: b and c must have kPanel columns (kNativeLanes where cols <= kNativeLanes) of memory.
 void block_product(int64_t rows, int64_t cols, int64_t k, const float* a, int64_t row_step,
                    int64_t k_step, const float* b, int64_t b_stride, float* c, int64_t c_stride,

@@ -34,8 +34,8 @@ RANKSCOPE_INLINE inline void exchange(NativeF (&rows)[kNativeLanes]) {
     if ((i & kStep) == 0) exchange_lanes<kStep>(rows[i], rows[i + kStep], AllLanes{});
 }
 
-// rows[i][j] <- rows[j][i]: each stage exchanges one bit of the number of a row for the same bit of the
-// number of a lane.
+// rows[i][j] <- rows[j][i]: each stage exchanges one bit of the number of a row for the same bit of
+// the number of a lane.
 RANKSCOPE_INLINE inline void transpose(NativeF (&rows)[kNativeLanes]) {
   exchange<1>(rows);
   exchange<2>(rows);

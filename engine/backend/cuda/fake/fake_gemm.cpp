@@ -1,5 +1,6 @@
 // The wide products of the fake device, by plain loops: each sum in fp32, in the order of k. As
-// cuBLASLt's algorithms now and then, they refuse some numbers of rows and some products with a bias.
+// cuBLASLt's algorithms now and then, they refuse some numbers of rows and some products with a
+// bias.
 #if !defined(RANKSCOPE_FAKE_DEVICE)
 #define RANKSCOPE_FAKE_DEVICE 1
 #endif

@@ -78,10 +78,10 @@ __device__ __forceinline__ Sums join(Sums sums, double* shared) {
   return sums;
 }
 
-// Replaces the row by its gradient: probabilities times factor plus uniform, and label_gradient; zeros
-// in columns [cols, padded), which do not reach beyond the last step over the row. As BF16 the
-// gradient goes to the beginning of the row's own memory: column c's lies within the logits of columns
-// up to c / 2, and all columns up to the last that is written are read before.
+// Replaces the row by its gradient: probabilities times factor plus uniform, and label_gradient;
+// zeros in columns [cols, padded), which do not reach beyond the last step over the row. As BF16
+// the gradient goes to the beginning of the row's own memory: column c's lies within the logits of
+// columns up to c / 2, and all columns up to the last that is written are read before.
 template <typename T>
 __device__ __forceinline__ void write_gradient(float* x, int64_t cols, int64_t padded, float top,
                                                float factor, float uniform, int64_t label,

@@ -26,7 +26,8 @@ __device__ __forceinline__ void load_at(const M& m, const Place& p, float to[kCh
 }
 
 template <typename T>
-__device__ __forceinline__ void store_at(const float from[kChunk], const Matrix& m, const Place& p) {
+__device__ __forceinline__ void store_at(const float from[kChunk], const Matrix& m,
+                                         const Place& p) {
   T* to = reinterpret_cast<T*>(m.data) + (p.row * m.stride + p.col);
   store(from, p.n, p.wide, to);
 }

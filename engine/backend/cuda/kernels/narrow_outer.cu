@@ -1,5 +1,5 @@
-// Gradients of low-rank factors: sums over rows, in two stages, a chunk of rows into its partial sums
-// and these, in order, onto the gradient.
+// Gradients of low-rank factors: sums over rows, in two stages, a chunk of rows into its partial
+// sums and these, in order, onto the gradient.
 #include "engine/backend/cuda/kernels/narrow.cuh"
 
 namespace rankscope::RANKSCOPE_CUDA {
@@ -8,9 +8,9 @@ namespace {
 
 constexpr int kThreads = kNarrowThreads;
 
-// Rows of a partial sum: part of the arithmetic, so that it depends on r alone. Few, for many blocks
-// (with 64 rows in each, a step of GPT-2-medium's shape took a quarter longer on an H100); more where
-// the partial sums themselves would be most of what is moved.
+// Rows of a partial sum: part of the arithmetic, so that it depends on r alone. Few, for many
+// blocks (with 64 rows in each, a step of GPT-2-medium's shape took a quarter longer on an H100);
+// more where the partial sums themselves would be most of what is moved.
 int64_t chunk_rows(int64_t r) { return r <= 16 ? 16 : 64; }
 
 struct OuterPart {
@@ -115,21 +115,17 @@ __global__ void __launch_bounds__(kThreads)
 template <typename N, typename W>
 void narrow_outer_of(Stream stream, ConstMatrix narrow, ConstMatrix wide,
                      std::span<const NarrowOuter> parts, float* scratch) {
-  OuterArguments<N, W> a{reinterpret_cast<const N*>(narrow.data),
-                         narrow.stride,
-                         reinterpret_cast<const W*>(wide.data),
-                         wide.stride,
-                         in_pairs(wide.data, wide.stride, sizeof(W)),
-                         wide.cols,
-                         ceil_div(wide.cols, 2 * kThreads),
-                         {}};
+  OuterArguments<N, W> a{reinterpret_cast<const N*>(narrow.data),     narrow.stride,
+                         reinterpret_cast<const W*>(wide.data),       wide.stride,
+                         in_pairs(wide.data, wide.stride, sizeof(W)), wide.cols,
+                         ceil_div(wide.cols, 2 * kThreads),           {}};
   Parts<OuterPart> sums{};
   int64_t blocks = 0, sum_blocks = 0;
   for (const NarrowOuter& part : parts) {
     const int64_t height = chunk_rows(part.r);
     const int64_t chunks = ceil_div(part.end - part.begin, height);
-    const OuterPart p{blocks,  part.begin, part.end, part.r,           height,
-                      chunks,  scratch,    part.out, part.narrow_step, part.wide_step};
+    const OuterPart p{blocks, part.begin, part.end, part.r,           height,
+                      chunks, scratch,    part.out, part.narrow_step, part.wide_step};
     a.parts.part[a.parts.count++] = p;
     sums.part[sums.count] = p;
     sums.part[sums.count++].first_block = sum_blocks;

@@ -68,8 +68,7 @@ __global__ void __launch_bounds__(kThreads) narrow_right_floats(RightArguments<f
 #pragma unroll
         for (int i = 0; i < kRows; ++i)
 #pragma unroll
-          for (int e = 0; e < kChunk; ++e)
-            sums[i][c] = fmaf(values[i][e], factors[e], sums[i][c]);
+          for (int e = 0; e < kChunk; ++e) sums[i][c] = fmaf(values[i][e], factors[e], sums[i][c]);
       }
     }
 #pragma unroll
@@ -95,12 +94,12 @@ __device__ __forceinline__ uint32_t two_halves(float low, float high) {
 // bfloat16 numbers each, the second holding what the first rounded off, so that they count with
 // some 16 bits.
 constexpr int kRightWarps = 8;
-__global__ void __launch_bounds__(kRightWarps* kWarp)
-    narrow_right_halves(RightArguments<Bf16> a) {
+__global__ void __launch_bounds__(kRightWarps* kWarp) narrow_right_halves(RightArguments<Bf16> a) {
   constexpr int kRanks = 8, kDepth = 32;
   __shared__ float sums[kRightWarps][kRightRows][kRanks];
   const RightPart& p = a.parts.of(blockIdx.x);
-  const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int warp = static_cast<int>(threadIdx.x) / kWarp,
+            lane = static_cast<int>(threadIdx.x) % kWarp;
   const int g = lane / 4, t = lane % 4;
   const int64_t first = p.begin + (static_cast<int64_t>(blockIdx.x) - p.first_block) * kRightRows;
   const int64_t upper = first + g < p.end ? first + g : p.begin;
@@ -120,10 +119,9 @@ __global__ void __launch_bounds__(kRightWarps* kWarp)
         rest[e] = factors[e] - to_float(from_float<Bf16>(factors[e]));
 #pragma unroll
       for (int half = 0; half < kChunk; half += 4) {
-        const uint32_t left[4] = {two_halves(x[0][half], x[0][half + 1]),
-                                  two_halves(x[1][half], x[1][half + 1]),
-                                  two_halves(x[0][half + 2], x[0][half + 3]),
-                                  two_halves(x[1][half + 2], x[1][half + 3])};
+        const uint32_t left[4] = {
+            two_halves(x[0][half], x[0][half + 1]), two_halves(x[1][half], x[1][half + 1]),
+            two_halves(x[0][half + 2], x[0][half + 3]), two_halves(x[1][half + 2], x[1][half + 3])};
         const uint32_t right[2] = {two_halves(factors[half], factors[half + 1]),
                                    two_halves(factors[half + 2], factors[half + 3])};
         const uint32_t remainder[2] = {two_halves(rest[half], rest[half + 1]),
@@ -151,21 +149,16 @@ __global__ void __launch_bounds__(kRightWarps* kWarp)
 }
 
 template <typename T>
-void narrow_right_of(Stream stream, ConstMatrix x, std::span<const NarrowRight> parts,
-                     Matrix out) {
+void narrow_right_of(Stream stream, ConstMatrix x, std::span<const NarrowRight> parts, Matrix out) {
   const auto* data = reinterpret_cast<const T*>(x.data);
-  RightArguments<T> a{data, x.stride, x.cols, is_wide(x), out.data, out.stride,
-                      {}};
+  RightArguments<T> a{data, x.stride, x.cols, is_wide(x), out.data, out.stride, {}};
   int64_t blocks = 0, most = 0;
   for (const NarrowRight& part : parts) {
     const Strided right = strided(part.right);
-    a.parts.part[a.parts.count++] = {blocks,
-                                     part.begin,
-                                     part.end,
-                                     right,
-                                     part.right.cols,
-                                     is_wide(right.data, right.col_stride, sizeof(float)),
-                                     part.scale};
+    a.parts.part[a.parts.count++] = {
+        blocks,    part.begin,      part.end,
+        right,     part.right.cols, is_wide(right.data, right.col_stride, sizeof(float)),
+        part.scale};
     blocks += ceil_div(part.end - part.begin, kRightRows);
     most = part.right.cols > most ? part.right.cols : most;
   }

@@ -110,8 +110,8 @@ struct FinishArguments {
   int64_t column_blocks;
 };
 
-// gelu(x) = x s, s = 1 / (1 + e^(-2u)), u = sqrt(2/pi) (x + 0.044715 x^3), and its derivative, as the
-// CPU's epilogue.
+// gelu(x) = x s, s = 1 / (1 + e^(-2u)), u = sqrt(2/pi) (x + 0.044715 x^3), and its derivative, as
+// the CPU's epilogue.
 __device__ __forceinline__ float gelu(float x, float* derivative) {
   constexpr float kScale = 0.7978845608028654f, kCube = 0.044715f;
   const float square = x * x;

@@ -27,7 +27,8 @@ __global__ void gather_rows(WeightView table, const int32_t* ids, const int32_t*
   if (table.col_stride == 1)
     load(from, p.n, wide, value);
   else
-    for (int i = 0; i < kChunk; ++i) value[i] = i < p.n ? to_float(from[i * table.col_stride]) : 0.0f;
+    for (int i = 0; i < kChunk; ++i)
+      value[i] = i < p.n ? to_float(from[i * table.col_stride]) : 0.0f;
   if (accumulate) {
     load(to, p.n, wide, before);
     for (int i = 0; i < kChunk; ++i) value[i] += before[i];
