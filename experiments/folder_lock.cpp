@@ -46,4 +46,14 @@ FolderLock::FolderLock(const std::filesystem::path& folder, Busy busy)
 
 FolderLock::~FolderLock() { ::close(descriptor_); }
 
+bool is_held(const std::filesystem::path& folder) {
+  if (!is_there(folder)) return false;
+  try {
+    const FolderLock lock(folder);
+    return false;
+  } catch (const FolderBusy&) {
+    return true;
+  }
+}
+
 }  // namespace rankscope

@@ -30,4 +30,7 @@ class FolderLock {
   int descriptor_;
 };
 
+// Whether a process holds the folder; not where there is none. InputError where it cannot be opened.
+bool is_held(const std::filesystem::path& folder);
+
 }  // namespace rankscope

@@ -1,4 +1,4 @@
-// status and collect: how far a sweep has come; its database made again from the folders.
+// status: how far a sweep has come, and what came out.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -10,17 +10,14 @@
 #include <set>
 
 #include "common/appended_lines.h"
-#include "common/error.h"
 #include "common/files.h"
 #include "common/interrupt.h"
 #include "common/json.h"
-#include "common/log.h"
 #include "common/text.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/folder_lock.h"
 #include "experiments/latency/latency_cells.h"
-#include "experiments/sweep/collect.h"
 #include "experiments/sweep/live_view.h"
 #include "experiments/sweep/summary.h"
 #include "experiments/sweep/trial_checks.h"
@@ -31,20 +28,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct FolderCommand {
+struct StatusCommand {
   std::string folder;
   bool json = false;
 };
-
-bool is_held(const fs::path& folder) {
-  if (!is_there(folder)) return false;
-  try {
-    const FolderLock lock(folder);
-    return false;
-  } catch (const InputError&) {
-    return true;
-  }
-}
 
 // The keys in which a training differs from the former one that is nearest to it: what was changed
 // since.
@@ -114,7 +101,7 @@ int show_latency(const SweepFolder& folder, const Manifest& manifest, bool json)
   return 0;
 }
 
-int run_status(const FolderCommand& c) {
+int run_status(const StatusCommand& c) {
   exit_at_first_signal();
   const SweepFolder folder{fs::path(c.folder)};
   const Manifest manifest = read_manifest(folder);
@@ -160,51 +147,14 @@ int run_status(const FolderCommand& c) {
   return 0;
 }
 
-int run_collect(const FolderCommand& c) {
-  const SweepFolder folder{fs::path(c.folder)};
-  const Manifest manifest = read_manifest(folder);
-  // The database has one writer: a second might take what the first has half written for damage.
-  if (is_held(folder.path()))
-    throw InputError(
-        "the sweep in '" + printable_path(folder.path()) +
-        "' is being run, and its results are collected as they come; wait for its end");
-  const FolderLock lock(folder.path());
-  Collector collector(folder, manifest);
-  std::vector<std::string> problems = collector.collect_all();
-  for (std::string& problem : collector.analyse(AnalysisScope::kAll))
-    problems.push_back(std::move(problem));
-  for (const std::string& problem : problems) log::warning("{}", problem);
-  if (manifest.latency)
-    log::info("{} cells collected into {}", finished_latencies(folder, manifest).cells.size(),
-              folder.database().string());
-  else
-    log::info("{} trials collected into {}", manifest.trials.size() - problems.size(),
-              folder.database().string());
-  return problems.empty() ? 0 : 1;
-}
-
-CLI::App* add_folder_command(CLI::App& app, const char* name, const char* text,
-                             const std::shared_ptr<FolderCommand>& c) {
-  CLI::App* command = app.add_subcommand(name, text);
-  command->add_option("folder", c->folder, "the sweep's folder")->required()->check(not_empty());
-  return command;
-}
-
 }  // namespace
 
 void add_status(CLI::App& app, int& exit_code) {
-  auto c = std::make_shared<FolderCommand>();
-  CLI::App* command =
-      add_folder_command(app, "status", "how far a sweep has come, and what came out", c);
+  auto c = std::make_shared<StatusCommand>();
+  CLI::App* command = app.add_subcommand("status", "how far a sweep has come, and what came out");
+  command->add_option("folder", c->folder, "the sweep's folder")->required()->check(not_empty());
   command->add_flag("--json", c->json, "a line a trial");
   command->callback([c, &exit_code] { exit_code = run_status(*c); });
-}
-
-void add_collect(CLI::App& app, int& exit_code) {
-  auto c = std::make_shared<FolderCommand>();
-  CLI::App* command = add_folder_command(
-      app, "collect", "make a sweep's results.db again from its trials' folders", c);
-  command->callback([c, &exit_code] { exit_code = run_collect(*c); });
 }
 
 }  // namespace rankscope

@@ -109,7 +109,7 @@ bool take(const fs::path& folder, std::optional<FolderLock>& lock) {
   try {
     lock.emplace(folder);
     return true;
-  } catch (const InputError&) {
+  } catch (const FolderBusy&) {
     return false;
   }
 }

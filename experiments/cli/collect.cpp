@@ -1,0 +1,52 @@
+// collect: a sweep's database made again from its trials' folders.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/error.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "experiments/cli/checks.h"
+#include "experiments/cli/commands.h"
+#include "experiments/folder_lock.h"
+#include "experiments/latency/latency_cells.h"
+#include "experiments/sweep/collect.h"
+
+namespace rankscope {
+
+namespace {
+
+int run_collect(const std::string& path) {
+  const SweepFolder folder{std::filesystem::path(path)};
+  const Manifest manifest = read_manifest(folder);
+  // The database has one writer: a second might take what the first has half written for damage.
+  if (is_held(folder.path()))
+    throw InputError(
+        "the sweep in '" + printable_path(folder.path()) +
+        "' is being run, and its results are collected as they come; wait for its end");
+  const FolderLock lock(folder.path());
+  Collector collector(folder, manifest);
+  std::vector<std::string> problems = collector.collect_all();
+  for (std::string& problem : collector.analyse(AnalysisScope::kAll))
+    problems.push_back(std::move(problem));
+  for (const std::string& problem : problems) log::warning("{}", problem);
+  if (manifest.latency)
+    log::info("{} cells collected into {}", finished_latencies(folder, manifest).cells.size(),
+              folder.database().string());
+  else
+    log::info("{} trials collected into {}", manifest.trials.size() - problems.size(),
+              folder.database().string());
+  return problems.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+void add_collect(CLI::App& app, int& exit_code) {
+  auto path = std::make_shared<std::string>();
+  CLI::App* command =
+      app.add_subcommand("collect", "make a sweep's results.db again from its trials' folders");
+  command->add_option("folder", *path, "the sweep's folder")->required()->check(not_empty());
+  command->callback([path, &exit_code] { exit_code = run_collect(*path); });
+}
+
+}  // namespace rankscope
