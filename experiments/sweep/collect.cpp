@@ -211,8 +211,8 @@ void Collector::add_evaluation(const Trial& trial, TrialRecord& record) const {
   for (const auto& [name, value] : timings.values()) record.timings[name] = value;
   if (record.state == "diverged") return add_base_scores(trial, record);
   if (record.state != "done") return;
-  const Json done = read_json_file(folder / "done.json");
-  for (const auto& [name, metric] : done.at("metrics").items()) {
+  const EvaluationDone done = read_evaluation_done(folder);
+  for (const auto& [name, metric] : done.metrics.items()) {
     MetricValue value{name, number_at(metric, "value"), number_at(metric, "standard_error"),
                       metric.at("count").get<int64_t>(), "ok"};
     if (!value.value) value.state = "missing: not finite";
@@ -220,7 +220,7 @@ void Collector::add_evaluation(const Trial& trial, TrialRecord& record) const {
   }
   if (trial.is_tuning()) return;
   record.dataset = dataset_key(trial);
-  record.predictions = read_predictions(folder, done);
+  record.predictions = read_predictions(folder, done.json);
 }
 
 // A diverged trial counts as the base's score on the same data, decoded the same way, marked.
@@ -232,8 +232,8 @@ void Collector::add_base_scores(const Trial& trial, TrialRecord& record) const {
     record.metrics.push_back({"score", {}, {}, 0, "missing: diverged, and the base is not scored"});
     return;
   }
-  const Json done = read_json_file(folder_.eval_folder(*base) / "done.json");
-  for (const auto& [name, metric] : done.at("metrics").items())
+  const EvaluationDone done = read_evaluation_done(folder_.eval_folder(*base));
+  for (const auto& [name, metric] : done.metrics.items())
     record.metrics.push_back({name, number_at(metric, "value"), number_at(metric, "standard_error"),
                               metric.at("count").get<int64_t>(), "base"});
 }

@@ -63,9 +63,11 @@ class Run {
       else
         ++summary_.already_done;
     }
+    std::map<const Trial*, double> cost;  // once each: a sort asks many times
+    for (const Trial* trial : waiting_) cost[trial] = costs.of(*trial);
     std::stable_sort(waiting_.begin(), waiting_.end(), [&](const Trial* a, const Trial* b) {
       if (a->is_tuning() != b->is_tuning()) return a->is_tuning();
-      const double cost_a = costs.of(*a), cost_b = costs.of(*b);
+      const double cost_a = cost.at(a), cost_b = cost.at(b);
       return options.reversed ? cost_a < cost_b : cost_a > cost_b;
     });
   }

@@ -200,13 +200,16 @@ std::string summary_table(const Manifest& manifest, const std::vector<TrialResul
     if (row.method == "none") with_base.insert(row.task);
   for (const Trial& trial : manifest.trials) {
     const std::string& task = trial.config.task.name;
-    if (trial.is_tuning() || with_base.contains(task) || !base_of(trial)) continue;
+    if (trial.is_tuning() || with_base.contains(task)) continue;
+    const std::optional<std::size_t> base = base_of(trial);
+    if (!base) continue;
     with_base.insert(task);
     SummaryRow made;
     made.task = task;
     made.method = "none";
-    made.setting = setting_of(manifest.trials[*base_of(trial)]);
-    if (const auto score = base_score(trial, made.metric)) made.scores.push_back(*score);
+    made.setting = setting_of(manifest.trials[*base]);
+    if (const auto score = first_score(trial, results[*base].metrics, made.metric))
+      made.scores.push_back(*score);
     rows.insert(rows.begin(), std::move(made));
   }
   for (SummaryRow& row : rows)

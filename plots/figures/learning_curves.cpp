@@ -26,15 +26,14 @@ struct CurvePoint {
 };
 
 struct Curve {
-  std::string method, targets, variant, setting;
+  std::string base, method, targets, variant, setting;
   std::optional<std::int64_t> rank, examples;
   std::vector<CurvePoint> points;
 };
 
-std::vector<Curve> curves_of(ReportData& data, const std::string& base, const std::string& task) {
-  std::set<std::string> sweeps;
-  for (const SweepFacts& sweep : data.sweeps())
-    if (sweep.base == base) sweeps.insert(sweep.sweep);
+std::vector<Curve> curves_of(ReportData& data, const std::string& task) {
+  std::map<std::string, std::string> bases;  // by sweep
+  for (const SweepFacts& sweep : data.sweeps()) bases[sweep.sweep] = sweep.base;
   std::vector<Curve> curves;
   std::string last;
   for (const Row& row : data.rows("SELECT method, targets, rank, setting, avg(step), avg(loss), "
@@ -55,10 +54,10 @@ std::vector<Curve> curves_of(ReportData& data, const std::string& base, const st
                                   "GROUP BY t.sweep, t.setting, c.trial, bin) GROUP BY sweep, "
                                   "setting, bin ORDER BY sweep, setting, bin",
                                   {kBins, task})) {
-    if (!sweeps.contains(text_in(row[9]))) continue;
     const std::string setting = text_in(row[3]), key = text_in(row[9]) + "/" + setting;
     if (key != last) {
-      Curve curve{.method = text_in(row[0]),
+      Curve curve{.base = bases[text_in(row[9])],
+                  .method = text_in(row[0]),
                   .targets = text_in(row[1]),
                   .variant = {},
                   .setting = setting,
@@ -76,9 +75,9 @@ std::vector<Curve> curves_of(ReportData& data, const std::string& base, const st
                                     number_in(row[6]).value_or(0), number_in(row[7]).value_or(0),
                                     integer_in(row[8]).value_or(0)});
   }
-  // A setting that several sweeps have is one curve.
-  std::set<std::string> seen;
-  std::erase_if(curves, [&](const Curve& c) { return !seen.insert(c.setting).second; });
+  // A setting that several sweeps of a base have is one curve.
+  std::set<std::pair<std::string, std::string>> seen;
+  std::erase_if(curves, [&](const Curve& c) { return !seen.insert({c.base, c.setting}).second; });
   std::ranges::stable_sort(curves, {}, [](const Curve& c) {
     return std::make_tuple(method_order(c.method), c.method, targets_order(c.targets), c.variant,
                            c.examples, c.rank);
@@ -184,9 +183,9 @@ class CurvesDrawing {
   Figure figure_;
 };
 
-std::optional<Figure> learning_curves_of(ReportData& data, const std::string& base,
+std::optional<Figure> learning_curves_of(std::vector<Curve> curves, const std::string& base,
                                          const std::string& task) {
-  const std::vector<Curve> curves = curves_of(data, base, task);
+  std::erase_if(curves, [&](const Curve& c) { return c.base != base; });
   std::vector<std::vector<const Curve*>> panels;
   for (const Curve& c : curves) {
     const Curve* const before = panels.empty() ? nullptr : panels.back().front();
@@ -226,11 +225,14 @@ FigureSet learning_curve_figures(ReportData& data) {
   std::ranges::stable_sort(tasks, {}, task_order);
   std::set<std::string> bases;
   for (const SweepFacts& sweep : data.sweeps()) bases.insert(sweep.base);
+  std::map<std::string, std::vector<Curve>> curves;  // by task, read once for all bases
   for (const std::string& base : bases) {
     std::size_t drawn = 0;
     for (const std::string& task : tasks) {
       if (drawn == kMostTasks) break;
-      std::optional<Figure> figure = learning_curves_of(data, base, task);
+      const auto [found, is_new] = curves.try_emplace(task);
+      if (is_new) found->second = curves_of(data, task);
+      std::optional<Figure> figure = learning_curves_of(found->second, base, task);
       if (!figure) continue;
       if (bases.size() > 1) figure->title += " on " + base;
       set.figures.push_back(std::move(*figure));
