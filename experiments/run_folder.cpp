@@ -18,7 +18,7 @@ namespace rankscope {
 namespace fs = std::filesystem;
 
 constexpr const char* kBackend = "backend";
-// Of a GPU its name, CUDA's version and the precision.
+// Of a GPU its name, the versions of CUDA and of the kernels' arithmetic, and the precision.
 constexpr const char* kInstructionSet = "instruction_set";
 
 bool BestStep::improved(std::int64_t candidate, double eval_loss) {

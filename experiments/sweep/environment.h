@@ -10,7 +10,8 @@
 
 namespace rankscope {
 
-// Texts by key: processor, instruction_set (of a GPU its name, CUDA's version and the precision),
+// Texts by key: processor, instruction_set (of a GPU its name, the versions of CUDA and of
+// the kernels' arithmetic, and the precision),
 // threads, memory_mib, compiler, program (the repository's state when it was built), and the
 // numeric version.
 OrderedJson environment_json(const Backend& backend);

@@ -37,9 +37,16 @@ constexpr NamedTable kTables[] = {
 
 int main(int argc, char** argv) {
   std::string filter;
-  for (int i = 1; i < argc; ++i)
-    if (const std::string argument = argv[i]; argument.starts_with("--benchmark_filter="))
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument.starts_with("--benchmark_filter=")) {
       filter = argument.substr(argument.find('=') + 1);
+    } else if (!argument.starts_with("--")) {
+      std::fprintf(stderr, "rankscope-bench: %s: name what to measure by --benchmark_filter=%s\n",
+                   argument.c_str(), argument.c_str());
+      return 2;
+    }
+  }
   int status = 0;
   try {
     for (const NamedTable& table : kTables)

@@ -22,6 +22,9 @@ namespace {
 constexpr int64_t kNarrow = 64;
 // Bytes of a checkpoint's matrix that are moved and converted at a time.
 constexpr int64_t kPlaceBytes = int64_t{64} << 20;
+// The version of this backend's arithmetic, a part of its instruction set: raised whenever a
+// kernel's bits change, so that what was begun with other bits is not gone on with.
+constexpr int kKernelVersion = 2;
 
 bool is_plain(const ProductEpilogue& e) {
   return e.bias == nullptr && e.activation == Activation::kNone && e.multiplier.data == nullptr &&
@@ -44,10 +47,17 @@ class CudaBackend final : public Backend {
         stream_(owned_stream_.stream),
         allocator_(std::make_shared<DeviceAllocator>()),
         wide_(stream_, *allocator_, precision) {
-    instruction_set_ =
-        info_.name + ", " + info_.runtime + ", " + (precision == DType::kF32 ? "fp32" : "bf16");
+    instruction_set_ = info_.name + ", " + info_.runtime + ", kernels " +
+                       std::to_string(kKernelVersion) + ", " +
+                       (precision == DType::kF32 ? "fp32" : "bf16");
   }
-  ~CudaBackend() override { synchronize(stream_); }
+  // What failed on the GPU is said where its results are waited for.
+  ~CudaBackend() override {
+    try {
+      synchronize(stream_);
+    } catch (const MachineError&) {
+    }
+  }
 
   std::string_view name() const override { return "cuda"; }
   std::string_view instruction_set() const override { return instruction_set_; }
@@ -183,19 +193,25 @@ class CudaBackend final : public Backend {
     if (!takes(updates))
       return Backend::low_rank_backward(left, low, dy, back, updates, epilogue, dx);
     std::vector<NarrowRight> down;
-    std::vector<NarrowOuter> a_parts, b_parts;
+    std::vector<NarrowOuter> gradients;
     Tensor dlow = floats(dy.rows, low.cols);
+    // The first r columns of a range's rows.
+    const auto of_range = [](ConstMatrix m, const LowRankRows& u) {
+      m = m.row_range(u.begin, u.end);
+      m.cols = u.a.rows;
+      return m;
+    };
     for (const LowRankRows& u : updates) {
-      const int64_t r = u.a.rows;
       down.push_back({u.begin, u.end, WeightView::of(u.b), u.scale});
       if (u.a_gradient.data)
-        a_parts.push_back({u.begin, u.end, r, u.a_gradient.data, u.a_gradient.stride, 1});
+        gradients.push_back({of_range(dlow.view(), u), left.row_range(u.begin, u.end),
+                             u.a_gradient.data, u.a_gradient.stride, 1});
       if (u.b_gradient.data)
-        b_parts.push_back({u.begin, u.end, r, u.b_gradient.data, 1, u.b_gradient.stride});
+        gradients.push_back({of_range(low, u), dy.row_range(u.begin, u.end), u.b_gradient.data, 1,
+                             u.b_gradient.stride});
     }
-    outer_parts(low, dy, b_parts);
     narrow_right(stream_, dy, down, dlow.matrix());
-    outer_parts(dlow.view(), left, a_parts);
+    add_outers(gradients);
     if (dx.data == nullptr) return;
     wide_runs(dy, *back, updates, epilogue, dx, [&](const LowRankRows& u) {
       return NarrowTerm{0, 0, dlow.view(), WeightView::of(u.a)};
@@ -212,13 +228,9 @@ class CudaBackend final : public Backend {
     if (left.rows == 0 || left.cols == 0 || right.cols == 0) return;
     if (std::min(left.cols, right.cols) <= kNarrow) {
       const bool left_narrow = left.cols <= right.cols;
-      const NarrowOuter all{0,
-                            left.rows,
-                            std::min(left.cols, right.cols),
-                            out.data,
-                            left_narrow ? out.stride : 1,
-                            left_narrow ? 1 : out.stride};
-      outer_parts(left_narrow ? left : right, left_narrow ? right : left, std::span(&all, 1));
+      const NarrowOuter all{left_narrow ? left : right, left_narrow ? right : left, out.data,
+                            left_narrow ? out.stride : 1, left_narrow ? 1 : out.stride};
+      add_outers({&all, 1});
       return;
     }
     Tensor left_copy, right_copy;
@@ -579,10 +591,10 @@ class CudaBackend final : public Backend {
     run(covered, out.rows, {});
   }
 
-  void outer_parts(ConstMatrix narrow, ConstMatrix wide, std::span<const NarrowOuter> parts) {
+  void add_outers(std::span<const NarrowOuter> parts) {
     if (parts.empty()) return;
-    Tensor scratch = floats(1, narrow_outer_scratch_floats(parts, wide.cols));
-    narrow_outer(stream_, narrow, wide, parts, scratch.data());
+    Tensor scratch = floats(1, narrow_outer_scratch_floats(parts));
+    narrow_outer(stream_, parts, scratch.data());
   }
 
   // Whether the kernels for many ranges at once do these updates: dropout stands between two steps

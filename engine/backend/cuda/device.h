@@ -18,6 +18,10 @@
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
 
+#include <map>
+#include <mutex>
+#include <utility>
+
 #include "engine/backend/cuda/check.h"
 #endif
 #endif
@@ -118,6 +122,22 @@ __device__ __forceinline__ T* dynamic_shared() {
   return reinterpret_cast<T*>(rankscope_shared_memory);
 }
 
+// Lets a kernel have more shared memory than it may by default, on the current device. The runtime
+// is asked once for each kernel and size: it takes as long as a launch.
+inline void allow_shared_memory(const void* kernel, size_t bytes) {
+  static std::mutex mutex;
+  static std::map<std::pair<int, const void*>, size_t> allowed;
+  int device = 0;
+  check_cuda(cudaGetDevice(&device), "asking for the current device");
+  const std::lock_guard lock(mutex);
+  size_t& most = allowed[{device, kernel}];
+  if (bytes <= most) return;
+  check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                  static_cast<int>(bytes)),
+             "a kernel's shared memory");
+  most = bytes;
+}
+
 // Puts a kernel on the stream. Throws MachineError where the launch itself fails.
 template <typename... P, typename... A>
 void launch(void (*kernel)(P...), dim3 grid, int threads, size_t shared_bytes, Stream stream,
@@ -125,9 +145,7 @@ void launch(void (*kernel)(P...), dim3 grid, int threads, size_t shared_bytes, S
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
   constexpr size_t kDefaultShared = 48 * 1024;
   if (shared_bytes > kDefaultShared)
-    check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    static_cast<int>(shared_bytes)),
-               "a kernel's shared memory");
+    allow_shared_memory(reinterpret_cast<const void*>(kernel), shared_bytes);
   kernel<<<grid, static_cast<unsigned>(threads), shared_bytes,
            static_cast<cudaStream_t>(stream.handle)>>>(static_cast<P>(arguments)...);
   check_cuda(cudaGetLastError(), "a kernel's launch");

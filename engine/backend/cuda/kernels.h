@@ -129,18 +129,16 @@ void start_product(Stream stream, std::span<const NarrowTerm> terms, float scale
 // out.
 void finish_product(Stream stream, ConstMatrix raw, const float* column_scale,
                     const ProductEpilogue& epilogue, Matrix out);
-// Element (i, j) of narrow^T wide over rows [begin, end), narrow's first r columns alone, is added
-// to out[i * narrow_step + j * wide_step] (F32). narrow and wide are each F32 or BF16. scratch:
-// narrow_outer_scratch_floats(parts, wide.cols).
+// Element (i, j) of narrow^T wide is added to out[i * narrow_step + j * wide_step] (F32). narrow
+// [rows, r] and wide [rows, n] are each F32 or BF16. Parts write to different elements. scratch:
+// narrow_outer_scratch_floats(parts).
 struct NarrowOuter {
-  int64_t begin, end;
-  int64_t r;
+  ConstMatrix narrow, wide;
   float* out;
   int64_t narrow_step, wide_step;
 };
-int64_t narrow_outer_scratch_floats(std::span<const NarrowOuter> parts, int64_t wide_cols);
-void narrow_outer(Stream stream, ConstMatrix narrow, ConstMatrix wide,
-                  std::span<const NarrowOuter> parts, float* scratch);
+int64_t narrow_outer_scratch_floats(std::span<const NarrowOuter> parts);
+void narrow_outer(Stream stream, std::span<const NarrowOuter> parts, float* scratch);
 
 // ---- attention.cu: q, k, v, out, dout, dq, dk, dv of one type, log_sum F32. The layout's arrays
 // are on the device.

@@ -20,6 +20,10 @@
 #include "engine/backend/cuda/device.h"
 #include "engine/backend/cuda/device_memory.h"
 #include "engine/backend/cuda/gemm.h"
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunknown-pragmas"
+#include "engine/backend/cuda/kernels/chunk.cuh"
+#pragma GCC diagnostic pop
 
 namespace rankscope::fake_cuda {
 namespace {
@@ -181,6 +185,7 @@ enum class Fault {
   kWriteBefore,
   kBadMask,
   kLaunch,
+  kStoreToShared,
 };
 
 // Thread 37 of block (0, 1, 0) does what it must not. `alive` counts objects on the threads'
@@ -199,6 +204,11 @@ __global__ void misuse(Fault fault, int* alive) {
   if (bad && fault == Fault::kWriteBefore) shared[-4] = 1;
   if (bad && fault == Fault::kBadMask) shuffle_xor(1, 32);
   if (bad && fault == Fault::kLaunch) launch(number, 1, 32, 0, Stream{}, nullptr, 0);
+  if (bad && fault == Fault::kStoreToShared) {
+    __shared__ float chunk[kChunk];
+    const float zeros[kChunk] = {};
+    store(zeros, kChunk, true, chunk);
+  }
   if (bad && fault == Fault::kEndBeforeShuffle) return;
   if (bad && fault == Fault::kBarrierInBranch) sync_threads();
   if (bad && fault == Fault::kOtherCollective) sync_warp();
@@ -242,6 +252,7 @@ TEST_CASE("the fake device says where a kernel breaks the rules", "[cuda]") {
         block + ": byte -4 was written of 100 of dynamic shared memory");
   CHECK_THAT(message_of(Fault::kBadMask), Contains("mask 32"));
   CHECK_THAT(message_of(Fault::kLaunch), Contains("a launch within a kernel"));
+  CHECK_THAT(message_of(Fault::kStoreToShared), Contains("an access to global memory"));
   CHECK_THROWS_AS(message_of(Fault::kThrow), std::runtime_error);
   CHECK(message_of(Fault::kNone) == "");  // nothing is left of the failures
 

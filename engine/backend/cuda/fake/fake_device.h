@@ -4,7 +4,8 @@
 // A launch runs its blocks one after the other and is over when it returns. It throws
 // std::logic_error, with the block and the thread, where a kernel breaks the rules of device.h: a
 // barrier or a collective that not all reach, or memory written behind the block's dynamic shared
-// memory, which begins each block as NaNs. __shared__ variables keep what the block before left.
+// memory, which begins each block as NaNs; or store()'s memory that is not the device's. __shared__
+// variables keep what the block before left.
 // What a kernel throws comes out of the launch too.
 //
 // Kernels need -Wno-unknown-pragmas, for #pragma unroll: GCC 12 heeds no pragma that says the same.
@@ -143,6 +144,10 @@ inline void __stcs(T* address, T value) {
 
 // ---- The device ---------------------------------------------------------------------------------
 namespace rankscope::fake_cuda {
+
+// Throws std::logic_error unless the bytes are the device's: of what the machine does in global
+// memory alone, and not in shared. In fake_memory.cpp.
+void expect_global(const void* pointer, size_t bytes);
 
 void sync_threads();
 void sync_warp();

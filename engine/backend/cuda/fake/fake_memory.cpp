@@ -139,6 +139,10 @@ class FakeArena final : public Arena {
 
 }  // namespace
 
+void expect_global(const void* pointer, size_t bytes) {
+  expect_device(pointer, bytes, "an access to global memory");
+}
+
 std::unique_ptr<Arena> make_arena() { return std::make_unique<FakeArena>(); }
 
 int device_count() { return 1; }

@@ -5,6 +5,7 @@
 // twice, which costs 2 products of 7, and in return nothing is added by atomics and each gradient
 // is summed in an order of its own sequence alone.
 #include "engine/backend/cuda/kernels/attention_tiles.cuh"
+#include "engine/backend/cuda/kernels/chunk.cuh"
 
 namespace rankscope::RANKSCOPE_CUDA {
 
@@ -44,22 +45,29 @@ struct Plan {
                                    sizeof(float) * kStages * kQueryWords;
 };
 
-// A block for each query row; its warps take the heads in turn.
-template <typename T>
+// A block for each query row; groups of lanes take its heads, a lane a chunk of one.
+template <typename T, int kWidth>
 __global__ void __launch_bounds__(kAttentionThreads) delta_kernel(Arguments<T> a) {
+  constexpr int kLanes = kWidth == 96 ? 16 : kWidth / kChunk;
   const int64_t row = blockIdx.x;
-  const int lane = lane_id();
-  for (int head = static_cast<int>(threadIdx.x) / kWarp; head < a.heads;
-       head += kAttentionThreads / kWarp) {
-    const T* out = a.out.rows(row, head, a.head_dim).data;
-    const T* dout = a.dout.rows(row, head, a.head_dim).data;
+  const int group = static_cast<int>(threadIdx.x) / kLanes;
+  const int first = static_cast<int>(threadIdx.x) % kLanes * kChunk;
+  for (int base = 0; base < a.heads; base += kAttentionThreads / kLanes) {
+    const int head = base + group;
     float sum = 0.0f;
-    for (int i = 2 * lane; i < a.head_dim; i += 2 * kWarp) {
-      sum = fmaf(to_float(out[i]), to_float(dout[i]), sum);
-      if (i + 1 < a.head_dim) sum = fmaf(to_float(out[i + 1]), to_float(dout[i + 1]), sum);
+    if (head < a.heads && first < a.head_dim) {
+      const HeadRows<const T> out = a.out.rows(row, head, a.head_dim);
+      const HeadRows<const T> dout = a.dout.rows(row, head, a.head_dim);
+      const int n = in_chunk(a.head_dim - first);
+      float x[kChunk], y[kChunk];
+      load(out.data + first, n, out.aligned, x);
+      load(dout.data + first, n, dout.aligned, y);
+#pragma unroll
+      for (int i = 0; i < kChunk; ++i) sum = fmaf(x[i], y[i], sum);
     }
-    sum = warp_sum(sum);
-    if (lane == 0) a.delta[row * a.heads + head] = sum;
+#pragma unroll
+    for (int mask = kLanes / 2; mask > 0; mask /= 2) sum += shuffle_xor(sum, mask);
+    if (head < a.heads && first == 0) a.delta[row * a.heads + head] = sum;
   }
 }
 
@@ -282,7 +290,7 @@ void run(Stream stream, const AttentionShape& shape, const DeviceLayout& layout,
   with_head_width(shape.head_dim, [&](auto width) {
     // dv alone needs no delta, but reads it as it does log_sum.
     const dim3 rows(static_cast<unsigned>(query_rows));
-    launch(delta_kernel<T>, rows, kAttentionThreads, 0, stream, a);
+    launch(delta_kernel<T, width()>, rows, kAttentionThreads, 0, stream, a);
     if (a.dk.data != nullptr || a.dv.data != nullptr) {
       const dim3 blocks = grid(layout.longest_keys, shape.kv_heads);
       launch(key_gradient_kernel<T, width()>, blocks, kAttentionThreads,

@@ -93,7 +93,7 @@ __device__ __forceinline__ QueryTile query_tile(const DeviceLayout& layout, int6
 // ---- The machine's instructions, and what they do on the fake device ----------------------------
 
 // What one instruction loads or stores, of elements of any type.
-struct [[gnu::may_alias]] alignas(16) Chunk {
+struct [[gnu::may_alias]] alignas(16) Bytes16 {
   uint32_t words[4];
 };
 struct [[gnu::may_alias]] Word {
@@ -267,8 +267,8 @@ __device__ __forceinline__ void store_rows(const float (&sums)[kWidth / 8][4],
     if (row >= count || column >= head_dim) continue;
     const T* from = own + row * kStride + column;
     if (to.aligned)
-      *reinterpret_cast<Chunk*>(to.data + row * to.stride + column) =
-          *reinterpret_cast<const Chunk*>(from);
+      *reinterpret_cast<Bytes16*>(to.data + row * to.stride + column) =
+          *reinterpret_cast<const Bytes16*>(from);
     else
       to.data[row * to.stride + column] = *from;
   }

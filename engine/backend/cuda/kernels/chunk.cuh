@@ -66,9 +66,10 @@ __device__ __forceinline__ void load(const T* from, int n, bool wide, float to[k
   }
 }
 
-// A plain store that stays whole: one through a pointer may be taken apart by the compiler.
+// A plain store that stays whole: one through a pointer may be taken apart by the compiler. To
+// global memory alone.
 #if defined(RANKSCOPE_FAKE_DEVICE)
-#define __stwb(to, value) (*(to) = (value))
+#define __stwb(to, value) (expect_global(to, sizeof(value)), *(to) = (value))
 #endif
 template <typename T>
 __device__ __forceinline__ void store(const float from[kChunk], int n, bool wide, T* to) {

@@ -7,161 +7,196 @@ namespace rankscope::RANKSCOPE_CUDA {
 namespace {
 
 constexpr int kThreads = kNarrowThreads;
+// Rows of a partial sum. Its rows i, i + kRowGroups, ... are added first, then these sums in order.
+constexpr int kChunkRows = 64;
+// A block's columns, a chunk of them a lane of a row group.
+constexpr int kLanes = 16;
+constexpr int kColumns = kLanes * kChunk;
+constexpr int kRowGroups = kThreads / kLanes;
+static_assert(kColumns == kThreads && kChunkRows % kRowGroups == 0);
+// The partial sums of an element are added by as many threads, every kSlices-th each.
+constexpr int kSlices = 4;
+constexpr int kSumColumns = kThreads / kSlices;
 
-// Rows of a partial sum: part of the arithmetic, so that it depends on r alone. Few, for many
-// blocks (with 64 rows in each, a step of GPT-2-medium's shape took a quarter longer on an H100);
-// more where the partial sums themselves would be most of what is moved.
-int64_t chunk_rows(int64_t r) { return r <= 16 ? 16 : 64; }
-
+template <typename N, typename W>
 struct OuterPart {
   int64_t first_block;
-  int64_t begin, end;
-  int64_t r;
-  int64_t chunk_rows;
-  int64_t chunks;
-  float* partial;  // [chunk][narrow][wide]
-  float* out;
-  int64_t narrow_step, wide_step;
-};
-
-template <typename N, typename W>
-struct OuterArguments {
   const N* narrow;
-  int64_t narrow_stride;
   const W* wide;
-  int64_t wide_stride;
-  bool paired;
-  int64_t wide_cols;
-  int64_t column_blocks;
-  Parts<OuterPart> parts;
+  int64_t narrow_stride, wide_stride, wide_cols;
+  float* partial;  // [chunk][narrow][wide]
+  int rows, r;
+  unsigned column_blocks;
+  bool aligned;
+};
+struct SumPart {
+  int64_t first_block;
+  const float* partial;
+  float* out;
+  int64_t narrow_step, wide_step, wide_cols;
+  int chunks, r;
 };
 
-// A chunk of rows into its partial sums. A thread owns two columns of the wide operand and has the
-// values of several rows under way at a time.
-template <typename N, typename W>
-__global__ void __launch_bounds__(kThreads) outer_kernel(OuterArguments<N, W> a) {
-  constexpr int kRanks = 8, kAhead = 16;
-  __shared__ float held[kAhead][kRanks];
-  const OuterPart& p = a.parts.of(blockIdx.x);
-  const int64_t block = static_cast<int64_t>(blockIdx.x) - p.first_block;
-  const int64_t column = (block % a.column_blocks * kThreads + threadIdx.x) * 2;
-  const int64_t chunk = block / a.column_blocks;
-  const int64_t first = p.begin + chunk * p.chunk_rows;
-  const int64_t end = first + p.chunk_rows < p.end ? first + p.chunk_rows : p.end;
-  const int count = a.wide_cols - column >= 2 ? 2 : 1;
-  for (int64_t c0 = 0; c0 < p.r; c0 += kRanks) {
-    float sums[kRanks][2] = {};
-    for (int64_t base = first; base < end; base += kAhead) {
-      sync_threads();
-      for (int i = static_cast<int>(threadIdx.x); i < kAhead * kRanks; i += kThreads) {
-        const int row = i / kRanks, c = i % kRanks;
-        held[row][c] = base + row < end && c0 + c < p.r
-                           ? to_float(a.narrow[(base + row) * a.narrow_stride + c0 + c])
-                           : 0.0f;
-      }
-      float values[kAhead][2];
-      if (column < a.wide_cols) {
+// A chunk of rows into its partial sums. All of a thread's rows are under way at once.
+template <typename N, typename W, int kRanks>
+__global__ void __launch_bounds__(kThreads) outer_kernel(Parts<OuterPart<N, W>> parts) {
+  constexpr int kRows = kChunkRows / kRowGroups;
+  __shared__ float held[kChunkRows][kRanks];
+  __shared__ float group_sums[kRowGroups][kRanks][kColumns];
+  const OuterPart<N, W>& p = parts.of(blockIdx.x);
+  const auto block = static_cast<unsigned>(static_cast<int64_t>(blockIdx.x) - p.first_block);
+  const int64_t chunk = block / p.column_blocks;
+  const int64_t first_column = static_cast<int64_t>(block % p.column_blocks) * kColumns;
+  const int rows = min(p.rows - static_cast<int>(chunk) * kChunkRows, kChunkRows);
+  const N* narrow = p.narrow + chunk * kChunkRows * p.narrow_stride;
+  const int thread = static_cast<int>(threadIdx.x);
+  const int group = thread / kLanes, lane_column = thread % kLanes * kChunk;
+  const int64_t column = first_column + lane_column;
+  const W* wide = p.wide + chunk * kChunkRows * p.wide_stride + column;
+  const int count = column < p.wide_cols ? in_chunk(p.wide_cols - column) : 0;
+
+  // Behind the last row is that row again, times a factor of zero: a branch around a load would
+  // keep the loads behind it waiting.
+  float values[kRows][kChunk];
+  const auto load_rows = [&](bool whole) {
 #pragma unroll
-        for (int i = 0; i < kAhead; ++i) {
-          const int64_t row = base + i < end ? base + i : end - 1;
-          load_pair(a.wide + row * a.wide_stride + column, count, a.paired, values[i]);
-        }
-      }
-      sync_threads();
-      if (column >= a.wide_cols) continue;
-#pragma unroll
-      for (int i = 0; i < kAhead; ++i) {
-        if (base + i >= end) continue;
-#pragma unroll
-        for (int c = 0; c < kRanks; ++c) {
-          sums[c][0] = fmaf(held[i][c], values[i][0], sums[c][0]);
-          sums[c][1] = fmaf(held[i][c], values[i][1], sums[c][1]);
-        }
-      }
+    for (int i = 0; i < kRows; ++i) {
+      const int row = min(group + i * kRowGroups, rows - 1);
+      load(wide + row * p.wide_stride, whole ? kChunk : count, whole, values[i]);
     }
-    if (column >= a.wide_cols) continue;
-#pragma unroll
-    for (int c = 0; c < kRanks; ++c) {
-      if (c0 + c >= p.r) continue;
-      float* to = p.partial + (chunk * p.r + c0 + c) * a.wide_cols + column;
-      to[0] = sums[c][0];
-      if (count == 2) to[1] = sums[c][1];
+  };
+  if (p.aligned && count == kChunk)
+    load_rows(true);
+  else
+    load_rows(false);
+  for (int c0 = 0; c0 < p.r; c0 += kRanks) {
+    for (int i = thread; i < kChunkRows * kRanks; i += kThreads) {
+      const int row = i / kRanks, c = i % kRanks;
+      held[row][c] = row < rows && c0 + c < p.r
+                         ? to_float(narrow[row * p.narrow_stride + c0 + c])
+                         : 0.0f;
     }
+    sync_threads();
+    float sums[kRanks][kChunk] = {};
+#pragma unroll
+    for (int i = 0; i < kRows; ++i)
+#pragma unroll
+      for (int c = 0; c < kRanks; ++c) {
+        const float factor = held[group + i * kRowGroups][c];
+#pragma unroll
+        for (int e = 0; e < kChunk; ++e) sums[c][e] = fmaf(factor, values[i][e], sums[c][e]);
+      }
+#pragma unroll
+    for (int c = 0; c < kRanks; ++c)
+#pragma unroll
+      for (int e = 0; e < kChunk; ++e) group_sums[group][c][lane_column + e] = sums[c][e];
+    sync_threads();
+    for (int c = 0; c < kRanks && c0 + c < p.r; ++c) {
+      if (first_column + thread >= p.wide_cols) continue;
+      float sum = 0.0f;
+#pragma unroll
+      for (int g = 0; g < kRowGroups; ++g) sum += group_sums[g][c][thread];
+      p.partial[(chunk * p.r + c0 + c) * p.wide_cols + first_column + thread] = sum;
+    }
+    // The next ranks' factors and sums come where these are read.
+    sync_threads();
   }
 }
 
-// out (i, j) += the partial sums in the order of the chunks. Here a part's blocks are those of its
-// sums.
-__global__ void __launch_bounds__(kThreads)
-    outer_sum_kernel(int64_t wide_cols, Parts<OuterPart> parts) {
-  const OuterPart& p = parts.of(blockIdx.x);
-  const int64_t i = (static_cast<int64_t>(blockIdx.x) - p.first_block) * kThreads + threadIdx.x;
-  const int64_t total = p.r * wide_cols;
-  if (i >= total) return;
+// out (i, j) += the partial sums, those of each slice in the order of the chunks, then the slices'.
+__global__ void __launch_bounds__(kThreads) outer_sum_kernel(Parts<SumPart> parts) {
+  __shared__ float slice_sums[kSlices][kSumColumns];
+  const SumPart& p = parts.of(blockIdx.x);
+  const int lane = static_cast<int>(threadIdx.x) % kSumColumns;
+  const int slice = static_cast<int>(threadIdx.x) / kSumColumns;
+  const int64_t i = (static_cast<int64_t>(blockIdx.x) - p.first_block) * kSumColumns + lane;
+  const int64_t total = p.r * p.wide_cols;
   constexpr int kAhead = 8;
   float sum = 0.0f;
-  for (int64_t chunk = 0; chunk < p.chunks; chunk += kAhead) {
+  for (int64_t chunk = slice; chunk < p.chunks; chunk += kAhead * kSlices) {
     float values[kAhead];
 #pragma unroll
     for (int c = 0; c < kAhead; ++c)
-      values[c] = chunk + c < p.chunks ? p.partial[(chunk + c) * total + i] : 0.0f;
+      values[c] = chunk + c * kSlices < p.chunks && i < total
+                      ? p.partial[(chunk + c * kSlices) * total + i]
+                      : 0.0f;
 #pragma unroll
-    for (int c = 0; c < kAhead; ++c)
-      if (chunk + c < p.chunks) sum += values[c];
+    for (int c = 0; c < kAhead; ++c) sum += values[c];
   }
-  p.out[i / wide_cols * p.narrow_step + i % wide_cols * p.wide_step] += sum;
+  slice_sums[slice][lane] = sum;
+  sync_threads();
+  if (slice != 0 || i >= total) return;
+#pragma unroll
+  for (int s = 1; s < kSlices; ++s) sum += slice_sums[s][lane];
+  const int64_t row = i / p.wide_cols;
+  p.out[row * p.narrow_step + (i - row * p.wide_cols) * p.wide_step] += sum;
 }
 
+int64_t chunks_of(const NarrowOuter& part) { return ceil_div(part.narrow.rows, kChunkRows); }
+
+// Parts of these types.
 template <typename N, typename W>
-void narrow_outer_of(Stream stream, ConstMatrix narrow, ConstMatrix wide,
-                     std::span<const NarrowOuter> parts, float* scratch) {
-  OuterArguments<N, W> a{reinterpret_cast<const N*>(narrow.data),     narrow.stride,
-                         reinterpret_cast<const W*>(wide.data),       wide.stride,
-                         in_pairs(wide.data, wide.stride, sizeof(W)), wide.cols,
-                         ceil_div(wide.cols, 2 * kThreads),           {}};
-  Parts<OuterPart> sums{};
-  int64_t blocks = 0, sum_blocks = 0;
+void narrow_outer_of(Stream stream, std::span<const NarrowOuter> parts, float* scratch) {
+  Parts<OuterPart<N, W>> outers{};
+  Parts<SumPart> sums{};
+  int64_t blocks = 0, sum_blocks = 0, most = 0;
   for (const NarrowOuter& part : parts) {
-    const int64_t height = chunk_rows(part.r);
-    const int64_t chunks = ceil_div(part.end - part.begin, height);
-    const OuterPart p{blocks, part.begin, part.end, part.r,           height,
-                      chunks, scratch,    part.out, part.narrow_step, part.wide_step};
-    a.parts.part[a.parts.count++] = p;
-    sums.part[sums.count] = p;
-    sums.part[sums.count++].first_block = sum_blocks;
-    blocks += chunks * a.column_blocks;
-    sum_blocks += ceil_div(part.r * wide.cols, kThreads);
-    scratch += chunks * part.r * wide.cols;
+    const ConstMatrix narrow = part.narrow, wide = part.wide;
+    const int64_t chunks = chunks_of(part), column_blocks = ceil_div(wide.cols, kColumns);
+    outers.part[outers.count++] = {blocks,
+                                   reinterpret_cast<const N*>(narrow.data),
+                                   reinterpret_cast<const W*>(wide.data),
+                                   narrow.stride,
+                                   wide.stride,
+                                   wide.cols,
+                                   scratch,
+                                   static_cast<int>(narrow.rows),
+                                   static_cast<int>(narrow.cols),
+                                   static_cast<unsigned>(column_blocks),
+                                   is_wide(wide)};
+    sums.part[sums.count++] = {sum_blocks,     scratch,
+                               part.out,       part.narrow_step,
+                               part.wide_step, wide.cols,
+                               static_cast<int>(chunks), static_cast<int>(narrow.cols)};
+    blocks += chunks * column_blocks;
+    sum_blocks += ceil_div(narrow.cols * wide.cols, kSumColumns);
+    scratch += chunks * narrow.cols * wide.cols;
+    most = narrow.cols > most ? narrow.cols : most;
   }
-  launch(outer_kernel<N, W>, dim3(static_cast<unsigned>(blocks)), kThreads, 0, stream, a);
-  launch(outer_sum_kernel, dim3(static_cast<unsigned>(sum_blocks)), kThreads, 0, stream, wide.cols,
-         sums);
+  launch(most <= 4 ? outer_kernel<N, W, 4> : outer_kernel<N, W, 8>,
+         dim3(static_cast<unsigned>(blocks)), kThreads, 0, stream, outers);
+  launch(outer_sum_kernel, dim3(static_cast<unsigned>(sum_blocks)), kThreads, 0, stream, sums);
 }
 
 }  // namespace
 
-int64_t narrow_outer_scratch_floats(std::span<const NarrowOuter> parts, int64_t wide_cols) {
+int64_t narrow_outer_scratch_floats(std::span<const NarrowOuter> parts) {
   int64_t floats = 0;
   for (const NarrowOuter& part : parts)
-    floats += ceil_div(part.end - part.begin, chunk_rows(part.r)) * part.r * wide_cols;
+    floats += chunks_of(part) * part.narrow.cols * part.wide.cols;
   return floats;
 }
 
-void narrow_outer(Stream stream, ConstMatrix narrow, ConstMatrix wide,
-                  std::span<const NarrowOuter> parts, float* scratch) {
-  const bool narrow_float = narrow.dtype == DType::kF32, wide_float = wide.dtype == DType::kF32;
-  in_launches(parts, [&](std::span<const NarrowOuter> some) {
-    const auto run = [&](auto function) { function(stream, narrow, wide, some, scratch); };
-    if (narrow_float && wide_float)
+void narrow_outer(Stream stream, std::span<const NarrowOuter> parts, float* scratch) {
+  while (!parts.empty()) {
+    const DType narrow = parts[0].narrow.dtype, wide = parts[0].wide.dtype;
+    size_t count = 1;
+    while (count < parts.size() && count < kMostParts && parts[count].narrow.dtype == narrow &&
+           parts[count].wide.dtype == wide)
+      ++count;
+    const std::span<const NarrowOuter> some = parts.first(count);
+    const auto run = [&](auto function) { function(stream, some, scratch); };
+    if (narrow == DType::kF32 && wide == DType::kF32)
       run(narrow_outer_of<float, float>);
-    else if (narrow_float)
+    else if (narrow == DType::kF32)
       run(narrow_outer_of<float, Bf16>);
-    else if (wide_float)
+    else if (wide == DType::kF32)
       run(narrow_outer_of<Bf16, float>);
     else
       run(narrow_outer_of<Bf16, Bf16>);
-    scratch += narrow_outer_scratch_floats(some, wide.cols);
-  });
+    scratch += narrow_outer_scratch_floats(some);
+    parts = parts.subspan(count);
+  }
 }
 
 }  // namespace rankscope::RANKSCOPE_CUDA

@@ -88,47 +88,101 @@ __device__ __forceinline__ uint32_t two_halves(float low, float high) {
          static_cast<uint32_t>(from_float<Bf16>(high).bits) << 16;
 }
 
-// bf16: a block takes kRightRows rows, each of its warps every kRightWarps-th 32 of their depth. A
-// lane holds 8 neighbouring elements of a row, which two mma steps take as their columns 2t, 2t+1,
-// 2t+8 and 2t+9: the sum does not care which element stands where. Factors are multiplied as two
-// bfloat16 numbers each, the second holding what the first rounded off, so that they count with
+// Eight neighbouring elements, two a word; zeros behind the first n.
+__device__ __forceinline__ void load_words(const Bf16* from, int n, bool wide, uint32_t words[4]) {
+  if (wide && n == kChunk) {
+    const uint4 all = *reinterpret_cast<const uint4*>(from);
+    words[0] = all.x;
+    words[1] = all.y;
+    words[2] = all.z;
+    words[3] = all.w;
+    return;
+  }
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    words[i] = (2 * i < n ? from[2 * i].bits : 0u) |
+               (2 * i + 1 < n ? static_cast<uint32_t>(from[2 * i + 1].bits) << 16 : 0u);
+}
+
+// c += x factors, x holding 8 elements of the upper and of the lower row. Factors are multiplied as
+// two bfloat16 numbers each, the second holding what the first rounded off, so that they count with
 // some 16 bits.
+__device__ __forceinline__ void multiply_halves(float c[4], const uint32_t (&x)[2][4],
+                                                const float (&factors)[kChunk]) {
+  uint32_t whole[kChunk / 2], rest[kChunk / 2];
+#pragma unroll
+  for (int i = 0; i < kChunk / 2; ++i) {
+    const float low = factors[2 * i], high = factors[2 * i + 1];
+    whole[i] = two_halves(low, high);
+    rest[i] = two_halves(low - to_float(from_float<Bf16>(low)),
+                         high - to_float(from_float<Bf16>(high)));
+  }
+#pragma unroll
+  for (int i = 0; i < kChunk / 2; i += 2) {
+    const uint32_t left[4] = {x[0][i], x[1][i], x[0][i + 1], x[1][i + 1]};
+    mma_bf16(c, left, whole + i);
+    mma_bf16(c, left, rest + i);
+  }
+}
+
+// bf16: a block takes kRightRows rows, each of its warps every kRightWarps-th 32 of their depth,
+// kAhead of which are under way at a time. A lane holds 8 neighbouring elements of a row, which two
+// mma steps take as their columns 2t, 2t+1, 2t+8 and 2t+9: the sum does not care which element
+// stands where.
 constexpr int kRightWarps = 8;
 __global__ void __launch_bounds__(kRightWarps* kWarp) narrow_right_halves(RightArguments<Bf16> a) {
-  constexpr int kRanks = 8, kDepth = 32;
+  constexpr int kRanks = 8, kDepth = 32, kAhead = 4;
+  constexpr int64_t kStep = kRightWarps * kDepth;
   __shared__ float sums[kRightWarps][kRightRows][kRanks];
   const RightPart& p = a.parts.of(blockIdx.x);
   const int warp = static_cast<int>(threadIdx.x) / kWarp,
             lane = static_cast<int>(threadIdx.x) % kWarp;
   const int g = lane / 4, t = lane % 4;
   const int64_t first = p.begin + (static_cast<int64_t>(blockIdx.x) - p.first_block) * kRightRows;
-  const int64_t upper = first + g < p.end ? first + g : p.begin;
-  const int64_t lower = first + g + 8 < p.end ? first + g + 8 : p.begin;
+  const int64_t own_rows[2] = {first + g < p.end ? first + g : p.begin,
+                          first + g + 8 < p.end ? first + g + 8 : p.begin};
   for (int64_t c0 = 0; c0 < p.r; c0 += kRanks) {
     float c[4] = {};
-    for (int64_t base = warp * kDepth; base < a.k; base += kRightWarps * kDepth) {
+    int64_t base = warp * kDepth;
+    // No branch stands between these loads. Lanes of no rank read the first one's factors.
+    const bool ranked = c0 + g < p.r;
+    const float* column = p.right.data + (ranked ? c0 + g : c0) * p.right.col_stride;
+    for (; a.aligned && base + (kAhead - 1) * kStep + kDepth <= a.k; base += kAhead * kStep) {
+      uint32_t x[kAhead][2][4];
+      float factors[kAhead][kChunk];
+#pragma unroll
+      for (int i = 0; i < kAhead; ++i)
+        for (int side = 0; side < 2; ++side)
+          load_words(a.x + own_rows[side] * a.x_stride + base + i * kStep + t * kChunk, kChunk, true,
+                     x[i][side]);
+      const float* from = column + (base + t * kChunk) * p.right.row_stride;
+      if (p.aligned && p.right.row_stride == 1) {
+#pragma unroll
+        for (int i = 0; i < kAhead; ++i) load(from + i * kStep, kChunk, true, factors[i]);
+      } else {
+#pragma unroll
+        for (int i = 0; i < kAhead; ++i)
+#pragma unroll
+          for (int e = 0; e < kChunk; ++e)
+            factors[i][e] = from[(i * kStep + e) * p.right.row_stride];
+      }
+#pragma unroll
+      for (int i = 0; i < kAhead; ++i) {
+#pragma unroll
+        for (int e = 0; e < kChunk; ++e) factors[i][e] = ranked ? factors[i][e] : 0.0f;
+        multiply_halves(c, x[i], factors[i]);
+      }
+    }
+    for (; base < a.k; base += kStep) {
       const int64_t j = base + t * kChunk;
-      float x[2][kChunk] = {}, factors[kChunk] = {}, rest[kChunk];
+      uint32_t x[2][4] = {};
+      float factors[kChunk] = {};
       if (j < a.k) {
-        load(a.x + upper * a.x_stride + j, in_chunk(a.k - j), a.aligned, x[0]);
-        load(a.x + lower * a.x_stride + j, in_chunk(a.k - j), a.aligned, x[1]);
+        for (int side = 0; side < 2; ++side)
+          load_words(a.x + own_rows[side] * a.x_stride + j, in_chunk(a.k - j), a.aligned, x[side]);
         load_factors(p, c0 + g, j, a.k, factors);
       }
-#pragma unroll
-      for (int e = 0; e < kChunk; ++e)
-        rest[e] = factors[e] - to_float(from_float<Bf16>(factors[e]));
-#pragma unroll
-      for (int half = 0; half < kChunk; half += 4) {
-        const uint32_t left[4] = {
-            two_halves(x[0][half], x[0][half + 1]), two_halves(x[1][half], x[1][half + 1]),
-            two_halves(x[0][half + 2], x[0][half + 3]), two_halves(x[1][half + 2], x[1][half + 3])};
-        const uint32_t right[2] = {two_halves(factors[half], factors[half + 1]),
-                                   two_halves(factors[half + 2], factors[half + 3])};
-        const uint32_t remainder[2] = {two_halves(rest[half], rest[half + 1]),
-                                       two_halves(rest[half + 2], rest[half + 3])};
-        mma_bf16(c, left, right);
-        mma_bf16(c, left, remainder);
-      }
+      multiply_halves(c, x, factors);
     }
     sums[warp][g][2 * t] = c[0];
     sums[warp][g][2 * t + 1] = c[1];

@@ -9,9 +9,35 @@ namespace rankscope::RANKSCOPE_CUDA {
 namespace {
 
 constexpr int kThreads = kNarrowThreads;
-// Rows of a block of start_product and of finish_product.
+// Rows of a block of start_product and of finish_product; a thread has a chunk of columns in each.
 constexpr int kStartRows = 8;
-constexpr int kFinishRows = 4;
+constexpr int kFinishRows = 2;
+// Ranks in registers at a time.
+constexpr int kRanks = 4;
+
+// Rows of one operand.
+template <typename P>
+struct RowsOf {
+  P* data;
+  int64_t stride;
+  bool aligned;
+};
+template <typename M>
+auto rows_of(const M& m) {
+  using P =
+      std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(m.data)>>, const void, void>;
+  return RowsOf<P>{m.data, m.stride, is_wide(m.data, m.stride, dtype_size(m.dtype))};
+}
+template <typename T, typename P>
+__device__ __forceinline__ void load_row(const RowsOf<P>& from, int64_t row, int64_t column, int n,
+                                         float values[kChunk]) {
+  load(static_cast<const T*>(from.data) + row * from.stride + column, n, from.aligned, values);
+}
+template <typename T>
+__device__ __forceinline__ void store_row(const float values[kChunk], const RowsOf<void>& to,
+                                          int64_t row, int64_t column, int n) {
+  store(values, n, to.aligned, static_cast<T*>(to.data) + row * to.stride + column);
+}
 
 struct StartPart {
   int64_t first_block;
@@ -20,87 +46,107 @@ struct StartPart {
   int64_t left_stride;
   int64_t r;  // 0: no term in these rows
   Strided right;
+  bool aligned;  // right's rows or columns can be read as vectors
 };
 struct StartArguments {
   float scale;
   const float* bias;
-  const void* residual;
-  int64_t residual_stride;
-  bool residual_paired;
+  RowsOf<const void> residual;
   bool accumulate;
-  void* out;
-  int64_t out_stride;
-  bool out_paired;
+  RowsOf<void> out;
   int64_t n;
   int64_t column_blocks;
   Parts<StartPart> parts;
 };
 
-// A thread owns two columns and walks the rows of its tile.
-template <typename T, int kRanks>
-__global__ void __launch_bounds__(kThreads) start_product_kernel(StartArguments a) {
-  const StartPart& p = a.parts.of(blockIdx.x);
-  const int64_t block = static_cast<int64_t>(blockIdx.x) - p.first_block;
-  const int64_t column = (block % a.column_blocks * kThreads + threadIdx.x) * 2;
-  const int64_t first = p.begin + block / a.column_blocks * kStartRows;
-  if (column >= a.n) return;
-  const int count = a.n - column >= 2 ? 2 : 1;
-  float sums[kStartRows][2] = {};
-  for (int64_t c0 = 0; c0 < p.r; c0 += kRanks) {
-    float factors[kRanks][2];
+// Elements [c0 + c][column + e] of the right factor, zeros where there is none.
+__device__ __forceinline__ void load_right(const StartPart& p, int64_t c0, int64_t column, int n,
+                                           float factors[kRanks][kChunk]) {
+  const float* from = p.right.data + c0 * p.right.row_stride + column * p.right.col_stride;
+  if (p.aligned && n == kChunk && p.right.row_stride == 1 && c0 + kRanks <= p.r) {
 #pragma unroll
-    for (int c = 0; c < kRanks; ++c) {
-      const float* from =
-          p.right.data + (c0 + c) * p.right.row_stride + column * p.right.col_stride;
-      factors[c][0] = c0 + c < p.r ? from[0] : 0.0f;
-      factors[c][1] = c0 + c < p.r && count == 2 ? from[p.right.col_stride] : 0.0f;
+    for (int e = 0; e < kChunk; ++e) {
+      const auto four = *reinterpret_cast<const float4*>(from + e * p.right.col_stride);
+      factors[0][e] = four.x;
+      factors[1][e] = four.y;
+      factors[2][e] = four.z;
+      factors[3][e] = four.w;
     }
-#pragma unroll
-    for (int i = 0; i < kStartRows; ++i) {
-      if (first + i >= p.end) continue;
-      const float* left = p.left + (first + i) * p.left_stride + c0;
-#pragma unroll
-      for (int c = 0; c < kRanks; ++c)
-        if (c0 + c < p.r) {
-          sums[i][0] = fmaf(left[c], factors[c][0], sums[i][0]);
-          sums[i][1] = fmaf(left[c], factors[c][1], sums[i][1]);
-        }
-    }
+    return;
   }
-  const float bias[2] = {a.bias ? a.bias[column] : 0.0f,
-                         a.bias && count == 2 ? a.bias[column + 1] : 0.0f};
+  const bool vectors = p.aligned && p.right.col_stride == 1;
 #pragma unroll
-  for (int i = 0; i < kStartRows; ++i) {
-    const int64_t row = first + i;
-    if (row >= p.end) continue;
-    float values[2] = {fmaf(a.scale, sums[i][0], bias[0]), fmaf(a.scale, sums[i][1], bias[1])};
-    float more[2];
-    if (a.residual) {
-      load_pair(static_cast<const T*>(a.residual) + row * a.residual_stride + column, count,
-                a.residual_paired, more);
-      values[0] += more[0];
-      values[1] += more[1];
+  for (int c = 0; c < kRanks; ++c) {
+    const float* row = from + c * p.right.row_stride;
+    const int present = c0 + c < p.r ? n : 0;
+    if (p.right.col_stride == 1) {
+      load(row, present, vectors, factors[c]);
+    } else {
+#pragma unroll
+      for (int e = 0; e < kChunk; ++e)
+        factors[c][e] = e < present ? row[e * p.right.col_stride] : 0.0f;
     }
-    T* out = static_cast<T*>(a.out) + row * a.out_stride + column;
-    if (a.accumulate) {
-      load_pair(out, count, a.out_paired, more);
-      values[0] += more[0];
-      values[1] += more[1];
-    }
-    store_pair(out, count, a.out_paired, values);
   }
 }
 
-// Rows of one operand of finish_product.
-template <typename P>
-struct FinishOperand {
-  P* data;
-  int64_t stride;
-  bool paired;
-};
+template <typename T>
+__global__ void __launch_bounds__(kThreads) start_product_kernel(StartArguments a) {
+  __shared__ float left[kStartRows][kRanks];
+  const StartPart& p = a.parts.of(blockIdx.x);
+  const auto block = static_cast<unsigned>(static_cast<int64_t>(blockIdx.x) - p.first_block);
+  const auto column_blocks = static_cast<unsigned>(a.column_blocks);
+  const int64_t column =
+      static_cast<int64_t>(block % column_blocks * kThreads + threadIdx.x) * kChunk;
+  const int64_t first = p.begin + static_cast<int64_t>(block / column_blocks) * kStartRows;
+  const int rows = static_cast<int>(p.end - first < kStartRows ? p.end - first : kStartRows);
+  const int n = column < a.n ? in_chunk(a.n - column) : 0;
+  float sums[kStartRows][kChunk] = {};
+  for (int64_t c0 = 0; c0 < p.r; c0 += kRanks) {
+    float factors[kRanks][kChunk];
+    load_right(p, c0, column, n, factors);
+    if (threadIdx.x < kStartRows * kRanks) {
+      const int row = static_cast<int>(threadIdx.x) / kRanks;
+      const int c = static_cast<int>(threadIdx.x) % kRanks;
+      left[row][c] = row < rows && c0 + c < p.r ? p.left[(first + row) * p.left_stride + c0 + c]
+                                                : 0.0f;
+    }
+    sync_threads();
+#pragma unroll
+    for (int i = 0; i < kStartRows; ++i)
+#pragma unroll
+      for (int c = 0; c < kRanks; ++c) {
+        if (c0 + c >= p.r) continue;
+#pragma unroll
+        for (int e = 0; e < kChunk; ++e) sums[i][e] = fmaf(left[i][c], factors[c][e], sums[i][e]);
+      }
+    sync_threads();
+  }
+  if (n == 0) return;
+  float bias[kChunk] = {};
+  if (a.bias) load(a.bias + column, n, false, bias);
+#pragma unroll
+  for (int i = 0; i < kStartRows; ++i) {
+    if (i >= rows) continue;
+    float more[kChunk];
+#pragma unroll
+    for (int e = 0; e < kChunk; ++e) sums[i][e] = fmaf(a.scale, sums[i][e], bias[e]);
+    if (a.residual.data) {
+      load_row<T>(a.residual, first + i, column, n, more);
+#pragma unroll
+      for (int e = 0; e < kChunk; ++e) sums[i][e] += more[e];
+    }
+    if (a.accumulate) {
+      load_row<T>(a.out, first + i, column, n, more);
+#pragma unroll
+      for (int e = 0; e < kChunk; ++e) sums[i][e] += more[e];
+    }
+    store_row<T>(sums[i], a.out, first + i, column, n);
+  }
+}
+
 struct FinishArguments {
-  FinishOperand<const void> raw, multiplier, residual;
-  FinishOperand<void> derivative, out;
+  RowsOf<const void> raw, multiplier, residual;
+  RowsOf<void> derivative, out;
   const float* column_scale;
   const float* bias;
   Activation activation;
@@ -111,11 +157,15 @@ struct FinishArguments {
 };
 
 // gelu(x) = x s, s = 1 / (1 + e^(-2u)), u = sqrt(2/pi) (x + 0.044715 x^3), and its derivative, as
-// the CPU's epilogue.
+// the CPU's epilogue. For bfloat16 the machine's power of two and quotient do, whose errors are far
+// below the rounding of the result.
+template <typename T>
 __device__ __forceinline__ float gelu(float x, float* derivative) {
   constexpr float kScale = 0.7978845608028654f, kCube = 0.044715f;
   const float square = x * x;
-  const float s = 1.0f / (1.0f + expf(-2.0f * kScale * (x * fmaf(kCube, square, 1.0f))));
+  const float power = -2.0f * kScale * (x * fmaf(kCube, square, 1.0f));
+  const float s = sizeof(T) == 2 ? __fdividef(1.0f, 1.0f + __expf(power))
+                                 : 1.0f / (1.0f + expf(power));
   const float du = 2.0f * kScale * fmaf(3.0f * kCube, square, 1.0f);
   *derivative = fmaf(x * s * (1.0f - s), du, s);
   return x * s;
@@ -129,52 +179,47 @@ __device__ __forceinline__ float relu(float x, float* derivative) {
 
 template <typename T>
 __global__ void __launch_bounds__(kThreads) finish_product_kernel(FinishArguments a) {
+  const auto column_blocks = static_cast<unsigned>(a.column_blocks);
   const int64_t column =
-      (static_cast<int64_t>(blockIdx.x) % a.column_blocks * kThreads + threadIdx.x) * 2;
-  const int64_t first = static_cast<int64_t>(blockIdx.x) / a.column_blocks * kFinishRows;
+      static_cast<int64_t>(blockIdx.x % column_blocks * kThreads + threadIdx.x) * kChunk;
+  const int64_t first = static_cast<int64_t>(blockIdx.x / column_blocks) * kFinishRows;
   if (column >= a.n) return;
-  const int count = a.n - column >= 2 ? 2 : 1;
-  const float bias[2] = {a.bias ? a.bias[column] : 0.0f,
-                         a.bias && count == 2 ? a.bias[column + 1] : 0.0f};
-  const float scale[2] = {a.column_scale ? a.column_scale[column] : 1.0f,
-                          a.column_scale && count == 2 ? a.column_scale[column + 1] : 1.0f};
-  const auto load = [&](const auto& operand, int64_t row, float values[2]) {
-    load_pair(static_cast<const T*>(operand.data) + row * operand.stride + column, count,
-              operand.paired, values);
-  };
+  const int n = in_chunk(a.n - column);
+  float bias[kChunk] = {}, scale[kChunk];
+#pragma unroll
+  for (int e = 0; e < kChunk; ++e) scale[e] = 1.0f;
+  if (a.bias) load(a.bias + column, n, false, bias);
+  if (a.column_scale) load(a.column_scale + column, n, false, scale);
 #pragma unroll
   for (int i = 0; i < kFinishRows; ++i) {
     const int64_t row = first + i;
     if (row >= a.rows) continue;
-    float values[2], more[2];
-    load(a.raw, row, values);
-    for (int j = 0; j < 2; ++j) {
-      values[j] = values[j] * scale[j] + bias[j];
-      if (a.activation == Activation::kGeluTanh) values[j] = gelu(values[j], &more[j]);
-      if (a.activation == Activation::kRelu) values[j] = relu(values[j], &more[j]);
+    float values[kChunk], more[kChunk];
+    load_row<T>(a.raw, row, column, n, values);
+#pragma unroll
+    for (int e = 0; e < kChunk; ++e) {
+      values[e] = values[e] * scale[e] + bias[e];
+      if (a.activation == Activation::kGeluTanh) values[e] = gelu<T>(values[e], &more[e]);
+      if (a.activation == Activation::kRelu) values[e] = relu(values[e], &more[e]);
     }
-    if (a.activation != Activation::kNone) {
-      if (a.derivative.data)
-        store_pair(static_cast<T*>(a.derivative.data) + row * a.derivative.stride + column, count,
-                   a.derivative.paired, more);
-    }
+    if (a.activation != Activation::kNone && a.derivative.data)
+      store_row<T>(more, a.derivative, row, column, n);
     if (a.multiplier.data) {
-      load(a.multiplier, row, more);
-      values[0] *= more[0];
-      values[1] *= more[1];
+      load_row<T>(a.multiplier, row, column, n, more);
+#pragma unroll
+      for (int e = 0; e < kChunk; ++e) values[e] *= more[e];
     }
     if (a.residual.data) {
-      load(a.residual, row, more);
-      values[0] += more[0];
-      values[1] += more[1];
+      load_row<T>(a.residual, row, column, n, more);
+#pragma unroll
+      for (int e = 0; e < kChunk; ++e) values[e] += more[e];
     }
     if (a.accumulate) {
-      load(a.out, row, more);
-      values[0] += more[0];
-      values[1] += more[1];
+      load_row<T>(a.out, row, column, n, more);
+#pragma unroll
+      for (int e = 0; e < kChunk; ++e) values[e] += more[e];
     }
-    store_pair(static_cast<T*>(a.out.data) + row * a.out.stride + column, count, a.out.paired,
-               values);
+    store_row<T>(values, a.out, row, column, n);
   }
 }
 
@@ -185,26 +230,24 @@ void start_product(Stream stream, std::span<const NarrowTerm> terms, float scale
   StartArguments a{};
   a.scale = scale;
   a.bias = bias;
-  a.residual = residual.data;
-  a.residual_stride = residual.stride;
-  a.residual_paired = in_pairs(residual.data, residual.stride, dtype_size(out.dtype));
+  a.residual = rows_of(residual);
   a.accumulate = accumulate;
-  a.out = out.data;
-  a.out_stride = out.stride;
-  a.out_paired = in_pairs(out.data, out.stride, dtype_size(out.dtype));
+  a.out = rows_of(out);
   a.n = out.cols;
-  a.column_blocks = ceil_div(out.cols, 2 * kThreads);
+  a.column_blocks = ceil_div(out.cols, kThreads * kChunk);
   // Terms and the rows between them, which have none.
   std::vector<StartPart> parts;
-  int64_t longest = 0, covered = 0;
+  int64_t covered = 0;
   const auto add = [&](int64_t begin, int64_t end, const NarrowTerm* term) {
     if (begin >= end) return;
-    if (term == nullptr)
-      parts.push_back({0, begin, end, nullptr, 0, 0, {}});
-    else
-      parts.push_back({0, begin, end, term->left.data, term->left.stride, term->right.rows,
-                       strided(term->right)});
-    longest = parts.back().r > longest ? parts.back().r : longest;
+    if (term == nullptr) {
+      parts.push_back({0, begin, end, nullptr, 0, 0, {}, false});
+    } else {
+      const Strided right = strided(term->right);
+      const int64_t stride = right.row_stride == 1 ? right.col_stride : right.row_stride;
+      parts.push_back({0, begin, end, term->left.data, term->left.stride, term->right.rows, right,
+                       is_wide(right.data, stride, sizeof(float))});
+    }
     covered = end;
   };
   for (const NarrowTerm& term : terms) {
@@ -220,34 +263,19 @@ void start_product(Stream stream, std::span<const NarrowTerm> terms, float scale
       a.parts.part[a.parts.count++] = part;
       blocks += a.column_blocks * ceil_div(part.end - part.begin, kStartRows);
     }
-    const auto run = [&](auto wide, auto narrow) {
-      launch(out.dtype == DType::kF32 ? wide : narrow, dim3(static_cast<unsigned>(blocks)),
-             kThreads, 0, stream, a);
-    };
-    switch (ranks_at_once(longest)) {
-      case 4:
-        return run(start_product_kernel<float, 4>, start_product_kernel<Bf16, 4>);
-      case 8:
-        return run(start_product_kernel<float, 8>, start_product_kernel<Bf16, 8>);
-      default:
-        return run(start_product_kernel<float, 16>, start_product_kernel<Bf16, 16>);
-    }
+    launch(out.dtype == DType::kF32 ? start_product_kernel<float> : start_product_kernel<Bf16>,
+           dim3(static_cast<unsigned>(blocks)), kThreads, 0, stream, a);
   });
 }
 
 void finish_product(Stream stream, ConstMatrix raw, const float* column_scale,
                     const ProductEpilogue& e, Matrix out) {
-  const auto operand = [&](const auto& m) {
-    using P = std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(m.data)>>,
-                                 const void, void>;
-    return FinishOperand<P>{m.data, m.stride, in_pairs(m.data, m.stride, dtype_size(out.dtype))};
-  };
-  const int64_t column_blocks = ceil_div(out.cols, 2 * kThreads);
-  const FinishArguments a{operand(raw),
-                          operand(e.multiplier),
-                          operand(e.residual),
-                          operand(e.derivative),
-                          operand(out),
+  const int64_t column_blocks = ceil_div(out.cols, kThreads * kChunk);
+  const FinishArguments a{rows_of(raw),
+                          rows_of(e.multiplier),
+                          rows_of(e.residual),
+                          rows_of(e.derivative),
+                          rows_of(out),
                           column_scale,
                           e.bias,
                           e.activation,
