@@ -20,10 +20,7 @@
 #include "engine/backend/cuda/device.h"
 #include "engine/backend/cuda/device_memory.h"
 #include "engine/backend/cuda/gemm.h"
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunknown-pragmas"
 #include "engine/backend/cuda/kernels/chunk.cuh"
-#pragma GCC diagnostic pop
 
 namespace rankscope::fake_cuda {
 namespace {
