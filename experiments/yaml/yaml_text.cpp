@@ -206,7 +206,9 @@ std::string place_text(const std::string& source, std::uint64_t line) {
 YamlNode parse_yaml(std::string_view text, const std::string& source, YamlLimits limits) {
   const auto name = std::make_shared<const std::string>(source);
   scan(text, name, limits);
-  std::istringstream stream{std::string(text)};
+  // yaml-cpp misses the end of the text within quotes where the text ends with a line break; behind
+  // a last line that is a comment it sees it.
+  std::istringstream stream{std::string(text) + (text.ends_with('\n') ? "#" : "")};
   Builder builder(name, limits);
   try {
     YAML::Parser parser(stream);

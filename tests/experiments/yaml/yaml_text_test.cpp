@@ -8,6 +8,7 @@
 
 using namespace rankscope;
 using namespace rankscope::tests;
+using Catch::Contains;
 
 namespace {
 
@@ -44,6 +45,11 @@ TEST_CASE("maps, lists and scalars keep their text and their lines") {
   CHECK(c.entries[0].value.items[1].line == 7);
   CHECK(c.entries[1].value.kind == YamlNode::Kind::kNull);
   CHECK(parse_yaml("a: |\n  two\n  lines\n", "f").entries[0].value.text == "two\nlines\n");
+  CHECK(parse_yaml("a: |+\n  two\n\n", "f").entries[0].value.text == "two\n\n");
+  CHECK(parse_yaml("a: |-\n  two\n\n", "f").entries[0].value.text == "two");
+  CHECK(parse_yaml("a:\n  b: |\n    two", "f").entries[0].value.entries[0].value.text == "two");
+  CHECK(parse_yaml("a: 'x'\n", "f").entries[0].value.text == "x");
+  CHECK(parse_yaml("a: x\n", "f").entries[0].value.text == "x");
   CHECK(parse_yaml("a: 1\r\nb: 2\r\n", "f").entries[1].value.text == "2");
   CHECK(parse_yaml("", "f").kind == YamlNode::Kind::kNull);
   CHECK(parse_yaml("---\na: 1\n...\n", "f").entries.size() == 1);
@@ -72,6 +78,14 @@ TEST_CASE("what a file of settings has no use for is refused, with its line") {
   CHECK(refusal("a: \xe9\n") == "f: not UTF-8 text");
   CHECK(refusal("\xff\xfe"
                 "a") == "f: not UTF-8 text");
+}
+
+TEST_CASE("a quote that is never closed is refused, whatever the file ends with") {
+  for (const std::string quote : {"\"", "'"})
+    for (const std::string end : {"", "\n", "\n\n", "\nlr: 1\n", "\nlr: 1", "  \n", "\n#\n"}) {
+      INFO("a: " << quote << "x" << end);
+      CHECK_THAT(refusal("b: 1\na: " + quote + "x" + end), Contains("illegal EOF in scalar"));
+    }
 }
 
 TEST_CASE("hostile YAML never takes the program down") {
