@@ -6,6 +6,7 @@
 #include "common/error.h"
 #include "common/interrupt.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "common/text.h"
 #include "engine/checkpoint/adapter.h"
 #include "experiments/machine.h"
@@ -99,6 +100,7 @@ TrainSession::TrainSession(const TrainRunOptions& options, Model& model, Clock::
     train_.steps =
         static_cast<int64_t>(std::ceil(options_.epochs * static_cast<double>(examples.size()) /
                                        static_cast<double>(train_.batch)));
+  method_->check_steps(train_.steps);
   held_out_ = is_given(options_.eval_data)
                   ? &examples_of(options_.eval_data, options_, config, read_held_out_)
                   : &read_held_out_;
@@ -112,6 +114,11 @@ TrainSession::TrainSession(const TrainRunOptions& options, Model& model, Clock::
   if (!folder_->is_done()) {
     adaptation_ = method_->adapt(model_, train_.init_seed);
     trainer_ = std::make_unique<Trainer>(model_, *adaptation_, examples, train_);
+    if (trainer_->warmup_is_cut())
+      log::warning(
+          "warmup_tokens={}: all {} steps have fewer tokens; the learning rate rises over all of "
+          "them",
+          train_.warmup.amount, train_.steps);
     folder_->prepare();
   }
   // Another process may have finished it while this one waited for the folder.
@@ -153,8 +160,8 @@ void TrainSession::stepped(const StepReport& step, const OnStep& on_step) {
     save_adapter(folder_->best_adapter(), model_, *adaptation_, *method_);
   on_step(progress);
   outcome_.diverged = step.diverged;
+  if (std::isfinite(step.loss)) outcome_.last_finite_loss = step.loss;
   if (step.diverged) return;
-  outcome_.last_finite_loss = step.loss;
   const bool due = (options_.save_every_steps > 0 && step.step % options_.save_every_steps == 0) ||
                    (options_.save_every_minutes > 0 &&
                     seconds_since(last_save_) >= 60 * options_.save_every_minutes);

@@ -57,6 +57,16 @@ class AdaLora : public Method {
   std::vector<std::string> places(const ModelShape& shape) const override {
     return settings_.lora.places(shape);
   }
+  // As PEFT's AdaLoraConfig.
+  void check_steps(int64_t steps) const override {
+    const int64_t before = in_steps(settings_.t_init, steps);
+    const int64_t behind = in_steps(settings_.t_final, steps);
+    if (before + behind < steps) return;
+    throw SettingError("t_final", fmt::format("{}", settings_.t_final),
+                       fmt::format("t_init is {} steps and t_final {} of the training's {}: none "
+                                   "is left in which the budget falls; lower them",
+                                   before, behind, steps));
+  }
 
  private:
   AdaLoraSettings settings_;

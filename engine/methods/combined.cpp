@@ -134,6 +134,9 @@ class Combined : public Method {
     for (const auto& method : methods_) total += method->trainable_parameters(shape);
     return total;
   }
+  void check_steps(int64_t steps) const override {
+    for (const auto& method : methods_) method->check_steps(steps);
+  }
   std::string formula() const override {
     std::string text;
     for (const auto& method : methods_) text += (text.empty() ? "" : " + ") + method->formula();

@@ -16,6 +16,12 @@ std::vector<std::span<const float>> AdamW::gradients() const {
   return all;
 }
 
+std::vector<std::span<const float>> AdamW::values() const {
+  std::vector<std::span<const float>> all;
+  for (const TrainedParameter& p : parameters_) all.push_back(p.parameter->value.values());
+  return all;
+}
+
 void AdamW::update(double learning_rate, int64_t step, double gradient_scale) {
   const AdamWStep s{
       settings_.beta1, settings_.beta2, settings_.epsilon, settings_.weight_decay, step,

@@ -18,8 +18,9 @@ class AdamW {
  public:
   AdamW(Backend& backend, std::vector<TrainedParameter> parameters, AdamWSettings settings);
 
-  // All gradients.
+  // All gradients, and all that is trained.
   std::vector<std::span<const float>> gradients() const;
+  std::vector<std::span<const float>> values() const;
   // One update and zeroed gradients. `step` counts from 1. Gradients are multiplied by
   // gradient_scale first.
   void update(double learning_rate, int64_t step, double gradient_scale);

@@ -77,6 +77,7 @@ Trainer::Trainer(Model& model, Adaptation& adaptation, const std::vector<TokenEx
         for (int64_t i : step_examples(warmup_steps_++))
           tokens += static_cast<double>((*examples_)[static_cast<size_t>(i)].tokens() -
                                         adaptation.special_tokens().count());
+      warmup_is_cut_ = tokens < settings_.warmup.amount;
       break;
     }
   }
@@ -139,15 +140,20 @@ StepReport Trainer::end_step(StepWork& work, double squares) {
   StepReport& report = work.report;
   report.loss = work.loss * work.per_target;
   report.learning_rate = learning_rate_at(step_);
-  report.diverged = !std::isfinite(report.loss);
-  if (report.diverged) return report;
   report.gradient_norm = std::sqrt(squares);
+  report.diverged = !std::isfinite(report.loss) || !std::isfinite(report.gradient_norm);
+  if (report.diverged) return report;
   double scale = 1.0;  // torch.nn.utils.clip_grad_norm_
   if (settings_.max_gradient_norm > 0)
     scale = std::min(1.0, settings_.max_gradient_norm / (report.gradient_norm + 1e-6));
   optimizer_.update(report.learning_rate, ++step_, scale);
   adaptation_.after_update({step_, settings_.steps, scale});
   adaptation_.refresh(model_);
+  // No loss follows that would tell what the last update did.
+  if (finished() && !std::isfinite(model_.backend().sum_of_squares(optimizer_.values()))) {
+    report.diverged = true;
+    --step_;
+  }
   return report;
 }
 

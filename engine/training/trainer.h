@@ -55,7 +55,9 @@ struct StepReport {
   int64_t target_tokens = 0;
   double useful_flops = 0;
   double seconds = 0;
-  bool diverged = false;  // the loss was not finite: no update was made
+  // The loss or a gradient was not finite, and no update was made; or the last update of all left a
+  // parameter that is not. The step counts as not done.
+  bool diverged = false;
 };
 
 // Negative log-likelihoods of a set of examples, in nats.
@@ -73,6 +75,9 @@ class Trainer {
 
   bool finished() const { return step_ >= settings_.steps; }
   int64_t steps_done() const { return step_; }
+  // Whether all steps have fewer tokens than a warm-up in tokens asks for: the rate then rises over
+  // all of them.
+  bool warmup_is_cut() const { return warmup_is_cut_; }
   // The next step. Throws std::logic_error when finished.
   StepReport step();
 
@@ -132,6 +137,7 @@ class Trainer {
   PrefixRows prefix_rows_;
   AdamW optimizer_;
   int64_t warmup_steps_ = 0;
+  bool warmup_is_cut_ = false;
   int64_t step_ = 0;
   std::optional<PreparedStep> ahead_;
   // The order of the examples in the epoch that was last asked for.

@@ -72,9 +72,9 @@ std::string outcome_text(const TrainOutcome& o, const std::string& out) {
                        o.loss);
   if (o.diverged)
     return fmt::format(
-        "diverged at step {}: the loss is not finite; last finite loss {}; try a lower lr or "
-        "clip=1",
-        o.steps + 1, o.last_finite_loss ? fmt::format("{:.4f}", *o.last_finite_loss) : "none");
+        "diverged at step {}: {} is not finite; last finite loss {}; try a lower lr or clip=1",
+        o.steps + 1, std::isfinite(o.loss) ? "a gradient or what was trained" : "the loss",
+        o.last_finite_loss ? fmt::format("{:.4f}", *o.last_finite_loss) : "none");
   return fmt::format("{} steps, loss {:.4f}, {:.0f} tokens/s, {:.0f} MiB at most", o.steps, o.loss,
                      o.tokens_per_second, o.peak_memory_mib);
 }

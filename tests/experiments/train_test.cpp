@@ -294,6 +294,48 @@ TEST_CASE("a second process is kept out of a run's folder") {
   CHECK(run().exit_code == 0);
 }
 
+TEST_CASE("a warm-up in tokens that is longer than the training is said to be cut") {
+  for (const std::string tokens : {"1", "1000000"}) {
+    TemporaryFolder folder;
+    Run run(folder / "run", "lora");
+    run.arguments.insert(run.arguments.end(), {"--set", "warmup_tokens=" + tokens});
+    const ProgramResult result = run();
+    CHECK(result.exit_code == 0);
+    CHECK((result.err.find("all " + std::to_string(kSteps) + " steps have fewer tokens") !=
+           std::string::npos) == (tokens == "1000000"));
+  }
+}
+
+TEST_CASE("an AdaLoRA whose budget has no step to fall in is refused as PEFT does") {
+  TemporaryFolder folder;
+  Run run(folder / "run", "adalora");
+  run.arguments.insert(run.arguments.end(),
+                       {"--set", "t_init=1", "--set", "t_final=" + std::to_string(kSteps - 1)});
+  const ProgramResult result = run();
+  CHECK(result.exit_code == 2);
+  CHECK_THAT(result.err, Catch::Contains("t_final") &&
+                             Catch::Contains("none is left in which the budget falls"));
+  CHECK_FALSE(fs::exists(run.out / "curve.jsonl"));
+}
+
+TEST_CASE("an adapter that is not finite is never written: its run diverged") {
+  TemporaryFolder folder;
+  Run run(folder / "run", "lora");
+  // The gradient of A is zero while B is: 0 / (0 + epsilon).
+  run.arguments.insert(run.arguments.end(), {"--set", "epsilon=0"});
+  *(std::ranges::find(run.arguments, "--steps") + 1) = "1";
+  const ProgramResult result = run();
+  INFO(result.err);
+  CHECK(result.exit_code == 0);
+  CHECK_THAT(result.err_lines().back(),
+             Catch::StartsWith("diverged at step 1: a gradient or what was trained is not finite"));
+  const Json done = read_json_file(run.out / "done.json");
+  CHECK(done.at("state") == "diverged");
+  CHECK(done.at("steps") == 0);
+  CHECK(done.at("last_finite_loss") > 0);
+  CHECK_FALSE(fs::exists(run.out / "adapter"));
+}
+
 TEST_CASE("divergence is a result, with the curve up to it") {
   TemporaryFolder folder;
   Run run(folder / "run", "full");

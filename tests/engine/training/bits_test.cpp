@@ -21,6 +21,8 @@ struct Options {
   int64_t micro_batch_tokens = 40;
   int64_t steps = 6;
   bool packed_once = false;
+  double learning_rate = 1e-2;
+  double warmup_ratio = 0.2;
 };
 
 TrainSettings training(const Options& o) {
@@ -28,10 +30,10 @@ TrainSettings training(const Options& o) {
   t.steps = o.steps;
   t.batch = 4;
   t.micro_batch_tokens = o.micro_batch_tokens;
-  t.learning_rate = 1e-2;
+  t.learning_rate = o.learning_rate;
   t.max_gradient_norm = 1.0;
   t.label_smoothing = 0.1;
-  t.warmup = {Warmup::Unit::kRatio, 0.2};
+  t.warmup = {Warmup::Unit::kRatio, o.warmup_ratio};
   t.init_seed = t.data_seed = 3;
   return t;
 }
@@ -269,6 +271,26 @@ TEST_CASE("a loss that is not finite stops the run before the update", "[trainin
   CHECK(report.diverged);
   CHECK(run.trainer().steps_done() == 1);
   CHECK((run.parameters() == before));
+}
+
+TEST_CASE("a last update that leaves what is not finite is a divergence", "[training]") {
+  for (const int64_t steps : {1, 2}) {
+    Options o;
+    o.steps = steps;
+    o.learning_rate = 1e39;
+    o.warmup_ratio = 0;
+    Run run("gpt2_tied", o);
+    StepReport report = run.trainer().step();
+    CHECK(std::isfinite(report.loss));
+    CHECK(report.diverged == (steps == 1));
+    CHECK(run.trainer().steps_done() == steps - 1);
+    if (steps == 1) continue;
+    // Before the last it is the next loss that tells.
+    report = run.trainer().step();
+    CHECK(report.diverged);
+    CHECK(std::isnan(report.gradient_norm));
+    CHECK(run.trainer().steps_done() == 1);
+  }
 }
 
 }  // namespace
