@@ -103,13 +103,15 @@ OrderedJson amplification_json(const SiteFactors& f, const std::vector<float>& v
                                std::uint64_t seed, int threads, std::int64_t top) {
   const WeightRows weight(values, f.out, f.in, threads);
   Singular update = singular_of_update(f, threads);
+  double behind = 0;
   if (top > 0 && top < update.values.size()) {
+    behind = update.values(top);
     update = Singular{.left = update.left.leftCols(top),
                       .values = update.values.head(top),
                       .right = update.right.leftCols(top)};
   }
-  const SiteAmplification found =
-      site_amplification(weight, weight_facts(weight, update.values.size(), seed), update, f.scale);
+  const SiteAmplification found = site_amplification(
+      weight, weight_facts(weight, update.values.size(), seed), update, f.scale, behind);
   OrderedJson json{{"layer", f.layer},
                    {"site", f.site},
                    {"rank", f.rank},

@@ -17,6 +17,10 @@ namespace {
 // Up to this width the whole matrix is reduced faster than a basis for the search is built, and no
 // gap is needed behind the last triple.
 constexpr Eigen::Index kDense = 2048;
+// Singular values up to so much of the largest are zeros that were rounded (singular.h).
+constexpr double kZeroValue = 1e-12;
+// Of the largest singular value: what must lie between those before and behind a cut, as for phi.
+constexpr double kGap = 1e-5;
 
 }  // namespace
 
@@ -63,7 +67,7 @@ WeightFacts weight_facts(const WeightRows& weight, Eigen::Index k, std::uint64_t
 }
 
 SiteAmplification site_amplification(const WeightRows& weight, const WeightFacts& facts,
-                                     const Singular& update, double scale) {
+                                     const Singular& update, double scale, double behind) {
   const Amplification found = amplification_of(weight, update);
   const Eigen::Index rank = update.values.size();
   SiteAmplification result;
@@ -78,18 +82,30 @@ SiteAmplification site_amplification(const WeightRows& weight, const WeightFacts
   const auto ratio = [](double above, double below) -> std::optional<double> {
     return above > 0 && below > 0 ? std::optional(above / below) : std::nullopt;
   };
-  // U and V of a zero update are any.
+  // U and V of a zero update are any, and so are the last of one of a lower rank than its factors.
   const bool moved = found.update_norm > 0;
-  if (moved) {
+  const Eigen::Index own_rank = (update.values.array() > kZeroValue * update.values(0)).count();
+  const bool cut = behind == 0 || update.values(rank - 1) - behind > kGap * update.values(0);
+  const bool determined = moved && own_rank == rank && cut;
+  if (determined) {
     result.projected = found.projected;
     result.relative = ratio(result.projected_random, found.projected);
   }
-  result.amplification = found.factor;
+  if (determined) result.amplification = found.factor;
   result.amplification_random = ratio(found.update_norm, result.projected_random);
   result.unscaled_update_norm = found.update_norm / scale;
-  if (found.factor) result.unscaled_amplification = *found.factor / scale;
+  if (result.amplification) result.unscaled_amplification = *result.amplification / scale;
   if (!moved) result.undefined.emplace_back(kZeroUpdate);
-  if (moved && !found.factor)
+  if (moved && own_rank == rank && !cut)
+    result.undefined.push_back(fmt::format(
+        "singular values {} and {} of the update differ by less than {} of the largest: the "
+        "directions are any",
+        rank, rank + 1, kGap));
+  if (moved && own_rank < rank)
+    result.undefined.push_back(fmt::format(
+        "the update is of rank {}, its factors of rank {}: the other directions are any", own_rank,
+        rank));
+  if (determined && !found.factor)
     result.undefined.emplace_back("nothing of W lies in the update's directions");
   return result;
 }

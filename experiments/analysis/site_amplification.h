@@ -41,8 +41,9 @@ struct SiteAmplification {
   std::optional<double> unscaled_amplification;
   std::vector<std::string> undefined;  // why what is missing is missing
 };
-// `update`: the triples of the factors' dW.
+// `update`: the triples of the factors' dW, or the first of them, with the singular value that
+// follows `behind` them.
 SiteAmplification site_amplification(const WeightRows& weight, const WeightFacts& facts,
-                                     const Singular& update, double scale);
+                                     const Singular& update, double scale, double behind = 0);
 
 }  // namespace rankscope

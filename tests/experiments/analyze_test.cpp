@@ -9,6 +9,7 @@
 #include "common/files.h"
 #include "common/safetensors.h"
 #include "engine/checkpoint/stored_tensor.h"
+#include "experiments/analysis/site_amplification.h"
 #include "tests/datasets/test_files.h"
 #include "tests/experiments/program.h"
 #include "tests/experiments/sweep/small_sweep.h"
@@ -100,6 +101,48 @@ TEST_CASE("analyze amplification gives NumPy's Table 7", "[goldens]") {
         }
       }
     }
+  }
+}
+
+TEST_CASE("the amplification of an update's first directions needs a gap behind them") {
+  std::vector<float> values(12);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 5) - 1.5f;
+  const WeightRows weight(values, 3, 4);
+  const WeightFacts facts = weight_facts(weight, 2, 0);
+  Singular update{RealMatrix::Identity(3, 2), RealVector(2), RealMatrix::Identity(4, 2)};
+  update.values << 2, 1;
+  for (const double behind : {0.0, 0.5})
+    CHECK(site_amplification(weight, facts, update, 1, behind).amplification > 0);
+  const SiteAmplification equal = site_amplification(weight, facts, update, 1, 1 - 1e-6);
+  CHECK_FALSE(equal.amplification);
+  CHECK_FALSE(equal.projected);
+  CHECK_FALSE(equal.relative);
+  CHECK_THAT(equal.undefined.at(0), Catch::Contains("singular values 2 and 3"));
+}
+
+TEST_CASE("directions that an update of lower rank than its factors does not have count nowhere") {
+  const TemporaryFolder folder;
+  const std::string adapter = peft("llama_rslora"), base = kReference + "goldens/llama_gqa";
+  const std::string twice = (folder / "twice").string();
+  REQUIRE(run_program({"combine", "--adapter", adapter, "--adapter", adapter, "--type", "cat",
+                       "--out", twice})
+              .exit_code == 0);
+  const auto amplification = [&](const std::string& of) {
+    return json_lines(
+        run_program({"analyze", "amplification", "--adapter", of, "--model", base, "--json"}));
+  };
+  const std::vector<Json> once = amplification(adapter), doubled = amplification(twice);
+  REQUIRE(once.size() == doubled.size());
+  for (std::size_t i = 0; i < once.size(); ++i) {
+    const int rank = once[i].at("rank");
+    CHECK(once[i].at("projected") > 0);
+    CHECK(doubled[i].at("update_norm").get<double>() ==
+          Approx(2 * once[i].at("update_norm").get<double>()));
+    for (const char* key : {"projected", "amplification", "relative", "unscaled_amplification"})
+      CHECK(doubled[i].at(key).is_null());
+    CHECK_THAT(doubled[i].at("undefined").dump(),
+               Catch::Contains("the update is of rank " + std::to_string(rank) +
+                               ", its factors of rank " + std::to_string(2 * rank)));
   }
 }
 
