@@ -11,6 +11,9 @@ namespace rankscope {
 
 namespace {
 
+// How passes are timed (latency_run.cpp), a part of a cell's identity: another way may favour some.
+const std::string kProcedure = "up to 8 untimed passes before each: ";
+
 std::map<std::string, std::string> texts_of(const Json& json, const std::string& where) {
   std::map<std::string, std::string> texts;
   for (const auto& [key, value] : json.items()) {
@@ -77,7 +80,7 @@ std::vector<LatencyCell> latency_cells(const Manifest& manifest) {
       alone.lengths = {length};
       alone.rounds = cell.rounds;
       alone.tokens = 0;
-      cell.identity = sha256_hex(manifest.base_hash + latency_json(alone).dump());
+      cell.identity = sha256_hex(kProcedure + manifest.base_hash + latency_json(alone).dump());
       cells.push_back(std::move(cell));
     }
   }

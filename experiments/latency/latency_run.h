@@ -18,8 +18,8 @@ double latency_cost(const LatencyCell& cell, const Manifest& manifest, const Mod
 
 // Times the unfinished cells, one after the other, and appends each to latency.jsonl when it is
 // whole. In a round every variant makes one timed pass, in an order drawn anew, so that what the
-// machine does beside falls on all alike; each timed pass follows an untimed one of the same
-// variant, so that each finds its own weights in the caches, whoever ran before. Throws Interrupted
+// machine does beside falls on all alike; each timed pass follows untimed ones of the same variant,
+// so that each finds its own weights in the caches, whoever ran before. Throws Interrupted
 // between two passes where a stop was requested.
 void measure_latencies(const SweepFolder& folder, const Manifest& manifest,
                        const std::function<void(const LatencyProgress&)>& report);
