@@ -39,6 +39,12 @@ class PermissionDenied : public InputError {
   using InputError::InputError;
 };
 
+// A file is not the one whose hash was recorded when it was written.
+class AlteredFile : public InputError {
+ public:
+  using InputError::InputError;
+};
+
 // What an adapted model gives is NaN or infinite: its training diverged, though no loss showed it.
 class NonFiniteOutput : public InputError {
  public:

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 
 #include "common/error.h"
 
@@ -15,9 +16,18 @@ std::atomic<bool> asked_to_end{false};
 std::atomic<bool> nothing_to_save{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler writes it");
 
+std::atomic<bool> watched{false};  // somebody sits at standard error
+
 extern "C" void on_stop_signal(int) {
   if (asked_to_end.exchange(true) || nothing_to_save) _exit(130);
   stop = true;
+  if (!watched) return;
+  constexpr char kNotice[] =
+      "\nrankscope: stopping when the step under way is done; once more stops at once\n";
+  const int before = errno;
+  if (write(STDERR_FILENO, kNotice, sizeof kNotice - 1) < 0) {  // then nobody reads it
+  }
+  errno = before;
 }
 
 // Comes twice where a terminal closes, from the system and from the shell, and after a SIGTERM from
@@ -41,6 +51,7 @@ void handle(int signal, void (*handler)(int)) {
 }  // namespace
 
 void install_signal_handlers() {
+  watched = isatty(STDERR_FILENO) == 1;
   handle(SIGINT, on_stop_signal);
   handle(SIGTERM, on_stop_signal);
   struct sigaction before {};

@@ -26,8 +26,14 @@ std::string stamp_of(const fs::path& path) {
                      status.st_mtim.tv_nsec);
 }
 
-bool is_hash(const Json& value) {
-  return value.is_string() && value.get_ref<const std::string&>().size() == 64;
+// Of an entry: a hash that was changed on the disk looks like any other.
+std::string check_of(const std::string& path, const std::string& stamp, const std::string& sha256) {
+  return Sha256().update_field(path).update_field(stamp).update_field(sha256).hex().substr(0, 16);
+}
+
+std::string text_of(const Json& entry, const char* key) {
+  const auto found = entry.find(key);
+  return found != entry.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 }  // namespace
@@ -36,10 +42,10 @@ FileHashes::FileHashes(const fs::path& kept) {
   try {
     const Json json = read_json_file(kept);
     for (const auto& [path, entry] : json.items()) {
-      if (!entry.is_object() || !entry.contains("stamp") || !entry["stamp"].is_string() ||
-          !entry.contains("sha256") || !is_hash(entry["sha256"]))
-        continue;
-      entries_[path] = {entry["stamp"], entry["sha256"]};
+      if (!entry.is_object()) continue;
+      const std::string stamp = text_of(entry, "stamp"), sha256 = text_of(entry, "sha256");
+      if (text_of(entry, "check") == check_of(path, stamp, sha256))
+        entries_[path] = {stamp, sha256};
     }
   } catch (const Error&) {
     entries_.clear();
@@ -84,7 +90,9 @@ std::string FileHashes::tokenizer(const fs::path& folder) {
 void FileHashes::save(const fs::path& kept) const {
   OrderedJson json = OrderedJson::object();
   for (const auto& [path, entry] : entries_)
-    json[path] = {{"stamp", entry.stamp}, {"sha256", entry.sha256}};
+    json[path] = {{"stamp", entry.stamp},
+                  {"sha256", entry.sha256},
+                  {"check", check_of(path, entry.stamp, entry.sha256)}};
   write_file_atomically(kept, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 

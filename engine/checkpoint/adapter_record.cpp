@@ -67,9 +67,9 @@ AdapterRecord read_record(const std::filesystem::path& folder) {
     }
     record.weights_sha256 = json.get_string("weights_sha256");
     if (sha256_file(folder / record.weights_file) != record.weights_sha256) {
-      throw InputError((folder / record.weights_file).string() + ": is not the file that " +
-                       kRecordFile + " describes (their SHA-256 differ); restore it, or remove " +
-                       kRecordFile + " to read the folder as PEFT would");
+      throw AlteredFile((folder / record.weights_file).string() + ": is not the file that " +
+                        kRecordFile + " describes (their SHA-256 differ); restore it, or remove " +
+                        kRecordFile + " to read the folder as PEFT would");
     }
   }
   if (const Json* sites = json.find_array("sites")) {

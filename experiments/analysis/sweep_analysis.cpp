@@ -181,6 +181,7 @@ class Analysis {
         }
       } catch (const InputError& error) {
         summary_.problems.push_back(fmt::format("trial {}: {}", trial->id(), error.what()));
+        if (dynamic_cast<const AlteredFile*>(&error)) summary_.altered.push_back(trial->id());
         unreadable.insert(trial);
       }
     }

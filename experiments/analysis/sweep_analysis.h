@@ -13,6 +13,7 @@ namespace rankscope {
 struct AnalysisSummary {
   std::int64_t adapters = 0, pairs = 0;  // that were computed now
   std::vector<std::string> problems;     // what could not be read, a line each
+  std::vector<std::string> altered;      // of them: trials whose adapter is not what was written
 };
 
 // kAdapters: pairs of adapters alone. kAll: also what needs the base's matrices.

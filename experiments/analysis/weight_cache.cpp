@@ -9,6 +9,7 @@
 #include "common/error.h"
 #include "common/files.h"
 #include "common/folders.h"
+#include "common/hash.h"
 #include "common/safetensors.h"
 #include "engine/checkpoint/stored_tensor.h"
 
@@ -21,6 +22,17 @@ constexpr std::uint64_t kSearchSeed =
 
 using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
+// Of the tensors' bytes, kept beside them: a value that was changed on the disk reads like any
+// other.
+constexpr const char* kHash = "sha256";
+std::string hash_of(std::span<const std::byte> left, std::span<const std::byte> right,
+                    std::span<const std::byte> values) {
+  Sha256 hash;
+  for (const std::span<const std::byte> part : {left, right, values})
+    hash.update_u64(part.size()).update(part);
+  return hash.hex();
+}
+
 std::optional<Singular> read_triples(const std::filesystem::path& path, const WeightRows& weight,
                                      Eigen::Index k) {
   if (!is_there(path)) return std::nullopt;
@@ -30,6 +42,11 @@ std::optional<Singular> read_triples(const std::filesystem::path& path, const We
     if (values.shape.size() != 1 || values.shape[0] < k) return std::nullopt;
     const std::int64_t count = values.shape[0];
     check_stored_tensor(file, values, {count});
+    const auto kept = file.metadata().find(kHash);
+    if (kept == file.metadata().end() ||
+        kept->second !=
+            hash_of(file.bytes(file.at("left")), file.bytes(file.at("right")), file.bytes(values)))
+      return std::nullopt;
     const auto matrix = [&](const char* name, Eigen::Index rows) -> RealMatrix {
       const TensorEntry& entry = file.at(name);
       check_stored_tensor(file, entry, {rows, count});
@@ -50,9 +67,14 @@ std::optional<Singular> read_triples(const std::filesystem::path& path, const We
 void write_triples(const std::filesystem::path& path, const Singular& triples) {
   const RowMajor left = triples.left.cast<float>(), right = triples.right.cast<float>();
   const Eigen::VectorXf values = triples.values.cast<float>();
-  write_safetensors(path, {{"left", DType::kF32, {left.rows(), left.cols()}, left.data()},
-                           {"right", DType::kF32, {right.rows(), right.cols()}, right.data()},
-                           {"values", DType::kF32, {values.size()}, values.data()}});
+  const auto bytes = [](const auto& m) {
+    return std::as_bytes(std::span(m.data(), static_cast<std::size_t>(m.size())));
+  };
+  write_safetensors(path,
+                    {{"left", DType::kF32, {left.rows(), left.cols()}, left.data()},
+                     {"right", DType::kF32, {right.rows(), right.cols()}, right.data()},
+                     {"values", DType::kF32, {values.size()}, values.data()}},
+                    {{kHash, hash_of(bytes(left), bytes(right), bytes(values))}});
 }
 
 }  // namespace

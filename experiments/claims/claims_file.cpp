@@ -7,6 +7,7 @@
 #include "common/files.h"
 #include "common/hash.h"
 #include "common/text.h"
+#include "engine/methods/method.h"
 #include "experiments/claims/paper_claims.h"
 #include "experiments/program_version.h"
 #include "experiments/yaml/yaml_value.h"
@@ -45,12 +46,22 @@ std::optional<std::int64_t> rank_of(const YamlValue& value) {
   return value.integer(1, kLargestRank);
 }
 
+std::string method_of(const YamlValue& value) {
+  Settings none;
+  return std::string(value.checked([&] { return make_method(value.text(), none); })->name());
+}
+
+// As trials have them: in one order.
+std::string targets_of(const YamlValue& value) {
+  return value.checked([&] { return SiteSet::parse(value.text()); }).word();
+}
+
 GroupSelector selector_of(const YamlValue& map) {
   refuse_unknown_keys(map, {"method", "group", "targets", "rank", "share_below", "take"});
   GroupSelector selector;
-  selector.method = need(map, "method").text();
+  selector.method = method_of(need(map, "method"));
   selector.group = text_or(map, "group", "");
-  selector.targets = text_or(map, "targets", "");
+  if (const auto targets = map.find("targets")) selector.targets = targets_of(*targets);
   if (const auto rank = map.find("rank")) {
     selector.rank = rank_of(*rank);
     selector.largest_rank = !selector.rank;
@@ -143,8 +154,12 @@ class ClaimReader {
   }
 
   void read_adapter_keys() {
-    for (const YamlValue& site : need(map_, "sites").items()) claim_.sites.push_back(site.text());
-    claim_.targets = need(map_, "targets").text();
+    for (const YamlValue& site : need(map_, "sites").items()) {
+      if (!site_kind(site.text()))
+        site.fail("'" + printable(site.text()) + "' is no site; give Wq, Wk, Wv, Wo, W1, W2 or W3");
+      claim_.sites.push_back(site.text());
+    }
+    claim_.targets = targets_of(need(map_, "targets"));
     for (const YamlValue& rank : need(map_, "ranks").items()) claim_.ranks.push_back(rank_of(rank));
     const std::size_t sites = claim_.statistic == "shared_between_seeds" ? 2 : 1;
     const std::size_t ranks = claim_.statistic == "shared_between_seeds" ? 1 : 2;

@@ -16,6 +16,11 @@ std::optional<double> gain(const std::string& quantity, const EvidenceTrial& lef
   const std::string name = quantity == "memory"       ? "train_peak_memory_mib"
                            : quantity == "throughput" ? "train_tokens_per_second"
                                                       : "checkpoint_bytes";
+  // What was measured of a pack of trials is none's own.
+  constexpr const char* kTogether = "trained_together";
+  if (name.starts_with("train_") &&
+      (left.timings.contains(kTogether) || right.timings.contains(kTogether)))
+    return std::nullopt;
   const auto one = left.timings.find(name), other = right.timings.find(name);
   if (one == left.timings.end() || other == right.timings.end() || one->second <= 0 ||
       other->second <= 0)

@@ -16,7 +16,20 @@ namespace rankscope {
 
 namespace {
 
-int run_collect(const std::string& path) {
+// Nothing is lost with it: all of it is made from the trials' folders.
+void remove_database(const SweepFolder& folder) {
+  for (const char* ending : {"", "-wal", "-shm"}) {
+    std::filesystem::path file = folder.database();
+    file += ending;
+    std::error_code error;
+    std::filesystem::remove(file, error);
+    if (error)
+      throw InputError("cannot remove '" + printable_path(file) +
+                       "': " + system_error_text(error.value()));
+  }
+}
+
+int run_collect(const std::string& path, bool again) {
   const SweepFolder folder{std::filesystem::path(path)};
   const Manifest manifest = read_manifest(folder);
   // The database has one writer: a second might take what the first has half written for damage.
@@ -25,9 +38,10 @@ int run_collect(const std::string& path) {
         "the sweep in '" + printable_path(folder.path()) +
         "' is being run, and its results are collected as they come; wait for its end");
   const FolderLock lock(folder.path());
+  if (again) remove_database(folder);
   Collector collector(folder, manifest);
   std::vector<std::string> problems = collector.collect_all();
-  for (std::string& problem : collector.analyse(AnalysisScope::kAll))
+  for (std::string& problem : collector.analyse(AnalysisScope::kAll).problems)
     problems.push_back(std::move(problem));
   for (const std::string& problem : problems) log::warning("{}", problem);
   if (manifest.latency)
@@ -43,10 +57,13 @@ int run_collect(const std::string& path) {
 
 void add_collect(CLI::App& app, int& exit_code) {
   auto path = std::make_shared<std::string>();
+  auto again = std::make_shared<bool>(false);
   CLI::App* command =
       app.add_subcommand("collect", "make a sweep's results.db again from its trials' folders");
   command->add_option("folder", *path, "the sweep's folder")->required()->check(not_empty());
-  command->callback([path, &exit_code] { exit_code = run_collect(*path); });
+  command->add_flag("--again", *again,
+                    "everything anew, what has not changed too, into a new database");
+  command->callback([path, again, &exit_code] { exit_code = run_collect(*path, *again); });
 }
 
 }  // namespace rankscope

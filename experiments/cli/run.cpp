@@ -52,7 +52,7 @@ class Observer : public LiveView {
     if (given_up_) return;
     try {
       collector_.collect(trial);
-      for (const std::string& problem : collector_.analyse(AnalysisScope::kAdapters))
+      for (const std::string& problem : collector_.analyse(AnalysisScope::kAdapters).problems)
         log::warning("{}", problem);
     } catch (const InputError& error) {
       // Held by another program, or damaged. The folders hold all, and the run's end tries again: a
@@ -121,8 +121,10 @@ int run_sweep(const RunCommand& c) {
   }
   // Trials that diverged count as the base, which may have been scored after them.
   std::vector<std::string> problems = collector.collect_all();
-  for (std::string& problem : collector.analyse(AnalysisScope::kAll))
-    problems.push_back(std::move(problem));
+  const AnalysisSummary analysed = collector.analyse(AnalysisScope::kAll);
+  problems.insert(problems.end(), analysed.problems.begin(), analysed.problems.end());
+  for (std::string& healed : start_over(folder, manifest, analysed.altered))
+    problems.push_back(std::move(healed));
   for (const std::string& problem : problems) log::warning("{}", problem);
   const std::string end = fmt::format(
       "{}{} trials: {} done and {} diverged in {}, {} finished earlier, {} failed\nresults: {}",

@@ -109,6 +109,7 @@ int run_status(const StatusCommand& c) {
   std::optional<std::map<std::string, IdentityKeys>> former;  // read where a trial needs them
   std::map<std::string, std::size_t> counts;
   const std::vector<TrialResult> results = trial_results(folder, manifest);
+  bool damaged = false;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const Trial& trial = manifest.trials[i];
     const TrialState ended = results[i].state;
@@ -120,6 +121,10 @@ int run_status(const StatusCommand& c) {
     if (ended == TrialState::kPending) {
       if (!former) former = former_trainings(folder, manifest);
       remark = changed_keys(trial, *former);
+    }
+    if (!results[i].damage.empty()) {
+      remark = results[i].damage + "; `run` evaluates it again";
+      damaged = true;
     }
     const OrderedJson progress =
         ended == TrialState::kPending ? standing(folder, trial) : OrderedJson::object();
@@ -138,13 +143,13 @@ int run_status(const StatusCommand& c) {
                   so_far.empty() || remark.empty() ? "" : "; ", remark.c_str());
     }
   }
-  if (c.json) return 0;
+  if (c.json) return damaged ? 1 : 0;
   std::vector<std::string> parts;
   for (const auto& [state, count] : counts) parts.push_back(fmt::format("{} {}", count, state));
   std::printf("%s%zu trials of %s: %s\n", summary_table(manifest, results).c_str(),
               manifest.trials.size(), manifest.name.c_str(),
               fmt::format("{}", fmt::join(parts, ", ")).c_str());
-  return 0;
+  return damaged ? 1 : 0;
 }
 
 }  // namespace

@@ -112,6 +112,9 @@ void Collector::collect(const Trial& trial) {
   for (const fs::path& file : {train / "done.json", train / "timings.json", eval / "done.json",
                                eval / "timings.json", eval / "errors.json"})
     stamp += " " + file_stamp(file);
+  // The rate that was chosen is stored with the trial.
+  for (const std::string& run : trial.tuning_trials)
+    stamp += " " + file_stamp(folder_.eval_folder(find_trial(manifest_, run)) / "done.json");
   // A diverged trial counts as the base, whose scores may change.
   const TrialState state = trial_state(folder_, trial);
   if (state != TrialState::kDiverged && store_.trial_stamp(trial.id()) == stamp) return;
@@ -121,11 +124,11 @@ void Collector::collect(const Trial& trial) {
   store_.put_trial(record);
 }
 
-std::vector<std::string> Collector::analyse(AnalysisScope scope) {
+AnalysisSummary Collector::analyse(AnalysisScope scope) {
   AnalysisSummary summary = analyse_sweep(folder_, manifest_, store_, scope);
   if (summary.adapters + summary.pairs > 0)
     log::debug("analysed {} adapters and {} pairs", summary.adapters, summary.pairs);
-  return std::move(summary.problems);
+  return summary;
 }
 
 void Collector::put_dataset(const Trial& trial) {

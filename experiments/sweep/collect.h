@@ -25,8 +25,8 @@ class Collector {
   // One trial, as after its end.
   void collect(const Trial& trial);
   // The analysis that the sweep asks for, as far as finished trials allow it and the database lacks
-  // it; as collect_all returns what could not be read.
-  std::vector<std::string> analyse(AnalysisScope scope);
+  // it.
+  AnalysisSummary analyse(AnalysisScope scope);
 
  private:
   TrialRecord record_of(const Trial& trial);

@@ -68,14 +68,17 @@ class Healer {
   std::vector<std::string> done_;
 };
 
+// The rest of a training is worth nothing without the part that is lost: it starts over.
+void put_training_aside(const fs::path& folder, const std::string& damage, Healer& healer) {
+  for (const char* name : {"done.json", "curve.jsonl", "state.safetensors", "adapter", "best"})
+    healer.put_aside(folder / name, damage + "; the training starts over: " + name);
+}
+
 // Whether the training is finished and nothing is wrong with it. `is_needed`: an evaluation is
 // going to read it.
 bool heal_training(const fs::path& folder, bool is_needed, Healer& healer) {
   const std::string damage = damage_found_by([&] { check_training(folder, is_needed); });
-  // The rest of a training is worth nothing without the part that is lost: it starts over.
-  if (!damage.empty())
-    for (const char* name : {"done.json", "curve.jsonl", "state.safetensors", "adapter", "best"})
-      healer.put_aside(folder / name, damage + "; the training starts over: " + name);
+  if (!damage.empty()) put_training_aside(folder, damage, healer);
   return is_there(folder / "done.json");
 }
 
@@ -140,6 +143,22 @@ std::vector<std::string> heal_trials(const SweepFolder& folder, const Manifest& 
     clear_stale_temporaries(folder.eval_folder(trial));
     heal_evaluation(folder.eval_folder(trial), trial.trains(), trained[trial.train_hash], healer);
     describe_trial(folder, trial);
+  }
+  return healer.take();
+}
+
+std::vector<std::string> start_over(const SweepFolder& folder, const Manifest& manifest,
+                                    const std::vector<std::string>& trials) {
+  Healer healer;
+  for (const std::string& id : trials) {
+    const fs::path train = folder.train_folder(find_trial(manifest, id));
+    std::optional<FolderLock> lock;
+    if (take(train, lock))
+      put_training_aside(train,
+                         "'" + printable_path(train) +
+                             "' holds another adapter than was "
+                             "written, and the next run trains it again",
+                         healer);
   }
   return healer.take();
 }

@@ -106,7 +106,15 @@ std::vector<TrialResult> trial_results(const SweepFolder& folder, const Manifest
   std::vector<TrialResult> results;
   std::map<std::vector<std::string>, std::optional<double>> rates;  // by a search's runs, read once
   for (const Trial& trial : manifest.trials) {
-    results.push_back(trial_result(folder, trial));
+    try {
+      results.push_back(trial_result(folder, trial));
+    } catch (const PermissionDenied&) {
+      throw;
+    } catch (const InputError& error) {
+      results.emplace_back().damage = error.what();
+    } catch (const Json::exception& error) {
+      results.emplace_back().damage = error.what();
+    }
     if (trial.tuning_trials.empty()) continue;
     const auto [found, is_new] = rates.try_emplace(trial.tuning_trials);
     if (is_new) {

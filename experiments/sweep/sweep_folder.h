@@ -80,6 +80,7 @@ struct TrialResult {
   TrialState state = TrialState::kPending;
   Json metrics;                     // of a done trial, as its done.json has them
   std::optional<double> rate = {};  // that its tuning chose, once it has
+  std::string damage = {};          // why a pending trial's done.json cannot be read
 };
 
 // By what the trial's folders hold: failed after the last of the attempts that are allowed.

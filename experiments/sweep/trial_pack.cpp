@@ -51,8 +51,10 @@ void train_together(const SweepFolder& folder, std::span<const PackedTrial> tria
     describe_trial(folder, packed.trial);
   }
   if (runs.size() < 2) return;
-  for (const auto& training : trainings)
+  for (const auto& training : trainings) {
+    training->timings.set("trained_together", static_cast<double>(trainings.size()));
     training->clock.emplace(training->timings, "train_seconds");
+  }
   const std::vector<TrainOutcome> outcomes =
       run_joint_training(runs, [&](size_t run, const TrainProgress& p) {
         trainings[run]->clock->tick();

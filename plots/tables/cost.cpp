@@ -36,6 +36,9 @@ TableSet cost_tables(ReportData& data) {
       "t.trial AND "
       "i.sweep = t.sweep WHERE t.role = 'scored' AND t.state = 'done' AND t.trial NOT IN (SELECT "
       "trial FROM config_value WHERE key = 'shuffle_targets' AND value = 'true') "
+      "AND NOT (i.name LIKE 'train\\_%' ESCAPE '\\' AND t.trial IN (SELECT trial FROM timings "
+      "WHERE "
+      "name = 'trained_together')) AND i.name <> 'trained_together' "
       "GROUP BY 1, 2, 3, 4, 5, 6, 7, 8");
   if (rows.empty()) return {{}, "No finished trial has measurements yet."};
   Table table{.name = "cost",
@@ -110,6 +113,14 @@ TableSet cost_tables(ReportData& data) {
       "did; "
       "by configuration in the CSV, with the least and the most. Memory is the most that a trial's "
       "process had resident.";
+  const std::vector<Row> together = data.rows(
+      "SELECT count(DISTINCT i.trial) FROM timings i JOIN trials t ON t.trial = i.trial AND "
+      "t.sweep = i.sweep WHERE t.role = 'scored' AND i.name = 'trained_together'");
+  if (const std::int64_t packed = integer_in(together.at(0).at(0)).value_or(0); packed > 0)
+    table.caption += fmt::format(
+        " {} trials were trained together with others: what was measured of their trainings is "
+        "their pack's and left out.",
+        grouped(packed));
   if (!measured("checkpoint_bytes")) table.caption += " The size of checkpoints was not recorded.";
   return {{std::move(table)}, {}};
 }

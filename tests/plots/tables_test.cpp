@@ -177,6 +177,30 @@ TEST_CASE(
   CHECK(data.is_control("control"));
 }
 
+TEST_CASE("what was measured of a pack of trials stands in no trial's costs") {
+  TemporaryFolder folder;
+  fill_report_sample(folder / "results.db", SampleKind::kEmpty);
+  {
+    Store store = Store::open(folder / "results.db");
+    for (const bool packed : {false, true}) {
+      TrialRecord trial;
+      trial.trial = packed ? "packed" : "alone";
+      trial.sweep = "s";
+      trial.state = "done";
+      trial.role = "scored";
+      trial.timings = {{"train_seconds", packed ? 70 : 10}, {"checkpoint_bytes", 500}};
+      if (packed) trial.timings["trained_together"] = 7;
+      store.put_trial(trial);
+    }
+  }
+  ResultsReader results({folder.path()});
+  const Findings findings;
+  ReportData data(results, findings);
+  const TableSet set = cost_tables(data);
+  CHECK_THAT(shown(set), Contains("| 2 | 10.0 | 500 |"));
+  CHECK_THAT(set.tables.at(0).caption, Contains("1 trials were trained together"));
+}
+
 TEST_CASE("several sweeps in one report are told apart") {
   TemporaryFolder one, two;
   fill_report_sample(one / "results.db", SampleKind::kWhole);

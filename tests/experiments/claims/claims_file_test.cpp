@@ -101,6 +101,25 @@ TEST_CASE("a claim that is not as the page says is refused with its place") {
   other = adapters;
   other.replace(other.find("[4, largest]"), 12, "[4]");
   CHECK_THAT(refusal(other), Contains("a small rank and a large one"));
+
+  // Names are the program's own; targets are taken in any order.
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    std::string text = adapters;
+    return text.replace(text.find(from), from.size(), to);
+  };
+  CHECK_THAT(refusal(changed("targets: Wq+Wv", "targets: Wqq")), Contains("c.yaml:7"));
+  CHECK_THAT(refusal(changed("sites: [Wq]", "sites: [Wx]")),
+             Contains("c.yaml:6") && Contains("'Wx' is no site"));
+  CHECK(parse_claims(changed("targets: Wq+Wv", "targets: Wv+Wq"), "c.yaml").claims[0].targets ==
+        "Wq+Wv");
+}
+
+TEST_CASE("a method that there is none of is refused where a side names it") {
+  std::string text = kScore;
+  const std::size_t at = text.find("method: ");
+  REQUIRE(at != std::string::npos);
+  text.replace(at, std::string("method: ").size(), "method: f");
+  CHECK_THAT(refusal(text), Contains("c.yaml") && Contains("method"));
 }
 
 TEST_CASE("a claim takes the keys of its own statistic, and another's are refused at their line") {

@@ -528,6 +528,21 @@ TEST_CASE("costs are compared seed by seed") {
   CHECK(*finding.contrasts.at(0).estimate == Approx(2));
   CHECK(*finding.contrasts.at(1).estimate == Approx(2));
   CHECK(*finding.contrasts.at(2).estimate == Approx(6));
+
+  // A pack's memory and speed are no trial's own; its checkpoint is.
+  PlantedResults packed;
+  for (const std::string method : {"lora", "full"})
+    packed.add({.method = method,
+                .targets = method == "lora" ? "Wq" : "",
+                .parameters = method == "lora" ? 800 : 100000,
+                .timings = {{"train_peak_memory_mib", 100},
+                            {"train_tokens_per_second", 400},
+                            {"checkpoint_bytes", method == "lora" ? 1000.0 : 64000.0},
+                            {"trained_together", 4}}});
+  const ClaimFinding none = packed.judge(claim).claims.at(0);
+  CHECK_FALSE(none.contrasts.at(0).estimate);
+  CHECK_FALSE(none.contrasts.at(1).estimate);
+  CHECK(*none.contrasts.at(2).estimate == Approx(6));
 }
 
 TEST_CASE("a setting of which every trial diverged counts as the base, on either side of a claim") {

@@ -169,6 +169,67 @@ TEST_CASE("a file that reads well but is not the one that was written is found b
   check_results(out, expected);
 }
 
+TEST_CASE("a rate stays in the database though its search was damaged when it was made anew") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path expected = sweep.out("undisturbed"), out = sweep.out("search");
+  const Json tuned = trial_of(expected, "tuned", "write");
+  const std::vector<Json> trials = trials_of(expected);
+  const auto search = std::ranges::find_if(
+      trials, [&](const Json& trial) { return trial.at("id") == tuned.at("tuning_trials").at(0); });
+  REQUIRE(search != trials.end());
+  copy_undisturbed("search");
+  empty(train_folder(out, *search) / "adapter/adapter_config.json");
+  remove_database(out);
+  sweep.finish("search");
+  check_results(out, expected);
+}
+
+TEST_CASE("values that changed on the disk and read like any other count nowhere") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path expected = sweep.out("undisturbed"), out = sweep.out("flipped");
+  const auto flip_last = [](const fs::path& file) {
+    std::string bytes = read_bytes(file);
+    bytes.back() ^= 1;
+    write_file_atomically(file, bytes);
+  };
+  // W's directions, which analyses share.
+  copy_undisturbed("flipped");
+  std::size_t flipped = 0;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(out / "analysis"))
+    if (entry.path().extension() == ".safetensors") flip_last(entry.path()), ++flipped;
+  REQUIRE(flipped > 0);
+  remove_database(out);
+  CHECK(run_program({"collect", out.string()}).exit_code == 0);
+  CHECK(database_rows(out) == database_rows(expected));
+
+  // A kept hash of a file.
+  copy_undisturbed("flipped");
+  Json hashes = read_json_file(out / "hashes.json");
+  for (Json& entry : hashes) {
+    std::string hash = entry.at("sha256");
+    hash[0] = hash[0] == '0' ? '1' : '0';
+    entry["sha256"] = hash;
+  }
+  write_file_atomically(out / "hashes.json", hashes.dump());
+  const ProgramResult same = sweep.run("flipped", {"--json"});
+  INFO(same.err);
+  CHECK(json_lines(same).back().at("done") == 0);
+  check_results(out, expected);
+
+  // An adapter that an analysis reads, and nothing else.
+  copy_undisturbed("flipped");
+  const Json wide = trial_of(expected, "wide", "pick");
+  flip_last(train_folder(out, wide) / "adapter/adapter_model.safetensors");
+  remove_database(out);
+  const ProgramResult found = sweep.run("flipped");
+  INFO(found.err);
+  CHECK(found.exit_code == 1);
+  CHECK_THAT(found.err, Catch::Contains("holds another adapter than was written, and the next run "
+                                        "trains it again"));
+  sweep.finish("flipped");
+  check_results(out, expected);
+}
+
 TEST_CASE("a damaged sweep.json is named, and made anew by the next run") {
   SmallSweep& sweep = shared_sweep();
   for (const auto& [what, damage] : kDamages) {
@@ -202,9 +263,15 @@ TEST_CASE("a score that is none is named by its file and field, and made anew by
     INFO(metrics);
     copy_undisturbed("scores");
     put_metrics(eval_folder(out, tuned) / "done.json", metrics);
-    for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--json"}})
-      check_refused(run_with({"status", out.string()}, more),
-                    std::string("done.json: ") + complaint);
+    // The others are shown all the same.
+    for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--json"}}) {
+      const ProgramResult shown = run_with({"status", out.string()}, more);
+      CHECK(shown.exit_code == 1);
+      CHECK_THAT(shown.out, Catch::Contains("`run` evaluates it again"));
+      CHECK_THAT(shown.out, Catch::Contains("done.json: metric "));
+      if (more.empty())
+        CHECK_THAT(shown.out, Catch::Contains(complaint) && Catch::Contains("1 pending"));
+    }
     sweep.finish("scores");
     check_results(out, expected);
   }
@@ -279,6 +346,13 @@ TEST_CASE("a damaged results.db is made anew from the folders") {
     CHECK(result.exit_code == 0);
     CHECK(database_rows(out) == rows);
   }
+  // What other hands have put in is found where all is made again.
+  {
+    SQLite::Database hand((out / "results.db").string(), SQLite::OPEN_READWRITE);
+    hand.exec("UPDATE example SET reference = 'by hand'");
+  }
+  CHECK(run_program({"collect", out.string(), "--again"}).exit_code == 0);
+  CHECK(database_rows(out) == rows);
   // A reader in the middle of its reading keeps nobody from writing.
   SQLite::Database reader((out / "results.db").string(), SQLite::OPEN_READONLY);
   SQLite::Statement reading(reader, "SELECT * FROM trial");

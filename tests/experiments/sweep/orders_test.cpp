@@ -49,6 +49,15 @@ TEST_CASE("trials that a worker trains together change no result") {
   SmallSweep& sweep = shared_sweep();
   sweep.finish("packed", {"--workers", "1", "--pack-trials", "8"});
   check_results(sweep.out("packed"), sweep.out("undisturbed"));
+  const auto marked = [&](const std::string& run) {
+    return run_program({"query", sweep.out(run).string(),
+                        "SELECT count(*) > 0 AS packed FROM timings WHERE name = "
+                        "'trained_together' AND value > 1",
+                        "--format", "csv"})
+        .out;
+  };
+  CHECK(marked("packed") == "packed\r\n1\r\n");
+  CHECK(marked("undisturbed") == "packed\r\n0\r\n");
   sweep.finish("packs", {"--workers", "2", "--pack-trials", "3", "--shortest-first"});
   check_results(sweep.out("packs"), sweep.out("undisturbed"));
 }
