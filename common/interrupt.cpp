@@ -23,7 +23,7 @@ extern "C" void on_stop_signal(int) {
   stop = true;
   if (!watched) return;
   constexpr char kNotice[] =
-      "\nrankscope: stopping when the step under way is done; once more stops at once\n";
+      "\nrankscope: stopping when what is under way is saved; once more stops at once\n";
   const int before = errno;
   if (write(STDERR_FILENO, kNotice, sizeof kNotice - 1) < 0) {  // then nobody reads it
   }

@@ -21,7 +21,13 @@ TrainOutcome run_training(const TrainRunOptions& options,
   TrainSession session(options, model, start);
   while (!session.finished()) {
     if (stop_requested()) session.stop();
-    session.stepped(session.trainer().step(), on_step);
+    StepReport report;
+    try {
+      report = session.trainer().step();
+    } catch (const Interrupted&) {  // between micro-batches
+      session.stop();
+    }
+    session.stepped(report, on_step);
   }
   return session.finish();
 }
@@ -52,11 +58,17 @@ std::vector<TrainOutcome> run_joint_training(
       trainers.push_back(&sessions[i]->trainer());
     }
     if (running.empty()) break;
-    if (stop_requested()) {
+    const auto stop = [&] {
       for (size_t i : running) sessions[i]->save();
       throw Interrupted("interrupted; the same command goes on from here");
+    };
+    if (stop_requested()) stop();
+    std::vector<StepReport> reports;
+    try {
+      reports = joint.step(trainers);
+    } catch (const Interrupted&) {  // between micro-batches
+      stop();
     }
-    const std::vector<StepReport> reports = joint.step(trainers);
     for (size_t k = 0; k < running.size(); ++k)
       sessions[running[k]]->stepped(
           reports[k], [&](const TrainProgress& progress) { on_step(running[k], progress); });

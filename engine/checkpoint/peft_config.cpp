@@ -5,6 +5,7 @@
 #include <set>
 
 #include "common/error.h"
+#include "common/files.h"
 #include "common/text.h"
 
 namespace rankscope {

@@ -8,6 +8,7 @@
 
 #include "common/draws.h"
 #include "common/error.h"
+#include "common/settings.h"
 
 namespace rankscope {
 namespace {

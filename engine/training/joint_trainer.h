@@ -19,7 +19,7 @@ class JointTrainer {
   static bool can_join(Adaptation& adaptation, const TrainSettings& settings);
 
   // One step of each trainer, as its own step() would make it, in their order. `seconds` of a
-  // report is the trainer's share of the time, by its tokens.
+  // report is the trainer's share of the time, by its tokens. Throws Interrupted likewise.
   std::vector<StepReport> step(std::span<Trainer* const> trainers);
 
  private:

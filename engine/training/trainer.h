@@ -73,12 +73,16 @@ class Trainer {
   Trainer(Model& model, Adaptation& adaptation, const std::vector<TokenExample>& examples,
           TrainSettings settings);
 
+  static constexpr const char* kInterruptedStep = "interrupted within a step";
+
   bool finished() const { return step_ >= settings_.steps; }
   int64_t steps_done() const { return step_; }
   // Whether all steps have fewer tokens than a warm-up in tokens asks for: the rate then rises over
   // all of them.
   bool warmup_is_cut() const { return warmup_is_cut_; }
-  // The next step. Throws std::logic_error when finished.
+  // The next step. Throws std::logic_error when finished. Throws Interrupted where a stop was
+  // requested between two of its micro-batches: save_state() then writes the state before the step,
+  // and no further step is to be made.
   StepReport step();
 
   // The whole of the training state. `identity` names everything that may not differ on resumption
@@ -124,7 +128,7 @@ class Trainer {
   // Adds the losses of sequences [begin, end) of the batch.
   static void add_losses(StepWork& work, const Batch& batch, std::span<const float> losses,
                          int64_t begin, int64_t end);
-  // The optimizer's update, unless the loss is not finite. squares: the sum of those of all
+  // The optimizer's update, unless the step diverged (StepReport). squares: the sum of those of all
   // gradients.
   StepReport end_step(StepWork& work, double squares);
   double learning_rate_at(int64_t step) const;

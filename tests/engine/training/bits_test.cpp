@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include "common/draws.h"
+#include "common/error.h"
+#include "common/interrupt.h"
 #include "tests/engine/goldens/golden_case.h"
 #include "tests/temporary_folder.h"
 
@@ -160,6 +162,26 @@ TEST_CASE("stopped and resumed at every step equals uninterrupted", "[bits]") {
     second.to(o.steps);
     CHECK((second.parameters() == whole.parameters()));
   }
+}
+
+TEST_CASE("a stop between two micro-batches costs the step that it falls into", "[bits]") {
+  Options o;
+  o.micro_batch_tokens = 12;
+  TemporaryFolder folder;
+  const auto file = folder.path() / "state.safetensors";
+  Run whole("gpt2_tied", o);
+  whole.to(o.steps);
+  Run stopped("gpt2_tied", o);
+  stopped.to(2);
+  request_stop();
+  CHECK_THROWS_AS(stopped.trainer().step(), Interrupted);
+  clear_stop_request();
+  CHECK(stopped.trainer().steps_done() == 2);
+  stopped.trainer().save_state(file, {});
+  Run second("gpt2_tied", o);
+  second.trainer().load_state(file, {});
+  second.to(o.steps);
+  CHECK((second.parameters() == whole.parameters()));
 }
 
 TEST_CASE("a resume point of another run is refused, by the key that differs", "[bits]") {
