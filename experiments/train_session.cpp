@@ -52,6 +52,17 @@ TrainOutcome outcome_of(const Json& done, const std::string& where) {
   return outcome;
 }
 
+void require_prediction(const std::vector<TokenExample>& examples, const SpecialTokens& special,
+                        const std::string& name) {
+  const bool follows = special.infix > 0 || (special.prefix > 0 && !special.keys_alone);
+  if (std::ranges::none_of(examples, [&](const TokenExample& e) {
+        return follows ? !e.target.empty() : e.predicted() > 0;
+      }))
+    throw InputError(name +
+                     ": no line has a token to predict: the first token of a line has nothing "
+                     "before it; give each a prompt");
+}
+
 }  // namespace
 
 void StepRate::add(const StepReport& step) {
@@ -92,15 +103,11 @@ TrainSession::TrainSession(const TrainRunOptions& options, Model& model, Clock::
   const ModelConfig config = config_beside(model_.config(), method_->special_tokens());
   loaded_ = &examples_of(options_.data, options_, config, read_);
   const std::vector<TokenExample>& examples = loaded_->examples;
-  if (std::ranges::none_of(examples, [](const TokenExample& e) { return e.tokens() > 1; }))
-    throw InputError(name_of(options_.data) +
-                     ": no line has a token to predict: the first "
-                     "token of a line has nothing before it; give each a prompt");
+  require_prediction(examples, method_->special_tokens(), name_of(options_.data));
   if (options_.epochs > 0)
     train_.steps =
         static_cast<int64_t>(std::ceil(options_.epochs * static_cast<double>(examples.size()) /
                                        static_cast<double>(train_.batch)));
-  method_->check_steps(train_.steps);
   held_out_ = is_given(options_.eval_data)
                   ? &examples_of(options_.eval_data, options_, config, read_held_out_)
                   : &read_held_out_;
@@ -108,10 +115,15 @@ TrainSession::TrainSession(const TrainRunOptions& options, Model& model, Clock::
     throw InputError(
         "--eval-every: give the held-out examples with --eval-data, or with --task "
         "their split with --eval-split");
+  if (options_.eval_every > 0)
+    require_prediction(
+        held_out_->examples, method_->special_tokens(),
+        name_of(is_given(options_.eval_data) ? options_.eval_data : options_.data) + ", held out");
 
   folder_ = std::make_unique<RunFolder>(options_, *method_, train_, model_.backend(),
                                         RunFolder::Data{*loaded_, *held_out_});
   if (!folder_->is_done()) {
+    method_->check_steps(train_.steps);
     adaptation_ = method_->adapt(model_, train_.init_seed);
     trainer_ = std::make_unique<Trainer>(model_, *adaptation_, examples, train_);
     if (trainer_->warmup_is_cut())

@@ -51,8 +51,9 @@ Singular singular_of_update(const FactorRows& b, const FactorRows& a, double sca
 // Whether the span of the first k vectors is determined, at [k - 1]: values[k - 1] stands out from
 // the next by more than `gap` of the largest. Behind the last one comes 0, or nothing where the
 // vectors span all of R^dimension. Of a matrix of zeros no span is determined.
+inline constexpr double kSingularGap = 1e-5;
 std::vector<bool> determined_spans(const RealVector& values, Eigen::Index dimension,
-                                   double gap = 1e-5);
+                                   double gap = kSingularGap);
 
 // Of singular values: exp of the entropy of values / sum (Roy and Vetterli, 2007), and
 // sum of squares / largest square. NaN where all are zero.

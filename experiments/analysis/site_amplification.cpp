@@ -19,8 +19,6 @@ namespace {
 constexpr Eigen::Index kDense = 2048;
 // Singular values up to so much of the largest are zeros that were rounded (singular.h).
 constexpr double kZeroValue = 1e-12;
-// Of the largest singular value: what must lie between those before and behind a cut, as for phi.
-constexpr double kGap = 1e-5;
 
 }  // namespace
 
@@ -85,7 +83,8 @@ SiteAmplification site_amplification(const WeightRows& weight, const WeightFacts
   // U and V of a zero update are any, and so are the last of one of a lower rank than its factors.
   const bool moved = found.update_norm > 0;
   const Eigen::Index own_rank = (update.values.array() > kZeroValue * update.values(0)).count();
-  const bool cut = behind == 0 || update.values(rank - 1) - behind > kGap * update.values(0);
+  const bool cut =
+      behind == 0 || update.values(rank - 1) - behind > kSingularGap * update.values(0);
   const bool determined = moved && own_rank == rank && cut;
   if (determined) {
     result.projected = found.projected;
@@ -100,11 +99,11 @@ SiteAmplification site_amplification(const WeightRows& weight, const WeightFacts
     result.undefined.push_back(fmt::format(
         "singular values {} and {} of the update differ by less than {} of the largest: the "
         "directions are any",
-        rank, rank + 1, kGap));
+        rank, rank + 1, kSingularGap));
   if (moved && own_rank < rank)
-    result.undefined.push_back(fmt::format(
-        "the update is of rank {}, its factors of rank {}: the other directions are any", own_rank,
-        rank));
+    result.undefined.push_back(
+        fmt::format("the update is of rank {}: of the {} directions asked for the others are any",
+                    own_rank, rank));
   if (determined && !found.factor)
     result.undefined.emplace_back("nothing of W lies in the update's directions");
   return result;

@@ -28,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Raised when the same adapters yield other numbers or quantities than before.
-constexpr int kAnalysisVersion = 2;
+constexpr int kAnalysisVersion = 3;
 // Figure 8 sets an update's directions against the first tenth of W's.
 constexpr double kShareOfBase = 0.1;
 constexpr std::uint64_t kChanceSeed = 0;
@@ -180,8 +180,10 @@ class Analysis {
               std::max(largest_rank_[{site.layer, site.site}], site.rank);
         }
       } catch (const InputError& error) {
-        summary_.problems.push_back(fmt::format("trial {}: {}", trial->id(), error.what()));
-        if (dynamic_cast<const AlteredFile*>(&error)) summary_.altered.push_back(trial->id());
+        if (dynamic_cast<const AlteredFile*>(&error))
+          summary_.altered.push_back(trial->id());
+        else
+          summary_.problems.push_back(fmt::format("trial {}: {}", trial->id(), error.what()));
         unreadable.insert(trial);
       }
     }
@@ -404,7 +406,10 @@ class Analysis {
 
 AnalysisSummary analyse_sweep(const SweepFolder& folder, const Manifest& manifest, Store& store,
                               AnalysisScope scope) {
-  if (!manifest.analysis) return {};
+  if (!manifest.analysis) {
+    if (scope == AnalysisScope::kAll) store.remove_analyses_not_in({});
+    return {};
+  }
   return Analysis(folder, manifest, store).run(scope);
 }
 

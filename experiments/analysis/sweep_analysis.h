@@ -13,15 +13,14 @@ namespace rankscope {
 struct AnalysisSummary {
   std::int64_t adapters = 0, pairs = 0;  // that were computed now
   std::vector<std::string> problems;     // what could not be read, a line each
-  std::vector<std::string> altered;      // of them: trials whose adapter is not what was written
+  std::vector<std::string> altered;      // trials whose adapter is not the one that was written
 };
 
 // kAdapters: pairs of adapters alone. kAll: also what needs the base's matrices.
 enum class AnalysisScope { kAdapters, kAll };
 
-// Does nothing where the manifest asks for no analysis. With kAll the store forgets analyses that
-// the sweep no longer asks for. Throws Interrupted where a stop was requested; what is stored by
-// then stays.
+// With kAll the store forgets analyses that the sweep does not ask for any more. Throws Interrupted
+// where a stop was requested; what is stored by then stays.
 AnalysisSummary analyse_sweep(const SweepFolder& folder, const Manifest& manifest, Store& store,
                               AnalysisScope scope);
 

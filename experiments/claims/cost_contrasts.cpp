@@ -9,6 +9,9 @@ namespace rankscope {
 
 namespace {
 
+// What was measured of a pack of trials is none's own.
+bool is_packed(const EvidenceTrial& trial) { return trial.timings.contains("trained_together"); }
+
 // Above 1 where the left side is the cheaper one.
 std::optional<double> gain(const std::string& quantity, const EvidenceTrial& left,
                            const EvidenceTrial& right) {
@@ -16,11 +19,7 @@ std::optional<double> gain(const std::string& quantity, const EvidenceTrial& lef
   const std::string name = quantity == "memory"       ? "train_peak_memory_mib"
                            : quantity == "throughput" ? "train_tokens_per_second"
                                                       : "checkpoint_bytes";
-  // What was measured of a pack of trials is none's own.
-  constexpr const char* kTogether = "trained_together";
-  if (name.starts_with("train_") &&
-      (left.timings.contains(kTogether) || right.timings.contains(kTogether)))
-    return std::nullopt;
+  if (name.starts_with("train_") && (is_packed(left) || is_packed(right))) return std::nullopt;
   const auto one = left.timings.find(name), other = right.timings.find(name);
   if (one == left.timings.end() || other == right.timings.end() || one->second <= 0 ||
       other->second <= 0)
@@ -50,10 +49,12 @@ std::vector<EvaluatedContrast> cost_contrasts(const Claim& claim, const Evidence
                              group_name(right),
                          "log2", contrast.margin);
       std::vector<double> units, swapped;
+      bool packed = false;
       for (const EvidenceTrial& one : left.trials) {
         for (const EvidenceTrial& other : right.trials) {
           if (one.seed != other.seed) continue;
           const std::optional<double> ratio = gain(contrast.quantity, one, other);
+          packed = packed || (!ratio && (is_packed(one) || is_packed(other)));
           if (!ratio) continue;
           units.push_back(std::log2(*ratio));
           // Who is whom is drawn anew for each seed.
@@ -62,6 +63,10 @@ std::vector<EvaluatedContrast> cost_contrasts(const Claim& claim, const Evidence
         }
       }
       add_units(made, units, claim.seeds, contrast.region);
+      if (packed && !made.finding.missing.empty())
+        made.finding.missing =
+            "the trials were trained in packs, whose cost is no trial's own; run the sweep without "
+            "pack_trials in another folder";
       if (made.contrast)
         made.control = Contrast{unit_estimate(Eigen::Map<const RealVector>(
                                     swapped.data(), static_cast<Eigen::Index>(swapped.size()))),

@@ -41,8 +41,12 @@ int run_collect(const std::string& path, bool again) {
   if (again) remove_database(folder);
   Collector collector(folder, manifest);
   std::vector<std::string> problems = collector.collect_all();
-  for (std::string& problem : collector.analyse(AnalysisScope::kAll).problems)
-    problems.push_back(std::move(problem));
+  const AnalysisSummary analysed = collector.analyse(AnalysisScope::kAll);
+  problems.insert(problems.end(), analysed.problems.begin(), analysed.problems.end());
+  for (const std::string& trial : analysed.altered)
+    problems.push_back("trial " + trial +
+                       ": its adapter is not the one that was written, by its SHA-256; `run` finds "
+                       "it too, and trains it again when it is given once more");
   for (const std::string& problem : problems) log::warning("{}", problem);
   if (manifest.latency)
     log::info("{} cells collected into {}", finished_latencies(folder, manifest).cells.size(),

@@ -56,7 +56,10 @@ int run_nll(const NllCommand& c) {
     std::printf("{\"index\":%zu,%s\"tokens\":%lld,\"nll\":%.9g}\n", i, id.c_str(),
                 static_cast<long long>(result.tokens[i]), result.nll[i]);
   }
-  if (!c.json)
+  if (!c.json && tokens == 0)
+    std::printf("%zu lines, no target token that anything stands before: no NLL\n",
+                result.nll.size());
+  else if (!c.json)
     std::printf("%zu lines, %lld target tokens, mean NLL %.6f nats per token\n", result.nll.size(),
                 static_cast<long long>(tokens), result.mean());
   return 0;

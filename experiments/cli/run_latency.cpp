@@ -48,7 +48,7 @@ void print_cells(const SweepFolder& folder, const Manifest& manifest, bool json)
   double all = 0;
   for (const LatencyCell& cell : latency_cells(manifest)) {
     const bool done = std::ranges::find(left, cell.identity, &LatencyCell::identity) == left.end();
-    const double seconds = estimated ? latency_cost(cell, manifest, shape) / rate : 0;
+    const double seconds = estimated ? latency_seconds(cell, manifest, shape, rate) : 0;
     if (!done) all += seconds;
     if (json) {
       OrderedJson line = {{"batch", cell.batch},

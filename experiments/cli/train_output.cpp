@@ -67,6 +67,8 @@ void print_json_outcome(const TrainOutcome& o, const DeviceSettings& device) {
 }
 
 std::string outcome_text(const TrainOutcome& o, const std::string& out) {
+  if (o.already_done && o.diverged)
+    return fmt::format("{}: diverged earlier, at step {}; nothing to do", out, o.steps + 1);
   if (o.already_done)
     return fmt::format("{}: finished earlier, {} steps, loss {:.4f}; nothing to do", out, o.steps,
                        o.loss);

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "common/appended_lines.h"
 #include "common/draws.h"
 #include "common/interrupt.h"
@@ -47,11 +50,14 @@ void warm(const LatencyModels& models, std::size_t variant, const Batch& batch) 
 
 }  // namespace
 
-double latency_cost(const LatencyCell& cell, const Manifest& manifest, const ModelShape& shape) {
-  const auto passes = static_cast<double>(2 * cell.rounds) *
-                      static_cast<double>(latency_variants(*manifest.latency).size());
-  return passes * 2 * static_cast<double>(shape.parameters()) *
-         static_cast<double>(cell.batch * cell.length);
+double latency_seconds(const LatencyCell& cell, const Manifest& manifest, const ModelShape& shape,
+                       double flops_per_second) {
+  const double pass = 2 * static_cast<double>(shape.parameters()) *
+                      static_cast<double>(cell.batch * cell.length) / flops_per_second;
+  const double untimed =
+      std::clamp(std::ceil(1e-3 * kUntimedMilliseconds / pass), 1.0, double{kMostUntimed});
+  return static_cast<double>(cell.rounds) *
+         static_cast<double>(latency_variants(*manifest.latency).size()) * (untimed + 1) * pass;
 }
 
 void measure_latencies(const SweepFolder& folder, const Manifest& manifest,

@@ -13,8 +13,9 @@ struct LatencyProgress {
   std::int64_t rounds = 0;              // of this cell, done
 };
 
-// Floating point operations of a cell, roughly: for estimates.
-double latency_cost(const LatencyCell& cell, const Manifest& manifest, const ModelShape& shape);
+// Seconds of a cell at so many floating point operations a second, roughly.
+double latency_seconds(const LatencyCell& cell, const Manifest& manifest, const ModelShape& shape,
+                       double flops_per_second);
 
 // Times the unfinished cells, one after the other, and appends each to latency.jsonl when it is
 // whole. In a round every variant makes one timed pass, in an order drawn anew, so that what the

@@ -164,7 +164,7 @@ class Maker {
       const TrainSettings training = TrainSettings::from(engine);
       engine.refuse_unknown("sweep");
       method->trainable_parameters(shape_);
-      if (training.steps > 0) method->check_steps(training.steps);
+      if (made_.trial.steps > 0) method->check_steps(made_.trial.steps);
       if (training.base_dropout && shape_.config.attention_dropout > 0) {
         throw SettingError("base_dropout", "true",
                            "the base's config asks for attention dropout, which is not supported; "

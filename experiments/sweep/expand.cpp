@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "common/suggest.h"
 #include "common/text.h"
+#include "engine/methods/method.h"
 #include "experiments/sweep/combination.h"
 #include "experiments/sweep/trial_identity.h"
 
@@ -117,6 +118,10 @@ class Expander {
   TrialConfig::Tuning tuning(const TaskPlan& task, const Combination& made) {
     if (!plan_.tuning) made.lr_place->fail("'lr: tuned' needs a section 'tuning' with the rates");
     need_tail(task, "'lr: tuned'");
+    made.lr_place->checked([&] {
+      Settings settings(made.trial.settings);
+      make_method(made.trial.method, settings)->check_steps(plan_.tuning->steps);
+    });
     TrialConfig::Tuning tuning{.rates = plan_.tuning->rates,
                                .steps = plan_.tuning->steps,
                                .seed = plan_.tuning->seed,

@@ -149,18 +149,23 @@ std::vector<std::string> heal_trials(const SweepFolder& folder, const Manifest& 
 
 std::vector<std::string> start_over(const SweepFolder& folder, const Manifest& manifest,
                                     const std::vector<std::string>& trials) {
-  Healer healer;
-  for (const std::string& id : trials) {
-    const fs::path train = folder.train_folder(find_trial(manifest, id));
-    std::optional<FolderLock> lock;
-    if (take(train, lock))
-      put_training_aside(train,
-                         "'" + printable_path(train) +
-                             "' holds another adapter than was "
-                             "written, and the next run trains it again",
-                         healer);
+  std::set<std::string> trainings;
+  for (const std::string& id : trials) trainings.insert(find_trial(manifest, id).train_hash);
+  std::vector<std::string> done;
+  for (const Trial& trial : manifest.trials) {
+    if (!trainings.contains(trial.train_hash)) continue;
+    const fs::path train = folder.train_folder(trial), eval = folder.eval_folder(trial);
+    std::optional<FolderLock> train_lock, eval_lock;
+    if (!take(train, train_lock) || !take(eval, eval_lock)) continue;
+    Healer healer;
+    put_training_aside(train, "", healer);
+    healer.put_aside(eval / "done.json", "");
+    done.push_back(fmt::format(
+        "'{}': its adapter is not the one that was written; {} files are put aside (*.damaged), "
+        "and the next run trains and evaluates it again",
+        printable_path(train), healer.take().size()));
   }
-  return healer.take();
+  return done;
 }
 
 }  // namespace rankscope

@@ -17,8 +17,8 @@ std::vector<std::string> heal_sweep_files(const SweepFolder& folder);
 // Returns what was done, a line each. Called by the coordinator alone, before it starts workers.
 std::vector<std::string> heal_trials(const SweepFolder& folder, const Manifest& manifest);
 
-// Puts aside the trainings of these trials, whose adapters are not what was written, so that the
-// next run trains them again. Returns what was done, likewise.
+// Puts aside the trainings of these trials, whose adapters are not what was written, and the
+// evaluations of them, so that the next run makes both again. Returns what was done, likewise.
 std::vector<std::string> start_over(const SweepFolder& folder, const Manifest& manifest,
                                     const std::vector<std::string>& trials);
 

@@ -51,13 +51,19 @@ void train_together(const SweepFolder& folder, std::span<const PackedTrial> tria
     describe_trial(folder, packed.trial);
   }
   if (runs.size() < 2) return;
-  for (const auto& training : trainings) {
-    training->timings.set("trained_together", static_cast<double>(trainings.size()));
+  // One that is trained, and waits for its evaluation alone, keeps what it cost.
+  std::vector<Training*> untrained;
+  for (const auto& training : trainings)
+    if (!is_there(folder.train_folder(training->packed.trial) / "done.json"))
+      untrained.push_back(training.get());
+  for (Training* training : untrained) {
+    if (untrained.size() > 1)
+      training->timings.set("trained_together", static_cast<double>(untrained.size()));
     training->clock.emplace(training->timings, "train_seconds");
   }
   const std::vector<TrainOutcome> outcomes =
       run_joint_training(runs, [&](size_t run, const TrainProgress& p) {
-        trainings[run]->clock->tick();
+        if (trainings[run]->clock) trainings[run]->clock->tick();
         on_progress(trainings[run]->packed.trial, {TrialProgress::Phase::kTraining, p.step.step,
                                                    p.steps, p.step.loss, p.tokens_per_second});
       });

@@ -206,9 +206,12 @@ std::string place_text(const std::string& source, std::uint64_t line) {
 YamlNode parse_yaml(std::string_view text, const std::string& source, YamlLimits limits) {
   const auto name = std::make_shared<const std::string>(source);
   scan(text, name, limits);
-  // yaml-cpp misses the end of the text within quotes where the text ends with a line break; behind
-  // a last line that is a comment it sees it.
-  std::istringstream stream{std::string(text) + (text.ends_with('\n') ? "#" : "")};
+  // yaml-cpp misses the end of the text within quotes where the last line is blank; behind one that
+  // is a comment it sees it.
+  const std::size_t last = text.find_last_not_of(" \t\r");
+  const bool blank = last != std::string_view::npos && text[last] == '\n';
+  std::istringstream stream{blank ? std::string(text.substr(0, last + 1)) + "#"
+                                  : std::string(text)};
   Builder builder(name, limits);
   try {
     YAML::Parser parser(stream);

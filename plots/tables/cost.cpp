@@ -36,9 +36,9 @@ TableSet cost_tables(ReportData& data) {
       "t.trial AND "
       "i.sweep = t.sweep WHERE t.role = 'scored' AND t.state = 'done' AND t.trial NOT IN (SELECT "
       "trial FROM config_value WHERE key = 'shuffle_targets' AND value = 'true') "
-      "AND NOT (i.name LIKE 'train\\_%' ESCAPE '\\' AND t.trial IN (SELECT trial FROM timings "
-      "WHERE "
-      "name = 'trained_together')) AND i.name <> 'trained_together' "
+      "AND i.name <> 'trained_together' AND NOT (i.name LIKE 'train\\_%' ESCAPE '\\' AND EXISTS "
+      "(SELECT 1 FROM timings p WHERE p.trial = t.trial AND p.sweep = t.sweep AND p.name = "
+      "'trained_together')) "
       "GROUP BY 1, 2, 3, 4, 5, 6, 7, 8");
   if (rows.empty()) return {{}, "No finished trial has measurements yet."};
   Table table{.name = "cost",
@@ -118,9 +118,9 @@ TableSet cost_tables(ReportData& data) {
       "t.sweep = i.sweep WHERE t.role = 'scored' AND i.name = 'trained_together'");
   if (const std::int64_t packed = integer_in(together.at(0).at(0)).value_or(0); packed > 0)
     table.caption += fmt::format(
-        " {} trials were trained together with others: what was measured of their trainings is "
-        "their pack's and left out.",
-        grouped(packed));
+        " {} trained together with others: what was measured of such trainings is their pack's and "
+        "left out.",
+        packed == 1 ? "1 trial was" : grouped(packed) + " trials were");
   if (!measured("checkpoint_bytes")) table.caption += " The size of checkpoints was not recorded.";
   return {{std::move(table)}, {}};
 }

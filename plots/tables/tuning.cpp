@@ -17,7 +17,10 @@ TableSet tuning_tables(ReportData& data) {
       "FROM trials t LEFT JOIN config c ON c.trial = t.trial AND c.sweep = t.sweep AND c.key = "
       "'settings.lr' "
       "LEFT JOIN scores s ON s.trial = t.trial AND s.sweep = t.sweep AND s.metric = 'nll' "
+      // What was measured of a pack is no run's own.
       "LEFT JOIN timings i ON i.trial = t.trial AND i.sweep = t.sweep AND i.name = 'train_seconds' "
+      "AND NOT EXISTS (SELECT 1 FROM timings p WHERE p.trial = t.trial AND p.sweep = t.sweep AND "
+      "p.name = 'trained_together') "
       "WHERE t.role = 'tuning' ORDER BY t.sweep, t.task, t.method, t.targets, t.rank, c.number, "
       "t.trial");
   // A search is the list of its runs, which every setting that takes its rate records.

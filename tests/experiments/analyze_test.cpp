@@ -141,8 +141,8 @@ TEST_CASE("directions that an update of lower rank than its factors does not hav
     for (const char* key : {"projected", "amplification", "relative", "unscaled_amplification"})
       CHECK(doubled[i].at(key).is_null());
     CHECK_THAT(doubled[i].at("undefined").dump(),
-               Catch::Contains("the update is of rank " + std::to_string(rank) +
-                               ", its factors of rank " + std::to_string(2 * rank)));
+               Catch::Contains("the update is of rank " + std::to_string(rank) + ": of the " +
+                               std::to_string(2 * rank) + " directions"));
   }
 }
 

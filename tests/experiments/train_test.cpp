@@ -294,6 +294,27 @@ TEST_CASE("a second process is kept out of a run's folder") {
   CHECK(run().exit_code == 0);
 }
 
+TEST_CASE("a token needs something before it to be predicted, held out too") {
+  TemporaryFolder folder;
+  const std::string lone = (folder / "lone.jsonl").string();
+  write_file_atomically(lone, "{\"prompt_ids\":[],\"target_ids\":[1]}\n");
+  Run run(folder / "run", "lora");
+  *(std::ranges::find(run.arguments, "--eval-data") + 1) = lone;
+  const ProgramResult held_out = run();
+  CHECK(held_out.exit_code == 2);
+  CHECK_THAT(held_out.err, Catch::Contains("lone.jsonl, held out: no line has a token to predict"));
+  // What a method puts before it will do.
+  for (const std::string method : {"prefix_embed", "prefix_kv"}) {
+    Run with(folder / method, method);
+    for (const char* option : {"--data", "--eval-data"})
+      *(std::ranges::find(with.arguments, option) + 1) = lone;
+    CHECK(with().exit_code == (method == "prefix_embed" ? 0 : 2));
+  }
+  const ProgramResult nll = run_program(
+      {"nll", "--model", golden_folder("gpt2_tied").string(), "--data", lone, "--threads", "1"});
+  CHECK_THAT(nll.out, Catch::Contains("no target token that anything stands before"));
+}
+
 TEST_CASE("a warm-up in tokens that is longer than the training is said to be cut") {
   for (const std::string tokens : {"1", "1000000"}) {
     TemporaryFolder folder;
@@ -334,6 +355,7 @@ TEST_CASE("an adapter that is not finite is never written: its run diverged") {
   CHECK(done.at("steps") == 0);
   CHECK(done.at("last_finite_loss") > 0);
   CHECK_FALSE(fs::exists(run.out / "adapter"));
+  CHECK_THAT(run().err, Catch::Contains("diverged earlier, at step 1; nothing to do"));
 }
 
 TEST_CASE("divergence is a result, with the curve up to it") {

@@ -193,12 +193,25 @@ TEST_CASE("what was measured of a pack of trials stands in no trial's costs") {
       store.put_trial(trial);
     }
   }
-  ResultsReader results({folder.path()});
+  // Another sweep has a trial of that name that was trained alone.
+  TemporaryFolder other;
+  fill_report_sample(other / "results.db", SampleKind::kEmpty);
+  {
+    Store store = Store::open(other / "results.db");
+    TrialRecord trial;
+    trial.trial = "packed";
+    trial.sweep = "other";
+    trial.state = "done";
+    trial.role = "scored";
+    trial.timings = {{"train_seconds", 30}, {"checkpoint_bytes", 500}};
+    store.put_trial(trial);
+  }
+  ResultsReader results({folder.path(), other.path()});
   const Findings findings;
   ReportData data(results, findings);
   const TableSet set = cost_tables(data);
-  CHECK_THAT(shown(set), Contains("| 2 | 10.0 | 500 |"));
-  CHECK_THAT(set.tables.at(0).caption, Contains("1 trials were trained together"));
+  CHECK_THAT(shown(set), Contains("| 3 | 20.0 | 500 |"));
+  CHECK_THAT(set.tables.at(0).caption, Contains("1 trial was trained together"));
 }
 
 TEST_CASE("several sweeps in one report are told apart") {

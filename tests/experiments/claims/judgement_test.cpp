@@ -542,6 +542,7 @@ TEST_CASE("costs are compared seed by seed") {
   const ClaimFinding none = packed.judge(claim).claims.at(0);
   CHECK_FALSE(none.contrasts.at(0).estimate);
   CHECK_FALSE(none.contrasts.at(1).estimate);
+  CHECK_THAT(none.contrasts.at(0).missing, Catch::Contains("trained in packs"));
   CHECK(*none.contrasts.at(2).estimate == Approx(6));
 }
 

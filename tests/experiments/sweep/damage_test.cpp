@@ -224,8 +224,9 @@ TEST_CASE("values that changed on the disk and read like any other count nowhere
   const ProgramResult found = sweep.run("flipped");
   INFO(found.err);
   CHECK(found.exit_code == 1);
-  CHECK_THAT(found.err, Catch::Contains("holds another adapter than was written, and the next run "
-                                        "trains it again"));
+  CHECK_THAT(found.err, Catch::Contains("its adapter is not the one that was written") &&
+                            Catch::Contains("the next run trains and evaluates it again"));
+  CHECK_THAT(run_program({"status", out.string()}).out, Catch::Contains("1 pending"));
   sweep.finish("flipped");
   check_results(out, expected);
 }

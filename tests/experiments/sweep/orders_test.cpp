@@ -58,6 +58,12 @@ TEST_CASE("trials that a worker trains together change no result") {
   };
   CHECK(marked("packed") == "packed\r\n1\r\n");
   CHECK(marked("undisturbed") == "packed\r\n0\r\n");
+  // What is trained, and waits for its evaluation alone, keeps what it cost.
+  copy_undisturbed("trained");
+  for (const Json& trial : trials_of(sweep.out("trained")))
+    fs::remove(eval_folder(sweep.out("trained"), trial) / "done.json");
+  sweep.finish("trained", {"--workers", "1", "--pack-trials", "8"});
+  CHECK(marked("trained") == "packed\r\n0\r\n");
   sweep.finish("packs", {"--workers", "2", "--pack-trials", "3", "--shortest-first"});
   check_results(sweep.out("packs"), sweep.out("undisturbed"));
 }

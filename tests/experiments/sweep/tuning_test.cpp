@@ -143,6 +143,14 @@ TEST_CASE("tuning never sees what is scored") {
              Catch::StartsWith("s.yaml:7: 'lr': 'lr: tuned' needs a section 'tuning'"));
   CHECK_THAT(folder.refusal(kTunedHead + "method: lora\nkeep: best\n"),
              Catch::StartsWith("s.yaml:7: 'keep': 'best' needs 'eval_every'"));
+  // The search's runs are shorter than the training.
+  const std::string adalora = "method: adalora\nlr: tuned\nsteps: 1000\nt_init: 400\nt_final: ";
+  CHECK(folder.refusal(kTunedHead + kTuning + adalora + "1\n", {"tuning.steps=500"}) ==
+        "nothing was thrown");
+  CHECK_THAT(folder.refusal(kTunedHead + kTuning + adalora + "100\n", {"tuning.steps=500"}),
+             Catch::Contains("'lr'") && Catch::Contains("none is left in which the budget falls"));
+  CHECK_THAT(folder.refusal(kTunedHead + kTuning + adalora + "600\n", {"tuning.steps=1000"}),
+             Catch::Contains("'t_final'") && Catch::Contains("of the training's 1000"));
 }
 
 TEST_CASE("scored examples that are trained on are pointed out, and so is a tuning of nothing") {

@@ -46,6 +46,7 @@ TEST_CASE("maps, lists and scalars keep their text and their lines") {
   CHECK(c.entries[1].value.kind == YamlNode::Kind::kNull);
   CHECK(parse_yaml("a: |\n  two\n  lines\n", "f").entries[0].value.text == "two\nlines\n");
   CHECK(parse_yaml("a: |+\n  two\n\n", "f").entries[0].value.text == "two\n\n");
+  CHECK(parse_yaml("a: |\n  two\n  ", "f").entries[0].value.text == "two\n");
   CHECK(parse_yaml("a: |-\n  two\n\n", "f").entries[0].value.text == "two");
   CHECK(parse_yaml("a:\n  b: |\n    two", "f").entries[0].value.entries[0].value.text == "two");
   CHECK(parse_yaml("a: 'x'\n", "f").entries[0].value.text == "x");
@@ -82,7 +83,8 @@ TEST_CASE("what a file of settings has no use for is refused, with its line") {
 
 TEST_CASE("a quote that is never closed is refused, whatever the file ends with") {
   for (const std::string quote : {"\"", "'"})
-    for (const std::string end : {"", "\n", "\n\n", "\nlr: 1\n", "\nlr: 1", "  \n", "\n#\n"}) {
+    for (const std::string end :
+         {"", "\n", "\n\n", "\nlr: 1\n", "\nlr: 1", "  \n", "\n#\n", "\n  ", "\n\r"}) {
       INFO("a: " << quote << "x" << end);
       CHECK_THAT(refusal("b: 1\na: " + quote + "x" + end), Contains("illegal EOF in scalar"));
     }

@@ -1,6 +1,6 @@
-// What the kernels of low-rank updates share: tables of row ranges in a launch's parameters, and
-// loads of neighbouring elements. With r columns these kernels move memory and hardly compute, so
-// they take fp32 factors as they are and read each activation once.
+// What the kernels of low-rank updates share: tables of row ranges in a launch's parameters. With r
+// columns these kernels move memory and hardly compute, so they take fp32 factors as they are and
+// read each activation once.
 #pragma once
 
 #include <cstdint>
@@ -39,45 +39,6 @@ struct Strided {
 
 inline Strided strided(const WeightView& view) {
   return {static_cast<const float*>(view.data), view.row_stride, view.col_stride};
-}
-
-// Two neighbouring elements, in one access where `paired`.
-template <typename T>
-__device__ __forceinline__ void load_pair(const T* from, int count, bool paired, float values[2]) {
-  if (paired && count == 2) {
-    if constexpr (sizeof(T) == 2) {
-      const uint32_t both = *reinterpret_cast<const uint32_t*>(from);
-      values[0] = to_float(Bf16{static_cast<uint16_t>(both)});
-      values[1] = to_float(Bf16{static_cast<uint16_t>(both >> 16)});
-    } else {
-      const auto both = *reinterpret_cast<const float2*>(from);
-      values[0] = both.x;
-      values[1] = both.y;
-    }
-    return;
-  }
-  values[0] = to_float(from[0]);
-  values[1] = count == 2 ? to_float(from[1]) : 0.0f;
-}
-
-template <typename T>
-__device__ __forceinline__ void store_pair(T* to, int count, bool paired, const float values[2]) {
-  if (paired && count == 2) {
-    if constexpr (sizeof(T) == 2) {
-      const uint32_t low = from_float<T>(values[0]).bits, high = from_float<T>(values[1]).bits;
-      *reinterpret_cast<uint32_t*>(to) = low | high << 16;
-    } else {
-      *reinterpret_cast<float2*>(to) = make_float2(values[0], values[1]);
-    }
-    return;
-  }
-  to[0] = from_float<T>(values[0]);
-  if (count == 2) to[1] = from_float<T>(values[1]);
-}
-
-// Whether rows of elements of `size` bytes can be read in pairs.
-inline bool in_pairs(const void* data, int64_t stride, size_t size) {
-  return reinterpret_cast<uintptr_t>(data) % (2 * size) == 0 && stride % 2 == 0;
 }
 
 // Calls f with as many of the parts at a time as a launch takes.

@@ -72,9 +72,8 @@ __global__ void __launch_bounds__(kThreads) outer_kernel(Parts<OuterPart<N, W>> 
   for (int c0 = 0; c0 < p.r; c0 += kRanks) {
     for (int i = thread; i < kChunkRows * kRanks; i += kThreads) {
       const int row = i / kRanks, c = i % kRanks;
-      held[row][c] = row < rows && c0 + c < p.r
-                         ? to_float(narrow[row * p.narrow_stride + c0 + c])
-                         : 0.0f;
+      held[row][c] =
+          row < rows && c0 + c < p.r ? to_float(narrow[row * p.narrow_stride + c0 + c]) : 0.0f;
     }
     sync_threads();
     float sums[kRanks][kChunk] = {};
@@ -154,10 +153,14 @@ void narrow_outer_of(Stream stream, std::span<const NarrowOuter> parts, float* s
                                    static_cast<int>(narrow.cols),
                                    static_cast<unsigned>(column_blocks),
                                    is_wide(wide)};
-    sums.part[sums.count++] = {sum_blocks,     scratch,
-                               part.out,       part.narrow_step,
-                               part.wide_step, wide.cols,
-                               static_cast<int>(chunks), static_cast<int>(narrow.cols)};
+    sums.part[sums.count++] = {sum_blocks,
+                               scratch,
+                               part.out,
+                               part.narrow_step,
+                               part.wide_step,
+                               wide.cols,
+                               static_cast<int>(chunks),
+                               static_cast<int>(narrow.cols)};
     blocks += chunks * column_blocks;
     sum_blocks += ceil_div(narrow.cols * wide.cols, kSumColumns);
     scratch += chunks * narrow.cols * wide.cols;

@@ -114,8 +114,8 @@ __device__ __forceinline__ void multiply_halves(float c[4], const uint32_t (&x)[
   for (int i = 0; i < kChunk / 2; ++i) {
     const float low = factors[2 * i], high = factors[2 * i + 1];
     whole[i] = two_halves(low, high);
-    rest[i] = two_halves(low - to_float(from_float<Bf16>(low)),
-                         high - to_float(from_float<Bf16>(high)));
+    rest[i] =
+        two_halves(low - to_float(from_float<Bf16>(low)), high - to_float(from_float<Bf16>(high)));
   }
 #pragma unroll
   for (int i = 0; i < kChunk / 2; i += 2) {
@@ -140,7 +140,7 @@ __global__ void __launch_bounds__(kRightWarps* kWarp) narrow_right_halves(RightA
   const int g = lane / 4, t = lane % 4;
   const int64_t first = p.begin + (static_cast<int64_t>(blockIdx.x) - p.first_block) * kRightRows;
   const int64_t own_rows[2] = {first + g < p.end ? first + g : p.begin,
-                          first + g + 8 < p.end ? first + g + 8 : p.begin};
+                               first + g + 8 < p.end ? first + g + 8 : p.begin};
   for (int64_t c0 = 0; c0 < p.r; c0 += kRanks) {
     float c[4] = {};
     int64_t base = warp * kDepth;
@@ -153,8 +153,8 @@ __global__ void __launch_bounds__(kRightWarps* kWarp) narrow_right_halves(RightA
 #pragma unroll
       for (int i = 0; i < kAhead; ++i)
         for (int side = 0; side < 2; ++side)
-          load_words(a.x + own_rows[side] * a.x_stride + base + i * kStep + t * kChunk, kChunk, true,
-                     x[i][side]);
+          load_words(a.x + own_rows[side] * a.x_stride + base + i * kStep + t * kChunk, kChunk,
+                     true, x[i][side]);
       const float* from = column + (base + t * kChunk) * p.right.row_stride;
       if (p.aligned && p.right.row_stride == 1) {
 #pragma unroll

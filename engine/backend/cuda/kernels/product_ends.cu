@@ -24,8 +24,8 @@ struct RowsOf {
 };
 template <typename M>
 auto rows_of(const M& m) {
-  using P =
-      std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(m.data)>>, const void, void>;
+  using P = std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(m.data)>>, const void,
+                               void>;
   return RowsOf<P>{m.data, m.stride, is_wide(m.data, m.stride, dtype_size(m.dtype))};
 }
 template <typename T, typename P>
@@ -107,8 +107,8 @@ __global__ void __launch_bounds__(kThreads) start_product_kernel(StartArguments 
     if (threadIdx.x < kStartRows * kRanks) {
       const int row = static_cast<int>(threadIdx.x) / kRanks;
       const int c = static_cast<int>(threadIdx.x) % kRanks;
-      left[row][c] = row < rows && c0 + c < p.r ? p.left[(first + row) * p.left_stride + c0 + c]
-                                                : 0.0f;
+      left[row][c] =
+          row < rows && c0 + c < p.r ? p.left[(first + row) * p.left_stride + c0 + c] : 0.0f;
     }
     sync_threads();
 #pragma unroll
@@ -164,8 +164,8 @@ __device__ __forceinline__ float gelu(float x, float* derivative) {
   constexpr float kScale = 0.7978845608028654f, kCube = 0.044715f;
   const float square = x * x;
   const float power = -2.0f * kScale * (x * fmaf(kCube, square, 1.0f));
-  const float s = sizeof(T) == 2 ? __fdividef(1.0f, 1.0f + __expf(power))
-                                 : 1.0f / (1.0f + expf(power));
+  const float s =
+      sizeof(T) == 2 ? __fdividef(1.0f, 1.0f + __expf(power)) : 1.0f / (1.0f + expf(power));
   const float du = 2.0f * kScale * fmaf(3.0f * kCube, square, 1.0f);
   *derivative = fmaf(x * s * (1.0f - s), du, s);
   return x * s;
