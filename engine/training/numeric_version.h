@@ -1,5 +1,6 @@
-// The version of the arithmetic. Raised whenever a trained adapter's bits change on an unchanged
-// instruction set; tests/engine/training/numeric_version_test.cpp notices when that was forgotten.
+// The version of the CPU's arithmetic; a GPU's kernels have their own (cuda_backend.cpp). Raised
+// whenever a trained adapter's bits change on an unchanged instruction set;
+// tests/engine/training/numeric_version_test.cpp notices when that was forgotten.
 #pragma once
 
 namespace rankscope {

@@ -10,10 +10,9 @@
 
 namespace rankscope {
 
-// Texts by key: processor, instruction_set (of a GPU its name, the versions of CUDA and of
-// the kernels' arithmetic, and the precision),
-// threads, memory_mib, compiler, program (the repository's state when it was built), and the
-// numeric version.
+// Texts by key: processor, instruction_set (of a GPU its name, the versions of CUDA and of the
+// kernels' arithmetic, and the precision), threads, memory_mib, compiler, program (the repository's
+// state when it was built), and the numeric version.
 OrderedJson environment_json(const Backend& backend);
 // The same and base_parameters, how many the base has, in the folder's environment.json.
 void write_environment(const std::filesystem::path& folder, const Backend& backend,
