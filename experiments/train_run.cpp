@@ -5,7 +5,6 @@
 #include <stdexcept>
 
 #include "common/error.h"
-#include "common/interrupt.h"
 #include "engine/training/joint_trainer.h"
 #include "experiments/loaded_base.h"
 #include "experiments/train_session.h"
@@ -20,11 +19,10 @@ TrainOutcome run_training(const TrainRunOptions& options,
   Model& model = (options.base ? *options.base : own).model(options.model, options.device);
   TrainSession session(options, model, start);
   while (!session.finished()) {
-    if (stop_requested()) session.stop();
     StepReport report;
     try {
       report = session.trainer().step();
-    } catch (const Interrupted&) {  // between micro-batches
+    } catch (const Interrupted&) {
       session.stop();
     }
     session.stepped(report, on_step);
@@ -58,16 +56,12 @@ std::vector<TrainOutcome> run_joint_training(
       trainers.push_back(&sessions[i]->trainer());
     }
     if (running.empty()) break;
-    const auto stop = [&] {
-      for (size_t i : running) sessions[i]->save();
-      throw Interrupted("interrupted; the same command goes on from here");
-    };
-    if (stop_requested()) stop();
     std::vector<StepReport> reports;
     try {
       reports = joint.step(trainers);
-    } catch (const Interrupted&) {  // between micro-batches
-      stop();
+    } catch (const Interrupted&) {
+      for (size_t i : running) sessions[i]->save();
+      throw Interrupted("interrupted; the same command goes on from here");
     }
     for (size_t k = 0; k < running.size(); ++k)
       sessions[running[k]]->stepped(

@@ -54,9 +54,8 @@ TrainOutcome outcome_of(const Json& done, const std::string& where) {
 
 void require_prediction(const std::vector<TokenExample>& examples, const SpecialTokens& special,
                         const std::string& name) {
-  const bool follows = special.infix > 0 || (special.prefix > 0 && !special.keys_alone);
   if (std::ranges::none_of(examples, [&](const TokenExample& e) {
-        return follows ? !e.target.empty() : e.predicted() > 0;
+        return TokenExample{with_special_tokens(special, e.prompt), e.target}.predicted() > 0;
       }))
     throw InputError(name +
                      ": no line has a token to predict: the first token of a line has nothing "

@@ -37,6 +37,9 @@ struct PredictionRecord {
   std::map<std::string, double> outcomes;  // by metric
 };
 
+// Among a trial's timings: how many were trained in one pass, which their train_... are then of.
+inline constexpr const char* kTrainedTogether = "trained_together";
+
 struct TrialRecord {
   std::string trial;       // the key: a short id, also the folder's name below trials/
   std::string train_hash;  // 64 hex digits, as eval_hash
@@ -63,7 +66,8 @@ struct TrialRecord {
   int64_t attempts = 0;
   std::string error;
   std::string dataset;  // the hash of the dataset that was scored
-  // train_seconds, eval_seconds, set_up_seconds, tokens_per_second, peak_memory_mib, ...
+  // train_seconds, eval_seconds, set_up_seconds, tokens_per_second, peak_memory_mib,
+  // kTrainedTogether, ...
   std::map<std::string, double> timings;
   std::vector<CurvePoint> curve;
   std::vector<MetricValue> metrics;

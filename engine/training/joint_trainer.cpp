@@ -26,7 +26,7 @@ std::vector<StepReport> JointTrainer::step(std::span<Trainer* const> trainers) {
   // Round g computes the g-th micro-batch of every trainer that has one: each sums its gradients
   // over the micro-batches that it would have alone, in their order.
   for (size_t g = 0; g < rounds; ++g) {
-    if (g > 0) throw_if_stop_requested(Trainer::kInterruptedStep);
+    throw_if_stop_requested(Trainer::kInterruptedStep);
     std::vector<const TokenExample*> examples;
     std::vector<uint64_t> draw_ids;
     struct Share {

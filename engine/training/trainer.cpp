@@ -166,7 +166,7 @@ StepReport Trainer::step() {
   StepWork& work = prepared.work;
   Batch batch = std::move(prepared.batch);
   for (size_t g = 0; g < work.micro_batches(); ++g) {
-    if (g > 0) throw_if_stop_requested(kInterruptedStep);
+    throw_if_stop_requested(kInterruptedStep);
     Tape tape(model_.backend(), true);
     const ForwardContext context{tape, batch, &adaptation_, StepDraws{settings_.data_seed, step_},
                                  settings_.base_dropout ? 1.0 : 0.0};

@@ -81,7 +81,7 @@ class Trainer {
   // all of them.
   bool warmup_is_cut() const { return warmup_is_cut_; }
   // The next step. Throws std::logic_error when finished. Throws Interrupted where a stop was
-  // requested between two of its micro-batches: save_state() then writes the state before the step,
+  // requested before one of its micro-batches: save_state() then writes the state before the step,
   // and no further step is to be made.
   StepReport step();
 

@@ -4,13 +4,14 @@
 
 #include "common/draws.h"
 #include "experiments/claims/contrasts.h"
+#include "results/records.h"
 
 namespace rankscope {
 
 namespace {
 
 // What was measured of a pack of trials is none's own.
-bool is_packed(const EvidenceTrial& trial) { return trial.timings.contains("trained_together"); }
+bool is_packed(const EvidenceTrial& trial) { return trial.timings.contains(kTrainedTogether); }
 
 // Above 1 where the left side is the cheaper one.
 std::optional<double> gain(const std::string& quantity, const EvidenceTrial& left,

@@ -13,6 +13,7 @@
 #include "experiments/folder_lock.h"
 #include "experiments/sweep/gpu_fit.h"
 #include "experiments/sweep/timings.h"
+#include "results/records.h"
 
 namespace rankscope {
 
@@ -58,7 +59,7 @@ void train_together(const SweepFolder& folder, std::span<const PackedTrial> tria
       untrained.push_back(training.get());
   for (Training* training : untrained) {
     if (untrained.size() > 1)
-      training->timings.set("trained_together", static_cast<double>(untrained.size()));
+      training->timings.set(kTrainedTogether, static_cast<double>(untrained.size()));
     training->clock.emplace(training->timings, "train_seconds");
   }
   const std::vector<TrainOutcome> outcomes =

@@ -178,34 +178,25 @@ TEST_CASE(
 }
 
 TEST_CASE("what was measured of a pack of trials stands in no trial's costs") {
-  TemporaryFolder folder;
-  fill_report_sample(folder / "results.db", SampleKind::kEmpty);
-  {
-    Store store = Store::open(folder / "results.db");
-    for (const bool packed : {false, true}) {
-      TrialRecord trial;
-      trial.trial = packed ? "packed" : "alone";
-      trial.sweep = "s";
-      trial.state = "done";
-      trial.role = "scored";
-      trial.timings = {{"train_seconds", packed ? 70 : 10}, {"checkpoint_bytes", 500}};
-      if (packed) trial.timings["trained_together"] = 7;
-      store.put_trial(trial);
-    }
-  }
+  const auto put_done = [](const TemporaryFolder& at, const char* trial, const char* sweep,
+                           std::map<std::string, double> timings) {
+    Store store = Store::open(at / "results.db");
+    TrialRecord record;
+    record.trial = trial;
+    record.sweep = sweep;
+    record.state = "done";
+    record.role = "scored";
+    record.timings = std::move(timings);
+    store.put_trial(record);
+  };
+  TemporaryFolder folder, other;
+  for (const TemporaryFolder* at : {&folder, &other})
+    fill_report_sample(*at / "results.db", SampleKind::kEmpty);
+  put_done(folder, "alone", "s", {{"train_seconds", 10}, {"checkpoint_bytes", 500}});
+  put_done(folder, "packed", "s",
+           {{"train_seconds", 70}, {"checkpoint_bytes", 500}, {kTrainedTogether, 7}});
   // Another sweep has a trial of that name that was trained alone.
-  TemporaryFolder other;
-  fill_report_sample(other / "results.db", SampleKind::kEmpty);
-  {
-    Store store = Store::open(other / "results.db");
-    TrialRecord trial;
-    trial.trial = "packed";
-    trial.sweep = "other";
-    trial.state = "done";
-    trial.role = "scored";
-    trial.timings = {{"train_seconds", 30}, {"checkpoint_bytes", 500}};
-    store.put_trial(trial);
-  }
+  put_done(other, "packed", "other", {{"train_seconds", 30}, {"checkpoint_bytes", 500}});
   ResultsReader results({folder.path(), other.path()});
   const Findings findings;
   ReportData data(results, findings);
