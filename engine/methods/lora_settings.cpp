@@ -14,7 +14,6 @@
 namespace rankscope {
 namespace {
 
-constexpr int64_t kMaxRank = 65536;
 constexpr int64_t kMaxLayer = 1'000'000;
 
 std::vector<std::string_view> split(std::string_view text, char separator) {

@@ -11,6 +11,9 @@
 
 namespace rankscope {
 
+// The largest rank that settings take.
+inline constexpr int64_t kMaxRank = 65536;
+
 // How A is drawn; B starts at zero.
 enum class LoraInit {
   kKaiming,   // uniform in +-1/sqrt(d_in): kaiming_uniform(a = sqrt 5), as loralib and PEFT do

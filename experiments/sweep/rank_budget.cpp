@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/error.h"
+#include "engine/methods/lora_settings.h"
 #include "engine/methods/method.h"
 
 namespace rankscope {
@@ -28,18 +29,32 @@ std::string with_commas(std::int64_t number) {
 BudgetedRank rank_for_budget(std::int64_t budget, const std::string& method,
                              const std::map<std::string, std::string>& settings,
                              const ModelShape& shape) {
-  // The number is a + b r; a is what does not depend on the rank.
-  const std::int64_t at_one = parameters_at(1, method, settings, shape);
-  const std::int64_t step = parameters_at(2, method, settings, shape) - at_one;
-  if (at_one > 2 * budget || step <= 0) {
+  const auto at = [&](std::int64_t rank) { return parameters_at(rank, method, settings, shape); };
+  const std::int64_t at_one = at(1), at_most = at(kMaxRank);
+  if (at_one == at(2)) {
+    throw InputError(
+        fmt::format("no rank follows from a budget: ranks 1 and 2 both have {} parameters; leave "
+                    "out what fixes their number, or give 'rank'",
+                    with_commas(at_one)));
+  }
+  if (at_one > 2 * budget) {
     throw InputError(fmt::format("a budget of {} parameters is too small: rank 1 has {}",
                                  with_commas(budget), with_commas(at_one)));
   }
+  if (at_most < budget) {
+    throw InputError(fmt::format("a budget of {} parameters is too large: rank {} has {}",
+                                 with_commas(budget), with_commas(kMaxRank), with_commas(at_most)));
+  }
   if (budget <= at_one) return {1, at_one};
-  const std::int64_t below = 1 + (budget - at_one) / step;
-  const std::int64_t missed = (budget - at_one) % step;
-  const std::int64_t rank = missed > step - missed ? below + 1 : below;
-  return {rank, at_one + (rank - 1) * step};
+  // The number grows with the rank, but not always by as much: AdaLoRA begins with 3 / 2 of it.
+  std::int64_t below = 1, above = kMaxRank;
+  while (above - below > 1) {
+    const std::int64_t middle = below + (above - below) / 2;
+    (at(middle) < budget ? below : above) = middle;
+  }
+  const std::int64_t less = at(below), more = at(above);
+  if (budget - less <= more - budget) return {below, less};
+  return {above, more};
 }
 
 std::string budget_note(std::int64_t budget, const BudgetedRank& got) {

@@ -47,8 +47,30 @@ TEST_CASE("matrices that are not square count as they are") {
              Catch::Equals("a budget of 207 parameters is too small: rank 1 has 416"));
   CHECK(budget_note(1280, {5, 1280}).empty());
   CHECK(budget_note(1280, {3, 1248}) == "budget of 1,280 parameters: rank 3 has 1,248 (-2.5 %)");
+  CHECK_THAT(error_text<InputError>([&] { rank(1'000'000'000, "Wk"); }),
+             Catch::Equals("a budget of 1,000,000,000 parameters is too large: rank 65,536 has "
+                           "10,485,760"));
   // Fewer layers, a higher rank.
   CHECK(rank_for_budget(1280, "lora", {{"targets", "Wk"}, {"layers", "1"}}, shape).rank == 16);
+}
+
+TEST_CASE("a budget counts what AdaLoRA begins with") {
+  // Wq 64 -> 64 in 2 layers: 258 parameters a triple, of which rank r begins with 3 r / 2, rounded
+  // up.
+  const ModelShape shape = parse_model_shape(
+      R"({"model_type":"llama","hidden_size":64,"num_hidden_layers":2,"num_attention_heads":8,
+          "intermediate_size":128,"vocab_size":50,"max_position_embeddings":64,
+          "rms_norm_eps":1e-5})",
+      "config.json");
+  const auto rank = [&](std::int64_t budget, const std::string& init_rank) {
+    const BudgetedRank got =
+        rank_for_budget(budget, "adalora", {{"targets", "Wq"}, {"init_rank", init_rank}}, shape);
+    return std::pair(got.rank, got.parameters);
+  };
+  CHECK(rank(258 * 12, "0") == std::pair<std::int64_t, std::int64_t>(8, 258 * 12));
+  CHECK(rank(258 * 13, "0") == std::pair<std::int64_t, std::int64_t>(8, 258 * 12));  // 12 or 14
+  CHECK_THAT(error_text<InputError>([&] { rank(258 * 12, "12"); }),
+             Catch::Contains("no rank follows from a budget: ranks 1 and 2 both have 3,096"));
 }
 
 TEST_CASE("budgets are refused where no rank follows from them") {
