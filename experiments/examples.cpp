@@ -72,8 +72,8 @@ LoadedExamples load_examples(const DataSource& source, const std::filesystem::pa
     log_reports(task);
     loaded.account = account_of(task);
     if (source.shuffle_targets) {
-      const std::int64_t most = source.max_tokens > 0 ? source.max_tokens : config.context;
-      shuffle_targets(task.examples, *source.shuffle_targets, static_cast<std::size_t>(most));
+      shuffle_targets(task.examples, *source.shuffle_targets,
+                      static_cast<std::size_t>(most_tokens(source, config)));
     }
     for (EncodedExample& example : task.examples) {
       loaded.examples.push_back({std::move(example.prompt), std::move(example.target)});

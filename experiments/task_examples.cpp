@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "common/error.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -18,6 +20,15 @@ std::filesystem::path file_of(const DataSource& source) {
 
 std::uint64_t read_limit(const DataSource& source) {
   return source.limit > 0 ? source.skip + source.limit : 0;
+}
+
+std::int64_t most_tokens(const DataSource& source, const ModelConfig& config) {
+  const std::int64_t whole = config.context + config.context_taken;
+  if (source.max_tokens > whole) {
+    throw InputError(fmt::format("--max-tokens: {} is more than the model's context, {}",
+                                 source.max_tokens, whole));
+  }
+  return source.max_tokens > 0 ? std::min(source.max_tokens, config.context) : config.context;
 }
 
 TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& tokenizer,
@@ -37,11 +48,7 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
   set.records.erase(set.records.begin(),
                     set.records.begin() + static_cast<std::ptrdiff_t>(source.skip));
   out.read = std::move(set.report);
-  const std::int64_t most = source.max_tokens > 0 ? source.max_tokens : config.context;
-  if (most > config.context) {
-    throw InputError(
-        fmt::format("--max-tokens: {} is more than the model's context, {}", most, config.context));
-  }
+  const std::int64_t most = most_tokens(source, config);
   EncodeLimits limits{.max_tokens = static_cast<std::size_t>(most),
                       .end_token = end_tokens(config, tokenizer, source.end_token).front()};
   const Encode encode = [&](std::string_view text, Part part) {

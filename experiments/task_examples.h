@@ -23,7 +23,7 @@ struct DataSource {
   std::uint64_t limit = 0;                 // the first so many examples behind `skip`; 0: all
   std::uint64_t skip = 0;                  // so many examples at the beginning are left out
   std::vector<std::string> template_keys;  // KEY=VALUE
-  std::int64_t max_tokens = 0;             // of prompt and target; 0: the model's context
+  std::int64_t max_tokens = 0;             // of prompt and target; 0: as many as fit
   std::string end_token;                   // a token or id; empty: config.json's
   // Targets are dealt out anew among the examples by this seed: the control for what training on
   // the same texts gives where there is nothing to learn.
@@ -34,6 +34,10 @@ struct DataSource {
 std::filesystem::path file_of(const DataSource& source);
 // How many examples of that file are read, those counted that `skip` leaves out; 0: all.
 std::uint64_t read_limit(const DataSource& source);
+
+// Of a prompt and its target: max_tokens, or the context where a method's special tokens leave less
+// of it. InputError where it is more than the context that the model has without them.
+std::int64_t most_tokens(const DataSource& source, const ModelConfig& config);
 
 struct TaskExamples {
   const Task* task = nullptr;

@@ -49,7 +49,8 @@ SavedForm saved_form_of(const std::string& name) {
 }
 
 ModelConfig config_beside(ModelConfig config, const SpecialTokens& special) {
-  config.context = std::max<int64_t>(config.context - special.count(), 0);
+  config.context_taken = std::min<int64_t>(special.count(), config.context);
+  config.context -= config.context_taken;
   return config;
 }
 

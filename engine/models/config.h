@@ -33,6 +33,7 @@ struct ModelConfig {
   int64_t mlp_width = 0;
   int64_t vocabulary = 0;
   int64_t context = 0;  // longest sequence
+  int64_t context_taken = 0;  // what special tokens have taken of it (config_beside)
   double norm_epsilon = 1e-5;
   bool tied_head = false;
   bool qkv_bias = false;  // LLaMA family; GPT-2 has every bias

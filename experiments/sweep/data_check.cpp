@@ -7,6 +7,7 @@
 
 #include "common/text.h"
 #include "datasets/task.h"
+#include "engine/methods/method.h"
 #include "experiments/base_tokenizer.h"
 #include "experiments/limits.h"
 #include "experiments/task_examples.h"
@@ -64,16 +65,30 @@ void check_metric(const TaskPlan& task, const std::vector<Record>& scored) {
                                         printable_path(file_of(score.data)) + " has none");
 }
 
+// The base with the context that is left beside the special tokens of the trial of this task that
+// has most of them.
+ModelConfig narrowest(const Sweep& sweep, const TaskPlan& task, const ModelConfig& base) {
+  ModelConfig narrowest = base;
+  for (const TrialConfig& trial : sweep.trials) {
+    if (trial.task.name != task.config.name) continue;
+    Settings settings(trial.settings);
+    const ModelConfig beside =
+        config_beside(base, make_method(trial.method, settings)->special_tokens());
+    if (beside.context < narrowest.context) narrowest = beside;
+  }
+  return narrowest;
+}
+
 // Both ask of a text what the base cannot hold.
 void check_lengths(const TaskPlan& task, const ModelConfig& base) {
   const auto refuse_over = [&](const std::optional<YamlValue>& value, std::int64_t most,
                                const std::string& why) {
     if (value && value->integer(1, kMostTokens) > most) value->fail(why);
   };
-  refuse_over(task.place.find("max_tokens"), base.context,
-              fmt::format("is more than the base's context of {} tokens", base.context));
-  const std::int64_t most = task.config.score.data.max_tokens;
-  const std::int64_t room = most > 0 ? std::min(most, base.context) : base.context;
+  const std::int64_t whole = base.context + base.context_taken;
+  refuse_over(task.place.find("max_tokens"), whole,
+              fmt::format("is more than the base's context of {} tokens", whole));
+  const std::int64_t room = most_tokens(task.config.score.data, base);
   if (const auto score = task.place.find("score"))
     refuse_over(score->find("max_new"), room - 1,
                 fmt::format("leaves no room for a prompt in {} tokens", room));
@@ -111,17 +126,18 @@ bool overlap(const Range& a, const Range& b) {
 
 }  // namespace
 
-void check_data(const SweepPlan& plan, const ModelConfig& base, Sweep& sweep) {
+void check_data(const SweepPlan& plan, const ModelConfig& whole_base, Sweep& sweep) {
   // Of a base without one every trial says so.
   std::optional<BaseTokenizer> tokenizer;
-  if (has_tokenizer(plan.base)) tokenizer.emplace(plan.base, base);
-  const auto check_texts = [&](const DataSource& source, const YamlValue& place,
-                               const ScoreSettings* score = nullptr) {
-    std::vector<Record> records = check_examples(source, place);
-    check_fits(source, *tokenizer, base, score, place);
-    return records;
-  };
+  if (has_tokenizer(plan.base)) tokenizer.emplace(plan.base, whole_base);
   for (const TaskPlan& task : plan.tasks) {
+    const ModelConfig base = narrowest(sweep, task, whole_base);
+    const auto check_texts = [&](const DataSource& source, const YamlValue& place,
+                                 const ScoreSettings* score = nullptr) {
+      std::vector<Record> records = check_examples(source, place);
+      check_fits(source, *tokenizer, base, score, place);
+      return records;
+    };
     check_lengths(task, base);
     if (tokenizer) check_end_token(task, *tokenizer, base);
     bool trains = false, holds_out = false;

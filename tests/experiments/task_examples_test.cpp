@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "common/error.h"
+#include "engine/methods/method.h"
 #include "tests/error_text.h"
 #include "tests/temporary_folder.h"
 
@@ -45,4 +46,20 @@ TEST_CASE("skip leaves out the first examples, limit counts those behind them") 
   CHECK_THAT(
       error_text<InputError>([&] { ids(5, 0); }),
       Catch::EndsWith("train.jsonl: has 5 usable examples, none is left behind the first 5"));
+}
+
+TEST_CASE("special tokens leave less of the context, to max_tokens too") {
+  ModelConfig config;
+  config.context = 512;
+  const ModelConfig beside = config_beside(config, {.prefix = 64, .infix = 8});
+  DataSource source;
+  CHECK(most_tokens(source, beside) == 440);
+  source.max_tokens = 480;  // of 512 it is within, of 440 not: prompts are cut to these
+  CHECK(most_tokens(source, config) == 480);
+  CHECK(most_tokens(source, beside) == 440);
+  source.max_tokens = 400;
+  CHECK(most_tokens(source, beside) == 400);
+  source.max_tokens = 513;
+  CHECK_THAT(error_text<InputError>([&] { most_tokens(source, beside); }),
+             Catch::Equals("--max-tokens: 513 is more than the model's context, 512"));
 }

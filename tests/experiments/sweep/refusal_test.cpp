@@ -203,6 +203,11 @@ TEST_CASE("what no trial could do with the base and the data is refused before a
   refused("tasks.pick.score.skip=5000", "none is left behind the first 5000");
   refused("tasks.write.tune.skip=5000", "none is left behind the first 5000");
   refused("tasks.write.score.metric=accuracy", "'accuracy' needs examples with 'choices'");
+  // Beside a method's special tokens there is less room.
+  const std::string room = std::to_string(TextModel::kContext - 20);
+  const std::string prefix = "groups=[{method: prefix_embed, prefix: 20, tasks: write}]";
+  check_refused(sweep.run("none", {prefix, "tasks.write.score.max_new=" + room}),
+                "'tasks.write.score.max_new': leaves no room for a prompt in " + room + " tokens");
   check_refused(sweep.run("none", {"tasks.write.max_tokens=2", "tasks.write.score.max_new=1"}),
                 "no example fits into 2 tokens");
   CHECK(!std::filesystem::exists(sweep.out("none")));
