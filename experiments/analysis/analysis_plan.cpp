@@ -1,6 +1,7 @@
 #include "experiments/analysis/analysis_plan.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -29,6 +30,25 @@ std::int64_t rank_of(const Trial& trial) {
   return rank.empty() ? 0 : std::stoll(rank);
 }
 
+double alpha_of(const Trial& trial) {
+  const std::string alpha = trial.setting("alpha");
+  return alpha.empty() ? 0 : std::stod(alpha);
+}
+
+// Those of the largest rank that `one` is set against: with its alpha, as the paper keeps it, or
+// with its alpha / r, as where alpha follows the rank; the first where there is neither.
+std::vector<const Trial*> at_largest_rank(const Trial& one,
+                                          const std::vector<const Trial*>& largest) {
+  std::vector<const Trial*> partners;
+  const double alpha = alpha_of(one), rank = static_cast<double>(rank_of(one));
+  std::ranges::copy_if(largest, std::back_inserter(partners), [&](const Trial* other) {
+    return alpha_of(*other) == alpha ||
+           alpha_of(*other) * rank == alpha * static_cast<double>(rank_of(*other));
+  });
+  if (partners.empty()) partners.push_back(largest.front());
+  return partners;
+}
+
 }  // namespace
 
 AnalysisPlan analysis_plan(const Manifest& manifest, const AnalysisSettings& settings,
@@ -51,10 +71,16 @@ AnalysisPlan analysis_plan(const Manifest& manifest, const AnalysisSettings& set
   }
   if (settings.has_pair("ranks")) {
     for (const auto& [family, members] : ranks) {
-      const Trial* largest =
-          *std::ranges::max_element(members, {}, [](const Trial* t) { return rank_of(*t); });
-      for (const Trial* one : members)
-        if (rank_of(*one) < rank_of(*largest)) plan.pairs.push_back({one, largest, "ranks"});
+      std::int64_t most = 0;
+      for (const Trial* member : members) most = std::max(most, rank_of(*member));
+      std::vector<const Trial*> largest;
+      std::ranges::copy_if(members, std::back_inserter(largest),
+                           [&](const Trial* member) { return rank_of(*member) == most; });
+      for (const Trial* one : members) {
+        if (rank_of(*one) == most) continue;
+        for (const Trial* other : at_largest_rank(*one, largest))
+          plan.pairs.push_back({one, other, "ranks"});
+      }
     }
   }
   if (settings.has_pair("seeds")) {
