@@ -21,11 +21,6 @@ PlanTarget target_of(const Trial& trial) {
   return {.gpu = true, .precision = trial.config.precision == "bf16" ? DType::kBF16 : DType::kF32};
 }
 
-std::int64_t micro_batch_of(const Trial& trial) {
-  const std::string bound = trial.setting("micro_batch_tokens");
-  return bound.empty() ? TrainSettings{}.micro_batch_tokens : std::stoll(bound);
-}
-
 // What happened, without the general advice behind it.
 std::string first_part(const std::string& error) { return error.substr(0, error.find(';')); }
 

@@ -9,6 +9,7 @@
 #include "common/hash.h"
 #include "datasets/task.h"
 #include "engine/training/numeric_version.h"
+#include "engine/training/trainer.h"
 #include "experiments/sweep/sweep_keys.h"
 
 namespace rankscope {
@@ -136,6 +137,11 @@ std::string Trial::setting(const std::string& key) const {
 std::unique_ptr<Method> method_of(const Trial& trial) {
   Settings settings(trial.config.settings);
   return make_method(trial.config.method, settings);
+}
+
+std::int64_t micro_batch_of(const Trial& trial) {
+  const std::string bound = trial.setting("micro_batch_tokens");
+  return bound.empty() ? TrainSettings{}.micro_batch_tokens : std::stoll(bound);
 }
 
 Trial name_trial(const TrialConfig& config, const fs::path& base, FileHashes& hashes) {

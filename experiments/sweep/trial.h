@@ -34,6 +34,8 @@ struct Trial {
 };
 
 std::unique_ptr<Method> method_of(const Trial& trial);
+// The bound of its micro-batches, in tokens.
+std::int64_t micro_batch_of(const Trial& trial);
 
 // Hashes the base and the data files. InputError where a file of them cannot be read.
 Trial name_trial(const TrialConfig& config, const std::filesystem::path& base, FileHashes& hashes);
