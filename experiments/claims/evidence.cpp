@@ -50,9 +50,10 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
     const auto sweep = std::ranges::find(sweeps_, text_in(row[0]), &EvidenceSweep::sweep);
     if (sweep != sweeps_.end()) sweep->base_parameters = integer_in(row[1]);
   }
-  std::map<std::string, std::int64_t> examples;
-  for (const Row& row : results.rows("SELECT dataset, examples FROM datasets"))
-    examples[text_in(row[0])] = integer_in(row[1]).value_or(0);
+  std::map<std::pair<std::string, std::string>, std::int64_t> scored;
+  for (const Row& row :
+       results.rows("SELECT sweep, trial, max(count) FROM scores GROUP BY sweep, trial"))
+    scored[{text_in(row[0]), text_in(row[1])}] = integer_in(row[2]).value_or(0);
   std::map<std::pair<std::string, std::string>, std::map<std::string, double>> timings;
   for (const Row& row : results.rows("SELECT sweep, trial, name, value FROM timings"))
     if (const auto value = number_in(row[3]))
@@ -81,7 +82,9 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
       "(SELECT value FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = "
       "'shuffle_targets'), "
       "(SELECT value FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = "
-      "'metric') "
+      "'metric'), "
+      "(SELECT CAST(value AS INTEGER) FROM environment e WHERE e.sweep = t.sweep AND e.trial = "
+      "t.trial AND e.key = 'train_examples') "
       "FROM trials t WHERE t.role = 'scored' ORDER BY t.sweep, t.task, t.method, t.targets, "
       "t.rank, "
       "t.setting, t.seed, t.trial");
@@ -113,9 +116,12 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
       group = sweep->groups.end() - 1;
     }
     if (const auto parameters = integer_in(row[8])) group->parameters = parameters;
+    // A limit may be more than the file has.
+    if (const auto read = integer_in(row[16]); read && group->train_examples != kAllExamples)
+      group->train_examples = read;
     if (!text_in(row[6]).empty()) {
       group->dataset = text_in(row[6]);
-      group->scored_examples = examples[group->dataset];
+      group->scored_examples = scored[{sweep->sweep, text_in(row[9])}];
     }
     const std::string state = text_in(row[10]);
     if (!is_finished_state(state)) {

@@ -41,6 +41,7 @@ int run_collect(const std::string& path, bool again) {
   if (again) remove_database(folder);
   Collector collector(folder, manifest);
   std::vector<std::string> problems = collector.collect_all();
+  const std::size_t stored = manifest.trials.size() - problems.size();
   const AnalysisSummary analysed = collector.analyse(AnalysisScope::kAll);
   problems.insert(problems.end(), analysed.problems.begin(), analysed.problems.end());
   for (const std::string& trial : analysed.altered)
@@ -52,8 +53,7 @@ int run_collect(const std::string& path, bool again) {
     log::info("{} cells collected into {}", finished_latencies(folder, manifest).cells.size(),
               folder.database().string());
   else
-    log::info("{} trials collected into {}", manifest.trials.size() - problems.size(),
-              folder.database().string());
+    log::info("{} trials collected into {}", stored, folder.database().string());
   return problems.empty() ? 0 : 1;
 }
 

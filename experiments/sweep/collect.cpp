@@ -46,7 +46,7 @@ Store open_store(const fs::path& file) {
 }
 
 // Raised when the same folders yield other rows than before, so that all are read again.
-constexpr int kCollectorVersion = 2;
+constexpr int kCollectorVersion = 3;
 
 // Of the weights that training leaves.
 std::uint64_t checkpoint_bytes(const fs::path& folder) {
@@ -65,6 +65,17 @@ std::optional<double> number_at(const Json& json, const char* key) {
   const auto found = json.find(key);
   if (found == json.end() || !found->is_number()) return {};
   return found->get<double>();
+}
+
+// Those that the file has within the trial's limit, which may ask for more than there are.
+std::optional<std::int64_t> examples_of_training(const Json& done) {
+  std::int64_t count = 0;
+  for (const char* key : {"/read/data/examples", "/read/data/left_out"}) {
+    const Json::json_pointer place(key);
+    if (!done.contains(place) || !done[place].is_number_unsigned()) return {};
+    count += done[place].get<std::int64_t>();
+  }
+  return count;
 }
 
 }  // namespace
@@ -107,8 +118,8 @@ std::vector<std::string> Collector::collect_all() {
 
 void Collector::collect(const Trial& trial) {
   const fs::path train = folder_.train_folder(trial), eval = folder_.eval_folder(trial);
-  std::string stamp =
-      fmt::format("{} {} {}", kCollectorVersion, manifest_.name, trial.config.group);
+  std::string stamp = fmt::format("{} {} {} {}", kCollectorVersion, manifest_.name,
+                                  trial.config.group, trial.config.task.name);
   for (const fs::path& file : {train / "done.json", train / "timings.json", eval / "done.json",
                                eval / "timings.json", eval / "errors.json"})
     stamp += " " + file_stamp(file);
@@ -205,6 +216,8 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
   record.loss = number_at(done, "loss");
   record.last_finite_loss = number_at(done, "last_finite_loss");
   if (object.get_string("state") == "diverged") record.diverged_at = *record.steps + 1;
+  if (const std::optional<std::int64_t> count = examples_of_training(done))
+    record.environment["train_examples"] = std::to_string(*count);
   record.curve = read_curve(folder, done);
 }
 

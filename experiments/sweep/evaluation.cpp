@@ -99,21 +99,25 @@ void evaluate_likelihood(const SweepFolder& folder, const Manifest& manifest, co
   on_progress(count, count, 0);
   OrderedJson metrics;
   metrics["nll"] = {{"value", result.mean()}, {"standard_error", nullptr}, {"count", count}};
-  write_done(folder.eval_folder(trial), metrics, result.nll.size());
+  write_done(folder.eval_folder(trial), metrics, result.nll.size(), loaded.account);
 }
 
-// predictions.jsonl whole, a line a prompt in the order of the prompts.
-std::vector<std::string> predict_missing(const Adapted& subject, const Manifest& manifest,
-                                         const Trial& trial, const fs::path& file,
-                                         const OnProgress& on_progress) {
+struct Predicted {
+  std::vector<std::string> lines;  // predictions.jsonl whole, a line a prompt in the prompts' order
+  OrderedJson read;                // the account of the data
+};
+
+Predicted predict_missing(const Adapted& subject, const Manifest& manifest, const Trial& trial,
+                          const fs::path& file, const OnProgress& on_progress) {
   const ScoreSettings& score = trial.config.task.score;
   const BaseTokenizer tokenizer(manifest.base, subject.model.config());
   DecodingSettings decoding = score.decoding;
   decoding.end_ids = ending_tokens(subject.model.config(), tokenizer, score.data.end_token, {});
-  const std::vector<Prompt> prompts =
-      task_prompts(read_task_examples(score.data, tokenizer, subject.config(), decoding.max_new,
-                                      false, !score.free_text),
-                   !score.free_text);
+  TaskExamples examples = read_task_examples(score.data, tokenizer, subject.config(),
+                                             decoding.max_new, false, !score.free_text);
+  log_reports(examples);
+  Predicted predicted{{}, account_of(examples)};
+  const std::vector<Prompt> prompts = task_prompts(std::move(examples), !score.free_text);
   std::unordered_map<std::string, std::string> kept = read_kept(file);
   std::vector<Prompt> missing;
   for (const Prompt& prompt : prompts)
@@ -142,9 +146,8 @@ std::vector<std::string> predict_missing(const Adapted& subject, const Manifest&
               on_progress(++done, total, static_cast<double>(tokens) / seconds);
             });
   }
-  std::vector<std::string> ordered;
-  for (const Prompt& prompt : prompts) ordered.push_back(kept.at(prompt.id));
-  return ordered;
+  for (const Prompt& prompt : prompts) predicted.lines.push_back(kept.at(prompt.id));
+  return predicted;
 }
 
 }  // namespace
@@ -161,12 +164,12 @@ void evaluate_trial(const SweepFolder& folder, const Manifest& manifest, const T
   if (trial.is_tuning()) return evaluate_likelihood(folder, manifest, trial, base, ticking);
   const fs::path file = out / "predictions.jsonl";
   const Adapted subject = adapted(folder, trial, base);
-  const std::vector<std::string> lines = predict_missing(subject, manifest, trial, file, ticking);
+  const Predicted predicted = predict_missing(subject, manifest, trial, file, ticking);
   // Made in whatever order and by however many processes, kept in one.
   std::string text;
-  for (const std::string& line : lines) text += line + "\n";
+  for (const std::string& line : predicted.lines) text += line + "\n";
   write_file_atomically(file, text);
-  score_predictions(trial, out, lines);
+  score_predictions(trial, out, predicted.lines, predicted.read);
 }
 
 }  // namespace rankscope

@@ -27,11 +27,13 @@ OrderedJson metric_json(const Mean& mean) {
 }  // namespace
 
 void write_done(const fs::path& eval_folder, const OrderedJson& metrics, std::size_t examples,
-                const OrderedJson& files) {
+                const OrderedJson& read, const OrderedJson& files) {
   OrderedJson done;
   done["state"] = "done";
   done["metrics_version"] = kMetricsVersion;
   done["examples"] = examples;
+  // By name: scoring again cannot tell in which order they stood.
+  if (!read.is_null()) done["read"] = Json{{"data", Json(read)}};
   if (!files.empty()) done["files"] = files;
   done["metrics"] = metrics;
   write_file_atomically(eval_folder / "done.json", done.dump(1) + "\n");
@@ -43,7 +45,7 @@ void write_diverged(const fs::path& eval_folder) {
 }
 
 void score_predictions(const Trial& trial, const fs::path& eval_folder,
-                       const std::vector<std::string>& lines) {
+                       const std::vector<std::string>& lines, const OrderedJson& read) {
   const std::unique_ptr<TaskScorer> scorer = make_task_scorer(trial.config.task.score.data);
   const std::string file = printable_path(eval_folder / "predictions.jsonl");
   std::map<std::string, std::vector<double>> values;
@@ -64,7 +66,7 @@ void score_predictions(const Trial& trial, const fs::path& eval_folder,
   OrderedJson metrics = OrderedJson::object();
   for (const auto& [metric, scores] : values) metrics[metric] = metric_json(mean_of(scores));
   write_file_atomically(eval_folder / "outcomes.jsonl", text);
-  write_done(eval_folder, metrics, lines.size(),
+  write_done(eval_folder, metrics, lines.size(), read,
              {{"predictions.jsonl", predictions.hex()}, {"outcomes.jsonl", sha256_hex(text)}});
 }
 
@@ -76,7 +78,10 @@ std::size_t score_again(const SweepFolder& folder, const std::vector<Trial>& tri
     const Json json = read_json_file(out / "done.json");
     JsonObject done(json, printable_path(out / "done.json"));
     if (done.get_int_or("metrics_version", 0) >= kMetricsVersion) continue;
-    score_predictions(trial, out, AppendedLines::whole_lines(out / "predictions.jsonl"));
+    const auto account = json.find("read");
+    const OrderedJson read =
+        account != json.end() && account->contains("data") ? account->at("data") : Json();
+    score_predictions(trial, out, AppendedLines::whole_lines(out / "predictions.jsonl"), read);
     ++count;
   }
   return count;

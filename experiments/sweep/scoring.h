@@ -15,13 +15,15 @@ namespace rankscope {
 inline constexpr int kMetricsVersion = 2;
 
 // Writes outcomes.jsonl (a line an example: id, and the value of each metric) and, last, done.json
-// with the mean of each. `lines` are those of predictions.jsonl.
+// with the mean of each. `lines` are those of predictions.jsonl. `read`: see write_done.
 void score_predictions(const Trial& trial, const std::filesystem::path& eval_folder,
-                       const std::vector<std::string>& lines);
+                       const std::vector<std::string>& lines, const OrderedJson& read);
 
-// The done.json of a finished evaluation. `files`: the SHA-256 of each file that it answers for.
+// The done.json of a finished evaluation. `read`: the account of the scored data (account_of),
+// which says what of it was cut or left out; null: none. `files`: the SHA-256 of each file that it
+// answers for.
 void write_done(const std::filesystem::path& eval_folder, const OrderedJson& metrics,
-                std::size_t examples, const OrderedJson& files = {});
+                std::size_t examples, const OrderedJson& read, const OrderedJson& files = {});
 // The done.json of a trial whose training diverged: there is no adapter to be evaluated.
 void write_diverged(const std::filesystem::path& eval_folder);
 

@@ -610,3 +610,23 @@ TEST_CASE("a number of seeds is not asked of the untrained base") {
   CHECK(planted.judge(score_claim("above", 5, "    seeds: 6\n", sides)).claims.at(0).verdict ==
         "not run");
 }
+
+TEST_CASE("a group was trained on what its file has, whatever the limit asks for") {
+  PlantedResults planted;
+  const auto examples = [&](std::int64_t limit, const std::string& read) {
+    const std::string targets = "Wq of " + std::to_string(limit) + read;
+    Planted group{.targets = targets, .rank = 8, .limit = limit};
+    if (!read.empty()) group.environment = {{"train_examples", read}};
+    planted.add(group);
+    return targets;
+  };
+  const std::string all = examples(0, "4000"), fewer = examples(10000, "4000"),
+                    as_many = examples(3000, "3000"), unknown = examples(500, "");
+  std::map<std::string, std::optional<std::int64_t>> found;
+  for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores)
+    found[score.targets] = score.train_examples;
+  CHECK(found.at(all) == kAllExamples);
+  CHECK(found.at(fewer) == 4000);
+  CHECK(found.at(as_many) == 3000);
+  CHECK(found.at(unknown) == 500);
+}

@@ -90,6 +90,8 @@ class PlantedResults {
         t.predictions.push_back({"e" + std::to_string(e), "x", {{metric, outcome}}});
         if (!p.metric.empty()) t.predictions.back().outcomes = {{metric, 0.0}, {p.metric, outcome}};
       }
+      const auto count = static_cast<std::int64_t>(t.predictions.size());
+      if (count > 0) t.metrics.push_back({metric, p.share, {}, count, "ok"});
       store_.put_trial(t);
     }
   }

@@ -1,0 +1,72 @@
+// What of a finished sweep is in its database.
+#include <catch2/catch.hpp>
+
+#include "common/files.h"
+#include "results/query.h"
+#include "tests/experiments/sweep/small_sweep.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<std::string> texts(const fs::path& out, const std::string& question) {
+  std::vector<std::string> found;
+  for (const Row& row : ResultsReader({out}).rows(question))
+    found.push_back(std::get<std::string>(row[0]));
+  return found;
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a task that gets another name has it in the database too") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("renamed_task");
+  const fs::path out = sweep.out("renamed_task"), file = sweep.path() / "renamed_task.yaml";
+  std::string text = replaced(read_text_file(sweep.file()), "  write:\n", "  note:\n");
+  write_file_atomically(file, replaced(text, "tasks: write}", "tasks: note}"));
+  const ProgramResult again =
+      run_program({"run", file.string(), "--dir", out.string(), "--workers", "1", "--json"});
+  INFO(again.err);
+  REQUIRE(again.exit_code == 0);
+  CHECK(json_lines(again).back().at("already_done") == SmallSweep::kTrials);
+  CHECK(texts(out, "SELECT DISTINCT task FROM trials ORDER BY 1") ==
+        std::vector<std::string>{"note", "pick"});
+}
+
+TEST_CASE("what was read stands beside each result") {
+  const fs::path out = shared_sweep().out("undisturbed");
+  CHECK(texts(out, "SELECT DISTINCT value FROM environment WHERE key = 'train_examples'") ==
+        std::vector<std::string>{"12"});
+  const Json trial = trial_of(out, "wide", "pick");
+  const Json done = read_json_file(eval_folder(out, trial) / "done.json");
+  const Json& read = done.at("read").at("data");
+  CHECK(read.at("examples") == 6);
+  CHECK(read.at("left_out") == 0);
+  CHECK(read.at("prompts_cut") == 0);
+  CHECK(read.at("files").at(0).at("sha256").get<std::string>().size() == 64);
+}
+
+TEST_CASE("trials are counted as collected though an analysis of theirs has a problem") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("one_altered");
+  const fs::path out = sweep.out("one_altered");
+  const Json trial = trial_of(out, "wide", "pick");
+  const fs::path weights = train_folder(out, trial) / "adapter" / "adapter_model.safetensors";
+  std::string bytes = read_bytes(weights);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  write_file_atomically(weights, bytes);
+  const ProgramResult result = run_program({"collect", out.string(), "--again"});
+  INFO(result.err);
+  CHECK(result.exit_code == 1);
+  CHECK_THAT(result.err,
+             Catch::Contains(std::to_string(SmallSweep::kTrials) + " trials collected"));
+}
