@@ -19,6 +19,9 @@ struct Group {
   double seed_variance = 0;  // s2_g; 0 of one seed
   double residual = 0;       // MSE_g; 0 of one seed
   bool binary = false;
+  bool fixed = false;
+
+  bool knows_its_seeds() const { return fixed || seeds > 1; }
 };
 
 // Sum of squared deviations from the mean; exactly 0 of equal values.
@@ -110,7 +113,7 @@ Estimate estimate_of(double value, std::initializer_list<const Group*> groups,
   for (const Group* group : groups) {
     seeds.add(group->seed_variance, group->seeds, group->binary ? 0.5 / (examples * examples) : 0);
     residual += group->residual / (group->seeds * examples);
-    verdict = verdict && group->seeds > 1;
+    verdict = verdict && group->knows_its_seeds();
   }
   ExamplePart part{.variance = example_squares / (examples - 1) / examples, .df = examples - 1};
   if (seeds.variance() > 0) part.variance = std::max(0.0, part.variance - residual);
@@ -128,10 +131,14 @@ struct Compared {
   double difference_squares = 0;  // of D, with what is added
 };
 
-Compared compared(const RealMatrix& left, const RealMatrix& right) {
+Compared compared(const RealMatrix& left, const RealMatrix& right, FixedSides fixed) {
   Compared both{.left = group_of(left), .right = group_of(right)};
   if (left.cols() != right.cols())
     throw std::invalid_argument("two groups must be scored on the same examples");
+  if ((fixed.left && left.rows() != 1) || (fixed.right && right.rows() != 1))
+    throw std::invalid_argument("a fixed side of a difference is one row");
+  both.left.fixed = fixed.left;
+  both.right.fixed = fixed.right;
   double& squares = both.difference_squares;
   squares = squares_of(both.left.example_means - both.right.example_means);
   const bool all_agree =
@@ -179,17 +186,17 @@ Interval mean_interval(const RealMatrix& outcomes, double confidence) {
   return {.low = std::max(0.0, middle - half), .high = std::min(1.0, middle + half)};
 }
 
-Estimate difference_estimate(const RealMatrix& left, const RealMatrix& right) {
-  const Compared both = compared(left, right);
+Estimate difference_estimate(const RealMatrix& left, const RealMatrix& right, FixedSides fixed) {
+  const Compared both = compared(left, right, fixed);
   return estimate_of(both.left.mean - both.right.mean, {&both.left, &both.right},
                      both.difference_squares);
 }
 
-Needed needed_for(const RealMatrix& left, const RealMatrix& right, double size) {
+Needed needed_for(const RealMatrix& left, const RealMatrix& right, double size, FixedSides fixed) {
   if (!(size > 0) || std::isinf(size))
     throw std::invalid_argument("a difference to find is above 0");
-  const Compared both = compared(left, right);
-  if (both.left.seeds == 1 || both.right.seeds == 1) return {};
+  const Compared both = compared(left, right, fixed);
+  if (!both.left.knows_its_seeds() || !both.right.knows_its_seeds()) return {};
   const double examples_here = both.left.examples;
   double example_variance = both.difference_squares / (examples_here - 1);
   for (const Group* group : {&both.left, &both.right})
@@ -198,6 +205,7 @@ Needed needed_for(const RealMatrix& left, const RealMatrix& right, double size) 
   const auto enough = [&](double left_seeds, double right_seeds, double examples) {
     SeedPart seeds;
     const auto add = [&](const Group& group, double count) {
+      if (group.fixed) return;
       const double effect = std::max(0.0, group.seed_variance - group.residual / examples_here);
       seeds.add(effect + group.residual / examples, count);
     };
@@ -209,14 +217,16 @@ Needed needed_for(const RealMatrix& left, const RealMatrix& right, double size) 
     return student_t_power(size / std::sqrt(estimate.variance), estimate.df, kAlpha) >= kPower;
   };
   constexpr std::int64_t kMostSeeds = 10'000, kMostExamples = 10'000'000;
-  return {.seeds = smallest(2, kMostSeeds,
-                            [&](std::int64_t n) {
-                              const auto seeds = static_cast<double>(n);
-                              return enough(seeds, seeds, examples_here);
-                            }),
-          .examples = smallest(2, kMostExamples, [&](std::int64_t n) {
-            return enough(both.left.seeds, both.right.seeds, static_cast<double>(n));
-          })};
+  Needed needed;
+  if (!fixed.left || !fixed.right)
+    needed.seeds = smallest(2, kMostSeeds, [&](std::int64_t n) {
+      const auto seeds = static_cast<double>(n);
+      return enough(seeds, seeds, examples_here);
+    });
+  needed.examples = smallest(2, kMostExamples, [&](std::int64_t n) {
+    return enough(both.left.seeds, both.right.seeds, static_cast<double>(n));
+  });
+  return needed;
 }
 
 }  // namespace rankscope

@@ -29,9 +29,14 @@
 // 1 / (2 E^2) larger, as of two counts one apart, and where all seed means are equal examples is
 // s2_D / E.
 //
+// A fixed side of a difference is one row that no seed could change, as of an untrained model: its
+// s2_g and MSE_g are 0 by what it is, and no degrees of freedom go with them, so seeds is the other
+// side's part alone. Its examples are drawn as all are: examples is as above, of D with its row. So
+// a difference from it is the mean, over seeds and examples, of what each outcome differs by.
+//
 // All functions throw std::invalid_argument for no seeds, fewer than two examples, values that are
-// not finite and columns that do not match. A group of one seed has no s2_g and MSE_g: `verdict` is
-// false.
+// not finite, columns that do not match, and a fixed side of another number of rows than one. A
+// group of one seed that is not fixed has no s2_g and MSE_g: `verdict` is false.
 #pragma once
 
 #include <cstdint>
@@ -50,18 +55,27 @@ Estimate mean_estimate(const RealMatrix& outcomes);
 // no further than to those. 0 < confidence < 1.
 Interval mean_interval(const RealMatrix& outcomes, double confidence = 0.95);
 
+// Which sides of a difference are fixed.
+struct FixedSides {
+  bool left = false, right = false;
+};
+
 // left - right. To the sum of squares of binary outcomes' D is added half an example that a seed
 // decides differently each way for every seed, (1 / S_left + 1 / S_right) / 2: of single runs, 1
-// (Agresti and Min 2005). Where neither seeds nor examples differ, 1 whatever the outcomes.
-Estimate difference_estimate(const RealMatrix& left, const RealMatrix& right);
+// (Agresti and Min 2005); a fixed side is a single run in this. Where neither seeds nor examples
+// differ, 1 whatever the outcomes.
+Estimate difference_estimate(const RealMatrix& left, const RealMatrix& right,
+                             FixedSides fixed = {});
 
-// Seeds in each group, and scored examples, with which a |difference| of `size` > 0 would be told
-// from 0 with power 0.8 at two-sided 0.05, if the parts of the variance are as estimated here:
-// seeds at these examples, examples at these seeds. None where no number up to 10,000 seeds or 1e7
-// examples suffices, and where a group has one seed.
+// Seeds in each group that is not fixed, and scored examples, with which a |difference| of `size` >
+// 0 would be told from 0 with power 0.8 at two-sided 0.05, if the parts of the variance are as
+// estimated here: seeds at these examples, examples at these seeds. None where no number up to
+// 10,000 seeds or 1e7 examples suffices, where a group has one seed and is not fixed, and of seeds
+// where both groups are fixed.
 struct Needed {
   std::optional<std::int64_t> seeds, examples;
 };
-Needed needed_for(const RealMatrix& left, const RealMatrix& right, double size);
+Needed needed_for(const RealMatrix& left, const RealMatrix& right, double size,
+                  FixedSides fixed = {});
 
 }  // namespace rankscope

@@ -98,6 +98,46 @@ TEST_CASE("seeds that differ by more than residuals say count in full") {
   CHECK_FALSE(difference.verdict);
 }
 
+TEST_CASE("a difference from a fixed row worked by hand") {
+  const RealMatrix left{{1, 1, 0, 1}, {1, 0, 0, 1}}, base{{0, 1, 0, 0}};
+  const Estimate difference = difference_estimate(left, base, {.right = true});
+  // s2_left = 1/32 and MSE_left = 1/8 as above, the row has neither. D = 1, -1/2, 0, 1 about 3/8:
+  // squares 9/4 - 9/16 = 27/16, and (1/2 + 1) / 2 is added.
+  const double seeds = (1.0 / 32) / 2, examples = (27.0 / 16 + 0.75) / 3 / 4 - (1.0 / 8) / 8;
+  CHECK(difference.value == 0.375);
+  CHECK(difference.variance == Approx(seeds + examples));
+  // Of the left side's seeds 1 degree of freedom, t(1) = 12.706205, none of the row's.
+  const double weight = seeds / (seeds + examples);
+  CHECK(student_t_quantile(0.975, difference.df) ==
+        Approx(weight * 12.706205 + (1 - weight) * 3.182446));
+  CHECK(difference.verdict);
+  const Estimate mirrored = difference_estimate(base, left, {.left = true});
+  CHECK(mirrored.value == -difference.value);
+  CHECK(mirrored.variance == Approx(difference.variance));
+  CHECK(mirrored.df == Approx(difference.df));
+  CHECK(mirrored.verdict);
+  // A run of one seed beside it leaves nothing known of other seeds; of two fixed rows no seed is.
+  CHECK_FALSE(difference_estimate(left.topRows(1), base, {.right = true}).verdict);
+  const Estimate both = difference_estimate(left.topRows(1), base, {.left = true, .right = true});
+  CHECK(both.verdict);
+  // D = 1, 0, 0, 1: squares 1, and 1 is added.
+  CHECK(both.variance == Approx(2.0 / 3 / 4));
+  CHECK(both.df == 3);
+  CHECK_THROWS_AS(difference_estimate(base, left, {.right = true}), std::invalid_argument);
+}
+
+TEST_CASE("a difference from a fixed row is the mean of what each outcome differs by") {
+  const RealMatrix left{
+      {0.2, 0.7, 0.4, 0.9, 0.3}, {0.5, 0.6, 0.1, 0.8, 0.7}, {0.3, 0.9, 0.6, 1, 0.2}};
+  const RealMatrix base{{0.1, 0.3, 0.6, 0.2, 0.4}};
+  const Estimate difference = difference_estimate(left, base, {.right = true});
+  const Estimate mean = mean_estimate(left.rowwise() - base.row(0));
+  CHECK(difference.value == Approx(mean.value));
+  CHECK(difference.variance == Approx(mean.variance));
+  CHECK(difference.df == Approx(mean.df));
+  CHECK(difference.verdict);
+}
+
 TEST_CASE("seeds whose counts tie leave the examples' whole variance") {
   const RealMatrix left{{1, 0, 1, 0}, {0, 1, 1, 0}}, right{{0, 0, 1, 0}, {1, 0, 0, 0}};
   // D = 0, 1/2, 1/2, 0: squares 1/4, and 1/2 is added.

@@ -44,6 +44,32 @@ TEST_CASE("seeds and examples that are needed where only seeds count") {
   CHECK_FALSE(needed.examples);
 }
 
+TEST_CASE("a fixed row needs no seeds, the runs that are set against it do") {
+  const RealMatrix left{{0.3, 0.3, 0.3}, {0.5, 0.5, 0.5}}, base{{0.2, 0.2, 0.2}};
+  const Needed needed = needed_for(left, base, 0.1, {.right = true});
+  REQUIRE(needed.seeds);
+  const auto power = [](std::int64_t n) {
+    const auto seeds = static_cast<double>(n);
+    return student_t_power(0.1 / std::sqrt(0.02 / seeds), seeds - 1, 0.05);
+  };
+  CHECK(power(*needed.seeds) >= 0.8);
+  CHECK(power(*needed.seeds - 1) < 0.8);
+  CHECK_FALSE(needed.examples);
+  CHECK_FALSE(needed_for(left.topRows(1), base, 0.1, {.right = true}).seeds);
+
+  // Of two fixed rows examples alone: D = 1, 0, 0, 1 and what is added, 2 / 3 an example.
+  const RealMatrix one{{1, 1, 0, 1}}, other{{0, 1, 0, 0}};
+  const Needed of_both = needed_for(one, other, 0.5, {.left = true, .right = true});
+  CHECK_FALSE(of_both.seeds);
+  REQUIRE(of_both.examples);
+  const auto of_examples = [](std::int64_t n) {
+    const auto examples = static_cast<double>(n);
+    return student_t_power(0.5 / std::sqrt(2.0 / 3 / examples), examples - 1, 0.05);
+  };
+  CHECK(of_examples(*of_both.examples) >= 0.8);
+  CHECK(of_examples(*of_both.examples - 1) < 0.8);
+}
+
 TEST_CASE("a larger difference needs less, and what cannot be told needs more than there is") {
   const SyntheticExamples set("needed", 0, 200);
   const double variance = 0.0006;

@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "metrics/crossed_design.h"
+
 using namespace rankscope;
 
 namespace {
@@ -163,4 +165,27 @@ TEST_CASE("a claim of a single seed is left open, and costs the others nothing")
   claims[0][1].estimate.verdict = claims[2][0].estimate.verdict = true;
   claims[0] = claims[2] = alone(1);
   CHECK(judge(claims, 0.05)[1] == ClaimVerdict::kUnderpowered);
+}
+
+TEST_CASE(
+    "a claim against a fixed row holds where the difference is clear, and not where it is none") {
+  static constexpr Eigen::Index kExamples = 40;
+  // Of seed s the first right + s of 40 examples from 3 s on.
+  const auto outcomes = [](Eigen::Index seeds, Eigen::Index right) {
+    RealMatrix made(seeds, kExamples);
+    for (Eigen::Index s = 0; s < seeds; ++s)
+      for (Eigen::Index e = 0; e < kExamples; ++e)
+        made(s, e) = (e + 3 * s) % kExamples < right + s ? 1 : 0;
+    return made;
+  };
+  const RealMatrix base = outcomes(1, 4);
+  const auto verdict = [&](const Estimate& estimate) {
+    return judge(std::vector<std::vector<Contrast>>{{{estimate, Region::kAbove, 0.05}}}, 0.05)[0];
+  };
+  CHECK(verdict(difference_estimate(outcomes(3, 34), base, {.right = true})) ==
+        ClaimVerdict::kHolds);
+  CHECK(verdict(difference_estimate(base, outcomes(3, 34), {.left = true})) ==
+        ClaimVerdict::kContradicted);
+  CHECK(verdict(difference_estimate(outcomes(3, 3), base, {.right = true})) !=
+        ClaimVerdict::kHolds);
 }
