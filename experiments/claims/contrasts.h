@@ -6,6 +6,7 @@
 
 #include "experiments/claims/claims_file.h"
 #include "experiments/claims/evidence.h"
+#include "metrics/crossed_design.h"
 #include "metrics/verdict.h"
 #include "results/findings.h"
 
@@ -15,6 +16,7 @@ struct EvaluatedContrast {
   ContrastFinding finding;           // `missing` says why there is no contrast
   std::optional<Contrast> contrast;  // in the finding's unit
   std::optional<Contrast> control;
+  FixedSides fixed;  // where the untrained base stands
 };
 
 // One for each contrast of the claim and task or site that it is about; at least one.

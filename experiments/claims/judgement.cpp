@@ -37,11 +37,14 @@ std::size_t usable(const std::vector<EvaluatedContrast>& contrasts, const Eviden
   return different.size();
 }
 
-// On a side of a contrast that could be computed.
+// On a side of a contrast that could be computed, the untrained base's left out: it has none.
 std::int64_t fewest_seeds(const std::vector<EvaluatedContrast>& contrasts) {
   std::int64_t fewest = std::numeric_limits<std::int64_t>::max();
-  for (const EvaluatedContrast& c : contrasts)
-    if (c.contrast) fewest = std::min({fewest, c.finding.seeds_left, c.finding.seeds_right});
+  for (const EvaluatedContrast& c : contrasts) {
+    if (!c.contrast) continue;
+    if (!c.fixed.left) fewest = std::min(fewest, c.finding.seeds_left);
+    if (!c.fixed.right) fewest = std::min(fewest, c.finding.seeds_right);
+  }
   return fewest;
 }
 

@@ -157,18 +157,21 @@ class ScoreContrasts {
     made.finding.seeds_left = left.rows();
     made.finding.seeds_right = right.rows();
     made.finding.examples = left.cols();
-    // The untrained base has one trial, and needs no other.
-    const auto seeds_of = [&](const EvidenceGroup& group, const RealMatrix& outcomes) {
-      return group.method == "none" ? claim_.seeds : outcomes.rows();
+    // The untrained base has one trial, which no seed could change.
+    const auto is_fixed = [](const EvidenceGroup& group, const RealMatrix& outcomes) {
+      return group.method == "none" && outcomes.rows() == 1;
     };
-    if (std::min(seeds_of(*found.left, left), seeds_of(*found.right, right)) < claim_.seeds) {
+    made.fixed = {.left = is_fixed(*found.left, left), .right = is_fixed(*found.right, right)};
+    if ((!made.fixed.left && left.rows() < claim_.seeds) ||
+        (!made.fixed.right && right.rows() < claim_.seeds)) {
       made.finding.missing = fmt::format("{} and {} seeds are finished, {} are needed", left.rows(),
                                          right.rows(), claim_.seeds);
       return made;
     }
-    add_estimate(made, in_points(difference_estimate(left, right)), contrast.region);
+    add_estimate(made, in_points(difference_estimate(left, right, made.fixed)), contrast.region);
     made.finding.needed = needed_text(left, right, made);
-    if (const auto found_control = control_estimate(found, metric, left, right, made.finding.name))
+    if (const auto found_control =
+            control_estimate(found, metric, left, right, made.fixed, made.finding.name))
       made.control = Contrast{*found_control, contrast.region, margin};
     return made;
   }
@@ -185,7 +188,7 @@ class ScoreContrasts {
     const double distance =
         std::abs(depth_inside(made.contrast->region, made.finding.margin, *made.finding.estimate));
     if (distance == 0) return "the difference lies on the margin: no number of trials decides";
-    const Needed needed = needed_for(left, right, distance / kPoints);
+    const Needed needed = needed_for(left, right, distance / kPoints, made.fixed);
     const auto either = [](const std::optional<std::int64_t>& number, const char* what) {
       return number ? fmt::format("{} {}", *number, what)
                     : fmt::format("no number of {} suffices", what);
@@ -197,14 +200,15 @@ class ScoreContrasts {
 
   std::optional<Estimate> control_estimate(const Sides& found, const std::string& metric,
                                            const RealMatrix& left, const RealMatrix& right,
-                                           const std::string& name) {
+                                           FixedSides fixed, const std::string& name) {
     if (claim_.control == "base") {
-      // The untrained base in the left side's place, as many times as it has seeds.
+      // The untrained base in the left side's place.
       const EvidenceGroup* base = evidence_.base_of(*found.left);
       if (base == nullptr) return std::nullopt;
       const RealMatrix outcomes = evidence_.outcomes(*base, metric);
       if (outcomes.rows() < 1 || outcomes.cols() != right.cols()) return std::nullopt;
-      return in_points(difference_estimate(outcomes.row(0).replicate(left.rows(), 1), right));
+      return in_points(
+          difference_estimate(outcomes.topRows(1), right, {.left = true, .right = fixed.right}));
     }
     // Each example's outcomes are dealt out anew between the two sides.
     const Draws draws(0, "null", claim_.id + ": " + name);
@@ -219,7 +223,7 @@ class ScoreContrasts {
             pooled(static_cast<Eigen::Index>(order[static_cast<std::size_t>(i)]), example);
     }
     return in_points(
-        difference_estimate(dealt.topRows(left.rows()), dealt.bottomRows(right.rows())));
+        difference_estimate(dealt.topRows(left.rows()), dealt.bottomRows(right.rows()), fixed));
   }
 
   const Claim& claim_;

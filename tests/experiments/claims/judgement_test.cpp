@@ -231,6 +231,20 @@ TEST_CASE(
         Approx(15).margin(7));
 }
 
+TEST_CASE("of sweeps that set trials against the untrained base the one with more seeds decides") {
+  PlantedResults planted;
+  const auto add = [&](const std::string& sweep, int seeds, std::int64_t ranks) {
+    planted.add({.method = "none", .sweep = sweep, .share = 0.1});
+    for (std::int64_t rank = 1; rank <= ranks; ++rank)
+      planted.add({.targets = "Wq", .sweep = sweep, .rank = rank, .share = 0.6, .seeds = seeds});
+  };
+  add("a more settings", 3, 4);
+  add("b more seeds", 5, 1);
+  const std::string sides = "      - {left: {method: lora}, right: {method: none}}\n";
+  CHECK(planted.judge(score_claim("above", 5, "", sides)).claims.at(0).contrasts.at(0).seeds_left ==
+        5);
+}
+
 TEST_CASE("a sweep of one task at many sizes does not decide before one of two tasks") {
   PlantedResults planted;
   const auto add = [&](const std::string& sweep, const std::string& task, const std::string& kind,
@@ -600,15 +614,35 @@ TEST_CASE(
     CHECK(score.headline == (score.metric == "rouge1"));
 }
 
-TEST_CASE("a number of seeds is not asked of the untrained base") {
+TEST_CASE(
+    "a number of seeds is not asked of the untrained base, and a claim against it is judged") {
   PlantedResults planted;
   planted.add({.method = "none", .share = 0.1});
   planted.add({.targets = "Wq", .rank = 8, .share = 0.9});
-  const std::string sides = "      - {left: {method: lora}, right: {method: none}}\n";
-  CHECK(planted.judge(score_claim("above", 5, "    seeds: 5\n", sides)).claims.at(0).verdict !=
-        "not run");
-  CHECK(planted.judge(score_claim("above", 5, "    seeds: 6\n", sides)).claims.at(0).verdict ==
-        "not run");
+  planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.1});
+  const auto judged = [&](const std::string& targets, const std::string& more = "",
+                          const std::string& control = "shuffled") {
+    return planted
+        .judge(score_claim(
+            "above", 5, more,
+            "      - {left: {method: lora, targets: " + targets + "}, right: {method: none}}\n",
+            control))
+        .claims.at(0);
+  };
+  const ClaimFinding better = judged("Wq");
+  CHECK(better.verdict == "holds");
+  CHECK(better.control_verdict != "holds");
+  CHECK(better.contrasts.at(0).seeds_left == 5);
+  CHECK(better.contrasts.at(0).seeds_right == 1);
+  CHECK(judged("Wq+Wv").verdict != "holds");
+  CHECK(judged("Wq", "    seeds: 5\n").verdict == "holds");
+  CHECK(judged("Wq", "    seeds: 6\n").verdict == "not run");
+  // The base is not above itself.
+  CHECK(judged("Wq", "", "base").control_verdict == "contradicted");
+  const std::string reversed =
+      "      - {left: {method: none}, right: {method: lora, targets: Wq}}\n";
+  CHECK(planted.judge(score_claim("above", 5, "", reversed)).claims.at(0).verdict ==
+        "contradicted");
 }
 
 TEST_CASE("a group was trained on what its file has, whatever the limit asks for") {
