@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "metrics/distributions.h"
+#include "metrics/needed_number.h"
 
 namespace rankscope {
 
@@ -150,20 +151,6 @@ Compared compared(const RealMatrix& left, const RealMatrix& right, FixedSides fi
   return both;
 }
 
-// The smallest number in [low, high] that is enough, where more is never less.
-template <typename Enough>
-std::optional<std::int64_t> smallest(std::int64_t low, std::int64_t high, const Enough& enough) {
-  if (!enough(high)) return std::nullopt;
-  while (low < high) {
-    const std::int64_t middle = low + (high - low) / 2;
-    if (enough(middle))
-      high = middle;
-    else
-      low = middle + 1;
-  }
-  return low;
-}
-
 }  // namespace
 
 Estimate mean_estimate(const RealMatrix& outcomes) { return mean_estimate_of(group_of(outcomes)); }
@@ -213,17 +200,16 @@ Needed needed_for(const RealMatrix& left, const RealMatrix& right, double size, 
     add(both.right, right_seeds);
     const ExamplePart part{.variance = example_variance / examples, .df = examples - 1};
     const Estimate estimate = estimate_of(size, seeds, part, true);
-    constexpr double kPower = 0.8, kAlpha = 0.05;
-    return student_t_power(size / std::sqrt(estimate.variance), estimate.df, kAlpha) >= kPower;
+    return is_told(size, estimate.variance, estimate.df);
   };
   constexpr std::int64_t kMostSeeds = 10'000, kMostExamples = 10'000'000;
   Needed needed;
   if (!fixed.left || !fixed.right)
-    needed.seeds = smallest(2, kMostSeeds, [&](std::int64_t n) {
+    needed.seeds = smallest_number(2, kMostSeeds, [&](std::int64_t n) {
       const auto seeds = static_cast<double>(n);
       return enough(seeds, seeds, examples_here);
     });
-  needed.examples = smallest(2, kMostExamples, [&](std::int64_t n) {
+  needed.examples = smallest_number(2, kMostExamples, [&](std::int64_t n) {
     return enough(both.left.seeds, both.right.seeds, static_cast<double>(n));
   });
   return needed;

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "metrics/distributions.h"
+#include "metrics/needed_number.h"
 
 namespace rankscope {
 
@@ -49,6 +50,18 @@ Estimate jackknife_estimate(double all, const RealVector& leave_one_out) {
   const RealVector shifted = leave_one_out.array() - leave_one_out[0];
   const double squares = (shifted.array() - shifted.mean()).square().sum();
   return {.value = all, .variance = (n - 1) / n * squares, .df = n - 1};
+}
+
+std::optional<std::int64_t> needed_units(const Estimate& estimate, double size) {
+  if (!(size > 0) || std::isinf(size))
+    throw std::invalid_argument("a difference to find is above 0");
+  if (!estimate.verdict) return std::nullopt;
+  const double of_one = estimate.variance * (estimate.df + 1);
+  constexpr std::int64_t kMostUnits = 1'000'000;
+  return smallest_number(2, kMostUnits, [&](std::int64_t n) {
+    const auto units = static_cast<double>(n);
+    return is_told(size, of_one / units, units - 1);
+  });
 }
 
 Interval interval(const Estimate& estimate, double confidence) {

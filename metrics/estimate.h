@@ -1,6 +1,9 @@
 // A value with its standard error, and Student's t intervals and tests of it.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "metrics/singular.h"
 
 namespace rankscope {
@@ -29,6 +32,12 @@ Estimate unit_estimate(const RealVector& units);
 // jackknife; too large rather than too small on average, Efron and Stein 1981), n - 1 degrees of
 // freedom. With fewer than three units none leaves a pair behind: as one unit above.
 Estimate jackknife_estimate(double all, const RealVector& leave_one_out);
+
+// Units with which a |value| of `size` > 0 would be told from 0 with power 0.8 at two-sided 0.05,
+// if they vary as the df + 1 here: of n units the variance falls as 1 / n, which a jackknife's does
+// nearly, with n - 1 degrees of freedom. None where no number up to 1e6 suffices, and where
+// `verdict` is false. Throws std::invalid_argument for a size that is not above 0 and finite.
+std::optional<std::int64_t> needed_units(const Estimate& estimate, double size);
 
 // value -+ the (1 + confidence) / 2 quantile * standard error. 0 < confidence < 1.
 Interval interval(const Estimate& estimate, double confidence = 0.95);

@@ -321,6 +321,7 @@ class AdapterContrasts {
                                            seeds.size(), claim_.seeds);
       } else if (const auto estimate = between_seeds(pairs, seeds)) {
         add_estimate(made, *estimate, contrast.region);
+        made.finding.needed = needed_units_text(made, "seeds");
         if (const auto null = between_seeds(difference(contrast.quantity, drawn), seeds))
           made.control = Contrast{*null, contrast.region, contrast.margin};
       } else {

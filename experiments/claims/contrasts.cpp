@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 namespace rankscope {
@@ -92,6 +93,25 @@ void add_estimate(EvaluatedContrast& into, const Estimate& estimate, Region regi
   into.finding.p_outside = test.outside;
 }
 
+std::string needed_text(const EvaluatedContrast& made,
+                        const std::function<std::string(double distance)>& numbers) {
+  const double distance =
+      std::abs(depth_inside(made.contrast->region, made.finding.margin, *made.finding.estimate));
+  if (distance == 0) return "the difference lies on the margin: no number of trials decides";
+  return fmt::format("to tell {:.2g} {}: {}", distance, made.finding.unit, numbers(distance));
+}
+
+std::string needed_units_text(const EvaluatedContrast& made, const char* units) {
+  return needed_text(made, [&](double distance) {
+    return number_text(needed_units(made.contrast->estimate, distance), units);
+  });
+}
+
+std::string number_text(const std::optional<std::int64_t>& number, const char* units) {
+  return number ? fmt::format("{} {}", *number, units)
+                : fmt::format("no number of {} suffices", units);
+}
+
 void add_units(EvaluatedContrast& into, const std::vector<double>& units, std::int64_t least,
                Region region) {
   const auto count = static_cast<std::int64_t>(units.size());
@@ -101,6 +121,7 @@ void add_units(EvaluatedContrast& into, const std::vector<double>& units, std::i
     return;
   }
   add_estimate(into, unit_estimate(Eigen::Map<const RealVector>(units.data(), count)), region);
+  into.finding.needed = needed_units_text(into, "seeds");
 }
 
 }  // namespace rankscope

@@ -1,7 +1,9 @@
 // A claim's contrasts on one sweep: what was measured, and the same where the claim must not hold.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "experiments/claims/claims_file.h"
@@ -43,6 +45,15 @@ EvaluatedContrast begin_contrast(const ClaimContrast& contrast, const std::strin
                                  const std::string& unit, double margin);
 // Adds an estimate to it, which becomes the contrast.
 void add_estimate(EvaluatedContrast& into, const Estimate& estimate, Region region);
+
+// "to tell 2.5 points: " and what `numbers` says would tell a difference of that size, the distance
+// between the estimate and the nearer end of its region.
+std::string needed_text(const EvaluatedContrast& made,
+                        const std::function<std::string(double distance)>& numbers);
+// The same of an estimate from `units` that have one value each: "to tell 0.05 log2: 12 seeds".
+std::string needed_units_text(const EvaluatedContrast& made, const char* units);
+// "12 seeds", "no number of seeds suffices".
+std::string number_text(const std::optional<std::int64_t>& number, const char* units);
 
 // Every seed's log2 ratio or other value: mean over seeds, df = seeds - 1. Missing where there are
 // fewer than `least`.

@@ -112,8 +112,12 @@ std::string explanation(const Evaluated& e, const std::string& verdict) {
   parts.push_back(fmt::format("the weakest is {}, {:.3g} [{:.3g}, {:.3g}] {}", worst->finding.name,
                               *worst->finding.estimate, *worst->finding.low, *worst->finding.high,
                               worst->finding.unit));
-  if (verdict == "underpowered" && !worst->finding.needed.empty())
-    parts.push_back(worst->finding.needed);
+  if (verdict == "underpowered") {
+    // One seed on a side leaves the claim open, whatever the weakest shows.
+    const auto open = std::ranges::find_if(
+        e.contrasts, [](const EvaluatedContrast& c) { return !c.contrast->estimate.verdict; });
+    parts.push_back((open == e.contrasts.end() ? worst : open)->finding.needed);
+  }
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 

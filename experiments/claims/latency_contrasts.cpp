@@ -48,6 +48,7 @@ class LatencyContrasts {
       return made;
     }
     add_estimate(made, latency_estimate(series->log2_ratios), contrast.region);
+    made.finding.needed = needed_units_text(made, "rounds");
     made.control = control(contrast, *series, made.finding.name);
     return made;
   }

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 #include "common/draws.h"
@@ -169,7 +168,7 @@ class ScoreContrasts {
       return made;
     }
     add_estimate(made, in_points(difference_estimate(left, right, made.fixed)), contrast.region);
-    made.finding.needed = needed_text(left, right, made);
+    made.finding.needed = needed_for_scores(left, right, made);
     if (const auto found_control =
             control_estimate(found, metric, left, right, made.fixed, made.finding.name))
       made.control = Contrast{*found_control, contrast.region, margin};
@@ -182,20 +181,15 @@ class ScoreContrasts {
     return estimate;
   }
 
-  // Of the distance between what was measured and the nearer end of the region.
-  static std::string needed_text(const RealMatrix& left, const RealMatrix& right,
-                                 const EvaluatedContrast& made) {
-    const double distance =
-        std::abs(depth_inside(made.contrast->region, made.finding.margin, *made.finding.estimate));
-    if (distance == 0) return "the difference lies on the margin: no number of trials decides";
-    const Needed needed = needed_for(left, right, distance / kPoints, made.fixed);
-    const auto either = [](const std::optional<std::int64_t>& number, const char* what) {
-      return number ? fmt::format("{} {}", *number, what)
-                    : fmt::format("no number of {} suffices", what);
-    };
-    return fmt::format("to tell {:.2g} points: {} or {}", distance,
-                       either(needed.seeds, "seeds at these examples"),
-                       either(needed.examples, "examples at these seeds"));
+  static std::string needed_for_scores(const RealMatrix& left, const RealMatrix& right,
+                                       const EvaluatedContrast& made) {
+    if (!made.contrast->estimate.verdict)
+      return "one seed tells nothing of other seeds: run two at least on each side";
+    return needed_text(made, [&](double distance) {
+      const Needed needed = needed_for(left, right, distance / kPoints, made.fixed);
+      return number_text(needed.seeds, "seeds at these examples") + " or " +
+             number_text(needed.examples, "examples at these seeds");
+    });
   }
 
   std::optional<Estimate> control_estimate(const Sides& found, const std::string& metric,

@@ -5,6 +5,7 @@
 
 #include "metrics/crossed_design.h"
 #include "metrics/distributions.h"
+#include "metrics/estimate.h"
 #include "tests/metrics/synthetic_outcomes.h"
 
 using namespace rankscope;
@@ -92,6 +93,28 @@ TEST_CASE("of one seed nothing is known of more") {
   CHECK_FALSE(needed_for(left, right, 0.3).seeds);
   CHECK_FALSE(needed_for(left, right, 0.3).examples);
   CHECK_FALSE(needed_for(right, left, 0.3).seeds);
+}
+
+TEST_CASE("units that are needed where each has one value") {
+  // Of 5 units s^2 = 0.025.
+  const RealVector units{{0.1, 0.2, 0.3, 0.4, 0.5}};
+  const auto power = [](double size, std::int64_t n) {
+    const auto count = static_cast<double>(n);
+    return student_t_power(size / std::sqrt(0.025 / count), count - 1, 0.05);
+  };
+  for (const double size : {0.02, 0.1, 0.3}) {
+    const auto needed = needed_units(unit_estimate(units), size);
+    REQUIRE(needed);
+    CHECK(power(size, *needed) >= 0.8);
+    CHECK(power(size, *needed - 1) < 0.8);
+  }
+  CHECK(needed_units(unit_estimate(units), 50) == 2);
+  CHECK_FALSE(needed_units(unit_estimate(units), 1e-6));
+  CHECK(needed_units(unit_estimate(RealVector::Constant(3, 0.1)), 0.1) == 2);  // without variance
+  CHECK_FALSE(needed_units(unit_estimate(units.head(1)), 0.1));
+  CHECK_FALSE(needed_units(jackknife_estimate(0.3, units.head(2)), 0.1));
+  CHECK_THROWS_AS(needed_units(unit_estimate(units), 0), std::invalid_argument);
+  CHECK_THROWS_AS(needed_units(unit_estimate(units), std::nan("")), std::invalid_argument);
 }
 
 TEST_CASE("as many seeds or examples as are needed give the power") {

@@ -102,7 +102,11 @@ TEST_CASE("one seed gives no verdict, and a missing side no run") {
   PlantedResults planted;
   planted.add({.targets = "Wq", .rank = 8, .share = 0.1, .seeds = 1});
   planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.9, .seeds = 5});
-  CHECK(planted.judge(score_claim("above", 5)).claims.at(0).verdict == "underpowered");
+  const ClaimFinding one = planted.judge(score_claim("above", 5)).claims.at(0);
+  CHECK(one.verdict == "underpowered");
+  CHECK_THAT(one.explanation,
+             Contains("one seed tells nothing of other seeds: run two at least on each side"));
+  CHECK_THAT(one.explanation, !Contains("suffices"));
   const std::string other =
       "      - {left: {method: lora, targets: Wq+Wv}, right: {method: full}}\n";
   const ClaimFinding missing = planted.judge(score_claim("above", 5, "", other)).claims.at(0);
@@ -113,6 +117,25 @@ TEST_CASE("one seed gives no verdict, and a missing side no run") {
       "      - {left: {method: lora, targets: Wq+Wv}, right: {method: lora, targets: Wq}}\n" +
       other;
   CHECK(planted.judge(score_claim("above", 5, "", both)).claims.at(0).verdict == "not run");
+}
+
+TEST_CASE("a side of one seed is what a claim lacks, also where another difference is weaker") {
+  PlantedResults planted;
+  planted.add({.targets = "Wk", .rank = 8, .share = 0.1, .seeds = 1});
+  planted.add({.targets = "Wq", .rank = 8, .share = 0.5});
+  planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.5});
+  const ClaimFinding claim =
+      planted
+          .judge(score_claim(
+              "above", 5, "",
+              "      - {left: {method: lora, targets: Wq+Wv}, right: {method: lora, targets: Wq}}\n"
+              "      - {left: {method: lora, targets: Wq+Wv}, right: {method: lora, targets: "
+              "Wk}}\n"))
+          .claims.at(0);
+  CHECK(claim.verdict == "underpowered");
+  CHECK_THAT(claim.explanation, Contains("the weakest is wikisql: lora Wq+Wv r4 against lora Wq") &&
+                                    Contains("run two at least on each side"));
+  CHECK_THAT(claim.contrasts.at(0).needed, Contains("seeds at these examples"));
 }
 
 TEST_CASE("a claim that asks for seeds is not run on fewer, and says how many it needs") {
@@ -504,6 +527,11 @@ TEST_CASE("planted amplification is found, relative to random subspaces too") {
   CHECK(judged("update_over_random", 0.9).verdict == "holds");
   CHECK(judged("update_over_random", 0.9).control_verdict != "holds");
   CHECK(judged("small_over_large", 2).verdict == "holds");
+  // A margin in the middle of what is uncertain.
+  const double seen = *judged("small_over_large", 2).contrasts.at(0).estimate;
+  const ClaimFinding open = judged("small_over_large", seen - 0.001);
+  CHECK(open.verdict == "underpowered");
+  CHECK_THAT(open.explanation, Contains("to tell 0.001 log2: ") && Contains(" seeds"));
   // 16 against 2, of which random subspaces make 64 against 4.
   const ClaimFinding relative = judged("relative_small_over_large", 0.25);
   CHECK(relative.verdict == "contradicted");

@@ -121,6 +121,9 @@ TEST_CASE(
   const PlantedTimes paper({cell(1, 128, as_the_paper(), 200)});
   const double seen = *paper.first(claim(kAbove)).contrasts[0].estimate;
   CHECK(paper.first(claim(contrast("adapter_l", "above", seen))).verdict == "underpowered");
+  const ClaimFinding open = paper.first(claim(contrast("adapter_l", "above", seen - 0.001)));
+  CHECK(open.verdict == "underpowered");
+  CHECK_THAT(open.explanation, Contains("to tell 0.001 log2: ") && Contains(" rounds"));
 }
 
 TEST_CASE("a claim on latencies needs its cell, its variant and ten rounds") {
