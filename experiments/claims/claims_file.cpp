@@ -120,9 +120,11 @@ class ClaimReader {
     refuse_unknown_keys(map_, keys);
     claim_.control = need(map_, "control").choice({"base", "shuffled", "random_adapters"});
     const bool scores = claim_.statistic == "score";
+    // Of two seeds there is one pair, whose spread nothing tells.
+    const std::int64_t fewest_seeds = claim_.statistic == "shared_between_seeds" ? 3 : 2;
     // A difference of scores is shown where one seed gives no verdict.
-    if (scores) claim_.seeds = 1;
-    if (const auto seeds = map_.find("seeds")) claim_.seeds = seeds->integer(2, 1000);
+    claim_.seeds = scores ? 1 : fewest_seeds;
+    if (const auto seeds = map_.find("seeds")) claim_.seeds = seeds->integer(fewest_seeds, 1000);
     if (scores) read_score_keys();
     if (claim_.statistic == "cost") {
       claim_.left = selector_of(need(map_, "left"));

@@ -47,7 +47,7 @@ struct Claim {
   std::vector<std::string> sites;
   std::string targets;
   std::vector<std::optional<std::int64_t>> ranks;  // none: the largest
-  std::int64_t seeds = 2;                          // with fewer nothing is estimated
+  std::int64_t seeds = 0;                          // with fewer nothing is estimated
   GroupSelector left, right;                       // of costs
   // Of latencies.
   std::int64_t batch = 1;

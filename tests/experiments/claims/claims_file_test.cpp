@@ -165,3 +165,20 @@ TEST_CASE("a claim on scores is shown from one seed on, where it asks for no mor
   CHECK(parse_claims(kScore + "    seeds: 4\n", "c.yaml").claims.at(0).seeds == 4);
   CHECK_THAT(refusal(kScore + "    seeds: 1\n"), Contains("c.yaml:12"));
 }
+
+TEST_CASE("pairs of seeds take three of them, two being one pair") {
+  const std::string between = R"(claims:
+  - id: B
+    title: t
+    source: s
+    statistic: shared_between_seeds
+    sites: [Wq, Wv]
+    targets: Wq+Wv
+    ranks: [largest]
+    contrasts:
+      - {quantity: first, region: above, margin: 1, reason: r}
+    control: random_adapters
+)";
+  CHECK(parse_claims(between, "c.yaml").claims.at(0).seeds == 3);
+  CHECK_THAT(refusal(between + "    seeds: 2\n"), Contains("c.yaml:12") && Contains("3"));
+}

@@ -481,6 +481,26 @@ TEST_CASE(
     CHECK(*contrast.estimate == Approx(2));
 }
 
+TEST_CASE("two seeds are too few for pairs of seeds, and none of their phi is undefined") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq+Wv", .rank = 6, .seeds = 2});
+  SimilarityRecord pair{.one = "plantedwikisqlloraWq+Wv6s1",
+                        .other = "plantedwikisqlloraWq+Wv6s2",
+                        .relation = "seeds",
+                        .stamp = "s",
+                        .sites = {}};
+  for (const char* site : {"Wq", "Wv"})
+    pair.sites.push_back({0, site, "a", 1, 1, 64, {0.5f}, "", {}, {}, {}, 0.4});
+  planted.store().put_similarity(pair);
+  const ClaimFinding claim =
+      planted
+          .judge(adapter_claim("shared_between_seeds",
+                               "    sites: [Wq, Wv]\n    ranks: [largest]\n", "first", 0.02))
+          .claims.at(0);
+  CHECK(claim.verdict == "not run");
+  CHECK(claim.explanation == "2 seeds are finished and analysed, 3 are needed");
+}
+
 TEST_CASE("no control is not a difference of 0") {
   PlantedResults planted;
   planted.add({.targets = "Wq+Wv", .rank = 6});
