@@ -17,6 +17,7 @@ namespace rankscope {
 namespace {
 
 constexpr double kLargestMargin = 1e6;
+constexpr double kAlphaBelow = 0.5;
 constexpr std::int64_t kLargestRank = 1 << 20;
 
 YamlValue need(const YamlValue& map, const char* key) {
@@ -44,6 +45,10 @@ double margin_of(const YamlValue& value) {
 std::optional<std::int64_t> rank_of(const YamlValue& value) {
   if (value.is_scalar() && value.node().text == "largest") return std::nullopt;
   return value.integer(1, kLargestRank);
+}
+
+bool are_small_and_large(const std::vector<std::optional<std::int64_t>>& ranks) {
+  return ranks.size() == 2 && ranks[0] && (!ranks[1] || *ranks[0] < *ranks[1]);
 }
 
 std::string method_of(const YamlValue& value) {
@@ -143,8 +148,11 @@ class ClaimReader {
   void read_score_keys() {
     region_ = region_of(need(map_, "region"));
     reason_ = need(map_, "reason").text();
-    for (const YamlValue& margin : need(map_, "margins").entries())
+    const YamlValue margins = need(map_, "margins");
+    for (const YamlValue& margin : margins.entries())
       claim_.margins[margin.key()] = margin_of(margin);
+    if (claim_.margins.empty())
+      margins.fail("the map is empty; give a task and its margin, such as mnli: 0.8");
     if (const auto equal = map_.find("equal")) {
       equal->choice({"parameters"});
       claim_.equal_parameters = true;
@@ -156,19 +164,21 @@ class ClaimReader {
   }
 
   void read_adapter_keys() {
+    claim_.targets = targets_of(need(map_, "targets"));
     for (const YamlValue& site : need(map_, "sites").items()) {
-      if (!site_kind(site.text()))
+      const std::optional<SiteKind> kind = site_kind(site.text());
+      if (!kind)
         site.fail("'" + printable(site.text()) + "' is no site; give Wq, Wk, Wv, Wo, W1, W2 or W3");
+      if (!SiteSet::parse(claim_.targets).contains(*kind))
+        site.fail("'targets' is " + claim_.targets + ", whose adapters have no " + site.text());
       claim_.sites.push_back(site.text());
     }
-    claim_.targets = targets_of(need(map_, "targets"));
     for (const YamlValue& rank : need(map_, "ranks").items()) claim_.ranks.push_back(rank_of(rank));
-    const std::size_t sites = claim_.statistic == "shared_between_seeds" ? 2 : 1;
-    const std::size_t ranks = claim_.statistic == "shared_between_seeds" ? 1 : 2;
-    if (claim_.sites.size() < sites) need(map_, "sites").fail("two sites are compared");
-    if (claim_.ranks.size() != ranks)
-      need(map_, "ranks")
-          .fail(ranks == 1 ? "must be one rank" : "must be a small rank and a large one");
+    const bool between_seeds = claim_.statistic == "shared_between_seeds";
+    if (between_seeds && claim_.sites.size() != 2) need(map_, "sites").fail("must be two sites");
+    if (between_seeds && claim_.ranks.size() != 1) need(map_, "ranks").fail("must be one rank");
+    if (!between_seeds && !are_small_and_large(claim_.ranks))
+      need(map_, "ranks").fail("must be a small rank and a large one, such as [8, largest]");
   }
 
   void read_latency_keys() {
@@ -222,8 +232,9 @@ ClaimsFile parse_claims(std::string_view text, const std::string& where) {
   ClaimsFile file;
   file.hash = sha256_hex(text);
   if (const auto alpha = root.find("alpha")) {
-    file.alpha = alpha->number(0, 0.5);
-    if (file.alpha <= 0) alpha->fail("must be above 0");
+    file.alpha = alpha->number(0, kAlphaBelow);
+    if (file.alpha <= 0 || file.alpha >= kAlphaBelow)
+      alpha->fail("must be above 0 and below 0.5: the share of wrong verdicts that may be");
   }
   std::set<std::string> ids;
   for (const YamlValue& claim : need(root, "claims").items()) {

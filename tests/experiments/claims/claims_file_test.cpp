@@ -78,6 +78,10 @@ TEST_CASE("a claim that is not as the page says is refused with its place") {
   CHECK_THAT(refusal(kScore + kScore.substr(kScore.find("  - id"))),
              Contains("another claim has this id"));
   CHECK_THAT(refusal("alpha: 0\n" + kScore), Contains("must be above 0"));
+  CHECK_THAT(refusal("alpha: 0.5\n" + kScore), Contains("c.yaml:1") && Contains("below 0.5"));
+  CHECK(parse_claims("alpha: 0.49\n" + kScore, "c.yaml").alpha == 0.49);
+  CHECK_THAT(refusal(with("{mnli: 1}", "{}")),
+             Contains("c.yaml:7") && Contains("'claims.0.margins'") && Contains("is empty"));
   CHECK_THAT(refusal("claims: []\n"), Contains("c.yaml"));
   CHECK_THAT(refusal("claims: 3\n"), Contains("c.yaml"));
 
@@ -101,6 +105,12 @@ TEST_CASE("a claim that is not as the page says is refused with its place") {
   other = adapters;
   other.replace(other.find("[4, largest]"), 12, "[4]");
   CHECK_THAT(refusal(other), Contains("a small rank and a large one"));
+  for (const char* ranks :
+       {"[4, 4]", "[8, 4]", "[largest, 4]", "[largest, largest]", "[1, 2, 3]"}) {
+    other = adapters;
+    other.replace(other.find("[4, largest]"), 12, ranks);
+    CHECK_THAT(refusal(other), Contains("c.yaml:8") && Contains("a small rank and a large one"));
+  }
 
   // Names are the program's own; targets are taken in any order.
   const auto changed = [&](const std::string& from, const std::string& to) {
@@ -110,6 +120,8 @@ TEST_CASE("a claim that is not as the page says is refused with its place") {
   CHECK_THAT(refusal(changed("targets: Wq+Wv", "targets: Wqq")), Contains("c.yaml:7"));
   CHECK_THAT(refusal(changed("sites: [Wq]", "sites: [Wx]")),
              Contains("c.yaml:6") && Contains("'Wx' is no site"));
+  CHECK_THAT(refusal(changed("sites: [Wq]", "sites: [Wo]")),
+             Contains("c.yaml:6") && Contains("'targets' is Wq+Wv, whose adapters have no Wo"));
   CHECK(parse_claims(changed("targets: Wq+Wv", "targets: Wv+Wq"), "c.yaml").claims[0].targets ==
         "Wq+Wv");
 }
@@ -166,7 +178,7 @@ TEST_CASE("a claim on scores is shown from one seed on, where it asks for no mor
   CHECK_THAT(refusal(kScore + "    seeds: 1\n"), Contains("c.yaml:12"));
 }
 
-TEST_CASE("pairs of seeds take three of them, two being one pair") {
+TEST_CASE("pairs of seeds take three of them, and two sites") {
   const std::string between = R"(claims:
   - id: B
     title: t
@@ -181,4 +193,9 @@ TEST_CASE("pairs of seeds take three of them, two being one pair") {
 )";
   CHECK(parse_claims(between, "c.yaml").claims.at(0).seeds == 3);
   CHECK_THAT(refusal(between + "    seeds: 2\n"), Contains("c.yaml:12") && Contains("3"));
+  for (const char* sites : {"[Wq]", "[Wq, Wv, Wq]"}) {
+    std::string text = between;
+    text.replace(text.find("[Wq, Wv]"), 8, sites);
+    CHECK_THAT(refusal(text), Contains("c.yaml:6") && Contains("must be two sites"));
+  }
 }
