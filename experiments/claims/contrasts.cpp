@@ -6,6 +6,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "common/suggest.h"
+
 namespace rankscope {
 
 namespace {
@@ -68,6 +70,28 @@ std::vector<const EvidenceGroup*> select_groups(const GroupSelector& selector,
     found.erase(found.begin(), fewer);
   }
   return found;
+}
+
+std::string selector_name(const GroupSelector& s) {
+  std::string name = s.method;
+  if (!s.targets.empty()) name += " " + s.targets;
+  if (!s.group.empty()) name += " of group " + s.group;
+  if (s.largest_rank) name += " of the largest rank";
+  if (s.rank) name += fmt::format(" r{}", *s.rank);
+  if (s.take == GroupSelector::Take::kMostParameters) name += " of the most parameters";
+  if (s.take == GroupSelector::Take::kSecondMostParameters) name += " of the next fewer parameters";
+  if (s.share_below)
+    name += fmt::format(" with under {:.3g} % of the parameters", 100 * *s.share_below);
+  return name;
+}
+
+std::string nothing_selected(const GroupSelector& selector, const EvidenceSweep& sweep) {
+  std::string text = "the sweep has no finished trials of " + selector_name(selector);
+  std::vector<std::string> labels;
+  for (const EvidenceGroup& group : sweep.groups) labels.push_back(group.label);
+  if (!selector.group.empty() && std::ranges::find(labels, selector.group) == labels.end())
+    text += ", nor any trials in a group of that name" + did_you_mean(selector.group, labels);
+  return text;
 }
 
 EvaluatedContrast begin_contrast(const ClaimContrast& contrast, const std::string& name,

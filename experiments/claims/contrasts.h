@@ -40,6 +40,12 @@ std::vector<const EvidenceGroup*> select_groups(const GroupSelector& selector,
                                                 const EvidenceSweep& sweep,
                                                 const std::string& task);
 
+// "lora Wq of group g r8".
+std::string selector_name(const GroupSelector& selector);
+// Why a selector finds nothing: "the sweep has no finished trials of full", and where it names a
+// group, whether the sweep has that.
+std::string nothing_selected(const GroupSelector& selector, const EvidenceSweep& sweep);
+
 // Begins a finding: its name, region and margin.
 EvaluatedContrast begin_contrast(const ClaimContrast& contrast, const std::string& name,
                                  const std::string& unit, double margin);

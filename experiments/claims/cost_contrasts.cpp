@@ -1,4 +1,5 @@
 // What training costs: ratios of memory, speed and checkpoint size, as logarithms to the base 2.
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -76,10 +77,16 @@ std::vector<EvaluatedContrast> cost_contrasts(const Claim& claim, const Evidence
     }
   }
   if (all.empty()) {
-    all.push_back(begin_contrast(claim.contrasts.front(),
-                                 claim.left.method + " against " + claim.right.method, "log2",
-                                 claim.contrasts.front().margin));
-    all.back().finding.missing = "no sweep has both methods";
+    all.push_back(
+        begin_contrast(claim.contrasts.front(),
+                       selector_name(claim.left) + " against " + selector_name(claim.right), "log2",
+                       claim.contrasts.front().margin));
+    all.back().finding.missing = "no task of the sweep has finished trials of both sides";
+    for (const GroupSelector& side : {claim.left, claim.right})
+      if (std::ranges::none_of(sweep.groups, [&](const EvidenceGroup& group) {
+            return !select_groups(side, sweep, group.task).empty();
+          }))
+        all.back().finding.missing = nothing_selected(side, sweep);
   }
   return all;
 }

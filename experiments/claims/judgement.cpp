@@ -92,6 +92,18 @@ std::vector<std::string> tasks_in(const std::vector<EvaluatedContrast>& contrast
   return tasks;
 }
 
+// Names with a margin that no trial of the sweep has as its task or its task's kind.
+std::vector<std::string> tasks_without_trials(const Claim& claim, const EvidenceSweep& sweep) {
+  std::vector<std::string> names;
+  for (const auto& [name, margin] : claim.margins) {
+    const bool known =
+        std::ranges::find(sweep.groups, name, &EvidenceGroup::task) != sweep.groups.end() ||
+        std::ranges::find(sweep.groups, name, &EvidenceGroup::kind) != sweep.groups.end();
+    if (!known) names.push_back(name);
+  }
+  return names;
+}
+
 // The sentence below a verdict.
 std::string explanation(const Evaluated& e, const std::string& verdict) {
   if (verdict == "not run") {
@@ -118,6 +130,10 @@ std::string explanation(const Evaluated& e, const std::string& verdict) {
         e.contrasts, [](const EvaluatedContrast& c) { return !c.contrast->estimate.verdict; });
     parts.push_back((open == e.contrasts.end() ? worst : open)->finding.needed);
   }
+  const std::vector<std::string> absent = tasks_without_trials(*e.claim, *e.sweep);
+  if (!absent.empty())
+    parts.push_back(fmt::format("nothing is said of {}: the sweep has no trials of that name",
+                                fmt::join(absent, ", ")));
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 

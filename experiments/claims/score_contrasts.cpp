@@ -105,18 +105,11 @@ class ScoreContrasts {
     return {left.empty() ? nullptr : left.front(), right.empty() ? nullptr : right.front()};
   }
 
-  static std::string selector_name(const GroupSelector& s) {
-    std::string name = s.method;
-    if (!s.targets.empty()) name += " " + s.targets;
-    if (!s.group.empty()) name += " of group " + s.group;
-    if (s.largest_rank) name += " of the largest rank";
-    if (s.rank) name += fmt::format(" r{}", *s.rank);
-    if (s.take == GroupSelector::Take::kMostParameters) name += " of the most parameters";
-    if (s.take == GroupSelector::Take::kSecondMostParameters)
-      name += " of the next fewer parameters";
-    if (s.share_below)
-      name += fmt::format(" with under {:.3g} % of the parameters", 100 * *s.share_below);
-    return name;
+  std::string missing_side(const std::string& task, const ClaimContrast& contrast) const {
+    for (const GroupSelector& side : {contrast.left, contrast.right})
+      if (select_groups(side, sweep_, task).empty()) return nothing_selected(side, sweep_);
+    return "the sweep has no finished trials of " + selector_name(contrast.left) +
+           " at a number of parameters that all sides have";
   }
 
   EvaluatedContrast evaluate_one(const std::string& task, const ClaimContrast& contrast,
@@ -128,10 +121,7 @@ class ScoreContrasts {
           contrast,
           task + ": " + selector_name(contrast.left) + " against " + selector_name(contrast.right),
           "points", margin);
-      made.finding.missing =
-          "the sweep has no finished trials of " +
-          selector_name(found.left == nullptr ? contrast.left : contrast.right) +
-          (claim_.equal_parameters ? " at a number of parameters that all sides have" : "");
+      made.finding.missing = missing_side(task, contrast);
       return made;
     }
     EvaluatedContrast made = begin_contrast(

@@ -119,6 +119,44 @@ TEST_CASE("one seed gives no verdict, and a missing side no run") {
   CHECK(planted.judge(score_claim("above", 5, "", both)).claims.at(0).verdict == "not run");
 }
 
+TEST_CASE("a group and a task that the sweep has no trials of are named") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq", .rank = 8, .share = 0.3, .group = "queries"});
+  planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.6, .group = "queries"});
+  const auto explained = [&](const std::string& claim) {
+    return planted.judge(claim).claims.at(0).explanation;
+  };
+  CHECK_THAT(explained(score_claim("above", 5)),
+             Contains("; nothing is said of mnli: the sweep has no trials of that name"));
+  std::string both = score_claim("above", 5);
+  both.replace(both.find("mnli"), 4, "wikisq");
+  CHECK_THAT(explained(both), Contains("nothing is said of wikisq: "));
+
+  const auto against = [](const std::string& right) {
+    return "      - {left: {method: lora, targets: Wq+Wv}, right: " + right + "}\n";
+  };
+  const std::string absent =
+      "the sweep has no finished trials of lora of group querys, nor any "
+      "trials in a group of that name; did you mean 'queries'?";
+  const std::string querys = against("{method: lora, group: querys}");
+  CHECK(explained(score_claim("above", 5, "", querys)) == absent);
+  CHECK(explained(score_claim("above", 5, "    equal: parameters\n", querys)) == absent);
+  CHECK(explained(
+            score_claim("above", 5, "", against("{method: lora, targets: Wk, group: queries}"))) ==
+        "the sweep has no finished trials of lora Wk of group queries");
+  CHECK(explained(R"(claims:
+  - id: D
+    title: t
+    source: s
+    statistic: cost
+    contrasts:
+      - {quantity: memory, region: above, margin: 1, reason: r}
+    left: {method: lora}
+    right: {method: lora, group: querys}
+    control: shuffled
+)") == absent);
+}
+
 TEST_CASE("a side of one seed is what a claim lacks, also where another difference is weaker") {
   PlantedResults planted;
   planted.add({.targets = "Wk", .rank = 8, .share = 0.1, .seeds = 1});
