@@ -1,5 +1,8 @@
 #include "experiments/claims/claims_file.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <set>
 
@@ -82,6 +85,7 @@ GroupSelector selector_of(const YamlValue& map) {
 
 struct Statistic {
   const char* name;
+  std::vector<std::string> controls;    // that it is computed on
   std::vector<std::string> keys;        // of a claim, beside those that every claim has
   std::vector<std::string> quantities;  // empty: its contrasts have two sides
 };
@@ -89,17 +93,25 @@ struct Statistic {
 const std::vector<Statistic>& statistics() {
   static const std::vector<std::string> of_adapters = {"sites", "targets", "ranks", "seeds"};
   static const std::vector<Statistic> all = {
-      {"score", {"region", "reason", "margins", "equal", "examples", "seeds"}, {}},
-      {"shared_directions", of_adapters, {"top", "top_minus_others"}},
+      {"score",
+       {"base", "shuffled"},
+       {"region", "reason", "margins", "equal", "examples", "seeds"},
+       {}},
+      {"shared_directions", {"random_adapters"}, of_adapters, {"top", "top_minus_others"}},
       {"shared_between_seeds",
+       {"random_adapters"},
        of_adapters,
        {"first", "second", "first_minus_second", "first_less_shuffled", "second_less_shuffled"}},
       {"amplification",
+       {"random_adapters"},
        of_adapters,
        {"weight_over_update", "update_over_random", "small_over_large",
         "relative_small_over_large"}},
-      {"cost", {"left", "right", "seeds"}, {"memory", "throughput", "checkpoint"}},
-      {"latency", {"batch", "length", "share"}, {"adapter_l", "adapter_h", "lora_merged", "lora"}}};
+      {"cost", {"shuffled"}, {"left", "right", "seeds"}, {"memory", "throughput", "checkpoint"}},
+      {"latency",
+       {"shuffled"},
+       {"batch", "length", "share"},
+       {"adapter_l", "adapter_h", "lora_merged", "lora"}}};
   return all;
 }
 
@@ -123,7 +135,7 @@ class ClaimReader {
                                      "statistic", "control", "contrasts"};
     std::ranges::copy(statistic_of(claim_.statistic).keys, std::back_inserter(keys));
     refuse_unknown_keys(map_, keys);
-    claim_.control = need(map_, "control").choice({"base", "shuffled", "random_adapters"});
+    claim_.control = word_of_statistic(need(map_, "control"), &Statistic::controls);
     const bool scores = claim_.statistic == "score";
     // Of two seeds there is one pair, whose spread nothing tells.
     const std::int64_t fewest_seeds = claim_.statistic == "shared_between_seeds" ? 3 : 2;
@@ -190,6 +202,17 @@ class ClaimReader {
     if (claim_.share <= 0) need(map_, "share").fail("must be above 0");
   }
 
+  // One of those that the claim's statistic has.
+  std::string word_of_statistic(const YamlValue& value,
+                                std::vector<std::string> Statistic::*words) const {
+    const std::vector<std::string>& known = statistic_of(claim_.statistic).*words;
+    const std::string word = value.text();
+    if (std::ranges::find(known, word) == known.end())
+      value.fail(fmt::format("the statistic {} has {}, not '{}'", claim_.statistic,
+                             fmt::join(known, ", "), printable(word)));
+    return word;
+  }
+
   ClaimContrast score_contrast(const YamlValue& map) const {
     refuse_unknown_keys(map, {"left", "right"});
     ClaimContrast contrast;
@@ -203,14 +226,7 @@ class ClaimReader {
   ClaimContrast quantity_contrast(const YamlValue& map) const {
     refuse_unknown_keys(map, {"quantity", "region", "margin", "reason"});
     ClaimContrast contrast;
-    const YamlValue quantity = need(map, "quantity");
-    contrast.quantity = quantity.text();
-    const std::vector<std::string>& quantities = statistic_of(claim_.statistic).quantities;
-    if (std::ranges::find(quantities, contrast.quantity) == quantities.end()) {
-      std::string known;
-      for (const std::string& name : quantities) known += (known.empty() ? "" : ", ") + name;
-      quantity.fail("the statistic " + claim_.statistic + " has " + known);
-    }
+    contrast.quantity = word_of_statistic(need(map, "quantity"), &Statistic::quantities);
     contrast.region = region_of(need(map, "region"));
     contrast.margin = margin_of(need(map, "margin"));
     contrast.reason = need(map, "reason").text();

@@ -72,7 +72,9 @@ TEST_CASE("a claim that is not as the page says is refused with its place") {
              Contains("c.yaml:6") && Contains("above"));
   CHECK_THAT(refusal(with("    reason: r\n", "")), Contains("'reason' is missing"));
   CHECK_THAT(refusal(with("reason: r", "reasons: r")), Contains("did you mean 'reason'"));
-  CHECK_THAT(refusal(with("control: base", "control: none")), Contains("random_adapters"));
+  CHECK_THAT(
+      refusal(with("control: base", "control: none")),
+      Contains("c.yaml:11: ") && Contains("the statistic score has base, shuffled, not 'none'"));
   CHECK_THAT(refusal(with("statistic: score", "statistic: rank")), Contains("c.yaml:5"));
   CHECK_THAT(refusal(with("{method: lora}", "{targets: Wq}")), Contains("'method' is missing"));
   CHECK_THAT(refusal(kScore + kScore.substr(kScore.find("  - id"))),
@@ -134,40 +136,54 @@ TEST_CASE("a method that there is none of is refused where a side names it") {
   CHECK_THAT(refusal(text), Contains("c.yaml") && Contains("method"));
 }
 
-TEST_CASE("a claim takes the keys of its own statistic, and another's are refused at their line") {
-  const std::string begin = "claims:\n  - id: D\n    title: t\n    source: s\n    control: base\n";
+TEST_CASE(
+    "a claim takes the keys and controls of its own statistic, and another's are refused at their "
+    "line") {
+  const std::string begin = "claims:\n  - id: D\n    title: t\n    source: s\n    control: ";
   const std::string quantity = ", region: above, margin: 1, reason: r}]\n";
   struct Case {
-    std::string statistic, keys;
-    std::vector<std::string> foreign;
+    std::string statistic, control, keys;
+    std::vector<std::string> foreign, foreign_controls;
   };
   const std::string margins = "margins: {mnli: 1}", seeds = "seeds: 3", sites = "sites: [Wq]";
   for (const Case& c : std::vector<Case>{
            {"score",
+            "shuffled",
             "    region: above\n    margins: {mnli: 1}\n    reason: r\n    contrasts: [{left: "
             "{method: lora}, right: {method: full}}]\n",
-            {sites, "left: {method: lora}", "batch: 1", "ranks: [4]"}},
+            {sites, "left: {method: lora}", "batch: 1", "ranks: [4]"},
+            {"random_adapters"}},
            {"amplification",
+            "random_adapters",
             "    sites: [Wq]\n    targets: Wq\n    ranks: [4, largest]\n    contrasts: "
             "[{quantity: small_over_large" +
                 quantity,
-            {margins, "examples: fewest", "right: {method: full}", "share: 0.1"}},
+            {margins, "examples: fewest", "right: {method: full}", "share: 0.1"},
+            {"base", "shuffled"}},
            {"cost",
+            "shuffled",
             "    left: {method: lora}\n    right: {method: full}\n    contrasts: [{quantity: "
             "memory" +
                 quantity,
-            {margins, "region: above", "equal: parameters", sites, "length: 8"}},
+            {margins, "region: above", "equal: parameters", sites, "length: 8"},
+            {"base", "random_adapters"}},
            {"latency",
+            "shuffled",
             "    length: 8\n    share: 0.03\n    contrasts: [{quantity: lora" + quantity,
-            {seeds, margins, "reason: r", "targets: Wq", "left: {method: lora}"}}}) {
+            {seeds, margins, "reason: r", "targets: Wq", "left: {method: lora}"},
+            {"base", "random_adapters"}}}) {
     INFO(c.statistic);
-    const std::string text = begin + "    statistic: " + c.statistic + "\n" + c.keys;
+    const std::string rest = "\n    statistic: " + c.statistic + "\n" + c.keys;
+    const std::string text = begin + c.control + rest;
     CHECK(refusal(text) == "nothing was thrown");
     const auto line = std::ranges::count(text, '\n') + 1;
     for (const std::string& key : c.foreign)
       CHECK_THAT(refusal(text + "    " + key + "\n"),
                  Contains("c.yaml:" + std::to_string(line) + ": ") &&
                      Contains("." + key.substr(0, key.find(':')) + "': there is no such key"));
+    for (const std::string& control : c.foreign_controls)
+      CHECK_THAT(refusal(begin + control + rest),
+                 Contains("c.yaml:5: 'claims.0.control'") && Contains(", not '" + control + "'"));
     if (c.statistic != "latency") CHECK(refusal(text + "    seeds: 3\n") == "nothing was thrown");
   }
 }
