@@ -136,6 +136,28 @@ class AdapterContrasts {
     return trials;
   }
 
+  // What the sweep's analysis lacks of what this statistic reads, and how to ask for it; empty
+  // where it lacks nothing.
+  std::string not_analysed() const {
+    const auto asks = [](const std::string& lacking, const std::string& setting) {
+      return "the sweep's analysis has no " + lacking + "; write 'analysis: {" + setting +
+             "}' in the sweep file and run it again, which trains nothing";
+    };
+    if (claim_.statistic == "amplification") {
+      const std::vector<Row> analysed =
+          results_.rows("SELECT 1 FROM amplifications WHERE sweep = ? LIMIT 1", {sweep_.sweep});
+      return analysed.empty() ? asks("amplification", "amplification: true") : "";
+    }
+    const std::string relation = claim_.statistic == "shared_directions" ? "ranks" : "seeds";
+    const std::vector<Row> analysed = results_.rows(
+        "SELECT DISTINCT directions FROM similarities WHERE sweep = ? AND relation = ?",
+        {sweep_.sweep, relation});
+    if (analysed.empty()) return asks("pairs '" + relation + "'", "pairs: [" + relation + "]");
+    const bool has =
+        std::ranges::any_of(analysed, [](const Row& r) { return text_in(r[0]) == "a"; });
+    return has ? "" : asks("directions 'a'", "directions: [a, dw]");
+  }
+
   // Estimates of one value a seed, and of the same on the null.
   void add(EvaluatedContrast made, const ClaimContrast& contrast,
            const std::map<std::int64_t, double>& values, const std::map<std::int64_t, double>& null,
@@ -146,6 +168,8 @@ class AdapterContrasts {
       return list;
     };
     add_units(made, units(values), claim_.seeds, contrast.region);
+    if (const std::string lacking = values.empty() ? not_analysed() : ""; !lacking.empty())
+      made.finding.missing = lacking;
     const std::vector<double> null_units = units(null);
     if (made.contrast && static_cast<std::int64_t>(null_units.size()) >= claim_.seeds)
       made.control = Contrast{unit_estimate(Eigen::Map<const RealVector>(
@@ -314,8 +338,11 @@ class AdapterContrasts {
       EvaluatedContrast made =
           begin(contrast, task, fmt::format("{}, rank {}", name_of(contrast.quantity), rank));
       made.finding.seeds_left = made.finding.seeds_right = static_cast<std::int64_t>(seeds.size());
+      const std::string lacking = seeds.empty() && trials.size() > 1 ? not_analysed() : "";
       if (contrast.quantity.ends_with("_less_shuffled") && controls.empty()) {
         made.finding.missing = "the sweep has no such group with shuffle_targets: true";
+      } else if (!lacking.empty()) {
+        made.finding.missing = lacking;
       } else if (static_cast<std::int64_t>(seeds.size()) < claim_.seeds) {
         made.finding.missing = fmt::format("{} seeds are finished and analysed, {} are needed",
                                            seeds.size(), claim_.seeds);

@@ -539,6 +539,59 @@ TEST_CASE("two seeds are too few for pairs of seeds, and none of their phi is un
   CHECK(claim.explanation == "2 seeds are finished and analysed, 3 are needed");
 }
 
+TEST_CASE("what a sweep's analysis lacks is named, and not taken for seeds that are not finished") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq+Wv", .rank = 3});
+  planted.add({.targets = "Wq+Wv", .rank = 6});
+  const auto explained = [&](const std::string& statistic, const std::string& keys,
+                             const std::string& quantity) {
+    const ClaimFinding claim =
+        planted.judge(adapter_claim(statistic, "    sites: " + keys + "\n", quantity, 0.1))
+            .claims.at(0);
+    CHECK(claim.verdict == "not run");
+    return claim.explanation;
+  };
+  const auto between_ranks = [&] {
+    return explained("shared_directions", "[Wq]\n    ranks: [3, 6]", "top");
+  };
+  const auto between_seeds = [&] {
+    return explained("shared_between_seeds", "[Wq, Wv]\n    ranks: [6]", "first");
+  };
+  const std::string end = "' in the sweep file and run it again, which trains nothing";
+  CHECK(between_ranks() ==
+        "the sweep's analysis has no pairs 'ranks'; write 'analysis: {pairs: [ranks]}" + end);
+  CHECK(between_seeds() ==
+        "the sweep's analysis has no pairs 'seeds'; write 'analysis: {pairs: [seeds]}" + end);
+  CHECK(explained("amplification", "[Wq]\n    ranks: [3, 6]", "small_over_large") ==
+        "the sweep's analysis has no amplification; write 'analysis: {amplification: true}" + end);
+
+  const std::string trial = "plantedwikisqlloraWq+Wv";
+  const auto add = [&](const std::string& one, const std::string& other,
+                       const std::string& relation, const std::string& directions) {
+    SimilarityRecord record{.one = trial + one,
+                            .other = trial + other,
+                            .relation = relation,
+                            .stamp = "s",
+                            .sites = {}};
+    for (const std::string& analysed : {directions, std::string("initial")})
+      record.sites.push_back(
+          {0, "Wq", analysed, 3, 6, 64, planted_phi(0.9, 0.1), "", {}, {}, {}, 0.3});
+    planted.store().put_similarity(record);
+  };
+  add("3s1", "6s1", "ranks", "dw");
+  add("6s1", "6s2", "seeds", "dw");
+  const std::string no_a =
+      "the sweep's analysis has no directions 'a'; write 'analysis: {directions: [a, dw]}" + end;
+  CHECK(between_ranks() == no_a);
+  CHECK(between_seeds() == no_a);
+
+  // With them it is a matter of seeds.
+  add("3s2", "6s2", "ranks", "a");
+  add("6s3", "6s4", "seeds", "a");
+  CHECK(between_ranks() == "1 seeds are finished, 2 are needed");
+  CHECK(between_seeds() == "2 seeds are finished and analysed, 3 are needed");
+}
+
 TEST_CASE("no control is not a difference of 0") {
   PlantedResults planted;
   planted.add({.targets = "Wq+Wv", .rank = 6});
