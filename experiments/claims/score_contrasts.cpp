@@ -174,7 +174,7 @@ class ScoreContrasts {
   static std::string needed_for_scores(const RealMatrix& left, const RealMatrix& right,
                                        const EvaluatedContrast& made) {
     if (!made.contrast->estimate.verdict)
-      return "one seed tells nothing of other seeds: run two at least on each side";
+      return "one seed tells nothing of other seeds: run two at least";
     return needed_text(made, [&](double distance) {
       const Needed needed = needed_for(left, right, distance / kPoints, made.fixed);
       return number_text(needed.seeds, "seeds at these examples") + " or " +
