@@ -11,6 +11,7 @@
 #include "common/safetensors.h"
 #include "engine/checkpoint/adapter.h"
 #include "engine/models/config.h"
+#include "experiments/sweep/scoring.h"
 #include "metrics/products.h"
 
 namespace rankscope::bench {
@@ -123,20 +124,22 @@ Manifest make_adapter_sweep(const SweepFolder& folder, const fs::path& base) {
   const std::unique_ptr<Backend> backend = make_cpu_backend(1);
   const std::unique_ptr<Model> model = load_model(base, *backend);
   for (const Trial& trial : manifest.trials) {
-    const fs::path done = folder.eval_folder(trial) / "done.json";
-    if (is_there(done)) continue;
-    make_trial_folder(folder, trial);
-    const std::unique_ptr<Method> method = method_of(trial);
-    const std::unique_ptr<Adaptation> adaptation = method->adapt(*model, trial.config.seed);
-    for (const TrainedParameter& trained : adaptation->trained()) {
-      const std::string name = trained.parameter->name;
-      if (!name.ends_with("lora_B")) continue;
-      std::span<float> values = trained.parameter->value.values();
-      Draws(trial.config.seed, "bench analysis", name + trial.setting("rank")).fill_normal(values);
-      for (float& x : values) x *= 0.01f;
+    const fs::path adapter = folder.train_folder(trial) / "adapter";
+    if (!is_there(adapter)) {
+      make_trial_folder(folder, trial);
+      const std::unique_ptr<Method> method = method_of(trial);
+      const std::unique_ptr<Adaptation> adaptation = method->adapt(*model, trial.config.seed);
+      for (const TrainedParameter& trained : adaptation->trained()) {
+        const std::string name = trained.parameter->name;
+        if (!name.ends_with("lora_B")) continue;
+        std::span<float> values = trained.parameter->value.values();
+        Draws(trial.config.seed, "bench analysis", name + trial.setting("rank"))
+            .fill_normal(values);
+        for (float& x : values) x *= 0.01f;
+      }
+      save_adapter(adapter, *model, *adaptation, *method);
     }
-    save_adapter(folder.train_folder(trial) / "adapter", *model, *adaptation, *method);
-    write_file_atomically(done, std::string_view(R"({"state": "done"})"));
+    write_done(folder.eval_folder(trial), OrderedJson::object(), 0, {});
   }
   return manifest;
 }

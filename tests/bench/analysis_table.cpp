@@ -1,14 +1,14 @@
 #include "tests/bench/analysis_table.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "common/error.h"
 #include "engine/checkpoint/adapter_factors.h"
 #include "experiments/analysis/adapter_analysis.h"
 #include "experiments/analysis/sweep_analysis.h"
@@ -37,13 +37,6 @@ double numpy_seconds(const char* python, const std::string& work, const fs::path
   return run_peer(python, "analysis_speed.py",
                   "--work " + work + " --folder " + quoted(folder.string()))
       .at("seconds");
-}
-
-// The most memory that one of the processes so far has held, in GiB.
-double children_gibibytes() {
-  rusage usage{};
-  getrusage(RUSAGE_CHILDREN, &usage);
-  return static_cast<double>(usage.ru_maxrss) / (1 << 20);  // in KiB
 }
 
 void compare(Table& table, const std::string& work, double ours, double peer, double must,
@@ -76,19 +69,21 @@ int print_analysis_table() {
   const std::string pair = "analyze phi" + adapter + " --other " +
                            quoted((wide / "other").string()) + " --layer 0 --site Wq";
   std::vector<double> command;
-  for (int round = 0; round < kRounds; ++round) command.push_back(seconds_of_program(pair));
+  for (int round = 0; round < kRounds; ++round) command.push_back(use_of_program(pair).seconds);
   table.row("analyze phi, r 64 in 12,288 dimensions, s", median(command), 0.2, 0.15, true);
-  const double amplification = seconds_of_program("analyze amplification" + adapter + " --model " +
-                                                  quoted((wide / "base").string()));
+  const auto [amplification, peak] = use_of_program("analyze amplification" + adapter +
+                                                    " --model " + quoted((wide / "base").string()));
   table.row("analyze amplification, W 12,288 x 12,288, s", amplification, 60, 15, true);
-  table.row("analyze amplification: peak memory, GiB", children_gibibytes(), 2, 1.5, true);
+  table.row("analyze amplification: peak memory, GiB", peak, 2, 1.5, true);
 
   // Made anew: what a run before kept of W would count as work of none.
   fs::remove_all(folder.analysis());
   fs::remove(folder.database());
   const double sweep = seconds_of([&] {
     Store store = Store::open(folder.database());
-    analyse_sweep(folder, manifest, store, AnalysisScope::kAll);
+    const AnalysisSummary done = analyse_sweep(folder, manifest, store, AnalysisScope::kAll);
+    if (std::cmp_not_equal(done.adapters, manifest.trials.size()))
+      throw MachineError("not every adapter was analysed: what was timed is less");
   });
   table.row("a sweep's 40 adapters at 48 matrices, s", sweep, 30, 15, true);
   if (!python) return table.finish();

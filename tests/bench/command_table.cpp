@@ -1,5 +1,10 @@
 #include "tests/bench/command_table.h"
 
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -66,8 +71,24 @@ std::vector<OutputLine> run_command(const std::string& command) {
   return lines;
 }
 
-double seconds_of_program(const std::string& arguments) {
-  return run_command(quoted(RANKSCOPE_PROGRAM) + " " + arguments + " && echo '{}'").back().seconds;
+ProgramUse use_of_program(const std::string& arguments) {
+  const std::string command = "exec " + quoted(RANKSCOPE_PROGRAM) + " " + arguments;
+  const auto start = std::chrono::steady_clock::now();
+  const pid_t child = fork();
+  if (child == 0) {
+    const int nowhere = open("/dev/null", O_WRONLY);
+    dup2(nowhere, STDOUT_FILENO);
+    dup2(nowhere, STDERR_FILENO);
+    execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+    _exit(127);
+  }
+  int status = 0;
+  rusage usage{};
+  if (child < 0 || wait4(child, &status, 0, &usage) != child || !WIFEXITED(status) ||
+      WEXITSTATUS(status) != 0)
+    throw MachineError("fails: " + command + "\nrun it to see why");
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  return {taken.count(), static_cast<double>(usage.ru_maxrss) / (1 << 20)};  // in KiB
 }
 
 std::string quoted(const std::string& text) {

@@ -39,8 +39,11 @@ struct OutputLine {
 // MachineError where there are none.
 std::vector<OutputLine> run_command(const std::string& command);
 
-// Of a command of the program, whatever it prints.
-double seconds_of_program(const std::string& arguments);
+// Of one process of the program, whatever it prints. MachineError where it fails.
+struct ProgramUse {
+  double seconds, peak_gibibytes;
+};
+ProgramUse use_of_program(const std::string& arguments);
 
 // In single quotes, for the shell.
 std::string quoted(const std::string& text);

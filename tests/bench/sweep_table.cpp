@@ -55,7 +55,7 @@ void fill(const SweepFolder& folder, const Manifest& manifest) {
 double fastest(const std::string& arguments) {
   double best = 1e30;
   for (int round = 0; round < kRounds; ++round)
-    best = std::min(best, seconds_of_program(arguments));
+    best = std::min(best, use_of_program(arguments).seconds);
   return best;
 }
 
@@ -83,8 +83,8 @@ int print_sweep_table() {
 
   Table table(root / "sweep_table.json");
   const std::string dir = quoted(folder.path().string());
-  table.row("1,000 trials of 1,000 predictions: collect, s", seconds_of_program("collect " + dir),
-            30, 10, true);
+  table.row("1,000 trials of 1,000 predictions: collect, s",
+            use_of_program("collect " + dir).seconds, 30, 10, true);
   table.row("1,000 trials: status, s", fastest("status " + dir), 0.3, 0.1, true);
   table.row("1,000 trials: query table6, s", fastest("query " + dir + " table6"), 0.3, 0.1, true);
   table.row("1,000 trials, all finished: run, s",

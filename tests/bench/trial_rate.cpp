@@ -61,8 +61,9 @@ int print_trial_rate() {
   write_file_atomically(root / "sweep.yaml", sweep_file(model, data));
   Table table(root / "trial_rate.json");
   // The base is one of the three trials; it is not trained and not counted.
-  const double seconds = seconds_of_program("run " + quoted(root / "sweep.yaml") + " --dir " +
-                                            quoted(root / "run") + " --workers 2 --threads 1");
+  const double seconds = use_of_program("run " + quoted(root / "sweep.yaml") + " --dir " +
+                                        quoted(root / "run") + " --workers 2 --threads 1")
+                             .seconds;
   const double rate = 3600 * 2 / seconds;
   std::printf("%.0f trials/hour\n", rate);
   if (const char* python = peers_python()) {
