@@ -88,17 +88,12 @@ void ReportData::choose_scores() {
   });
 }
 
-std::vector<std::string> ReportData::tasks() const {
-  std::vector<std::string> tasks;
-  for (const ScoreFinding* score : scores_) keep_first(tasks, score->task);
-  std::ranges::stable_sort(tasks, {}, task_order);
-  return tasks;
-}
-
-std::string ReportData::metric_of(const std::string& task) const {
-  for (const ScoreFinding* score : scores_)
-    if (score->task == task) return score->metric;
-  return {};
+std::vector<TaskMetric> ReportData::task_metrics() const {
+  std::set<TaskMetric> found;
+  for (const ScoreFinding* score : scores_) found.insert(shown_by(*score));
+  std::vector<TaskMetric> all(found.begin(), found.end());
+  std::ranges::stable_sort(all, {}, [](const TaskMetric& of) { return task_order(of.task); });
+  return all;
 }
 
 std::vector<std::string> ReportData::bases() const {
@@ -125,6 +120,10 @@ const ScoreFinding* ReportData::score_of(const std::string& sweep,
   for (const ScoreFinding& score : findings_.scores)
     if (score.sweep == sweep && score.setting == setting) return &score;
   return nullptr;
+}
+
+std::string task_metric_label(const TaskMetric& shown) {
+  return task_label(shown.task) + ", " + metric_label(shown.metric);
 }
 
 std::string configuration_label(const ScoreFinding& score) {
@@ -168,12 +167,11 @@ std::string published_size(const PublishedNumber& number) {
 }
 
 std::vector<const PublishedNumber*> published_scores(const std::string& source,
-                                                     const std::string& task,
-                                                     const std::string& metric) {
-  const std::string printed_as = metric == "logical_form" ? "accuracy" : metric;
+                                                     const TaskMetric& of) {
+  const std::string printed_as = of.metric == "logical_form" ? "accuracy" : of.metric;
   std::vector<const PublishedNumber*> found;
   for (const PublishedNumber& number : published_numbers())
-    if (number.source == source && number.task == task && number.metric == printed_as)
+    if (number.source == source && number.task == of.task && number.metric == printed_as)
       found.push_back(&number);
   return found;
 }

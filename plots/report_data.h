@@ -18,6 +18,12 @@ struct SweepFacts {
   std::int64_t trials = 0, done = 0, diverged = 0, failed = 0, running = 0, pending = 0;
 };
 
+// What a column or a panel shows: sweeps may ask for one task's scores by different metrics.
+struct TaskMetric {
+  std::string task, metric;
+  auto operator<=>(const TaskMetric&) const = default;
+};
+
 class ReportData {
  public:
   ReportData(ResultsReader& results, const Findings& findings);
@@ -32,9 +38,8 @@ class ReportData {
   // setting that two sweeps have stands there for each. Tasks in the paper's order, then methods in
   // Table 4's, then by targets, parameters and rank. They live as long as the findings.
   const std::vector<const ScoreFinding*>& scores() const { return scores_; }
-  // Their tasks, and those tasks' headline metrics, in that order.
-  std::vector<std::string> tasks() const;
-  std::string metric_of(const std::string& task) const;
+  // Their tasks in that order, each with every metric that is some score's.
+  std::vector<TaskMetric> task_metrics() const;
   // Of the scores, as they name them.
   std::vector<std::string> bases() const;
   // The latencies of each sweep that has any, in the findings' order.
@@ -57,6 +62,9 @@ class ReportData {
   std::set<std::string> controls_, control_settings_;
 };
 
+inline TaskMetric shown_by(const ScoreFinding& score) { return {score.task, score.metric}; }
+// "WikiSQL, logical form".
+std::string task_metric_label(const TaskMetric& shown);
 // "LoRA Wq+Wv, r = 4"; "full fine-tuning".
 std::string configuration_label(const ScoreFinding& score);
 // Its size and what else tells it apart: "bottleneck 8, alpha 64".
@@ -73,10 +81,9 @@ int task_order(const std::string& task);
 std::string published_setting(const PublishedNumber& number, const std::string& key);
 // As ScoreFinding::size: "prefix 8, infix 4".
 std::string published_size(const PublishedNumber& number);
-// The rows of one table of the paper, and of these the ones of a task's headline metric: Tables 4
-// to 6, 15 and 16 call WikiSQL's logical form and MNLI's accuracy "accuracy".
+// The rows of one table of the paper, and of these the ones of a task by one metric: Tables 4 to 6,
+// 15 and 16 call WikiSQL's logical form and MNLI's accuracy "accuracy".
 std::vector<const PublishedNumber*> published_scores(const std::string& source,
-                                                     const std::string& task,
-                                                     const std::string& metric);
+                                                     const TaskMetric& of);
 
 }  // namespace rankscope

@@ -22,10 +22,10 @@ constexpr std::size_t kMostLabels = 8, kMostMatrices = 3;
 // The base, and of each method the configuration with the highest mean, LoRA's first.
 std::vector<const ScoreFinding*> shown_configurations(const ReportData& data,
                                                       const std::string& base,
-                                                      const std::string& task) {
+                                                      const TaskMetric& of) {
   std::map<std::pair<int, std::string>, const ScoreFinding*> best;
   for (const ScoreFinding* s : data.scores()) {
-    if (s->base != base || s->task != task || !s->mean) continue;
+    if (s->base != base || shown_by(*s) != of || !s->mean) continue;
     const ScoreFinding*& other = best[{method_order(s->method), s->method}];
     if (other == nullptr || s->mean > other->mean) other = s;
   }
@@ -62,11 +62,11 @@ Counts counts_of(ReportData& data, const ScoreFinding& score) {
 }
 
 std::optional<Figure> confusion_of(ReportData& data, const std::string& base,
-                                   const std::string& task) {
+                                   const TaskMetric& of) {
   std::vector<std::pair<const ScoreFinding*, Counts>> panels;
   std::set<std::string> references;
   std::map<std::string, std::string> meaning;
-  for (const ScoreFinding* score : shown_configurations(data, base, task)) {
+  for (const ScoreFinding* score : shown_configurations(data, base, of)) {
     Counts counts = counts_of(data, *score);
     for (const auto& [pair, count] : counts.predictions) references.insert(pair.first);
     meaning.insert(counts.meaning.begin(), counts.meaning.end());
@@ -131,8 +131,8 @@ std::optional<Figure> confusion_of(ReportData& data, const std::string& base,
   map.more_columns = {"predictions", "expected", "predicted"};
   Figure figure;
   draw_heat_map(map, figure);
-  figure.name = "confusion_" + file_word(task);
-  figure.title = "Confusion matrix: " + task_label(task);
+  figure.name = "confusion_" + file_word(of.task);
+  figure.title = "Confusion matrix: " + task_label(of.task);
   figure.caption =
       "What was predicted where each label was expected, in percent of a row, over all seeds: the "
       "untrained base and the "
@@ -148,9 +148,9 @@ FigureSet confusion_figures(ReportData& data) {
   FigureSet set;
   const std::vector<std::string> bases = data.bases();
   for (const std::string& base : bases) {
-    for (const std::string& task : data.tasks()) {
-      if (data.metric_of(task) != "accuracy") continue;
-      std::optional<Figure> figure = confusion_of(data, base, task);
+    for (const TaskMetric& shown : data.task_metrics()) {
+      if (shown.metric != "accuracy") continue;
+      std::optional<Figure> figure = confusion_of(data, base, shown);
       if (!figure) continue;
       if (bases.size() > 1) figure->title += " on " + base;
       set.figures.push_back(std::move(*figure));

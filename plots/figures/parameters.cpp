@@ -31,22 +31,22 @@ std::string config_text(const ParametersPoint& p) {
 
 class ParametersDrawing {
  public:
-  ParametersDrawing(ReportData& data, std::string base, std::vector<std::string> tasks)
-      : data_(data), base_(std::move(base)), tasks_(std::move(tasks)) {
+  ParametersDrawing(const ReportData& data, std::string base, std::vector<TaskMetric> rows)
+      : data_(data), base_(std::move(base)), rows_(std::move(rows)) {
     const bool paper = std::ranges::any_of(
-        tasks_, [&](const std::string& task) { return !published(task).empty(); });
-    grid_ = measured_beside_paper(tasks_.size(), paper);
+        rows_, [](const TaskMetric& shown) { return !published(shown).empty(); });
+    grid_ = measured_beside_paper(rows_.size(), paper);
     figure_.name = "figure2";
     figure_.answers = "Figure 2 and Table 15";
-    figure_.data.columns = {"panel",  "parameters", "mean",   "low",          "high",
-                            "source", "task",       "method", "configuration"};
+    figure_.data.columns = {"panel",  "parameters", "mean",   "low",    "high",
+                            "source", "task",       "metric", "method", "configuration"};
   }
 
   Figure draw() {
     std::string panels;
-    for (std::size_t i = 0; i < tasks_.size(); ++i) {
-      panels += panel(grid_.columns * i, tasks_[i], measured(tasks_[i]), true);
-      panels += panel(grid_.columns * i + 1, tasks_[i], published(tasks_[i]), false);
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      panels += panel(grid_.columns * i, rows_[i], measured(rows_[i]), true);
+      panels += panel(grid_.columns * i + 1, rows_[i], published(rows_[i]), false);
     }
     figure_.width = grid_.width();
     figure_.height = grid_.height();
@@ -63,32 +63,32 @@ class ParametersDrawing {
   }
 
  private:
-  std::vector<ParametersPoint> measured(const std::string& task) const {
+  std::vector<ParametersPoint> measured(const TaskMetric& of) const {
     std::vector<ParametersPoint> points;
     for (const ScoreFinding* s : data_.scores())
-      if (s->base == base_ && s->task == task && s->method != "none" && s->mean && s->parameters &&
-          *s->parameters > 0)
+      if (s->base == base_ && shown_by(*s) == of && s->method != "none" && s->mean &&
+          s->parameters && *s->parameters > 0)
         points.push_back({s->method, s->targets, told_apart(*s), s->rank,
                           static_cast<double>(*s->parameters), *s->mean, s->low, s->high});
     return points;
   }
 
-  std::vector<ParametersPoint> published(const std::string& task) const {
+  static std::vector<ParametersPoint> published(const TaskMetric& of) {
     std::vector<ParametersPoint> points;
-    for (const PublishedNumber* n : published_scores("table15", task, data_.metric_of(task)))
+    for (const PublishedNumber* n : published_scores("table15", of))
       if (n->value && n->parameters)
         points.push_back({n->method, published_setting(*n, "targets"), published_size(*n),
                           std::nullopt, *n->parameters, *n->value, std::nullopt, std::nullopt});
     return points;
   }
 
-  std::optional<double> base_score(const std::string& task) const {
+  std::optional<double> base_score(const TaskMetric& of) const {
     for (const ScoreFinding* s : data_.scores())
-      if (s->base == base_ && s->task == task && s->method == "none") return s->mean;
+      if (s->base == base_ && shown_by(*s) == of && s->method == "none") return s->mean;
     return std::nullopt;
   }
 
-  std::string panel(std::size_t at, const std::string& task, std::vector<ParametersPoint> points,
+  std::string panel(std::size_t at, const TaskMetric& shown, std::vector<ParametersPoint> points,
                     bool here) {
     if (points.empty()) return {};
     std::ranges::stable_sort(points, {}, [](const ParametersPoint& p) {
@@ -100,19 +100,20 @@ class ParametersDrawing {
       for (const std::optional<double>& y : {std::optional(p.mean), p.low, p.high})
         if (y) ys.push_back(*y);
     }
-    const std::optional<double> floor = here ? base_score(task) : std::nullopt;
+    const std::optional<double> floor = here ? base_score(shown) : std::nullopt;
     if (floor) ys.push_back(*floor);
     std::string script = grid_.place(at);
     script += fmt::format(
         "set title {} offset 0,-0.3\nset logscale x 10\nset format x '%.0s%c'\nset xrange {}\nset "
         "xtics {}\nset yrange {}\n",
-        gnuplot_string((here ? "measured: " : "paper (GPT-3): ") + task_label(task), kTitleBytes),
+        gnuplot_string((here ? "measured: " : "paper (GPT-3): ") + task_label(shown.task),
+                       kTitleBytes),
         range_text(axis_range(xs, true)), logarithmic_tics(axis_range(xs, true)),
         range_text(axis_range(ys, false)));
     script += fmt::format(
         "set xlabel 'trainable parameters'\nset ylabel {}\nset grid y lc rgb '#999999' lw "
         "0.3\nunset key\nunset arrow\n",
-        here ? gnuplot_string(metric_label(data_.metric_of(task)) + ", %") : "''");
+        here ? gnuplot_string(metric_label(shown.metric) + ", %") : "''");
     if (floor) {
       base_line_ = true;
       script += fmt::format(
@@ -131,7 +132,7 @@ class ParametersDrawing {
         intervals = intervals || p.low;
         figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.parameters, p.mean,
                                      cell_of(p.low), cell_of(p.high), here ? "measured" : "paper",
-                                     task, method, config_text(p)});
+                                     shown.task, shown.metric, method, config_text(p)});
       }
       const std::string from =
           fmt::format("{}data {} skip 1 using", plots.empty() ? "" : ", ", range.every());
@@ -148,9 +149,9 @@ class ParametersDrawing {
     return script + "plot " + plots + "\n";
   }
 
-  ReportData& data_;
+  const ReportData& data_;
   std::string base_;
-  std::vector<std::string> tasks_;
+  std::vector<TaskMetric> rows_;
   PanelGrid grid_;
   Figure figure_;
   std::vector<std::string> methods_;
@@ -162,18 +163,19 @@ class ParametersDrawing {
 FigureSet parameter_figures(ReportData& data) {
   FigureSet set;
   for (const std::string& base : data.bases()) {
-    std::vector<std::string> tasks;
-    for (const std::string& task : data.tasks()) {
+    std::vector<TaskMetric> rows;
+    for (const TaskMetric& shown : data.task_metrics()) {
       std::set<std::int64_t> counts;
       for (const ScoreFinding* s : data.scores())
-        if (s->base == base && s->task == task && s->mean && s->parameters && *s->parameters > 0)
+        if (s->base == base && shown_by(*s) == shown && s->mean && s->parameters &&
+            *s->parameters > 0)
           counts.insert(*s->parameters);
-      if (counts.size() > 1) tasks.push_back(task);
+      if (counts.size() > 1) rows.push_back(shown);
     }
-    if (tasks.empty()) continue;
-    const std::size_t all = tasks.size();
-    tasks.resize(std::min(all, kMostTasks));
-    Figure figure = ParametersDrawing(data, base, tasks).draw();
+    if (rows.empty()) continue;
+    const std::size_t all = rows.size();
+    rows.resize(std::min(all, kMostTasks));
+    Figure figure = ParametersDrawing(data, base, rows).draw();
     figure.title = "Score against trainable parameters" +
                    (data.bases().size() > 1 ? " on " + base : std::string());
     figure.caption =
@@ -184,9 +186,9 @@ FigureSet parameter_figures(ReportData& data) {
         "lies at or above full fine-tuning (far right) from its fewest parameters on and does not "
         "fall as "
         "they grow, while prefixes do.";
-    if (all > tasks.size())
-      figure.caption +=
-          fmt::format(" {} more tasks are not drawn; table15.csv has them.", all - tasks.size());
+    if (all > rows.size())
+      figure.caption += fmt::format(
+          " The first {} of {} rows of panels are drawn; table15.csv has all.", rows.size(), all);
     set.figures.push_back(std::move(figure));
   }
   if (set.figures.empty())

@@ -30,12 +30,13 @@ struct Series {
 };
 
 std::vector<Series> measured_series(const ReportData& data, const std::string& base,
-                                    const std::string& task) {
+                                    const TaskMetric& of) {
   using Key = std::tuple<std::pair<int, std::string>, std::string, std::optional<std::int64_t>,
                          std::string>;
   std::map<Key, Series> series;
   for (const ScoreFinding* s : data.scores()) {
-    if (s->base != base || s->task != task || s->method != "lora" || !s->rank || !s->mean) continue;
+    if (s->base != base || shown_by(*s) != of || s->method != "lora" || !s->rank || !s->mean)
+      continue;
     Series& each = series[{targets_order(s->targets), s->sweep, s->train_examples, s->variant}];
     each.targets = s->targets;
     each.points.push_back({static_cast<double>(*s->rank), *s->mean, s->low, s->high});
@@ -71,9 +72,9 @@ std::vector<Series> measured_series(const ReportData& data, const std::string& b
   return all;
 }
 
-std::vector<Series> published_series(const ReportData& data, const std::string& task) {
+std::vector<Series> published_series(const TaskMetric& of) {
   std::map<std::pair<int, std::string>, Series> series;
-  for (const PublishedNumber* n : published_scores("table6", task, data.metric_of(task))) {
+  for (const PublishedNumber* n : published_scores("table6", of)) {
     if (!n->value) continue;
     const std::string targets = published_setting(*n, "targets");
     Series& each = series[targets_order(targets)];
@@ -93,27 +94,28 @@ std::vector<Series> published_series(const ReportData& data, const std::string& 
 
 class RanksDrawing {
  public:
-  explicit RanksDrawing(const ReportData& data) : data_(data) {
+  RanksDrawing() {
     figure_.name = "ranks";
     figure_.answers = "Table 6";
-    figure_.data.columns = {"panel", "rank", "mean", "low", "high", "source", "task", "series"};
+    figure_.data.columns = {"panel",  "rank", "mean",   "low",   "high",
+                            "source", "task", "metric", "series"};
   }
 
-  Figure draw(const std::vector<std::pair<std::string, std::vector<Series>>>& tasks) {
+  Figure draw(const std::vector<std::pair<TaskMetric, std::vector<Series>>>& rows) {
     std::vector<std::vector<Series>> published;
     std::size_t longest = 0;
     bool paper = false;
-    for (const auto& [task, measured] : tasks) {
-      published.push_back(published_series(data_, task));
+    for (const auto& [shown, measured] : rows) {
+      published.push_back(published_series(shown));
       paper = paper || !published.back().empty();
       for (const Series& s : measured) longest = std::max(longest, s.label.size());
     }
-    grid_ = measured_beside_paper(tasks.size(), paper);
+    grid_ = measured_beside_paper(rows.size(), paper);
     grid_.right = std::max(grid_.right, legend_width(longest));
     std::string panels;
-    for (std::size_t i = 0; i < tasks.size(); ++i) {
-      panels += panel(grid_.columns * i, tasks[i].first, tasks[i].second, true);
-      panels += panel(grid_.columns * i + 1, tasks[i].first, published[i], false);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      panels += panel(grid_.columns * i, rows[i].first, rows[i].second, true);
+      panels += panel(grid_.columns * i + 1, rows[i].first, published[i], false);
     }
     figure_.width = grid_.width();
     figure_.height = grid_.height();
@@ -124,7 +126,7 @@ class RanksDrawing {
   }
 
  private:
-  std::string panel(std::size_t at, const std::string& task, const std::vector<Series>& series,
+  std::string panel(std::size_t at, const TaskMetric& shown, const std::vector<Series>& series,
                     bool here) {
     if (series.empty()) return {};
     std::vector<double> xs, ys;
@@ -143,11 +145,12 @@ class RanksDrawing {
     script += fmt::format(
         "set title {} offset 0,-0.3\nset logscale x 2\nset xtics ({})\nset xrange {}\nset yrange "
         "{}\n",
-        gnuplot_string((here ? "measured: " : "paper (GPT-3): ") + task_label(task), kTitleBytes),
+        gnuplot_string((here ? "measured: " : "paper (GPT-3): ") + task_label(shown.task),
+                       kTitleBytes),
         tics, range_text(axis_range(xs, true)), range_text(axis_range(ys, false)));
     script += fmt::format(
         "set xlabel 'rank r'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\n",
-        here ? gnuplot_string(metric_label(data_.metric_of(task)) + ", %") : "''");
+        here ? gnuplot_string(metric_label(shown.metric) + ", %") : "''");
     std::string bands, lines;
     for (std::size_t i = 0; i < series.size(); ++i) {
       const Series& s = series[i];
@@ -157,7 +160,8 @@ class RanksDrawing {
       for (const RankPoint& p : s.points) {
         band = band || p.low;
         figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.rank, p.mean, cell_of(p.low),
-                                     cell_of(p.high), here ? "measured" : "paper", task, s.label});
+                                     cell_of(p.high), here ? "measured" : "paper", shown.task,
+                                     shown.metric, s.label});
       }
       if (band)
         bands += fmt::format(
@@ -182,7 +186,6 @@ class RanksDrawing {
     return colour;
   }
 
-  const ReportData& data_;
   PanelGrid grid_;
   Figure figure_;
   std::vector<LegendEntry> legend_;
@@ -193,15 +196,15 @@ class RanksDrawing {
 FigureSet rank_figures(ReportData& data) {
   FigureSet set;
   for (const std::string& base : data.bases()) {
-    std::vector<std::pair<std::string, std::vector<Series>>> tasks;
-    for (const std::string& task : data.tasks()) {
-      std::vector<Series> series = measured_series(data, base, task);
-      if (!series.empty()) tasks.emplace_back(task, std::move(series));
+    std::vector<std::pair<TaskMetric, std::vector<Series>>> rows;
+    for (const TaskMetric& shown : data.task_metrics()) {
+      std::vector<Series> series = measured_series(data, base, shown);
+      if (!series.empty()) rows.emplace_back(shown, std::move(series));
     }
-    if (tasks.empty()) continue;
-    const std::size_t all = tasks.size();
-    if (all > kMostTasks) tasks.resize(kMostTasks);
-    Figure figure = RanksDrawing(data).draw(tasks);
+    if (rows.empty()) continue;
+    const std::size_t all = rows.size();
+    if (all > kMostTasks) rows.resize(kMostTasks);
+    Figure figure = RanksDrawing().draw(rows);
     figure.title =
         "Score against LoRA's rank" + (data.bases().size() > 1 ? " on " + base : std::string());
     figure.caption =
@@ -211,9 +214,9 @@ FigureSet rank_figures(ReportData& data) {
         "fluctuation that it states). The paper's lines are flat from rank 1 on wherever Wv is "
         "among the "
         "matrices: a line that rises says that rank matters here.";
-    if (all > tasks.size())
-      figure.caption +=
-          fmt::format(" {} more tasks are not drawn; table6.csv has them.", all - tasks.size());
+    if (all > rows.size())
+      figure.caption += fmt::format(
+          " The first {} of {} rows of panels are drawn; table6.csv has all.", rows.size(), all);
     set.figures.push_back(std::move(figure));
   }
   if (set.figures.empty())

@@ -29,11 +29,11 @@ std::string head(const std::string& text, std::size_t bytes) {
   return text.substr(0, to) + "…";
 }
 
-const ScoreFinding* best_of(const ReportData& data, const std::string& task) {
+const ScoreFinding* best_of(const ReportData& data, const TaskMetric& of) {
   const ScoreFinding* best = nullptr;
   for (const ScoreFinding* s : data.scores())
-    if (s->task == task && s->method != "none" && s->mean && s->diverged < std::ssize(s->seeds) &&
-        (best == nullptr || s->mean > best->mean))
+    if (shown_by(*s) == of && s->method != "none" && s->mean &&
+        s->diverged < std::ssize(s->seeds) && (best == nullptr || s->mean > best->mean))
       best = s;
   return best;
 }
@@ -73,8 +73,8 @@ TableSet example_tables(ReportData& data) {
                         "reference", "prediction"},
                        {}}};
   std::string whose;
-  for (const std::string& task : data.tasks()) {
-    const ScoreFinding* const best = best_of(data, task);
+  for (const TaskMetric& shown : data.task_metrics()) {
+    const ScoreFinding* const best = best_of(data, shown);
     if (best == nullptr) continue;
     const std::vector<Row> trials = data.rows(
         "SELECT trial, seed, dataset FROM trials WHERE sweep = ? AND setting = ? AND role = "
@@ -94,16 +94,16 @@ TableSet example_tables(ReportData& data) {
     for (const Row& row : chosen_rows(rows, binary)) {
       const double outcome = number_in(row[4]).value_or(0);
       constexpr std::size_t kShown = 300;
-      table.rows.push_back({task_label(task),
+      table.rows.push_back({task_label(shown.task),
                             {tail(text_in(row[2]), kShown), CellStyle::kCode},
                             {head(text_in(row[3]), kShown), CellStyle::kCode},
                             {head(text_in(row[5]), kShown), CellStyle::kCode},
                             binary ? (outcome == 1 ? "right" : "wrong")
                                    : metric_label(best->metric) + " " + fixed(100 * outcome, 1)});
       table.data.rows.push_back(
-          {task, trial, row[0], row[1], best->metric, row[4], row[2], row[3], row[5]});
+          {shown.task, trial, row[0], row[1], best->metric, row[4], row[2], row[3], row[5]});
     }
-    whose += fmt::format("{}{}: {}, seed {}", whose.empty() ? "" : "; ", task_label(task),
+    whose += fmt::format("{}{}: {}, seed {}", whose.empty() ? "" : "; ", task_metric_label(shown),
                          configuration_label(*best), integer_in(trials[0][1]).value_or(0));
   }
   if (table.rows.empty()) return {{}, "No scored predictions are stored yet."};

@@ -57,23 +57,25 @@ std::optional<Table> few_examples_on(const ReportData& data, const std::string& 
   std::set<const PublishedNumber*> beside;
   for (const ScoreFinding* s : scores) {
     const PublishedNumber* printed = nullptr;
-    for (const PublishedNumber* number : published_scores("table16", family_of(s->task), s->metric))
+    for (const PublishedNumber* number :
+         published_scores("table16", {family_of(s->task), s->metric}))
       if (number->method == s->method &&
           published_setting(*number, "examples") == std::to_string(*s->train_examples))
         printed = number;
     beside.insert(printed);
     table.data.rows.push_back(score_row(s->task, s, printed));
-    table.rows.push_back({task_label(family_of(s->task)), shown_examples(s->train_examples),
-                          configuration_label(*s), cells.measured(s), paper_cell(printed)});
+    table.rows.push_back({task_metric_label({family_of(s->task), s->metric}),
+                          shown_examples(s->train_examples), configuration_label(*s),
+                          cells.measured(s), paper_cell(printed)});
     if (data.several_sweeps()) table.rows.back().emplace_back(s->sweep);
   }
-  std::map<std::string, std::string> metrics;  // by task
-  for (const ScoreFinding* s : scores) metrics[family_of(s->task)] = data.metric_of(s->task);
-  for (const auto& [task, metric] : metrics) {
-    for (const PublishedNumber* number : published_scores("table16", task, metric)) {
+  std::set<TaskMetric> families;
+  for (const ScoreFinding* s : scores) families.insert({family_of(s->task), s->metric});
+  for (const TaskMetric& family : families) {
+    for (const PublishedNumber* number : published_scores("table16", family)) {
       if (beside.contains(number)) continue;
-      table.data.rows.push_back(score_row(task, nullptr, number));
-      table.rows.push_back({task_label(task),
+      table.data.rows.push_back(score_row(family.task, nullptr, number));
+      table.rows.push_back({task_metric_label(family),
                             grouped(std::stoll(published_setting(*number, "examples"))),
                             method_label(number->method),
                             {"not run", CellStyle::kQuiet},

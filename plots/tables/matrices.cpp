@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "common/natural_order.h"
 #include "plots/format.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
@@ -12,9 +13,10 @@ namespace rankscope {
 
 namespace {
 
-// Budget, sweep, targets, rank, parameters.
-using Key =
-    std::tuple<std::int64_t, std::string, std::pair<int, std::string>, std::int64_t, std::int64_t>;
+// Budget, sweep, targets, rank, parameters, and what else tells a configuration apart: two of one
+// line differ in their task alone.
+using Key = std::tuple<std::int64_t, std::string, std::pair<int, std::string>, std::int64_t,
+                       std::int64_t, std::string>;
 
 // What a group of a sweep file spends on each of several sets of matrices, one rank each: where
 // heads share keys and values no ranks give the same number for all, and the largest stands for it.
@@ -46,12 +48,13 @@ class Budgets {
 
 std::optional<Table> matrices_on(const ReportData& data, const std::string& base) {
   const Budgets budgets(data, base);
-  std::map<Key, std::map<std::string, std::vector<const ScoreFinding*>>> lines;
+  std::map<Key, std::vector<const ScoreFinding*>> lines;
   std::map<std::pair<std::int64_t, std::string>, std::set<std::string>> of_budget;
   for (const ScoreFinding* s : data.scores()) {
     if (s->base != base || s->method != "lora" || !s->rank || !s->parameters) continue;
     const std::int64_t budget = budgets.of(*s);
-    lines[{budget, s->sweep, targets_order(s->targets), *s->rank, *s->parameters}][s->task]
+    lines[{budget, s->sweep, targets_order(s->targets), *s->rank, *s->parameters,
+           natural_key(told_apart(*s))}]
         .push_back(s);
     of_budget[{budget, s->sweep}].insert(s->targets);
   }
@@ -60,14 +63,9 @@ std::optional<Table> matrices_on(const ReportData& data, const std::string& base
   });
   if (lines.empty()) return std::nullopt;
   std::vector<const ScoreFinding*> scores;
-  std::vector<std::string> tasks;
-  for (const std::string& task : data.tasks()) {
-    const std::size_t before = scores.size();
-    for (const auto& [key, by_task] : lines)
-      if (by_task.contains(task))
-        scores.insert(scores.end(), by_task.at(task).begin(), by_task.at(task).end());
-    if (scores.size() > before) tasks.push_back(task);
-  }
+  for (const auto& [key, line] : lines) scores.insert(scores.end(), line.begin(), line.end());
+  std::vector<TaskMetric> columns = data.task_metrics();
+  std::erase_if(columns, [&](const TaskMetric& c) { return score_in(scores, c) == nullptr; });
 
   const ScoreCells cells(scores);
   Table table{.name = "table5",
@@ -78,35 +76,31 @@ std::optional<Table> matrices_on(const ReportData& data, const std::string& base
               .rows = {},
               .data = {score_columns(), {}}};
   if (data.several_sweeps()) table.columns.push_back({"sweep"});
-  for (const std::string& task : tasks) {
-    table.columns.push_back({task_label(task) + ", " + metric_label(data.metric_of(task)), true});
+  for (const TaskMetric& column : columns) {
+    table.columns.push_back({task_metric_label(column), true});
     table.columns.push_back({"paper", true});
   }
   std::int64_t shown = -1;
-  for (const auto& [key, by_task] : lines) {
-    std::size_t depth = 0;
-    for (const auto& [task, found] : by_task) depth = std::max(depth, found.size());
-    for (std::size_t i = 0; i < depth; ++i) {
-      const auto& [budget, sweep, targets, rank, parameters] = key;
-      std::vector<ShownCell> row{parameters == shown ? "" : grouped(parameters), targets.second,
-                                 grouped(rank)};
-      if (data.several_sweeps()) row.emplace_back(sweep);
-      shown = parameters;
-      for (const std::string& task : tasks) {
-        const auto found = by_task.find(task);
-        const ScoreFinding* const score =
-            found != by_task.end() && i < found->second.size() ? found->second[i] : nullptr;
-        const PublishedNumber* printed = nullptr;
-        for (const PublishedNumber* number : published_scores("table5", task, data.metric_of(task)))
-          if (published_setting(*number, "targets") == targets.second &&
-              published_setting(*number, "rank") == std::to_string(rank))
-            printed = number;
-        row.push_back(cells.measured(score));
-        row.push_back(paper_cell(printed));
-        if (score != nullptr) table.data.rows.push_back(score_row(task, score, printed));
-      }
-      table.rows.push_back(std::move(row));
+  for (const auto& [key, line] : lines) {
+    const auto& [budget, sweep, targets, rank, parameters, apart] = key;
+    const std::string variant = told_apart(*line.front());
+    std::vector<ShownCell> row{parameters == shown ? "" : grouped(parameters),
+                               targets.second + (variant.empty() ? "" : ", ") + variant,
+                               grouped(rank)};
+    if (data.several_sweeps()) row.emplace_back(sweep);
+    shown = parameters;
+    for (const TaskMetric& column : columns) {
+      const PublishedNumber* printed = nullptr;
+      for (const PublishedNumber* number : published_scores("table5", column))
+        if (published_setting(*number, "targets") == targets.second &&
+            published_setting(*number, "rank") == std::to_string(rank))
+          printed = number;
+      row.push_back(cells.measured(line, column));
+      row.push_back(paper_cell(printed));
+      if (const ScoreFinding* const score = score_in(line, column))
+        table.data.rows.push_back(score_row(column.task, score, printed));
     }
+    table.rows.push_back(std::move(row));
   }
   table.caption =
       "LoRA at one budget of trainable parameters, spent on few matrices at a high rank or on many "

@@ -15,37 +15,27 @@ namespace {
 struct MethodLine {
   std::string sweep, method, targets, size;
   std::optional<std::int64_t> rank, parameters;
-  std::vector<const ScoreFinding*> scores;  // by task
+  std::vector<const ScoreFinding*> scores;
 };
 
 struct PaperLine {
   std::optional<double> parameters;
-  std::vector<const PublishedNumber*> numbers;  // by task
+  std::vector<const PublishedNumber*> numbers;  // by task and metric
 };
 
-std::vector<MethodLine> lines_of(const std::vector<const ScoreFinding*>& scores,
-                                 const std::vector<std::string>& tasks) {
+std::vector<MethodLine> lines_of(const std::vector<const ScoreFinding*>& scores) {
   std::vector<MethodLine> lines;
   for (const ScoreFinding* s : scores) {
-    const auto task = static_cast<std::size_t>(std::ranges::find(tasks, s->task) - tasks.begin());
     const auto same = std::ranges::find_if(lines, [&](const MethodLine& l) {
       return l.sweep == s->sweep && l.method == s->method && l.targets == s->targets &&
              l.rank == s->rank && l.size == told_apart(*s) && l.parameters == s->parameters &&
-             l.scores[task] == nullptr;
+             score_in(l.scores, shown_by(*s)) == nullptr;
     });
     if (same != lines.end()) {
-      same->scores[task] = s;
+      same->scores.push_back(s);
       continue;
     }
-    MethodLine line{s->sweep,
-                    s->method,
-                    s->targets,
-                    told_apart(*s),
-                    s->rank,
-                    s->parameters,
-                    std::vector<const ScoreFinding*>(tasks.size())};
-    line.scores[task] = s;
-    lines.push_back(std::move(line));
+    lines.push_back({s->sweep, s->method, s->targets, told_apart(*s), s->rank, s->parameters, {s}});
   }
   std::ranges::stable_sort(lines, [](const MethodLine& a, const MethodLine& b) {
     return std::make_tuple(method_order(a.method), a.method, a.parameters, a.sweep) <
@@ -54,17 +44,16 @@ std::vector<MethodLine> lines_of(const std::vector<const ScoreFinding*>& scores,
   return lines;
 }
 
-std::vector<PaperLine> paper_lines(const std::string& method, const std::vector<std::string>& tasks,
-                                   const ReportData& data) {
+std::vector<PaperLine> paper_lines(const std::string& method,
+                                   const std::vector<TaskMetric>& columns) {
   std::vector<PaperLine> lines;
-  for (std::size_t task = 0; task < tasks.size(); ++task) {
+  for (std::size_t column = 0; column < columns.size(); ++column) {
     std::size_t at = 0;
-    for (const PublishedNumber* number :
-         published_scores("table4", tasks[task], data.metric_of(tasks[task]))) {
+    for (const PublishedNumber* number : published_scores("table4", columns[column])) {
       if (number->method != method) continue;
       if (at == lines.size())
-        lines.push_back({number->parameters, std::vector<const PublishedNumber*>(tasks.size())});
-      lines[at++].numbers[task] = number;
+        lines.push_back({number->parameters, std::vector<const PublishedNumber*>(columns.size())});
+      lines[at++].numbers[column] = number;
     }
   }
   return lines;
@@ -100,10 +89,10 @@ std::vector<const ScoreFinding*> compared_scores(const ReportData& data, const s
 }
 
 Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& scores) {
-  std::vector<std::string> tasks;
-  for (const std::string& task : data.tasks())
-    if (std::ranges::any_of(scores, [&](const ScoreFinding* s) { return s->task == task; }))
-      tasks.push_back(task);
+  std::vector<TaskMetric> columns;
+  for (const TaskMetric& shown : data.task_metrics())
+    if (std::ranges::any_of(scores, [&](const ScoreFinding* s) { return shown_by(*s) == shown; }))
+      columns.push_back(shown);
   const ScoreCells cells(scores);
   Table table{.name = "table4",
               .title = "Methods compared",
@@ -113,11 +102,11 @@ Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& s
               .rows = {},
               .data = {score_columns(), {}}};
   if (data.several_sweeps()) table.columns.push_back({"sweep"});
-  for (const std::string& task : tasks) {
-    table.columns.push_back({task_label(task) + ", " + metric_label(data.metric_of(task)), true});
+  for (const TaskMetric& shown : columns) {
+    table.columns.push_back({task_metric_label(shown), true});
     table.columns.push_back({"paper", true});
   }
-  const std::vector<MethodLine> lines = lines_of(scores, tasks);
+  const std::vector<MethodLine> lines = lines_of(scores);
   std::vector<std::string> methods;
   for (const MethodLine& line : lines)
     if (methods.empty() || methods.back() != line.method) methods.push_back(line.method);
@@ -129,7 +118,7 @@ Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& s
     std::vector<const MethodLine*> measured;
     for (const MethodLine& line : lines)
       if (line.method == method) measured.push_back(&line);
-    const std::vector<PaperLine> printed = paper_lines(method, tasks, data);
+    const std::vector<PaperLine> printed = paper_lines(method, columns);
     // Only where there are as many is it clear which stand beside which.
     const bool beside = measured.size() == printed.size();
     const auto put = [&](const MethodLine* line, const PaperLine* paper) {
@@ -141,13 +130,15 @@ Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& s
               ? ShownCell(std::string(kNone), CellStyle::kQuiet)
               : ShownCell(short_count(*paper->parameters), CellStyle::kPaper)};
       if (data.several_sweeps()) row.emplace_back(line == nullptr ? "" : line->sweep);
-      for (std::size_t task = 0; task < tasks.size(); ++task) {
-        const ScoreFinding* const score = line == nullptr ? nullptr : line->scores[task];
-        const PublishedNumber* const number = paper == nullptr ? nullptr : paper->numbers[task];
-        row.push_back(cells.measured(score));
+      for (std::size_t column = 0; column < columns.size(); ++column) {
+        const std::vector<const ScoreFinding*> own =
+            line == nullptr ? std::vector<const ScoreFinding*>() : line->scores;
+        const ScoreFinding* const score = score_in(own, columns[column]);
+        const PublishedNumber* const number = paper == nullptr ? nullptr : paper->numbers[column];
+        row.push_back(cells.measured(own, columns[column]));
         row.push_back(paper_cell(number));
         if (score != nullptr || number != nullptr)
-          table.data.rows.push_back(score_row(tasks[task], score, number));
+          table.data.rows.push_back(score_row(columns[column].task, score, number));
       }
       table.rows.push_back(std::move(row));
     };

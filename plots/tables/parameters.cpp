@@ -11,8 +11,8 @@ namespace rankscope {
 
 namespace {
 
-const PublishedNumber* printed_for(const ScoreFinding& s, const std::string& metric) {
-  for (const PublishedNumber* number : published_scores("table15", s.task, metric)) {
+const PublishedNumber* printed_for(const ScoreFinding& s) {
+  for (const PublishedNumber* number : published_scores("table15", shown_by(s))) {
     if (number->method != s.method) continue;
     if (published_setting(*number, "rank") == (s.rank ? std::to_string(*s.rank) : "") &&
         published_setting(*number, "targets") == s.targets && published_size(*number) == s.size)
@@ -46,28 +46,27 @@ std::optional<Table> parameters_on(const ReportData& data, const std::string& ba
               .data = {score_columns(), {}}};
   if (data.several_sweeps()) table.columns.push_back({"sweep"});
   constexpr std::size_t kMostRows = 120;
-  std::string task;
+  std::optional<TaskMetric> above;
   for (const ScoreFinding* s : scores) {
-    const PublishedNumber* const printed = printed_for(*s, data.metric_of(s->task));
+    const PublishedNumber* const printed = printed_for(*s);
     table.data.rows.push_back(score_row(s->task, s, printed));
     if (table.rows.size() == kMostRows) continue;
-    table.rows.push_back(
-        {s->task == task ? "" : task_label(s->task) + ", " + metric_label(s->metric),
-         configuration_label(*s), grouped(s->parameters), shown_examples(s->train_examples),
-         cells.measured(s), paper_cell(printed),
-         printed == nullptr || !printed->parameters
-             ? ShownCell(std::string(kNone), CellStyle::kQuiet)
-             : ShownCell(short_count(*printed->parameters), CellStyle::kPaper)});
+    table.rows.push_back({shown_by(*s) == above ? "" : task_metric_label(shown_by(*s)),
+                          configuration_label(*s), grouped(s->parameters),
+                          shown_examples(s->train_examples), cells.measured(s), paper_cell(printed),
+                          printed == nullptr || !printed->parameters
+                              ? ShownCell(std::string(kNone), CellStyle::kQuiet)
+                              : ShownCell(short_count(*printed->parameters), CellStyle::kPaper)});
     if (data.several_sweeps()) table.rows.back().emplace_back(s->sweep);
-    task = s->task;
+    above = shown_by(*s);
   }
   // The paper's other rows are for the CSV: they have nothing measured beside them.
-  for (const std::string& each : data.tasks()) {
-    for (const PublishedNumber* number : published_scores("table15", each, data.metric_of(each))) {
+  for (const TaskMetric& each : data.task_metrics()) {
+    for (const PublishedNumber* number : published_scores("table15", each)) {
       const bool beside = std::ranges::any_of(scores, [&](const ScoreFinding* s) {
-        return s->task == each && printed_for(*s, data.metric_of(each)) == number;
+        return shown_by(*s) == each && printed_for(*s) == number;
       });
-      if (!beside) table.data.rows.push_back(score_row(each, nullptr, number));
+      if (!beside) table.data.rows.push_back(score_row(each.task, nullptr, number));
     }
   }
   table.caption = cells.caption() +

@@ -16,7 +16,7 @@ namespace rankscope {
 namespace {
 
 // What two of which differ in rank alone, as far as a table shows.
-using RankLine = std::tuple<std::pair<int, std::string>, int, std::string,
+using RankLine = std::tuple<std::pair<int, std::string>, int, TaskMetric,
                             std::optional<std::int64_t>, std::string, std::string>;
 
 std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
@@ -24,13 +24,13 @@ std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
   std::vector<const ScoreFinding*> scores;
   for (const ScoreFinding* s : data.scores()) {
     if (s->base != base || s->method != "lora" || !s->rank) continue;
-    lines[{targets_order(s->targets), task_order(s->task), s->task, s->train_examples, s->sweep,
-           s->variant}]
+    lines[{targets_order(s->targets), task_order(s->task), shown_by(*s), s->train_examples,
+           s->sweep, s->variant}]
         .emplace(*s->rank, s);
   }
   std::erase_if(lines, [](const auto& line) { return line.second.size() < 2; });
   std::set<std::int64_t> ranks;
-  std::set<std::tuple<std::string, std::string>> places;
+  std::set<std::pair<std::string, TaskMetric>> places;
   for (const auto& [line, by_rank] : lines) {
     for (const auto& [rank, score] : by_rank) {
       ranks.insert(rank);
@@ -54,12 +54,12 @@ std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
     table.columns.push_back({fmt::format("r = {}", rank), true});
   bool stands_for = false;
   for (const auto& [line, by_rank] : lines) {
-    const auto& [targets, order, task, examples, sweep, variant] = line;
+    const auto& [targets, order, shown, examples, sweep, variant] = line;
     std::map<std::int64_t, const PublishedNumber*> printed;
-    for (const PublishedNumber* number : published_scores("table6", task, data.metric_of(task)))
+    for (const PublishedNumber* number : published_scores("table6", shown))
       if (published_setting(*number, "targets") == targets.second)
         printed[std::stoll(published_setting(*number, "rank"))] = number;
-    std::vector<ShownCell> measured{targets.second, task_label(task), "measured"};
+    std::vector<ShownCell> measured{targets.second, task_metric_label(shown), "measured"};
     std::vector<ShownCell> paper{"", "", {"paper", CellStyle::kPaper}};
     if (told_apart) {
       std::vector<std::string> parts;
@@ -83,7 +83,8 @@ std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
       if (instead) paper.back().text += fmt::format(" (r = {})", printed.rbegin()->first);
       stands_for = stands_for || instead;
       any = any || number != nullptr;
-      if (score != by_rank.end()) table.data.rows.push_back(score_row(task, score->second, number));
+      if (score != by_rank.end())
+        table.data.rows.push_back(score_row(shown.task, score->second, number));
     }
     table.rows.push_back(std::move(measured));
     if (any) table.rows.push_back(std::move(paper));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "plots/format.h"
@@ -32,6 +33,14 @@ ShownCell ScoreCells::measured(const ScoreFinding* score) const {
   return {std::move(text), score->among_best ? CellStyle::kStrong : CellStyle::kPlain};
 }
 
+ShownCell ScoreCells::measured(const std::vector<const ScoreFinding*>& line,
+                               const TaskMetric& shown) const {
+  const ScoreFinding* const score = score_in(line, shown);
+  if (score == nullptr && std::ranges::find(line, shown.task, &ScoreFinding::task) != line.end())
+    return {std::string(kNone), CellStyle::kQuiet};
+  return measured(score);
+}
+
 std::string ScoreCells::caption() const {
   std::string text = "Scores are on a scale to 100: mean and 95 % interval";
   text += usual_seeds_ == 1 ? " where there is one; n = 1 seed"
@@ -40,6 +49,13 @@ std::string ScoreCells::caption() const {
          " unless a cell says otherwise (with one, it is over examples for that run alone). Bold: "
          "cannot be told from the best of its task in its sweep. "
          "“paper” is what it prints for GPT-3 (175 billion parameters).";
+}
+
+const ScoreFinding* score_in(const std::vector<const ScoreFinding*>& line,
+                             const TaskMetric& shown) {
+  const auto found = std::ranges::find_if(
+      line, [&](const ScoreFinding* score) { return shown_by(*score) == shown; });
+  return found == line.end() ? nullptr : *found;
 }
 
 TableSet for_each_base(const ReportData& data, const std::string& missing,

@@ -20,12 +20,17 @@ class ScoreCells {
 
   // "not run" for none.
   ShownCell measured(const ScoreFinding* score) const;
+  // In a line's column; kNone where the line has that task's score by another metric.
+  ShownCell measured(const std::vector<const ScoreFinding*>& line, const TaskMetric& shown) const;
   // What the cells hold: to end a caption with.
   std::string caption() const;
 
  private:
   std::size_t usual_seeds_ = 0;
 };
+
+// Of a line's scores the one that a column shows; null for none.
+const ScoreFinding* score_in(const std::vector<const ScoreFinding*>& line, const TaskMetric& shown);
 
 // One table for each base that `make` has one for; their titles name the base where there are
 // several.

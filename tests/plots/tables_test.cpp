@@ -6,63 +6,12 @@
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
 #include "results/store.h"
+#include "tests/plots/given.h"
 #include "tests/plots/sample.h"
 
 using namespace rankscope;
 using namespace rankscope::tests;
 using Catch::Contains;
-
-namespace {
-
-// The scores of hand-made findings over an empty database.
-struct Given {
-  explicit Given(std::vector<ScoreFinding> scores) {
-    fill_report_sample(folder / "results.db", SampleKind::kEmpty);
-    results.emplace(std::vector{folder.path()});
-    findings.scores = std::move(scores);
-    data.emplace(*results, findings);
-  }
-  TemporaryFolder folder;
-  std::optional<ResultsReader> results;
-  Findings findings;
-  std::optional<ReportData> data;
-};
-
-ScoreFinding score(const std::string& task, const std::string& method, const std::string& targets,
-                   std::optional<std::int64_t> rank, std::int64_t parameters, double mean) {
-  ScoreFinding s;
-  s.sweep = "s";
-  s.base = "b";
-  s.task = task;
-  s.metric = task == "wikisql" ? "logical_form" : "accuracy";
-  s.method = method;
-  s.targets = targets;
-  s.setting = task + method + targets + std::to_string(rank.value_or(0));
-  s.group = "g";
-  s.rank = rank;
-  s.parameters = parameters;
-  s.train_examples = 1000;
-  s.mean = mean;
-  s.low = mean - 1;
-  s.high = mean + 1;
-  s.seeds = {1, 2, 3};
-  s.headline = true;
-  return s;
-}
-
-// The shown texts of a table, cells parted by " | ".
-std::string shown(const TableSet& set) {
-  std::string text;
-  for (const Table& table : set.tables) {
-    for (const auto& row : table.rows) {
-      for (const ShownCell& cell : row) text += cell.text + " | ";
-      text += "\n";
-    }
-  }
-  return text;
-}
-
-}  // namespace
 
 TEST_CASE(
     "Table 4 sets a method's rows beside the paper's where there are as many, and else apart") {
@@ -96,7 +45,8 @@ TEST_CASE(
   CHECK(shown(matrix_tables(*given.data)) ==
         "800 | Wq | 8 | 9.0 ± 1.0 | 70.4 | \n | Wq+Wv | 4 | 37.0 ± 1.0 | 73.7 | \n");
   CHECK(shown(rank_tables(*given.data)) ==
-        "Wq | WikiSQL | measured | 2.0 ± 1.0 | 9.0 ± 1.0 | 10.0 ± 1.0 | \n |  | paper | 68.8 | "
+        "Wq | WikiSQL, logical form | measured | 2.0 ± 1.0 | 9.0 ± 1.0 | 10.0 ± 1.0 | \n |  | "
+        "paper | 68.8 | "
         "70.4 | 70.0 (r = 64) | \n");
 }
 
@@ -112,17 +62,18 @@ TEST_CASE(
   CHECK_THAT(shown(parameter_tables(*given.data)),
              Contains("LoRA Wq+Wv, r = 8 | 800 | 1,000 | 70.0 ± 1.0 | 91.6 | 37.7 M | \n"));
   const std::string few = shown(few_example_tables(*given.data));
-  CHECK_THAT(few, Contains("MNLI | 100 | LoRA Wq+Wv, r = 8 | 70.0 ± 1.0 | 63.8 | \n") &&
-                      Contains("MNLI | 1,000 | full fine-tuning | 60.0 ± 1.0 | 85.8 | \n") &&
-                      Contains("MNLI | 392,000 | LoRA | not run | 91.7 | \n"));
+  CHECK_THAT(few,
+             Contains("MNLI, accuracy | 100 | LoRA Wq+Wv, r = 8 | 70.0 ± 1.0 | 63.8 | \n") &&
+                 Contains("MNLI, accuracy | 1,000 | full fine-tuning | 60.0 ± 1.0 | 85.8 | \n") &&
+                 Contains("MNLI, accuracy | 392,000 | LoRA | not run | 91.7 | \n"));
 
   // A file names a task with another number of examples by a suffix.
   scores[0].task = scores[1].task = "mnli_1000";
   scores[2].task = "mnli_100";
   Given named(scores);
   CHECK_THAT(shown(few_example_tables(*named.data)),
-             Contains("MNLI | 100 | LoRA Wq+Wv, r = 8 | 70.0 ± 1.0 | 63.8 | \n") &&
-                 Contains("MNLI | 1,000 | full fine-tuning | 60.0 ± 1.0 | 85.8 | \n"));
+             Contains("MNLI, accuracy | 100 | LoRA Wq+Wv, r = 8 | 70.0 ± 1.0 | 63.8 | \n") &&
+                 Contains("MNLI, accuracy | 1,000 | full fine-tuning | 60.0 ± 1.0 | 85.8 | \n"));
 }
 
 TEST_CASE(
@@ -259,5 +210,5 @@ TEST_CASE(
   const std::string rows = shown(set);
   REQUIRE(rows.find("Wq, r = 1 | 1,000") != std::string::npos);
   CHECK(rows.find("Wq, r = 1 | 1,000") < rows.find("Wq, r = 8 | 9,000"));
-  CHECK_THAT(shown(few_example_tables(*given.data)), Contains("MNLI | all |"));
+  CHECK_THAT(shown(few_example_tables(*given.data)), Contains("MNLI, accuracy | all |"));
 }
