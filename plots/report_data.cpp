@@ -64,17 +64,18 @@ ReportData::ReportData(ResultsReader& results, const Findings& findings)
 }
 
 void ReportData::read_sweeps() {
+  std::map<std::string, std::string> bases = shown_bases(results_);
   for (const Row& row :
-       rows("SELECT w.sweep, w.base, w.base_hash, s.file_text, w.trials, w.done, w.diverged, "
+       rows("SELECT w.sweep, w.base_hash, s.file_text, w.trials, w.done, w.diverged, "
             "w.failed, w.running, w.pending FROM sweeps w JOIN sweep s ON s.sweep = w.sweep")) {
     SweepFacts facts{.sweep = text_in(row[0]),
-                     .base = shown_base(text_in(row[1])),
-                     .base_hash = text_in(row[2]),
-                     .file_text = text_in(row[3])};
+                     .base = bases[text_in(row[0])],
+                     .base_hash = text_in(row[1]),
+                     .file_text = text_in(row[2])};
     std::int64_t* const counts[] = {&facts.trials, &facts.done,    &facts.diverged,
                                     &facts.failed, &facts.running, &facts.pending};
     for (std::size_t i = 0; i < std::size(counts); ++i)
-      *counts[i] = integer_in(row[4 + i]).value_or(0);
+      *counts[i] = integer_in(row[3 + i]).value_or(0);
     sweeps_.push_back(std::move(facts));
   }
   std::ranges::sort(sweeps_, {}, [](const SweepFacts& facts) { return natural_key(facts.sweep); });

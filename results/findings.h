@@ -10,10 +10,14 @@
 #include <string_view>
 #include <vector>
 
+#include "results/query.h"
+
 namespace rankscope {
 
-// A base by the last two names of its folder's path, "embedded/base": what readers call it.
-std::string shown_base(const std::string& path);
+// What readers call the base of each sweep, by the sweeps' names: the last two names of its
+// folder's path, "embedded/base", and as many more as tell it from another base; where the paths
+// are one, a part of its hash. Bases of one hash are one base, and have one name.
+std::map<std::string, std::string> shown_bases(ResultsReader& results);
 
 // Settings that say how large a method is beside its targets and rank, in the order in which they
 // are shown.

@@ -42,8 +42,8 @@ std::string headline_metric(const EvidenceGroup& group, const std::vector<std::s
 }
 
 Evidence::Evidence(ResultsReader& results) : results_(results) {
-  for (const Row& row : results.rows("SELECT sweep, base FROM sweeps ORDER BY sweep"))
-    sweeps_.push_back({text_in(row[0]), text_in(row[1]), std::nullopt, {}});
+  for (const auto& [sweep, base] : shown_bases(results))
+    sweeps_.push_back({sweep, base, std::nullopt, {}});
   for (const Row& row : results.rows(
            "SELECT sweep, CAST(value AS INTEGER) FROM environment WHERE key = 'base_parameters' "
            "GROUP BY sweep HAVING min(value) = max(value)")) {

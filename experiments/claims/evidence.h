@@ -44,7 +44,7 @@ struct EvidenceGroup {
 std::string group_name(const EvidenceGroup& group);
 
 struct EvidenceSweep {
-  std::string sweep, base;
+  std::string sweep, base;                      // base: as readers call it
   std::optional<std::int64_t> base_parameters;  // none: recorded by no trial
   std::vector<EvidenceGroup> groups;            // scored trials' alone
 };

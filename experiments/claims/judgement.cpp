@@ -147,7 +147,7 @@ ClaimFinding finding_of(const Evaluated& e) {
   finding.verdict = "not run";
   finding.control_verdict = "not run";
   if (e.sweep != nullptr) {
-    finding.base = shown_base(e.sweep->base);
+    finding.base = e.sweep->base;
     finding.data = fmt::format("{}", fmt::join(tasks_in(e.contrasts), ", "));
   }
   for (const EvaluatedContrast& c : e.contrasts) {
@@ -199,7 +199,7 @@ class Scores {
     for (const std::string& metric : metrics) {
       ScoreFinding score;
       score.sweep = group.sweep;
-      score.base = shown_base(sweep.base);
+      score.base = sweep.base;
       score.task = group.task;
       score.metric = metric;
       score.method = group.shuffled_targets ? group.method + " on shuffled targets" : group.method;

@@ -29,7 +29,7 @@ RealVector vector_of(const std::vector<double>& values) {
 LatencyFinding finding_of(const EvidenceSweep& sweep, const LatencySeries& s) {
   LatencyFinding finding;
   finding.sweep = sweep.sweep;
-  finding.base = shown_base(sweep.base);
+  finding.base = sweep.base;
   finding.variant = s.variant;
   finding.batch = s.batch;
   finding.length = s.length;

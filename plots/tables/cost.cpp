@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include "plots/format.h"
 #include "plots/report_data.h"
@@ -63,10 +64,17 @@ TableSet cost_tables(ReportData& data) {
     std::int64_t least = 0, most = 0, trials = 0;
     std::vector<Row> configurations;
   };
-  std::map<std::tuple<int, std::string, int, std::string>, Line> lines;
+  std::map<std::string, std::string> bases;  // by sweep
+  std::set<std::string> different_bases;
+  for (const SweepFacts& sweep : data.sweeps()) {
+    bases[sweep.sweep] = sweep.base;
+    different_bases.insert(sweep.base);
+  }
+  std::map<std::tuple<std::string, int, std::string, int, std::string>, Line> lines;
   for (const Row& row : rows) {
     const std::string task = text_in(row[1]), method = text_in(row[2]);
-    Line& line = lines[{task_order(task), task, method_order(method), method}];
+    Line& line =
+        lines[{bases[text_in(row[0])], task_order(task), task, method_order(method), method}];
     Sum& sum = line.sums[text_in(row[7])];
     const std::int64_t count = integer_in(row[11]).value_or(0);
     sum.total += number_in(row[8]).value_or(0) * static_cast<double>(count);
@@ -90,13 +98,15 @@ TableSet cost_tables(ReportData& data) {
     names.emplace_back(known.name);
     table.columns.push_back({std::string(known.title), true});
   }
+  const bool several_bases = different_bases.size() > 1;
+  if (several_bases) table.columns.insert(table.columns.begin(), {"base"});
   for (const auto& [key, line] : lines) {
-    std::vector<ShownCell> row{task_label(std::get<1>(key)), method_label(std::get<3>(key)),
-                               grouped(std::ssize(line.configurations)),
-                               line.least == line.most
-                                   ? grouped(line.most)
-                                   : grouped(line.least) + " to " + grouped(line.most),
-                               grouped(line.trials)};
+    const auto& [base, task_place, task, method_place, method] = key;
+    std::vector<ShownCell> row{
+        task_label(task), method_label(method), grouped(std::ssize(line.configurations)),
+        line.least == line.most ? grouped(line.most)
+                                : grouped(line.least) + " to " + grouped(line.most),
+        grouped(line.trials)};
     for (const std::string& name : names) {
       const auto sum = line.sums.find(name);
       row.emplace_back(
@@ -104,6 +114,7 @@ TableSet cost_tables(ReportData& data) {
               ? std::string(kNone)
               : short_number(sum->second.total / static_cast<double>(sum->second.count)));
     }
+    if (several_bases) row.insert(row.begin(), ShownCell(base));
     table.rows.push_back(std::move(row));
   }
   table.caption =

@@ -2,9 +2,11 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "plots/figures/makers.h"
 #include "plots/report_data.h"
+#include "plots/tables/makers.h"
 #include "results/store.h"
 #include "tests/plots/sample.h"
 
@@ -51,7 +53,7 @@ TEST_CASE("each base has learning curves and confusion matrices of its own, as i
                                                                  {half.path(), "models/two"}};
   for (const auto& [folder, base] : bases)
     Store::open(folder / "results.db")
-        .put_sweep({"sweep " + kHostile, "name: s\n", base, std::string(64, 'c')});
+        .put_sweep({"sweep " + kHostile, "name: s\n", base, base + std::string(54, 'c')});
   const auto together = rows_of_figures({whole.path(), half.path()});
   std::size_t expected = 0;
   for (const auto& [folder, base] : bases) {
@@ -107,4 +109,28 @@ TEST_CASE("a long label of a confusion matrix is cut behind a whole character") 
   // The data has the labels whole.
   const std::string csv = figure_csv(figure);
   CHECK_THAT(csv, Contains(entailed) && Contains(opposed));
+}
+
+TEST_CASE("bases of equal folder names have names, curves and costs of their own") {
+  TemporaryFolder one, other;
+  const std::pair<const TemporaryFolder*, std::string> sweeps[] = {{&one, "/a/x/base"},
+                                                                   {&other, "/b/x/base"}};
+  for (const auto& [folder, base] : sweeps) {
+    fill_report_sample(*folder / "results.db", SampleKind::kWhole);
+    Store::open(*folder / "results.db")
+        .put_sweep({"sweep " + kHostile, "name: s\n", base, base + std::string(55, 'c')});
+  }
+  ResultsReader results({one.path(), other.path()});
+  const Findings findings;
+  ReportData data(results, findings);
+  std::set<std::string> titles;
+  for (const Figure& figure : learning_curve_figures(data).figures) titles.insert(figure.title);
+  CHECK(titles.contains("Learning curves: MNLI on a/x/base"));
+  CHECK(titles.contains("Learning curves: MNLI on b/x/base"));
+  const Table costs = cost_tables(data).tables.at(0);
+  CHECK(costs.columns.front().title == "base");
+  std::map<std::string, int> rows;
+  for (const auto& row : costs.rows) ++rows[row.front().text];
+  CHECK(rows.size() == 2);
+  CHECK(rows["a/x/base"] == rows["b/x/base"]);
 }
