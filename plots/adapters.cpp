@@ -35,6 +35,36 @@ bool goes_before(const AdapterGroup& a, const AdapterGroup& b) {
   return merit(a) > merit(b);
 }
 
+using SweepAndTrial = std::pair<std::string, std::string>;
+
+// As ScoreFinding's. A control has that of the setting that it repeats: among themselves controls
+// may differ in less.
+std::map<SweepAndTrial, std::string> variants_of(ReportData& data) {
+  std::map<SweepAndTrial, std::string> repeated;  // what a control and its setting have in common
+  for (const Row& row : data.rows(
+           "SELECT c.sweep, c.trial, c.key, c.value FROM config c WHERE c.key NOT LIKE "
+           "'%seed' AND c.key NOT LIKE 'tuned.%' AND c.key <> 'shuffle_targets' AND c.sweep IN "
+           "(SELECT sweep FROM config WHERE key = 'shuffle_targets' AND value = 'true') "
+           "ORDER BY 1, 2, 3"))
+    repeated[{text_in(row[0]), text_in(row[1])}] += text_in(row[2]) + "=" + text_in(row[3]) + "\n";
+  std::map<SweepAndTrial, std::string> variants, of_repeated;
+  const std::vector<Row> trials =
+      data.rows("SELECT sweep, trial, setting FROM trials WHERE role = 'scored'");
+  for (const Row& row : trials) {
+    const SweepAndTrial trial{text_in(row[0]), text_in(row[1])};
+    const ScoreFinding* const score = data.score_of(trial.first, text_in(row[2]));
+    if (score == nullptr) continue;
+    variants[trial] = score->variant;
+    if (!data.is_control(trial.second))
+      of_repeated[{trial.first, repeated[trial]}] = score->variant;
+  }
+  for (auto& [trial, variant] : variants)
+    if (const auto found = of_repeated.find({trial.first, repeated[trial]});
+        data.is_control(trial.second) && found != of_repeated.end())
+      variant = found->second;
+  return variants;
+}
+
 }  // namespace
 
 std::optional<std::int64_t> AdapterGroup::small_rank() const {
@@ -55,17 +85,20 @@ std::vector<std::string> AdapterGroup::shown_sites() const {
 }
 
 std::vector<AdapterGroup> adapter_groups(ReportData& data) {
-  std::map<std::pair<std::string, std::string>, std::string> variants;  // by sweep and trial
-  for (const Row& row : data.rows("SELECT sweep, trial, setting FROM trials WHERE role = 'scored'"))
-    if (const ScoreFinding* score = data.score_of(text_in(row[0]), text_in(row[2])))
-      variants[{text_in(row[0]), text_in(row[1])}] = score->variant;
-  std::map<std::tuple<std::string, std::string, std::string, std::string>, AdapterGroup> groups;
+  std::map<SweepAndTrial, std::string> variants = variants_of(data);
+  using Key = std::tuple<std::string, std::string, std::string, std::string>;
+  std::map<Key, AdapterGroup> groups;
+  std::map<Key, std::vector<std::string>> controls;
   for (const Row& row : data.rows(
            "SELECT DISTINCT sweep, task, targets, rank, layer, site, trial FROM adapter_values "
            "WHERE rank IS NOT NULL")) {
-    if (data.is_control(text_in(row[6]))) continue;
     const std::string variant = variants[{text_in(row[0]), text_in(row[6])}];
-    AdapterGroup& group = groups[{text_in(row[0]), text_in(row[1]), text_in(row[2]), variant}];
+    const Key key{text_in(row[0]), text_in(row[1]), text_in(row[2]), variant};
+    if (data.is_control(text_in(row[6]))) {
+      add_sorted(controls[key], text_in(row[6]));
+      continue;
+    }
+    AdapterGroup& group = groups[key];
     group.variant = variant;
     add_sorted(group.trials, text_in(row[6]));
     group.sweep = text_in(row[0]);
@@ -80,6 +113,7 @@ std::vector<AdapterGroup> adapter_groups(ReportData& data) {
   for (auto& [key, group] : groups) {
     std::ranges::sort(group.sites, {},
                       [](const std::string& s) { return std::make_pair(site_order(s), s); });
+    group.controls = std::move(controls[key]);
     all.push_back(std::move(group));
   }
   return all;
@@ -132,7 +166,7 @@ std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group,
     const std::string one = text_in(row[0]), other = text_in(row[1]);
     const bool has_other = integer_in(row[3]).has_value();  // else W, or the A of the start
     const auto is_wanted = [&](const std::string& trial) {
-      return of_controls ? data.is_control(trial) : std::ranges::binary_search(group.trials, trial);
+      return std::ranges::binary_search(of_controls ? group.controls : group.trials, trial);
     };
     if (!is_wanted(one) || (has_other && !is_wanted(other))) continue;
     keys.push_back({.one = one,

@@ -15,6 +15,7 @@ struct AdapterGroup {
   std::string sweep, task, targets;
   std::string variant;  // as ScoreFinding's, where settings differ in more than the rank
   std::vector<std::string> trials;          // of the adapters
+  std::vector<std::string> controls;        // trained as these, but on shuffled targets
   std::vector<std::int64_t> ranks, layers;  // ascending
   std::vector<std::string> sites;           // Wq, Wk, Wv, Wo, then others by name
 
@@ -29,7 +30,7 @@ struct AdapterGroup {
   std::vector<std::string> shown_sites() const;
 };
 
-// Every group that was analysed. Adapters trained on shuffled targets are not counted.
+// Every group that was analysed. Adapters trained on shuffled targets make none of their own.
 std::vector<AdapterGroup> adapter_groups(ReportData& data);
 
 // For each task the variants of one set of matrices: Wq+Wv, as in the paper, where it was adapted,
@@ -55,7 +56,7 @@ struct PhiKey {
   std::string site, directions;
   std::optional<double> mean_excess, projection_metric;
 };
-// Of a group's adapters, or of those that were trained on shuffled targets; `relation` as in
+// Of a group's adapters, or of its controls; `relation` as in
 // results/analysis_records.h.
 std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group,
                              const std::string& relation, bool of_controls = false);

@@ -1,0 +1,119 @@
+// The figures about adapters, from a sweep of hand-made analyses.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <optional>
+
+#include "plots/figures/makers.h"
+#include "plots/report_data.h"
+#include "plots/tables/makers.h"
+#include "results/cells.h"
+#include "results/store.h"
+#include "tests/temporary_folder.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+using Catch::Contains;
+
+namespace {
+
+// Adapters of WikiSQL's Wq at rank 2, which differ in alpha.
+class AnalysedSweep {
+ public:
+  AnalysedSweep() { store_.put_sweep({"s", "name: s\n", "models/tiny", std::string(64, 'c')}); }
+
+  std::string put_adapter(const std::string& alpha, std::int64_t seed, bool shuffled = false,
+                          const std::vector<std::string>& sites = {"Wq"}) {
+    TrialRecord t;
+    t.trial = "alpha" + alpha + "-" + std::to_string(seed) + (shuffled ? "-shuffled" : "");
+    t.sweep = "s";
+    t.state = "done";
+    t.role = "scored";
+    t.method = "lora";
+    t.task = "wikisql";
+    t.targets = sites.size() == 1 ? sites[0] : "all";
+    t.rank = 2;
+    t.seed = seed;
+    t.config = {{"settings.alpha", alpha}, {"seed", std::to_string(seed)}};
+    if (shuffled) t.config["shuffle_targets"] = "true";
+    store_.put_trial(t);
+    AdapterFindings record{.trial = t.trial, .stamp = "s", .values = {}, .spectra = {}};
+    for (const std::string& site : sites) {
+      record.values.push_back({0, site, "stable_rank", 1.0, ""});
+      record.spectra.push_back({0, site, {2.0, 1.0}});
+    }
+    store_.put_adapter(record);
+    return t.trial;
+  }
+
+  // phi of two adapters, everywhere this value.
+  void put_pair(const std::string& one, const std::string& other, const std::string& relation,
+                float phi, const std::string& directions = "a") {
+    SiteSimilarity similarity;
+    similarity.site = "Wq";
+    similarity.directions = directions;
+    similarity.rows = similarity.cols = 2;
+    similarity.dimension = 32;
+    similarity.phi.assign(4, phi);
+    store_.put_similarity(
+        {.one = one, .other = other, .relation = relation, .stamp = "s", .sites = {similarity}});
+  }
+
+  // Of which the settings are named by alpha, controls only where `controls_too`.
+  ReportData& data(bool controls_too = true) {
+    results_.emplace(std::vector{folder_.path()});
+    for (const Row& row : results_->rows(
+             "SELECT DISTINCT t.setting, c.value, EXISTS (SELECT 1 FROM config s WHERE s.trial = "
+             "t.trial AND s.key = 'shuffle_targets') FROM trials t JOIN config c ON c.trial = "
+             "t.trial AND c.key = 'settings.alpha'")) {
+      ScoreFinding score;
+      score.sweep = "s";
+      score.task = "wikisql";
+      score.setting = text_in(row[0]);
+      if (integer_in(row[2]) == 0 || controls_too) score.variant = "alpha " + text_in(row[1]);
+      findings_.scores.push_back(std::move(score));
+    }
+    return data_.emplace(*results_, findings_);
+  }
+
+ private:
+  TemporaryFolder folder_;
+  Store store_ = Store::open(folder_ / "results.db");
+  std::optional<ResultsReader> results_;
+  Findings findings_;
+  std::optional<ReportData> data_;
+};
+
+// The values of a figure's panel of this title.
+std::vector<double> panel(const Figure& figure, const std::string& title) {
+  std::vector<double> values;
+  for (const Row& row : figure.data.rows)
+    if (text_in(row[4]) == title) values.push_back(number_in(row[3]).value_or(-1));
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("each setting stands beside its own control, not beside a mean of all") {
+  for (const bool both : {true, false}) {
+    INFO(both);
+    AnalysedSweep sweep;
+    for (const char* alpha : {"8", "64"}) {
+      sweep.put_pair(sweep.put_adapter(alpha, 1), sweep.put_adapter(alpha, 2), "seeds", 0.75F);
+      const bool large = std::string(alpha) == "64";
+      if (large || both)
+        sweep.put_pair(sweep.put_adapter(alpha, 1, true), sweep.put_adapter(alpha, 2, true),
+                       "seeds", large ? 0.5F : 0.25F);
+    }
+    // A control that is alone needs no name among controls.
+    const FigureSet set = between_seeds_figures(sweep.data(both));
+    REQUIRE(set.figures.size() == 2);
+    for (const Figure& figure : set.figures) {
+      INFO(figure.title);
+      const bool large = figure.title.find("alpha 64") != std::string::npos;
+      CHECK(panel(figure, "Wq, trained") == std::vector<double>(4, 0.75));
+      CHECK(panel(figure, "Wq, shuffled targets") == (large  ? std::vector<double>(4, 0.5)
+                                                      : both ? std::vector<double>(4, 0.25)
+                                                             : std::vector<double>()));
+    }
+  }
+}
