@@ -9,6 +9,7 @@
 #include "common/natural_order.h"
 #include "plots/format.h"
 #include "results/cells.h"
+#include "results/records.h"
 
 namespace rankscope {
 
@@ -121,6 +122,14 @@ const ScoreFinding* ReportData::score_of(const std::string& sweep,
   for (const ScoreFinding& score : findings_.scores)
     if (score.sweep == sweep && score.setting == setting) return &score;
   return nullptr;
+}
+
+std::int64_t ReportData::trained_together(const std::string& role) {
+  const std::vector<Row> count = rows(
+      "SELECT count(*) FROM timings i JOIN trials t ON t.trial = i.trial AND t.sweep = i.sweep "
+      "WHERE t.role = ? AND i.name = ?",
+      {role, kTrainedTogether});
+  return integer_in(count.at(0).at(0)).value_or(0);
 }
 
 std::string task_metric_label(const TaskMetric& shown) {

@@ -48,6 +48,8 @@ class ReportData {
   // Of any metric; null where there is none.
   const ScoreFinding* score_of(const std::string& sweep, const std::string& setting) const;
 
+  // How many trials of a role were trained in one pass with others.
+  std::int64_t trained_together(const std::string& role);
   // Trained on shuffled targets: no result, but what results are set against.
   bool is_control(const std::string& trial) const { return controls_.contains(trial); }
 

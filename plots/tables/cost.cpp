@@ -124,10 +124,7 @@ TableSet cost_tables(ReportData& data) {
       "did; "
       "by configuration in the CSV, with the least and the most. Memory is the most that a trial's "
       "process had resident.";
-  const std::vector<Row> together = data.rows(
-      "SELECT count(DISTINCT i.trial) FROM timings i JOIN trials t ON t.trial = i.trial AND "
-      "t.sweep = i.sweep WHERE t.role = 'scored' AND i.name = 'trained_together'");
-  if (const std::int64_t packed = integer_in(together.at(0).at(0)).value_or(0); packed > 0)
+  if (const std::int64_t packed = data.trained_together("scored"); packed > 0)
     table.caption += fmt::format(
         " {} trained together with others: what was measured of such trainings is their pack's and "
         "left out.",

@@ -68,19 +68,22 @@ TableSet tuning_tables(ReportData& data) {
     std::string rates;
     std::optional<double> best, lowest, least, most;
     std::int64_t runs = 0;
-    double seconds = 0;
+    std::optional<double> seconds;  // of the runs that were trained alone
   };
   using Key =
       std::tuple<std::string, int, std::string, int, std::string, std::pair<int, std::string>,
                  std::optional<std::int64_t>, std::string, std::string>;
   std::map<Key, Search> searches;
-  double seconds = 0;
+  std::optional<double> seconds;
+  const auto add = [](std::optional<double>& sum, const std::optional<double>& value) {
+    if (value) sum = sum.value_or(0) + *value;
+  };
   for (const Row& row : rows) {
     const std::string task = text_in(row[1]), method = text_in(row[2]);
     const std::pair<std::string, std::string> run{text_in(row[0]), text_in(row[5])};
     std::set<std::string>& named = searches_of[run];
     if (named.empty()) named.insert("");  // no setting takes a rate from it any more
-    seconds += number_in(row[9]).value_or(0);
+    add(seconds, number_in(row[9]));
     for (const std::string& runs : named) {
       Search& search = searches[{text_in(row[0]), task_order(task), task, method_order(method),
                                  method, targets_order(text_in(row[3])), integer_in(row[4]),
@@ -97,7 +100,7 @@ TableSet tuning_tables(ReportData& data) {
         search.best = rate;
       }
       ++search.runs;
-      search.seconds += number_in(row[9]).value_or(0);
+      add(search.seconds, number_in(row[9]));
     }
   }
   std::int64_t at_edge = 0;
@@ -123,9 +126,14 @@ TableSet tuning_tables(ReportData& data) {
   }
   table.caption = fmt::format(
       "Each search's rates, and the one with the lowest held-out loss, on examples and a seed that "
-      "are never scored; {} "
-      "in all, {} s of training.",
-      counted(std::ssize(rows), "run"), short_number(seconds));
+      "are never scored; {} in all{}.",
+      counted(std::ssize(rows), "run"),
+      seconds ? fmt::format(", {} s of training", short_number(seconds)) : "");
+  if (const std::int64_t packed = data.trained_together("tuning"); packed > 0)
+    table.caption += fmt::format(
+        " {} trained together with others: the time of such trainings is their pack's and left "
+        "out.",
+        packed == 1 ? "1 run was" : grouped(packed) + " runs were");
   if (at_edge > 0)
     table.caption +=
         fmt::format(" In {} the best rate is an end of its list: a better one may lie beyond.",

@@ -156,6 +156,39 @@ TEST_CASE("what was measured of a pack of trials stands in no trial's costs") {
   CHECK_THAT(set.tables.at(0).caption, Contains("1 trial was trained together"));
 }
 
+TEST_CASE("a search's time is that of its runs trained alone, and none where all were packed") {
+  TemporaryFolder folder;
+  fill_report_sample(folder / "results.db", SampleKind::kEmpty);
+  const auto put_run = [&](const char* trial, std::int64_t rank,
+                           std::map<std::string, double> timings) {
+    Store store = Store::open(folder / "results.db");
+    TrialRecord record;
+    record.trial = trial;
+    record.sweep = "s";
+    record.state = "done";
+    record.role = "tuning";
+    record.method = "lora";
+    record.rank = rank;
+    record.config = {{"settings.lr", "0.01"}};
+    record.timings = std::move(timings);
+    store.put_trial(record);
+  };
+  for (const char* trial : {"one", "two"})
+    put_run(trial, 1, {{"train_seconds", 70}, {kTrainedTogether, 2}});
+  const auto made = [&] {
+    ResultsReader results({folder.path()});
+    const Findings findings;
+    ReportData data(results, findings);
+    return tuning_tables(data);
+  };
+  CHECK_THAT(shown(made()), Contains("LoRA, r = 1 |") && Contains("| 2 | – |"));
+  CHECK_THAT(made().tables.at(0).caption,
+             Contains("2 runs in all. 2 runs were trained together with others"));
+  put_run("alone", 8, {{"train_seconds", 30}});
+  CHECK_THAT(shown(made()), Contains("| 2 | – |") && Contains("| 1 | 30.0 |"));
+  CHECK_THAT(made().tables.at(0).caption, Contains("3 runs in all, 30.0 s of training."));
+}
+
 TEST_CASE("several sweeps in one report are told apart") {
   TemporaryFolder one, two;
   fill_report_sample(one / "results.db", SampleKind::kWhole);
