@@ -1,5 +1,4 @@
 #include "plots/format.h"
-#include "results/findings.h"
 
 #include <fmt/format.h>
 
@@ -7,6 +6,9 @@
 #include <cmath>
 #include <functional>
 #include <map>
+
+#include "results/cells.h"
+#include "results/findings.h"
 
 namespace rankscope {
 
@@ -69,6 +71,10 @@ std::string grouped(std::optional<std::int64_t> value) {
 
 std::string shown_examples(std::optional<std::int64_t> count) {
   return count == kAllExamples ? "all" : grouped(count);
+}
+
+Cell exact_examples(std::optional<std::int64_t> count) {
+  return count == kAllExamples ? Cell("all") : cell_of(count);
 }
 
 std::string short_count(double value) {

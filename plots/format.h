@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "results/query.h"
+
 namespace rankscope {
 
 // What stands where there is no number.
@@ -27,6 +29,8 @@ std::string grouped(std::int64_t value);
 std::string grouped(std::optional<std::int64_t> value);
 // Of what a setting was trained on: "3,000", or "all" (kAllExamples).
 std::string shown_examples(std::optional<std::int64_t> count);
+// The same for a CSV: 3000, or "all".
+Cell exact_examples(std::optional<std::int64_t> count);
 // "37.7 M", as the paper gives parameters.
 std::string short_count(double value);
 // "3 trials", "1 trial".

@@ -148,7 +148,7 @@ class CurvesDrawing {
         last = std::max(last, p.step);
         figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.step, p.loss, p.least, p.most,
                                      p.runs, c->method, c->targets, cell_of(c->rank),
-                                     cell_of(c->examples)});
+                                     exact_examples(c->examples)});
       }
       bands += fmt::format(
           "data {} skip 1 using 2:4:5 with filledcurves fs transparent solid 0.15 noborder lc rgb "

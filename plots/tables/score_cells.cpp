@@ -114,8 +114,7 @@ Row score_row(const std::string& task, const ScoreFinding* score, const Publishe
                        score->targets,
                        cell_of(score->rank),
                        cell_of(score->parameters),
-                       score->train_examples == kAllExamples ? Cell(std::string("all"))
-                                                             : cell_of(score->train_examples),
+                       exact_examples(score->train_examples),
                        cell_of(score->mean),
                        cell_of(score->low),
                        cell_of(score->high),
