@@ -145,6 +145,23 @@ std::vector<AdapterGroup> shown_adapter_groups(ReportData& data, std::size_t mos
   return shown;
 }
 
+std::string left_out_settings(ReportData& data, const std::string& where) {
+  std::map<std::string, std::int64_t> counts;  // by task
+  std::map<std::string, std::string> names;
+  for (const AdapterGroup& group :
+       shown_adapter_groups(data, std::numeric_limits<std::size_t>::max())) {
+    ++counts[group.task];
+    names[group.task] = fmt::format("LoRA {} on {}", group.targets, task_label(group.task));
+  }
+  for (const AdapterGroup& group : shown_adapter_groups(data)) --counts[group.task];
+  std::string text;
+  for (const auto& [task, count] : counts)
+    if (count > 0)
+      text += fmt::format("{}{} of {}", text.empty() ? " Not drawn: " : ", ",
+                          counted(count, "more setting"), names[task]);
+  return text.empty() ? text : text + "; " + where + " has all.";
+}
+
 std::string matrices_label(const AdapterGroup& group) {
   return group.targets + (group.variant.empty() ? "" : ", ") + group.variant;
 }

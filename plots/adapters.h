@@ -41,6 +41,10 @@ inline constexpr std::size_t kMostVariants = 6;
 std::vector<AdapterGroup> shown_adapter_groups(ReportData& data,
                                                std::size_t most_variants = kMostVariants);
 
+// A sentence with a space before it, which counts the variants beyond kMostVariants and says who
+// has them; empty where there are none.
+std::string left_out_settings(ReportData& data, const std::string& where);
+
 // "Wq+Wv", "Wq+Wv, alpha 64".
 std::string matrices_label(const AdapterGroup& group);
 // "LoRA Wq+Wv on WikiSQL (sweep table6)".

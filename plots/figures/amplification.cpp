@@ -137,6 +137,7 @@ FigureSet amplification_figures(ReportData& data) {
       "both fall as the rank grows, and only the distance between the two lines is the adapters' "
       "own. Below the dashed line "
       "an update lies where W holds more than at random.";
+  figure.caption += left_out_settings(data, "table7.csv");
   return {{std::move(figure)}, {}};
 }
 

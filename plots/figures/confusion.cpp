@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -20,9 +21,9 @@ namespace {
 constexpr std::size_t kMostLabels = 8, kMostMatrices = 3;
 
 // The base, and of each method the configuration with the highest mean, LoRA's first.
-std::vector<const ScoreFinding*> shown_configurations(const ReportData& data,
-                                                      const std::string& base,
-                                                      const TaskMetric& of) {
+std::vector<const ScoreFinding*> best_configurations(const ReportData& data,
+                                                     const std::string& base,
+                                                     const TaskMetric& of) {
   std::map<std::pair<int, std::string>, const ScoreFinding*> best;
   for (const ScoreFinding* s : data.scores()) {
     if (s->base != base || shown_by(*s) != of || !s->mean) continue;
@@ -34,7 +35,6 @@ std::vector<const ScoreFinding*> shown_configurations(const ReportData& data,
   std::stable_partition(shown.begin(), shown.end(), [](const ScoreFinding* s) {
     return s->method == "lora" || s->method == "none";
   });
-  if (shown.size() > kMostMatrices) shown.resize(kMostMatrices);
   return shown;
 }
 
@@ -66,7 +66,12 @@ std::optional<Figure> confusion_of(ReportData& data, const std::string& base,
   std::vector<std::pair<const ScoreFinding*, Counts>> panels;
   std::set<std::string> references;
   std::map<std::string, std::string> meaning;
-  for (const ScoreFinding* score : shown_configurations(data, base, of)) {
+  std::vector<const ScoreFinding*> shown = best_configurations(data, base, of);
+  std::vector<std::string> left_out;
+  for (std::size_t i = kMostMatrices; i < shown.size(); ++i)
+    left_out.push_back(method_label(shown[i]->method));
+  shown.resize(std::min(shown.size(), kMostMatrices));
+  for (const ScoreFinding* score : shown) {
     Counts counts = counts_of(data, *score);
     for (const auto& [pair, count] : counts.predictions) references.insert(pair.first);
     meaning.insert(counts.meaning.begin(), counts.meaning.end());
@@ -136,9 +141,13 @@ std::optional<Figure> confusion_of(ReportData& data, const std::string& base,
   figure.caption =
       "What was predicted where each label was expected, in percent of a row, over all seeds: the "
       "untrained base and the "
-      "best configuration of each method. A bright diagonal is right; a bright column is a label "
+      "best configuration of each method that is drawn. A bright diagonal is right; a bright "
+      "column is a label "
       "that is "
       "answered whatever was asked.";
+  if (!left_out.empty())
+    figure.caption += fmt::format(" Not drawn: {}; the view predictions_scored has all.",
+                                  fmt::join(left_out, ", "));
   return figure;
 }
 

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -228,16 +229,23 @@ FigureSet learning_curve_figures(ReportData& data) {
   std::map<std::string, std::vector<Curve>> curves;  // by task, read once for all bases
   for (const std::string& base : bases) {
     std::size_t drawn = 0;
+    std::vector<std::string> left_out;
     for (const std::string& task : tasks) {
-      if (drawn == kMostTasks) break;
       const auto [found, is_new] = curves.try_emplace(task);
       if (is_new) found->second = curves_of(data, task);
       std::optional<Figure> figure = learning_curves_of(found->second, base, task);
       if (!figure) continue;
+      if (drawn == kMostTasks) {
+        left_out.push_back(task_label(task));
+        continue;
+      }
       if (bases.size() > 1) figure->title += " on " + base;
       set.figures.push_back(std::move(*figure));
       ++drawn;
     }
+    if (!left_out.empty())
+      set.figures.back().caption += fmt::format(
+          " Not drawn: {}; the view learning_curves has all tasks.", fmt::join(left_out, ", "));
   }
   if (set.figures.empty()) set.missing = "No scored trial has recorded a loss yet.";
   return set;

@@ -68,7 +68,6 @@ std::vector<Series> measured_series(const ReportData& data, const std::string& b
     std::ranges::stable_sort(each.points, {}, &RankPoint::rank);
     all.push_back(std::move(each));
   }
-  if (all.size() > kMostSeries) all.resize(kMostSeries);
   return all;
 }
 
@@ -197,6 +196,7 @@ FigureSet rank_figures(ReportData& data) {
   FigureSet set;
   for (const std::string& base : data.bases()) {
     std::vector<std::pair<TaskMetric, std::vector<Series>>> rows;
+    std::size_t left_out = 0;  // lines of the panels that are drawn
     for (const TaskMetric& shown : data.task_metrics()) {
       std::vector<Series> series = measured_series(data, base, shown);
       if (!series.empty()) rows.emplace_back(shown, std::move(series));
@@ -204,6 +204,11 @@ FigureSet rank_figures(ReportData& data) {
     if (rows.empty()) continue;
     const std::size_t all = rows.size();
     if (all > kMostTasks) rows.resize(kMostTasks);
+    for (auto& [shown, series] : rows) {
+      if (series.size() <= kMostSeries) continue;
+      left_out += series.size() - kMostSeries;
+      series.resize(kMostSeries);
+    }
     Figure figure = RanksDrawing().draw(rows);
     figure.title =
         "Score against LoRA's rank" + (data.bases().size() > 1 ? " on " + base : std::string());
@@ -217,6 +222,10 @@ FigureSet rank_figures(ReportData& data) {
     if (all > rows.size())
       figure.caption += fmt::format(
           " The first {} of {} rows of panels are drawn; table6.csv has all.", rows.size(), all);
+    if (left_out > 0)
+      figure.caption += fmt::format(
+          " {} not drawn; table6.csv has all.",
+          left_out == 1 ? "1 more line is" : fmt::format("{} more lines are", left_out));
     set.figures.push_back(std::move(figure));
   }
   if (set.figures.empty())

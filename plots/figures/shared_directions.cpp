@@ -118,6 +118,8 @@ std::optional<Figure> by_layer(const Comparison& c, const AdapterGroup& group,
   return figure;
 }
 
+constexpr const char* kView = "the view similarities";
+
 using Draw = std::function<std::optional<Figure>(const AdapterGroup&)>;
 
 FigureSet for_each_group(ReportData& data, const std::string& name, const std::string& title,
@@ -130,8 +132,12 @@ FigureSet for_each_group(ReportData& data, const std::string& name, const std::s
     figure->name = set.figures.empty() ? name : fmt::format("{}_{}", name, set.figures.size() + 1);
     figure->title = title + ": " + group_label(group);
     figure->answers = answers;
+    if (group.sites.size() > group.shown_sites().size())
+      figure->caption += fmt::format(" {} of {} sites are drawn; {} has all.",
+                                     group.shown_sites().size(), group.sites.size(), kView);
     set.figures.push_back(std::move(*figure));
   }
+  if (!set.figures.empty()) set.figures.back().caption += left_out_settings(data, kView);
   if (set.figures.empty()) set.missing = groups.empty() ? kNotAnalysed : missing;
   return set;
 }

@@ -36,8 +36,10 @@ std::optional<Figure> spectra_figure(ReportData& data, const AdapterGroup& group
   constexpr std::size_t kMostSites = 4;
   std::vector<std::string> sites;
   for (const std::string& site : group.sites)
-    if (spectra.contains(site) && sites.size() < kMostSites) sites.push_back(site);
+    if (spectra.contains(site)) sites.push_back(site);
   if (sites.empty()) return std::nullopt;
+  const std::size_t all = sites.size();
+  sites.resize(std::min(all, kMostSites));
   const std::size_t columns = std::min<std::size_t>(2, sites.size());
   const PanelGrid grid{.columns = columns,
                        .rows = (sites.size() + 1) / 2,
@@ -99,6 +101,9 @@ std::optional<Figure> spectra_figure(ReportData& data, const AdapterGroup& group
       "steep line says that a "
       "few directions carry the update, whatever rank it was given.",
       group.middle_layer(), group.layers.size());
+  if (all > sites.size())
+    figure.caption +=
+        fmt::format(" {} of {} sites are drawn; the view spectra has all.", sites.size(), all);
   return figure;
 }
 
@@ -114,6 +119,8 @@ FigureSet spectrum_figures(ReportData& data) {
     figure->title = "Singular values of the update: " + group_label(group);
     set.figures.push_back(std::move(*figure));
   }
+  if (!set.figures.empty())
+    set.figures.back().caption += left_out_settings(data, "the view spectra");
   if (set.figures.empty()) set.missing = "Not run: no adapter's singular values are stored.";
   return set;
 }

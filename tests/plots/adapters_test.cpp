@@ -117,3 +117,28 @@ TEST_CASE("each setting stands beside its own control, not beside a mean of all"
     }
   }
 }
+
+TEST_CASE("captions count the settings and sites of adapters that are not drawn") {
+  AnalysedSweep sweep;
+  for (int alpha = 1; alpha <= 8; ++alpha)
+    sweep.put_pair(sweep.put_adapter(std::to_string(alpha), 1),
+                   sweep.put_adapter(std::to_string(alpha), 2), "seeds", 0.75F);
+  ReportData& data = sweep.data();
+  const FigureSet seeds = between_seeds_figures(data), spectra = spectrum_figures(data);
+  for (const FigureSet* set : {&seeds, &spectra}) {
+    REQUIRE(set->figures.size() == 6);
+    CHECK_THAT(set->figures.back().caption,
+               Contains(" Not drawn: 2 more settings of LoRA Wq on WikiSQL; the view s"));
+    CHECK_THAT(set->figures.front().caption, !Contains("sites are drawn"));
+  }
+
+  AnalysedSweep wide;
+  const std::vector<std::string> sites{"Wq", "Wk", "Wv", "Wo", "Wup"};
+  wide.put_pair(wide.put_adapter("1", 1, false, sites), wide.put_adapter("1", 2, false, sites),
+                "seeds", 0.75F);
+  ReportData& wide_data = wide.data();
+  CHECK_THAT(between_seeds_figures(wide_data).figures.at(0).caption,
+             Contains("2 of 5 sites are drawn; the view similarities has all."));
+  CHECK_THAT(spectrum_figures(wide_data).figures.at(0).caption,
+             Contains("4 of 5 sites are drawn; the view spectra has all."));
+}

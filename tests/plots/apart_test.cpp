@@ -91,3 +91,19 @@ TEST_CASE("Table 5 names what tells settings of one budget apart, and pairs task
         " | Wq+Wv, alpha 8 | 4 | not run | 73.7 | 8.0 ± 1.0 | 91.3 | \n"
         " | Wq+Wv, alpha 64 | 4 | 64.0 ± 1.0 | 73.7 | 64.0 ± 1.0 | 91.3 | \n");
 }
+
+TEST_CASE("the figure of ranks counts the lines that it does not draw") {
+  std::vector<ScoreFinding> scores;
+  for (int alpha = 1; alpha <= 12; ++alpha) {
+    for (const std::int64_t rank : {1, 8}) {
+      scores.push_back(score("wikisql", "lora", "Wq", rank, 100 * rank, 10 * alpha));
+      scores.back().others = scores.back().variant = "alpha " + std::to_string(alpha);
+    }
+  }
+  Given given(scores);
+  CHECK_THAT(rank_figures(*given.data).figures.at(0).caption,
+             Contains(" 2 more lines are not drawn; table6.csv has all."));
+  scores.resize(20);
+  Given few(scores);
+  CHECK_THAT(rank_figures(*few.data).figures.at(0).caption, !Contains("not drawn"));
+}

@@ -1,4 +1,5 @@
-// What a report on several bases draws of each, and how labels are cut to their places.
+// What a report on several bases draws of each, what confusion matrices leave out, and how labels
+// are cut to their places.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <map>
@@ -133,4 +134,16 @@ TEST_CASE("bases of equal folder names have names, curves and costs of their own
   for (const auto& row : costs.rows) ++rows[row.front().text];
   CHECK(rows.size() == 2);
   CHECK(rows["a/x/base"] == rows["b/x/base"]);
+}
+
+TEST_CASE("a confusion matrix names the methods that it does not draw") {
+  TemporaryFolder folder;
+  fill_report_sample(folder / "results.db", SampleKind::kWhole);
+  ResultsReader results({folder.path()});
+  const Findings findings = findings_of(results);
+  ReportData data(results, findings);
+  const FigureSet set = confusion_figures(data);
+  REQUIRE_FALSE(set.figures.empty());
+  CHECK_THAT(set.figures.front().caption,
+             Contains("Not drawn: BitFit; the view predictions_scored has all."));
 }

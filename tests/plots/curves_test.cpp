@@ -56,3 +56,12 @@ TEST_CASE("the data of learning curves says \"all\" of trainings on every exampl
   REQUIRE(data.rows.size() == 2);
   for (const Row& row : data.rows) CHECK(row.back() == Cell("all"));
 }
+
+TEST_CASE("tasks whose learning curves are not drawn are named") {
+  const FigureSet four = curves_of({"mnli", "samsum", "wikisql", "a"});
+  REQUIRE(four.figures.size() == 4);
+  CHECK_THAT(four.figures.back().caption, !Contains("Not drawn"));
+  const FigureSet six = curves_of({"mnli", "samsum", "wikisql", "a", "b", "c"});
+  REQUIRE(six.figures.size() == 4);
+  CHECK_THAT(six.figures.back().caption, Contains("Not drawn: b, c; the view learning_curves has"));
+}
