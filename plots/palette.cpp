@@ -37,6 +37,8 @@ constexpr std::array<std::string_view, 7> kColouredTargets{"Wq",    "Wv",    "Wk
 constexpr std::array<std::string_view, 7> kTargetColours{"#0072B2", "#009E73", "#E69F00", "#CC79A7",
                                                          "#D55E00", "#56B4E9", "#7F8A96"};
 
+constexpr std::array<int, 5> kLinePoints{7, 5, 9, 13, 11};
+
 struct Rgb {
   double red, green, blue;
 };
@@ -77,13 +79,22 @@ int method_point(std::string_view method) {
   return look == nullptr ? 2 : look->point;
 }
 
-std::string_view series_colour(std::size_t index) { return kSeries[index % kSeries.size()]; }
-
-std::string_view targets_colour(std::string_view targets, std::size_t index_where_unknown) {
+LineLook LineLooks::of_targets(std::string_view targets) {
   const auto* const found = std::ranges::find(kColouredTargets, targets);
-  return found == kColouredTargets.end()
-             ? series_colour(index_where_unknown)
-             : kTargetColours[static_cast<std::size_t>(found - kColouredTargets.begin())];
+  if (found == kColouredTargets.end()) return another();
+  LineLook own{
+      std::string(kTargetColours[static_cast<std::size_t>(found - kColouredTargets.begin())])};
+  return taken_.insert(own).second ? own : another();
+}
+
+LineLook LineLooks::another() {
+  for (std::size_t i = 0;; ++i) {
+    const std::size_t round = i / kSeries.size();
+    LineLook look{std::string(kSeries[i % kSeries.size()]), kLinePoints[round % kLinePoints.size()],
+                  round % 2 == 1};
+    // Points and dashes repeat together after twice as many rounds as there are points.
+    if (taken_.insert(look).second || round == 2 * kLinePoints.size()) return look;
+  }
 }
 
 std::string ordered_colour(std::size_t index, std::size_t count) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -12,11 +13,27 @@ std::string_view method_colour(std::string_view method);
 // gnuplot's point type of a method: shapes differ where colours might not.
 int method_point(std::string_view method);
 
-// Of Okabe and Ito's set without its black and yellow, which one of the page's backgrounds
-// swallows. Begins again after the last.
-std::string_view series_colour(std::size_t index);
-// Of a weight matrix, or of several joined with '+'.
-std::string_view targets_colour(std::string_view targets, std::size_t index_where_unknown);
+struct LineLook {
+  std::string colour;
+  int point = 7;  // gnuplot's type
+  bool dashed = false;
+  auto operator<=>(const LineLook&) const = default;
+};
+
+// For the lines of one figure, of which no two look alike.
+class LineLooks {
+ public:
+  // The colour that a weight matrix, or several joined with '+', have in every figure; another()
+  // where they have none.
+  LineLook of_targets(std::string_view targets);
+  // One that no line has yet: in colours of Okabe and Ito's set without its black and yellow, which
+  // one of the page's backgrounds swallows; when all are used up, with other points and dashes.
+  // Begins again after the 60th.
+  LineLook another();
+
+ private:
+  std::set<LineLook> taken_;
+};
 
 // `index` of `count` on a scale that grows lighter: for ranks.
 std::string ordered_colour(std::size_t index, std::size_t count);

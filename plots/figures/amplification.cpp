@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "plots/adapters.h"
@@ -80,6 +81,8 @@ FigureSet amplification_figures(ReportData& data) {
   const std::vector<std::string> titles =
       panels.size() > 1 ? without_shared_parts(labels) : std::vector<std::string>{""};
   std::vector<LegendEntry> entries;
+  std::map<std::string, LineLook> looks;  // by site
+  LineLooks free_looks;
   for (std::size_t at = 0; at < panels.size(); ++at) {
     const auto& [group, points] = panels[at];
     std::vector<double> xs, ys;
@@ -97,19 +100,20 @@ FigureSet amplification_figures(ReportData& data) {
                                     p.most, p.random, p.adapters, site, group.task, group.targets,
                                     group.middle_layer(), group.sweep});
       }
-      const std::string colour(targets_colour(site, entries.size()));
+      if (!looks.contains(site)) looks[site] = free_looks.of_targets(site);
+      const LineLook& look = looks[site];
       const std::string from = fmt::format("data {} skip 1 using", range.every());
       plots +=
           fmt::format("{}{} 2:4:5 with filledcurves fs transparent solid 0.15 noborder lc rgb '{}'",
-                      plots.empty() ? "" : ", ", from, colour);
+                      plots.empty() ? "" : ", ", from, look.colour);
       plots += fmt::format(
-          ", {} 2:3 with linespoints lw 2 pt 7 ps 0.6 lc rgb '{}', {} 2:6 with linespoints lw 1.5 "
+          ", {} 2:3 with linespoints lw 2 pt {} ps 0.6 lc rgb '{}', {} 2:6 with linespoints lw 1.5 "
           "dt 2 "
           "pt 6 ps 0.5 lc rgb '{}'",
-          from, colour, from, colour);
+          from, look.point, look.colour, from, look.colour);
       if (std::ranges::find(entries, site, &LegendEntry::label) == entries.end()) {
-        entries.push_back({site, colour, 7, true, false});
-        entries.push_back({site + ", random", colour, 6, true, true});
+        entries.push_back({site, look.colour, look.point, true, false});
+        entries.push_back({site + ", random", look.colour, 6, true, true});
       }
     }
     figure.script += grid.place(at);

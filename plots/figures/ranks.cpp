@@ -109,6 +109,7 @@ class RanksDrawing {
       paper = paper || !published.back().empty();
       for (const Series& s : measured) longest = std::max(longest, s.label.size());
     }
+    choose_looks(rows, published);
     grid_ = measured_beside_paper(rows.size(), paper);
     grid_.right = std::max(grid_.right, legend_width(longest));
     std::string panels;
@@ -151,9 +152,10 @@ class RanksDrawing {
         "set xlabel 'rank r'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\n",
         here ? gnuplot_string(metric_label(shown.metric) + ", %") : "''");
     std::string bands, lines;
-    for (std::size_t i = 0; i < series.size(); ++i) {
-      const Series& s = series[i];
-      const std::string colour = colour_of(s, i);
+    for (const Series& s : series) {
+      const LineLook& look = looks_.at(s.label);
+      if (std::ranges::find(legend_, s.label, &LegendEntry::label) == legend_.end())
+        legend_.push_back({s.label, look.colour, look.point, true, look.dashed});
       const RowRange range(figure_.data);
       bool band = false;
       for (const RankPoint& p : s.points) {
@@ -166,27 +168,33 @@ class RanksDrawing {
         bands += fmt::format(
             "data {} skip 1 using 2:4:5 with filledcurves fs transparent solid 0.18 noborder lc "
             "rgb '{}', ",
-            range.every(), colour);
+            range.every(), look.colour);
       lines +=
-          fmt::format("{}data {} skip 1 using 2:3 with linespoints lw 2 pt 7 ps 0.6 lc rgb '{}'",
-                      lines.empty() ? "" : ", ", range.every(), colour);
+          fmt::format("{}data {} skip 1 using 2:3 with linespoints lw 2{} pt {} ps 0.6 lc rgb '{}'",
+                      lines.empty() ? "" : ", ", range.every(), look.dashed ? " dt 2" : "",
+                      look.point, look.colour);
     }
     return script + "plot " + bands + lines + "\n";
   }
 
-  // The first use of a label decides; where one set of matrices stands twice, each has its own
-  // colour.
-  std::string colour_of(const Series& s, std::size_t index) {
-    for (const LegendEntry& entry : legend_)
-      if (entry.label == s.label) return entry.colour;
-    std::string colour(s.label == s.targets ? targets_colour(s.targets, index)
-                                            : series_colour(index));
-    legend_.push_back({s.label, colour, 7, true, false});
-    return colour;
+  // Matrices keep the colours that they have everywhere; what else there is shares the rest.
+  void choose_looks(const std::vector<std::pair<TaskMetric, std::vector<Series>>>& rows,
+                    const std::vector<std::vector<Series>>& published) {
+    std::vector<const Series*> all;
+    for (const auto& [shown, measured] : rows)
+      for (const Series& s : measured) all.push_back(&s);
+    for (const std::vector<Series>& paper : published)
+      for (const Series& s : paper) all.push_back(&s);
+    LineLooks looks;
+    for (const bool plain : {true, false})
+      for (const Series* s : all)
+        if ((s->label == s->targets) == plain && !looks_.contains(s->label))
+          looks_[s->label] = plain ? looks.of_targets(s->targets) : looks.another();
   }
 
   PanelGrid grid_;
   Figure figure_;
+  std::map<std::string, LineLook> looks_;  // by label
   std::vector<LegendEntry> legend_;
 };
 

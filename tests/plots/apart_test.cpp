@@ -1,6 +1,7 @@
 // What tables and figures tell apart, where reports on several sweeps would else mix it.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <map>
 
 #include "plots/figures/makers.h"
 #include "plots/tables/makers.h"
@@ -106,4 +107,34 @@ TEST_CASE("the figure of ranks counts the lines that it does not draw") {
   scores.resize(20);
   Given few(scores);
   CHECK_THAT(rank_figures(*few.data).figures.at(0).caption, !Contains("not drawn"));
+}
+
+TEST_CASE("no two lines of the figure of ranks look alike, and matrices keep their colours") {
+  std::vector<ScoreFinding> scores;
+  const auto add = [&](const std::string& targets, const std::string& variant) {
+    for (const std::int64_t rank : {1, 8}) {
+      scores.push_back(score("mnli", "lora", targets, rank, 100 * rank, 50));
+      scores.back().others = scores.back().variant = variant;
+    }
+  };
+  add("Wq", "");
+  for (const char* alpha : {"alpha 2", "alpha 4", "alpha 8", "alpha 16", "alpha 32", "alpha 64"})
+    add("Wq", alpha);
+  add("Wv", "");
+  add("Wq+Wv", "");
+  Given given(scores);
+  const std::string script = rank_figures(*given.data).figures.at(0).script;
+  // Of each line of the legend all but its label.
+  std::map<std::string, int> looks;
+  for (std::size_t at = 0; (at = script.find("1/0 with ", at)) != std::string::npos; ++at)
+    ++looks[script.substr(at, script.find(" title", at) - at)];
+  // The paper's panel has one set of matrices more.
+  CHECK(looks.size() == 10);
+  for (const auto& [look, lines] : looks) {
+    INFO(look);
+    CHECK(lines == 1);
+  }
+  CHECK_THAT(script, Contains("lc rgb '#0072B2' lw 2 pt 7 ps 0.9 title 'Wq'") &&
+                         Contains("lc rgb '#D55E00' lw 2 pt 7 ps 0.9 title 'Wq+Wv'") &&
+                         Contains("lc rgb '#009E73' lw 2 pt 7 ps 0.9 title 'Wv'"));
 }
