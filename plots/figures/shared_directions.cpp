@@ -17,6 +17,10 @@ namespace {
 constexpr const char* kNotAnalysed =
     "Not run: no adapter here was set against another (`analysis:` in a sweep file asks for it).";
 
+constexpr const char* kNotOfA =
+    "Not run: the analysis was asked for other directions than those of A, which this figure shows "
+    "(`directions: a` under `analysis:` in a sweep file asks for them).";
+
 // Which adapters of a group a figure sets against one another: i is of `one`, j of `other`.
 struct Comparison {
   PhiPairs pairs;
@@ -122,8 +126,21 @@ constexpr const char* kView = "the view similarities";
 
 using Draw = std::function<std::optional<Figure>(const AdapterGroup&)>;
 
+bool lacks_directions_of_a(ReportData& data, const std::vector<AdapterGroup>& groups,
+                           const std::string& relation) {
+  bool any = false;
+  for (const AdapterGroup& group : groups) {
+    for (const PhiKey& key : phi_keys(data, group, relation)) {
+      if (key.directions == "a") return false;
+      any = true;
+    }
+  }
+  return any;
+}
+
 FigureSet for_each_group(ReportData& data, const std::string& name, const std::string& title,
-                         const std::string& answers, const std::string& missing, const Draw& draw) {
+                         const std::string& answers, const std::string& relation,
+                         const std::string& missing, const Draw& draw) {
   FigureSet set;
   const std::vector<AdapterGroup> groups = shown_adapter_groups(data);
   for (const AdapterGroup& group : groups) {
@@ -138,7 +155,10 @@ FigureSet for_each_group(ReportData& data, const std::string& name, const std::s
     set.figures.push_back(std::move(*figure));
   }
   if (!set.figures.empty()) set.figures.back().caption += left_out_settings(data, kView);
-  if (set.figures.empty()) set.missing = groups.empty() ? kNotAnalysed : missing;
+  if (set.figures.empty())
+    set.missing = groups.empty()                                  ? kNotAnalysed
+                  : lacks_directions_of_a(data, groups, relation) ? kNotOfA
+                                                                  : missing;
   return set;
 }
 
@@ -154,7 +174,7 @@ constexpr const char* kControls =
 
 FigureSet between_ranks_figures(ReportData& data) {
   return for_each_group(
-      data, "figure3", "Directions shared between ranks", "Figure 3", kNoRanks,
+      data, "figure3", "Directions shared between ranks", "Figure 3", "ranks", kNoRanks,
       [&](const AdapterGroup& group) -> std::optional<Figure> {
         const std::optional<Comparison> c = between_ranks(data, group);
         if (!c) return std::nullopt;
@@ -175,8 +195,8 @@ FigureSet between_ranks_figures(ReportData& data) {
 }
 
 FigureSet between_seeds_figures(ReportData& data) {
-  return for_each_group(data, "figure4", "Directions shared between seeds", "Figure 4", kNoSeeds,
-                        [&](const AdapterGroup& group) -> std::optional<Figure> {
+  return for_each_group(data, "figure4", "Directions shared between seeds", "Figure 4", "seeds",
+                        kNoSeeds, [&](const AdapterGroup& group) -> std::optional<Figure> {
                           const std::optional<Comparison> c = between_seeds(data, group);
                           if (!c) return std::nullopt;
                           std::string counted_pairs;
@@ -200,9 +220,9 @@ namespace {
 using Compare = std::optional<Comparison> (*)(ReportData&, const AdapterGroup&);
 
 FigureSet layer_figures(ReportData& data, const std::string& name, const std::string& title,
-                        const std::string& answers, const char* missing, Compare compare,
-                        const std::string& caption) {
-  return for_each_group(data, name, title, answers, missing,
+                        const std::string& answers, const std::string& relation,
+                        const char* missing, Compare compare, const std::string& caption) {
+  return for_each_group(data, name, title, answers, relation, missing,
                         [&](const AdapterGroup& group) -> std::optional<Figure> {
                           const std::optional<Comparison> c = compare(data, group);
                           if (!c) return std::nullopt;
@@ -221,19 +241,19 @@ FigureSet layer_figures(ReportData& data, const std::string& name, const std::st
 
 FigureSet between_ranks_layer_figures(ReportData& data) {
   return layer_figures(data, "figure6", "Directions shared between ranks, layer by layer",
-                       "Figure 6", kNoRanks, &between_ranks,
+                       "Figure 6", "ranks", kNoRanks, &between_ranks,
                        "As Figure 3, at several layers: does its first bright row stand at each?");
 }
 
 FigureSet between_seeds_layer_figures(ReportData& data) {
   return layer_figures(data, "figure7", "Directions shared between seeds, layer by layer",
-                       "Figure 7", kNoSeeds, &between_seeds,
+                       "Figure 7", "seeds", kNoSeeds, &between_seeds,
                        "As Figure 4, at several layers: is Wq brighter than Wv at each?");
 }
 
 FigureSet base_figures(ReportData& data) {
   return for_each_group(
-      data, "figure8", "Directions of the update among those of W", "Figure 8",
+      data, "figure8", "Directions of the update among those of W", "Figure 8", "base",
       "Not run: no adapter was set against its base.",
       [&](const AdapterGroup& group) -> std::optional<Figure> {
         const PhiPairs pairs(data, group, "base");

@@ -142,3 +142,19 @@ TEST_CASE("captions count the settings and sites of adapters that are not drawn"
   CHECK_THAT(spectrum_figures(wide_data).figures.at(0).caption,
              Contains("4 of 5 sites are drawn; the view spectra has all."));
 }
+
+TEST_CASE(
+    "an analysis of other directions than A's is not called none, and what to ask for is said") {
+  AnalysedSweep sweep;
+  const std::string one = sweep.put_adapter("8", 1), other = sweep.put_adapter("8", 2);
+  sweep.put_pair(one, other, "seeds", 0.75F, "dw");
+  sweep.put_pair(one, "base", "base", 0.5F, "dw");
+  ReportData& data = sweep.data();
+  for (const FigureSet& set :
+       {between_seeds_figures(data), between_seeds_layer_figures(data), base_figures(data)}) {
+    CHECK(set.figures.empty());
+    CHECK_THAT(set.missing, Contains("`directions: a` under `analysis:` in a sweep file"));
+  }
+  // These were not run at all.
+  CHECK_THAT(between_ranks_figures(data).missing, Contains("no two ranks of one seed"));
+}
