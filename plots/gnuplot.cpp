@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <span>
 
 #include "common/error.h"
 #include "common/files.h"
@@ -42,7 +43,13 @@ struct Ended {
   ::_exit(kNotFound);
 }
 
-Ended run_gnuplot(const fs::path& folder, const char* script, std::chrono::seconds limit) {
+fs::path done_mark(const fs::path& folder, const Figure& figure) {
+  return folder / (figure.name + ".done");
+}
+
+// Draws the figures by their script, each within the limit.
+Ended run_gnuplot(const fs::path& folder, const char* script, std::span<const Figure> figures,
+                  std::chrono::seconds limit) {
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0)
     throw MachineError("cannot start gnuplot: " + system_error_text(errno));
@@ -58,7 +65,7 @@ Ended run_gnuplot(const fs::path& folder, const char* script, std::chrono::secon
   ::close(ends[1]);
 
   Ended ended;
-  const Clock::time_point deadline = Clock::now() + limit;
+  Clock::time_point deadline = Clock::now() + limit;
   char buffer[4096];
   bool stopped = false;
   for (;;) {
@@ -66,6 +73,10 @@ Ended run_gnuplot(const fs::path& folder, const char* script, std::chrono::secon
     pollfd wait{ends[0], POLLIN, 0};
     const int ready = ::poll(&wait, 1, 100);
     stopped = stop_requested();
+    while (!figures.empty() && is_there(done_mark(folder, figures.front()))) {
+      figures = figures.subspan(1);
+      deadline = Clock::now() + limit;
+    }
     ended.late = Clock::now() >= deadline;
     if (stopped || ended.late) break;
     if (ready <= 0) continue;
@@ -132,14 +143,14 @@ Drawn draw_figures(const std::vector<Figure>& figures, const fs::path& folder, b
   std::error_code ignored;
   for (std::size_t from = 0; from < figures.size();) {
     write_file_atomically(folder / kDriver, driver(figures, from, png));
-    const Ended ended = run_gnuplot(folder, kDriver, limit);
+    const Ended ended = run_gnuplot(folder, kDriver, std::span(figures).subspan(from), limit);
     if (!ended.found) {
       drawn.missing.push_back(
           fmt::format("No figure was drawn: gnuplot is not on PATH; {}.", kInstall));
       break;
     }
-    while (from < figures.size() && is_there(folder / (figures[from].name + ".done"))) {
-      fs::remove(folder / (figures[from].name + ".done"), ignored);
+    while (from < figures.size() && is_there(done_mark(folder, figures[from]))) {
+      fs::remove(done_mark(folder, figures[from]), ignored);
       drawn.figures[from++] = true;
     }
     if (from == figures.size()) break;
