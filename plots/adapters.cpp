@@ -67,6 +67,10 @@ std::map<SweepAndTrial, std::string> variants_of(ReportData& data) {
 
 }  // namespace
 
+std::string AdapterGroup::middle_layer_text() const {
+  return fmt::format("layer {} (from 0; {} analysed)", middle_layer(), layers.size());
+}
+
 std::optional<std::int64_t> AdapterGroup::small_rank() const {
   std::optional<std::int64_t> small;
   for (const std::int64_t rank : ranks)

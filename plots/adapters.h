@@ -21,6 +21,8 @@ struct AdapterGroup {
 
   // Where the paper shows one layer it is the 48th of 96. Counted from 0.
   std::int64_t middle_layer() const { return layers[(layers.size() - 1) / 2]; }
+  // "layer 1 (from 0; 3 analysed)": with `layers` an adapter has but some of the model's.
+  std::string middle_layer_text() const;
   std::int64_t largest_rank() const { return ranks.back(); }
   // The paper sets rank 8 against 64: the largest up to 8 that is not the largest of all.
   std::optional<std::int64_t> small_rank() const;

@@ -168,6 +168,11 @@ std::string published_setting(const PublishedNumber& number, const std::string& 
   return text.substr(from, text.find(';', from) - from);
 }
 
+std::optional<std::int64_t> published_rank(const PublishedNumber& number) {
+  const std::string rank = published_setting(number, "rank");
+  return rank.empty() ? std::nullopt : std::optional<std::int64_t>(std::stoll(rank));
+}
+
 std::string published_size(const PublishedNumber& number) {
   std::map<std::string, std::string> values;
   for (const std::string_view key : kSizeKeys)

@@ -81,6 +81,7 @@ int task_order(const std::string& task);
 
 // What the paper prints under this key of `setting` ("rank", "targets"); empty where it has none.
 std::string published_setting(const PublishedNumber& number, const std::string& key);
+std::optional<std::int64_t> published_rank(const PublishedNumber& number);
 // As ScoreFinding::size: "prefix 8, infix 4".
 std::string published_size(const PublishedNumber& number);
 // The rows of one table of the paper, and of these the ones of a task by one metric: Tables 4 to 6,

@@ -70,7 +70,7 @@ struct ScoreFinding {
   std::vector<std::uint64_t> seeds;
   std::int64_t examples = 0, diverged = 0, missing = 0;
   bool headline = false;    // the metric that claims and "best" are about
-  bool among_best = false;  // cannot be told from the best of its task, base and number of examples
+  bool among_best = false;  // cannot be told from the best of its sweep and task
   std::string note;         // "1 seed: this run only", ...
 };
 

@@ -76,8 +76,8 @@ FigureSet amplification_figures(ReportData& data) {
   // What all panels have in common stands in the caption.
   std::vector<std::string> labels;
   for (const auto& [group, points] : panels)
-    labels.push_back(fmt::format("{}, {}, layer {} of {}", task_label(group.task),
-                                 matrices_label(group), group.middle_layer(), group.layers.size()));
+    labels.push_back(fmt::format("{}, {}, {}", task_label(group.task), matrices_label(group),
+                                 group.middle_layer_text()));
   const std::vector<std::string> titles =
       panels.size() > 1 ? without_shared_parts(labels) : std::vector<std::string>{""};
   std::vector<LegendEntry> entries;
@@ -130,7 +130,7 @@ FigureSet amplification_figures(ReportData& data) {
       legend(grid, entries, grid.width() - grid.right + 8, grid.top) + "unset multiplot\n";
   figure.width = grid.width();
   figure.height = grid.height();
-  figure.caption = fmt::format("LoRA, {} (layers count from 0). ", shared_parts(labels));
+  figure.caption = fmt::format("LoRA, {}. ", shared_parts(labels));
   if (tasks.size() > kMostTasks)
     figure.caption += fmt::format("{} more tasks are in table7.csv. ", tasks.size() - kMostTasks);
   figure.caption +=

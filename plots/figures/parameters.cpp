@@ -78,7 +78,8 @@ class ParametersDrawing {
     for (const PublishedNumber* n : published_scores("table15", of))
       if (n->value && n->parameters)
         points.push_back({n->method, published_setting(*n, "targets"), published_size(*n),
-                          std::nullopt, *n->parameters, *n->value, std::nullopt, std::nullopt});
+                          published_rank(*n), *n->parameters, *n->value, std::nullopt,
+                          std::nullopt});
     return points;
   }
 

@@ -181,15 +181,15 @@ FigureSet between_ranks_figures(ReportData& data) {
         std::string counted_pairs;
         std::optional<Figure> figure = beside_controls(*c, group, counted_pairs);
         if (figure)
-          figure->caption = fmt::format(
-                                "phi between the first i right-singular vectors of A at rank {} "
-                                "and the first j at "
-                                "rank {}, layer {} of {} (from 0), {}. In the paper the first row "
-                                "is bright, phi > "
-                                "0.5, and the rest near chance: only the top direction is shared.",
-                                c->rank_one, c->rank_other, group.middle_layer(),
-                                group.layers.size(), counted_pairs) +
-                            kControls;
+          figure->caption =
+              fmt::format(
+                  "phi between the first i right-singular vectors of A at rank {} "
+                  "and the first j at "
+                  "rank {}, {}, {}. In the paper the first row "
+                  "is bright, phi > "
+                  "0.5, and the rest near chance: only the top direction is shared.",
+                  c->rank_one, c->rank_other, group.middle_layer_text(), counted_pairs) +
+              kControls;
         return figure;
       });
 }
@@ -202,15 +202,15 @@ FigureSet between_seeds_figures(ReportData& data) {
                           std::string counted_pairs;
                           std::optional<Figure> figure = beside_controls(*c, group, counted_pairs);
                           if (figure)
-                            figure->caption = fmt::format(
-                                                  "phi between the first i right-singular vectors "
-                                                  "of A of one seed and the first j of "
-                                                  "another, rank {}, layer {} of {} (from 0), {}. "
-                                                  "In the paper Wq is brighter than Wv, "
-                                                  "and random matrices share nothing.",
-                                                  c->rank_one, group.middle_layer(),
-                                                  group.layers.size(), counted_pairs) +
-                                              kControls;
+                            figure->caption =
+                                fmt::format(
+                                    "phi between the first i right-singular vectors "
+                                    "of A of one seed and the first j of "
+                                    "another, rank {}, {}, {}. "
+                                    "In the paper Wq is brighter than Wv, "
+                                    "and random matrices share nothing.",
+                                    c->rank_one, group.middle_layer_text(), counted_pairs) +
+                                kControls;
                           return figure;
                         });
 }
@@ -258,9 +258,10 @@ FigureSet base_figures(ReportData& data) {
       [&](const AdapterGroup& group) -> std::optional<Figure> {
         const PhiPairs pairs(data, group, "base");
         if (pairs.empty()) return std::nullopt;
-        // As the paper: a small, a middle and the largest rank.
-        std::vector<std::int64_t> ranks = group.ranks;
-        while (ranks.size() > 3) ranks.erase(ranks.begin());
+        // More would not fit beside each other.
+        constexpr std::ptrdiff_t kMostRanks = 3;
+        const std::vector<std::int64_t> ranks(
+            group.ranks.end() - std::min(kMostRanks, std::ssize(group.ranks)), group.ranks.end());
         std::vector<HeatPanel> panels;
         std::optional<PhiMean> last;
         for (const std::string& site : group.shown_sites()) {
@@ -279,11 +280,14 @@ FigureSet base_figures(ReportData& data) {
         draw_heat_map(map, figure);
         figure.caption = fmt::format(
             "phi between the first i right-singular vectors of A and the first j of W (its leading "
-            "tenth at least), layer {} "
-            "of {} (from 0), {}. In the paper it barely exceeds 0.2 for the leading tenth of W at "
+            "tenth at least), {}, {}. In the paper it barely exceeds 0.2 for the leading tenth of "
+            "W at "
             "any rank: what is "
             "updated is not what W emphasises. To be read against chance, which grows with j.",
-            group.middle_layer(), group.layers.size(), pairs_text(*last, "adapters"));
+            group.middle_layer_text(), pairs_text(*last, "adapters"));
+        if (group.ranks.size() > ranks.size())
+          figure.caption += fmt::format(" The largest {} of {} ranks are drawn; {} has all.",
+                                        ranks.size(), group.ranks.size(), kView);
         return figure;
       });
 }

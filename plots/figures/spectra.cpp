@@ -97,10 +97,10 @@ std::optional<Figure> spectra_figure(ReportData& data, const AdapterGroup& group
   figure.width = grid.width();
   figure.height = grid.height();
   figure.caption = fmt::format(
-      "The singular values of ΔW with its scale, layer {} of {} (from 0), means over adapters. A "
+      "The singular values of ΔW with its scale, {}, means over adapters. A "
       "steep line says that a "
       "few directions carry the update, whatever rank it was given.",
-      group.middle_layer(), group.layers.size());
+      group.middle_layer_text());
   if (all > sites.size())
     figure.caption +=
         fmt::format(" {} of {} sites are drawn; the view spectra has all.", sites.size(), all);

@@ -33,6 +33,7 @@ void add_paper_rows(Table& table) {
     std::vector<ShownCell> row{"paper",
                                "GPT-3",
                                "Wq",
+                               "48",
                                rank,
                                printed(rank, "Wq", "dWq", "frobenius"),
                                printed(rank, "Wq", "Wq", "frobenius"),
@@ -57,6 +58,7 @@ TableSet amplification_tables(ReportData& data) {
               .columns = {{"task"},
                           {"matrices"},
                           {"site"},
+                          {"layer", true},
                           {"rank", true},
                           {"of ΔW", true},
                           {"of W", true},
@@ -78,7 +80,6 @@ TableSet amplification_tables(ReportData& data) {
     means +=
         factor ? fmt::format(", exp(avg(ln({})))", quantity) : fmt::format(", avg({})", quantity);
   }
-  std::string layers;
   constexpr std::size_t kAllVariants = std::numeric_limits<std::size_t>::max();
   for (const AdapterGroup& group : shown_adapter_groups(data, kAllVariants)) {
     const std::vector<Row> rows =
@@ -92,22 +93,19 @@ TableSet amplification_tables(ReportData& data) {
       table.data.rows.push_back(std::move(exact));
       if (integer_in(row[1]) != group.middle_layer()) continue;
       std::vector<ShownCell> shown{task_label(group.task), matrices_label(group), text_in(row[0]),
-                                   grouped(integer_in(row[2]))};
+                                   grouped(integer_in(row[1])), grouped(integer_in(row[2]))};
       for (std::size_t i = 0; i < kQuantities.size(); ++i)
         shown.emplace_back(short_number(number_in(row[4 + i])));
       shown.emplace_back(grouped(integer_in(row[3])));
       table.rows.push_back(std::move(shown));
     }
-    if (!rows.empty())
-      layers =
-          fmt::format("layer {} of {} (counted from 0)", group.middle_layer(), group.layers.size());
   }
   if (table.rows.empty())
     return {{},
             "Not run: no adapter here was analysed against its base (`analysis:` in a sweep file "
             "asks for it)."};
   add_paper_rows(table);
-  table.caption = fmt::format(
+  table.caption =
       "Frobenius norms of U'WV with U, V the singular vectors of the update ΔW, of W, and of "
       "random matrices of "
       "that rank; amplification is ‖ΔW‖ over the first. It grows by itself as the rank falls, so "
@@ -115,9 +113,8 @@ TableSet amplification_tables(ReportData& data) {
       "divides it by the amplification of random subspaces of the same rank: below 1, W holds more "
       "in the update's "
       "directions than in random ones. Means over n adapters, of the two factors geometric ones, "
-      "{}; all layers are in the CSV. The paper shows layer "
-      "48 of 96 of GPT-3.",
-      layers);
+      "at the middle one of the layers that were analysed (counted from 0); all layers are in the "
+      "CSV. The paper shows layer 48 of 96 of GPT-3.";
   return {{std::move(table)}, {}};
 }
 

@@ -123,7 +123,7 @@ TableSet cost_tables(ReportData& data) {
       "they ran, beside whatever else the machine "
       "did; "
       "by configuration in the CSV, with the least and the most. Memory is the most that a trial's "
-      "process had resident.";
+      "process had resident, or held on its GPU.";
   if (const std::int64_t packed = data.trained_together("scored"); packed > 0)
     table.caption += fmt::format(
         " {} trained together with others: what was measured of such trainings is their pack's and "

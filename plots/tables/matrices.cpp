@@ -93,7 +93,7 @@ std::optional<Table> matrices_on(const ReportData& data, const std::string& base
       const PublishedNumber* printed = nullptr;
       for (const PublishedNumber* number : published_scores("table5", column))
         if (published_setting(*number, "targets") == targets.second &&
-            published_setting(*number, "rank") == std::to_string(rank))
+            published_rank(*number) == rank)
           printed = number;
       row.push_back(cells.measured(line, column));
       row.push_back(paper_cell(printed));

@@ -14,8 +14,8 @@ namespace {
 const PublishedNumber* printed_for(const ScoreFinding& s) {
   for (const PublishedNumber* number : published_scores("table15", shown_by(s))) {
     if (number->method != s.method) continue;
-    if (published_setting(*number, "rank") == (s.rank ? std::to_string(*s.rank) : "") &&
-        published_setting(*number, "targets") == s.targets && published_size(*number) == s.size)
+    if (published_rank(*number) == s.rank && published_setting(*number, "targets") == s.targets &&
+        published_size(*number) == s.size)
       return number;
   }
   return nullptr;

@@ -1,6 +1,7 @@
 // The figures about adapters, from a sweep of hand-made analyses.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <map>
 #include <optional>
 
 #include "plots/figures/makers.h"
@@ -16,30 +17,39 @@ using Catch::Contains;
 
 namespace {
 
-// Adapters of WikiSQL's Wq at rank 2, which differ in alpha.
+// Adapters of WikiSQL's matrices, which differ in alpha.
 class AnalysedSweep {
  public:
   AnalysedSweep() { store_.put_sweep({"s", "name: s\n", "models/tiny", std::string(64, 'c')}); }
 
   std::string put_adapter(const std::string& alpha, std::int64_t seed, bool shuffled = false,
-                          const std::vector<std::string>& sites = {"Wq"}) {
+                          const std::vector<std::string>& sites = {"Wq"},
+                          const std::vector<int>& layers = {0}, std::int64_t rank = 2) {
     TrialRecord t;
-    t.trial = "alpha" + alpha + "-" + std::to_string(seed) + (shuffled ? "-shuffled" : "");
+    t.trial = "alpha" + alpha + "-" + std::to_string(rank) + "-" + std::to_string(seed) +
+              (shuffled ? "-shuffled" : "");
     t.sweep = "s";
     t.state = "done";
     t.role = "scored";
     t.method = "lora";
     t.task = "wikisql";
     t.targets = sites.size() == 1 ? sites[0] : "all";
-    t.rank = 2;
+    t.rank = rank;
     t.seed = seed;
-    t.config = {{"settings.alpha", alpha}, {"seed", std::to_string(seed)}};
+    t.config = {{"settings.alpha", alpha},
+                {"settings.rank", std::to_string(rank)},
+                {"seed", std::to_string(seed)}};
     if (shuffled) t.config["shuffle_targets"] = "true";
     store_.put_trial(t);
     AdapterFindings record{.trial = t.trial, .stamp = "s", .values = {}, .spectra = {}};
-    for (const std::string& site : sites) {
-      record.values.push_back({0, site, "stable_rank", 1.0, ""});
-      record.spectra.push_back({0, site, {2.0, 1.0}});
+    for (const int layer : layers) {
+      for (const std::string& site : sites) {
+        for (const char* quantity :
+             {"projected", "projected_weight", "projected_random", "update_norm", "weight_norm",
+              "amplification", "relative", "stable_rank"})
+          record.values.push_back({layer, site, quantity, 1.0, ""});
+        record.spectra.push_back({layer, site, {2.0, 1.0}});
+      }
     }
     store_.put_adapter(record);
     return t.trial;
@@ -157,4 +167,31 @@ TEST_CASE(
   }
   // These were not run at all.
   CHECK_THAT(between_ranks_figures(data).missing, Contains("no two ranks of one seed"));
+}
+
+TEST_CASE("captions name the middle layer of those analysed, and Table 7 each row's") {
+  AnalysedSweep sweep;
+  // One group of the sweep file names layers.
+  sweep.put_adapter("8", 1, false, {"Wq"}, {4, 5, 6});
+  sweep.put_adapter("64", 1, false, {"Wq"}, {0});
+  ReportData& data = sweep.data();
+  const TableSet table = amplification_tables(data);
+  std::map<std::string, std::string> layers;  // by matrices
+  for (const auto& row : table.tables.at(0).rows) layers[row[1].text] = row[3].text;
+  CHECK(layers["Wq, alpha 8"] == "5");
+  CHECK(layers["Wq, alpha 64"] == "0");
+  CHECK_THAT(table.tables.at(0).caption, !Contains("layer 0 of 1"));
+  CHECK_THAT(spectrum_figures(data).figures.at(0).caption,
+             Contains("layer 0 (from 0; 1 analysed)"));
+}
+
+TEST_CASE("Figure 8 says how many ranks it leaves out") {
+  AnalysedSweep sweep;
+  for (const std::int64_t rank : {1, 2, 4, 8})
+    sweep.put_pair(sweep.put_adapter("8", 1, false, {"Wq"}, {0}, rank), "base", "base", 0.5F);
+  const FigureSet set = base_figures(sweep.data());
+  REQUIRE(set.figures.size() == 1);
+  CHECK(panel(set.figures[0], "Wq, rank 1").empty());
+  CHECK_FALSE(panel(set.figures[0], "Wq, rank 2").empty());
+  CHECK_THAT(set.figures[0].caption, Contains("The largest 3 of 4 ranks are drawn"));
 }

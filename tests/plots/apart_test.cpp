@@ -138,3 +138,13 @@ TEST_CASE("no two lines of the figure of ranks look alike, and matrices keep the
                          Contains("lc rgb '#D55E00' lw 2 pt 7 ps 0.9 title 'Wq+Wv'") &&
                          Contains("lc rgb '#009E73' lw 2 pt 7 ps 0.9 title 'Wv'"));
 }
+
+TEST_CASE("Figure 2's data tell the paper's ranks apart") {
+  Given given(
+      {score("wikisql", "lora", "Wq", 1, 100, 9), score("wikisql", "lora", "Wq", 8, 800, 10)});
+  const Figure figure = parameter_figures(*given.data).figures.at(0);
+  for (const Row& row : figure.data.rows)
+    if (std::ranges::find(row, Cell("paper")) != row.end() &&
+        std::ranges::find(row, Cell("lora")) != row.end())
+      CHECK_THAT(std::get<std::string>(row.back()), Contains(" r"));
+}

@@ -153,7 +153,8 @@ TEST_CASE("what was measured of a pack of trials stands in no trial's costs") {
   ReportData data(results, findings);
   const TableSet set = cost_tables(data);
   CHECK_THAT(shown(set), Contains("| 3 | 20.0 | 500 |"));
-  CHECK_THAT(set.tables.at(0).caption, Contains("1 trial was trained together"));
+  CHECK_THAT(set.tables.at(0).caption,
+             Contains("1 trial was trained together") && Contains("held on its GPU"));
 }
 
 TEST_CASE("a search's time is that of its runs trained alone, and none where all were packed") {
