@@ -103,14 +103,12 @@ std::vector<std::string> summary_lead(const ReportData& data) {
     all.done += sweep.done;
     all.diverged += sweep.diverged;
     all.failed += sweep.failed;
-    all.running += sweep.running;
     all.pending += sweep.pending;
   }
-  std::vector<std::string> lead{
-      fmt::format("{}: {} done, {} diverged, {} failed, {} pending or running.",
-                  counted(all.trials, "trial"), grouped(all.done), grouped(all.diverged),
-                  grouped(all.failed), grouped(all.running + all.pending))};
-  if (all.running + all.pending > 0)
+  std::vector<std::string> lead{fmt::format(
+      "{}: {} done, {} diverged, {} failed, {} pending or running.", counted(all.trials, "trial"),
+      grouped(all.done), grouped(all.diverged), grouped(all.failed), grouped(all.pending))};
+  if (all.pending > 0)
     lead.emplace_back("The sweep is not finished: what follows is of the trials that are.");
   return lead;
 }

@@ -56,8 +56,7 @@ ReportData::ReportData(ResultsReader& results, const Findings& findings)
     : results_(results), findings_(findings) {
   read_sweeps();
   for (const Row& row :
-       rows("SELECT c.trial, t.setting FROM config_value c JOIN trial t ON t.trial = c.trial "
-            "WHERE c.key = 'shuffle_targets' AND c.value = 'true'")) {
+       rows(fmt::format("SELECT trial, setting FROM trial WHERE trial IN ({})", kControlTrials))) {
     controls_.insert(text_in(row[0]));
     control_settings_.insert(text_in(row[1]));
   }
@@ -68,13 +67,13 @@ void ReportData::read_sweeps() {
   std::map<std::string, std::string> bases = shown_bases(results_);
   for (const Row& row :
        rows("SELECT w.sweep, w.base_hash, s.file_text, w.trials, w.done, w.diverged, "
-            "w.failed, w.running, w.pending FROM sweeps w JOIN sweep s ON s.sweep = w.sweep")) {
+            "w.failed, w.pending FROM sweeps w JOIN sweep s ON s.sweep = w.sweep")) {
     SweepFacts facts{.sweep = text_in(row[0]),
                      .base = bases[text_in(row[0])],
                      .base_hash = text_in(row[1]),
                      .file_text = text_in(row[2])};
-    std::int64_t* const counts[] = {&facts.trials, &facts.done,    &facts.diverged,
-                                    &facts.failed, &facts.running, &facts.pending};
+    std::int64_t* const counts[] = {&facts.trials, &facts.done, &facts.diverged, &facts.failed,
+                                    &facts.pending};
     for (std::size_t i = 0; i < std::size(counts); ++i)
       *counts[i] = integer_in(row[3 + i]).value_or(0);
     sweeps_.push_back(std::move(facts));
@@ -137,10 +136,15 @@ std::string task_metric_label(const TaskMetric& shown) {
 }
 
 std::string configuration_label(const ScoreFinding& score) {
-  std::string label = method_label(score.method);
-  if (!score.targets.empty()) label += " " + score.targets;
-  if (score.rank) label += fmt::format(", r = {}", *score.rank);
-  if (const std::string apart = told_apart(score); !apart.empty()) label += ", " + apart;
+  return configuration_label(score.method, score.targets, score.rank, told_apart(score));
+}
+
+std::string configuration_label(const std::string& method, const std::string& targets,
+                                std::optional<std::int64_t> rank, const std::string& apart) {
+  std::string label = method_label(method);
+  if (!targets.empty()) label += " " + targets;
+  if (rank) label += fmt::format(", r = {}", *rank);
+  if (!apart.empty()) label += ", " + apart;
   return label;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,8 +16,13 @@ namespace rankscope {
 
 struct SweepFacts {
   std::string sweep, base, base_hash, file_text;
-  std::int64_t trials = 0, done = 0, diverged = 0, failed = 0, running = 0, pending = 0;
+  std::int64_t trials = 0, done = 0, diverged = 0, failed = 0;
+  std::int64_t pending = 0;  // or running: the database does not know
 };
+
+// Adapters trained on shuffled targets: no results, but what results are set against.
+inline constexpr std::string_view kControlTrials =
+    "SELECT trial FROM config_value WHERE key = 'shuffle_targets' AND value = 'true'";
 
 // What a column or a panel shows: sweeps may ask for one task's scores by different metrics.
 struct TaskMetric {
@@ -50,7 +56,7 @@ class ReportData {
 
   // How many trials of a role were trained in one pass with others.
   std::int64_t trained_together(const std::string& role);
-  // Trained on shuffled targets: no result, but what results are set against.
+  // One of kControlTrials.
   bool is_control(const std::string& trial) const { return controls_.contains(trial); }
 
  private:
@@ -69,6 +75,8 @@ inline TaskMetric shown_by(const ScoreFinding& score) { return {score.task, scor
 std::string task_metric_label(const TaskMetric& shown);
 // "LoRA Wq+Wv, r = 4"; "full fine-tuning".
 std::string configuration_label(const ScoreFinding& score);
+std::string configuration_label(const std::string& method, const std::string& targets,
+                                std::optional<std::int64_t> rank, const std::string& apart);
 // Its size and what else tells it apart: "bottleneck 8, alpha 64".
 std::string told_apart(const ScoreFinding& score);
 // "mnli" of "mnli_100": a sweep names a task with another number of examples so, as two tasks of a

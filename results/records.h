@@ -46,7 +46,7 @@ struct TrialRecord {
   std::string eval_hash;
   std::string sweep;  // its name
   std::string group;  // the label in the sweep file
-  std::string state;  // pending, running, done, diverged, failed
+  std::string state;  // pending (until it has ended), done, diverged, failed
   std::string role;   // scored, tuning
   std::string method;
   std::string task;

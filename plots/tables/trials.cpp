@@ -18,14 +18,13 @@ TableSet trial_tables(ReportData& data) {
   table.caption =
       "Trials by how they ended. “tuning” trials chose learning rates and are never scored; "
       "a diverged trial counts as its base's score.";
-  for (const char* state : {"done", "diverged", "failed", "running", "pending", "all"})
+  for (const char* state : {"done", "diverged", "failed", "pending or running", "all"})
     table.columns.push_back({state, true});
-  table.data.columns = {"sweep",  "base",    "role",    "done",  "diverged",
-                        "failed", "running", "pending", "trials"};
+  table.data.columns = {"sweep", "base", "role", "done", "diverged", "failed", "pending", "trials"};
   for (const SweepFacts& sweep : data.sweeps()) {
     const std::vector<Row> roles = data.rows(
         "SELECT role, sum(state = 'done'), sum(state = 'diverged'), sum(state = 'failed'), "
-        "sum(state = 'running'), sum(state = 'pending'), count(*) FROM trials WHERE sweep = ? "
+        "sum(state = 'pending'), count(*) FROM trials WHERE sweep = ? "
         "GROUP BY role ORDER BY role",
         {sweep.sweep});
     for (const Row& row : roles) {

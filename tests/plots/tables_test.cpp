@@ -246,3 +246,21 @@ TEST_CASE(
   CHECK(rows.find("Wq, r = 1 | 1,000") < rows.find("Wq, r = 8 | 9,000"));
   CHECK_THAT(shown(few_example_tables(*given.data)), Contains("MNLI, accuracy | all |"));
 }
+
+TEST_CASE(
+    "a trial that has not ended counts as pending or running, which the database cannot tell") {
+  TemporaryFolder folder;
+  fill_report_sample(folder / "results.db", SampleKind::kHalf);
+  ResultsReader results({folder.path()});
+  const Findings findings;
+  ReportData data(results, findings);
+  const Table table = trial_tables(data).tables.at(0);
+  std::vector<std::string> states;
+  for (const TableColumn& column : table.columns) states.push_back(column.title);
+  CHECK(states == std::vector<std::string>{"sweep", "base", "role", "done", "diverged", "failed",
+                                           "pending or running", "all"});
+  std::int64_t pending = 0;
+  for (const auto& row : table.rows) pending += std::stoll(row.at(6).text);
+  CHECK(pending > 0);
+  CHECK(pending == data.sweeps().at(0).pending);
+}
