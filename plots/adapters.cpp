@@ -42,10 +42,10 @@ using SweepAndTrial = std::pair<std::string, std::string>;
 std::map<SweepAndTrial, std::string> variants_of(ReportData& data) {
   std::map<SweepAndTrial, std::string> repeated;  // what a control and its setting have in common
   for (const Row& row : data.rows(
-           "SELECT c.sweep, c.trial, c.key, c.value FROM config c WHERE c.key NOT LIKE "
-           "'%seed' AND c.key NOT LIKE 'tuned.%' AND c.key <> 'shuffle_targets' AND c.sweep IN "
-           "(SELECT sweep FROM config WHERE key = 'shuffle_targets' AND value = 'true') "
-           "ORDER BY 1, 2, 3"))
+           fmt::format("SELECT sweep, trial, key, value FROM config WHERE key NOT LIKE '%seed' AND "
+                       "key NOT LIKE 'tuned.%' AND key <> 'shuffle_targets' AND sweep IN (SELECT "
+                       "sweep FROM trials WHERE trial IN ({})) ORDER BY 1, 2, 3",
+                       kControlTrials)))
     repeated[{text_in(row[0]), text_in(row[1])}] += text_in(row[2]) + "=" + text_in(row[3]) + "\n";
   std::map<SweepAndTrial, std::string> variants, of_repeated;
   const std::vector<Row> trials =

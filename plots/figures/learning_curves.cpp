@@ -37,24 +37,20 @@ std::vector<Curve> curves_of(ReportData& data, const std::string& task) {
   for (const SweepFacts& sweep : data.sweeps()) bases[sweep.sweep] = sweep.base;
   std::vector<Curve> curves;
   std::string last;
-  for (const Row& row : data.rows("SELECT method, targets, rank, setting, avg(step), avg(loss), "
-                                  "min(loss), max(loss), count(*), sweep FROM ("
-                                  "SELECT t.method, t.targets, t.rank, t.setting, t.sweep, "
-                                  "c.trial, (c.step - 1) * ? / max(p.steps, 1) AS bin, "
-                                  "avg(c.step) AS step, avg(c.loss) AS loss FROM learning_curves c "
-                                  "JOIN trials t ON t.trial = c.trial AND "
-                                  "t.sweep = c.sweep "
-                                  // What diverged made fewer steps than its setting's others.
-                                  "JOIN (SELECT sweep, setting, task, max(steps) AS steps FROM "
-                                  "trials GROUP BY 1, 2, 3) p ON p.sweep = t.sweep AND "
-                                  "p.setting = t.setting AND p.task = t.task "
-                                  "WHERE t.task = ? AND t.role = 'scored' AND "
-                                  "t.method <> 'none' AND c.loss IS NOT NULL AND "
-                                  "t.trial NOT IN (SELECT trial FROM config_value WHERE key = "
-                                  "'shuffle_targets' AND value = 'true') "
-                                  "GROUP BY t.sweep, t.setting, c.trial, bin) GROUP BY sweep, "
-                                  "setting, bin ORDER BY sweep, setting, bin",
-                                  {kBins, task})) {
+  const std::string question = fmt::format(
+      "SELECT method, targets, rank, setting, avg(step), avg(loss), min(loss), max(loss), "
+      "count(*), "
+      "sweep FROM (SELECT t.method, t.targets, t.rank, t.setting, t.sweep, c.trial, (c.step - 1) * "
+      "? / max(p.steps, 1) AS bin, avg(c.step) AS step, avg(c.loss) AS loss FROM learning_curves c "
+      "JOIN trials t ON t.trial = c.trial AND t.sweep = c.sweep "
+      // What diverged made fewer steps than its setting's others.
+      "JOIN (SELECT sweep, setting, task, max(steps) AS steps FROM trials GROUP BY 1, 2, 3) p ON "
+      "p.sweep = t.sweep AND p.setting = t.setting AND p.task = t.task WHERE t.task = ? AND "
+      "t.role = 'scored' AND t.method <> 'none' AND c.loss IS NOT NULL AND t.trial NOT IN ({}) "
+      "GROUP BY t.sweep, t.setting, c.trial, bin) GROUP BY sweep, setting, bin ORDER BY sweep, "
+      "setting, bin",
+      kControlTrials);
+  for (const Row& row : data.rows(question, {kBins, task})) {
     const std::string setting = text_in(row[3]), key = text_in(row[9]) + "/" + setting;
     if (key != last) {
       Curve curve{.base = bases[text_in(row[9])],

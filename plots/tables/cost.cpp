@@ -29,18 +29,14 @@ constexpr std::array<Measurement, 7> kKnown{{{"train_seconds", "training, s"},
 
 TableSet cost_tables(ReportData& data) {
   // By setting in the CSV, so that no mean there mixes two.
-  const std::vector<Row> rows = data.rows(
+  const std::vector<Row> rows = data.rows(fmt::format(
       "SELECT t.sweep, t.task, t.method, t.targets, t.rank, t.trainable_parameters, t.setting, "
-      "i.name, "
-      "avg(i.value), "
-      "min(i.value), max(i.value), count(i.value) FROM trials t JOIN timings i ON i.trial = "
-      "t.trial AND "
-      "i.sweep = t.sweep WHERE t.role = 'scored' AND t.state = 'done' AND t.trial NOT IN (SELECT "
-      "trial FROM config_value WHERE key = 'shuffle_targets' AND value = 'true') "
-      "AND i.name <> 'trained_together' AND NOT (i.name LIKE 'train\\_%' ESCAPE '\\' AND EXISTS "
-      "(SELECT 1 FROM timings p WHERE p.trial = t.trial AND p.sweep = t.sweep AND p.name = "
-      "'trained_together')) "
-      "GROUP BY 1, 2, 3, 4, 5, 6, 7, 8");
+      "i.name, avg(i.value), min(i.value), max(i.value), count(i.value) FROM trials t JOIN timings "
+      "i ON i.trial = t.trial AND i.sweep = t.sweep WHERE t.role = 'scored' AND t.state = 'done' "
+      "AND t.trial NOT IN ({}) AND i.name <> 'trained_together' AND NOT (i.name LIKE 'train\\_%' "
+      "ESCAPE '\\' AND EXISTS (SELECT 1 FROM timings p WHERE p.trial = t.trial AND p.sweep = "
+      "t.sweep AND p.name = 'trained_together')) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8",
+      kControlTrials));
   if (rows.empty()) return {{}, "No finished trial has measurements yet."};
   Table table{.name = "cost",
               .title = "Cost by method",

@@ -29,9 +29,8 @@ TableSet failure_tables(ReportData& data) {
   constexpr std::size_t kMostRows = 40;
   for (const Row& row : rows) {
     if (table.rows.size() == kMostRows) break;
-    std::string configuration = method_label(text_in(row[4]));
-    if (!text_in(row[6]).empty()) configuration += " " + text_in(row[6]);
-    if (const auto rank = integer_in(row[7])) configuration += fmt::format(", r = {}", *rank);
+    std::string configuration =
+        configuration_label(text_in(row[4]), text_in(row[6]), integer_in(row[7]), "");
     if (text_in(row[3]) == "tuning") configuration += " (tuning)";
     std::string end = text_in(row[2]);
     if (const auto step = integer_in(row[9])) end += " at step " + grouped(*step);

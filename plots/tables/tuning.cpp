@@ -107,19 +107,16 @@ TableSet tuning_tables(ReportData& data) {
   constexpr std::size_t kMostRows = 60;
   for (const auto& [key, search] : searches) {
     const auto& [sweep, task_place, task, method_place, method, targets, rank, size, runs] = key;
-    std::string configuration = method_label(method);
-    if (!targets.second.empty()) configuration += " " + targets.second;
-    if (rank) configuration += fmt::format(", r = {}", *rank);
-    if (!size.empty()) configuration += ", " + size;
+    std::string apart = size;
     if (const auto found = variants.find({sweep, runs});
         found != variants.end() && found->second.size() == 1 && !found->second.begin()->empty())
-      configuration += ", " + *found->second.begin();
+      apart += (apart.empty() ? "" : ", ") + *found->second.begin();
     const bool edge = search.best && search.least < search.most &&
                       (search.best == search.least || search.best == search.most);
     at_edge += edge ? 1 : 0;
     if (table.rows.size() == kMostRows) continue;
     table.rows.push_back(
-        {task_label(task), configuration, search.rates,
+        {task_label(task), configuration_label(method, targets.second, rank, apart), search.rates,
          search.best ? fmt::format("{:g}{}", *search.best, edge ? " (an end of the list)" : "")
                      : std::string(kNone),
          grouped(search.runs), short_number(search.seconds)});
