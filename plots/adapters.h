@@ -62,8 +62,7 @@ struct PhiKey {
   std::string site, directions;
   std::optional<double> mean_excess, projection_metric;
 };
-// Of a group's adapters, or of its controls; `relation` as in
-// results/analysis_records.h.
+// Of a group's adapters, or of its controls; `relation` as in results/analysis_records.h.
 std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group,
                              const std::string& relation, bool of_controls = false);
 
