@@ -156,16 +156,35 @@ TableSet dataset_tables(ReportData& data) {
       "SELECT DISTINCT task, split, file, examples, dataset FROM datasets ORDER BY task, split, "
       "file, dataset");
   if (rows.empty()) return {{}, "No dataset was scored yet."};
-  Table table{.name = "datasets",
-              .title = "Scored examples",
-              .caption = "The examples that scores are means over.",
-              .answers = {},
-              .columns = {{"task"}, {"split"}, {"file"}, {"examples", true}},
-              .rows = {},
-              .data = {{"task", "split", "file", "examples", "hash"}, rows}};
-  for (const Row& row : rows)
-    table.rows.push_back({task_label(text_in(row[0])), text_in(row[1]), text_in(row[2]),
-                          grouped(integer_in(row[3]))});
+  std::map<std::string, std::vector<std::int64_t>> scored;  // by dataset, of each trial
+  for (const Row& row :
+       data.rows("SELECT t.dataset, max(s.count) FROM scores s JOIN trials t ON t.sweep = s.sweep "
+                 "AND t.trial = s.trial WHERE t.state = 'done' GROUP BY t.sweep, t.trial"))
+    if (const auto count = integer_in(row[1])) scored[text_in(row[0])].push_back(*count);
+  Table table{
+      .name = "datasets",
+      .title = "Scored examples",
+      .caption =
+          "How many examples a file has, and over how many of them a trial's scores are means: "
+          "those with a prompt that fits into the base's context beside what is generated and a "
+          "method's special tokens.",
+      .answers = {},
+      .columns = {{"task"}, {"split"}, {"file"}, {"examples", true}, {"scored", true}},
+      .rows = {},
+      .data = {{"task", "split", "file", "examples", "fewest_scored", "most_scored", "hash"}, {}}};
+  for (const Row& row : rows) {
+    const std::vector<std::int64_t>& counts = scored[text_in(row[4])];
+    std::optional<std::int64_t> fewest, most;
+    if (!counts.empty()) {
+      fewest = std::ranges::min(counts);
+      most = std::ranges::max(counts);
+    }
+    table.rows.push_back(
+        {task_label(text_in(row[0])), text_in(row[1]), text_in(row[2]), grouped(integer_in(row[3])),
+         fewest == most ? grouped(most) : grouped(fewest) + " to " + grouped(most)});
+    table.data.rows.push_back(
+        {row[0], row[1], row[2], row[3], cell_of(fewest), cell_of(most), row[4]});
+  }
   return {{std::move(table)}, {}};
 }
 
