@@ -89,6 +89,13 @@ RunSettings::RunSettings(const TrainRunOptions& options) {
     throw InputError("--steps: give the number of steps, at least 1");
 }
 
+std::int64_t steps_of_epochs(double epochs, std::int64_t examples, std::int64_t batch) {
+  const double steps = epochs * static_cast<double>(examples) / static_cast<double>(batch);
+  // 0.55 epochs of 100 examples are 55.000000000000007 as doubles, and no 56th step.
+  constexpr double kRounding = 1e-12;
+  return static_cast<std::int64_t>(std::ceil(steps * (1 - kRounding)));
+}
+
 TrainSession::TrainSession(const TrainRunOptions& options, Model& model, Clock::time_point start)
     : options_(options), model_(model) {
   RunSettings settings(options_);
@@ -104,9 +111,7 @@ TrainSession::TrainSession(const TrainRunOptions& options, Model& model, Clock::
   const std::vector<TokenExample>& examples = loaded_->examples;
   require_prediction(examples, method_->special_tokens(), name_of(options_.data));
   if (options_.epochs > 0)
-    train_.steps =
-        static_cast<int64_t>(std::ceil(options_.epochs * static_cast<double>(examples.size()) /
-                                       static_cast<double>(train_.batch)));
+    train_.steps = steps_of_epochs(options_.epochs, std::ssize(examples), train_.batch);
   held_out_ = is_given(options_.eval_data)
                   ? &examples_of(options_.eval_data, options_, config, read_held_out_)
                   : &read_held_out_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -31,6 +32,9 @@ struct RunSettings {
   std::unique_ptr<Method> method;
   TrainSettings train;
 };
+
+// The steps of `batch` examples that go over `examples` so many times, the last one begun counted.
+std::int64_t steps_of_epochs(double epochs, std::int64_t examples, std::int64_t batch);
 
 class TrainSession {
  public:

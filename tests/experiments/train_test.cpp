@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "common/safetensors.h"
+#include "experiments/train_session.h"
 #include "tests/engine/models/model_folder.h"
 #include "tests/experiments/program.h"
 
@@ -373,4 +374,14 @@ TEST_CASE("divergence is a result, with the curve up to it") {
   CHECK_FALSE(fs::exists(run.out / "adapter"));
   const std::string curve = read_bytes(run.out / "curve.jsonl");
   CHECK(std::ranges::count(curve, '\n') == done.at("steps").get<int64_t>() + 1);
+}
+
+TEST_CASE("epochs are as many steps as their decimals say") {
+  CHECK(steps_of_epochs(0.55, 100, 1) == 55);
+  CHECK(steps_of_epochs(1.1, 100, 1) == 110);
+  CHECK(steps_of_epochs(1.1, 200, 4) == 55);
+  CHECK(steps_of_epochs(2, 3000, 8) == 750);
+  CHECK(steps_of_epochs(1, 7, 4) == 2);
+  CHECK(steps_of_epochs(0.001, 10, 4) == 1);
+  CHECK(steps_of_epochs(1.0001, 1'000'000, 1) == 1'000'100);
 }
