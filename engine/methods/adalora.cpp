@@ -76,7 +76,7 @@ class AdaLora : public Method {
 
 int64_t AdaLoraSettings::first_rank(int64_t rank) const {
   if (init_rank == 0) return (3 * rank + 1) / 2;
-  return std::max(init_rank, rank);
+  return init_rank;
 }
 
 int64_t AdaLoraSettings::last_choice(int64_t steps) const {
@@ -109,6 +109,12 @@ std::unique_ptr<Method> make_adalora(Settings& settings) {
     throw InputError(
         "method adalora draws A and B its own way and has one learning rate: leave "
         "out 'init' and 'lr_ratio'");
+  }
+  int64_t largest = read.lora.ranks.empty() ? read.lora.rank : 0;
+  for (const auto& [kind, rank] : read.lora.ranks) largest = std::max(largest, rank);
+  if (read.init_rank > 0 && read.init_rank < largest) {
+    throw SettingError("init_rank", std::to_string(read.init_rank),
+                       fmt::format("is below the rank at the end, {}: the budget falls", largest));
   }
   return std::make_unique<AdaLora>(std::move(read));
 }

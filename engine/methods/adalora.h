@@ -55,9 +55,9 @@ class AdaLoraAdaptation : public LowRankAdaptation {
   void after_update(const UpdateReport& report) override;
   void refresh(Model& model) override;
   bool trains_low_rank_alone() const override { return false; }
-  // Of the triples that are left, E multiplied into A.
+  // Of the triples that take part in the forward pass, E multiplied into A.
   std::unique_ptr<LowRankAdaptation> as_plain_lora() const override;
-  // Triples left at a site.
+  // How many do at a site.
   int64_t kept(Site site) const;
 
  private:
@@ -77,6 +77,9 @@ class AdaLoraAdaptation : public LowRankAdaptation {
   std::vector<double> importance(const Triples& triples) const;
   void choose(int64_t kept_triples);
   void apply_masks();
+  // Which triples take part in the forward pass: those that the last choice kept, and those that it
+  // gave up but whose E the optimizer has moved since.
+  std::vector<bool> taking_part(const Triples& triples) const;
   void add_orthogonality(Triples& triples, std::vector<float>& da, std::vector<float>& db) const;
 
   AdaLoraSettings settings_;

@@ -226,11 +226,17 @@ void AdaLoraAdaptation::apply_masks() {
     model().backend().multiply(t->mask.value.view(), t->e.parameter->value.matrix());
 }
 
+std::vector<bool> AdaLoraAdaptation::taking_part(const Triples& t) const {
+  Backend& backend = model().backend();
+  const std::vector<float> mask = backend.to_host(t.mask.value.view());
+  const std::vector<float> e = backend.to_host(t.e.parameter->value.view());
+  std::vector<bool> taking(mask.size());
+  for (size_t i = 0; i < mask.size(); ++i) taking[i] = mask[i] != 0.0f || e[i] != 0.0f;
+  return taking;
+}
+
 int64_t AdaLoraAdaptation::kept(Site site) const {
-  const Triples& t = *triples_.at(site);
-  int64_t kept = 0;
-  for (float m : model().backend().to_host(t.mask.value.view())) kept += m != 0.0f;
-  return kept;
+  return std::ranges::count(taking_part(*triples_.at(site)), true);
 }
 
 std::unique_ptr<LowRankAdaptation> AdaLoraAdaptation::as_plain_lora() const {
@@ -238,20 +244,19 @@ std::unique_ptr<LowRankAdaptation> AdaLoraAdaptation::as_plain_lora() const {
   auto plain = std::make_unique<LowRankAdaptation>(model());
   for (const auto& [site, t] : triples_) {
     const SiteSpec& spec = *model().shape().find(site);
-    const std::vector<float> mask = backend.to_host(t->mask.value.view());
+    const std::vector<bool> taking = taking_part(*t);
     const std::vector<float> a = backend.to_host(t->factors->a.value.view());
     const std::vector<float> b = backend.to_host(t->b.parameter->value.view());
-    const auto r = static_cast<int64_t>(mask.size());
+    const auto r = static_cast<int64_t>(taking.size());
     std::vector<float> kept_a, kept_b;
     for (int64_t i = 0; i < r; ++i)
-      if (mask[static_cast<size_t>(i)] != 0.0f)
+      if (taking[static_cast<size_t>(i)])
         kept_a.insert(kept_a.end(), a.begin() + i * spec.in, a.begin() + (i + 1) * spec.in);
     const int64_t rank = std::ssize(kept_a) / spec.in;
     if (rank == 0) continue;
     for (int64_t j = 0; j < spec.out; ++j)
       for (int64_t i = 0; i < r; ++i)
-        if (mask[static_cast<size_t>(i)] != 0.0f)
-          kept_b.push_back(b[static_cast<size_t>(j * r + i)]);
+        if (taking[static_cast<size_t>(i)]) kept_b.push_back(b[static_cast<size_t>(j * r + i)]);
     Factors& factors = plain->add(spec, rank, t->factors->scale, t->factors->dropout);
     backend.upload(kept_a.data(), factors.a.value.matrix());
     backend.upload(kept_b.data(), factors.b.value.matrix());

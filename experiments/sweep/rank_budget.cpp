@@ -30,7 +30,7 @@ BudgetedRank rank_for_budget(std::int64_t budget, const std::string& method,
                              const std::map<std::string, std::string>& settings,
                              const ModelShape& shape) {
   const auto at = [&](std::int64_t rank) { return parameters_at(rank, method, settings, shape); };
-  const std::int64_t at_one = at(1), at_most = at(kMaxRank);
+  const std::int64_t at_one = at(1);
   if (at_one == at(2)) {
     throw InputError(
         fmt::format("no rank follows from a budget: ranks 1 and 2 both have {} parameters; leave "
@@ -41,7 +41,7 @@ BudgetedRank rank_for_budget(std::int64_t budget, const std::string& method,
     throw InputError(fmt::format("a budget of {} parameters is too small: rank 1 has {}",
                                  with_commas(budget), with_commas(at_one)));
   }
-  if (at_most < budget) {
+  if (const std::int64_t at_most = at(kMaxRank); at_most < budget) {
     throw InputError(fmt::format("a budget of {} parameters is too large: rank {} has {}",
                                  with_commas(budget), with_commas(kMaxRank), with_commas(at_most)));
   }

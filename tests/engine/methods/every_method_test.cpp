@@ -275,6 +275,39 @@ TEST_CASE("AdaLoRA reaches its budget and keeps whole triples") {
   CHECK(kept == 0);
 }
 
+TEST_CASE("what AdaLoRA is saved as computes what it computes, between two choices too") {
+  Subject s("llama_gqa",
+            {"adalora", {"rank=2", "init_rank=5", "targets=attention", "delta_t=7", "t_final=0"}});
+  TrainSettings t = training();
+  t.steps = 20;
+  t.learning_rate = 5e-2;
+  Trainer trainer(*s.model, *s.adaptation, s.examples, t);
+  auto& adalora = dynamic_cast<AdaLoraAdaptation&>(*s.adaptation);
+  int64_t before = 40, grew = 0;
+  while (!trainer.finished()) {
+    trainer.step();
+    const std::unique_ptr<LowRankAdaptation> plain = adalora.as_plain_lora();
+    const auto saved = evaluate(*s.model, plain.get(), s.examples, 64).nll, is = s.nll();
+    for (size_t i = 0; i < is.size(); ++i) CHECK(saved[i] == Approx(is[i]).epsilon(1e-6));
+    int64_t kept = 0;
+    for (const auto& [site, factors] : adalora.factors()) kept += adalora.kept(site);
+    grew += kept > before;
+    before = kept;
+  }
+  CHECK(grew > 0);  // triples that were given up took part again
+}
+
+TEST_CASE("AdaLoRA does not begin with fewer triples than it ends with") {
+  const auto reason = [](const std::vector<std::string>& settings) {
+    return error_text<InputError>([&] { MethodSettings{"adalora", settings}.make(); });
+  };
+  using Catch::Matchers::Contains;
+  CHECK_THAT(reason({"rank=8", "init_rank=2"}),
+             Contains("init_rank") && Contains("below the rank at the end, 8"));
+  CHECK_THAT(reason({"ranks=Wq:2,Wv:6", "init_rank=4"}), Contains("at the end, 6"));
+  CHECK_NOTHROW(MethodSettings{"adalora", {"ranks=Wq:2,Wv:6", "init_rank=6"}}.make());
+}
+
 TEST_CASE("the budget of AdaLoRA falls by a cube and stays at its end") {
   AdaLoraSettings s;
   s.t_init = 0.1;
