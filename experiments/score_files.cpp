@@ -12,7 +12,6 @@
 #include "datasets/readers/json_records.h"
 #include "datasets/task.h"
 #include "experiments/chosen_template.h"
-
 #include "metrics/accuracy.h"
 
 namespace rankscope {
@@ -66,7 +65,7 @@ std::vector<TextReference> read_reference_lines(const std::filesystem::path& pat
     JsonObject object = reader.object(json);
     const std::optional<std::string> id = find_id(object);
     if (!id) object.fail("id", "is missing; a prediction is found by it");
-    references.push_back({*id, reference_texts(object), reader.where(), {}});
+    references.push_back({*id, reference_texts(object), reader.where()});
   }
   return references;
 }
@@ -79,7 +78,6 @@ TextReferences read_task_references(const std::filesystem::path& path, const Tas
   const bool own = task.name == "own";
   const RecordSet set = task.read(path, {}, {.limit = limit, .allow_unlabelled = own});
   TextReferences out;
-  out.labels.assign(task.labels.begin(), task.labels.end());
   out.skipped = set.report.skipped_total();
   if (out.skipped > 0) log::info("{}", report_text(set.report));
   for (const Record& record : set.records) {
@@ -87,9 +85,11 @@ TextReferences read_task_references(const std::filesystem::path& path, const Tas
       throw InputError(fmt::format("{}:{}: field 'target': is missing; give it, or 'references'",
                                    printable_path(path), record.line));
     TextReference& reference = out.references.emplace_back();
-    reference = {
-        record.id, record.references, fmt::format("{}:{}", path.string(), record.line), {}};
-    if (!task.labels.empty()) reference.label_targets = form.choices(record);
+    reference = {record.id, record.references, fmt::format("{}:{}", path.string(), record.line)};
+    reference.labels = record.choices;
+    if (!task.labels.empty()) reference.labels.assign(task.labels.begin(), task.labels.end());
+    reference.label_targets = form.choices(record);
+    reference.frame = form.target_frame(record);
   }
   return out;
 }
@@ -158,6 +158,10 @@ TextReferences read_text_references(const std::filesystem::path& path, const std
       out = read_task_references(path, find_task("own"), assignments, limit);
       break;
     case ReferenceForm::kLines:
+      if (!assignments.empty())
+        throw InputError(fmt::format(
+            "--set {}: {} holds lines of references, which no template wrote; leave it out",
+            printable(assignments.front()), printable_path(path)));
       out.references = read_reference_lines(path, limit);
       break;
     case ReferenceForm::kOfTask:
@@ -169,14 +173,16 @@ TextReferences read_text_references(const std::filesystem::path& path, const std
   return out;
 }
 
-std::string answer_of(const std::string& prediction, const TextReference& reference,
-                      const std::vector<std::string>& labels) {
-  for (std::size_t i = 0; i < reference.label_targets.size(); ++i) {
-    if (exact_match(prediction, reference.label_targets[i])) return labels[i];
-  }
+std::string answer_of(const std::string& prediction, const TextReference& reference) {
+  std::string answer(reference.frame.answer_in(prediction));
+  const auto target = std::ranges::find_if(reference.label_targets, [&](const std::string& text) {
+    return exact_match(prediction, text);
+  });
+  if (target != reference.label_targets.end())
+    answer = reference.labels[static_cast<std::size_t>(target - reference.label_targets.begin())];
   const bool right = std::ranges::any_of(
-      reference.texts, [&](const std::string& text) { return exact_match(prediction, text); });
-  return right ? reference.texts.front() : prediction;
+      reference.texts, [&](const std::string& text) { return exact_match(answer, text); });
+  return right ? reference.texts.front() : answer;
 }
 
 }  // namespace rankscope

@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "datasets/prompts/template.h"
+
 namespace rankscope {
 
 // The lines {"id": ..., "prediction": "..."} of a file; other fields are passed over. An id is a
@@ -36,27 +38,28 @@ struct TextReference {
   std::string id;
   std::vector<std::string> texts;  // at least one
   std::string where;               // "FILE:LINE"
-  // A task with labels: what a model is taught to write for each.
-  std::vector<std::string> label_targets;
+  // Where the answer is one of some: their names, or an own entry's choices, and what a model is
+  // taught to write for each.
+  std::vector<std::string> labels = {}, label_targets = {};
+  TargetFrame frame = {};  // what a model is taught to write around any answer
 };
 
 struct TextReferences {
   std::vector<TextReference> references;
-  std::vector<std::string> labels;  // the names that label_targets stand for; empty without labels
   // Entries of the file that have no reference: an empty dialogue, a gold label of "-".
   std::uint64_t skipped = 0;
 };
 
 // Lines {"id": ..., "reference": "..."}; or an own task's file, entries with `prompt`;
-// or else a file of the task named. `assignments` change the template (see chosen_template);
-// `limit` keeps the first so many, 0 all. InputError when there are none.
+// or else a file of the task named. `assignments` change the template (see chosen_template), which
+// lines of references have none of: InputError. `limit` keeps the first so many, 0 all. InputError
+// when there are none.
 TextReferences read_text_references(const std::filesystem::path& path, const std::string& task,
                                     const std::vector<std::string>& assignments,
                                     std::uint64_t limit);
 
-// What a prediction stands for: the label (of `labels`) whose target it is, the reference that it
-// equals, or else itself.
-std::string answer_of(const std::string& prediction, const TextReference& reference,
-                      const std::vector<std::string>& labels);
+// What a prediction stands for: the first reference where it is right; else the label whose target
+// it is, or what it has within the target's frame.
+std::string answer_of(const std::string& prediction, const TextReference& reference);
 
 }  // namespace rankscope

@@ -7,6 +7,7 @@
 #include "common/error.h"
 #include "common/text.h"
 #include "datasets/readers/wikisql.h"
+#include "experiments/chosen_template.h"
 #include "experiments/score_files.h"
 #include "metrics/accuracy.h"
 #include "metrics/rouge.h"
@@ -24,7 +25,9 @@ namespace {
 class WikisqlTaskScorer : public TaskScorer {
  public:
   explicit WikisqlTaskScorer(const DataSource& source)
-      : data_(read_wikisql(file_of(source), {}, {.limit = read_limit(source)})) {
+      : form_(find_task(source.task),
+              chosen_template(find_task(source.task), source.template_keys, "--template")),
+        data_(read_wikisql(file_of(source), {}, {.limit = read_limit(source)})) {
     const bool any_rows = data_.tables.any_rows();
     for (std::size_t i = 0; i < data_.gold.size(); ++i) {
       by_id_.emplace(data_.set.records[i].id, i);
@@ -40,10 +43,12 @@ class WikisqlTaskScorer : public TaskScorer {
   }
 
   Outcomes outcomes(const std::string& id, const std::string& prediction) override {
-    const WikisqlGold& gold = data_.gold[index(id)];
+    const std::size_t i = index(id);
+    const WikisqlGold& gold = data_.gold[i];
     const WikisqlTable& table = data_.tables.tables[gold.table];
+    const TargetFrame frame = form_.target_frame(data_.set.records[i]);
     const WikisqlOutcome outcome =
-        score_wikisql(prediction, gold.query, table.id, table.header,
+        score_wikisql(frame.answer_in(prediction), gold.query, table.id, table.header,
                       database_ && added_.contains(table.id) ? &*database_ : nullptr);
     Outcomes out = {{"logical_form", outcome.logical_form},
                     {"exact", outcome.exact},
@@ -59,6 +64,7 @@ class WikisqlTaskScorer : public TaskScorer {
     return found->second;
   }
 
+  CompiledTemplate form_;
   WikisqlData data_;
   std::unordered_map<std::string, std::size_t> by_id_;
   std::unordered_map<std::string, bool> added_;
@@ -75,21 +81,16 @@ class TextTaskScorer : public TaskScorer {
                                    read_limit(source))) {
     for (std::size_t i = 0; i < read_.references.size(); ++i)
       by_id_.emplace(read_.references[i].id, i);
-    if (!own_) return;
-    const RecordSet set =
-        read_records(find_task(source.task), file_of(source), {}, {.limit = read_limit(source)});
-    for (const Record& record : set.records)
-      if (!record.choices.empty()) closed_.emplace(record.id, true);
   }
 
   std::string reference(const std::string& id) const override { return entry(id).texts.front(); }
 
   Outcomes outcomes(const std::string& id, const std::string& prediction) override {
     const TextReference& reference = entry(id);
-    const bool right =
-        exact_match(answer_of(prediction, reference, read_.labels), reference.texts.front());
-    if (labelled_ || closed_.contains(id)) return {{"accuracy", right}};
-    const RougeScores rouge = rouge_.score_best(reference.texts, prediction);
+    const bool right = exact_match(answer_of(prediction, reference), reference.texts.front());
+    if (labelled_ || !reference.labels.empty()) return {{"accuracy", right}};
+    const RougeScores rouge =
+        rouge_.score_best(reference.texts, reference.frame.answer_in(prediction));
     Outcomes out = {{"rouge1", rouge.rouge1.f},
                     {"rouge2", rouge.rouge2.f},
                     {"rougeL", rouge.rougeL.f},
@@ -109,7 +110,6 @@ class TextTaskScorer : public TaskScorer {
   bool own_;
   TextReferences read_;
   std::unordered_map<std::string, std::size_t> by_id_;
-  std::unordered_map<std::string, bool> closed_;  // own entries with choices
   RougeScorer rouge_{/*use_stemmer=*/true};
 };
 

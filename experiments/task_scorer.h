@@ -26,6 +26,7 @@ class TaskScorer {
 // Reads the references of the examples that `source` names. wikisql: logical_form, exact, parsed,
 // and execution where the tables have rows; mnli: accuracy; samsum: the F of rouge1, rouge2, rougeL
 // and rougeLsum, with the stemmer; own: accuracy for entries with choices, else exact and ROUGE.
+// What the template writes around a target's answer counts for nothing in a prediction.
 std::unique_ptr<TaskScorer> make_task_scorer(const DataSource& source);
 
 }  // namespace rankscope

@@ -11,21 +11,44 @@
 #include "datasets/task.h"
 
 namespace rankscope {
+namespace {
+
+std::string_view from_first_word(std::string_view text) {
+  const std::string_view words = trimmed(text);
+  return words.empty() ? words : text.substr(static_cast<std::size_t>(words.data() - text.data()));
+}
+
+std::string_view to_last_word(std::string_view text) {
+  const std::string_view words = trimmed(text);
+  return words.empty()
+             ? words
+             : text.substr(0, static_cast<std::size_t>(words.data() - text.data()) + words.size());
+}
+
+}  // namespace
+
+std::string_view TargetFrame::answer_in(std::string_view text) const {
+  const std::string_view front = from_first_word(before), back = to_last_word(behind);
+  if (front.empty() && back.empty()) return text;
+  std::string_view answer = from_first_word(text);
+  if (answer.starts_with(front)) answer.remove_prefix(front.size());
+  answer = to_last_word(answer);
+  if (answer.ends_with(back)) answer.remove_suffix(back.size());
+  return answer;
+}
 
 CompiledTemplate::CompiledTemplate(const Task& task, PromptTemplate text)
     : task_(&task), text_(std::move(text)) {
   prompt_ = compile(text_.prompt, "prompt");
   target_ = compile(text_.target, "target");
-  const auto is_answer = [&](const Piece& piece) {
-    return piece.field != kLiteral && piece.field >= task.first_answer_field;
-  };
-  const auto leak = std::ranges::find_if(prompt_, is_answer);
+  const auto holds_answer = [&](const Piece& piece) { return is_answer(piece); };
+  const auto leak = std::ranges::find_if(prompt_, holds_answer);
   if (leak != prompt_.end()) {
     throw InputError(
         fmt::format("template 'prompt': {{{}}} is the answer; a prompt must not hold it",
                     task.fields[leak->field]));
   }
-  if (std::ranges::none_of(target_, is_answer)) {
+  if (std::ranges::none_of(target_, holds_answer)) {
     throw InputError(
         fmt::format("template 'target': must hold the answer, {{{}}}",
                     fmt::join(task.fields.subspan(task.first_answer_field), "} or {")));
@@ -93,7 +116,11 @@ std::vector<CompiledTemplate::Piece> CompiledTemplate::compile(std::string_view 
   return pieces;
 }
 
-std::string CompiledTemplate::fill(const std::vector<Piece>& pieces,
+bool CompiledTemplate::is_answer(const Piece& piece) const {
+  return piece.field != kLiteral && piece.field >= task_->first_answer_field;
+}
+
+std::string CompiledTemplate::fill(std::span<const Piece> pieces,
                                    std::span<const std::string> fields) {
   std::string text;
   for (const Piece& piece : pieces) {
@@ -126,6 +153,14 @@ std::vector<std::string> CompiledTemplate::choices(const Record& record) const {
     texts.push_back(target(fields));
   }
   return texts;
+}
+
+TargetFrame CompiledTemplate::target_frame(const Record& record) const {
+  const auto holds_answer = [&](const Piece& piece) { return is_answer(piece); };
+  if (std::ranges::count_if(target_, holds_answer) != 1) return {};
+  const auto answer = std::ranges::find_if(target_, holds_answer);
+  const std::vector<std::string> fields = values(record);
+  return {fill({target_.begin(), answer}, fields), fill({answer + 1, target_.end()}, fields)};
 }
 
 }  // namespace rankscope

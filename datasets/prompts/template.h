@@ -42,6 +42,15 @@ struct PromptTemplate {
   std::vector<std::pair<std::string, std::string>> settings() const;
 };
 
+// What a target has before and behind its answer.
+struct TargetFrame {
+  std::string before, behind;
+
+  // `text` without them, each where it is there. White space counts where they meet the answer, not
+  // at the outer ends. Where both are white space alone: `text` as it is.
+  std::string_view answer_in(std::string_view text) const;
+};
+
 // A template made ready for one task.
 class CompiledTemplate {
  public:
@@ -58,6 +67,8 @@ class CompiledTemplate {
   std::vector<std::string> values(const Record& record) const;
   // The target once for every choice; empty where the answer is free.
   std::vector<std::string> choices(const Record& record) const;
+  // Nothing before and behind where the answer stands in the target more than once.
+  TargetFrame target_frame(const Record& record) const;
 
   struct Cut {
     std::size_t field;  // index into the fields
@@ -76,7 +87,8 @@ class CompiledTemplate {
   };
   std::vector<Piece> compile(std::string_view text, std::string_view what) const;
   std::size_t field_index(std::string_view name, std::string_view what) const;
-  static std::string fill(const std::vector<Piece>& pieces, std::span<const std::string> fields);
+  bool is_answer(const Piece& piece) const;
+  static std::string fill(std::span<const Piece> pieces, std::span<const std::string> fields);
 
   const Task* task_;
   PromptTemplate text_;

@@ -42,6 +42,11 @@ CLI::App* add_scorer(CLI::App& score, const std::shared_ptr<ScoreCommand>& c,
   command->add_option("--references", c->references, references)->required();
   command->add_option("--limit", c->limit, "the first N references; 0: all")
       ->check(whole_number(0, std::int64_t{1} << 40));
+  command
+      ->add_option("--set", c->assignments,
+                   "KEY=VALUE of the template that the predictions were made with (target, "
+                   "verbalisers); may be repeated")
+      ->allow_extra_args(false);
   command->add_flag("--json", c->json, "a line an example, and a last line with the means");
   command->callback([c, run, &exit_code] {
     exit_at_first_signal();
@@ -67,15 +72,9 @@ void add_score(CLI::App& app, int& exit_code) {
   wikisql->add_option("--tables", c->tables, "*.tables.jsonl (default: beside the references)");
   wikisql->add_option("--db", c->db, "the official *.db, for tables without rows");
   wikisql->add_flag("--ordered", c->ordered, "the order of conditions counts");
-  CLI::App* accuracy = add_scorer(
-      *score, c, "accuracy", "exact match, with the confusion matrix of labels",
-      "lines of {\"id\", \"reference\" or \"references\"}, MNLI's file, or an own task's",
-      run_score_accuracy, exit_code);
-  accuracy
-      ->add_option("--set", c->assignments,
-                   "KEY=VALUE of the template that MNLI's predictions were made with: verbalisers, "
-                   "target")
-      ->allow_extra_args(false);
+  add_scorer(*score, c, "accuracy", "exact match, with the confusion matrix of labels",
+             "lines of {\"id\", \"reference\" or \"references\"}, MNLI's file, or an own task's",
+             run_score_accuracy, exit_code);
 }
 
 }  // namespace rankscope

@@ -33,8 +33,7 @@ int run_score_accuracy(const ScoreCommand& c) {
   std::vector<double> correct;
   for (const TextReference& reference : references) {
     golds.push_back(reference.texts.front());
-    answers.push_back(
-        answer_of(predictions.take(reference.id, reference.where), reference, read.labels));
+    answers.push_back(answer_of(predictions.take(reference.id, reference.where), reference));
     correct.push_back(exact_match(answers.back(), golds.back()) ? 1 : 0);
   }
   // A prediction for an entry that was skipped is no mistake.

@@ -34,8 +34,8 @@ OrderedJson part_json(const RougeScore& s) {
 
 int run_score_rouge(const ScoreCommand& c) {
   Predictions predictions(c.predictions);
-  const auto [references, labels, skipped] =
-      read_text_references(c.references, "samsum", {}, c.limit);
+  const auto [references, skipped] =
+      read_text_references(c.references, "samsum", c.assignments, c.limit);
   std::array<RougeColumn, 4> columns = {{{"rouge1", &RougeScores::rouge1, {}},
                                          {"rouge2", &RougeScores::rouge2, {}},
                                          {"rougeL", &RougeScores::rougeL, {}},
@@ -43,7 +43,8 @@ int run_score_rouge(const ScoreCommand& c) {
   RougeScorer scorer(c.stemmer);
   for (const TextReference& reference : references) {
     const std::string& prediction = predictions.take(reference.id, reference.where);
-    const RougeScores best = scorer.score_best(reference.texts, prediction);
+    const RougeScores best =
+        scorer.score_best(reference.texts, reference.frame.answer_in(prediction));
     for (RougeColumn& column : columns) column.scores.push_back(best.*column.score);
   }
   // A prediction for an entry that was skipped is no mistake.

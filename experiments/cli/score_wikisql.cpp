@@ -9,6 +9,8 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "datasets/readers/wikisql.h"
+#include "datasets/task.h"
+#include "experiments/chosen_template.h"
 #include "experiments/cli/score.h"
 #include "experiments/score_files.h"
 #include "metrics/wikisql_database.h"
@@ -35,6 +37,8 @@ std::optional<WikisqlDatabase> open_database(const ScoreCommand& c, const Wikisq
 
 int run_score_wikisql(const ScoreCommand& c) {
   Predictions predictions(c.predictions);
+  const Task& task = find_task("wikisql");
+  const CompiledTemplate form(task, chosen_template(task, c.assignments));
   // With a database the rows of the tables are not needed.
   const WikisqlData data = read_wikisql(c.references, c.tables, {.limit = c.limit}, c.db.empty());
   if (data.gold.empty()) {
@@ -54,9 +58,11 @@ int run_score_wikisql(const ScoreCommand& c) {
           "{}: field 'table_id': '{}' is no table of {}; give the database of this split", where,
           printable(table.id), c.db));
     }
-    const WikisqlOutcome& outcome = outcomes.emplace_back(
-        score_wikisql(predictions.take(references[i].id, where), data.gold[i].query, table.id,
-                      table.header, database ? &*database : nullptr, c.ordered));
+    const std::string_view query =
+        form.target_frame(references[i]).answer_in(predictions.take(references[i].id, where));
+    const WikisqlOutcome& outcome =
+        outcomes.emplace_back(score_wikisql(query, data.gold[i].query, table.id, table.header,
+                                            database ? &*database : nullptr, c.ordered));
     logical_form.push_back(outcome.logical_form ? 1 : 0);
     exact.push_back(outcome.exact ? 1 : 0);
     if (outcome.execution) execution.push_back(*outcome.execution ? 1 : 0);

@@ -192,6 +192,49 @@ TEST_CASE("score accuracy reads MNLI's predictions as the template writes the la
   CHECK(json_lines(folder.score("accuracy", "mnli.jsonl")).back().at("accuracy") == 0.0);
 }
 
+TEST_CASE("score --set says which template wrote the predictions") {
+  ScoreFolder folder;
+  folder.write("p.jsonl",
+               prediction_lines({{"dev:1", " SQL: SELECT Ship FROM table WHERE Year > 2000"},
+                                 {"dev:2", " SQL: SELECT COUNT(Year) FROM table"}}));
+  const Json queries =
+      json_lines(folder.score("wikisql", "dev.jsonl", {"--set", "target= SQL: {sql}"})).back();
+  CHECK(queries.at("logical_form") == 1.0);
+  CHECK(queries.at("exact") == 1.0);
+  CHECK(queries.at("execution") == 1.0);
+  CHECK(json_lines(folder.score("wikisql", "dev.jsonl")).back().at("unparsable") == 2);
+
+  folder.write("val.json", R"([{"id": "a", "dialogue": "x: y", "summary": "x says y"}])");
+  folder.write("p.jsonl", prediction_lines({{"a", " Summary: x says y"}}));
+  const std::vector<std::string> summary{"--set", "target= Summary: {summary}"};
+  CHECK(json_lines(folder.score("rouge", "val.json", summary)).at(0).at("rouge1").at("p") == 1.0);
+  CHECK(json_lines(folder.score("rouge", "val.json")).at(0).at("rouge1").at("p") == 0.75);
+
+  folder.write("own.jsonl",
+               R"({"prompt": "Where?", "target": " floor", "choices": [" roof", " floor"]})"
+               "\n"
+               R"({"prompt": "And then?", "target": " roof", "choices": [" roof", " floor"]})");
+  folder.write("p.jsonl",
+               prediction_lines({{"own:1", " answer: floor"}, {"own:2", " answer: floor"}}));
+  const Json means =
+      json_lines(folder.score("accuracy", "own.jsonl", {"--set", "target= answer:{target}"}))
+          .back();
+  CHECK(means.at("accuracy") == 0.5);
+  CHECK(means.at("confusion") ==
+        Json::parse(R"({"labels": ["floor", "roof"], "counts": [[1, 0, 0], [1, 0, 0]]})"));
+  CHECK(json_lines(folder.score("accuracy", "own.jsonl")).back().at("accuracy") == 0.0);
+}
+
+TEST_CASE("score --set is refused where no template wrote anything") {
+  ScoreFolder folder;
+  folder.write("p.jsonl", prediction_lines({{"1", "yes"}}));
+  folder.write("r.jsonl", R"({"id": "1", "reference": "yes"})");
+  for (const char* scorer : {"accuracy", "rouge"})
+    check_refused(folder.score(scorer, "r.jsonl", {"--set", "nonsense"}), "--set nonsense: ");
+  check_refused(folder.score("wikisql", "dev.jsonl", {"--set", "nonsense"}),
+                "--set nonsense: must be KEY=VALUE");
+}
+
 TEST_CASE("score takes an own task's file, whose entries may have several references") {
   ScoreFolder folder;
   folder.write(

@@ -95,6 +95,44 @@ TEST_CASE(
   CHECK(scorer->reference("train:2") == "Paris");
 }
 
+TEST_CASE("what the template writes around a target's answer is no part of it") {
+  DataSource own = source_of({"own", "train.jsonl", "", {}});
+  own.template_keys = {"target= answer:{target}."};
+  const auto own_scorer = make_task_scorer(own);
+  CHECK(own_scorer->outcomes("a", " answer: 4.") == Outcomes{{"accuracy", 1}});
+  CHECK(own_scorer->outcomes("a", " answer: 3.") == Outcomes{{"accuracy", 0}});
+  CHECK(own_scorer->outcomes("a", " 4") == Outcomes{{"accuracy", 1}});
+  // "paris" is the second of the references.
+  for (const char* prediction :
+       {" answer: Paris.", "answer: paris.\n", " answer: Paris", "Paris"}) {
+    INFO(prediction);
+    const Outcomes text = own_scorer->outcomes("train:2", prediction);
+    CHECK(text.at("exact") == 1);
+    CHECK(text.at("rouge1") == 1);
+  }
+  CHECK(own_scorer->outcomes("train:2", " answer: Rome.").at("exact") == 0);
+
+  DataSource samsum = source_of(kScored[2]);
+  const std::string summary = "Ida will bring bread [two loaves].";
+  const std::string id = predictions_of(kScored[2]).front().first;
+  samsum.template_keys = {"target= Summary: {summary}"};
+  const Outcomes perfect = make_task_scorer(samsum)->outcomes(id, " Summary: " + summary);
+  CHECK(perfect == make_task_scorer(source_of(kScored[2]))->outcomes(id, " " + summary));
+  CHECK(perfect.at("rouge1") == 1);
+
+  DataSource wikisql = source_of(kScored[0]);
+  wikisql.template_keys = {"target= SQL: {sql};"};
+  const auto wikisql_scorer = make_task_scorer(wikisql);
+  const std::string query = "SELECT Depth (m) FROM table WHERE Lake = Long Tarn";
+  for (const std::string& prediction : {" SQL: " + query + ";", " " + query}) {
+    INFO(prediction);
+    const Outcomes gold = wikisql_scorer->outcomes("dev:1", prediction);
+    CHECK(gold.at("logical_form") == 1);
+    CHECK(gold.at("exact") == 1);
+  }
+  CHECK(wikisql_scorer->outcomes("dev:1", " SQL: nonsense;").at("parsed") == 0);
+}
+
 TEST_CASE("a source that leaves out its first examples is scored on those that it has") {
   DataSource source = source_of(kScored[0]);
   source.skip = 2;

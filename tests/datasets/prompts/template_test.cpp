@@ -76,6 +76,30 @@ TEST_CASE("a template can be changed, and says what it is") {
   CHECK(again.settings()[2].second == "hypothesis:end:words");
 }
 
+TEST_CASE("an answer is found within what the target has around it") {
+  const Task& task = find_task("own");
+  const auto frame_of = [&](std::string_view target) {
+    PromptTemplate form = task.default_template();
+    form.set("target", target);
+    return CompiledTemplate(task, form)
+        .target_frame(read_records(task, data_file("own/train.jsonl")).records.front());
+  };
+  const TargetFrame both = frame_of(" answer: <{target}>\n");
+  CHECK(both.answer_in(" answer: < 4>\n") == " 4");
+  CHECK(both.answer_in("answer: < 4>") == " 4");
+  CHECK(both.answer_in("answer: < 4") == " 4");  // cut off
+  CHECK(both.answer_in("answer: <>") == "");
+  CHECK(both.answer_in("4>") == "4");
+  CHECK(both.answer_in("answers: 4") == "answers: 4");
+  CHECK(both.answer_in("") == "");
+  // Other fields are the record's.
+  CHECK(frame_of("{prompt}{target}").answer_in("2 + 2 = 4") == " 4");
+  for (const char* target : {"{target}", " {target}\n", "so {target}, {target}"}) {
+    INFO(target);
+    CHECK(frame_of(target).answer_in(" so 4, 4\n") == " so 4, 4\n");
+  }
+}
+
 TEST_CASE("the default templates of all tasks fit their tasks") {
   for (const Task& task : tasks()) {
     CHECK_NOTHROW(CompiledTemplate(task, task.default_template()));
