@@ -28,6 +28,19 @@ void note_unread_keys(const JsonRecords& records, ReadReport& report) {
   }
 }
 
+// No answer to such an entry would be right.
+void refuse_other_references(const JsonRecords& records, const Record& record) {
+  for (const char* key : {"reference", "references"}) {
+    if (records.find(key) == nullptr) continue;
+    for (const std::string& reference : record.references) {
+      const bool is_choice = std::ranges::any_of(record.choices, [&](const std::string& choice) {
+        return trimmed(choice) == trimmed(reference);
+      });
+      if (!is_choice) records.fail(key, "'" + printable(reference) + "' is none of the choices");
+    }
+  }
+}
+
 void read_choices(const JsonRecords& records, const std::optional<std::string_view>& target,
                   Record& record) {
   record.choices = records.strings("choices");
@@ -38,6 +51,7 @@ void read_choices(const JsonRecords& records, const std::optional<std::string_vi
   if (twice != sorted.end()) {
     records.fail("choices", "'" + printable(*twice) + "' is given twice");
   }
+  refuse_other_references(records, record);
   if (!target) return;
   const auto found = std::ranges::find(record.choices, *target);
   if (found == record.choices.end()) {

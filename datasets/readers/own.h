@@ -12,8 +12,8 @@ namespace rankscope {
 //   target      text; may be absent where the options allow it
 //   choices     optional: at least two different texts, one of them the target
 //   reference   optional text, or `references`, an array of at least one: what a scorer compares
-//   with
-//               where it is not the target
+//               with where it is not the target; with choices each one of them, white space around
+//               it aside
 //   id          optional text or integer; otherwise FILE:N, N as in Record
 // Other keys are not read, and named in the report: a misspelt key should not go unseen.
 RecordSet read_own(const std::filesystem::path& path, const ReadOptions& options = {});

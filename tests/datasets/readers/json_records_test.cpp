@@ -40,6 +40,10 @@ TEST_CASE("an own task is read: choices, references, keys that nothing reads") {
   CHECK(set.records[2].references == std::vector<std::string>{"Hi"});
   CHECK(set.report.unread_keys == std::vector<std::string>{"sourse"});
   CHECK_THAT(report_text(set.report), Contains("sourse"));
+  // White space around a text counts for as little as when answers are scored.
+  CHECK(read(R"({"prompt": "p", "target": " a", "choices": [" a", " b"], "reference": "a"})")
+            .records[0]
+            .gold == 0);
 }
 
 TEST_CASE("what is wrong in an own task's file is named") {
@@ -53,6 +57,11 @@ TEST_CASE("what is wrong in an own task's file is named") {
              Contains("field 'choices': must be at least two"));
   CHECK_THAT(records_refusal(R"({"prompt": "p", "target": "t", "choices": ["t", "t"]})"),
              Contains("field 'choices': 't' is given twice"));
+  const std::string chosen = R"({"prompt": "p", "target": " a", "choices": [" a", " b"], )";
+  CHECK_THAT(records_refusal(kLine + "\n" + chosen + R"("reference": "one"})"),
+             Contains("own.jsonl:2: field 'reference': 'one' is none of the choices"));
+  CHECK_THAT(records_refusal(chosen + R"("references": ["a", "one"]})"),
+             Contains("own.jsonl:1: field 'references': 'one' is none of the choices"));
   CHECK_THAT(records_refusal(R"({"prompt": "p", "target": "t", "references": []})"),
              Contains("field 'references'"));
   CHECK_THAT(
