@@ -13,6 +13,7 @@
 #include "common/text.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
+#include "experiments/cli/find_trial.h"
 #include "metrics/crossed_design.h"
 #include "metrics/mcnemar.h"
 #include "results/cells.h"
@@ -30,17 +31,27 @@ struct CompareCommand {
 using TrialOutcomes =
     std::map<std::string, std::map<std::string, double>>;  // metric -> example -> outcome
 
-// The one trial whose id begins so.
-std::string full_id(ResultsReader& results, const std::string& begin) {
-  const std::vector<Row> rows = results.rows(
-      "SELECT DISTINCT trial FROM trials WHERE role = 'scored' AND substr(trial, 1, length(?1)) = "
-      "?1",
-      {begin});
-  if (rows.size() == 1) return text_in(rows[0][0]);
-  throw InputError(rows.empty() ? "no scored trial is called '" + printable(begin) +
-                                      "'; `rankscope query DIR trials` lists them"
-                                : "several trials begin with '" + printable(begin) +
-                                      "'; give more of the id");
+// Many files number their examples by line: one id means one example within a data set alone.
+void require_one_dataset(ResultsReader& results, const std::string& left,
+                         const std::string& right) {
+  const auto row_of = [&](const std::string& trial) {
+    return results
+        .rows(
+            "SELECT t.dataset, d.task, d.file FROM trials t LEFT JOIN dataset d ON d.dataset = "
+            "t.dataset WHERE t.trial = ?",
+            {trial})
+        .at(0);
+  };
+  const Row one = row_of(left), other = row_of(right);
+  if (one == other) return;
+  const auto shown = [](const Row& row) {
+    return fmt::format("{} {} (data set '{}')", printable(text_in(row[1])),
+                       printable(text_in(row[2])), printable(text_in(row[0]), 12));
+  };
+  throw InputError(fmt::format(
+      "trial {} was scored on {}, trial {} on {}; give two that were scored on the same examples "
+      "with the same prompts",
+      printable(left), shown(one), printable(right), shown(other)));
 }
 
 TrialOutcomes outcomes_of(ResultsReader& results, const std::string& trial) {
@@ -52,7 +63,8 @@ TrialOutcomes outcomes_of(ResultsReader& results, const std::string& trial) {
     if (const auto outcome = number_in(row[2]))
       outcomes[text_in(row[0])][text_in(row[1])] = *outcome;
   }
-  if (outcomes.empty()) throw InputError("trial " + trial + " has no predictions yet");
+  if (outcomes.empty())
+    throw InputError("trial " + printable(trial) + " has no scored predictions");
   return outcomes;
 }
 
@@ -92,8 +104,12 @@ Compared compare(const std::map<std::string, double>& left,
 int run_compare(const CompareCommand& c) {
   exit_at_first_signal();
   ResultsReader results({c.folder});
-  const std::string left = full_id(results, c.left), right = full_id(results, c.right);
+  const std::string left = find_trial(results, c.folder, c.left),
+                    right = find_trial(results, c.folder, c.right);
+  if (left == right)
+    throw InputError("both are trial " + printable(left) + "; give another to compare it with");
   const TrialOutcomes one = outcomes_of(results, left), other = outcomes_of(results, right);
+  require_one_dataset(results, left, right);
   if (std::ranges::none_of(one, [&](const auto& entry) { return other.contains(entry.first); }))
     throw InputError("the two trials have no metric in common; give two of one task");
   if (!c.json)
@@ -134,7 +150,7 @@ void add_compare(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<CompareCommand>();
   CLI::App* command = app.add_subcommand("compare", "two trials of a sweep, example by example");
   command->add_option("folder", c->folder, "the sweep's folder")->required()->check(not_empty());
-  command->add_option("left", c->left, "a trial, or how its id begins")
+  command->add_option("left", c->left, "a trial's name, or its beginning")
       ->required()
       ->check(not_empty());
   command->add_option("right", c->right, "another")->required()->check(not_empty());

@@ -1,15 +1,13 @@
 // show: one trial of a sweep, for people and as JSON Lines.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <memory>
 
-#include "common/error.h"
 #include "common/interrupt.h"
 #include "common/json.h"
-#include "common/suggest.h"
 #include "common/text.h"
 #include "experiments/cli/commands.h"
+#include "experiments/cli/find_trial.h"
 #include "experiments/cli/print_rows.h"
 #include "experiments/cli/sparkline.h"
 #include "results/cells.h"
@@ -49,28 +47,6 @@ constexpr ShownPart kPredictions{
     "JOIN trial t ON t.trial = p.trial "
     "LEFT JOIN example e ON e.dataset = t.dataset AND e.example = p.example "
     "WHERE p.trial = ? ORDER BY e.position, p.example LIMIT 10"};
-
-// The one trial whose name is, or begins with, what was asked for.
-std::string find_trial(ResultsReader& reader, const ShowCommand& c) {
-  std::vector<std::string> names, matches;
-  for (const Row& row : reader.rows("SELECT trial FROM trials ORDER BY trial"))
-    names.push_back(text_in(row[0]));
-  for (const std::string& name : names) {
-    if (name == c.trial) return name;
-    if (name.starts_with(c.trial)) matches.push_back(name);
-  }
-  const std::string asked = "'" + printable(c.trial) + "'";
-  if (matches.size() == 1) return matches[0];
-  if (matches.size() > 1) {
-    throw InputError(fmt::format("{} trials begin with {}: '{}', '{}'{}; give more of the name",
-                                 matches.size(), asked, printable(matches[0]),
-                                 printable(matches[1]), matches.size() > 2 ? ", ..." : ""));
-  }
-  throw InputError(
-      fmt::format("there is no trial {} in '{}'{}; `rankscope query DIR trials` lists "
-                  "them",
-                  asked, printable(c.folder, 300), did_you_mean(c.trial, names)));
-}
 
 // One line a part's row: {"part": "metrics", ...}.
 class PartLines : public RowSink {
@@ -172,7 +148,7 @@ void print_people(ResultsReader& reader, const std::string& trial) {
 int run_show(const ShowCommand& c) {
   exit_at_first_signal();
   ResultsReader reader({c.folder});
-  const std::string trial = find_trial(reader, c);
+  const std::string trial = find_trial(reader, c.folder, c.trial);
   if (c.json) {
     print_json(reader, trial);
   } else {

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "results/query.h"
+#include "results/store.h"
 #include "tests/experiments/sweep/small_sweep.h"
 
 using namespace rankscope;
@@ -28,9 +29,8 @@ TEST_CASE(
     CHECK(line.at("examples") == 6);
     CHECK(line.at("low") <= line.at("difference"));
   }
-  CHECK(json_lines(run_program({"compare", out, left, left, "--json"})).at(0).at("difference") ==
-        0);
-  check_refused(run_program({"compare", out, "zz", right}), "no scored trial is called 'zz'");
+  check_refused(run_program({"compare", out, left, left}), "both are trial " + left);
+  check_refused(run_program({"compare", out, "zz", right}), "there is no trial 'zz' in");
 
   const std::vector<Json> claims = json_lines(run_program({"claims", out, "--json"}));
   CHECK(claims.size() >= 8);
@@ -41,4 +41,35 @@ TEST_CASE(
           .at(0);
   CHECK(std::filesystem::exists(report.at("report").get<std::string>()));
   CHECK(report.at("tables") > 5);
+}
+
+TEST_CASE("trials of two data sets are not compared, though their examples have the same ids") {
+  TemporaryFolder folder;
+  {
+    Store store = Store::open(folder / "results.db");
+    store.put_sweep({"small", "name: small\n", "base", "hash"});
+    for (const std::string name : {"one", "two", "again"}) {
+      const std::string dataset = name == "two" ? "two" : "one";
+      store.put_dataset({dataset, "own", "dev", dataset + ".jsonl", {}});
+      TrialRecord trial;
+      trial.trial = "trial-" + name;
+      trial.sweep = "small";
+      trial.state = "done";
+      trial.role = "scored";
+      trial.task = "own";
+      trial.dataset = dataset;
+      for (const char* example : {"dev:1", "dev:2", "dev:3"})
+        trial.predictions.push_back({example, "yes", {{"exact", example[4] == '1'}}});
+      store.put_trial(trial);
+    }
+  }
+  const std::string out = folder.path().string();
+  CHECK(json_lines(run_program({"compare", out, "trial-o", "trial-a", "--json"}))
+            .at(0)
+            .at("examples") == 3);
+  check_refused(run_program({"compare", out, "trial-one", "trial-two"}),
+                "trial trial-one was scored on own one.jsonl (data set 'one'), trial trial-two on "
+                "own two.jsonl");
+  check_refused(run_program({"compare", out, "trial-one", "trial"}),
+                "3 trials begin with 'trial': 'trial-again', 'trial-one', ...");
 }
