@@ -2,9 +2,12 @@
 
 #include <array>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "common/files.h"
 #include "common/folders.h"
+#include "common/interrupt.h"
 #include "common/json.h"
 #include "datasets/embedded/mnli_set.h"
 #include "datasets/embedded/samsum_set.h"
@@ -23,8 +26,22 @@ OrderedJson json_of(const WikisqlValue& value) {
   return value.text;
 }
 
-void write_wikisql(const World& world, const std::filesystem::path& folder,
-                   const std::string& split, Pool pool) {
+// The files that are written into a folder.
+class SetFiles {
+ public:
+  explicit SetFiles(const std::filesystem::path& folder) : folder_(folder) {}
+  void write(const std::string& name, std::size_t entries, std::string_view text) {
+    throw_if_stop_requested(kNothingWritten);
+    write_file_atomically(folder_ / name, text);
+    written.push_back({name, entries});
+  }
+  std::vector<SetFile> written;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+void write_wikisql(const World& world, SetFiles& files, const std::string& split, Pool pool) {
   const WikisqlSet set = make_wikisql_set(world, split, pool, size_of(pool));
   std::string tables, questions;
   for (const WikisqlTable& table : set.tables) {
@@ -53,12 +70,12 @@ void write_wikisql(const World& world, const std::filesystem::path& folder,
     line["sql"]["agg"] = question.query.aggregation;
     questions += line.dump() + "\n";
   }
-  write_file_atomically(folder / (split + ".tables.jsonl"), tables);
-  write_file_atomically(folder / (split + ".jsonl"), questions);
+  files.write("wikisql/" + split + ".tables.jsonl", set.tables.size(), tables);
+  files.write("wikisql/" + split + ".jsonl", set.questions.size(), questions);
 }
 
-void write_mnli(const World& world, const std::filesystem::path& folder, const std::string& split,
-                Pool pool, Genres genres) {
+void write_mnli(const World& world, SetFiles& files, const std::string& split, Pool pool,
+                Genres genres) {
   std::string text;
   std::size_t number = 0;
   for (const Inference& pair : make_mnli_set(world, split, pool, genres, size_of(pool))) {
@@ -71,11 +88,10 @@ void write_mnli(const World& world, const std::filesystem::path& folder, const s
     line["sentence2"] = pair.hypothesis;
     text += line.dump() + "\n";
   }
-  write_file_atomically(folder / ("multinli_1.0_" + split + ".jsonl"), text);
+  files.write("mnli/multinli_1.0_" + split + ".jsonl", number, text);
 }
 
-void write_samsum(const World& world, const std::filesystem::path& folder, const std::string& split,
-                  Pool pool) {
+void write_samsum(const World& world, SetFiles& files, const std::string& split, Pool pool) {
   OrderedJson all = OrderedJson::array();
   for (const SummarizedDialogue& dialogue : make_samsum_set(world, split, pool, size_of(pool))) {
     OrderedJson entry;
@@ -87,23 +103,31 @@ void write_samsum(const World& world, const std::filesystem::path& folder, const
   // An entry a line, which reads as well and changes by lines.
   std::string text = "[";
   for (std::size_t i = 0; i < all.size(); ++i) text += (i ? ",\n" : "\n") + all[i].dump();
-  write_file_atomically(folder / (split + ".json"), text + "\n]\n");
+  files.write("samsum/" + split + ".json", all.size(), text + "\n]\n");
 }
 
 }  // namespace
 
-void write_sets(const World& world, const std::filesystem::path& folder) {
+std::vector<SetFile> write_sets(const World& world, const std::filesystem::path& folder) {
+  const char* const advice = "give another folder";
+  const std::filesystem::path above = (folder / "").parent_path().parent_path();
+  if (!above.empty()) make_folder(above, advice);
+  FolderTransaction transaction(folder, FolderTransaction::Existing::kRefuse);
   for (const char* task : {"wikisql", "mnli", "samsum"})
-    make_folder(folder / task, "give another folder");
+    make_folder(transaction.path() / task, advice);
+  SetFiles files(transaction.path());
   for (const char* split : {"train", "dev", "test"})
-    write_wikisql(world, folder / "wikisql", split,
+    write_wikisql(world, files, split,
                   split == std::string_view("train") ? Pool::kTraining : Pool::kScored);
-  write_mnli(world, folder / "mnli", "train", Pool::kTraining, Genres::kMatched);
-  write_mnli(world, folder / "mnli", "dev_matched", Pool::kScored, Genres::kMatched);
-  write_mnli(world, folder / "mnli", "dev_mismatched", Pool::kScored, Genres::kMismatched);
+  write_mnli(world, files, "train", Pool::kTraining, Genres::kMatched);
+  write_mnli(world, files, "dev_matched", Pool::kScored, Genres::kMatched);
+  write_mnli(world, files, "dev_mismatched", Pool::kScored, Genres::kMismatched);
   for (const char* split : {"train", "val", "test"})
-    write_samsum(world, folder / "samsum", split,
+    write_samsum(world, files, split,
                  split == std::string_view("train") ? Pool::kTraining : Pool::kScored);
+  throw_if_stop_requested(kNothingWritten);
+  transaction.commit();
+  return std::move(files.written);
 }
 
 }  // namespace rankscope::embedded

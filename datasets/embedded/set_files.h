@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "datasets/embedded/world.h"
 
@@ -14,9 +16,15 @@ inline constexpr std::uint64_t kWorldSeed = 2106;
 inline constexpr std::size_t kTrainingExamples = 4000;
 inline constexpr std::size_t kScoredExamples = 500;
 
-// Writes DIR/wikisql/{train,dev,test}{,.tables}.jsonl, DIR/mnli/multinli_1.0_{train,dev_matched,
-// dev_mismatched}.jsonl and DIR/samsum/{train,val,test}.json, each atomically. train is made of
-// names and patterns of Pool::kTraining, the others of Pool::kScored.
-void write_sets(const World& world, const std::filesystem::path& folder);
+struct SetFile {
+  std::string name;         // below the folder: "wikisql/train.jsonl"
+  std::size_t entries = 0;  // examples, or tables
+};
+
+// Makes a new folder with wikisql/{train,dev,test}{,.tables}.jsonl, mnli/multinli_1.0_{train,
+// dev_matched,dev_mismatched}.jsonl and samsum/{train,val,test}.json, all or none. train is made of
+// names and patterns of Pool::kTraining, the others of Pool::kScored. Returns the files. InputError
+// where the folder exists; Interrupted where a stop was requested.
+std::vector<SetFile> write_sets(const World& world, const std::filesystem::path& folder);
 
 }  // namespace rankscope::embedded

@@ -33,6 +33,10 @@ int run_tokenizer_train(TokenizerTrainCommand& c) {
   if (!pattern)
     throw InputError("--pattern: '" + printable(c.pattern) + "'; known are gpt2, llama3, qwen2");
   c.settings.pattern = *pattern;
+  const std::filesystem::path path = std::filesystem::path(c.out) / "tokenizer.json";
+  // A model's own: another could not be read by that model.
+  if (is_there(path))
+    throw InputError("'" + printable_path(path) + "' exists; give another --out folder");
   BpeTrainer trainer(c.settings);
   for (const std::string& file : c.data) {
     for_each_text(file, c.jsonl, [&](std::string_view text, const std::string&) {
@@ -41,7 +45,6 @@ int run_tokenizer_train(TokenizerTrainCommand& c) {
     });
   }
   const std::string json = trainer.train();
-  const std::filesystem::path path = std::filesystem::path(c.out) / "tokenizer.json";
   const Tokenizer tokenizer = Tokenizer::parse(json, path.string());
   make_folder(c.out, "give another --out folder");
   write_file_atomically(path, json);
@@ -67,7 +70,7 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
   command->add_option("--vocab", c->settings.vocabulary, "how many ids, special tokens included")
       ->required()
       ->check(CLI::Range(257, 1 << 24));
-  command->add_option("--out", c->out, "folder for tokenizer.json")->required();
+  command->add_option("--out", c->out, "folder for tokenizer.json, which has none yet")->required();
   command->add_option("--pattern", c->pattern, "how text is cut: gpt2, llama3 or qwen2")
       ->capture_default_str();
   command->add_option("--special", c->settings.special_tokens, "special tokens, the first ids")

@@ -55,3 +55,12 @@ TEST_CASE("tokenizer train refuses what it cannot do, and writes nothing") {
   refuse("nowhere.txt", {"--vocab", "400"}, "'nowhere.txt'");
   refuse(text, {"--vocab", "400", "--jsonl"}, "text.txt:1:");
 }
+
+TEST_CASE("tokenizer train leaves a model's tokenizer as it is") {
+  const TemporaryFolder folder;
+  put(folder / "tokenizer.json", "the model's");
+  check_refused(run_program({"tokenizer", "train", "--data", (kTrained / "text.txt").string(),
+                             "--vocab", "400", "--out", folder.path().string()}),
+                "tokenizer.json' exists; give another --out folder");
+  CHECK(read_bytes(folder / "tokenizer.json") == "the model's");
+}

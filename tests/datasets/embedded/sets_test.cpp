@@ -1,12 +1,15 @@
 // The embedded task sets: true of the world, apart from what was trained on, and read by the
 // official formats' readers.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cctype>
 #include <filesystem>
 #include <map>
 #include <set>
 
+#include "common/error.h"
 #include "common/files.h"
+#include "common/interrupt.h"
 #include "datasets/embedded/mnli_set.h"
 #include "datasets/embedded/samsum_set.h"
 #include "datasets/embedded/set_files.h"
@@ -14,6 +17,7 @@
 #include "datasets/embedded/wikisql_set.h"
 #include "datasets/embedded/world_documents.h"
 #include "datasets/task.h"
+#include "tests/error_text.h"
 #include "tests/temporary_folder.h"
 
 namespace rankscope::embedded {
@@ -155,7 +159,7 @@ TEST_CASE("embedded sets: tables hold what is true of the world") {
 
 TEST_CASE("embedded sets: the readers keep every example") {
   const tests::TemporaryFolder folder;
-  const std::filesystem::path& sets = folder.path();
+  const std::filesystem::path sets = folder / "sets";
   write_sets(World(kWorldSeed), sets);
   for (const char* name : {"wikisql", "mnli", "samsum"}) {
     const Task& task = find_task(name);
@@ -173,17 +177,36 @@ TEST_CASE("embedded sets: the readers keep every example") {
 TEST_CASE("embedded sets: the files in the repository are what the world makes") {
   namespace fs = std::filesystem;
   const tests::TemporaryFolder folder;
-  write_sets(World(kWorldSeed), folder.path());
+  const fs::path sets = folder / "above" / "sets";
+  const std::vector<SetFile> written = write_sets(World(kWorldSeed), sets);
   const fs::path kept = RANKSCOPE_SOURCE_DIR "/datasets/embedded";
-  int files = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(folder.path())) {
+  std::size_t files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(sets)) {
     if (!entry.is_regular_file()) continue;
-    const fs::path name = fs::relative(entry.path(), folder.path());
+    const fs::path name = fs::relative(entry.path(), sets);
     CAPTURE(name);
     CHECK((read_text_file(entry.path()) == read_text_file(kept / name)));
+    CHECK(std::ranges::count(written, name.string(), &SetFile::name) == 1);
     ++files;
   }
   CHECK(files == 12);
+  CHECK(written.size() == files);
+}
+
+TEST_CASE(
+    "embedded sets: nothing that is there is replaced, and what is interrupted leaves nothing") {
+  namespace fs = std::filesystem;
+  const tests::TemporaryFolder folder;
+  const fs::path data = folder / "data";
+  fs::create_directories(data / "wikisql");
+  write_file_atomically(data / "wikisql" / "train.jsonl", "the official release");
+  CHECK_THAT(tests::error_text<InputError>([&] { write_sets(World(kWorldSeed), data); }),
+             Catch::Contains("File exists"));
+  CHECK(read_text_file(data / "wikisql" / "train.jsonl") == "the official release");
+  request_stop();
+  CHECK_THROWS_AS(write_sets(World(kWorldSeed), folder / "sets"), Interrupted);
+  clear_stop_request();
+  CHECK(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()) == 1);
 }
 
 }  // namespace rankscope::embedded
