@@ -1,8 +1,11 @@
 // train: one adapter from token files or a task's data.
+#include <filesystem>
 #include <memory>
 
+#include "common/error.h"
 #include "common/interrupt.h"
 #include "common/log.h"
+#include "common/text.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/data_options.h"
@@ -24,6 +27,18 @@ struct TrainCommand {
   bool json = false;
 };
 
+// Both ranges begin with a file's first example: two of one file share it.
+void refuse_trained(const DataSource& held_out, const DataSource& trained) {
+  const auto file = [](const DataSource& source) {
+    return source.task.empty() ? source.data : file_of(source);
+  };
+  std::error_code not_there;  // which is said where it is read
+  if (std::filesystem::equivalent(file(held_out), file(trained), not_there))
+    throw InputError(
+        "--eval-data: held-out examples must not be trained on, and both are those of " +
+        printable_path(file(trained)) + "; give another file or split");
+}
+
 // The held-out examples are read as the trained ones are: same task, template and limits of length.
 DataSource held_out(const TrainCommand& c) {
   DataSource source = c.data.get();
@@ -33,6 +48,12 @@ DataSource held_out(const TrainCommand& c) {
     source.split = c.eval_split;
     if (c.eval_data.empty()) source.data = c.data.data;
   }
+  if (source.data.empty()) return source;
+  const bool folder = !source.task.empty() && std::filesystem::is_directory(source.data);
+  if (folder && c.eval_split.empty())
+    throw InputError("--eval-data: '" + printable_path(source.data) +
+                     "' is a folder; say with --eval-split which of its splits is held out");
+  refuse_trained(source, c.data.get());
   return source;
 }
 
@@ -66,18 +87,23 @@ void add_train(CLI::App& app, int& exit_code) {
       ->check(not_empty());
   add_data_options(*command, c->data, "lines of {\"prompt_ids\": [...], \"target_ids\": [...]}")
       ->required();
+  CLI::Option* eval_every =
+      command
+          ->add_option("--eval-every", c->run.eval_every, "held-out loss every N steps (0: never)")
+          ->check(whole_number(0, kMostSteps));
   command->add_option("--eval-data", c->eval_data, "held-out examples of the same form")
-      ->check(not_empty());
+      ->check(not_empty())
+      ->needs(eval_every);
   command
       ->add_option("--eval-split", c->eval_split,
                    "with --task: the held-out split (of --eval-data, else of --data)")
       ->check(not_empty())
-      ->needs("--task");
+      ->needs("--task")
+      ->needs(eval_every);
   command->add_option("--eval-limit", c->eval_limit, "the first N held-out examples; 0: all")
       ->check(whole_number(0, std::int64_t{1} << 40))
-      ->needs("--task");
-  command->add_option("--eval-every", c->run.eval_every, "held-out loss every N steps (0: never)")
-      ->check(whole_number(0, kMostSteps));
+      ->needs("--task")
+      ->needs(eval_every);
   command->add_option("--method", c->run.method, method_list() + "; or several joined by +")
       ->default_str("lora");
   command->add_option("--set", c->assignments,
@@ -85,17 +111,20 @@ void add_train(CLI::App& app, int& exit_code) {
                       "batch, schedule, warmup_steps, clip, seed, ...); may be repeated");
   command->add_option("--steps", c->run.steps, "optimizer steps")
       ->check(whole_number(1, kMostSteps));
-  command->add_option("--out", c->out, "folder for adapter, curve and resume point")
-      ->check(not_empty());
+  CLI::Option* out =
+      command->add_option("--out", c->out, "folder for adapter, curve and resume point")
+          ->check(not_empty());
   command
       ->add_option("--save-every", c->run.save_every_steps,
                    "a resume point every N steps (0: not by steps)")
-      ->check(whole_number(0, kMostSteps));
+      ->check(whole_number(0, kMostSteps))
+      ->needs(out);
   command
       ->add_option("--save-minutes", c->run.save_every_minutes,
                    "a resume point every so many minutes (0: never)")
       ->capture_default_str()
-      ->check(real_number(0, 1e6));
+      ->check(real_number(0, 1e6))
+      ->needs(out);
   add_device_options(*command, c->run.device);
   command->add_flag("--json", c->json, "JSON Lines on standard output");
   command->callback([c, &exit_code] { exit_code = run_train(*c); });

@@ -18,6 +18,15 @@ BadInput words(std::initializer_list<std::string> added, const char* expected) {
           expected};
 }
 
+BadInput without_out(std::initializer_list<std::string> added, const char* expected) {
+  BadInput bad = words(added, expected);
+  bad.damage = [add = bad.damage](Scene& s) {
+    s.arguments.resize(s.arguments.size() - 2);
+    add(s);
+  };
+  return bad;
+}
+
 BadInput setting(const char* assignment, const char* expected) {
   return words({"--set", assignment}, expected);
 }
@@ -80,6 +89,16 @@ TEST_CASE("the program refuses options that make no sense") {
        [](Scene& s) { s.arguments.erase(s.arguments.begin() + 5, s.arguments.begin() + 7); },
        "--steps: give the number of steps"},
       words({"--eval-every", "2"}, "--eval-data"),
+      {"held-out data that is trained on",
+       [](Scene& s) {
+         s.add({"--eval-every", "2", "--eval-data", s.data().string()});
+       },
+       "--eval-data: held-out examples must not be trained on"},
+      words({"--eval-data", "held.jsonl"}, "--eval-data requires --eval-every"),
+      words({"--task", "own", "--eval-split", "dev"}, "--eval-split requires --eval-every"),
+      words({"--task", "own", "--eval-limit", "2"}, "--eval-limit requires --eval-every"),
+      without_out({"--save-every", "2"}, "--save-every requires --out"),
+      without_out({"--save-minutes", "2"}, "--save-minutes requires --out"),
       words({"--eval-every", "-2"}, "--eval-every: must be a whole number from 0"),
       words({"--save-every", "-2"}, "--save-every: must be a whole number from 0"),
       words({"--save-minutes", "nan"}, "--save-minutes: must be a number from 0"),

@@ -97,11 +97,13 @@ TEST_CASE("train --task trains on what nll --task scores") {
   for (const TaskFile& file : task_files()) {
     INFO(file.task);
     TemporaryFolder folder;
-    const std::string out = (folder / "out").string();
-    const std::vector<Json> lines = json_lines(
-        run_task("train", model.path(), file,
-                 {"--limit", "2", "--eval-split", file.split, "--eval-limit", "2", "--eval-every",
-                  "3", "--set", "lr=1e-2", "--set", "batch=2", "--steps", "3", "--out", out}));
+    const std::string out = (folder / "out").string(), same = (folder / "same").string();
+    std::filesystem::copy(folder_of(file), same, std::filesystem::copy_options::recursive);
+    const std::vector<Json> lines =
+        json_lines(run_task("train", model.path(), file,
+                            {"--limit", "2", "--eval-data", same, "--eval-split", file.split,
+                             "--eval-limit", "2", "--eval-every", "3", "--set", "lr=1e-2", "--set",
+                             "batch=2", "--steps", "3", "--out", out}));
     REQUIRE(lines.size() == 4);
     const auto mean = [&](const std::vector<std::string>& more) {
       double sum = 0, tokens = 0;
@@ -116,6 +118,20 @@ TEST_CASE("train --task trains on what nll --task scores") {
           Approx(mean({"--limit", "2", "--adapter", out + "/adapter"})).epsilon(1e-6));
     CHECK(lines[2].at("loss") < lines[0].at("loss"));
   }
+}
+
+TEST_CASE("train holds out nothing that it trains on") {
+  const TextModel model;
+  const TaskFile own{"own", "train", "train.jsonl", 3};
+  const auto refuse = [&](std::vector<std::string> words, const std::string& expected) {
+    words.insert(words.end(), {"--eval-every", "1", "--steps", "1"});
+    check_refused(run_task("train", model.path(), own, words), expected);
+  };
+  refuse({"--eval-data", folder_of(own)}, "is a folder; say with --eval-split");
+  refuse({"--eval-split", "train"}, "held-out examples must not be trained on");
+  refuse({"--eval-split", "train", "--limit", "2", "--eval-limit", "1"}, "must not be trained on");
+  refuse({"--eval-data", folder_of(own), "--eval-split", "train"}, "must not be trained on");
+  refuse({"--eval-data", folder_of(own) + "/../own/train.jsonl"}, "must not be trained on");
 }
 
 TEST_CASE("what a task's file holds, was skipped, cut and left out is reported") {
