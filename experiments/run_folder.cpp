@@ -139,18 +139,7 @@ void RunFolder::keep_best_adapter() {
 
 void RunFolder::add_to_curve(const TrainProgress& p) {
   if (!keeps()) return;
-  OrderedJson line;
-  line["step"] = p.step.step;
-  if (std::isfinite(p.step.loss))
-    line["loss"] = p.step.loss;
-  else
-    line["loss"] = nullptr;
-  line["lr"] = p.step.learning_rate;
-  if (std::isfinite(p.step.gradient_norm)) line["gradient_norm"] = p.step.gradient_norm;
-  line["tokens"] = p.step.tokens;
-  line["target_tokens"] = p.step.target_tokens;
-  if (p.eval_loss) line["eval_loss"] = *p.eval_loss;
-  curve_ += line.dump() + "\n";
+  curve_ += step_json(p).dump() + "\n";
 }
 
 // The curve first: a resume point without its curve would lose lines, the reverse loses nothing.

@@ -5,11 +5,24 @@
 #include <stdexcept>
 
 #include "common/error.h"
+#include "common/json_optional.h"
 #include "engine/training/joint_trainer.h"
 #include "experiments/loaded_base.h"
 #include "experiments/train_session.h"
 
 namespace rankscope {
+
+OrderedJson step_json(const TrainProgress& p) {
+  OrderedJson line;
+  line["step"] = p.step.step;
+  line["loss"] = number_or_null(p.step.loss);
+  line["lr"] = p.step.learning_rate;
+  line["gradient_norm"] = number_or_null(p.step.gradient_norm);
+  line["tokens"] = p.step.tokens;
+  line["target_tokens"] = p.step.target_tokens;
+  if (p.eval_loss) line["eval_loss"] = number_or_null(*p.eval_loss);
+  return line;
+}
 
 TrainOutcome run_training(const TrainRunOptions& options,
                           const std::function<void(const TrainProgress&)>& on_step) {

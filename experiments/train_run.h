@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/json.h"
 #include "engine/backend/devices.h"
 #include "engine/methods/method.h"
 #include "engine/training/trainer.h"
@@ -57,6 +58,9 @@ struct TrainProgress {
   double seconds_left = 0;
   double peak_memory_mib = 0;  // so far, of the device that computes
 };
+
+// A line of curve.jsonl (FORMAT.md): it holds no times.
+OrderedJson step_json(const TrainProgress& progress);
 
 struct TrainOutcome {
   int64_t steps = 0;  // made in all, earlier processes included

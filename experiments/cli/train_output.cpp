@@ -8,29 +8,13 @@
 #include "common/json_optional.h"
 #include "engine/backend/cpu/reference_rate.h"
 #include "experiments/machine.h"
+#include "experiments/sweep/live_view.h"
 
 namespace rankscope {
 
-namespace {
-
-std::string duration(double seconds) {
-  const long long s = static_cast<long long>(seconds + 0.5);
-  if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
-  return fmt::format("{}:{:02}", s / 60, s % 60);
-}
-
-}  // namespace
-
 void print_json_step(const TrainProgress& p) {
-  OrderedJson line;
-  line["step"] = p.step.step;
-  line["loss"] = number_or_null(p.step.loss);
-  line["lr"] = p.step.learning_rate;
-  line["gradient_norm"] = number_or_null(p.step.gradient_norm);
-  line["tokens"] = p.step.tokens;
-  line["target_tokens"] = p.step.target_tokens;
+  OrderedJson line = step_json(p);
   line["seconds"] = p.step.seconds;
-  if (p.eval_loss) line["eval_loss"] = *p.eval_loss;
   std::printf("%s\n", line.dump().c_str());
   std::fflush(stdout);
 }
@@ -41,7 +25,7 @@ std::string progress_text(const TrainProgress& p) {
       "{} left",
       p.step.step, p.steps, p.step.loss,
       p.eval_loss ? fmt::format("  held-out {:.4f}", *p.eval_loss) : "", p.tokens_per_second,
-      p.useful_gflops, p.peak_memory_mib, duration(p.seconds_left));
+      p.useful_gflops, p.peak_memory_mib, duration_text(p.seconds_left));
 }
 
 void print_json_outcome(const TrainOutcome& o, const DeviceSettings& device) {

@@ -8,7 +8,7 @@
 
 namespace rankscope {
 
-// A step as a line of JSON on standard output.
+// A step as a line of JSON on standard output: step_json and its seconds.
 void print_json_step(const TrainProgress& progress);
 // A step for people: loss, speed, memory, time left.
 std::string progress_text(const TrainProgress& progress);

@@ -368,7 +368,7 @@ TEST_CASE("divergence is a result, with the curve up to it") {
   Run run(folder / "run", "full");
   run.arguments.insert(run.arguments.end(), {"--set", "epsilon=0"});
   *(std::ranges::find(run.arguments, "lr=1e-3")) = "lr=1e18";
-  const ProgramResult result = run();
+  const ProgramResult result = run({"--json"});
   INFO(result.err);
   CHECK(result.exit_code == 0);
   CHECK_THAT(result.err_lines().back(), Catch::StartsWith("diverged at step "));
@@ -378,6 +378,12 @@ TEST_CASE("divergence is a result, with the curve up to it") {
   CHECK_FALSE(fs::exists(run.out / "adapter"));
   const std::string curve = read_bytes(run.out / "curve.jsonl");
   CHECK(std::ranges::count(curve, '\n') == done.at("steps").get<int64_t>() + 1);
+  // The same line in both, but for the time.
+  const Json last = Json::parse(curve.substr(curve.rfind('{')));
+  CHECK(last.at("gradient_norm").is_null());
+  Json printed = Json::parse(result.out_lines().at(static_cast<size_t>(last.at("step")) - 1));
+  printed.erase("seconds");
+  CHECK(printed == last);
 }
 
 TEST_CASE("epochs are as many steps as their decimals say") {
