@@ -29,9 +29,8 @@ bool is_question(const std::string& word) {
 }
 
 // Without a question: what can be asked.
-void print_views(bool json) {
-  const std::unique_ptr<RowSink> sink =
-      make_row_writer(json ? RowFormat::kJson : RowFormat::kTable, print_text);
+void print_views(RowFormat format) {
+  const std::unique_ptr<RowSink> sink = make_row_writer(format, print_text);
   sink->begin({"view", "description"});
   for (const ViewName& view : view_names()) sink->row({view.name, view.description});
   sink->end();
@@ -42,7 +41,7 @@ int run_query(const QueryCommand& c) {
   ResultsReader reader(std::vector<std::filesystem::path>(c.words.begin(), c.words.end() - asks));
   const RowFormat format = c.json ? RowFormat::kJson : row_format(c.format);
   if (!asks) {
-    print_views(format == RowFormat::kJson);
+    print_views(format);
     return 0;
   }
   reader.run(c.words.back(), *make_row_writer(format, print_text));
@@ -60,9 +59,10 @@ void add_query(CLI::App& app, int& exit_code) {
                    "DIR... [NAME | \"SELECT ...\"]: folders with a results.db, then a view or one "
                    "SELECT; without one, the views are listed")
       ->required();
-  command->add_option("--format", c->format, "table, csv, json (lines) or markdown")
-      ->check(CLI::IsMember({"table", "csv", "json", "markdown"}));
-  command->add_flag("--json", c->json, "--format json");
+  CLI::Option* format =
+      command->add_option("--format", c->format, "table, csv, json (lines) or markdown")
+          ->check(CLI::IsMember({"table", "csv", "json", "markdown"}));
+  command->add_flag("--json", c->json, "--format json")->excludes(format);
   command->callback([c, &exit_code] { exit_code = run_query(*c); });
 }
 

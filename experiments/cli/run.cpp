@@ -8,6 +8,7 @@
 #include "common/interrupt.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/text.h"
 #include "engine/backend/devices.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
@@ -79,11 +80,24 @@ RunOptions options_of(const RunCommand& c, const Sweep& sweep) {
   return options;
 }
 
+// Forward passes are timed by this process alone, in an order of their own.
+void refuse_trial_options(const RunCommand& c) {
+  const char* const option = c.options.workers > 0 ? "--workers"
+                             : c.pack_trials >= 0  ? "--pack-trials"
+                             : c.options.reversed  ? "--shortest-first"
+                                                   : nullptr;
+  if (option != nullptr)
+    throw InputError(std::string(option) + ": '" + printable_path(c.file) +
+                     "' times forward passes and has no trials; leave it out");
+}
+
 int run_sweep(const RunCommand& c) {
   const Sweep sweep = read_sweep(c.file, c.overrides);
   const SweepFolder folder(c.folder.empty() ? fs::path("runs") / sweep.name : fs::path(c.folder));
-  if (sweep.latency)
+  if (sweep.latency) {
+    refuse_trial_options(c);
     return run_latency(sweep, folder, {c.device, c.options.threads, c.dry_run, c.json});
+  }
   const RunOptions asked = options_of(c, sweep);
   for (const std::string& note : sweep.notes) log::info("{}", note);
   FileHashes hashes(folder.hashes());

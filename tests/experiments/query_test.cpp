@@ -102,6 +102,9 @@ TEST_CASE("query answers a view or a SELECT in four formats") {
   }
   CHECK_THAT(out_of({"query", sweep.path()}),
              Contains("table5") && Contains("every metric of every trial"));
+  CHECK(out_of({"query", sweep.path(), "--format", "csv"}).starts_with("view,description\r\n"));
+  CHECK(out_of({"query", sweep.path(), "--format", "markdown"})
+            .starts_with("| view | description |\n"));
 }
 
 TEST_CASE("query reads several folders as one") {
@@ -125,6 +128,8 @@ TEST_CASE("query refuses in one line what it cannot answer") {
   CHECK_THAT(refusal_of({"query", sweep.path(), sweep.path("no")}), Contains("there is no folder"));
   CHECK_THAT(refusal_of({"query"}), Contains("required"));
   CHECK_THAT(refusal_of({"query", sweep.path(), "trials", "--format", "xml"}), Contains("xml"));
+  CHECK_THAT(refusal_of({"query", sweep.path(), "trials", "--format", "csv", "--json"}),
+             Contains("excludes --json"));
   write_file_atomically(sweep.path("results.db"), std::string(9000, 'x'));
   CHECK_THAT(refusal_of({"query", sweep.path(), "trials"}), Contains("rankscope collect"));
 }

@@ -169,6 +169,9 @@ TEST_CASE("run, status, query and report of a file that times passes") {
   REQUIRE(planned.size() == 2);
   CHECK(planned[1].at("batch") == 2);
   CHECK(planned[1].at("state") == "pending");
+  for (const std::vector<std::string>& of_trials : std::vector<std::vector<std::string>>{
+           {"--workers", "2"}, {"--pack-trials", "0"}, {"--shortest-first"}})
+    check_refused(run_with(run, of_trials), of_trials[0] + ": ");
   CHECK_FALSE(fs::exists(out));
   const Json ended = json_lines(run_with(run, {"--json"})).at(0);
   CHECK(ended.at("timed") == 2);
