@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "common/text.h"
 #include "experiments/cli/score.h"
 #include "experiments/score_files.h"
 #include "metrics/accuracy.h"
@@ -13,9 +14,9 @@ namespace {
 
 void print_matrix(const ConfusionMatrix& matrix) {
   for (std::size_t r = 0; r < matrix.labels.size(); ++r) {
-    std::printf("%s:", matrix.labels[r].c_str());
+    std::printf("%s:", printable(matrix.labels[r]).c_str());
     for (std::size_t p = 0; p < matrix.labels.size(); ++p) {
-      std::printf(" %s %llu", matrix.labels[p].c_str(),
+      std::printf(" %s %llu", printable(matrix.labels[p]).c_str(),
                   static_cast<unsigned long long>(matrix.counts[r][p]));
     }
     std::printf(" (none of these) %llu\n",

@@ -403,3 +403,15 @@ TEST_CASE("score --limit takes predictions of the whole file") {
   for (const char* scorer : {"accuracy", "rouge"})
     check_refused(folder.score(scorer, "r.jsonl"), "p.jsonl:3: field 'id': '3' is no reference's");
 }
+
+TEST_CASE("score accuracy spells out control characters of labels") {
+  ScoreFolder folder;
+  folder.write("p.jsonl", prediction_lines({{"1", "\x1b[2J"}, {"2", "no"}}));
+  folder.write("r.jsonl", to_lines({{{"id", "1"}, {"reference", "\x1b[2J"}},
+                                    {{"id", "2"}, {"reference", "no"}}}));
+  const ProgramResult result =
+      run_program({"score", "accuracy", "--predictions", folder.path("p.jsonl"), "--references",
+                   folder.path("r.jsonl")});
+  CHECK(result.exit_code == 0);
+  CHECK_THAT(result.out, Catch::Contains("\\x1b[2J: \\x1b[2J 1 no 0") && !Catch::Contains("\x1b"));
+}
