@@ -179,6 +179,7 @@ TEST_CASE("run, status, query and report of a file that times passes") {
   // Two threads are another question.
   CHECK(json_lines(run_with(run, {"--threads", "2", "--dry-run", "--json"})).at(0).at("state") ==
         "pending");
+  CHECK(json_lines(run_program({"collect", out.string(), "--json"})).at(0).at("cells") == 2);
   const std::vector<Json> states = json_lines(run_program({"status", out.string(), "--json"}));
   REQUIRE(states.size() == 2);
   CHECK(states[0].at("state") == "done");

@@ -64,9 +64,14 @@ TEST_CASE("trials are counted as collected though an analysis of theirs has a pr
   std::string bytes = read_bytes(weights);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   write_file_atomically(weights, bytes);
-  const ProgramResult result = run_program({"collect", out.string(), "--again"});
+  const ProgramResult result = run_program({"collect", out.string(), "--again", "--json"});
   INFO(result.err);
   CHECK(result.exit_code == 1);
+  REQUIRE(result.out_lines().size() == 1);
+  const Json line = Json::parse(result.out);
+  CHECK(line.at("trials") == SmallSweep::kTrials);
+  REQUIRE_FALSE(line.at("problems").empty());
+  CHECK_THAT(line.at("problems").back().get<std::string>(), Catch::Contains("by its SHA-256"));
   CHECK_THAT(result.err,
              Catch::Contains(std::to_string(SmallSweep::kTrials) + " trials collected"));
 }
