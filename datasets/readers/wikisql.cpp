@@ -192,10 +192,6 @@ bool WikisqlTables::any_rows() const {
   return std::ranges::any_of(tables, [](const WikisqlTable& table) { return !table.rows.empty(); });
 }
 
-WikisqlTables read_wikisql_tables(const std::filesystem::path& path, bool with_rows) {
-  return read_tables(path, [&](const std::string&) { return with_rows; });
-}
-
 std::filesystem::path wikisql_tables_beside(const std::filesystem::path& path) {
   return path.parent_path() / (path.stem().native() + ".tables.jsonl");
 }

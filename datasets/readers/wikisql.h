@@ -24,13 +24,6 @@ struct WikisqlTables {
   bool any_rows() const;
 };
 
-// Reads *.tables.jsonl: `id` and `header`, and where they are given `types` ("text" or "real", as
-// many as columns) and `rows` (texts, numbers or nulls, as many as columns in each). Other keys
-// (page_title, section_title, caption, name, page_id) are not read. With `with_rows` false the rows
-// are neither checked nor kept: enough for prompts and logical form. InputError as JsonRecords; an
-// id met twice is one too.
-WikisqlTables read_wikisql_tables(const std::filesystem::path& path, bool with_rows = true);
-
 // A question's gold: its table, and its query, whose indices lie within the table's header.
 struct WikisqlGold {
   std::uint32_t table = 0;  // index into WikisqlTables::tables
@@ -44,8 +37,14 @@ struct WikisqlData {
 };
 
 // Reads the questions: `table_id`, `question`, `sql`; `phase` is not read. `tables` empty means the
-// file beside: train.tables.jsonl for train.jsonl. Ids are FILE:N. With a limit, rows are read of
-// the tables alone that a question within it asks.
+// file beside: train.tables.jsonl for train.jsonl. Ids are FILE:N.
+//
+// Of *.tables.jsonl: `id` and `header`, and where they are given `types` ("text" or "real", as many
+// as columns) and `rows` (texts, numbers or nulls, as many as columns in each). Other keys
+// (page_title, section_title, caption, name, page_id) are not read. With `with_rows` false the rows
+// are neither checked nor kept: enough for prompts and logical form. With a limit, rows are read of
+// the tables alone that a question within it asks. InputError as JsonRecords; an id met twice is
+// one too.
 WikisqlData read_wikisql(const std::filesystem::path& path,
                          const std::filesystem::path& tables = {}, const ReadOptions& options = {},
                          bool with_rows = true);
