@@ -44,9 +44,9 @@ int run_merge(const MergeCommand& c) {
 
 void add_merge(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<MergeCommand>();
-  CLI::App* command = app.add_subcommand(
-      "merge",
-      "a base and an adapter as one Hugging Face folder, for lora, dora, adalora, bitfit, full");
+  CLI::App* command = app.add_subcommand("merge",
+                                         "a base and an adapter as one Hugging Face folder, for "
+                                         "lora, dora, adalora, bitfit, full, ft_top2");
   command->add_option("--model", c->model, "Hugging Face folder of the base")
       ->required()
       ->check(not_empty());

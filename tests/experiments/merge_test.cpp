@@ -92,6 +92,9 @@ TEST_CASE("merge writes a model that is the base with its adapter") {
   CHECK(names_below(out) == std::vector<std::string>{"config.json", "model.safetensors"});
   CHECK(apart(nll_of(example.golden, out), nll_of(example.golden, base, folder / "adapter")) <
         1e-5);
+  if (example.method != "none")
+    CHECK_THAT(run_program({"merge", "--help"}).out,
+               Catch::Contains(example.method.substr(0, example.method.find('+'))));
 }
 
 TEST_CASE("merge writes the type that is asked for") {
