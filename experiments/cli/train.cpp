@@ -27,16 +27,16 @@ struct TrainCommand {
   bool json = false;
 };
 
-// Both ranges begin with a file's first example: two of one file share it.
-void refuse_trained(const DataSource& held_out, const DataSource& trained) {
+// Both ranges begin with a file's first example: two of one file share it. `option` chose it.
+void refuse_trained(const DataSource& held_out, const DataSource& trained, const char* option) {
   const auto file = [](const DataSource& source) {
     return source.task.empty() ? source.data : file_of(source);
   };
   std::error_code not_there;  // which is said where it is read
   if (std::filesystem::equivalent(file(held_out), file(trained), not_there))
-    throw InputError(
-        "--eval-data: held-out examples must not be trained on, and both are those of " +
-        printable_path(file(trained)) + "; give another file or split");
+    throw InputError(std::string(option) +
+                     ": held-out examples must not be trained on, and both are those of " +
+                     printable_path(file(trained)) + "; give another file or split");
 }
 
 // The held-out examples are read as the trained ones are: same task, template and limits of length.
@@ -53,7 +53,7 @@ DataSource held_out(const TrainCommand& c) {
   if (folder && c.eval_split.empty())
     throw InputError("--eval-data: '" + printable_path(source.data) +
                      "' is a folder; say with --eval-split which of its splits is held out");
-  refuse_trained(source, c.data.get());
+  refuse_trained(source, c.data.get(), c.eval_data.empty() ? "--eval-split" : "--eval-data");
   return source;
 }
 

@@ -128,7 +128,7 @@ TEST_CASE("train holds out nothing that it trains on") {
     check_refused(run_task("train", model.path(), own, words), expected);
   };
   refuse({"--eval-data", folder_of(own)}, "is a folder; say with --eval-split");
-  refuse({"--eval-split", "train"}, "held-out examples must not be trained on");
+  refuse({"--eval-split", "train"}, "--eval-split: held-out examples must not be trained on");
   refuse({"--eval-split", "train", "--limit", "2", "--eval-limit", "1"}, "must not be trained on");
   refuse({"--eval-data", folder_of(own), "--eval-split", "train"}, "must not be trained on");
   refuse({"--eval-data", folder_of(own) + "/../own/train.jsonl"}, "must not be trained on");
