@@ -53,6 +53,9 @@ DataSource held_out(const TrainCommand& c) {
   if (folder && c.eval_split.empty())
     throw InputError("--eval-data: '" + printable_path(source.data) +
                      "' is a folder; say with --eval-split which of its splits is held out");
+  if (!folder && !c.eval_split.empty())
+    throw InputError("--eval-split: '" + printable_path(source.data) +
+                     "' is no folder of splits; leave it out, or give their folder");
   refuse_trained(source, c.data.get(), c.eval_data.empty() ? "--eval-split" : "--eval-data");
   return source;
 }

@@ -131,6 +131,8 @@ TEST_CASE("train holds out nothing that it trains on") {
   refuse({"--eval-split", "train"}, "--eval-split: held-out examples must not be trained on");
   refuse({"--eval-split", "train", "--limit", "2", "--eval-limit", "1"}, "must not be trained on");
   refuse({"--eval-data", folder_of(own), "--eval-split", "train"}, "must not be trained on");
+  refuse({"--eval-data", folder_of(own) + "/train.jsonl", "--eval-split", "train"},
+         "is no folder of splits");
   refuse({"--eval-data", folder_of(own) + "/../own/train.jsonl"}, "must not be trained on");
 }
 
