@@ -154,10 +154,18 @@ Json read_json_file(const std::filesystem::path& path, JsonLimits limits) {
   return parse_json(read_regular_file(path, limits.max_bytes), printable_path(path), limits);
 }
 
+std::string json_text(const Json& value, int indent) {
+  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string json_text(const OrderedJson& value, int indent) {
+  return value.dump(indent, ' ', false, OrderedJson::error_handler_t::replace);
+}
+
 std::string json_excerpt(const Json& value) {
   if (value.is_object()) return "an object";
   if (value.is_array()) return "an array";
-  return printable(value.dump(-1, ' ', false, Json::error_handler_t::replace), 60);
+  return printable(json_text(value), 60);
 }
 
 }  // namespace rankscope

@@ -96,6 +96,11 @@ class JsonObject {
   std::set<std::string> asked_;
 };
 
+// JSON text, on one line or with that many spaces a level. Texts from outside, as paths, may be no
+// UTF-8: what is not becomes U+FFFD, where dump() would throw.
+std::string json_text(const Json& value, int indent = -1);
+std::string json_text(const OrderedJson& value, int indent = -1);
+
 // How a value is shown in a message: its JSON text, shortened to one line.
 std::string json_excerpt(const Json& value);
 

@@ -156,8 +156,7 @@ WikisqlQuery read_wikisql_query(JsonObject& sql, std::size_t columns) {
           fmt::format("conds[{}]", query.conditions.size()),
           fmt::format("must be [column from 0 to {}, operator from 0 to {}, text or number], "
                       "not {}",
-                      last_column, kWikisqlOperators.size() - 1,
-                      printable(json.dump(-1, ' ', false, Json::error_handler_t::replace), 60)));
+                      last_column, kWikisqlOperators.size() - 1, printable(json_text(json), 60)));
     }
     condition.column = json[0].get<int>();
     condition.op = json[1].get<int>();

@@ -93,7 +93,7 @@ void FileHashes::save(const fs::path& kept) const {
     json[path] = {{"stamp", entry.stamp},
                   {"sha256", entry.sha256},
                   {"check", check_of(path, entry.stamp, entry.sha256)}};
-  write_file_atomically(kept, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_file_atomically(kept, json_text(json, 1) + "\n");
 }
 
 }  // namespace rankscope

@@ -16,7 +16,7 @@ namespace {
 
 Json id_of(JsonObject& object, const std::filesystem::path& file, std::uint64_t line) {
   const Json* id = object.find("id");
-  if (id == nullptr) return fmt::format("{}:{}", file.stem().string(), line);
+  if (id == nullptr) return fmt::format("{}:{}", printable_path(file.stem()), line);
   if (id->is_string() && id->get_ref<const std::string&>().empty())
     object.fail("id", "must not be empty");
   if (id->is_string() || id->is_number_integer()) return *id;

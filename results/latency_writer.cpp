@@ -8,14 +8,6 @@
 
 namespace rankscope {
 
-namespace {
-
-std::string json_text(const std::map<std::string, std::string>& map) {
-  return Json(map).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-}  // namespace
-
 LatencyWriter::LatencyWriter(SQLite::Database& database)
     : cell_(database, "INSERT INTO latency_cell VALUES (?, ?, ?, ?, ?)"),
       variant_(database, "INSERT INTO latency_variant VALUES (?, ?, ?, ?, ?, ?, ?)"),
@@ -33,14 +25,14 @@ void LatencyWriter::put_one(const LatencyRecord& r) {
   const std::string where = fmt::format("the latency at batch {} and length {}", r.batch, r.length);
   insert_once(
       cell_, [&] { return where + " stands here"; }, r.sweep, r.batch, r.length, r.base_parameters,
-      json_text(r.environment));
+      json_text(Json(r.environment)));
   for (const VariantLatencies& v : r.variants) {
     const auto twice = [&] {
       return fmt::format("{} has '{}' with bottleneck {}", where, printable(v.variant),
                          v.bottleneck);
     };
     insert_once(variant_, twice, r.sweep, r.batch, r.length, v.variant, v.bottleneck,
-                json_text(v.settings), v.trainable_parameters);
+                json_text(Json(v.settings)), v.trainable_parameters);
     std::int64_t round = 0;
     for (const double time : v.milliseconds)
       execute(time_, r.sweep, r.batch, r.length, v.variant, v.bottleneck, ++round, time);

@@ -39,7 +39,7 @@ std::optional<double> number_of(const std::string& text) {
 std::string outcomes_json(const std::map<std::string, double>& outcomes) {
   Json json = Json::object();
   for (const auto& [metric, outcome] : outcomes) json[metric] = outcome;
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(json);
 }
 
 std::string trial_name(const std::string& trial) { return "trial '" + printable(trial) + "'"; }

@@ -163,7 +163,7 @@ class JsonWriter : public RowSink {
           },
           cells[i]);
     }
-    put_(json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
+    put_(json_text(json) + "\n");
   }
 
   void end() override {}

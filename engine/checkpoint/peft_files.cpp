@@ -120,7 +120,7 @@ void write_peft_files(const std::filesystem::path& folder,
     }
   }
   write_safetensors(folder / kPeftWeightsFile, std::move(tensors), {{"format", "pt"}});
-  write_file_atomically(folder / kPeftConfigFile, peft_config(modules, about).dump(2) + "\n");
+  write_file_atomically(folder / kPeftConfigFile, json_text(peft_config(modules, about), 2) + "\n");
 }
 
 }  // namespace rankscope

@@ -115,7 +115,7 @@ void write_peft_prompt(const std::filesystem::path& folder, const Model& model,
   } else {
     config["prompt_tuning_init"] = "RANDOM";
   }
-  write_file_atomically(folder / kPeftConfigFile, config.dump(2) + "\n");
+  write_file_atomically(folder / kPeftConfigFile, json_text(config, 2) + "\n");
   record.weights_file = kPeftWeightsFile;
 }
 

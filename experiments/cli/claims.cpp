@@ -80,7 +80,7 @@ int run_claims(const ClaimsCommand& c) {
   const Findings findings = judge_results(read_claims(c.file), evidence);
   for (const ClaimFinding& claim : findings.claims) {
     if (c.json)
-      std::puts(claim_json(claim).dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+      std::puts(json_text(claim_json(claim)).c_str());
     else
       print_claim(claim);
   }

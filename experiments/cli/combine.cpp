@@ -51,7 +51,7 @@ int run_combine(const CombineCommand& c) {
                            {"smallest_rank", made.smallest_rank},
                            {"largest_rank", made.largest_rank},
                            {"lost", made.lost}};
-    print_text(line.dump() + "\n");
+    print_text(json_text(line) + "\n");
   }
   const std::string ranks =
       made.smallest_rank == made.largest_rank

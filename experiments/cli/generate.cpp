@@ -67,10 +67,10 @@ class Printer {
  private:
   void print(const OrderedJson& line) const {
     const std::string text =
-        json_ ? line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"
-              : fmt::format("{}: {}\n", line.at("id").dump(),
-                            line.at("prediction").is_null() ? line.at("ids").dump()
-                                                            : line.at("prediction").dump());
+        json_ ? json_text(line) + "\n"
+              : fmt::format(
+                    "{}: {}\n", json_text(line.at("id")),
+                    json_text(line.at(line.at("prediction").is_null() ? "ids" : "prediction")));
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
       throw MachineError("cannot write to standard output; is its disk full?");
   }

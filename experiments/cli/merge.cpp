@@ -34,7 +34,7 @@ int run_merge(const MergeCommand& c) {
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
   if (c.json) {
     const OrderedJson line{{"model", c.out}, {"dtype", c.dtype}, {"seconds", taken.count()}};
-    print_text(line.dump() + "\n");
+    print_text(json_text(line) + "\n");
   }
   log::info("merged model in {}, after {:.2f} s", c.out, taken.count());
   return 0;

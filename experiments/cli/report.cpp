@@ -36,7 +36,7 @@ int run_report(const ReportCommand& c) {
                            {"figures", summary.figures},
                            {"tables", summary.tables},
                            {"missing", summary.missing}};
-    std::puts(line.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+    std::puts(json_text(line).c_str());
   }
   return 0;
 }

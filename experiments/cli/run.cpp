@@ -159,7 +159,7 @@ int run_sweep(const RunCommand& c) {
                               {"seconds", summary.seconds},
                               {"worker_seconds", summary.worker_seconds},
                               {"database", folder.database().string()}};
-    std::printf("%s\n", line.dump().c_str());
+    std::printf("%s\n", json_text(line).c_str());
   }
   return summary.failed > 0 || !problems.empty() ? 1 : 0;
 }

@@ -106,7 +106,7 @@ int run_latency(const Sweep& sweep, const SweepFolder& folder, const LatencyComm
                               {"timed", cells - before},
                               {"already_done", before},
                               {"database", folder.database().string()}};
-    std::printf("%s\n", line.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+    std::printf("%s\n", json_text(line).c_str());
   }
   return problems.empty() ? 0 : 1;
 }

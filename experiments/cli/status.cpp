@@ -135,7 +135,7 @@ int run_status(const StatusCommand& c) {
       if (results[i].rate) line["lr"] = *results[i].rate;
       for (const auto& [metric, found] : results[i].metrics.items())
         line["metrics"][metric] = found.value("value", Json());
-      std::printf("%s\n", line.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+      std::printf("%s\n", json_text(line).c_str());
     } else if (state != "done") {
       const std::string so_far = standing_text(progress);
       std::printf("%s  %-8s  %s  %s%s%s\n", trial.id().c_str(), state.c_str(),

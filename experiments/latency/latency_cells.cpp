@@ -98,7 +98,7 @@ std::string latency_line(const LatencyCell& cell, const LatencyRecord& record) {
                                 {"settings", variant.settings},
                                 {"trainable_parameters", variant.trainable_parameters},
                                 {"milliseconds", variant.milliseconds}});
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(json) + "\n";
 }
 
 FinishedLatencies finished_latencies(const SweepFolder& folder, const Manifest& manifest) {

@@ -31,9 +31,7 @@ using OnProgress = std::function<void(std::int64_t, std::int64_t, double)>;
 // Tokens of the micro-batches of a likelihood; changes memory, no result.
 constexpr std::int64_t kEvaluationTokens = 1024;
 
-std::string line_text(const OrderedJson& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
+std::string line_text(const OrderedJson& json) { return json_text(json) + "\n"; }
 
 // The predictions that an earlier process made of these prompts, by id, as their lines stand.
 std::unordered_map<std::string, std::string> read_kept(const fs::path& file) {

@@ -105,8 +105,7 @@ void write_manifest(const SweepFolder& folder, const Manifest& manifest) {
   if (manifest.latency) json["latency"] = latency_json(*manifest.latency);
   json["trials"] = OrderedJson::array();
   for (const Trial& trial : manifest.trials) json["trials"].push_back(trial_json(trial));
-  write_file_atomically(folder.manifest(),
-                        json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_file_atomically(folder.manifest(), json_text(json, 1) + "\n");
 }
 
 Manifest read_manifest(const SweepFolder& folder) {

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 void describe(const fs::path& file, const char* name, const IdentityKeys& keys) {
   OrderedJson json;
   json[name] = keys;
-  const std::string text = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  const std::string text = json_text(json, 1) + "\n";
   if (!is_there(file) || read_regular_file(file) != text) write_file_atomically(file, text);
 }
 
@@ -160,8 +160,7 @@ void add_trial_error(const SweepFolder& folder, const Trial& trial, const std::s
   errors.push_back(error);
   make_trial_folder(folder, trial);
   const OrderedJson json = {{"errors", errors}};
-  write_file_atomically(errors_file(folder, trial),
-                        json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_file_atomically(errors_file(folder, trial), json_text(json, 1) + "\n");
 }
 
 void clear_trial_errors(const SweepFolder& folder, const Trial& trial) {

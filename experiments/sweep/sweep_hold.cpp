@@ -40,7 +40,7 @@ SweepHold::SweepHold(const SweepFolder& folder) : file_(folder.path() / "coordin
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   const OrderedJson json = {{"process", getpid()}, {"host", host_name()}};
-  write_file_atomically(file_, json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_file_atomically(file_, json_text(json) + "\n");
 }
 
 SweepHold::~SweepHold() {

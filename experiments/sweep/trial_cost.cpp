@@ -12,9 +12,7 @@ namespace {
 // Enough for a mean length that is off by less than the rest of the estimate.
 constexpr std::uint64_t kLookedAt = 200;
 
-std::string key_of(const DataSource& source) {
-  return source_json(source).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string key_of(const DataSource& source) { return json_text(source_json(source)); }
 
 }  // namespace
 

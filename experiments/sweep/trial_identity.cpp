@@ -46,7 +46,7 @@ std::string trial_identity(const TrialConfig& t) {
                      t.task.score.free_text,
                      tuning};
   if (!t.task.score.metric.empty()) all.push_back(t.task.score.metric);
-  return sha256_hex(all.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return sha256_hex(json_text(all));
 }
 
 }  // namespace rankscope

@@ -168,3 +168,9 @@ TEST_CASE("a key that nobody asked for is refused with the nearest known name") 
   fields.ignore("rnak");
   CHECK_NOTHROW(fields.finish());
 }
+
+TEST_CASE("JSON is written whatever bytes its texts hold") {
+  CHECK(json_text(Json{{"path", "mod\xff"}}) == "{\"path\":\"mod\xef\xbf\xbd\"}");
+  CHECK(json_text(OrderedJson{{"b", "\xff\xff"}, {"a", 1}}, 1) ==
+        "{\n \"b\": \"\xef\xbf\xbd\xef\xbf\xbd\",\n \"a\": 1\n}");
+}

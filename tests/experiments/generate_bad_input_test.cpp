@@ -33,6 +33,7 @@ class PromptScene {
   }
   std::filesystem::path file() const { return folder_ / "p.jsonl"; }
   TextModel& model() { return model_; }
+  const TextModel& model() const { return model_; }
 
  private:
   TextModel model_;
@@ -154,6 +155,21 @@ TEST_CASE("generate reads prompt files with odd ends") {
       R"({"id": "a", "prompt": ")" + repeated("word ", 210'000) + "\"}", {"--max-prompt", "20"});
   CHECK(large.exit_code == 0);
   CHECK(large.out_lines().size() == 1);
+}
+
+TEST_CASE("generate reads a prompt file whose name is no UTF-8") {
+  const PromptScene scene;
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder / "p\xff.jsonl";
+  write_file_atomically(file, R"({"prompt": "one"})");
+  const std::vector<std::string> command = {"generate",  "--model",     scene.model().path(),
+                                            "--prompts", file.string(), "--max-new",
+                                            "1",         "--threads",   "1"};
+  const ProgramResult plain = run_program(command);
+  INFO(plain.err);
+  CHECK(plain.exit_code == 0);
+  CHECK(plain.out.starts_with(R"("p\\xff:1": )"));
+  CHECK(json_lines(run_with(command, {"--json"})).at(0).at("id") == R"(p\xff:1)");
 }
 
 TEST_CASE("generate names a tokenizer and an adapter that are not the model's") {

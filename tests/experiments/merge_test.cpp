@@ -240,3 +240,18 @@ TEST_CASE("combine and merge are the sum of the adapters") {
       "--weight");
   CHECK_FALSE(fs::exists(folder / "refused"));
 }
+
+TEST_CASE("combine and merge write folders whose names are no UTF-8, and tell of them in JSON") {
+  const TemporaryFolder folder;
+  const fs::path base = golden_folder("gpt2_tied"), cat = folder / "cat\xff",
+                 merged = folder / "merged\xff";
+  save_drawn(folder / "adapter", "gpt2_tied", "lora");
+  const Json combined =
+      json_lines(run_program({"combine", "--adapter", (folder / "adapter").string(), "--type",
+                              "cat", "--out", cat.string(), "--json"}))
+          .at(0);
+  CHECK(combined.at("adapter") == (folder / "cat\xef\xbf\xbd").string());
+  const Json made = json_lines(run_with(merge_command(base, cat, merged), {"--json"})).at(0);
+  CHECK(made.at("model") == (folder / "merged\xef\xbf\xbd").string());
+  CHECK(fs::exists(merged / "model.safetensors"));
+}

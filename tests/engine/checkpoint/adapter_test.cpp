@@ -112,6 +112,23 @@ TEST_CASE("The PEFT config says what the adapter is") {
   }
 }
 
+TEST_CASE("The PEFT config names a base whose path is no UTF-8") {
+  for (const char* name : {"lora", "prefix_kv"}) {
+    INFO(name);
+    const tests::TemporaryFolder folder;
+    const std::filesystem::path base = folder / "base\xff";
+    std::filesystem::copy(tests::golden_folder("gpt2_tied"), base);
+    const auto backend = make_cpu_backend(1);
+    const auto model = load_model(base, *backend);
+    Settings settings;
+    const auto method = make_method(name, settings);
+    const auto adaptation = method->adapt(*model, 1);
+    save_adapter(folder / "adapter", *model, *adaptation, *method);
+    CHECK(config_of(folder / "adapter").at("base_model_name_or_path") ==
+          (folder / "base\xef\xbf\xbd").string());
+  }
+}
+
 TEST_CASE("Adapters that PEFT wrote give PEFT's likelihoods") {
   const std::string name =
       GENERATE(as<std::string>(), "gpt2_c_attn", "gpt2_c_attn_c_proj_c_fc", "llama_q_v",

@@ -75,3 +75,11 @@ TEST_CASE("trials are counted as collected though an analysis of theirs has a pr
   CHECK_THAT(result.err,
              Catch::Contains(std::to_string(SmallSweep::kTrials) + " trials collected"));
 }
+
+TEST_CASE("a sweep's folder whose name is no UTF-8 is told of in JSON") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("odd\xff");
+  const Json end = json_lines(sweep.run("odd\xff", {"--json"})).back();
+  CHECK(end.at("database") == (sweep.out("odd\xef\xbf\xbd") / "results.db").string());
+  CHECK(end.at("already_done") == SmallSweep::kTrials);
+}
