@@ -15,8 +15,7 @@ namespace {
 
 // Where the last whole line ends.
 std::uint64_t whole_bytes(const std::filesystem::path& file) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) return 0;
+  if (!is_there(file)) return 0;
   const std::string text = read_regular_file(file);
   const std::size_t end = text.rfind('\n');
   return end == std::string::npos ? 0 : end + 1;
@@ -43,8 +42,7 @@ void AppendedLines::append(std::string_view line) {
 
 std::vector<std::string> AppendedLines::whole_lines(const std::filesystem::path& file) {
   std::vector<std::string> lines;
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) return lines;
+  if (!is_there(file)) return lines;
   LineReader reader(file, LineReader::kMaxLineBytes, InputKind::kRegular);
   for (std::string_view line; reader.next(line);)
     if (reader.line_was_ended()) lines.emplace_back(line);

@@ -50,15 +50,6 @@ void rename_or_throw(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) throw_file_error("cannot write", to, errno);
 }
 
-fs::file_status status_of(const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (error && status.type() == fs::file_type::none) {
-    throw_file_error("cannot write", path, error.value());
-  }
-  return status;
-}
-
 void remove_tree(const fs::path& path) noexcept {
   std::error_code ignored;
   fs::remove_all(path, ignored);
@@ -78,7 +69,7 @@ fs::path without_trailing_slash(const fs::path& path) {
 }  // namespace
 
 AtomicFile::AtomicFile(const fs::path& path) : target_(path) {
-  const fs::file_status status = status_of(path);
+  const fs::file_status status = status_of(path, "cannot write");
   if (fs::is_directory(status)) throw_file_error("cannot write", path, EISDIR);
   if (fs::exists(status) && !fs::is_regular_file(status)) {
     // Renaming over a device or a pipe would delete it.
@@ -172,7 +163,7 @@ void write_file_atomically(const fs::path& path, std::span<const std::byte> byte
 
 FolderTransaction::FolderTransaction(const fs::path& target, Existing existing)
     : target_(without_trailing_slash(target)), existing_(existing) {
-  const fs::file_status status = status_of(target_);
+  const fs::file_status status = status_of(target_, "cannot write");
   if (fs::exists(status) && !fs::is_directory(status)) {
     throw_file_error("cannot write folder", target, ENOTDIR);
   }
@@ -194,11 +185,14 @@ FolderTransaction::~FolderTransaction() {
 }
 
 void FolderTransaction::commit() {
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(temporary_)) {
-    if (entry.is_symlink()) continue;
-    if (entry.is_directory()) sync_folder(entry.path());
-    if (entry.is_regular_file()) sync_path(entry.path(), O_RDONLY);
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(temporary_, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->is_symlink()) continue;
+    if (it->is_directory()) sync_folder(it->path());
+    if (it->is_regular_file()) sync_path(it->path(), O_RDONLY);
   }
+  if (error) throw_file_error("cannot read folder", temporary_, error.value());
   sync_folder(temporary_);
   replace_target();
   committed_ = true;
@@ -236,14 +230,8 @@ void FolderTransaction::replace_target() {
 
 std::size_t clear_stale_temporaries(const fs::path& folder) {
   std::size_t dealt_with = 0;
-  std::error_code error;
-  // Collected first: the folder must not change under the iterator.
-  std::vector<fs::path> names;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    names.push_back(it->path());
-  }
-  if (error) throw_file_error("cannot read folder", folder, error.value());
-  for (const fs::path& path : names) {
+  // Collected first: the folder must not change under an iterator.
+  for (const fs::path& path : names_in_folder(folder)) {
     const std::string name = path.filename().native();
     if (!name.starts_with('.')) continue;
     const std::size_t old_mark = name.rfind(kOldMark);

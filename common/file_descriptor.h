@@ -32,6 +32,10 @@ FileDescriptor open_to_read(const std::filesystem::path& path, InputKind kind);
 std::size_t read_some(int descriptor, char* buffer, std::size_t size,
                       const std::filesystem::path& path);
 
+// What the path names, links followed; that it names nothing is an answer too. Fails as files.h
+// says; `action` begins the message.
+std::filesystem::file_status status_of(const std::filesystem::path& path, const char* action);
+
 // "ACTION 'PATH': what errno says", as InputError where the path is at fault and MachineError
 // otherwise.
 [[noreturn]] void throw_file_error(const std::string& action, const std::filesystem::path& path,

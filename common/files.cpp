@@ -25,12 +25,30 @@ std::string system_error_text(int error_number) {
   return text;
 }
 
-bool is_there(const std::filesystem::path& path) {
+std::filesystem::file_status status_of(const std::filesystem::path& path, const char* action) {
   std::error_code error;
-  const bool there = std::filesystem::exists(path, error);
-  if (error == std::errc::permission_denied)
-    throw_file_error("cannot look for", path, error.value());
-  return there;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (error && status.type() == std::filesystem::file_type::none)
+    throw_file_error(action, path, error.value());
+  return status;
+}
+
+bool is_there(const std::filesystem::path& path) {
+  return std::filesystem::exists(status_of(path, "cannot look for"));
+}
+
+bool is_folder(const std::filesystem::path& path) {
+  return std::filesystem::is_directory(status_of(path, "cannot look for"));
+}
+
+std::vector<std::filesystem::path> names_in_folder(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error))
+    names.push_back(it->path());
+  if (error) throw_file_error("cannot read folder", folder, error.value());
+  return names;
 }
 
 void throw_file_error(const std::string& action, const std::filesystem::path& path,

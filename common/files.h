@@ -17,8 +17,15 @@
 namespace rankscope {
 
 // Whether the name is there, whatever it names; a link to nowhere is not. PermissionDenied where a
-// folder on the way may not be looked into.
+// folder on the way may not be looked into, InputError for a name that can be none (too long, links
+// in a circle).
 bool is_there(const std::filesystem::path& path);
+
+// Whether the name is there and a folder's; fails as is_there.
+bool is_folder(const std::filesystem::path& path);
+
+// The names in a folder, not those below them, in no order, each behind the folder's.
+std::vector<std::filesystem::path> names_in_folder(const std::filesystem::path& folder);
 
 // What may stand behind a path that is opened for reading.
 enum class InputKind {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/error.h"
+#include "common/files.h"
 #include "common/suggest.h"
 #include "common/text.h"
 #include "datasets/prompts/defaults.h"
@@ -120,7 +121,7 @@ std::filesystem::path find_split(const Task& task, const std::filesystem::path& 
     for (const std::string_view pattern : task.file_names) {
       std::string name(pattern);
       name.replace(name.find("{}"), 2, spelling);
-      if (std::filesystem::exists(folder / name)) return folder / name;
+      if (is_there(folder / name)) return folder / name;
       looked_for.push_back(printable(name));
     }
   }

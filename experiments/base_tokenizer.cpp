@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "common/error.h"
+#include "common/files.h"
 #include "common/log.h"
 #include "common/text.h"
 
@@ -56,9 +57,7 @@ std::int32_t BaseTokenizer::single_token(const std::string& text) const {
 }
 
 bool has_tokenizer(const std::filesystem::path& model_folder) {
-  std::error_code ignored;
-  return std::filesystem::exists(model_folder / "tokenizer.json", ignored) ||
-         std::filesystem::exists(model_folder / "vocab.json", ignored);
+  return is_there(model_folder / "tokenizer.json") || is_there(model_folder / "vocab.json");
 }
 
 std::vector<std::int32_t> end_tokens(const ModelConfig& config, const BaseTokenizer& tokenizer,

@@ -67,13 +67,11 @@ std::string FileHashes::named(const std::map<std::string, fs::path>& files) {
 
 std::string FileHashes::model(const fs::path& folder) {
   std::map<std::string, fs::path> files;
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
-    const fs::path& path = entry.path();
-    if (path.filename() == "config.json" || path.extension() == ".safetensors")
-      files[path.filename().string()] = path;
-  }
-  if (error || files.empty())
+  if (is_folder(folder))
+    for (const fs::path& path : names_in_folder(folder))
+      if (path.filename() == "config.json" || path.extension() == ".safetensors")
+        files[path.filename().string()] = path;
+  if (files.empty())
     throw InputError("'" + printable_path(folder) +
                      "' is not a model's folder: it has no config.json; give base a Hugging Face "
                      "folder");
@@ -83,7 +81,7 @@ std::string FileHashes::model(const fs::path& folder) {
 std::string FileHashes::tokenizer(const fs::path& folder) {
   std::map<std::string, fs::path> files;
   for (const char* name : {"tokenizer.json", "vocab.json", "merges.txt"})
-    if (fs::exists(folder / name)) files[name] = folder / name;
+    if (is_there(folder / name)) files[name] = folder / name;
   return files.empty() ? "" : named(files);
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "common/error.h"
+#include "common/files.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "experiments/chosen_template.h"
@@ -13,9 +14,8 @@
 namespace rankscope {
 
 std::filesystem::path file_of(const DataSource& source) {
-  return std::filesystem::is_directory(source.data)
-             ? find_split(find_task(source.task), source.data, source.split)
-             : source.data;
+  return is_folder(source.data) ? find_split(find_task(source.task), source.data, source.split)
+                                : source.data;
 }
 
 std::uint64_t read_limit(const DataSource& source) {

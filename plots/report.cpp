@@ -34,17 +34,18 @@ bool stands_with(const fs::path& file, const char* ending) {
 }
 
 bool is_of_report(const fs::path& folder, const fs::directory_entry& entry) {
+  std::error_code unknown;  // of a link to nowhere or in a circle, which is no report's
   const fs::path& path = entry.path();
   const std::string name = path.filename().string(), ending = path.extension().string();
   const fs::path parent = path.parent_path();
   if (parent == folder) {
     if (std::ranges::find(kEntries, name) == kEntries.end()) return false;
-    if (name == "figures" || name == "tables") return entry.is_directory();
+    if (name == "figures" || name == "tables") return entry.is_directory(unknown);
     if (name == "report.html") return is_there(folder / "report.md");
     const std::string text = read_regular_file(path);
     return text.starts_with("On the base") || text.starts_with("On no base");
   }
-  if (!entry.is_regular_file()) return false;
+  if (!entry.is_regular_file(unknown)) return false;
   if (parent == folder / "tables")
     return (ending == ".csv" || ending == ".tex") && stands_with(path, ".tex");
   return parent == folder / "figures" && stands_with(path, ".gp") &&
@@ -53,15 +54,19 @@ bool is_of_report(const fs::path& folder, const fs::directory_entry& entry) {
 
 // An earlier report is replaced as a whole; nothing else is ever deleted.
 void require_replaceable(const fs::path& out) {
+  if (!is_folder(out)) return;
   std::error_code error;
-  if (!fs::is_directory(out, error)) return;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(out, error)) {
-    if (is_of_report(out, entry)) continue;
+  for (fs::recursive_directory_iterator it(out, error), end; !error && it != end;
+       it.increment(error)) {
+    if (is_of_report(out, *it)) continue;
     throw InputError(fmt::format(
         "'{}' holds '{}', which is no report's, and a report would replace the folder; give "
         "another folder, or move that away",
-        printable(out.string()), printable(entry.path().lexically_relative(out).string())));
+        printable(out.string()), printable(it->path().lexically_relative(out).string())));
   }
+  if (error)
+    throw InputError(fmt::format("cannot look through '{}', which a report would replace: {}",
+                                 printable_path(out), system_error_text(error.value())));
 }
 
 std::string joined(const std::vector<std::string>& words) {

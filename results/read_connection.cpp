@@ -84,13 +84,12 @@ std::string checked_uri(const fs::path& file, std::chrono::milliseconds busy_tim
 }
 
 Source find_source(const fs::path& folder, std::chrono::milliseconds busy_timeout) {
-  std::error_code error;
-  if (!fs::is_directory(folder, error)) {
+  if (!is_folder(folder)) {
     throw InputError("there is no folder " + shown_path(folder) +
                      "; give the folder of a sweep, which holds results.db");
   }
   const fs::path file = folder / "results.db";
-  if (!fs::exists(file, error)) {
+  if (!is_there(file)) {
     throw InputError("there is no results.db in " + shown_path(folder) +
                      "; `rankscope run` makes one, `rankscope collect` makes it again");
   }

@@ -184,7 +184,7 @@ Tokenizer load_gpt2(const std::filesystem::path& folder) {
   const std::filesystem::path vocab_path = folder / "vocab.json",
                               merges_path = folder / "merges.txt";
   const std::string extra = (folder / "added_tokens.json").string();
-  if (std::filesystem::exists(extra))
+  if (is_there(extra))
     throw InputError(extra +
                      ": is not read beside vocab.json; convert the folder to tokenizer.json");
   Vocabulary vocabulary =
@@ -236,9 +236,9 @@ Tokenizer Tokenizer::parse(std::string_view json_text, const std::string& source
 
 Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "tokenizer.json";
-  if (std::filesystem::exists(path))
+  if (is_there(path))
     return parse(read_regular_file(path, kTokenizerLimits.max_bytes), path.string());
-  if (std::filesystem::exists(folder / "vocab.json")) return load_gpt2(folder);
+  if (is_there(folder / "vocab.json")) return load_gpt2(folder);
   throw InputError(folder.string() +
                    ": holds neither tokenizer.json nor vocab.json; is this a model's folder?");
 }

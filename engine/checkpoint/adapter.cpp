@@ -48,11 +48,9 @@ void save_adapter(const std::filesystem::path& folder, const Model& model, Adapt
 }
 
 std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Model& model) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(folder / kRecordFile, ignored)) {
-    if (std::filesystem::exists(folder / kPeftConfigFile, ignored)) {
-      if (!std::filesystem::exists(folder / kPeftWeightsFile, ignored) &&
-          std::filesystem::exists(folder / kPickledFile, ignored))
+  if (!is_there(folder / kRecordFile)) {
+    if (is_there(folder / kPeftConfigFile)) {
+      if (!is_there(folder / kPeftWeightsFile) && is_there(folder / kPickledFile))
         throw InputError("'" + printable_path(folder / kPickledFile) +
                          "' is a pickle, which is not read; save the adapter as " +
                          kPeftWeightsFile + " with PEFT (save_pretrained)");

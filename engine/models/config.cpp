@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "common/error.h"
+#include "common/files.h"
 #include "common/json.h"
 #include "common/suggest.h"
 #include "common/text.h"
@@ -162,8 +163,7 @@ ModelShape parse_model_shape(std::string_view text, const std::string& source_na
 
 ModelShape read_model_shape(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "config.json";
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) {
+  if (!is_there(path)) {
     throw InputError("model folder '" + printable_path(folder) +
                      "' has no config.json; give the path of a Hugging Face model folder");
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "common/files.h"
 #include "common/text.h"
 #include "datasets/task.h"
 #include "engine/methods/method.h"
@@ -111,10 +112,8 @@ void check_end_token(const TaskPlan& task, const BaseTokenizer& tokenizer,
 Range range_of(const DataSource& source, const YamlValue& place) {
   return place.checked([&] {
     const fs::path file = file_of(source);
+    if (!is_there(file)) throw InputError("there is no " + printable_path(file));
     std::error_code error;
-    if (!fs::exists(file, error)) {
-      throw InputError("there is no " + printable_path(file));
-    }
     const std::uint64_t end = source.limit > 0 ? source.skip + source.limit : UINT64_MAX;
     return Range{fs::weakly_canonical(file, error), source.skip, end};
   });

@@ -59,8 +59,9 @@ class Healer {
   }
 
   void check(const fs::path& file, const std::function<void(const fs::path&)>& read) {
-    if (!is_there(file)) return;
-    const std::string damage = damage_found_by([&] { read(file); });
+    const std::string damage = damage_found_by([&] {
+      if (is_there(file)) read(file);
+    });
     if (!damage.empty()) put_aside(file, damage);
   }
 

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "common/error.h"
+#include "common/files.h"
 #include "common/suggest.h"
 #include "common/text.h"
 
@@ -197,8 +198,12 @@ void YamlValue::check_name(const std::string& name) const {
 }
 
 std::filesystem::path YamlValue::file_path(const std::filesystem::path& file) const {
+  std::error_code error;
   const std::filesystem::path folder =
-      is_override() ? std::filesystem::current_path() : file.parent_path();
+      is_override() ? std::filesystem::current_path(error) : file.parent_path();
+  if (error && std::filesystem::path(text()).is_relative())
+    fail("is of the current folder, which cannot be told (" + system_error_text(error.value()) +
+         "); give the whole path");
   return (folder / text()).lexically_normal();
 }
 

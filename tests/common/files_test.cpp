@@ -37,6 +37,27 @@ class FileSizeLimit {
 
 }  // namespace
 
+TEST_CASE("what is there is told from what is not, and from what can be no name") {
+  const tests::TemporaryFolder folder;
+  write_file_atomically(folder / "file", "");
+  fs::create_symlink("nowhere", folder / "dangling");
+  fs::create_symlink("loop", folder / "loop");
+  CHECK(is_there(folder / "file"));
+  CHECK_FALSE(is_folder(folder / "file"));
+  CHECK(is_folder(folder.path()));
+  for (const char* name : {"absent", "absent/below", "file/below", "dangling"}) {
+    INFO(name);
+    CHECK_FALSE(is_there(folder / name));
+    CHECK_FALSE(is_folder(folder / name));
+  }
+  for (const fs::path& path :
+       {folder / "loop", folder / "loop/below", folder / std::string(300, 'a')}) {
+    INFO(path);
+    CHECK_THROWS_AS(is_there(path), InputError);
+    CHECK_THROWS_AS(is_folder(path), InputError);
+  }
+}
+
 TEST_CASE("a text file is read whole, up to the limit") {
   const tests::TemporaryFolder folder;
   const std::string text(200000, 'x');

@@ -281,6 +281,11 @@ TEST_CASE("a report replaces an earlier one as a whole, and nothing that is none
     std::filesystem::remove(made.out() / name);
     std::filesystem::remove(made.out() / "tables/x");
   }
+  std::filesystem::create_symlink("loop.csv", made.out() / "tables/loop.csv");
+  CHECK_THAT(error_text<InputError>(
+                 [&] { write_report(results, made.findings, {.out = made.out(), .folders = {}}); }),
+             Contains("holds 'tables/loop.csv', which is no report's"));
+  std::filesystem::remove(made.out() / "tables/loop.csv");
   write_report(results, made.findings, {.out = made.out(), .folders = {}});
   write_file_atomically(made.out() / "report.md", "years of work");
   CHECK_THAT(error_text<InputError>(

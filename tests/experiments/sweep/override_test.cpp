@@ -42,6 +42,18 @@ TEST_CASE("overrides change values, whole, and make what is missing") {
   CHECK(sweep.base == std::filesystem::current_path() / "elsewhere/model");
 }
 
+TEST_CASE("an override's relative path needs a folder to start from") {
+  const SweepFolder folder;
+  const TemporaryFolder other;
+  const std::filesystem::path before = std::filesystem::current_path(), gone = other / "gone";
+  std::filesystem::create_directory(gone);
+  std::filesystem::current_path(gone);
+  std::filesystem::remove(gone);
+  const std::string refused = folder.refusal(kText, {"base=elsewhere"});
+  std::filesystem::current_path(before);
+  CHECK_THAT(refused, Catch::Contains("'base'") && Catch::Contains("give the whole path"));
+}
+
 TEST_CASE("an override's text is taken as it stands unless it begins as YAML") {
   const SweepFolder folder;
   std::filesystem::create_directories(folder / "a: b #c");

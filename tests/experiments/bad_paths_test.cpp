@@ -1,0 +1,99 @@
+// Paths that may not be looked at, or that can name nothing: refused in one line, with no word of
+// what they hold.
+#include <catch2/catch.hpp>
+
+#include "tests/datasets/test_files.h"
+#include "tests/experiments/program.h"
+#include "tests/experiments/text_model.h"
+#include "tests/skip.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+// The small text model with a task's splits in its folder, which everybody may read.
+class OpenFolder {
+ public:
+  OpenFolder() {
+    for (const char* split : {"train.jsonl", "dev.jsonl"})
+      std::filesystem::copy_file(data_file("own") / "train.jsonl", model_.folder().path() / split);
+    std::filesystem::permissions(model_.folder().path(), std::filesystem::perms(0755));
+  }
+  std::string path() const { return model_.path(); }
+  std::vector<std::string> nll(const std::string& model, const std::string& data,
+                               const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words = {"nll",    "--model", model,       "--task", "own",
+                                      "--data", data,      "--threads", "1"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  // `run --dry-run` of a sweep of that name on this base and these data.
+  std::vector<std::string> run(const std::string& name, const std::string& base,
+                               const std::string& data) const {
+    const std::string file = path() + "/" + name + ".yaml";
+    write_file_atomically(file, "base: " + base + "\ntasks:\n  own:\n    data: " + data +
+                                    "\nmethod: lora\nsteps: 1\nseeds: [0]\n");
+    return {"run", file, "--dir", path() + "/sweep", "--dry-run"};
+  }
+
+ private:
+  TextModel model_;
+};
+
+}  // namespace
+
+TEST_CASE("a path that may not be looked at is refused as that") {
+  const OpenFolder open;
+  const TemporaryFolder folder;
+  const std::string closed = folder.path().string();
+  std::filesystem::copy(data_file("own"), folder / "own");
+  std::filesystem::copy(open.path(), folder / "model");
+  std::filesystem::copy(
+      std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests/reference/peft/llama_q_v",
+      folder / "adapter");
+  const ProgramOptions nobody{.as_nobody = true};
+  if (run_program({"info", "--model", open.path()}, nobody).exit_code != 0)
+    RANKSCOPE_SKIP("the program cannot be run as nobody");
+  const std::vector<std::vector<std::string>> commands = {
+      open.nll(open.path(), closed + "/own"),
+      open.nll(closed + "/model", open.path()),
+      open.nll(open.path(), open.path(), {"--adapter", closed + "/adapter"}),
+      {"generate", "--model", open.path(), "--task", "own", "--data", closed + "/own"},
+      {"tokenize", "--model", closed + "/model", open.path() + "/dev.jsonl"},
+      open.run("base", closed + "/model", open.path()),
+      open.run("data", open.path(), closed + "/own"),
+      {"query", closed},
+      {"query", closed + "/sweep"}};
+  std::filesystem::permissions(closed, std::filesystem::perms(0));
+  for (const std::vector<std::string>& words : commands) {
+    INFO(Json(words));
+    check_refused(run_program(words, nobody), "cannot look for '" + closed);
+  }
+  std::filesystem::permissions(closed, std::filesystem::perms(0700));
+}
+
+TEST_CASE("a path that can name nothing is refused in a line") {
+  const OpenFolder open;
+  const std::string loop = open.path() + "/loop", long_name(300, 'a');
+  std::filesystem::create_symlink("loop", loop);
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           open.nll(open.path(), loop),
+           open.nll(loop, open.path()),
+           open.nll(open.path(), open.path(), {"--adapter", loop}),
+           {"tokenize", "--model", loop, open.path() + "/dev.jsonl"},
+           open.run("base", loop, open.path()),
+           open.run("data", open.path(), loop),
+           {"status", loop},
+           {"query", loop}}) {
+    INFO(Json(words));
+    check_refused(run_program(words), "Too many levels of symbolic links");
+  }
+  for (const std::vector<std::string>& words :
+       {open.nll(open.path(), open.path(), {"--split", long_name}),
+        open.nll(open.path(), open.path() + "/" + long_name),
+        open.nll(open.path() + "/" + long_name, open.path())}) {
+    INFO(Json(words));
+    check_refused(run_program(words), "File name too long");
+  }
+}
