@@ -1,11 +1,13 @@
 // The writing half of files.h.
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <optional>
 #include <system_error>
@@ -53,6 +55,16 @@ void rename_or_throw(const fs::path& from, const fs::path& to) {
 void remove_tree(const fs::path& path) noexcept {
   std::error_code ignored;
   fs::remove_all(path, ignored);
+}
+
+// Whether "PID-COUNT" is of a process that lives on this machine and is not this one, whose number
+// a killed one may have had.
+bool is_of_another_process(std::string_view numbers) {
+  pid_t process = 0;
+  const auto [end, error] =
+      std::from_chars(numbers.data(), numbers.data() + numbers.size(), process);
+  if (error != std::errc() || process <= 0 || process == ::getpid()) return false;
+  return ::kill(process, 0) == 0 || errno == EPERM;
 }
 
 // What "a/b/" and "a/b/." mean; a name to rename to must be the last part of the path.
@@ -234,16 +246,20 @@ std::size_t clear_stale_temporaries(const fs::path& folder) {
   for (const fs::path& path : names_in_folder(folder)) {
     const std::string name = path.filename().native();
     if (!name.starts_with('.')) continue;
-    const std::size_t old_mark = name.rfind(kOldMark);
-    if (old_mark != std::string::npos && old_mark > 1) {
+    const std::size_t old_mark = name.rfind(kOldMark), new_mark = name.rfind(kNewMark);
+    const bool is_old = old_mark != std::string::npos && old_mark > 1;
+    if (!is_old && new_mark == std::string::npos) continue;
+    const std::string_view behind(name);
+    if (is_of_another_process(
+            behind.substr(is_old ? old_mark + kOldMark.size() : new_mark + kNewMark.size())))
+      continue;
+    if (is_old) {
       const fs::path original = folder / name.substr(1, old_mark - 1);
       if (!fs::exists(fs::symlink_status(original))) {
         rename_or_throw(path, original);
         ++dealt_with;
         continue;
       }
-    } else if (name.rfind(kNewMark) == std::string::npos) {
-      continue;
     }
     remove_tree(path);
     ++dealt_with;

@@ -122,8 +122,10 @@ class FolderTransaction {
 };
 
 // Clears what processes killed in the middle of a write left in `folder` (not below it): removes
-// temporary names, and puts back an old folder whose replacement never arrived. Call it only where
-// no other process can be writing, as under a trial's lock. Returns how many names it dealt with.
+// temporary names, and puts back an old folder whose replacement never arrived. Those of other
+// processes that live on this machine stay: they may be writing. Call it only where no other
+// machine and nothing else of this process can be writing, as under a trial's lock. Returns how
+// many names it dealt with.
 std::size_t clear_stale_temporaries(const std::filesystem::path& folder);
 
 // The system's text for an errno value; the ones that mean a full disk (ENOSPC, EDQUOT, EFBIG) say

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/error.h"
@@ -34,6 +35,14 @@ class FileSizeLimit {
  private:
   rlimit before_{};
 };
+
+// The number of a process that has ended.
+pid_t ended_process() {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  ::waitpid(child, nullptr, 0);
+  return child;
+}
 
 }  // namespace
 
@@ -238,12 +247,13 @@ TEST_CASE("a folder is not put in the place of a file, or where there is no pare
 
 TEST_CASE("what killed writers left is cleared, and an old folder without its new one returns") {
   const tests::TemporaryFolder folder;
-  write_file_atomically(folder / ".state.rankscope-new-77-0", "half");
-  fs::create_directory(folder / ".adapter.rankscope-new-77-1");
-  write_file_atomically(folder / ".adapter.rankscope-new-77-1" / "a", "half");
-  fs::create_directory(folder / ".lost.rankscope-old-77-2");
-  write_file_atomically(folder / ".lost.rankscope-old-77-2" / "a", "whole");
-  fs::create_directory(folder / ".kept.rankscope-old-77-3");
+  const std::string gone = std::to_string(ended_process());
+  write_file_atomically(folder / (".state.rankscope-new-" + gone + "-0"), "half");
+  fs::create_directory(folder / (".adapter.rankscope-new-" + gone + "-1"));
+  write_file_atomically(folder / (".adapter.rankscope-new-" + gone + "-1") / "a", "half");
+  fs::create_directory(folder / (".lost.rankscope-old-" + gone + "-2"));
+  write_file_atomically(folder / (".lost.rankscope-old-" + gone + "-2") / "a", "whole");
+  fs::create_directory(folder / (".kept.rankscope-old-" + gone + "-3"));
   fs::create_directory(folder / "kept");
   write_file_atomically(folder / ".hidden", "mine");
   write_file_atomically(folder / "plain", "mine");
@@ -252,4 +262,18 @@ TEST_CASE("what killed writers left is cleared, and an old folder without its ne
   CHECK(names_in(folder.path()) == 4);
   CHECK(clear_stale_temporaries(folder.path()) == 0);
   CHECK_THROWS_AS(clear_stale_temporaries(folder / "absent"), InputError);
+}
+
+TEST_CASE(
+    "what another process is writing stays, and what an earlier one of this number left goes") {
+  const tests::TemporaryFolder folder;
+  const std::string living = std::to_string(::getppid()), own = std::to_string(::getpid());
+  fs::create_directory(folder / (".report.rankscope-new-" + living + "-0"));
+  fs::create_directory(folder / (".report.rankscope-old-" + living + "-1"));
+  write_file_atomically(folder / (".state.rankscope-new-" + own + "-4000000"), "half");
+  write_file_atomically(folder / ".state.rankscope-new-x-0", "half");
+  CHECK(clear_stale_temporaries(folder.path()) == 2);
+  CHECK(fs::exists(folder / (".report.rankscope-new-" + living + "-0")));
+  CHECK(fs::exists(folder / (".report.rankscope-old-" + living + "-1")));
+  CHECK(names_in(folder.path()) == 2);
 }
