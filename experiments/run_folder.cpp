@@ -83,12 +83,18 @@ void RunFolder::forget_other_machines_state() {
 Json RunFolder::read_done() const {
   Json done = read_json_file((out_ / kDone).string());
   JsonObject object(done, (out_ / kDone).string());
-  JsonObject saved = object.get_object("identity");
-  for (const auto& [key, value] : identity_)
-    if (const std::string was = saved.get_string_or(key, "(absent)");
-        was != value && !may_differ(key))
-      throw InputError(out_.string() + " holds another finished run: " + key + " was " + was +
-                       " and is now " + value + "; use another --out folder");
+  JsonObject identity = object.get_object("identity");
+  Trainer::Identity saved, now = identity_;
+  for (const auto& [key, value] : done.at("identity").items())
+    saved[key] = identity.get_string(key);
+  if (other_machines_)
+    for (const char* key : {kBackend, kInstructionSet}) {
+      saved.erase(key);
+      now.erase(key);
+    }
+  if (const std::string difference = identity_difference(saved, now); !difference.empty())
+    throw InputError(out_.string() + " holds another finished run: " + difference +
+                     "; use another --out folder");
   return done;
 }
 
@@ -169,10 +175,6 @@ void RunFolder::finish(const TrainOutcome& outcome) {
   done["files"][kCurve] = sha256_hex(curve_);
   done["identity"] = identity_;
   write_file_atomically(out_ / kDone, done.dump(1) + "\n");
-}
-
-bool RunFolder::may_differ(const std::string& key) const {
-  return other_machines_ && (key == kBackend || key == kInstructionSet);
 }
 
 bool RunFolder::has(const char* name) const {

@@ -66,8 +66,6 @@ class RunFolder {
   static constexpr const char* kBest = "best";
 
   bool has(const char* name) const;
-  // Of the identity: whether it may differ between two processes of one run.
-  bool may_differ(const std::string& key) const;
   void forget_other_machines_state();
 
   std::filesystem::path out_;

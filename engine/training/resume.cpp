@@ -3,16 +3,18 @@
 // the identity of the run, "identity.<key>".
 #include <charconv>
 #include <cstring>
+#include <set>
 
 #include "common/error.h"
 #include "common/safetensors.h"
+#include "common/text.h"
 #include "engine/training/trainer.h"
 
 namespace rankscope {
 
 namespace {
 
-constexpr const char* kIdentity = "identity.";
+constexpr std::string_view kIdentity = "identity.";
 
 // What is saved of each parameter.
 struct Part {
@@ -34,16 +36,31 @@ std::vector<Part> parts_of(AdamW& optimizer, Adaptation& adaptation) {
 
 void check_identity(const std::string& file, const std::map<std::string, std::string>& metadata,
                     const Trainer::Identity& identity) {
-  for (const auto& [key, value] : identity) {
-    const auto found = metadata.find(kIdentity + key);
-    const std::string saved = found == metadata.end() ? "(absent)" : found->second;
-    if (saved != value)
-      throw InputError(file + ": this resume point is of another run: " + key + " was " + saved +
-                       " and is now " + value + "; use another --out folder, or remove this one");
-  }
+  Trainer::Identity saved;
+  for (const auto& [key, value] : metadata)
+    if (key.starts_with(kIdentity)) saved[key.substr(kIdentity.size())] = value;
+  if (const std::string difference = identity_difference(saved, identity); !difference.empty())
+    throw InputError(file + ": this resume point is of another run: " + difference +
+                     "; use another --out folder, or remove this one");
 }
 
 }  // namespace
+
+std::string identity_difference(const Trainer::Identity& saved, const Trainer::Identity& now) {
+  std::set<std::string> keys;
+  for (const Trainer::Identity* identity : {&saved, &now})
+    for (const auto& [key, value] : *identity) keys.insert(key);
+  const auto value_in = [](const Trainer::Identity& identity, const std::string& key) {
+    const auto found = identity.find(key);
+    return found == identity.end() ? "(absent)" : found->second;
+  };
+  for (const std::string& key : keys) {
+    const std::string was = value_in(saved, key), is = value_in(now, key);
+    if (was != is)
+      return printable(key) + " was " + printable(was) + " and is now " + printable(is);
+  }
+  return "";
+}
 
 void Trainer::save_state(const std::filesystem::path& file, const Identity& identity) {
   const std::vector<Part> parts = parts_of(optimizer_, adaptation_);
@@ -57,7 +74,7 @@ void Trainer::save_state(const std::filesystem::path& file, const Identity& iden
   }
   std::map<std::string, std::string> metadata{{"format", "rankscope resume point"},
                                               {"step", std::to_string(step_)}};
-  for (const auto& [key, value] : identity) metadata[kIdentity + key] = value;
+  for (const auto& [key, value] : identity) metadata[std::string(kIdentity) + key] = value;
   write_safetensors(file, std::move(tensors), metadata);
 }
 

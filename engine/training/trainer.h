@@ -149,6 +149,10 @@ class Trainer {
   mutable std::vector<uint64_t> order_;
 };
 
+// "KEY was A and is now B" of the first key in which two identities differ, "(absent)" for the
+// value that one of them lacks; empty where they are the same.
+std::string identity_difference(const Trainer::Identity& saved, const Trainer::Identity& now);
+
 // Evaluates without recording; micro-batches hold at most `micro_batch_tokens`. `before_each` is
 // called before each of them, and ends the evaluation by what it throws.
 Evaluation evaluate(const Model& model, const Adaptation* adaptation,

@@ -72,15 +72,13 @@ PretrainFolder::PretrainFolder(fs::path path, const PretrainIdentity& identity)
 }
 
 void PretrainFolder::check_identity(const fs::path& file, const PretrainIdentity& identity) const {
-  const Json saved = read_json_file(file);
-  JsonObject object(saved, printable_path(file));
-  for (const auto& [key, value] : identity) {
-    const std::string was = object.get_string_or(key, "(absent)");
-    if (was == value) continue;
-    throw InputError(printable_path(path_) + " holds another pretraining: " + key + " was " +
-                     printable(was) + " and is now " + value +
+  const Json json = read_json_file(file);
+  JsonObject object(json, printable_path(file));
+  PretrainIdentity saved;
+  for (const auto& [key, value] : json.items()) saved[key] = object.get_string(key);
+  if (const std::string difference = identity_difference(saved, identity); !difference.empty())
+    throw InputError(printable_path(path_) + " holds another pretraining: " + difference +
                      "; give another --out folder, or remove this one");
-  }
 }
 
 std::optional<OrderedJson> PretrainFolder::finished() const {

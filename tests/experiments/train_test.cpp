@@ -224,6 +224,25 @@ TEST_CASE("train refuses to mix runs in one folder and names what differs") {
   }
 }
 
+TEST_CASE("train refuses a folder whose run had what this one has not") {
+  TemporaryFolder folder;
+  Run run(folder / "run", "lora");
+  const auto drop = [](Run& from, const std::string& option) {
+    const auto at = std::ranges::find(from.arguments, option);
+    from.arguments.erase(at, at + 2);
+  };
+  drop(run, "--eval-every");
+  Run without = run;
+  drop(without, "--eval-data");
+  REQUIRE(run({"--json"}, {.signal_after_lines = 3, .signal = SIGINT}).exit_code == 130);
+  for (const bool finished : {false, true}) {
+    INFO(finished);
+    if (finished) REQUIRE(run().exit_code == 0);
+    check_refused(without(), " and is now (absent)");
+    CHECK_THAT(without().err, Catch::Contains("eval_data was "));
+  }
+}
+
 TEST_CASE("train refuses a damaged resume point and leaves it as it was") {
   TemporaryFolder folder;
   const Run run(folder / "run", "lora");

@@ -193,6 +193,10 @@ TEST_CASE("a resume point of another run is refused, by the key that differs", "
   run.trainer().save_state(file, {{"data", "a"}});
   CHECK_THROWS_WITH(run.trainer().load_state(file, {{"data", "b"}}),
                     Catch::Contains("data was a and is now b"));
+  CHECK_THROWS_WITH(run.trainer().load_state(file, {{"data", "a"}, {"keep", "best"}}),
+                    Catch::Contains("keep was (absent) and is now best"));
+  CHECK_THROWS_WITH(run.trainer().load_state(file, {}),
+                    Catch::Contains("data was a and is now (absent)"));
 }
 
 TEST_CASE("a sequence's logits and loss do not depend on what shares its batch", "[bits]") {

@@ -86,6 +86,12 @@ TEST_CASE("pretrain refuses the folder of another pretraining, by the key that d
     check_refused(scene.run("out", {"seed=4"}), "seed was 3 and is now 4");
     check_refused(scene.run("out", {"model.n_head=4"}), "model.n_head was 2 and is now 4");
   }
+  const std::string identity = read_bytes(scene / "out/identity.json");
+  Json with_more = Json::parse(identity);
+  with_more["model.window"] = "7";
+  write_file_atomically(scene / "out/identity.json", with_more.dump());
+  check_refused(scene.run("out"), "model.window was 7 and is now (absent)");
+  write_file_atomically(scene / "out/identity.json", identity);
   PretrainScene other;
   other.write_documents(document_lines(small_documents(91)));
   REQUIRE(other.run("out").exit_code == 0);
