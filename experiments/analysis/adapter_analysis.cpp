@@ -47,7 +47,7 @@ OrderedJson spectrum_json(const SiteFactors& f) {
                    {"frobenius", values.norm()},
                    {"effective_rank", number_or_null(effective_rank(values))},
                    {"stable_rank", number_or_null(stable_rank(values))}};
-  if (values.norm() == 0) json["undefined"] = kZeroUpdate;
+  if (values.norm() == 0) json["undefined"] = zero_update_reason(f.scale);
   return json;
 }
 
@@ -124,7 +124,7 @@ OrderedJson amplification_json(const SiteFactors& f, const std::vector<float>& v
   json["amplification"] = json_or_null(found.amplification);
   json["amplification_random"] = json_or_null(found.amplification_random);
   json["relative"] = json_or_null(found.relative);
-  json["unscaled_update_norm"] = found.unscaled_update_norm;
+  json["unscaled_update_norm"] = json_or_null(found.unscaled_update_norm);
   json["unscaled_amplification"] = json_or_null(found.unscaled_amplification);
   if (!found.undefined.empty()) json["undefined"] = found.undefined;
   return json;

@@ -41,7 +41,7 @@ OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Direction
 // ||U^T W V^T||_F by dW's U and V, "amplification", the same by W's own ("projected_weight") and by
 // random ones ("projected_random", the root mean square), "weight_norm" ||W||_F,
 // "amplification_random" (the update's norm over "projected_random"), "relative" (amplification /
-// amplification_random) and the two that depend on it without alpha / r: "unscaled_update_norm",
+// amplification_random) and the two that depend on it without |alpha / r|: "unscaled_update_norm",
 // "unscaled_amplification"}. What is undefined is null, and "undefined" says why. `top`: U and V
 // are the first so many of dW's; 0: all. ||dW|| and all that follows are of those alone. `threads`
 // changes the time alone.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "common/error.h"
@@ -92,9 +93,12 @@ SiteAmplification site_amplification(const WeightRows& weight, const WeightFacts
   }
   if (determined) result.amplification = found.factor;
   result.amplification_random = ratio(found.update_norm, result.projected_random);
-  result.unscaled_update_norm = found.update_norm / scale;
-  if (result.amplification) result.unscaled_amplification = *result.amplification / scale;
-  if (!moved) result.undefined.emplace_back(kZeroUpdate);
+  if (scale != 0) {
+    result.unscaled_update_norm = found.update_norm / std::abs(scale);
+    if (result.amplification)
+      result.unscaled_amplification = *result.amplification / std::abs(scale);
+  }
+  if (!moved) result.undefined.emplace_back(zero_update_reason(scale));
   if (moved && own_rank == rank && !cut)
     result.undefined.push_back(fmt::format(
         "singular values {} and {} of the update differ by less than {} of the largest: the "

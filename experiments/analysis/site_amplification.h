@@ -37,7 +37,7 @@ struct SiteAmplification {
   std::optional<double> amplification;         // update_norm / projected
   std::optional<double> amplification_random;  // update_norm / projected_random
   std::optional<double> relative;              // the first over the second
-  double unscaled_update_norm = 0;             // without alpha / r, as the next
+  std::optional<double> unscaled_update_norm;  // without |alpha / r|, as the next
   std::optional<double> unscaled_amplification;
   std::vector<std::string> undefined;  // why what is missing is missing
 };

@@ -335,8 +335,9 @@ class Analysis {
     const RealVector& values = state.update.values;
     record.spectra.push_back({place.first, place.second, {values.begin(), values.end()}});
     add("scale", state.factors.scale, "");
-    add("effective_rank", effective_rank(values), kZeroUpdate);
-    add("stable_rank", stable_rank(values), kZeroUpdate);
+    const char* const zero = zero_update_reason(state.factors.scale);
+    add("effective_rank", effective_rank(values), zero);
+    add("stable_rank", stable_rank(values), zero);
     if (!weight || !settings_.amplification) {
       add("update_norm", values.norm(), "");
     } else {

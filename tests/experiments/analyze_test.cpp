@@ -146,6 +146,35 @@ TEST_CASE("directions that an update of lower rank than its factors does not hav
   }
 }
 
+TEST_CASE("an alpha below 0 turns the update and no norm, and one of 0 leaves nothing to say") {
+  const TemporaryFolder folder;
+  const std::string base = kReference + "goldens/llama_gqa";
+  const std::filesystem::path adapter = folder / "adapter";
+  std::filesystem::copy(peft("llama_q_v"), adapter);
+  const Json config = read_json_file(adapter / "adapter_config.json");
+  const auto amplification = [&](double factor) {
+    Json changed = config;
+    changed["lora_alpha"] = factor * config.at("lora_alpha").get<double>();
+    write_file_atomically(adapter / "adapter_config.json", changed.dump());
+    return json_lines(run_program(
+        {"analyze", "amplification", "--adapter", adapter.string(), "--model", base, "--json"}));
+  };
+  const std::vector<Json> plain = amplification(1), turned = amplification(-1),
+                          none = amplification(0);
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    for (const char* key : {"update_norm", "unscaled_update_norm", "unscaled_amplification"}) {
+      INFO(key);
+      CHECK(plain[i].at(key).get<double>() > 0);
+      CHECK(turned.at(i).at(key).get<double>() == Approx(plain[i].at(key).get<double>()));
+    }
+    CHECK(none.at(i).at("unscaled_update_norm").is_null());
+    CHECK(none[i].at("undefined").at(0) == "the update is zero: its scale is, by an alpha of 0");
+  }
+  CHECK(json_lines(run_program({"analyze", "spectra", "--adapter", adapter.string(), "--json"}))
+            .at(0)
+            .at("undefined") == "the update is zero: its scale is, by an alpha of 0");
+}
+
 TEST_CASE("an untrained adapter has no spectrum to speak of, and says so") {
   const TemporaryFolder folder;
   const std::string base = kReference + "goldens/gpt2_tied";
