@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <utility>
 
 #include "common/error.h"
 #include "common/files.h"
@@ -11,6 +12,16 @@
 #include "experiments/analysis/site_amplification.h"
 
 namespace rankscope {
+
+namespace {
+
+std::vector<float> identity_matrix(std::int64_t size) {
+  std::vector<float> values(static_cast<std::size_t>(size * size));
+  for (std::int64_t i = 0; i < size; ++i) values[static_cast<std::size_t>(i * size + i)] = 1;
+  return values;
+}
+
+}  // namespace
 
 bool is_checkpoint(const std::filesystem::path& folder) {
   return is_there(folder / "config.json") && !is_there(folder / kPeftConfigFile);
@@ -32,19 +43,19 @@ std::vector<SiteFactors> checkpoint_updates(const std::filesystem::path& folder,
           "{}: has no {} of [{}, {}] as {} has; give the base that it was trained from",
           printable_path(folder), spec.site.name(), spec.out, spec.in, printable_path(base)));
     }
-    SiteFactors factors{.layer = spec.site.layer,
-                        .site = site,
-                        .rank = spec.in,
-                        .in = spec.in,
-                        .out = spec.out,
-                        .a = std::vector<float>(static_cast<std::size_t>(spec.in * spec.in)),
-                        .b = site_weight(*tuned, *same),
-                        .scale = 1};
-    for (std::int64_t i = 0; i < spec.in; ++i)
-      factors.a[static_cast<std::size_t>(i * spec.in + i)] = 1;
+    std::vector<float> update = site_weight(*tuned, *same);
     const std::vector<float> before = site_weight(*original, spec);
-    for (std::size_t i = 0; i < before.size(); ++i) factors.b[i] -= before[i];
-    all.push_back(std::move(factors));
+    for (std::size_t i = 0; i < before.size(); ++i) update[i] -= before[i];
+    const bool wide = spec.out < spec.in;
+    const std::int64_t rank = wide ? spec.out : spec.in;
+    all.push_back({.layer = spec.site.layer,
+                   .site = site,
+                   .rank = rank,
+                   .in = spec.in,
+                   .out = spec.out,
+                   .a = wide ? std::move(update) : identity_matrix(rank),
+                   .b = wide ? identity_matrix(rank) : std::move(update),
+                   .scale = 1});
   }
   return all;
 }

@@ -11,9 +11,9 @@ namespace rankscope {
 // Whether the folder holds a model's weights and no adapter.
 bool is_checkpoint(const std::filesystem::path& folder);
 
-// dW = W - W0 at every site that `wanted` admits (empty: every one), as factors B = dW, A = 1 of
-// rank d_in and scale 1: its singular triples are dW's, its A says nothing. InputError where the
-// two models differ in shape.
+// dW = W - W0 at every site that `wanted` admits (empty: every one), as factors of scale 1 and of
+// the largest rank that dW can have, one of which is the identity: its singular triples are dW's,
+// its A says nothing. InputError where the two models differ in shape.
 std::vector<SiteFactors> checkpoint_updates(const std::filesystem::path& folder,
                                             const std::filesystem::path& base,
                                             const SiteWanted& wanted);

@@ -278,7 +278,11 @@ TEST_CASE("a fully fine-tuned model is analysed against its base") {
   const std::vector<Json> spectra = json_lines(
       run_program({"analyze", "spectra", "--adapter", tuned, "--model", base, "--json"}));
   double squares = 0;
-  for (const Json& line : spectra) squares += std::pow(line.at("frobenius").get<double>(), 2);
+  for (const Json& line : spectra) {
+    squares += std::pow(line.at("frobenius").get<double>(), 2);
+    // Of Wv, which is wide, and of the others.
+    CHECK(line.at("rank") == line.at("singular_values").size());
+  }
   CHECK(squares > 0);
   CHECK(squares == Approx(squared_difference(tuned, base)).epsilon(1e-5));
 
