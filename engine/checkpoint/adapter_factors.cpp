@@ -183,35 +183,26 @@ class AdapterReader::Folder {
   }
 
   std::vector<Share> by_record(const AdapterRecord& record) const {
-    const auto refuse = [&](const std::string& fault) {
-      throw InputError((folder_ / kRecordFile).string() + ": " + fault);
-    };
     if (record.sites.empty()) {
-      refuse("is of method '" + printable(record.method) + "', which has no factors");
+      throw InputError((folder_ / kRecordFile).string() + ": is of method '" +
+                       printable(record.method) + "', which has no factors");
     }
-    std::map<std::string, std::int64_t> taken;  // ranks of a module that sites have taken so far
+    const auto place_of = [&](const Site& site) {
+      return places_.find(std::pair(site.layer, std::string(site_name(site.kind))));
+    };
+    std::map<std::string, std::int64_t> ranks;
+    for (const auto& [name, module] : modules_) ranks[name] = module.a->shape[0];
+    const std::vector<std::int64_t> firsts =
+        first_ranks(record, folder_, ranks, [&](const Site& site) {
+          const auto place = place_of(site);
+          return place == places_.end() ? nullptr : place->second.module;
+        });
     std::vector<Share> all;
-    for (const SiteShare& share : record.sites) {
-      const std::pair<int, std::string> key(share.site.layer, site_name(share.site.kind));
-      const auto place = places_.find(key);
-      if (place == places_.end())
-        refuse("names " + share.site.name() + ", which the adapter lacks");
-      if (std::ranges::any_of(all, [&](const Share& other) {
-            return other.layer == key.first && other.site == key.second;
-          }))
-        refuse("names " + share.site.name() + " twice");
-      std::int64_t& first = taken[*place->second.module];
-      if (share.rank < 1 || share.rank > modules_.at(*place->second.module).a->shape[0] - first) {
-        refuse("gives " + share.site.name() + " another rank than its module has");
-      }
-      all.push_back({key.first, key.second, &place->second, first, share.rank, share.scale,
-                     share.exact_beside ? share.site.name() + ".lora_B" : std::string()});
-      first += share.rank;
-    }
-    for (const auto& [name, module] : modules_) {
-      const auto used = taken.find(name);
-      if (used == taken.end() || used->second != module.a->shape[0])
-        refuse("leaves ranks of module '" + printable(name) + "' to no site");
+    for (std::size_t i = 0; i < firsts.size(); ++i) {
+      const SiteShare& share = record.sites[i];
+      const auto place = place_of(share.site);
+      all.push_back({place->first.first, place->first.second, &place->second, firsts[i], share.rank,
+                     share.scale, share.exact_beside ? share.site.name() + ".lora_B" : ""});
     }
     return all;
   }

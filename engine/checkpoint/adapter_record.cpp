@@ -1,5 +1,7 @@
 #include "engine/checkpoint/adapter_record.h"
 
+#include <set>
+
 #include "common/error.h"
 #include "common/files.h"
 #include "common/hash.h"
@@ -77,6 +79,33 @@ AdapterRecord read_record(const std::filesystem::path& folder) {
   }
   json.finish();
   return record;
+}
+
+std::vector<int64_t> first_ranks(const AdapterRecord& record, const std::filesystem::path& folder,
+                                 const std::map<std::string, int64_t>& ranks,
+                                 const std::function<const std::string*(const Site&)>& module_of) {
+  const auto refuse = [&](const std::string& fault) {
+    throw InputError((folder / kRecordFile).string() + ": field 'sites' " + fault +
+                     "; restore the file, or remove it to read the folder as PEFT would");
+  };
+  std::vector<int64_t> firsts;
+  std::map<std::string, int64_t> taken;  // ranks of a module that sites have taken so far
+  std::set<Site> seen;
+  for (const SiteShare& share : record.sites) {
+    const std::string* module = module_of(share.site);
+    if (module == nullptr)
+      refuse("names " + share.site.name() + ", which the adapter or the model lacks");
+    if (!seen.insert(share.site).second) refuse("names " + share.site.name() + " twice");
+    int64_t& first = taken[*module];
+    if (share.rank > ranks.at(*module) - first)
+      refuse("gives " + share.site.name() + " more rank than " + printable(*module) + " has");
+    firsts.push_back(first);
+    first += share.rank;
+  }
+  for (const auto& [module, rank] : ranks)
+    if (taken[module] != rank)
+      refuse("does not account for the whole rank of " + printable(module));
+  return firsts;
 }
 
 }  // namespace rankscope

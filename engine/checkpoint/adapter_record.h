@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -34,5 +35,12 @@ void write_record(const std::filesystem::path& folder, const AdapterRecord& reco
 // Throws InputError where the record is ill-formed or its weights file is another than it
 // describes.
 AdapterRecord read_record(const std::filesystem::path& folder);
+
+// Where each site's ranks begin among those of its module, in the record's order. `ranks` are those
+// of the folder's modules; `module_of` names the one that holds a site, null where none does.
+// InputError where the sites do not share out the modules' ranks exactly, each named once.
+std::vector<int64_t> first_ranks(const AdapterRecord& record, const std::filesystem::path& folder,
+                                 const std::map<std::string, int64_t>& ranks,
+                                 const std::function<const std::string*(const Site&)>& module_of);
 
 }  // namespace rankscope

@@ -1,5 +1,3 @@
-#include <set>
-
 #include "common/error.h"
 #include "common/safetensors.h"
 #include "engine/checkpoint/peft_adapter.h"
@@ -93,32 +91,21 @@ void read_exact(const std::filesystem::path& folder, Backend& backend,
 std::unique_ptr<LowRankAdaptation> read_from_record(const std::filesystem::path& folder,
                                                     const SafetensorsFile& file, Model& model,
                                                     const AdapterRecord& record) {
-  const auto refuse = [&](const std::string& fault) {
-    throw InputError((folder / kRecordFile).string() + ": field 'sites' " + fault +
-                     "; restore the file, or remove it to read the folder as PEFT would");
-  };
   const PeftKind kind = record.method == "dora" ? PeftKind::kDora : PeftKind::kLora;
   const PeftModules modules(file, model.shape(), kind);
   Reader reader(modules, kind, model);
-  std::map<std::string, int64_t> taken;  // ranks of a module that sites have taken so far
-  std::set<Site> seen;
-  for (const SiteShare& share : record.sites) {
-    const SiteSpec* spec = model.shape().find(share.site);
-    if (spec == nullptr || !modules.modules().contains(spec->module)) {
-      refuse("names " + share.site.name() + ", which the adapter or the model lacks");
-    }
-    if (!seen.insert(share.site).second) refuse("names " + share.site.name() + " twice");
-    int64_t& first = taken[spec->module];
-    if (share.rank > modules.modules().at(spec->module).rank - first) {
-      refuse("gives " + share.site.name() + " more rank than " + spec->module + " has");
-    }
-    LowRankAdaptation::Factors& factors =
-        reader.read(*spec, first, share.rank, share.scale, share.dropout);
+  std::map<std::string, int64_t> ranks;
+  for (const auto& [name, module] : modules.modules()) ranks[name] = module.rank;
+  const std::vector<int64_t> firsts =
+      first_ranks(record, folder, ranks, [&](const Site& site) -> const std::string* {
+        const SiteSpec* spec = model.shape().find(site);
+        return spec != nullptr && ranks.contains(spec->module) ? &spec->module : nullptr;
+      });
+  for (size_t i = 0; i < firsts.size(); ++i) {
+    const SiteShare& share = record.sites[i];
+    LowRankAdaptation::Factors& factors = reader.read(*model.shape().find(share.site), firsts[i],
+                                                      share.rank, share.scale, share.dropout);
     if (share.exact_beside) read_exact(folder, model.backend(), factors);
-    first += share.rank;
-  }
-  for (const auto& [name, module] : modules.modules()) {
-    if (taken[name] != module.rank) refuse("does not account for the whole rank of " + name);
   }
   return reader.finish();
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <set>
 
+#include "engine/checkpoint/adapter_factors.h"
 #include "engine/checkpoint/adapter_record.h"
 #include "engine/methods/low_rank.h"
 #include "tests/engine/checkpoint/saved_adapter.h"
@@ -356,6 +357,9 @@ TEST_CASE("A damaged adapter of our own is refused") {
   const auto refusal = [&] {
     return tests::error_text<InputError>([&] { Loaded("gpt2_tied", adapter); });
   };
+  const auto refusal_without_base = [&] {
+    return tests::error_text<InputError>([&] { AdapterReader{adapter}; });
+  };
   const auto change_record = [&](const std::function<void(Json&)>& change) {
     Json record = read_json_file((adapter / kRecordFile).string());
     change(record);
@@ -379,14 +383,17 @@ TEST_CASE("A damaged adapter of our own is refused") {
   SECTION("a site too many") {
     change_record([](Json& r) { r["sites"].push_back(r["sites"][0]); });
     CHECK_THAT(refusal(), Contains("twice"));
+    CHECK(refusal_without_base() == refusal());
   }
   SECTION("a site too few") {
     change_record([](Json& r) { r["sites"].erase(0); });
     CHECK_THAT(refusal(), Contains("whole rank"));
+    CHECK(refusal_without_base() == refusal());
   }
   SECTION("too much rank") {
     change_record([](Json& r) { r["sites"][0]["rank"] = 1000; });
     CHECK_THAT(refusal(), Contains("more rank"));
+    CHECK(refusal_without_base() == refusal());
   }
   SECTION("a layer that is not there") {
     change_record([](Json& r) { r["sites"][0]["layer"] = 9; });
