@@ -236,11 +236,6 @@ std::vector<SiteFactors> AdapterReader::read(const SiteWanted& wanted) const {
   return folder_->read(wanted);
 }
 
-std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folder,
-                                              const SiteWanted& wanted) {
-  return AdapterReader(folder).read(wanted);
-}
-
 std::vector<SiteFactors> read_factors_of(const std::filesystem::path& folder, FactorUnit unit) {
   return AdapterReader::Folder(folder, unit, PeftConfig::SavedModules::kRefuse).read({});
 }

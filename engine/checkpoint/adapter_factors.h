@@ -61,10 +61,6 @@ class AdapterReader {
   std::unique_ptr<const Folder> folder_;
 };
 
-// AdapterReader(folder).read(wanted).
-std::vector<SiteFactors> read_adapter_factors(const std::filesystem::path& folder,
-                                              const SiteWanted& wanted = {});
-
 // As they are combined with other adapters': of the sites, or of whole modules as PEFT reads the
 // folder, whether there is a record or not; a whole module's `site` is its path. Modules that were
 // saved whole beside the factors are refused.

@@ -49,8 +49,8 @@ void compare(Table& table, const std::string& work, double ours, double peer, do
 // compared.
 void phi(const fs::path& folder, Directions directions) {
   const auto vectors =
-      leading_vectors_of_both(read_adapter_factors(folder / "one").front(),
-                              read_adapter_factors(folder / "other").front(), directions, 0);
+      leading_vectors_of_both(AdapterReader(folder / "one").read().front(),
+                              AdapterReader(folder / "other").read().front(), directions, 0);
   shared_directions(vectors[0], vectors[1]);
 }
 

@@ -21,7 +21,7 @@ namespace {
 
 using tests::GoldenCase;
 
-// By layer and name, as read_adapter_factors gives them.
+// By layer and name, as AdapterReader gives them.
 void check_same(const std::vector<SiteFactors>& read, const LowRankAdaptation& adaptation) {
   REQUIRE(read.size() == adaptation.factors().size());
   for (const SiteFactors& f : read) {
@@ -64,7 +64,7 @@ TEST_CASE("Factors of our own adapters are read without their base") {
     Draws(5, "test", trained.parameter->name).fill_normal(trained.parameter->value.values());
   const tests::TemporaryFolder folder;
   save_adapter(folder / "adapter", *model, *adaptation, *method);
-  check_same(read_adapter_factors(folder / "adapter"), low_rank(*adaptation));
+  check_same(AdapterReader(folder / "adapter").read(), low_rank(*adaptation));
 }
 
 TEST_CASE("Factors of PEFT's adapters are read without their base") {
@@ -77,7 +77,7 @@ TEST_CASE("Factors of PEFT's adapters are read without their base") {
   const std::string base = read_json_file((folder / "nll.json").string()).at("model");
   const std::unique_ptr<Backend> backend = make_cpu_backend(1);
   const std::unique_ptr<Model> model = GoldenCase(base).load(*backend);
-  check_same(read_adapter_factors(folder), low_rank(*load_adapter(folder, *model)));
+  check_same(AdapterReader(folder).read(), low_rank(*load_adapter(folder, *model)));
 }
 
 TEST_CASE("Modules of the usual families are placed by their names") {
@@ -108,7 +108,7 @@ TEST_CASE("Damaged adapters are refused by name") {
   const tests::TemporaryFolder folder;
   std::filesystem::copy(source, folder / "adapter", std::filesystem::copy_options::recursive);
   const auto refused = [&] {
-    return tests::error_text<InputError>([&] { read_adapter_factors(folder / "adapter"); });
+    return tests::error_text<InputError>([&] { AdapterReader(folder / "adapter").read(); });
   };
   using Catch::Matchers::Contains;
   SECTION("no weights") {

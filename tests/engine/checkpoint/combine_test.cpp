@@ -25,7 +25,7 @@ Rows rows_of(const std::vector<float>& values, std::int64_t rows, std::int64_t c
 
 Updates updates_of(const std::filesystem::path& folder) {
   Updates all;
-  for (const SiteFactors& f : read_adapter_factors(folder))
+  for (const SiteFactors& f : AdapterReader(folder).read())
     all[{f.layer, f.site}] = f.scale * rows_of(f.b, f.out, f.rank) * rows_of(f.a, f.rank, f.in);
   return all;
 }
@@ -148,8 +148,8 @@ TEST_CASE("linear sums the factors, and so has the cross terms that the page tel
   Pair pair("llama_gqa", {"rank=3", "alpha=6"}, {"rank=3", "alpha=2"});
   const auto out = pair.folder / "linear";
   combine_adapters(out, pair.parts, CombineType::kLinear, std::nullopt);
-  const auto one = read_adapter_factors(pair.parts[0].folder);
-  const auto two = read_adapter_factors(pair.parts[1].folder);
+  const auto one = AdapterReader(pair.parts[0].folder).read();
+  const auto two = AdapterReader(pair.parts[1].folder).read();
   const Updates got = updates_of(out), sum = weighted_sum(pair.parts);
   for (size_t i = 0; i < one.size(); ++i) {
     const SiteFactors &f = one[i], &g = two[i];
