@@ -115,6 +115,20 @@ void check_addresses(const NamedBackend& device) {
   }
 }
 
+TEST_CASE("cuda: the fake device sees attention at every width of its kernels") {
+  for (const char* kernel : {"attention", "attention_backward", "paged_attention"}) {
+    const auto operation = std::ranges::find(operations(), kernel, &Operation::kernel);
+    REQUIRE(operation != operations().end());
+    for (const int64_t width : {32, 64, 96, 128}) {
+      INFO(kernel << " of head widths " << width - 31 << " to " << width);
+      CHECK(std::ranges::any_of(operation->shapes, [&](const Shape& shape) {
+        return shape.inner > width - 32 && shape.inner <= width &&
+               floats_of(*operation, shape) <= kMostFloats;
+      }));
+    }
+  }
+}
+
 TEST_CASE("cuda: each kernel stays within its bound of the reference on the fake device",
           "[slow]") {
   for (const NamedBackend& device : fake_backends()) check_bounds(device);

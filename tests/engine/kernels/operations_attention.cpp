@@ -19,6 +19,10 @@ AttentionLayout layout_of(int variant) {
       {{7, 2, 3}, {64, 50, 1}, {1, 0, 1}, {130, 1, 7}},
       {{200, 0, 1}},
       {{300, 299, 1}, {3, 2, 1}},
+      // Few enough for the fake device to take wide heads: with all queries, and with keys of more
+      // than one block of 64.
+      {{5, 0, 1}, {33, 0, 1}},
+      {{66, 1, 5}},
   };
   for (const Sequence& sequence : layouts[variant]) {
     for (int32_t p = sequence.first; p < sequence.length; p += sequence.step)
@@ -38,6 +42,10 @@ std::vector<Shape> shapes() {
   for (int variant = 0; variant < 4; ++variant)
     for (const int64_t head_dim : {12, 16, 64})
       for (const int64_t groups : {1, 2, 4}) all.push_back({groups, 4, head_dim, variant});
+  // The CUDA kernels have an instance for widths up to 32, 64, 96 and 128.
+  for (const int64_t head_dim : {64, 80, 128})
+    for (const int64_t groups : {1, 2})
+      for (const int variant : {4, 5}) all.push_back({groups, 2, head_dim, variant});
   for (const int64_t head_dim : {1, 7, 33}) all.push_back({3, 3, head_dim, 0});
   return all;
 }

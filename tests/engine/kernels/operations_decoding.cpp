@@ -12,20 +12,25 @@ namespace {
 
 constexpr int64_t kPages = 23;
 
+// Variant 4 has few pages, so that the fake device takes wide heads.
+int64_t pages_of(int variant) { return variant == 4 ? 11 : kPages; }
+
 // Pages in an order that is not theirs; 7 has no common factor with their number.
-int32_t page_at(int64_t i) { return static_cast<int32_t>((i * 7 + 3) % kPages); }
+int32_t page_at(int64_t i, int variant) {
+  return static_cast<int32_t>((i * 7 + 3) % pages_of(variant));
+}
 
 // How many keys the query rows see. The rows of an odd variant share their first page.
 PagedLayout layout_of(int variant) {
-  static const std::vector<std::vector<int32_t>> keys = {
-      {1, 5, 16, 17}, {33, 40, 64}, {65, 130}, {200, 2}};
+  static const std::vector<std::vector<int32_t>> keys = {{1, 5, 16, 17}, {33, 40, 64}, {65, 130},
+                                                         {200, 2},       {20, 70},     {300, 5}};
   PagedLayout layout;
   int64_t next = 1;
   for (const int32_t count : keys[static_cast<size_t>(variant)]) {
     layout.page_begin.push_back(static_cast<int64_t>(layout.pages.size()));
     layout.keys.push_back(count);
     for (int64_t i = 0; i * kPageTokens < count; ++i)
-      layout.pages.push_back(variant % 2 == 1 && i == 0 ? page_at(0) : page_at(next++));
+      layout.pages.push_back(page_at(variant % 2 == 1 && i == 0 ? 0 : next++, variant));
   }
   return layout;
 }
@@ -39,12 +44,17 @@ Operation paged_attention() {
   for (int variant = 0; variant < 4; ++variant)
     for (const int64_t head_dim : {12, 16, 64})
       for (const int64_t groups : {1, 2, 4}) op.shapes.push_back({groups, 4, head_dim, variant});
+  for (const int64_t head_dim : {64, 80, 128})
+    for (const int64_t groups : {1, 2}) op.shapes.push_back({groups, 2, head_dim, 4});
+  // More keys than the CUDA kernel takes at a time, and more heads of a group than its block has.
+  op.shapes.push_back({1, 4, 12, 5});
+  op.shapes.push_back({1, 10, 12, 0});
   for (const int64_t head_dim : {1, 7, 33}) op.shapes.push_back({3, 3, head_dim, 0});
   op.operands = [](const Shape& s) -> std::vector<Operand> {
-    const int64_t queries = layout_of(s.variant).queries();
+    const int64_t queries = layout_of(s.variant).queries(), pages = pages_of(s.variant);
     return {{"q", Role::kIn, queries, s.cols * s.inner, false},
-            {"keys", Role::kIn, kPages, s.rows * s.inner * kPageTokens, false},
-            {"values", Role::kIn, kPages, s.rows * s.inner * kPageTokens, false},
+            {"keys", Role::kIn, pages, s.rows * s.inner * kPageTokens, false},
+            {"values", Role::kIn, pages, s.rows * s.inner * kPageTokens, false},
             {"out", Role::kOut, queries, s.cols * s.inner, false}};
   };
   op.run = [](Backend& b, const Shape& s, std::span<const Matrix> m, const auto&) {
