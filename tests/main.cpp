@@ -1,5 +1,6 @@
-// Runs a folder's tests. A test that cannot run here says why (tests/skip.h) and the exit code is
-// 77, which CTest counts as skipped; a failure is never hidden by a skip.
+// Runs a folder's tests. The exit code is 1 where something failed, however often: Catch2's own is
+// the number of failures. A test that cannot run here says why (tests/skip.h), and the code is 77,
+// which CTest counts as skipped; a failure is never hidden by a skip.
 #define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
 
@@ -11,7 +12,10 @@ int main(int argc, char** argv) {
   Catch::Session session;
   // A name that matches no test is a failure: CTest would take silence for success.
   session.configData().warnings = Catch::WarnAbout::NoTests;
-  const int failures = session.run(argc, argv);
-  if (failures != 0) return failures;
+  if (session.applyCommandLine(argc, argv) != 0) return 1;
+  const int result = session.run();
+  // Of a listing it is the number of tests, by which discover.cmake sees that none is missing.
+  if (session.configData().listTestNamesOnly) return result;
+  if (result != 0) return 1;
   return rankscope::tests::skipped_tests() > 0 ? 77 : 0;
 }
