@@ -29,18 +29,24 @@ double cost_of(const Manifest& manifest) {
 
 }  // namespace
 
-TEST_CASE("a trial's cost grows with its steps, and by nothing else") {
+TEST_CASE("a trial's training costs in proportion to its steps, whatever its seed") {
   const Manifest manifest = manifest_with({});
   const TrialCosts costs(manifest, read_model_shape(manifest.base));
+  int trained = 0;
   for (Trial trial : manifest.trials) {
     const double once = costs.of(trial);
     CHECK(once > 0);
+    ++trial.config.seed;
+    CHECK(costs.of(trial) == once);
     if (!trial.trains()) continue;
+    ++trained;
     trial.config.steps *= 2;
     const double twice = costs.of(trial);
+    CHECK(twice > once);
     trial.config.steps = 0;
     CHECK(twice - once == Approx(once - costs.of(trial)));
   }
+  CHECK(trained > 0);
 }
 
 TEST_CASE("costs go by the examples that the files hold, and where there are none by a guess") {
