@@ -143,8 +143,13 @@ TEST_CASE("Figure 2's data tell the paper's ranks apart") {
   Given given(
       {score("wikisql", "lora", "Wq", 1, 100, 9), score("wikisql", "lora", "Wq", 8, 800, 10)});
   const Figure figure = parameter_figures(*given.data).figures.at(0);
-  for (const Row& row : figure.data.rows)
-    if (std::ranges::find(row, Cell("paper")) != row.end() &&
-        std::ranges::find(row, Cell("lora")) != row.end())
-      CHECK_THAT(std::get<std::string>(row.back()), Contains(" r"));
+  int ranks = 0;
+  for (const Row& row : figure.data.rows) {
+    if (std::ranges::find(row, Cell("paper")) == row.end() ||
+        std::ranges::find(row, Cell("lora")) == row.end())
+      continue;
+    ++ranks;
+    CHECK_THAT(std::get<std::string>(row.back()), Contains(" r"));
+  }
+  CHECK(ranks > 0);
 }
