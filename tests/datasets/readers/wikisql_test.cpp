@@ -184,8 +184,10 @@ TEST_CASE("WikiSQL's published files have the counts of the release", "[slow]") 
     std::size_t tables;
   };
   for (const Split split : {Split{"dev", 8421, 2630}, Split{"train", 49922, 16047}}) {
-    const auto path = shared_file("data/wikisql/" + std::string(split.name) + ".jsonl");
-    if (!path) RANKSCOPE_SKIP("no data/wikisql in RANKSCOPE_SHARED");
+    const std::string name = "data/wikisql/" + std::string(split.name);
+    const auto path = shared_file(name + ".jsonl");
+    if (!path || !shared_file(name + ".tables.jsonl"))
+      RANKSCOPE_SKIP("no data/wikisql in RANKSCOPE_SHARED");
     const WikisqlData data = read_wikisql(*path);
     CHECK(data.set.records.size() == split.questions);
     CHECK(data.tables.tables.size() == split.tables);
