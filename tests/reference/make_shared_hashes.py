@@ -31,7 +31,8 @@ def ids_hash(tokenizer, path):
 
 
 def write_ids(shared):
-    files = sorted(path for path in (shared / "data").rglob("*") if path.is_file())
+    files = sorted(path for path in (shared / "data").rglob("*")
+                   if path.is_file() and not path.name.lower().startswith(("readme", "licen")))
     hashes = {}
     for model in ("gpt2-tokenizer", "stories3m", "stories260k"):
         tokenizer = Tokenizer.from_file(str(shared / "models" / model / "tokenizer.json"))
