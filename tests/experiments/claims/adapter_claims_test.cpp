@@ -1,0 +1,298 @@
+// Verdicts on what adapters learned: directions that they share, and what they amplify.
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "experiments/claims/judgement.h"
+#include "tests/experiments/claims/planted_results.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+using Catch::Contains;
+
+namespace {
+
+// phi of a small adapter of 3 directions and a large one of 6 in 64 dimensions: the first direction
+// is shared as much as `top` says, the others as much as `others`.
+std::vector<float> planted_phi(double top, double others) {
+  std::vector<float> phi;
+  for (int i = 1; i <= 3; ++i)
+    for (int j = 1; j <= 6; ++j)
+      phi.push_back(static_cast<float>((top + (i - 1) * others) / std::min(i, j)));
+  return phi;
+}
+
+std::string adapter_claim(const std::string& statistic, const std::string& keys,
+                          const std::string& quantity, double margin) {
+  return "claims:\n  - id: B\n    title: t\n    source: s\n    statistic: " + statistic + "\n" +
+         keys + "    targets: Wq+Wv\n    contrasts:\n      - {quantity: " + quantity +
+         ", region: above, margin: " + std::to_string(margin) +
+         ", reason: r}\n    control: random_adapters\n";
+}
+
+}  // namespace
+
+TEST_CASE(
+    "planted directions are found shared, between ranks and between seeds, and random ones are "
+    "not") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq+Wv", .rank = 3});
+  planted.add({.targets = "Wq+Wv", .rank = 6});
+  const auto trial = [](int rank, int seed) {
+    return "plantedwikisqlloraWq+Wv" + std::to_string(rank) + "s" + std::to_string(seed);
+  };
+  for (int seed = 1; seed <= 5; ++seed) {
+    SimilarityRecord ranks{.one = trial(3, seed),
+                           .other = trial(6, seed),
+                           .relation = "ranks",
+                           .stamp = "s",
+                           .sites = {}};
+    for (int layer = 0; layer < 2; ++layer)
+      ranks.sites.push_back(
+          {layer, "Wq", "a", 3, 6, 64, planted_phi(0.9 - 0.01 * seed, 0.1), "", {}, {}, {}, 0.3});
+    planted.store().put_similarity(ranks);
+    for (int other = seed + 1; other <= 5; ++other) {
+      SimilarityRecord seeds{.one = trial(6, seed),
+                             .other = trial(6, other),
+                             .relation = "seeds",
+                             .stamp = "s",
+                             .sites = {}};
+      for (const char* site : {"Wq", "Wv"})
+        seeds.sites.push_back({0,
+                               site,
+                               "a",
+                               1,
+                               1,
+                               64,
+                               {0.5f},
+                               "",
+                               {},
+                               {},
+                               {},
+                               (site == std::string("Wq") ? 0.4 : 0.1) + 0.01 * (seed + other)});
+      planted.store().put_similarity(seeds);
+    }
+  }
+  const auto judged = [&](const std::string& statistic, const std::string& keys,
+                          const std::string& quantity, double margin) {
+    return planted.judge(adapter_claim(statistic, keys, quantity, margin)).claims.at(0);
+  };
+  const std::string two = "    sites: [Wq]\n    ranks: [3, largest]\n";
+  const ClaimFinding top = judged("shared_directions", two, "top", 0.5);
+  CHECK(top.verdict == "holds");
+  CHECK(top.control_verdict != "holds");
+  const double chance = 3.0 / 64;
+  CHECK(*top.contrasts.at(0).estimate == Approx((0.87 - chance) / (1 - chance)).margin(1e-6));
+  CHECK(top.contrasts.at(0).seeds_left == 5);
+  CHECK(*judged("shared_directions", two, "top_minus_others", 0.5).contrasts.at(0).estimate ==
+        Approx((0.87 - 0.1) / (1 - chance)).margin(1e-6));
+  CHECK(judged("shared_directions", two, "top", 0.95).verdict == "contradicted");
+
+  const std::string sites = "    sites: [Wq, Wv]\n    ranks: [largest]\n    seeds: 4\n";
+  CHECK(judged("shared_between_seeds", sites, "first_minus_second", 0.2).verdict == "holds");
+  const ClaimFinding second = judged("shared_between_seeds", sites, "second", 0.02);
+  CHECK(second.verdict == "holds");
+  CHECK(second.control_verdict != "holds");
+  CHECK(*second.contrasts.at(0).estimate == Approx(0.1 + 0.06).margin(1e-9));
+  CHECK(judged("shared_between_seeds", "    sites: [Wq, Wv]\n    ranks: [largest]\n    seeds: 6\n",
+               "first", 0.02)
+            .verdict == "not run");
+}
+
+TEST_CASE(
+    "adapters trained on shuffled targets are what others are set against, and are mixed with "
+    "none") {
+  PlantedResults planted;
+  for (const bool shuffled : {false, true}) {
+    const auto trial = [&](int seed, int rank = 6) {
+      return "plantedwikisqlloraWq+Wv" + std::to_string(rank) + (shuffled ? "x" : "s") +
+             std::to_string(seed);
+    };
+    for (const int rank : {4, 6}) {
+      planted.add({.targets = "Wq+Wv", .rank = rank, .shuffled = shuffled});
+      for (int seed = 1; seed <= 5; ++seed) {
+        AdapterFindings record{
+            .trial = trial(seed, rank), .stamp = "s", .values = {}, .spectra = {}};
+        for (const std::string quantity : {"projected", "projected_random", "projected_drawn",
+                                           "projected_weight", "update_norm"})
+          record.values.push_back({0, "Wq", quantity,
+                                   shuffled                  ? 9.0
+                                   : quantity == "projected" ? 4.0
+                                                             : 1.0,
+                                   ""});
+        planted.store().put_adapter(record);
+      }
+    }
+    for (int seed = 1; seed <= 5; ++seed) {
+      for (int other = seed + 1; other <= 5; ++other) {
+        SimilarityRecord seeds{.one = trial(seed),
+                               .other = trial(other),
+                               .relation = "seeds",
+                               .stamp = "s",
+                               .sites = {}};
+        for (const char* site : {"Wq", "Wv"})
+          seeds.sites.push_back({0,
+                                 site,
+                                 "a",
+                                 1,
+                                 1,
+                                 64,
+                                 {0.5f},
+                                 "",
+                                 {},
+                                 {},
+                                 {},
+                                 (site == std::string("Wq") ? 0.4 : 0.3) - (shuffled ? 0.25 : 0) +
+                                     0.001 * (seed + other)});
+        planted.store().put_similarity(seeds);
+      }
+    }
+  }
+  const std::string sites = "    sites: [Wq, Wv]\n    ranks: [largest]\n    seeds: 4\n";
+  const auto judged = [&](const std::string& quantity, double margin) {
+    return planted.judge(adapter_claim("shared_between_seeds", sites, quantity, margin))
+        .claims.at(0);
+  };
+  CHECK(*judged("first", 0.02).contrasts.at(0).estimate == Approx(0.4 + 0.006).margin(1e-9));
+  CHECK(*judged("second_less_shuffled", 0.02).contrasts.at(0).estimate ==
+        Approx(0.25).margin(1e-9));
+  CHECK(judged("first_less_shuffled", 0.2).verdict == "holds");
+  CHECK(judged("first_less_shuffled", 0.2).control_verdict != "holds");
+  CHECK(judged("first_less_shuffled", 0.3).verdict == "contradicted");
+  const ClaimFinding amplified =
+      planted
+          .judge(adapter_claim("amplification", "    sites: [Wq]\n    ranks: [4, 6]\n",
+                               "update_over_random", 1))
+          .claims.at(0);
+  for (const ContrastFinding& contrast : amplified.contrasts)
+    CHECK(*contrast.estimate == Approx(2));
+}
+
+TEST_CASE("two seeds are too few for pairs of seeds, and none of their phi is undefined") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq+Wv", .rank = 6, .seeds = 2});
+  SimilarityRecord pair{.one = "plantedwikisqlloraWq+Wv6s1",
+                        .other = "plantedwikisqlloraWq+Wv6s2",
+                        .relation = "seeds",
+                        .stamp = "s",
+                        .sites = {}};
+  for (const char* site : {"Wq", "Wv"})
+    pair.sites.push_back({0, site, "a", 1, 1, 64, {0.5f}, "", {}, {}, {}, 0.4});
+  planted.store().put_similarity(pair);
+  const ClaimFinding claim =
+      planted
+          .judge(adapter_claim("shared_between_seeds",
+                               "    sites: [Wq, Wv]\n    ranks: [largest]\n", "first", 0.02))
+          .claims.at(0);
+  CHECK(claim.verdict == "not run");
+  CHECK(claim.explanation == "2 seeds are finished and analysed, 3 are needed");
+}
+
+TEST_CASE("what a sweep's analysis lacks is named, and not taken for seeds that are not finished") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq+Wv", .rank = 3});
+  planted.add({.targets = "Wq+Wv", .rank = 6});
+  const auto explained = [&](const std::string& statistic, const std::string& keys,
+                             const std::string& quantity) {
+    const ClaimFinding claim =
+        planted.judge(adapter_claim(statistic, "    sites: " + keys + "\n", quantity, 0.1))
+            .claims.at(0);
+    CHECK(claim.verdict == "not run");
+    return claim.explanation;
+  };
+  const auto between_ranks = [&] {
+    return explained("shared_directions", "[Wq]\n    ranks: [3, 6]", "top");
+  };
+  const auto between_seeds = [&] {
+    return explained("shared_between_seeds", "[Wq, Wv]\n    ranks: [6]", "first");
+  };
+  const std::string end = "' in the sweep file and run it again, which trains nothing";
+  CHECK(between_ranks() ==
+        "the sweep's analysis has no pairs 'ranks'; write 'analysis: {pairs: [ranks]}" + end);
+  CHECK(between_seeds() ==
+        "the sweep's analysis has no pairs 'seeds'; write 'analysis: {pairs: [seeds]}" + end);
+  CHECK(explained("amplification", "[Wq]\n    ranks: [3, 6]", "small_over_large") ==
+        "the sweep's analysis has no amplification; write 'analysis: {amplification: true}" + end);
+
+  const std::string trial = "plantedwikisqlloraWq+Wv";
+  const auto add = [&](const std::string& one, const std::string& other,
+                       const std::string& relation, const std::string& directions) {
+    SimilarityRecord record{.one = trial + one,
+                            .other = trial + other,
+                            .relation = relation,
+                            .stamp = "s",
+                            .sites = {}};
+    for (const std::string& analysed : {directions, std::string("initial")})
+      record.sites.push_back(
+          {0, "Wq", analysed, 3, 6, 64, planted_phi(0.9, 0.1), "", {}, {}, {}, 0.3});
+    planted.store().put_similarity(record);
+  };
+  add("3s1", "6s1", "ranks", "dw");
+  add("6s1", "6s2", "seeds", "dw");
+  const std::string no_a =
+      "the sweep's analysis has no directions 'a'; write 'analysis: {directions: [a, dw]}" + end;
+  CHECK(between_ranks() == no_a);
+  CHECK(between_seeds() == no_a);
+
+  // With them it is a matter of seeds.
+  add("3s2", "6s2", "ranks", "a");
+  add("6s3", "6s4", "seeds", "a");
+  CHECK(between_ranks() == "1 seeds are finished, 2 are needed");
+  CHECK(between_seeds() == "2 seeds are finished and analysed, 3 are needed");
+}
+
+TEST_CASE("no control is not a difference of 0") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq+Wv", .rank = 6});
+  const ClaimFinding claim = planted
+                                 .judge(adapter_claim("shared_between_seeds",
+                                                      "    sites: [Wq, Wv]\n    ranks: [largest]\n",
+                                                      "first_less_shuffled", 0.02))
+                                 .claims.at(0);
+  CHECK(claim.verdict == "not run");
+  CHECK_THAT(claim.contrasts.at(0).missing, Contains("shuffle_targets"));
+}
+
+TEST_CASE("planted amplification is found, relative to random subspaces too") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq+Wv", .rank = 4});
+  planted.add({.targets = "Wq+Wv", .rank = 16});
+  for (const int rank : {4, 16}) {
+    for (int seed = 1; seed <= 5; ++seed) {
+      const double wobble = 1 + 0.02 * seed;
+      AdapterFindings record{
+          .trial = "plantedwikisqlloraWq+Wv" + std::to_string(rank) + "s" + std::to_string(seed),
+          .stamp = "s",
+          .values = {},
+          .spectra = {}};
+      const auto add = [&](const char* quantity, double value) {
+        record.values.push_back({0, "Wq", quantity, value, ""});
+      };
+      add("projected", rank == 4 ? 2 * wobble : 4);
+      add("projected_random", rank == 4 ? 0.5 : 2);
+      add("projected_drawn", (rank == 4 ? 0.5 : 2) * wobble);
+      add("projected_weight", 16);
+      add("update_norm", rank == 4 ? 32 : 8);
+      planted.store().put_adapter(record);
+    }
+  }
+  const std::string keys = "    sites: [Wq]\n    ranks: [4, largest]\n";
+  const auto judged = [&](const std::string& quantity, double margin) {
+    return planted.judge(adapter_claim("amplification", keys, quantity, margin)).claims.at(0);
+  };
+  const ClaimFinding over = judged("weight_over_update", 1);
+  CHECK(over.verdict == "holds");
+  REQUIRE(over.contrasts.size() == 2);
+  CHECK(*over.contrasts.at(1).estimate == Approx(2));
+  CHECK(judged("update_over_random", 0.9).verdict == "holds");
+  CHECK(judged("update_over_random", 0.9).control_verdict != "holds");
+  CHECK(judged("small_over_large", 2).verdict == "holds");
+  // A margin in the middle of what is uncertain.
+  const double seen = *judged("small_over_large", 2).contrasts.at(0).estimate;
+  const ClaimFinding open = judged("small_over_large", seen - 0.001);
+  CHECK(open.verdict == "underpowered");
+  CHECK_THAT(open.explanation, Contains("to tell 0.001 log2: ") && Contains(" seeds"));
+  // 16 against 2, of which random subspaces make 64 against 4.
+  const ClaimFinding relative = judged("relative_small_over_large", 0.25);
+  CHECK(relative.verdict == "contradicted");
+  CHECK(*relative.contrasts.at(0).estimate == Approx(-1).margin(0.1));
+}
