@@ -23,6 +23,7 @@ TEST_CASE("decoding: greedy and beam search choose transformers' tokens", "[gold
                  << c.settings.no_repeat_ngram << ", most " << c.settings.max_new);
     const Prediction got = predict(*model, {c.prompt}, c.settings).front();
     CHECK(got.ids == c.ids);
+    CHECK(c.score.has_value() == (c.settings.beams > 1));
     if (c.score) CHECK(got.score == Approx(*c.score).epsilon(1e-5).margin(1e-5));
     ended += got.ended ? 1 : 0;
   }

@@ -159,6 +159,8 @@ void check_steps(MethodCase& c) {
   }
   for (const TrainedParameter& t : c.adaptation().trained()) {
     INFO(t.parameter->name);
+    // Where only the training is compared it is so by its losses alone.
+    CHECK(c.has("final." + t.parameter->name) == c.has("loss"));
     if (c.has("final." + t.parameter->name))
       CHECK(relative_error(c.host(t.parameter->value), c.tensor("final." + t.parameter->name)) <
             kFinals);
