@@ -4,7 +4,7 @@
 # linked only to the libraries of the folders it may see. The include path is the repository root;
 # tests/boundaries.cmake checks who includes whom.
 set(RANKSCOPE_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
-                       -Wimplicit-fallthrough $<$<BOOL:${RANKSCOPE_WERROR}>:-Werror>)
+                       -Wimplicit-fallthrough)
 
 # rankscope_compile_jointly(TARGET)
 #
