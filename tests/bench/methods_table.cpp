@@ -23,7 +23,7 @@ struct Compared {
 
 constexpr Compared kMethods[] = {
     {"dora", "--set rank=8", 8},
-    {"adalora", "--set rank=5 --set init_rank=8", 8},
+    {"adalora", "--set rank=5 --set init_rank=8 --set t_init=0 --set t_final=0", 8},
     {"adapter_h", "--set bottleneck=6", 6},
     {"adapter_l", "--set bottleneck=12", 0},
     {"adapter_p", "--set bottleneck=12", 0},

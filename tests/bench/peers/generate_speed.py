@@ -3,7 +3,7 @@
     generate_speed.py --model DIR --prompts FILE.jsonl [--batch 32] [--new 64] [--beams 1] [--threads N] [--json]
 
 FILE holds lines {"prompt_ids": [...]}. Prompts are sorted by length, padded on the left, and continued by exactly --new
-tokens each; the clock runs over padding and generate().
+tokens each; the clock runs over padding and generate(), and the fastest of three rounds counts.
 """
 
 import json

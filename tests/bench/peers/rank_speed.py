@@ -3,7 +3,8 @@
     rank_speed.py --model DIR --prompts FILE.jsonl [--batch 32] [--threads N] [--json]
 
 FILE holds lines {"prompt_ids": [...], "choices": [[...], ...]}. Each example makes one row a choice, prompt and choice end
-to end, padded on the right; one forward pass a batch of --batch examples; logits at the choices' positions alone.
+to end, padded on the right; one forward pass a batch of --batch examples; logits at the choices' positions alone. The
+fastest of three rounds counts.
 """
 
 import json
