@@ -39,10 +39,12 @@ double numpy_seconds(const char* python, const std::string& work, const fs::path
       .at("seconds");
 }
 
+constexpr const char* kOverOurs = ": NumPy's time over ours";
+
 void compare(Table& table, const std::string& work, double ours, double peer, double must,
              double aim) {
   std::printf("%s: %.4f s, NumPy %.4f s\n", work.c_str(), ours, peer);
-  table.row(work + ": NumPy's time over ours", peer / ours, must, aim);
+  table.row(work + kOverOurs, peer / ours, must, aim);
 }
 
 // phi without the band of chance, which the peer does not draw: adapters read, directions found and
@@ -71,10 +73,10 @@ int print_analysis_table() {
   std::vector<double> command;
   for (int round = 0; round < kRounds; ++round) command.push_back(use_of_program(pair).seconds);
   table.row("analyze phi, r 64 in 12,288 dimensions, s", median(command), 0.2, 0.15, true);
-  const auto [amplification, peak] = use_of_program("analyze amplification" + adapter +
-                                                    " --model " + quoted((wide / "base").string()));
-  table.row("analyze amplification, W 12,288 x 12,288, s", amplification, 60, 15, true);
-  table.row("analyze amplification: peak memory, GiB", peak, 2, 1.5, true);
+  const ProgramUse amplification = use_of_program("analyze amplification" + adapter + " --model " +
+                                                  quoted((wide / "base").string()));
+  table.row("analyze amplification, W 12,288 x 12,288, s", amplification.seconds, 60, 15, true);
+  table.row("analyze amplification: peak memory, GiB", amplification.peak_gibibytes, 2, 1.5, true);
 
   // Made anew: what a run before kept of W would count as work of none.
   fs::remove_all(folder.analysis());
@@ -88,18 +90,24 @@ int print_analysis_table() {
   table.row("a sweep's 40 adapters at 48 matrices, s", sweep, 30, 15, true);
   if (!python) return table.finish();
 
-  for (const auto& [name, directions] :
-       {std::pair{"phi_a", Directions::kA}, {"phi_dw", Directions::kUpdate}}) {
-    std::vector<double> ours, peer;
-    for (int round = 0; round < kRounds; ++round) {
-      ours.push_back(seconds_of([&] { phi(wide, directions); }));
-      peer.push_back(numpy_seconds(python, name, wide));
-    }
-    compare(table, name, median(ours), median(peer), 3, 5);
+  for (const Directions directions : {Directions::kA, Directions::kUpdate}) {
+    const std::string name = directions == Directions::kA ? "phi_a" : "phi_dw";
+    table.with_peer(name + kOverOurs, [&] {
+      std::vector<double> ours, peer;
+      for (int round = 0; round < kRounds; ++round) {
+        ours.push_back(seconds_of([&] { phi(wide, directions); }));
+        peer.push_back(numpy_seconds(python, name, wide));
+      }
+      compare(table, name, median(ours), median(peer), 3, 5);
+    });
   }
-  compare(table, "amplification", amplification, numpy_seconds(python, "amplification", wide), 1,
-          3);
-  compare(table, "sweep", sweep, numpy_seconds(python, "sweep", wide), 1, 2);
+  table.with_peer(std::string("amplification") + kOverOurs, [&] {
+    compare(table, "amplification", amplification.seconds,
+            numpy_seconds(python, "amplification", wide), 1, 3);
+  });
+  table.with_peer(std::string("sweep") + kOverOurs, [&] {
+    compare(table, "sweep", sweep, numpy_seconds(python, "sweep", wide), 1, 2);
+  });
   return table.finish();
 }
 

@@ -24,7 +24,7 @@ void Table::row(const std::string& work, double measured, double must, double ai
                 double bound) {
   const bool met = lower ? measured <= must : measured >= must;
   const bool aimed = lower ? measured <= aim : measured >= aim;
-  missed_ |= !met;
+  good_ &= met;
   std::printf("%-50s %9.2f %6.2f %6.2f  %s", work.c_str(), measured, must, aim,
               aimed ? "aim met"
               : met ? "met"
@@ -40,9 +40,26 @@ void Table::row(const std::string& work, double measured, double must, double ai
                    {"bound", bound > 0 ? OrderedJson(bound) : OrderedJson()}});
 }
 
+bool Table::with_peer(const std::string& work, const std::function<void()>& rows) {
+  try {
+    rows();
+    return true;
+  } catch (const std::exception& error) {
+    failed_row(work, error.what());
+    return false;
+  }
+}
+
+void Table::failed_row(const std::string& work, const std::string& why) {
+  good_ = false;
+  std::printf("%-50s FAILED: %s\n", work.c_str(), why.c_str());
+  std::fflush(stdout);
+  json_.push_back({{"work", work}, {"error", why}});
+}
+
 int Table::finish() {
   write_file_atomically(file_, json_.dump(1) + "\n");
-  return missed_ ? 1 : 0;
+  return good_ ? 0 : 1;
 }
 
 double median(std::vector<double> values) {
@@ -53,8 +70,8 @@ double median(std::vector<double> values) {
 std::vector<OutputLine> run_command(const std::string& command) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen((command + " 2>/dev/null").c_str(), "r"),
-                                                   pclose);
+  std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(("(" + command + ") 2>/dev/null").c_str(), "r"),
+                                             pclose);
   if (!pipe) throw MachineError("cannot start: " + command);
   std::vector<OutputLine> lines;
   std::string text;
@@ -67,7 +84,8 @@ std::vector<OutputLine> run_command(const std::string& command) {
     if (text.starts_with("{")) lines.push_back({seconds, parse_json(text, command)});
     text.clear();
   }
-  if (lines.empty()) throw MachineError("no output from: " + command + "\nrun it to see why");
+  if (pclose(pipe.release()) != 0) throw MachineError("fails: " + command + "; run it to see why");
+  if (lines.empty()) throw MachineError("no output from: " + command + "; run it to see why");
   return lines;
 }
 
@@ -86,7 +104,7 @@ ProgramUse use_of_program(const std::string& arguments) {
   rusage usage{};
   if (child < 0 || wait4(child, &status, 0, &usage) != child || !WIFEXITED(status) ||
       WEXITSTATUS(status) != 0)
-    throw MachineError("fails: " + command + "\nrun it to see why");
+    throw MachineError("fails: " + command + "; run it to see why");
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   return {taken.count(), static_cast<double>(usage.ru_maxrss) / (1 << 20)};  // in KiB
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,13 +20,18 @@ class Table {
   // that is not the limit.
   void row(const std::string& work, double measured, double must, double aim, bool lower = false,
            double bound = 0);
-  // 0 where every "must" was met, else 1.
+  // The rows that need a peer: calls `rows`. Where that throws, the row `work` says why, the others
+  // go on, and finish() returns 1. Whether it went well.
+  bool with_peer(const std::string& work, const std::function<void()>& rows);
+  // The row of what could not be measured.
+  void failed_row(const std::string& work, const std::string& why);
+  // 0 where every "must" was met and no row failed, else 1.
   int finish();
 
  private:
   std::filesystem::path file_;
   OrderedJson json_ = OrderedJson::array();
-  bool missed_ = false;
+  bool good_ = true;
 };
 
 // Of an odd number of values.
@@ -36,7 +42,7 @@ struct OutputLine {
   double seconds;
   Json value;
 };
-// MachineError where there are none.
+// MachineError where there are none or the command fails, whatever it has printed.
 std::vector<OutputLine> run_command(const std::string& command);
 
 // Of one process of the program, whatever it prints. MachineError where it fails.

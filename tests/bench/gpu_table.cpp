@@ -160,20 +160,25 @@ std::string name_of(const TrainingWork& w) {
   return std::string(w.shape) + " " + w.task + " " + std::to_string(w.batch);
 }
 
-// The peers' lines by "WORK TASK BATCH".
-std::map<std::string, Json> peer_lines(const char* python) {
+// The peers' lines by "WORK TASK BATCH"; one that failed has its row in `table`.
+std::map<std::string, Json> peer_lines(Table& table, const char* python) {
   std::map<std::string, Json> lines;
   if (python == nullptr) return lines;
-  for (const OutputLine& line :
-       run_command(quoted(python) + " " +
-                   quoted(std::string(RANKSCOPE_SOURCE_DIR) + "/tests/bench/peers/gpu_peft.py") +
-                   " --all")) {
-    const Json& v = line.value;
-    std::printf("peer: %s\n", v.dump().c_str());
-    if (!v.contains("error"))
-      lines[v.value("work", "") + " " + v.value("task", "") + " " +
-            std::to_string(v.value("batch", 0))] = v;
-  }
+  table.with_peer("all rows over PEFT and transformers", [&] {
+    // It ends with 1 where rows failed, which their lines say.
+    for (const OutputLine& line :
+         run_command(quoted(python) + " " +
+                     quoted(std::string(RANKSCOPE_SOURCE_DIR) + "/tests/bench/peers/gpu_peft.py") +
+                     " --all || [ $? = 1 ]")) {
+      const Json& v = line.value;
+      std::printf("peer: %s\n", v.dump().c_str());
+      const std::string name = v.value("work", "") + " " + v.value("task", "");
+      if (v.contains("error"))
+        table.failed_row("peer of " + name, v.at("error"));
+      else
+        lines[name + " " + std::to_string(v.value("batch", 0))] = v;
+    }
+  });
   return lines;
 }
 
@@ -195,7 +200,8 @@ int print_gpu_table() {
     std::printf("bf16 products %.0f TFLOP/s, memory %.0f GB/s\n", gemm * 1e-12,
                 memory_gigabytes(*backend, 0.1));
   }
-  // One work alone, for a profiler.
+  // One work alone, for a profiler: a row of kTraining ("gpt2-medium wikisql 16"), "trials" or
+  // "decode". No table.
   const char* only = std::getenv("RANKSCOPE_BENCH_WORK");
   Trials trials;
   std::vector<Measured> trained;
@@ -215,14 +221,17 @@ int print_gpu_table() {
                 trials.together, trials.in_turn);
     std::fflush(stdout);
   }
-  if (only != nullptr && only != std::string("decode")) return 0;
-  const double decoded = decode(root);
-  std::printf("gpt2-medium greedy, %lld sequences: %.0f new tokens/s\n",
-              static_cast<long long>(kPrompts), decoded);
-  std::fflush(stdout);
+  double decoded = 0;
+  if (only == nullptr || only == std::string("decode")) {
+    decoded = decode(root);
+    std::printf("gpt2-medium greedy, %lld sequences: %.0f new tokens/s\n",
+                static_cast<long long>(kPrompts), decoded);
+    std::fflush(stdout);
+  }
+  if (only != nullptr) return 0;
 
-  const std::map<std::string, Json> peers = peer_lines(peers_python());
   Table table(root / "gpu_table.json");
+  const std::map<std::string, Json> peers = peer_lines(table, peers_python());
   for (size_t i = 0; i < trained.size(); ++i) {
     const TrainingWork& w = kTraining[i];
     const std::string name = name_of(w);

@@ -101,14 +101,16 @@ void decoding_row(Table& table, const char* python, const fs::path& root, const 
   if (python == nullptr) return;
   const double bound =
       tokens / (decoding_flops(*model, prompts, w.beams) * 1e-9 / reference_sgemm_gflops(kThreads));
-  const double peer =
-      run_peer(python, "generate_speed.py",
-               "--model " + quoted(model_folder(root, w.shape)) + " --prompts " + quoted(file) +
-                   " --beams " + std::to_string(w.beams) + " --threads " + std::to_string(kThreads))
-          .at("new_tokens_per_second");
-  table.row(std::string(w.shape) + " beams " + std::to_string(w.beams) +
-                ": new tokens/s over transformers",
-            rate / peer, w.must, w.aim, false, bound / peer);
+  const std::string work = std::string(w.shape) + " beams " + std::to_string(w.beams) +
+                           ": new tokens/s over transformers";
+  table.with_peer(work, [&] {
+    const double peer = run_peer(python, "generate_speed.py",
+                                 "--model " + quoted(model_folder(root, w.shape)) + " --prompts " +
+                                     quoted(file) + " --beams " + std::to_string(w.beams) +
+                                     " --threads " + std::to_string(kThreads))
+                            .at("new_tokens_per_second");
+    table.row(work, rate / peer, w.must, w.aim, false, bound / peer);
+  });
 }
 
 void ranking_row(Table& table, const char* python, const fs::path& root) {
@@ -137,12 +139,15 @@ void ranking_row(Table& table, const char* python, const fs::path& root) {
       });
   std::printf("stories3m, MNLI ranked: %.0f examples/s\n", rate);
   if (python == nullptr) return;
-  const double peer =
-      run_peer(python, "rank_speed.py",
-               "--model " + quoted(model_folder(root, "stories3m")) + " --prompts " + quoted(file) +
-                   " --threads " + std::to_string(kThreads))
-          .at("examples_per_second");
-  table.row("stories3m MNLI ranked: examples/s over PyTorch", rate / peer, 5, 10);
+  const std::string work = "stories3m MNLI ranked: examples/s over PyTorch";
+  table.with_peer(work, [&] {
+    const double peer =
+        run_peer(python, "rank_speed.py",
+                 "--model " + quoted(model_folder(root, "stories3m")) + " --prompts " +
+                     quoted(file) + " --threads " + std::to_string(kThreads))
+            .at("examples_per_second");
+    table.row(work, rate / peer, 5, 10);
+  });
 }
 
 // The pairs: each of SAMSum's summaries against another.
@@ -165,9 +170,12 @@ void rouge_row(Table& table, const char* python, const fs::path& root) {
     text += Json({{"reference", summaries[i]}, {"prediction", other(i)}}).dump() + "\n";
   const fs::path file = root / "rouge-pairs.jsonl";
   write_file_atomically(file, text);
-  const double peer =
-      run_peer(python, "rouge_speed.py", "--pairs " + quoted(file)).at("pairs_per_second");
-  table.row("ROUGE with stemmer: pairs/s over rouge_score", rate / peer, 20, 60);
+  const std::string work = "ROUGE with stemmer: pairs/s over rouge_score";
+  table.with_peer(work, [&] {
+    const double peer =
+        run_peer(python, "rouge_speed.py", "--pairs " + quoted(file)).at("pairs_per_second");
+    table.row(work, rate / peer, 20, 60);
+  });
 }
 
 void tokenizer_rows(Table& table, const char* python) {
@@ -181,8 +189,8 @@ void tokenizer_rows(Table& table, const char* python) {
     }
   }
   for (const char* name : kTokenizers) {
-    const fs::path models = shared_data("").parent_path().parent_path() / "models";
-    const Tokenizer tokenizer = Tokenizer::load(models / name);
+    const fs::path folder = shared_model(name);
+    const Tokenizer tokenizer = Tokenizer::load(folder);
     std::vector<int32_t> ids;
     const double rate = bytes / (1 << 20) / seconds_of([&] {
                           for (const std::string& line : lines) {
@@ -192,10 +200,14 @@ void tokenizer_rows(Table& table, const char* python) {
                         });
     std::printf("tokenizing, %s: %.1f MiB/s\n", name, rate);
     if (python == nullptr) continue;
-    const double peer = run_peer(python, "tokenizers_speed.py",
-                                 "--shared " + quoted(models.parent_path()) + " --models " + name)
-                            .at("mib_per_second");
-    table.row("tokenizing, " + std::string(name) + ": over tokenizers", rate / peer, 1, 3);
+    const std::string work = "tokenizing, " + std::string(name) + ": over tokenizers";
+    table.with_peer(work, [&] {
+      const double peer =
+          run_peer(python, "tokenizers_speed.py",
+                   "--shared " + quoted(folder.parent_path().parent_path()) + " --models " + name)
+              .at("mib_per_second");
+      table.row(work, rate / peer, 1, 3);
+    });
   }
 }
 
@@ -223,13 +235,15 @@ int print_tasks_table() {
         DecodingWork{"stories3m", 4, 128, 6, 15}})
     decoding_row(table, python, root, work);
   ranking_row(table, python, root);
-  if (fs::exists(shared_data("samsum/val.json")) &&
-      fs::exists(shared_data("wikisql/train.jsonl"))) {
+  std::vector<fs::path> needed{shared_data("samsum/val.json"), shared_data("wikisql/train.jsonl"),
+                               shared_data("mnli/dev_matched.jsonl")};
+  for (const char* name : kTokenizers) needed.push_back(shared_model(name));
+  if (std::ranges::all_of(needed, is_there)) {
     rouge_row(table, python, root);
     tokenizer_rows(table, python);
     wikisql_rows(table);
   } else {
-    std::printf("the shared data is not on this machine: its rows are left out\n");
+    std::printf("shared models or data are not on this machine: their rows are left out\n");
   }
   return table.finish();
 }

@@ -69,12 +69,14 @@ int print_trial_rate() {
   if (const char* python = peers_python()) {
     render(data / "train.jsonl", 500, root / "train.jsonl");
     render(data / "dev.jsonl", 200, root / "scored.jsonl");
-    const Json peer =
-        run_peer(python, "sweep_peft.py",
-                 " --model " + quoted(model) + " --train " + quoted(root / "train.jsonl") +
-                     " --score " + quoted(root / "scored.jsonl") + " --threads 2");
-    table.row("stories3m wikisql: trials/hour over a PEFT script",
-              rate / peer.at("trials_per_hour").get<double>(), 4, 8);
+    const std::string work = "stories3m wikisql: trials/hour over a PEFT script";
+    table.with_peer(work, [&] {
+      const Json peer =
+          run_peer(python, "sweep_peft.py",
+                   " --model " + quoted(model) + " --train " + quoted(root / "train.jsonl") +
+                       " --score " + quoted(root / "scored.jsonl") + " --threads 2");
+      table.row(work, rate / peer.at("trials_per_hour").get<double>(), 4, 8);
+    });
   }
   return table.finish();
 }

@@ -523,7 +523,7 @@ def main():
         except Exception as error:  # One row's failure must not lose the others.
             traceback.print_exc()
             failed = True
-            result = {"work": row["work"], "task": row.get("task"), "error": f"{type(error).__name__}: {error}"[:300]}
+            result = {"work": row["work"], "task": row.get("task", ""), "error": f"{type(error).__name__}: {error}"[:300]}
         device.forget_peak()
         result["seconds_of_row"] = round(time.perf_counter() - began, 2)
         print(json.dumps(result) if options.json or options.all else sentence(result), flush=True)
