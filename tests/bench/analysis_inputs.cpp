@@ -13,6 +13,7 @@
 #include "engine/models/config.h"
 #include "experiments/sweep/scoring.h"
 #include "metrics/products.h"
+#include "tests/bench/made_once.h"
 
 namespace rankscope::bench {
 
@@ -101,13 +102,29 @@ Trial adapter_trial(std::int64_t rank, std::uint64_t seed) {
   return trial;
 }
 
+void make_finished(const SweepFolder& folder, const Trial& trial, Model& model) {
+  make_trial_folder(folder, trial);
+  const std::unique_ptr<Method> method = method_of(trial);
+  const std::unique_ptr<Adaptation> adaptation = method->adapt(model, trial.config.seed);
+  for (const TrainedParameter& trained : adaptation->trained()) {
+    const std::string name = trained.parameter->name;
+    if (!name.ends_with("lora_B")) continue;
+    std::span<float> values = trained.parameter->value.values();
+    Draws(trial.config.seed, "bench analysis", name + trial.setting("rank")).fill_normal(values);
+    for (float& x : values) x *= 0.01f;
+  }
+  save_adapter(folder.train_folder(trial) / "adapter", model, *adaptation, *method);
+  write_done(folder.eval_folder(trial), OrderedJson::object(), 0, {});
+}
+
 }  // namespace
 
 void make_wide_adapters(const fs::path& root) {
-  if (is_there(root / "base" / "model.safetensors")) return;
-  make_adapter(root / "one");
-  make_adapter(root / "other");
-  make_base(root / "base");
+  make_once(root, std::string(kConfig) + "\nrank " + std::to_string(kRank), [&] {
+    make_adapter(root / "one");
+    make_adapter(root / "other");
+    make_base(root / "base");
+  });
 }
 
 Manifest make_adapter_sweep(const SweepFolder& folder, const fs::path& base) {
@@ -121,26 +138,13 @@ Manifest make_adapter_sweep(const SweepFolder& folder, const fs::path& base) {
   for (std::int64_t rank = 1; rank <= 128; rank *= 2)
     for (std::uint64_t seed = 1; seed <= 5; ++seed)
       manifest.trials.push_back(adapter_trial(rank, seed));
-  const std::unique_ptr<Backend> backend = make_cpu_backend(1);
-  const std::unique_ptr<Model> model = load_model(base, *backend);
-  for (const Trial& trial : manifest.trials) {
-    const fs::path adapter = folder.train_folder(trial) / "adapter";
-    if (!is_there(adapter)) {
-      make_trial_folder(folder, trial);
-      const std::unique_ptr<Method> method = method_of(trial);
-      const std::unique_ptr<Adaptation> adaptation = method->adapt(*model, trial.config.seed);
-      for (const TrainedParameter& trained : adaptation->trained()) {
-        const std::string name = trained.parameter->name;
-        if (!name.ends_with("lora_B")) continue;
-        std::span<float> values = trained.parameter->value.values();
-        Draws(trial.config.seed, "bench analysis", name + trial.setting("rank"))
-            .fill_normal(values);
-        for (float& x : values) x *= 0.01f;
-      }
-      save_adapter(adapter, *model, *adaptation, *method);
-    }
-    write_done(folder.eval_folder(trial), OrderedJson::object(), 0, {});
-  }
+  std::string content = read_text_file(base / "config.json");
+  for (const Trial& trial : manifest.trials) content += "\n" + trial.train_hash;
+  make_once(folder.path(), content, [&] {
+    const std::unique_ptr<Backend> backend = make_cpu_backend(1);
+    const std::unique_ptr<Model> model = load_model(base, *backend);
+    for (const Trial& trial : manifest.trials) make_finished(folder, trial, *model);
+  });
   return manifest;
 }
 

@@ -10,6 +10,7 @@
 #include "common/json.h"
 #include "common/safetensors.h"
 #include "engine/models/config.h"
+#include "tests/bench/made_once.h"
 
 namespace rankscope::bench {
 
@@ -95,42 +96,44 @@ std::vector<std::byte> stored(const std::vector<float>& values, DType dtype) {
 
 fs::path model_folder(const fs::path& root, const std::string& shape) {
   const fs::path folder = root / shape;
-  if (fs::exists(folder / "model.safetensors")) return folder;
-  fs::create_directories(folder);
-  write_file_atomically(folder / "config.json", std::string_view(shape_of(shape).config));
-  const ModelShape model = read_model_shape(folder);
-  std::vector<std::vector<std::byte>> values;
-  std::vector<TensorToWrite> tensors;
-  for (const TensorSpec& spec : model.tensors) {
-    values.push_back(stored(random_weights(spec), shape_of(shape).dtype));
-    tensors.push_back({spec.name, shape_of(shape).dtype, spec.shape, values.back().data()});
-  }
-  write_safetensors(folder / "model.safetensors", std::move(tensors), {{"format", "pt"}});
+  const BenchShape& made = shape_of(shape);
+  make_once(folder, std::string(made.config) + "\n" + std::string(dtype_name(made.dtype)), [&] {
+    fs::create_directories(folder);
+    write_file_atomically(folder / "config.json", std::string_view(made.config));
+    const ModelShape model = read_model_shape(folder);
+    std::vector<std::vector<std::byte>> values;
+    std::vector<TensorToWrite> tensors;
+    for (const TensorSpec& spec : model.tensors) {
+      values.push_back(stored(random_weights(spec), made.dtype));
+      tensors.push_back({spec.name, made.dtype, spec.shape, values.back().data()});
+    }
+    write_safetensors(folder / "model.safetensors", std::move(tensors), {{"format", "pt"}});
+  });
   return folder;
 }
 
 fs::path token_file(const fs::path& root, const std::string& shape, const std::string& task) {
   const fs::path file = root / (shape + "-" + task + ".jsonl");
-  if (fs::exists(file)) return file;
-  const Json lengths =
-      read_json_file(std::string(RANKSCOPE_SOURCE_DIR) + "/tests/bench/lengths.json");
-  const std::string tokenizer = shape_of(shape).tokenizer;
+  const Json all = read_json_file(std::string(RANKSCOPE_SOURCE_DIR) + "/tests/bench/lengths.json");
+  const Json& lengths = all.at("lengths").at(shape_of(shape).tokenizer).at(task);
   const uint64_t vocabulary = shape_of(shape).vocabulary;
-  const Draws draws(0, "bench tokens", shape + " " + task);
-  uint64_t drawn = 0;
-  auto ids = [&](int64_t count) {
-    Json list = Json::array();
-    for (int64_t i = 0; i < count; ++i) list.push_back(draws.below(drawn++, vocabulary));
-    return list;
-  };
-  std::string text;
-  for (const Json& pair : lengths.at("lengths").at(tokenizer).at(task)) {
-    OrderedJson line;
-    line["prompt_ids"] = ids(pair.at(0));
-    line["target_ids"] = ids(pair.at(1));
-    text += line.dump() + "\n";
-  }
-  write_file_atomically(file, std::string_view(text));
+  make_once(file, lengths.dump() + "\nids below " + std::to_string(vocabulary), [&] {
+    const Draws draws(0, "bench tokens", shape + " " + task);
+    uint64_t drawn = 0;
+    auto ids = [&](int64_t count) {
+      Json list = Json::array();
+      for (int64_t i = 0; i < count; ++i) list.push_back(draws.below(drawn++, vocabulary));
+      return list;
+    };
+    std::string text;
+    for (const Json& pair : lengths) {
+      OrderedJson line;
+      line["prompt_ids"] = ids(pair.at(0));
+      line["target_ids"] = ids(pair.at(1));
+      text += line.dump() + "\n";
+    }
+    write_file_atomically(file, std::string_view(text));
+  });
   return file;
 }
 

@@ -11,7 +11,8 @@ namespace {
 
 std::filesystem::path shared() {
   const char* folder = std::getenv("RANKSCOPE_SHARED");
-  return folder != nullptr ? folder : std::filesystem::path(RANKSCOPE_SOURCE_DIR) / ".." / "shared";
+  if (folder == nullptr) return std::filesystem::path(RANKSCOPE_SOURCE_DIR) / ".." / "shared";
+  return std::filesystem::absolute(folder);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 namespace rankscope::bench {
 
 // Below $RANKSCOPE_SHARED/data, by default ../shared beside the repository. It need not exist.
+// Absolute, as sweep files need it: a relative path in one starts at the file.
 std::filesystem::path shared_data(const std::string& name);
 // Beside them, below models.
 std::filesystem::path shared_model(const std::string& name);

@@ -22,8 +22,8 @@ constexpr int kRounds = 3;
 std::string sweep_text(const fs::path& base) {
   std::string seeds;
   for (int seed = 1; seed <= kSeeds; ++seed) seeds += (seed > 1 ? ", " : "") + std::to_string(seed);
-  return "name: thousand\nbase: " + fs::absolute(base).string() +
-         "\ntasks:\n  wikisql:\n    data: " + fs::absolute(shared_data("wikisql")).string() +
+  return "name: thousand\nbase: " + base.string() +
+         "\ntasks:\n  wikisql:\n    data: " + shared_data("wikisql").string() +
          "\n    train: {split: train, limit: 500}\n"
          "    score: {split: dev, limit: 1000, max_new: 16}\n"
          "training: {batch: 2, steps: 250, lr: 1e-3}\n"
