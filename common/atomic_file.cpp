@@ -240,7 +240,7 @@ void FolderTransaction::replace_target() {
   if (aside) remove_tree(*aside);
 }
 
-std::size_t clear_stale_temporaries(const fs::path& folder) {
+std::size_t clear_stale_temporaries(const fs::path& folder, Writers writers) {
   std::size_t dealt_with = 0;
   // Collected first: the folder must not change under an iterator.
   for (const fs::path& path : names_in_folder(folder)) {
@@ -250,7 +250,8 @@ std::size_t clear_stale_temporaries(const fs::path& folder) {
     const bool is_old = old_mark != std::string::npos && old_mark > 1;
     if (!is_old && new_mark == std::string::npos) continue;
     const std::string_view behind(name);
-    if (is_of_another_process(
+    if (writers == Writers::kOthers &&
+        is_of_another_process(
             behind.substr(is_old ? old_mark + kOldMark.size() : new_mark + kNewMark.size())))
       continue;
     if (is_old) {

@@ -121,12 +121,16 @@ class FolderTransaction {
   bool committed_ = false;
 };
 
+enum class Writers {
+  kNone,   // nobody but the caller writes into the folder, as under a trial's lock
+  kOthers  // other processes of this machine may: what is of a living one stays
+};
+
 // Clears what processes killed in the middle of a write left in `folder` (not below it): removes
-// temporary names, and puts back an old folder whose replacement never arrived. Those of other
-// processes that live on this machine stay: they may be writing. Call it only where no other
-// machine and nothing else of this process can be writing, as under a trial's lock. Returns how
-// many names it dealt with.
-std::size_t clear_stale_temporaries(const std::filesystem::path& folder);
+// temporary names, and puts back an old folder whose replacement never arrived. Call it only where
+// no other machine and nothing else of this process can be writing. Returns how many names it dealt
+// with.
+std::size_t clear_stale_temporaries(const std::filesystem::path& folder, Writers writers);
 
 // The system's text for an errno value; the ones that mean a full disk (ENOSPC, EDQUOT, EFBIG) say
 // so.

@@ -58,7 +58,7 @@ void RunFolder::prepare() {
   if (!has_state() && has(kAdapter))
     throw InputError("'" + printable_path(out_ / kAdapter) +
                      "' is there, but no resume point of a run; give another --out folder");
-  clear_stale_temporaries(out_);
+  clear_stale_temporaries(out_, Writers::kNone);
   AtomicFile trial(out_ / kCurve);
 }
 

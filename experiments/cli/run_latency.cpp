@@ -81,7 +81,7 @@ int run_latency(const Sweep& sweep, const SweepFolder& folder, const LatencyComm
   }
   make_folder(folder.path(), "give another --dir");
   const SweepHold hold(folder);
-  clear_stale_temporaries(folder.path());
+  clear_stale_temporaries(folder.path(), Writers::kOthers);
   for (const std::string& healed : heal_sweep_files(folder)) log::warning("{}", healed);
   hashes.save(folder.hashes());
   write_manifest(folder, manifest);

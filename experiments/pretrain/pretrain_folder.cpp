@@ -57,7 +57,7 @@ PretrainFolder::PretrainFolder(fs::path path, const PretrainIdentity& identity)
     : path_(std::move(path)) {
   make_folder(path_, "give another --out folder");
   lock_.emplace(path_);
-  clear_stale_temporaries(path_);
+  clear_stale_temporaries(path_, Writers::kNone);
   const fs::path file = path_ / kIdentityFile;
   if (is_there(file)) {
     check_identity(file, identity);

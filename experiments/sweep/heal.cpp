@@ -136,12 +136,12 @@ std::vector<std::string> heal_trials(const SweepFolder& folder, const Manifest& 
     const fs::path train = folder.train_folder(trial);
     std::optional<FolderLock> train_lock, eval_lock;
     if (!take(train, train_lock)) continue;
-    clear_stale_temporaries(train);
+    clear_stale_temporaries(train, Writers::kNone);
     healer.require_regular(train, {"trial.json", "curve.jsonl", "timings.json"});
     if (trial.trains() && !trained.contains(trial.train_hash))
       trained[trial.train_hash] = heal_training(train, needed.contains(trial.train_hash), healer);
     if (!take(folder.eval_folder(trial), eval_lock)) continue;
-    clear_stale_temporaries(folder.eval_folder(trial));
+    clear_stale_temporaries(folder.eval_folder(trial), Writers::kNone);
     heal_evaluation(folder.eval_folder(trial), trial.trains(), trained[trial.train_hash], healer);
     describe_trial(folder, trial);
   }

@@ -135,7 +135,7 @@ TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const 
   const FolderLock lock(folder.eval_folder(trial), FolderLock::Busy::kWait);
   const TrialState state = trial_state(folder, trial);
   if (is_finished(state)) return state;
-  clear_stale_temporaries(folder.eval_folder(trial));
+  clear_stale_temporaries(folder.eval_folder(trial), Writers::kNone);
   FileHashes hashes(folder.hashes());
   refuse_changed_files(manifest, trial, hashes);
   describe_trial(folder, trial);
