@@ -12,7 +12,7 @@ if(RANKSCOPE_CUDA OR NOT RANKSCOPE_WHY_NO_CUDA MATCHES \"nvcc is of CUDA 11.8; 1
   message(FATAL_ERROR \"RANKSCOPE_CUDA is \${RANKSCOPE_CUDA}, the reason: \${RANKSCOPE_WHY_NO_CUDA}\")
 endif()
 ")
-execute_process(COMMAND ${CMAKE_COMMAND} -S ${WORK} -B ${WORK}/build -DCMAKE_CXX_COMPILER=${CXX}
+execute_process(COMMAND ${CMAKE_COMMAND} -G Ninja -S ${WORK} -B ${WORK}/build -DCMAKE_CXX_COMPILER=${CXX}
                         -DRANKSCOPE_NVCC=${WORK}/nvcc
                 OUTPUT_QUIET ERROR_VARIABLE errors RESULT_VARIABLE failed)
 if(failed)

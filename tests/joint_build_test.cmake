@@ -1,4 +1,5 @@
-# Sources are compiled jointly wherever the repository lies. Run with -DROOT=<repository> -DWORK=<folder>.
+# Sources are compiled jointly wherever the repository lies.
+# Run with -DROOT=<repository> -DWORK=<folder> -DCXX=<compiler>.
 cmake_minimum_required(VERSION 3.25)
 
 foreach(place "c++" "r (1)")
@@ -15,8 +16,9 @@ if(NOT group STREQUAL part_0)
   message(FATAL_ERROR \"the group is \${group}\")
 endif()
 ")
-  execute_process(COMMAND ${CMAKE_COMMAND} -S "${project}" -B "${project}/build" OUTPUT_QUIET
-                  ERROR_VARIABLE errors RESULT_VARIABLE failed)
+  execute_process(COMMAND ${CMAKE_COMMAND} -G Ninja -S "${project}" -B "${project}/build"
+                          -DCMAKE_CXX_COMPILER=${CXX}
+                  OUTPUT_QUIET ERROR_VARIABLE errors RESULT_VARIABLE failed)
   if(failed)
     message(FATAL_ERROR "in a folder named ${place}: ${errors}")
   endif()

@@ -41,8 +41,12 @@ END
 
 # Two at once on a bare machine: one installs, the other finds it done.
 "$work/tree/rankscope" >"$work/first" 2>&1 &
-"$work/tree/rankscope" >"$work/second" 2>&1
-wait $!
+second=0
+"$work/tree/rankscope" >"$work/second" 2>&1 || second=$?
+first=0
+wait $! || first=$?
+((first == 0)) || fail "the first of two calls: status $first: $(<"$work/first")"
+((second == 0)) || fail "the second of two calls: status $second: $(<"$work/second")"
 [[ $(<"$work/apt.log") == $'update\ninstall' ]] || fail "apt-get ran as: $(<"$work/apt.log")"
 expect "a first build" "$(<"$work/first")$(<"$work/second")" "first build"
 again=$("$work/tree/rankscope" 2>&1)
