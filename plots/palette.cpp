@@ -79,21 +79,28 @@ int method_point(std::string_view method) {
   return look == nullptr ? 2 : look->point;
 }
 
-LineLook LineLooks::of_targets(std::string_view targets) {
-  const auto* const found = std::ranges::find(kColouredTargets, targets);
-  if (found == kColouredTargets.end()) return another();
-  LineLook own{
-      std::string(kTargetColours[static_cast<std::size_t>(found - kColouredTargets.begin())])};
-  return taken_.insert(own).second ? own : another();
+std::map<std::string, LineLook> LineLooks::of_targets(const std::set<std::string>& targets) {
+  std::map<std::string, LineLook> looks;
+  for (std::size_t i = 0; i < kColouredTargets.size(); ++i) {
+    const std::string known(kColouredTargets[i]);
+    if (!targets.contains(known)) continue;
+    looks[known] = {std::string(kTargetColours[i])};
+    taken_.insert(looks[known]);
+  }
+  for (const std::string& other : targets)
+    if (!looks.contains(other)) looks[other] = another();
+  return looks;
 }
 
 LineLook LineLooks::another() {
+  // Points and dashes repeat together after twice as many rounds as there are points.
+  constexpr std::size_t kDifferent = 2 * kLinePoints.size() * kSeries.size();
+  if (taken_.size() >= kDifferent) taken_.clear();
   for (std::size_t i = 0;; ++i) {
     const std::size_t round = i / kSeries.size();
     LineLook look{std::string(kSeries[i % kSeries.size()]), kLinePoints[round % kLinePoints.size()],
                   round % 2 == 1};
-    // Points and dashes repeat together after twice as many rounds as there are points.
-    if (taken_.insert(look).second || round == 2 * kLinePoints.size()) return look;
+    if (taken_.insert(look).second) return look;
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -23,12 +24,12 @@ struct LineLook {
 // For the lines of one figure, of which no two look alike.
 class LineLooks {
  public:
-  // The colour that a weight matrix, or several joined with '+', have in every figure; another()
-  // where they have none.
-  LineLook of_targets(std::string_view targets);
+  // For weight matrices, alone or several joined with '+': the colour that they have in every
+  // figure, where they have one; another() for the rest.
+  std::map<std::string, LineLook> of_targets(const std::set<std::string>& targets);
   // One that no line has yet: in colours of Okabe and Ito's set without its black and yellow, which
   // one of the page's backgrounds swallows; when all are used up, with other points and dashes.
-  // Begins again after the 60th.
+  // Begins again behind the 60th.
   LineLook another();
 
  private:

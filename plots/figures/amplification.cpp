@@ -81,8 +81,10 @@ FigureSet amplification_figures(ReportData& data) {
   const std::vector<std::string> titles =
       panels.size() > 1 ? without_shared_parts(labels) : std::vector<std::string>{""};
   std::vector<LegendEntry> entries;
-  std::map<std::string, LineLook> looks;  // by site
-  LineLooks free_looks;
+  std::set<std::string> sites;
+  for (const auto& [group, points] : panels)
+    for (const AmplificationPoint& p : points) sites.insert(p.site);
+  const std::map<std::string, LineLook> looks = LineLooks().of_targets(sites);
   for (std::size_t at = 0; at < panels.size(); ++at) {
     const auto& [group, points] = panels[at];
     std::vector<double> xs, ys;
@@ -100,8 +102,7 @@ FigureSet amplification_figures(ReportData& data) {
                                     p.most, p.random, p.adapters, site, group.task, group.targets,
                                     group.middle_layer(), group.sweep});
       }
-      if (!looks.contains(site)) looks[site] = free_looks.of_targets(site);
-      const LineLook& look = looks[site];
+      const LineLook& look = looks.at(site);
       const std::string from = fmt::format("data {} skip 1 using", range.every());
       plots +=
           fmt::format("{}{} 2:4:5 with filledcurves fs transparent solid 0.15 noborder lc rgb '{}'",

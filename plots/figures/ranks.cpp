@@ -185,11 +185,13 @@ class RanksDrawing {
       for (const Series& s : measured) all.push_back(&s);
     for (const std::vector<Series>& paper : published)
       for (const Series& s : paper) all.push_back(&s);
+    std::set<std::string> plain;
+    for (const Series* s : all)
+      if (s->label == s->targets) plain.insert(s->label);
     LineLooks looks;
-    for (const bool plain : {true, false})
-      for (const Series* s : all)
-        if ((s->label == s->targets) == plain && !looks_.contains(s->label))
-          looks_[s->label] = plain ? looks.of_targets(s->targets) : looks.another();
+    looks_ = looks.of_targets(plain);
+    for (const Series* s : all)
+      if (!looks_.contains(s->label)) looks_[s->label] = looks.another();
   }
 
   PanelGrid grid_;
