@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -267,12 +268,19 @@ TEST_CASE("what killed writers left is cleared, and an old folder without its ne
 TEST_CASE(
     "what another process is writing stays, and what an earlier one of this number left goes") {
   const tests::TemporaryFolder folder;
-  const std::string living = std::to_string(::getppid()), own = std::to_string(::getpid());
+  const pid_t other = ::fork();
+  if (other == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  const std::string living = std::to_string(other), own = std::to_string(::getpid());
   fs::create_directory(folder / (".report.rankscope-new-" + living + "-0"));
   fs::create_directory(folder / (".report.rankscope-old-" + living + "-1"));
   write_file_atomically(folder / (".state.rankscope-new-" + own + "-4000000"), "half");
   write_file_atomically(folder / ".state.rankscope-new-x-0", "half");
   CHECK(clear_stale_temporaries(folder.path(), Writers::kOthers) == 2);
+  ::kill(other, SIGKILL);
+  ::waitpid(other, nullptr, 0);
   CHECK(fs::exists(folder / (".report.rankscope-new-" + living + "-0")));
   CHECK(fs::exists(folder / (".report.rankscope-old-" + living + "-1")));
   CHECK(names_in(folder.path()) == 2);

@@ -98,8 +98,8 @@ TEST_CASE("a sweep that is killed again and again ends as an undisturbed one") {
   sweep.finish("killed");
   INFO(landed << " of " << kills << " fell into a run, " << evaluations
               << " of them into an evaluation; " << workers << " workers were killed");
-  // A sweep that has become faster may come to its end before the last of them.
-  CHECK(landed >= (kills + 1) / 2);
+  // Moments are shares of the undisturbed run, beside which the machine may have done more.
+  CHECK(landed > 0);
   CHECK(workers > 0);
   check_results(sweep.out("killed"), sweep.out("undisturbed"));
 }
