@@ -98,7 +98,7 @@ RankBudget rank_budget(const AdaLoraSettings& settings, int64_t step, int64_t st
 std::unique_ptr<Method> make_adalora(Settings& settings) {
   AdaLoraSettings read;
   read.lora = LoraSettings::read(settings);
-  read.init_rank = settings.integer("init_rank", 0, 0, 65536);
+  read.init_rank = settings.integer("init_rank", 0, 0, kMaxRank);
   read.t_init = settings.number("t_init", 0.1, 0, 1e9);
   read.t_final = settings.number("t_final", 0.3, 0, 1e9);
   read.delta_t = settings.integer("delta_t", 1, 1, 1'000'000'000);
@@ -110,8 +110,9 @@ std::unique_ptr<Method> make_adalora(Settings& settings) {
         "method adalora draws A and B its own way and has one learning rate: leave "
         "out 'init' and 'lr_ratio'");
   }
-  int64_t largest = read.lora.ranks.empty() ? read.lora.rank : 0;
-  for (const auto& [kind, rank] : read.lora.ranks) largest = std::max(largest, rank);
+  int64_t largest = 0;
+  for (const SiteKind kind : read.lora.targets.kinds())
+    largest = std::max(largest, read.lora.rank_of(kind));
   if (read.init_rank > 0 && read.init_rank < largest) {
     throw SettingError("init_rank", std::to_string(read.init_rank),
                        fmt::format("is below the rank at the end, {}: the budget falls", largest));

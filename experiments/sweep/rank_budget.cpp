@@ -31,11 +31,18 @@ BudgetedRank rank_for_budget(std::int64_t budget, const std::string& method,
                              const ModelShape& shape) {
   const auto at = [&](std::int64_t rank) { return parameters_at(rank, method, settings, shape); };
   const std::int64_t at_one = at(1);
-  if (at_one == at(2)) {
-    throw InputError(
-        fmt::format("no rank follows from a budget: ranks 1 and 2 both have {} parameters; leave "
-                    "out what fixes their number, or give 'rank'",
-                    with_commas(at_one)));
+  const auto follows = [&] {
+    try {
+      return at(2) != at_one;
+    } catch (const SettingError&) {  // another setting allows rank 1 alone
+      return false;
+    }
+  };
+  if (!follows()) {
+    throw InputError(fmt::format(
+        "no rank follows from a budget: rank 2 has no more than rank 1's {} parameters; "
+        "leave out what fixes their number, or give 'rank'",
+        with_commas(at_one)));
   }
   if (at_one > 2 * budget) {
     throw InputError(fmt::format("a budget of {} parameters is too small: rank 1 has {}",

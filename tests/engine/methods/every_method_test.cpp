@@ -305,6 +305,7 @@ TEST_CASE("AdaLoRA does not begin with fewer triples than it ends with") {
   CHECK_THAT(reason({"rank=8", "init_rank=2"}),
              Contains("init_rank") && Contains("below the rank at the end, 8"));
   CHECK_THAT(reason({"ranks=Wq:2,Wv:6", "init_rank=4"}), Contains("at the end, 6"));
+  CHECK_THAT(reason({"rank=16", "ranks=Wq:4", "init_rank=8"}), Contains("at the end, 16"));
   CHECK_NOTHROW(MethodSettings{"adalora", {"ranks=Wq:2,Wv:6", "init_rank=6"}}.make());
 }
 
