@@ -88,6 +88,9 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
       "FROM trials t WHERE t.role = 'scored' ORDER BY t.sweep, t.task, t.method, t.targets, "
       "t.rank, "
       "t.setting, t.seed, t.trial");
+  // By sweep, task and limit.
+  std::map<std::tuple<std::string, std::string, std::optional<std::int64_t>>, std::int64_t>
+      examples_read;
   for (const Row& row : rows) {
     const auto sweep = std::ranges::find(sweeps_, text_in(row[0]), &EvidenceSweep::sweep);
     if (sweep == sweeps_.end()) continue;
@@ -116,9 +119,8 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
       group = sweep->groups.end() - 1;
     }
     if (const auto parameters = integer_in(row[8])) group->parameters = parameters;
-    // A limit may be more than the file has.
-    if (const auto read = integer_in(row[16]); read && group->train_examples != kAllExamples)
-      group->train_examples = read;
+    if (const auto read = integer_in(row[16]))
+      examples_read[{sweep->sweep, group->task, group->train_examples}] = *read;
     if (!text_in(row[6]).empty()) {
       group->dataset = text_in(row[6]);
       group->scored_examples = scored[{sweep->sweep, text_in(row[9])}];
@@ -132,6 +134,12 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
     group->trials.push_back({id, state, static_cast<std::uint64_t>(integer_in(row[11]).value_or(0)),
                              timings[{sweep->sweep, id}]});
   }
+  // A limit may be more than the file has, which one finished training tells of all.
+  for (EvidenceSweep& sweep : sweeps_)
+    for (EvidenceGroup& group : sweep.groups)
+      if (const auto read = examples_read.find({sweep.sweep, group.task, group.train_examples});
+          read != examples_read.end() && group.train_examples != kAllExamples)
+        group.train_examples = read->second;
   give_tasks_their_bases();
   name_settings();
 }

@@ -48,17 +48,17 @@ bool mixes(const std::string& key) {
   return std::ranges::find(kKeys, key) != kKeys.end();
 }
 
-std::vector<Row> counted_values(ReportData& data, const char* view) {
+std::vector<Row> counted_values(ReportData& data, const char* from) {
   return data.rows(fmt::format(
       "SELECT key, value, count(*) FROM {} GROUP BY key, value ORDER BY key, count(*) DESC, "
       "value",
-      view));
+      from));
 }
 
 }  // namespace
 
 TableSet environment_tables(ReportData& data) {
-  const std::vector<Row> rows = counted_values(data, "environment");
+  const std::vector<Row> rows = counted_values(data, "environment WHERE key <> 'train_examples'");
   if (rows.empty()) return {{}, "No finished trial says where it was run yet."};
   Table table{.name = "environment",
               .title = "Machines and programs",

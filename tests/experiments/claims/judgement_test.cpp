@@ -506,12 +506,14 @@ TEST_CASE("a group was trained on what its file has, whatever the limit asks for
     return targets;
   };
   const std::string all = examples(0, "4000"), fewer = examples(10000, "4000"),
-                    as_many = examples(3000, "3000"), unknown = examples(500, "");
+                    waiting = examples(10000, ""), as_many = examples(3000, "3000"),
+                    unknown = examples(500, "");
   std::map<std::string, std::optional<std::int64_t>> found;
   for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores)
     found[score.targets] = score.train_examples;
   CHECK(found.at(all) == kAllExamples);
   CHECK(found.at(fewer) == 4000);
+  CHECK(found.at(waiting) == 4000);  // of the same file and limit, and not trained yet
   CHECK(found.at(as_many) == 3000);
   CHECK(found.at(unknown) == 500);
 }
