@@ -63,7 +63,7 @@ int run_collect(const CollectCommand& c) {
   if (c.json) {
     const OrderedJson line = {
         {what, stored}, {"problems", problems}, {"database", folder.database().string()}};
-    print_text(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+    print_text(json_text(line) + "\n");
   }
   return problems.empty() ? 0 : 1;
 }

@@ -104,8 +104,8 @@ Compared compare(const std::map<std::string, double>& left,
 int run_compare(const CompareCommand& c) {
   exit_at_first_signal();
   ResultsReader results({c.folder});
-  const std::string left = find_trial(results, c.folder, c.left),
-                    right = find_trial(results, c.folder, c.right);
+  const std::string left = find_trial(results, c.folder, c.left, TrialsSought::kScored),
+                    right = find_trial(results, c.folder, c.right, TrialsSought::kScored);
   if (left == right)
     throw InputError("both are trial " + printable(left) + "; give another to compare it with");
   const TrialOutcomes one = outcomes_of(results, left), other = outcomes_of(results, right);

@@ -11,9 +11,12 @@
 
 namespace rankscope {
 
-std::string find_trial(ResultsReader& reader, const std::string& folder, const std::string& asked) {
+std::string find_trial(ResultsReader& reader, const std::string& folder, const std::string& asked,
+                       TrialsSought sought) {
   std::vector<std::string> names, matches;
-  for (const Row& row : reader.rows("SELECT trial FROM trials ORDER BY trial"))
+  const bool scored = sought == TrialsSought::kScored;
+  for (const Row& row : reader.rows(std::string("SELECT trial FROM trials") +
+                                    (scored ? " WHERE role = 'scored'" : "") + " ORDER BY trial"))
     names.push_back(text_in(row[0]));
   for (const std::string& name : names) {
     if (name == asked) return name;
@@ -26,9 +29,9 @@ std::string find_trial(ResultsReader& reader, const std::string& folder, const s
                                  matches.size(), shown, printable(matches[0]),
                                  printable(matches[1]), matches.size() > 2 ? ", ..." : ""));
   }
-  throw InputError(
-      fmt::format("there is no trial {} in '{}'{}; `rankscope query DIR trials` lists them", shown,
-                  printable(folder, 300), did_you_mean(asked, names)));
+  throw InputError(fmt::format(
+      "there is no {}trial {} in '{}'{}; `rankscope query DIR trials` lists them",
+      scored ? "scored " : "", shown, printable(folder, 300), did_you_mean(asked, names)));
 }
 
 }  // namespace rankscope

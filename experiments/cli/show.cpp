@@ -148,7 +148,7 @@ void print_people(ResultsReader& reader, const std::string& trial) {
 int run_show(const ShowCommand& c) {
   exit_at_first_signal();
   ResultsReader reader({c.folder});
-  const std::string trial = find_trial(reader, c.folder, c.trial);
+  const std::string trial = find_trial(reader, c.folder, c.trial, TrialsSought::kAll);
   if (c.json) {
     print_json(reader, trial);
   } else {

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "common/error.h"
+#include "common/files.h"
 #include "common/interrupt.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -49,7 +50,7 @@ DataSource held_out(const TrainCommand& c) {
     if (c.eval_data.empty()) source.data = c.data.data;
   }
   if (source.data.empty()) return source;
-  const bool folder = !source.task.empty() && std::filesystem::is_directory(source.data);
+  const bool folder = !source.task.empty() && is_folder(source.data);
   if (folder && c.eval_split.empty())
     throw InputError("--eval-data: '" + printable_path(source.data) +
                      "' is a folder; say with --eval-split which of its splits is held out");

@@ -428,6 +428,9 @@ class CpuBackend final : public Backend {
     return e;
   }
 
+  // A part of run_parts has its thread alone.
+  int64_t workers_here() const { return pool_.thread_inside() < 0 ? threads() : 1; }
+
   // `count` tasks, or as many more as give each of `workers` as many as the others.
   static int64_t shared_evenly(int64_t count, int64_t workers) {
     return ceil_div(count, workers) * workers;
@@ -441,8 +444,7 @@ class CpuBackend final : public Backend {
   };
 
   TileGrid tile_grid(int64_t rows, int64_t panels, int64_t right_floats, bool across) const {
-    // A part of run_parts has its thread alone.
-    const int64_t workers = pool_.thread_inside() < 0 ? threads() : 1;
+    const int64_t workers = workers_here();
     const int64_t widest = kMaxTileColumns / kernels_.panel_width;
     // Enough rows for each thread to pass over the whole right operand with rows of its own, which
     // it finds in its cache; a right operand that is in no cache wants more of them. All threads
@@ -550,7 +552,7 @@ class CpuBackend final : public Backend {
   void by_rows(int64_t rows, int64_t cols, const Function& function) {
     const int64_t block = std::max<int64_t>(1, kElementsPerTask / std::max<int64_t>(1, cols));
     int64_t tasks = ceil_div(rows, block);
-    if (tasks > 1) tasks = std::min(rows, shared_evenly(tasks, threads()));
+    if (tasks > 1) tasks = std::min(rows, shared_evenly(tasks, workers_here()));
     pool_.run(tasks, [&](int64_t task, int) {
       const int64_t begin = rows * task / tasks;
       function(begin, rows * (task + 1) / tasks - begin);

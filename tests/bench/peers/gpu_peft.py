@@ -527,7 +527,7 @@ def main():
         device.forget_peak()
         result["seconds_of_row"] = round(time.perf_counter() - began, 2)
         print(json.dumps(result) if options.json or options.all else sentence(result), flush=True)
-    sys.exit(1 if failed else 0)
+    sys.exit(4 if failed else 0)  # 1 is an exception that nobody caught
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ TEST_CASE(
     CHECK(line.at("low") <= line.at("difference"));
   }
   check_refused(run_program({"compare", out, left, left}), "both are trial " + left);
-  check_refused(run_program({"compare", out, "zz", right}), "there is no trial 'zz' in");
+  check_refused(run_program({"compare", out, "zz", right}), "there is no scored trial 'zz' in");
 
   const std::vector<Json> claims = json_lines(run_program({"claims", out, "--json"}));
   CHECK(claims.size() >= 8);
