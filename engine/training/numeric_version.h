@@ -5,6 +5,6 @@
 
 namespace rankscope {
 
-inline constexpr int kNumericVersion = 2;
+inline constexpr int kNumericVersion = 3;
 
 }  // namespace rankscope

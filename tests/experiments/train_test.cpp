@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <signal.h>
+#include <stdlib.h>
 
 #include <algorithm>
 
@@ -410,4 +411,25 @@ TEST_CASE("epochs are as many steps as their decimals say") {
   CHECK(steps_of_epochs(1, 7, 4) == 2);
   CHECK(steps_of_epochs(0.001, 10, 4) == 1);
   CHECK(steps_of_epochs(1.0001, 1'000'000, 1) == 1'000'100);
+}
+
+TEST_CASE("what training begins with does not depend on how many threads OpenMP would use") {
+  const TemporaryFolder folder;
+  const std::string source = RANKSCOPE_SOURCE_DIR "/datasets/embedded/";
+  const auto adapter = [&](const char* threads) {
+    REQUIRE(::setenv("OMP_NUM_THREADS", threads, 1) == 0);
+    const fs::path out = folder / threads;
+    // Its products are wide enough to be divided.
+    const ProgramResult run = run_program(
+        {"train",      "--model",         source + "base", "--task", "samsum",
+         "--data",     source + "samsum", "--limit",       "4",      "--set",
+         "init=pissa", "--set",           "rank=120",      "--set",  "targets=attention",
+         "--set",      "batch=4",         "--steps",       "1",      "--threads",
+         "1",          "--out",           out.string()});
+    REQUIRE(::unsetenv("OMP_NUM_THREADS") == 0);
+    INFO(run.err);
+    REQUIRE(run.exit_code == 0);
+    return read_bytes(out / "adapter" / "adapter_model.safetensors");
+  };
+  CHECK(adapter("1") == adapter("4"));
 }
