@@ -420,12 +420,12 @@ TEST_CASE("what training begins with does not depend on how many threads OpenMP 
     REQUIRE(::setenv("OMP_NUM_THREADS", threads, 1) == 0);
     const fs::path out = folder / threads;
     // Its products are wide enough to be divided.
-    const ProgramResult run = run_program(
-        {"train",      "--model",         source + "base", "--task", "samsum",
-         "--data",     source + "samsum", "--limit",       "4",      "--set",
-         "init=pissa", "--set",           "rank=120",      "--set",  "targets=attention",
-         "--set",      "batch=4",         "--steps",       "1",      "--threads",
-         "1",          "--out",           out.string()});
+    const ProgramResult run =
+        run_program({"train",      "--model",         source + "base", "--task", "samsum",
+                     "--data",     source + "samsum", "--limit",       "4",      "--set",
+                     "init=pissa", "--set",           "rank=120",      "--set",  "targets=all",
+                     "--set",      "batch=4",         "--steps",       "1",      "--threads",
+                     "1",          "--out",           out.string()});
     REQUIRE(::unsetenv("OMP_NUM_THREADS") == 0);
     INFO(run.err);
     REQUIRE(run.exit_code == 0);
