@@ -29,6 +29,16 @@ std::string adapter_claim(const std::string& statistic, const std::string& keys,
          ", reason: r}\n    control: random_adapters\n";
 }
 
+// Two seeds whose updates of Wq and of Wv share so much beyond chance.
+SimilarityRecord of_two_seeds(const std::string& one, const std::string& other, double query,
+                              double value) {
+  SimilarityRecord seeds{
+      .one = one, .other = other, .relation = "seeds", .stamp = "s", .sites = {}};
+  for (const auto& [site, excess] : {std::pair{"Wq", query}, {"Wv", value}})
+    seeds.sites.push_back({0, site, "a", 1, 1, 64, {0.5f}, "", {}, {}, {}, excess});
+  return seeds;
+}
+
 }  // namespace
 
 TEST_CASE(
@@ -50,27 +60,10 @@ TEST_CASE(
       ranks.sites.push_back(
           {layer, "Wq", "a", 3, 6, 64, planted_phi(0.9 - 0.01 * seed, 0.1), "", {}, {}, {}, 0.3});
     planted.store().put_similarity(ranks);
-    for (int other = seed + 1; other <= 5; ++other) {
-      SimilarityRecord seeds{.one = trial(6, seed),
-                             .other = trial(6, other),
-                             .relation = "seeds",
-                             .stamp = "s",
-                             .sites = {}};
-      for (const char* site : {"Wq", "Wv"})
-        seeds.sites.push_back({0,
-                               site,
-                               "a",
-                               1,
-                               1,
-                               64,
-                               {0.5f},
-                               "",
-                               {},
-                               {},
-                               {},
-                               (site == std::string("Wq") ? 0.4 : 0.1) + 0.01 * (seed + other)});
-      planted.store().put_similarity(seeds);
-    }
+    for (int other = seed + 1; other <= 5; ++other)
+      planted.store().put_similarity(of_two_seeds(trial(6, seed), trial(6, other),
+                                                  0.4 + 0.01 * (seed + other),
+                                                  0.1 + 0.01 * (seed + other)));
   }
   const auto judged = [&](const std::string& statistic, const std::string& keys,
                           const std::string& quantity, double margin) {
@@ -122,30 +115,12 @@ TEST_CASE(
         planted.store().put_adapter(record);
       }
     }
-    for (int seed = 1; seed <= 5; ++seed) {
-      for (int other = seed + 1; other <= 5; ++other) {
-        SimilarityRecord seeds{.one = trial(seed),
-                               .other = trial(other),
-                               .relation = "seeds",
-                               .stamp = "s",
-                               .sites = {}};
-        for (const char* site : {"Wq", "Wv"})
-          seeds.sites.push_back({0,
-                                 site,
-                                 "a",
-                                 1,
-                                 1,
-                                 64,
-                                 {0.5f},
-                                 "",
-                                 {},
-                                 {},
-                                 {},
-                                 (site == std::string("Wq") ? 0.4 : 0.3) - (shuffled ? 0.25 : 0) +
-                                     0.001 * (seed + other)});
-        planted.store().put_similarity(seeds);
-      }
-    }
+    const double less = shuffled ? 0.25 : 0;
+    for (int seed = 1; seed <= 5; ++seed)
+      for (int other = seed + 1; other <= 5; ++other)
+        planted.store().put_similarity(of_two_seeds(trial(seed), trial(other),
+                                                    0.4 - less + 0.001 * (seed + other),
+                                                    0.3 - less + 0.001 * (seed + other)));
   }
   const std::string sites = "    sites: [Wq, Wv]\n    ranks: [largest]\n    seeds: 4\n";
   const auto judged = [&](const std::string& quantity, double margin) {
@@ -170,14 +145,8 @@ TEST_CASE(
 TEST_CASE("two seeds are too few for pairs of seeds, and none of their phi is undefined") {
   PlantedResults planted;
   planted.add({.targets = "Wq+Wv", .rank = 6, .seeds = 2});
-  SimilarityRecord pair{.one = "plantedwikisqlloraWq+Wv6s1",
-                        .other = "plantedwikisqlloraWq+Wv6s2",
-                        .relation = "seeds",
-                        .stamp = "s",
-                        .sites = {}};
-  for (const char* site : {"Wq", "Wv"})
-    pair.sites.push_back({0, site, "a", 1, 1, 64, {0.5f}, "", {}, {}, {}, 0.4});
-  planted.store().put_similarity(pair);
+  planted.store().put_similarity(
+      of_two_seeds("plantedwikisqlloraWq+Wv6s1", "plantedwikisqlloraWq+Wv6s2", 0.4, 0.4));
   const ClaimFinding claim =
       planted
           .judge(adapter_claim("shared_between_seeds",
