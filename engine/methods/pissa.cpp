@@ -1,6 +1,7 @@
 #include "engine/methods/pissa.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/methods/principal_factors.h"
 
@@ -20,7 +21,8 @@ std::unique_ptr<PissaAdaptation> start_pissa(const LoraSettings& settings, Model
     const double scale = settings.scale_of(rank);
     LowRankAdaptation::Factors& factors = adaptation->add(*spec, rank, scale, settings.dropout);
     PrincipalFactors start = principal_factors(model, *spec, rank, kIterations, init_seed);
-    for (float& b : start.b) b = static_cast<float>(b / scale);
+    for (std::vector<float>* factor : {&start.a, &start.b})
+      for (float& x : *factor) x = static_cast<float>(x / std::sqrt(scale));
     backend.upload(start.a.data(), factors.a.value.matrix());
     backend.upload(start.b.data(), factors.b.value.matrix());
     // Taken out of W by the arithmetic that merges an update into it.

@@ -1,7 +1,7 @@
 // PiSSA (Meng, Wang, Zhang 2024, arXiv 2404.02948): A and B begin as the principal part of W, which
 // is taken out of the frozen W: W_res + scale B A = W. With W's singular triples (u, s, v) of the r
-// largest s, A = sqrt(s) v^T and B = u sqrt(s) / scale (section 3, equations 2 to 4; B's division
-// as PEFT's pissa_init).
+// largest s, A = sqrt(s / scale) v^T and B = u sqrt(s / scale) (section 3, equations 2 to 4; the
+// division as PEFT's pissa_init).
 #pragma once
 
 #include <memory>

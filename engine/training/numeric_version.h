@@ -5,6 +5,6 @@
 
 namespace rankscope {
 
-inline constexpr int kNumericVersion = 3;
+inline constexpr int kNumericVersion = 4;
 
 }  // namespace rankscope

@@ -43,7 +43,7 @@ METHODS = {
     "lora_plus": dict(lr=2e-3, lr_ratio=16, **LORA),
     "lora+prefix_embed": dict(lr=1e-2, prefix="prefix_embed", **LORA),
     "lora+prefix_layer": dict(lr=1e-2, prefix="prefix_layer", **LORA),
-    "pissa": dict(lr=1e-2, sites=("Wq", "Wv"), r=3, alpha=3),
+    "pissa": dict(lr=1e-2, sites=("Wq", "Wv"), r=3, alpha=12),
     "ft_top2": dict(lr=1e-3, layers=2),
 }
 

@@ -19,7 +19,7 @@ const std::vector<MethodSettings>& every_method() {
       {"bitfit", {}},
       {"lora", {"rank=4", "targets=Wq+Wv+W2", "dropout=0.1"}},
       {"lora", {"rank=4", "targets=all", "rslora=true", "lr_ratio=4"}},
-      {"lora", {"rank=3", "init=pissa", "targets=Wq+W1"}},
+      {"lora", {"rank=3", "alpha=6", "init=pissa", "targets=Wq+W1"}},
       {"dora", {"rank=3", "targets=Wq+Wv+Wo+W1+W2", "dropout=0.1"}},
       {"adalora", {"rank=2", "targets=attention", "t_init=1", "t_final=2"}},
       {"prefix_embed", {"prefix=3", "infix=2"}},

@@ -41,7 +41,7 @@ std::vector<GoldenMethod> golden_methods() {
       {"lora_plus", "lora", {"rank=3", "alpha=6", "lr_ratio=16"}},
       {"lora+prefix_embed", "lora+prefix_embed", with_lora},
       {"lora+prefix_layer", "lora+prefix_layer", with_lora},
-      {"pissa", "lora", {"rank=3", "init=pissa"}},
+      {"pissa", "lora", {"rank=3", "alpha=12", "init=pissa"}},
       {"ft_top2", "ft_top2", {}},
   };
 }
@@ -195,24 +195,26 @@ TEST_CASE("PiSSA takes its start out of the base, and what it learns is PyTorch'
   const std::string model = GENERATE("gpt2_tied", "llama_gqa");
   INFO(model);
   const auto backend = make_cpu_backend(1);
-  MethodCase c(model, {"pissa", "lora", {"rank=3", "init=pissa"}}, *backend);
-  const auto product = [](const std::vector<float>& b, const std::vector<float>& a, int64_t r) {
+  MethodCase c(model, {"pissa", "lora", {"rank=3", "alpha=12", "init=pissa"}}, *backend);
+  // alpha / r B A
+  const auto update = [](const std::vector<float>& b, const std::vector<float>& a, int64_t r) {
+    constexpr float kScale = 12.0f / 3;
     const auto in = static_cast<int64_t>(a.size()) / r, out = static_cast<int64_t>(b.size()) / r;
     std::vector<float> ba(static_cast<size_t>(in * out));
     for (int64_t i = 0; i < out; ++i)
       for (int64_t k = 0; k < r; ++k)
         for (int64_t j = 0; j < in; ++j)
           ba[static_cast<size_t>(i * in + j)] +=
-              b[static_cast<size_t>(i * r + k)] * a[static_cast<size_t>(k * in + j)];
+              kScale * b[static_cast<size_t>(i * r + k)] * a[static_cast<size_t>(k * in + j)];
     return ba;
   };
   auto& pissa = dynamic_cast<PissaAdaptation&>(c.adaptation());
   for (const auto& [site, factors] : pissa.factors()) {
     INFO(site.name());
-    CHECK(relative_error(product(c.host(factors->b.value), c.host(factors->a.value), 3),
+    CHECK(relative_error(update(c.host(factors->b.value), c.host(factors->a.value), 3),
                          c.tensor("start." + site.name() + ".product")) < 1e-4);
   }
-  // W_res + B A = W: the same outputs as the base's.
+  // W_res + alpha / r B A = W: the same outputs as the base's.
   const auto base = load_model(c.model().folder(), *backend);
   CHECK(largest_error(all_logits(c.model(), &pissa, c.examples()),
                       all_logits(*base, nullptr, c.examples())) < 2e-6);
@@ -221,7 +223,7 @@ TEST_CASE("PiSSA takes its start out of the base, and what it learns is PyTorch'
   const auto plain = pissa.as_plain_lora();
   for (const auto& [site, factors] : plain->factors()) {
     INFO(site.name());
-    CHECK(relative_error(product(c.host(factors->b.value), c.host(factors->a.value), 6),
+    CHECK(relative_error(update(c.host(factors->b.value), c.host(factors->a.value), 6),
                          c.tensor("final." + site.name() + ".delta")) < 2e-3);
   }
   CHECK(largest_error(all_logits(*base, plain.get(), c.examples()),
