@@ -88,12 +88,17 @@ std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Mo
   return read_peft_prompt(folder, model, &record);
 }
 
+std::unique_ptr<Adaptation> load_merged_adapter(const std::filesystem::path& folder, Model& model) {
+  std::unique_ptr<Adaptation> adaptation = load_adapter(folder, model);
+  adaptation->merge_into(model);
+  if (adaptation->merges_whole()) return nullptr;
+  return adaptation;
+}
+
 std::unique_ptr<Adaptation> switch_adapter(const std::filesystem::path& folder, Model& model) {
   model.restore();
   try {
-    std::unique_ptr<Adaptation> adaptation = load_adapter(folder, model);
-    adaptation->merge_into(model);
-    return adaptation;
+    return load_merged_adapter(folder, model);
   } catch (...) {
     model.restore();
     throw;

@@ -21,11 +21,14 @@ void save_adapter(const std::filesystem::path& folder, const Model& model, Adapt
 // and by name for what PEFT can do and this engine cannot.
 std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Model& model);
 
+// load_adapter, then merge_into. Null where nothing is left to stand beside the base's weights
+// (Adaptation::merges_whole).
+std::unique_ptr<Adaptation> load_merged_adapter(const std::filesystem::path& folder, Model& model);
+
 // Puts the folder's adapter into the base's weights in place of whatever the model held before
-// (Model::restore, load_adapter, merge_into), starting from the checkpoint's own values every time:
+// (Model::restore, load_merged_adapter), starting from the checkpoint's own values every time:
 // nothing is subtracted, so that no number of switches leaves a trace. What is returned takes the
-// place of the adaptation before; the forward pass needs it where the method does not merge whole
-// (Adaptation::merges_whole). Throws as load_adapter does, and the model is the base then.
+// place of the adaptation before. Throws as load_adapter does, and the model is the base then.
 std::unique_ptr<Adaptation> switch_adapter(const std::filesystem::path& folder, Model& model);
 
 }  // namespace rankscope

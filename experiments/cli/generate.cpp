@@ -106,8 +106,8 @@ Base load_base(const GenerateCommand& c) {
   Base base;
   base.backend = make_backend(c.device);
   base.model = load_model(c.model, *base.backend);
-  if (!c.adapter.empty()) base.adaptation = load_adapter(c.adapter, *base.model);
-  if (base.adaptation && !c.unmerged) base.adaptation->merge_into(*base.model);
+  if (!c.adapter.empty())
+    base.adaptation = (c.unmerged ? load_adapter : load_merged_adapter)(c.adapter, *base.model);
   if (has_tokenizer(c.model)) base.tokenizer.emplace(c.model, base.model->config());
   return base;
 }

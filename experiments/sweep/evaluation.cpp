@@ -52,7 +52,7 @@ std::unordered_map<std::string, std::string> read_kept(const fs::path& file) {
 // The base with the trial's adapter.
 struct Adapted {
   Model& model;
-  std::unique_ptr<Adaptation> adaptation;  // null: none
+  std::unique_ptr<Adaptation> adaptation;  // null: none, or merged
 
   // As prompts may fill the model's context.
   ModelConfig config() const {
@@ -79,8 +79,10 @@ Adapted adapted(const SweepFolder& folder, const Trial& trial, Model& base) {
   forget_other_machines_predictions(folder.eval_folder(trial), backend);
   write_environment(folder.eval_folder(trial), backend, base.shape().parameters());
   Adapted made{base, nullptr};
-  if (trial.trains()) made.adaptation = load_adapter(folder.train_folder(trial) / "adapter", base);
-  if (made.adaptation && trial.config.task.score.merged) made.adaptation->merge_into(base);
+  if (trial.trains()) {
+    const auto load = trial.config.task.score.merged ? load_merged_adapter : load_adapter;
+    made.adaptation = load(folder.train_folder(trial) / "adapter", base);
+  }
   return made;
 }
 
