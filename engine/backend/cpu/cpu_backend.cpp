@@ -197,7 +197,7 @@ class CpuBackend final : public Backend {
                        const KeyValuePages& pages, Matrix out) override {
     if (layout.queries() == 0) return;
     const int64_t most = *std::max_element(layout.keys.begin(), layout.keys.end());
-    const size_t floats = kernels_.paged_attention_scratch(most);
+    reserve_scratch(kernels_.paged_attention_scratch(most));
     pool_.run(layout.queries() * shape.kv_heads, [&](int64_t index, int thread) {
       const int64_t row = index / shape.kv_heads;
       cpu::PagedAttentionTask t{};
@@ -213,7 +213,7 @@ class CpuBackend final : public Backend {
       t.key_pages = pages.keys.data;
       t.value_pages = pages.values.data;
       t.page_stride = pages.keys.stride;
-      t.scratch = scratch(thread, floats);
+      t.scratch = scratch(thread);
       kernels_.paged_attention(t);
     });
   }
@@ -400,11 +400,17 @@ class CpuBackend final : public Backend {
   }
 
  private:
-  float* scratch(int thread, size_t floats) {
-    std::vector<float>& memory = scratch_[static_cast<size_t>(thread)];
-    if (memory.size() < floats) memory.resize(floats);
-    return memory.data();
+  // Before the tasks that use it, which must not throw where memory is short; one that is itself a
+  // task runs its own alone.
+  void reserve_scratch(size_t floats) {
+    const int inside = pool_.thread_inside();
+    const size_t begin = inside < 0 ? 0 : static_cast<size_t>(inside);
+    const size_t end = inside < 0 ? scratch_.size() : begin + 1;
+    for (size_t i = begin; i < end; ++i)
+      if (scratch_[i].size() < floats) scratch_[i].resize(floats);
   }
+
+  float* scratch(int thread) { return scratch_[static_cast<size_t>(thread)].data(); }
 
   static cpu::TileEpilogue tile_epilogue(const ProductEpilogue& epilogue) {
     cpu::TileEpilogue e{};
@@ -487,8 +493,8 @@ class CpuBackend final : public Backend {
     const int64_t groups = ceil_div(panels, grid.group);
     const int64_t tiles = ceil_div(out.rows, kernels_.row_tile);
     const int64_t row_blocks = std::min(grid.row_blocks, tiles);
-    const size_t floats = kernels_.product_scratch(ceil_div(tiles, row_blocks) * kernels_.row_tile,
-                                                   grid.group, longest_k);
+    reserve_scratch(kernels_.product_scratch(ceil_div(tiles, row_blocks) * kernels_.row_tile,
+                                             grid.group, longest_k));
     const auto first_row = [&](int64_t block) {
       return std::min(out.rows, tiles * block / row_blocks * kernels_.row_tile);
     };
@@ -504,7 +510,7 @@ class CpuBackend final : public Backend {
       kernels_.product_tile(local.data(), static_cast<int>(terms.size()), from_row(epilogue, row),
                             first_row(block + 1) - row, out.cols, panel,
                             std::min(panels, panel + grid.group), out.row(row), out.stride,
-                            scratch(thread, floats));
+                            scratch(thread));
     });
   }
 
@@ -527,7 +533,7 @@ class CpuBackend final : public Backend {
                        [&](int64_t a, int64_t b) { return length(a) > length(b); });
     int64_t longest = 0;
     for (int64_t s = 0; s < sequences; ++s) longest = std::max(longest, length(s));
-    const size_t floats = kernels_.attention_scratch(longest, shape.head_dim);
+    reserve_scratch(kernels_.attention_scratch(longest, shape.head_dim));
     const auto task = [&](int64_t index, int thread) {
       const size_t s = static_cast<size_t>(order[static_cast<size_t>(index / shape.kv_heads)]);
       cpu::AttentionTask t{};
@@ -540,7 +546,7 @@ class CpuBackend final : public Backend {
       t.keys = layout.key_begin[s + 1] - layout.key_begin[s];
       t.queries = layout.query_begin[s + 1] - layout.query_begin[s];
       t.positions = layout.query_positions.data() + layout.query_begin[s];
-      t.scratch = scratch(thread, floats);
+      t.scratch = scratch(thread);
       fill(t, layout.query_begin[s], layout.key_begin[s]);
       kernel(t);
     };

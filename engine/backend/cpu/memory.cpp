@@ -29,9 +29,10 @@ constexpr size_t kShelved = 64;
 size_t rounded(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 [[noreturn]] void out_of_memory(size_t bytes) {
-  throw MachineError("out of memory: a tensor of " + std::to_string(bytes) +
-                     " bytes does not fit; use a smaller micro_batch_tokens or a machine with more "
-                     "memory");
+  throw MachineError(
+      "out of memory: a tensor of " + std::to_string(bytes) +
+      " bytes does not fit; in training use a smaller micro_batch_tokens, in decoding "
+      "fewer prompts --in-flight or beams; or a machine with more memory");
 }
 
 }  // namespace
