@@ -24,7 +24,7 @@ constexpr int64_t kNarrow = 64;
 constexpr int64_t kPlaceBytes = int64_t{64} << 20;
 // The version of this backend's arithmetic, a part of its instruction set: raised whenever a
 // kernel's bits change, so that what was begun with other bits is not gone on with.
-constexpr int kKernelVersion = 2;
+constexpr int kKernelVersion = 3;
 
 bool is_plain(const ProductEpilogue& e) {
   return e.bias == nullptr && e.activation == Activation::kNone && e.multiplier.data == nullptr &&

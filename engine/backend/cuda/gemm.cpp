@@ -3,6 +3,7 @@
 #include <cublasLt.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -127,8 +128,10 @@ class LtGemm final : public Gemm {
   }
 
  private:
+  // All that the choice of an algorithm is given, so that it does not depend on which product came
+  // first.
   using Key = std::tuple<int64_t, int64_t, int, int, int, int, bool, bool, uint32_t, uint32_t,
-                         uint32_t, int64_t>;
+                         uint32_t, std::array<int64_t, 4>, int64_t>;
 
   cublasLtMatmulDesc_t description(cublasOperation_t transa, cublasOperation_t transb, bool bias) {
     return &descriptions_[transa == CUBLAS_OP_T][transb == CUBLAS_OP_T][bias];
@@ -206,6 +209,7 @@ class LtGemm final : public Gemm {
                   align_a,
                   align_b,
                   align_c,
+                  {p.lda, p.ldb, p.ldc, p.ldd},
                   outer ? p.m : -1};
     const auto found = algorithms_.find(key);
     if (found != algorithms_.end()) return found->second;
