@@ -1,5 +1,6 @@
 // DoRA: W' = m (W + scale B A) / ||W + scale B A||, the norm of each output's weights (Liu et al.,
-// arXiv 2402.09353, equation 5; with section 4.3: no gradient flows through the norm).
+// arXiv 2402.09353, equation 5; with section 4.3: no gradient flows through the norm). Dropout meets
+// the update alone, as LoRA's; PEFT's magnitude sees dropped inputs too, in expectation the same.
 #pragma once
 
 #include <map>

@@ -154,8 +154,9 @@ ModelShape read_qwen2(JsonObject& json, const Json& raw) {
   ModelConfig config = read_config(json, raw, {"qwen2", 22016, 32, 32768});
   refuse_window_layers(json);
   const bool windowed = json.get_bool_or("use_sliding_window", false);
-  // Without layer_types the layers from max_window_layers on have the window.
-  if (windowed && !json.has("layer_types") &&
+  // Without layer_types the layers from max_window_layers on have the window; null means none.
+  const bool none = raw.contains("sliding_window") && raw.at("sliding_window").is_null();
+  if (windowed && !none && !json.has("layer_types") &&
       json.get_int_or("max_window_layers", 28, 0) < config.layers) {
     refuse_window(json, config, 4096);
   }

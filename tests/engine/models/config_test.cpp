@@ -225,6 +225,8 @@ TEST_CASE("A sliding window is refused where it is in force, and only there") {
   check_refused(qwen2, "layer_types", {"full_attention", "sliding_attention"});
   qwen2["max_window_layers"] = 1;
   CHECK_THAT(tests::error_text<InputError>([&] { read(qwen2); }), Contains("sliding_window"));
+  qwen2["sliding_window"] = nullptr;
+  CHECK_NOTHROW(read(qwen2));
 }
 
 TEST_CASE("Values that cannot change the result are passed over") {
