@@ -23,8 +23,12 @@ BaseTokenizer::BaseTokenizer(const std::filesystem::path& model_folder, const Mo
 
 std::vector<std::int32_t> BaseTokenizer::encode(std::string_view text, Part part) const {
   std::vector<std::int32_t> ids;
-  if (part == Part::kPrompt) ids = tokenizer_.special_tokens().before;
-  tokenizer_.encode(text, false, ids);
+  if (part == Part::kPrompt) {
+    ids = tokenizer_.special_tokens().before;
+    tokenizer_.encode(text, false, ids);
+  } else {
+    tokenizer_.encode_continuation(text, ids);
+  }
   for (const std::int32_t id : ids) {
     if (id >= vocabulary_) {
       throw InputError(fmt::format(

@@ -20,13 +20,13 @@ class BaseTokenizer {
   // padded): should the model choose one, it decodes to nothing.
   BaseTokenizer(const std::filesystem::path& model_folder, const ModelConfig& config);
 
-  // A prompt begins with what the tokenizer's template puts before a text. InputError where an id
-  // is outside the model's vocabulary.
+  // A prompt begins with what the tokenizer puts before a text, a continuation with nothing but its
+  // own. InputError where an id is outside the model's vocabulary.
   std::vector<std::int32_t> encode(std::string_view text, Part part) const;
   // Without special tokens.
   std::string decode(std::span<const std::int32_t> ids) const;
-  // The one token that `text` is: a number is an id, anything else is encoded. InputError where
-  // that gives none or several.
+  // The one token that `text` is inside another text: a number is an id, anything else is encoded.
+  // InputError where that gives none or several.
   std::int32_t single_token(const std::string& text) const;
 
  private:

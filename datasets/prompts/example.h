@@ -27,8 +27,8 @@ struct Example {
 // Untruncated texts.
 Example make_example(const CompiledTemplate& form, const Record& record);
 
-// Where a text stands in its sequence. A tokenizer whose template puts a token before a sequence
-// puts it before the prompt, and nothing before what continues it.
+// Where a text stands in its sequence. What a tokenizer puts before a text, a token or a space, it
+// puts before the prompt, and nothing before what continues it.
 enum class Part { kPrompt, kContinuation };
 using Encode = std::function<std::vector<std::int32_t>(std::string_view text, Part part)>;
 

@@ -68,7 +68,7 @@ void Normalizer::read(JsonObject& json) {
   json.finish();
 }
 
-std::string Normalizer::apply(std::string_view text) const {
+std::string Normalizer::apply(std::string_view text, bool prefix) const {
   std::string out(text);
   const size_t limit = grown_limit(text.size());
   for (const Step& step : steps_) {
@@ -76,7 +76,7 @@ std::string Normalizer::apply(std::string_view text) const {
       out = nfc(out);
     } else if (step.kind == Kind::kReplace) {
       out = replace_all(out, step.pattern, step.content, limit);
-    } else if (!out.empty()) {
+    } else if (prefix && !out.empty()) {
       out.insert(0, step.content);
     }
   }

@@ -24,8 +24,9 @@ class Normalizer {
   explicit Normalizer(JsonObject json);
 
   bool empty() const { return steps_.empty(); }
-  // `text` is well-formed UTF-8. An empty text stays empty. InputError beyond grown_limit().
-  std::string apply(std::string_view text) const;
+  // `text` is well-formed UTF-8. An empty text stays empty. Without `prefix` nothing is prepended:
+  // the text goes on behind another. InputError beyond grown_limit().
+  std::string apply(std::string_view text, bool prefix = true) const;
 
  private:
   enum class Kind { kNfc, kPrepend, kReplace };

@@ -85,13 +85,14 @@ void PreTokenizer::read_metaspace(JsonObject& json) {
   if (json.get_bool_or("split", true)) cut_before_ = replacement_;
 }
 
-std::string PreTokenizer::prepare(std::string_view piece, bool at_start) const {
+std::string PreTokenizer::prepare(std::string_view piece, Place place) const {
   if (replacement_.empty()) {
-    return add_prefix_space_ && !piece.starts_with(' ') ? " " + std::string(piece)
-                                                        : std::string(piece);
+    const bool wanted = add_prefix_space_ && place != Place::kContinuation;
+    return wanted && !piece.starts_with(' ') ? " " + std::string(piece) : std::string(piece);
   }
   std::string text = replace_all(piece, " ", replacement_, grown_limit(piece.size()));
-  const bool wanted = prefix_ == Prefix::kAlways || (prefix_ == Prefix::kFirst && at_start);
+  const bool wanted = (prefix_ == Prefix::kAlways && place != Place::kContinuation) ||
+                      (prefix_ == Prefix::kFirst && place == Place::kStart);
   if (wanted && !text.starts_with(replacement_)) text.insert(0, replacement_);
   return text;
 }

@@ -11,6 +11,10 @@
 
 namespace rankscope::tokenizer {
 
+// Where a piece of text stands: the input begins with it; it follows an added token; or the input
+// begins with it and goes on behind another text, so that nothing is put before it.
+enum class Place { kStart, kInside, kContinuation };
+
 class PreTokenizer {
  public:
   // None: a piece is one word.
@@ -24,8 +28,8 @@ class PreTokenizer {
   bool byte_level() const { return byte_level_; }
   // Does prepare() do anything?
   bool prepares() const { return add_prefix_space_ || !replacement_.empty(); }
-  // The piece with its spaces replaced and its prefix added. `at_start`: the input begins with it.
-  std::string prepare(std::string_view piece, bool at_start) const;
+  // The piece with its spaces replaced and its prefix added.
+  std::string prepare(std::string_view piece, Place place) const;
 
   // A piece is cut by the pattern; or before each of these marks; or not at all.
   const std::optional<SplitPattern>& pattern() const { return pattern_; }

@@ -54,9 +54,9 @@ class Tokenizer::Encoding {
   Encoding(const Encoding&) = delete;
   Encoding& operator=(const Encoding&) = delete;
 
-  void text(std::string_view text) {
+  void text(std::string_view text, Place place) {
     if (tokenizer_.raw_tokens_.empty()) {
-      normalize(text, true);
+      normalize(text, place);
       return;
     }
     std::vector<Piece> pieces;
@@ -65,24 +65,24 @@ class Tokenizer::Encoding {
       if (piece.id >= 0) {
         ids_.push_back(piece.id);
       } else {
-        normalize(piece.text, piece.text.data() == text.data());
+        normalize(piece.text, piece.text.data() == text.data() ? place : Place::kInside);
       }
     }
   }
 
  private:
-  void normalize(std::string_view piece, bool at_start) {
+  void normalize(std::string_view piece, Place place) {
     if (parts_.normalizer.empty()) {
-      cut_normalized(piece, at_start);
+      cut_normalized(piece, place);
     } else {
-      const std::string normalized = parts_.normalizer.apply(piece);
-      cut_normalized(normalized, at_start);
+      const std::string normalized = parts_.normalizer.apply(piece, place != Place::kContinuation);
+      cut_normalized(normalized, place);
     }
   }
 
-  void cut_normalized(std::string_view text, bool at_start) {
+  void cut_normalized(std::string_view text, Place place) {
     if (tokenizer_.normalized_tokens_.empty()) {
-      words(text, at_start);
+      words(text, place);
       return;
     }
     std::vector<Piece> pieces;
@@ -91,15 +91,15 @@ class Tokenizer::Encoding {
       if (piece.id >= 0) {
         ids_.push_back(piece.id);
       } else {
-        words(piece.text, at_start && piece.text.data() == text.data());
+        words(piece.text, piece.text.data() == text.data() ? place : Place::kInside);
       }
     }
   }
 
-  void words(std::string_view piece, bool at_start) {
+  void words(std::string_view piece, Place place) {
     if (piece.empty()) return;
     if (parts_.pre_tokenizer.prepares()) {
-      const std::string prepared = parts_.pre_tokenizer.prepare(piece, at_start);
+      const std::string prepared = parts_.pre_tokenizer.prepare(piece, place);
       cut_words(prepared);
     } else {
       cut_words(piece);
@@ -184,25 +184,31 @@ Tokenizer::~Tokenizer() = default;
 Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
-void Tokenizer::encode(std::string_view text, bool add_special_tokens,
-                       std::vector<int32_t>& ids) const {
+void Tokenizer::encode_text(std::string_view text, Place place, std::vector<int32_t>& ids) const {
   if (text.size() > kMaxTextBytes) {
     throw InputError("a text of " + std::to_string(text.size()) +
                      " bytes is too long to tokenize; " + std::to_string(kMaxTextBytes >> 20) +
                      " MiB are allowed");
   }
+  Encoding encoding(*this, ids);
+  if (valid_prefix(text) == text.size()) {
+    encoding.text(text, place);
+  } else {
+    const std::string repaired = repair_utf8(text);
+    encoding.text(repaired, place);
+  }
+}
+
+void Tokenizer::encode(std::string_view text, bool add_special_tokens,
+                       std::vector<int32_t>& ids) const {
   const PostProcessor& around = parts_.post_processor;
   if (add_special_tokens) ids.insert(ids.end(), around.before.begin(), around.before.end());
-  {
-    Encoding encoding(*this, ids);
-    if (valid_prefix(text) == text.size()) {
-      encoding.text(text);
-    } else {
-      const std::string repaired = repair_utf8(text);
-      encoding.text(repaired);
-    }
-  }
+  encode_text(text, Place::kStart, ids);
   if (add_special_tokens) ids.insert(ids.end(), around.after.begin(), around.after.end());
+}
+
+void Tokenizer::encode_continuation(std::string_view text, std::vector<int32_t>& ids) const {
+  encode_text(text, Place::kContinuation, ids);
 }
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, bool add_special_tokens) const {

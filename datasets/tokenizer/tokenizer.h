@@ -58,6 +58,10 @@ class Tokenizer {
   std::vector<int32_t> encode(std::string_view text, bool add_special_tokens = true) const;
   // Appends to `ids` instead.
   void encode(std::string_view text, bool add_special_tokens, std::vector<int32_t>& ids) const;
+  // Appends the ids of a text that goes on behind another, as they are in the text of both where no
+  // token reaches across the border and none of the added tokens ends at it: no special tokens, and
+  // no prefix (a normalizer's Prepend, a pre-tokenizer's space) at its start. InputError as above.
+  void encode_continuation(std::string_view text, std::vector<int32_t>& ids) const;
 
   // The text of `ids`, always well-formed UTF-8. An id that names no token yields nothing.
   std::string decode(std::span<const int32_t> ids, bool skip_special_tokens = false) const;
@@ -78,6 +82,8 @@ class Tokenizer {
   };
   class CachePool;
   class Encoding;
+
+  void encode_text(std::string_view text, tokenizer::Place place, std::vector<int32_t>& ids) const;
 
   TokenizerParts parts_;
   tokenizer::AddedTokenMatcher raw_tokens_;         // looked for before the normalizer

@@ -115,8 +115,10 @@ TEST_CASE("generate picks the likeliest of a prompt's choices, among prompts wit
   CHECK(line.at("id") == "choose");
   std::vector<double> expected;
   for (size_t i = 0; i < choices.size(); ++i) {
-    Json target = scene.tokens(choices[i]);
-    target.erase(0);  // what the template puts before a text
+    // Behind a line's end, over which no token reaches.
+    const Json before = scene.tokens("\n");
+    Json target = scene.tokens("\n" + choices[i]);
+    target.erase(target.begin(), target.begin() + static_cast<std::ptrdiff_t>(before.size()));
     target.push_back(TextModel::kEnd);
     expected.push_back(scene.log_likelihood(scene.tokens(kText), target));
     CHECK(line.at("log_likelihoods")[i].get<double>() == Approx(expected[i]).epsilon(1e-5));

@@ -6,11 +6,64 @@
 
 #include "common/error.h"
 #include "engine/methods/method.h"
+#include "tests/datasets/test_files.h"
 #include "tests/error_text.h"
+#include "tests/shared_files.h"
+#include "tests/skip.h"
 #include "tests/temporary_folder.h"
 
 using namespace rankscope;
 using namespace rankscope::tests;
+
+namespace {
+
+BaseTokenizer base_tokenizer(const std::filesystem::path& folder, std::int64_t vocabulary) {
+  ModelConfig config;
+  config.vocabulary = vocabulary;
+  return BaseTokenizer(folder, config);
+}
+
+const std::filesystem::path kLlama2 =
+    std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests/reference/tokenizers/llama2";
+
+// By the default template of every task, targets and choices.
+void check_as_in_whole_text(const BaseTokenizer& tokenizer) {
+  const std::pair<const char*, const char*> files[] = {{"wikisql", "wikisql/dev.jsonl"},
+                                                       {"mnli", "mnli/train.tsv"},
+                                                       {"samsum", "samsum/train.json"},
+                                                       {"own", "own/train.jsonl"}};
+  for (const auto& [name, file] : files) {
+    const Task& task = find_task(name);
+    const CompiledTemplate form(task, task.default_template());
+    for (const Record& record : read_records(task, data_file(file)).records) {
+      const Example example = make_example(form, record);
+      std::vector<std::string> targets = example.choices;
+      targets.push_back(example.target);
+      for (const std::string& target : targets) {
+        INFO(name << ": " << example.prompt << "|" << target);
+        std::vector<std::int32_t> ids = tokenizer.encode(example.prompt, Part::kPrompt);
+        for (const std::int32_t id : tokenizer.encode(target, Part::kContinuation))
+          ids.push_back(id);
+        CHECK(ids == tokenizer.encode(example.prompt + target, Part::kPrompt));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a target behind its prompt has the tokens that it has in the whole text") {
+  check_as_in_whole_text(base_tokenizer(kLlama2, 800));
+  const auto stories = shared_file("models/stories3m");
+  if (!stories) RANKSCOPE_SKIP("no models/stories3m in RANKSCOPE_SHARED");
+  check_as_in_whole_text(base_tokenizer(*stories, 4096));
+}
+
+TEST_CASE("an end token is given as it stands inside a text") {
+  const BaseTokenizer tokenizer = base_tokenizer(kLlama2, 800);
+  CHECK(tokenizer.single_token("\n") == tokenizer.single_token("<0x0A>"));
+  CHECK(tokenizer.single_token(" t") == tokenizer.single_token("▁t"));
+}
 
 TEST_CASE("skip leaves out the first examples, limit counts those behind them") {
   const TemporaryFolder folder;

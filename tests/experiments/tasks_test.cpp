@@ -36,14 +36,18 @@ ProgramResult run_task(const std::string& command, const std::string& model, con
                   more);
 }
 
-// The ids of texts, without what the tokenizer's template puts before them where `inner`.
-std::vector<Json> tokens_of(const std::string& model, const std::vector<Json>& texts, bool inner) {
+// The ids of texts, each behind `before`, whose own ids are left out.
+std::vector<Json> tokens_of(const std::string& model, const std::vector<Json>& texts,
+                            const std::string& before = "") {
   TemporaryFolder folder;
-  write_file_atomically(folder / "t.jsonl", to_lines(texts));
+  std::vector<Json> lines{before};
+  for (const Json& text : texts) lines.push_back(before + text.get<std::string>());
+  write_file_atomically(folder / "t.jsonl", to_lines(lines));
   std::vector<Json> ids = json_lines(
       run_program({"tokenize", "--jsonl", "--model", model, (folder / "t.jsonl").string()}));
-  if (inner)
-    for (Json& line : ids) line.erase(0);
+  const auto left_out = static_cast<std::ptrdiff_t>(before.empty() ? 0 : ids[0].size());
+  ids.erase(ids.begin());
+  for (Json& line : ids) line.erase(line.begin(), line.begin() + left_out);
   return ids;
 }
 
@@ -61,8 +65,9 @@ TEST_CASE("nll --task scores the tokens of render's prompt and target, and the e
       prompts.push_back(line.at("prompt"));
       targets.push_back(line.at("target"));
     }
-    prompts = tokens_of(model.path(), prompts, false);
-    targets = tokens_of(model.path(), targets, true);
+    prompts = tokens_of(model.path(), prompts);
+    // No token reaches across a line's end.
+    targets = tokens_of(model.path(), targets, "\n");
     for (size_t i = 0; i < rendered.size(); ++i) {
       targets[i].push_back(TextModel::kEnd);
       lines.push_back({{"prompt_ids", prompts[i]}, {"target_ids", targets[i]}});
