@@ -51,31 +51,47 @@ LeadingVectors random_adapter(const std::string& name, std::int64_t rank, std::i
 class AdapterContrasts {
  public:
   AdapterContrasts(const Claim& claim, const EvidenceSweep& sweep, Evidence& evidence)
-      : claim_(claim), sweep_(sweep), results_(evidence.results()) {}
+      : claim_(claim), sweep_(sweep), results_(evidence.results()) {
+    for (const Row& row :
+         results_.rows("SELECT trial FROM config WHERE sweep = ? AND key = 'settings.init' AND "
+                       "value = 'pissa'",
+                       {sweep_.sweep}))
+      pissa_trials_.insert(text_in(row[0]));
+  }
 
   std::vector<EvaluatedContrast> run() {
     std::vector<EvaluatedContrast> all;
     for (const std::string& task : tasks()) {
-      const std::vector<std::int64_t> ranks = ranks_of(task);
-      if (ranks.empty()) continue;
+      const std::optional<Compared> compared = compared_of(task);
+      if (!compared) continue;
       if (claim_.statistic == "shared_directions") {
-        for (const std::string& site : claim_.sites) add_shared(task, site, ranks, all);
+        for (const std::string& site : claim_.sites) add_shared(*compared, site, all);
       } else if (claim_.statistic == "shared_between_seeds") {
-        add_between_seeds(task, ranks.front(), all);
+        add_between_seeds(*compared, all);
       } else {
-        for (const std::string& site : claim_.sites) add_amplification(task, site, ranks, all);
+        for (const std::string& site : claim_.sites) add_amplification(*compared, site, all);
       }
     }
     if (all.empty()) {
       all.push_back(begin_contrast(claim_.contrasts.front(), claim_.targets, unit(),
                                    claim_.contrasts.front().margin));
-      all.back().finding.missing = "no sweep has finished and analysed LoRA trials on " +
-                                   claim_.targets + " at " + ranks_asked();
+      all.back().finding.missing = fmt::format(
+          "no sweep has finished and analysed LoRA trials on {} at {}{}{}", claim_.targets,
+          ranks_asked(), claim_.ranks.size() > 1 ? " that differ in their rank alone" : "",
+          is_about_a()
+              ? "; those with init pissa, whose A begins as W's own directions, do not count"
+              : "");
     }
     return all;
   }
 
  private:
+  // What is set against each other on a task: settings of one variant, at the claim's ranks.
+  struct Compared {
+    std::string task, variant;
+    std::vector<std::int64_t> ranks;
+  };
+
   std::string unit() const {
     return claim_.statistic == "amplification" ? "log2" : "excess of phi over chance";
   }
@@ -87,14 +103,29 @@ class AdapterContrasts {
     return names;
   }
 
-  // The ranks as numbers; none where the task lacks one, or two of them are the same.
-  std::vector<std::int64_t> ranks_of(const std::string& task) const {
-    std::set<std::int64_t> there;
+  bool is_about_a() const { return claim_.statistic != "amplification"; }
+
+  // With PiSSA every A begins as W's own directions: what two of them share was not learned.
+  bool counts(const EvidenceGroup& group) const {
+    return group.method == "lora" && group.targets == claim_.targets && group.rank &&
+           !group.trials.empty() && !(is_about_a() && pissa_trials_.contains(group.example_trial));
+  }
+
+  // Of the first variant that has the claim's ranks: the plain method, then the others by their
+  // names. None where no variant has them all.
+  std::optional<Compared> compared_of(const std::string& task) const {
+    std::map<std::string, std::set<std::int64_t>> ranks_by_variant;
     for (const EvidenceGroup& group : sweep_.groups)
-      if (group.task == task && group.method == "lora" && group.targets == claim_.targets &&
-          group.rank && !group.shuffled_targets && !group.trials.empty())
-        there.insert(*group.rank);
-    if (there.empty()) return {};
+      if (group.task == task && !group.shuffled_targets && counts(group))
+        ranks_by_variant[group.variant].insert(*group.rank);
+    for (const auto& [variant, there] : ranks_by_variant)
+      if (std::vector<std::int64_t> ranks = ranks_among(there); !ranks.empty())
+        return Compared{task, variant, std::move(ranks)};
+    return std::nullopt;
+  }
+
+  // The ranks as numbers; none where one is not there, or two of them are the same.
+  std::vector<std::int64_t> ranks_among(const std::set<std::int64_t>& there) const {
     std::vector<std::int64_t> ranks;
     for (const auto& rank : claim_.ranks) {
       ranks.push_back(rank.value_or(*there.rbegin()));
@@ -114,25 +145,23 @@ class AdapterContrasts {
     return (claim_.ranks.size() > 1 ? "ranks " : "rank ") + text;
   }
 
-  EvaluatedContrast begin(const ClaimContrast& contrast, const std::string& task,
+  EvaluatedContrast begin(const ClaimContrast& contrast, const Compared& compared,
                           const std::string& what) const {
-    return begin_contrast(contrast, task + ": " + what, unit(), contrast.margin);
+    return begin_contrast(
+        contrast,
+        compared.task + ": " + what + (compared.variant.empty() ? "" : ", " + compared.variant),
+        unit(), contrast.margin);
   }
 
-  // The trials whose adapters are compared: of the claim's targets at this rank, of several such
-  // settings that with the most seeds. Its controls are trained on shuffled targets.
+  // The trials whose adapters are compared at this rank. Its controls are trained on shuffled
+  // targets.
   using Trials = std::set<std::string>;
-  Trials trials_of(const std::string& task, std::int64_t rank, bool shuffled = false) const {
-    const EvidenceGroup* chosen = nullptr;
-    for (const EvidenceGroup& group : sweep_.groups) {
-      if (group.task == task && group.method == "lora" && group.targets == claim_.targets &&
-          group.rank == rank && group.shuffled_targets == shuffled &&
-          (!chosen || group.trials.size() > chosen->trials.size()))
-        chosen = &group;
-    }
+  Trials trials_of(const Compared& compared, std::int64_t rank, bool shuffled = false) const {
     Trials trials;
-    if (chosen)
-      for (const EvidenceTrial& trial : chosen->trials) trials.insert(trial.id);
+    for (const EvidenceGroup& group : sweep_.groups)
+      if (group.task == compared.task && group.variant == compared.variant && group.rank == rank &&
+          group.shuffled_targets == shuffled && counts(group))
+        for (const EvidenceTrial& trial : group.trials) trials.insert(trial.id);
     return trials;
   }
 
@@ -193,10 +222,11 @@ class AdapterContrasts {
     return {excess(first, chance), excess((all - first) / static_cast<double>(k - 1), chance)};
   }
 
-  void add_shared(const std::string& task, const std::string& site,
-                  const std::vector<std::int64_t>& ranks, std::vector<EvaluatedContrast>& all) {
+  void add_shared(const Compared& compared, const std::string& site,
+                  std::vector<EvaluatedContrast>& all) {
     BySeed top, difference, null_top, null_difference;
-    const Trials small = trials_of(task, ranks[0]), large = trials_of(task, ranks[1]);
+    const std::vector<std::int64_t>& ranks = compared.ranks;
+    const Trials small = trials_of(compared, ranks[0]), large = trials_of(compared, ranks[1]);
     const auto keep = [](BySeed& tops, BySeed& differences, std::int64_t seed,
                          const Shared& shared) {
       tops[seed].push_back(shared.top);
@@ -210,7 +240,7 @@ class AdapterContrasts {
              "s.site = ? AND "
              "s.relation = 'ranks' AND s.directions = 'a' AND s.rank_one = ? AND s.rank_other = ? "
              "ORDER BY s.seed_one, s.layer",
-             {sweep_.sweep, task, claim_.targets, site, ranks[0], ranks[1]})) {
+             {sweep_.sweep, compared.task, claim_.targets, site, ranks[0], ranks[1]})) {
       if (!small.contains(text_in(row[6])) || !large.contains(text_in(row[7]))) continue;
       const std::int64_t seed = integer_of(row[0]), rows = integer_of(row[1]),
                          cols = integer_of(row[2]);
@@ -231,7 +261,7 @@ class AdapterContrasts {
     }
     for (const ClaimContrast& contrast : claim_.contrasts) {
       const bool tops = contrast.quantity == "top";
-      add(begin(contrast, task,
+      add(begin(contrast, compared,
                 fmt::format("{} {}, r{} and r{}", site,
                             tops ? "first direction" : "first less others", ranks[0], ranks[1])),
           contrast, seed_means(tops ? top : difference),
@@ -313,9 +343,9 @@ class AdapterContrasts {
     return difference;
   }
 
-  void add_between_seeds(const std::string& task, std::int64_t rank,
-                         std::vector<EvaluatedContrast>& all) {
-    const Trials trials = trials_of(task, rank), controls = trials_of(task, rank, true);
+  void add_between_seeds(const Compared& compared, std::vector<EvaluatedContrast>& all) {
+    const std::int64_t rank = compared.ranks.front();
+    const Trials trials = trials_of(compared, rank), controls = trials_of(compared, rank, true);
     std::int64_t layers = 0, dimension = 0;
     // What a contrast is about, as measured or, for the control, of random adapters.
     const auto difference = [&](const std::string& quantity, const auto& pairs) {
@@ -326,7 +356,7 @@ class AdapterContrasts {
       return pairs(site, false);
     };
     const auto measured = [&](const std::string& site, bool shuffled) {
-      return pairs_of(task, site, rank, shuffled ? controls : trials, layers, dimension);
+      return pairs_of(compared.task, site, rank, shuffled ? controls : trials, layers, dimension);
     };
     for (const ClaimContrast& contrast : claim_.contrasts) {
       const Pairs pairs = difference(contrast.quantity, measured);
@@ -336,7 +366,7 @@ class AdapterContrasts {
         return random_pairs(seeds, shuffled ? site + " shuffled" : site, rank, layers, dimension);
       };
       EvaluatedContrast made =
-          begin(contrast, task, fmt::format("{}, rank {}", name_of(contrast.quantity), rank));
+          begin(contrast, compared, fmt::format("{}, rank {}", name_of(contrast.quantity), rank));
       made.finding.seeds_left = made.finding.seeds_right = static_cast<std::int64_t>(seeds.size());
       const std::string lacking = seeds.empty() && trials.size() > 1 ? not_analysed() : "";
       if (contrast.quantity.ends_with("_less_shuffled") && controls.empty()) {
@@ -371,16 +401,16 @@ class AdapterContrasts {
   };
   using Table7Rows = std::map<std::int64_t, std::vector<Table7>>;  // by seed
 
-  Table7Rows table7(const std::string& task, const std::string& site, std::int64_t rank) {
+  Table7Rows table7(const Compared& compared, const std::string& site, std::int64_t rank) {
     Table7Rows rows;
-    const Trials trials = trials_of(task, rank);
+    const Trials trials = trials_of(compared, rank);
     for (const Row& row :
          results_.rows("SELECT seed, projected, projected_drawn, projected_weight, "
                        "projected_random, update_norm, trial FROM "
                        "amplifications WHERE sweep = ? AND task = ? AND targets = ? AND site = ? "
                        "AND rank = ? "
                        "ORDER BY seed, layer",
-                       {sweep_.sweep, task, claim_.targets, site, rank})) {
+                       {sweep_.sweep, compared.task, claim_.targets, site, rank})) {
       if (!trials.contains(text_in(row[6]))) continue;
       rows[integer_of(row[0])].push_back({.projected = number_of(row[1]),
                                           .drawn = number_of(row[2]),
@@ -408,10 +438,11 @@ class AdapterContrasts {
     return all;
   }
 
-  void add_amplification(const std::string& task, const std::string& site,
-                         const std::vector<std::int64_t>& ranks,
+  void add_amplification(const Compared& compared, const std::string& site,
                          std::vector<EvaluatedContrast>& all) {
-    const Table7Rows small = table7(task, site, ranks[0]), large = table7(task, site, ranks[1]);
+    const std::vector<std::int64_t>& ranks = compared.ranks;
+    const Table7Rows small = table7(compared, site, ranks[0]),
+                     large = table7(compared, site, ranks[1]);
     for (const ClaimContrast& contrast : claim_.contrasts) {
       const bool of_both = contrast.quantity.ends_with("small_over_large");
       // `drawn`: with a random subspace in the place of the update's.
@@ -425,7 +456,7 @@ class AdapterContrasts {
         };
       };
       if (of_both) {
-        add(begin(contrast, task,
+        add(begin(contrast, compared,
                   fmt::format(
                       "{} {}, r{} over r{}", site,
                       contrast.quantity == "small_over_large" ? "amplification" : "over random's",
@@ -438,7 +469,7 @@ class AdapterContrasts {
           contrast.quantity == "weight_over_update" ? "W's own / dW's" : "dW's / random";
       for (std::size_t i = 0; i < ranks.size(); ++i) {
         const Table7Rows& rows = i == 0 ? small : large;
-        add(begin(contrast, task, fmt::format("{} {}, r{}", site, what, ranks[i])), contrast,
+        add(begin(contrast, compared, fmt::format("{} {}, r{}", site, what, ranks[i])), contrast,
             logs(rows, ratio(false)), logs(rows, ratio(true)), all);
       }
     }
@@ -447,6 +478,7 @@ class AdapterContrasts {
   const Claim& claim_;
   const EvidenceSweep& sweep_;
   ResultsReader& results_;
+  std::set<std::string> pissa_trials_;
 };
 
 }  // namespace

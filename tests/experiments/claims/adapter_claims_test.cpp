@@ -265,3 +265,67 @@ TEST_CASE("planted amplification is found, relative to random subspaces too") {
   CHECK(relative.verdict == "contradicted");
   CHECK(*relative.contrasts.at(0).estimate == Approx(-1).margin(0.1));
 }
+
+TEST_CASE("adapters that are compared across ranks are of one variant, the plain one first") {
+  PlantedResults planted;
+  const auto add = [&](int rank, const std::string& alpha, double update_norm) {
+    std::map<std::string, std::string> settings;
+    if (!alpha.empty()) settings["alpha"] = alpha;
+    planted.add({.targets = "Wq+Wv",
+                 .rank = rank,
+                 .settings = settings,
+                 .group = alpha.empty() ? "plain" : "others"});
+    for (int seed = 1; seed <= 5; ++seed) {
+      AdapterFindings record{.trial = "plantedwikisqlloraWq+Wv" + std::to_string(rank) + "s" +
+                                      std::to_string(seed) + (alpha.empty() ? "" : "alpha" + alpha),
+                             .stamp = "s",
+                             .values = {},
+                             .spectra = {}};
+      for (const std::string quantity :
+           {"projected", "projected_random", "projected_drawn", "projected_weight"})
+        record.values.push_back({0, "Wq", quantity, 1.0, ""});
+      record.values.push_back({0, "Wq", "update_norm", update_norm + 0.01 * seed, ""});
+      planted.store().put_adapter(record);
+    }
+  };
+  const auto judged = [&] {
+    return planted
+        .judge(adapter_claim("amplification", "    sites: [Wq]\n    ranks: [4, largest]\n",
+                             "small_over_large", 1))
+        .claims.at(0);
+  };
+  add(1, "", 2);
+  add(8, "", 2);
+  add(4, "64", 32);
+  const ClaimFinding mixed = judged();
+  CHECK(mixed.verdict == "not run");
+  CHECK(mixed.explanation ==
+        "no sweep has finished and analysed LoRA trials on Wq+Wv at ranks 4 and the largest above "
+        "it that differ in their rank alone");
+  add(16, "64", 4);
+  const ClaimFinding variant = judged();
+  CHECK(variant.contrasts.at(0).name == "wikisql: Wq amplification, r4 over r16, alpha 64");
+  CHECK(*variant.contrasts.at(0).estimate == Approx(3).margin(0.05));
+  add(4, "", 16);
+  const ClaimFinding plain = judged();
+  CHECK(plain.contrasts.at(0).name == "wikisql: Wq amplification, r4 over r8");
+  CHECK(*plain.contrasts.at(0).estimate == Approx(3).margin(0.05));
+}
+
+TEST_CASE("what PiSSA's A share they began with, so that they show no shared directions") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq+Wv", .rank = 6, .settings = {{"init", "pissa"}}});
+  const auto trial = [](int seed) {
+    return "plantedwikisqlloraWq+Wv6s" + std::to_string(seed) + "initpissa";
+  };
+  for (int seed = 1; seed <= 5; ++seed)
+    for (int other = seed + 1; other <= 5; ++other)
+      planted.store().put_similarity(of_two_seeds(trial(seed), trial(other), 0.9, 0.9));
+  const ClaimFinding claim =
+      planted
+          .judge(adapter_claim("shared_between_seeds",
+                               "    sites: [Wq, Wv]\n    ranks: [largest]\n", "first", 0.02))
+          .claims.at(0);
+  CHECK(claim.verdict == "not run");
+  CHECK_THAT(claim.explanation, Contains("init pissa"));
+}
