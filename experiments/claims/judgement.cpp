@@ -70,11 +70,14 @@ Evaluated evaluate_on_best(const Claim& claim, Evidence& evidence) {
   Evaluated best{&claim, nullptr, {}};
   for (const EvidenceSweep& sweep : evidence.sweeps()) {
     std::vector<EvaluatedContrast> contrasts = evaluate(claim, sweep, evidence);
-    // Of equals the sweep of more seeds, then that of more settings: there "the largest rank" is
-    // one of several.
+    // One contrast that lacks leaves the claim without a verdict. Of equals the sweep of more
+    // seeds, then that of more settings: there "the largest rank" is one of several.
     const auto worth = [](const std::vector<EvaluatedContrast>& c, const EvidenceSweep& of) {
+      const bool complete = std::ranges::all_of(
+          c, [](const EvaluatedContrast& one) { return one.contrast.has_value(); });
       const std::size_t count = usable(c, of);
-      return std::tuple(count, count == 0 ? c.size() : 0, fewest_seeds(c), of.groups.size());
+      return std::tuple(complete, count, count == 0 ? c.size() : 0, fewest_seeds(c),
+                        of.groups.size());
     };
     const bool better =
         best.sweep == nullptr || worth(contrasts, sweep) > worth(best.contrasts, *best.sweep);

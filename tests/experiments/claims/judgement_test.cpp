@@ -325,6 +325,29 @@ TEST_CASE("a sweep of one task at many sizes does not decide before one of two t
   CHECK(claim.data.find("mnli_100") == std::string::npos);
 }
 
+TEST_CASE("a sweep that is not finished does not take the verdict from one that is") {
+  PlantedResults planted;
+  const auto add = [&](const std::string& sweep, const std::string& task, const std::string& kind,
+                       bool finished) {
+    planted.add(
+        {.targets = "Wq", .task = task, .kind = kind, .sweep = sweep, .rank = 8, .share = 0.3});
+    if (finished)
+      planted.add({.targets = "Wq+Wv",
+                   .task = task,
+                   .kind = kind,
+                   .sweep = sweep,
+                   .rank = 4,
+                   .share = 0.6});
+  };
+  add("a", "wikisql", "wikisql", true);
+  add("b", "mnli", "mnli", true);
+  add("b", "wikisql", "wikisql", true);
+  add("b", "mnli_100", "mnli", false);
+  const ClaimFinding claim = planted.judge(score_claim("above", 5)).claims.at(0);
+  CHECK(claim.verdict == "holds");
+  CHECK(claim.data == "wikisql");
+}
+
 TEST_CASE("a diverged trial counts as the base, and unfinished ones as missing") {
   PlantedResults planted;
   planted.add({.method = "none", .share = 0.1});
