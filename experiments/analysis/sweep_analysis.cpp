@@ -28,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Raised when the same adapters yield other numbers or quantities than before.
-constexpr int kAnalysisVersion = 3;
+constexpr int kAnalysisVersion = 4;
 // Figure 8 sets an update's directions against the first tenth of W's.
 constexpr double kShareOfBase = 0.1;
 constexpr std::uint64_t kChanceSeed = 0;
@@ -242,20 +242,30 @@ class Analysis {
 
   void complete(SiteState& state, const Trial& trial) const {
     const SiteFactors& f = state.factors;
+    std::map<std::string, std::string> values = trial.config.settings;
+    Settings settings(std::move(values));
+    const LoraSettings lora = LoraSettings::read(settings);
+    // PiSSA is saved as plain LoRA of twice the rank: below the trained A stands the one that
+    // training began with.
+    const bool pissa = lora.init == LoraInit::kPissa;
+    const std::int64_t rank = pissa ? f.rank / 2 : f.rank;
+    const auto of_a_from = [&](std::int64_t row) {
+      const auto begin = f.a.begin() + row * f.in;
+      return leading_vectors_of_a({begin, begin + rank * f.in}, rank, f.in);
+    };
     state.update = singular_of_update(f);
-    for (const std::string& word : settings_.directions)
-      state.vectors[word] = leading_vectors(f, state.update, *directions_of(word));
-    const std::optional<SiteKind> kind = site_kind(f.site);
-    if (kind) {
-      std::map<std::string, std::string> values = trial.config.settings;
-      Settings settings(std::move(values));
-      const LoraSettings lora = LoraSettings::read(settings);
+    for (const std::string& word : settings_.directions) {
+      const Directions directions = *directions_of(word);
+      state.vectors[word] = directions == Directions::kA
+                                ? of_a_from(0)
+                                : leading_vectors(f, state.update, directions);
+    }
+    if (pissa) {
+      state.vectors[kInitial] = of_a_from(rank);
+    } else if (const std::optional<SiteKind> kind = site_kind(f.site)) {
       const std::uint64_t seed = trial.config.init_seed.value_or(trial.config.seed);
-      // PiSSA begins with the weight's own directions, which are compared beside it.
-      if (lora.init != LoraInit::kPissa) {
-        state.vectors[kInitial] = leading_vectors_of_a(
-            initial_lora_a(lora, {f.layer, *kind}, f.rank, f.in, seed), f.rank, f.in);
-      }
+      state.vectors[kInitial] = leading_vectors_of_a(
+          initial_lora_a(lora, {f.layer, *kind}, f.rank, f.in, seed), f.rank, f.in);
     }
   }
 

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <sstream>
 
 #include "common/files.h"
 #include "results/phi_blob.h"
 #include "results/query.h"
+#include "tests/datasets/test_files.h"
 #include "tests/experiments/sweep/small_sweep.h"
 #include "tests/temporary_folder.h"
 
@@ -228,4 +230,40 @@ TEST_CASE("an adapter that cannot be read is named, and the others are analysed"
   CHECK(ask(out, "SELECT * FROM analysis WHERE one = '" + trial + "' OR other = '" + trial + "'")
             .empty());
   CHECK(relations(out).front() == " 11");
+}
+
+TEST_CASE("of PiSSA the trained A alone is compared, beside the A that it began with") {
+  const SmallSweep& sweep = shared_sweep();
+  const fs::path file = sweep.path() / "pissa.yaml", out = sweep.out("pissa");
+  put(file, "name: pissa\nbase: " + shared_sweep().model().path() + R"(
+seeds: [1, 2]
+tasks:
+  write:
+    task: own
+    train: {data: data/write_train.jsonl, limit: 12}
+    score: {data: data/write_dev.jsonl, limit: 2, max_new: 2}
+training: {batch: 4, steps: 2, lr: 1e-3}
+analysis: {pairs: [seeds, initial]}
+groups:
+  - {method: lora, rank: 2, init: pissa}
+)");
+  const ProgramResult result = run_program(
+      {"run", file.string(), "--dir", out.string(), "--workers", "1", "--threads", "1"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  std::map<std::string, std::int64_t> rows;  // by relation and directions
+  for (const Row& row :
+       ask(out, "SELECT DISTINCT relation, directions, rows, cols FROM similarities")) {
+    const std::string key = text(row[0]) + " " + text(row[1]);
+    CHECK(rows.emplace(key, integer(row[2])).second);
+    CHECK(integer(row[2]) == integer(row[3]));
+  }
+  // dW holds what was taken out of W beside what was put in its place.
+  CHECK(rows == std::map<std::string, std::int64_t>{
+                    {"initial a", 2}, {"seeds a", 2}, {"seeds dw", 4}, {"seeds initial", 2}});
+  // Every seed begins with W's own directions, which two steps hardly leave.
+  for (const Row& row : ask(out,
+                            "SELECT min(mean_excess) FROM similarities WHERE directions <> "
+                            "'dw'"))
+    CHECK(std::get<double>(row[0]) > 0.5);
 }
