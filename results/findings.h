@@ -90,8 +90,11 @@ struct Findings {
   std::vector<ClaimFinding> claims;
   std::vector<ScoreFinding> scores;
   std::vector<LatencyFinding> latencies;  // by sweep, batch, length, variant and bottleneck
+  std::string claims_file;                // the name of another than the program's own, else empty
   std::string claims_file_hash;           // SHA-256
-  std::string claims_changed;             // date of its last commit where git knows it, else empty
+  // The day of the last commit of the program's own, with ", changed since" where it differs from
+  // that; empty where git does not know it, and of another file.
+  std::string claims_changed;
   double alpha = 0.05;
 };
 

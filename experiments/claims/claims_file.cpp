@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "common/error.h"
@@ -261,8 +262,12 @@ ClaimsFile parse_claims(std::string_view text, const std::string& where) {
 }
 
 ClaimsFile read_claims(const std::string& path) {
-  if (!path.empty())
-    return parse_claims(read_text_file(path, YamlLimits{}.max_bytes), printable(path, 300));
+  if (!path.empty()) {
+    ClaimsFile given =
+        parse_claims(read_text_file(path, YamlLimits{}.max_bytes), printable(path, 300));
+    given.name = printable(std::filesystem::path(path).filename().string());
+    return given;
+  }
   ClaimsFile file = parse_claims(paper_claims(), "claims.yaml");
   file.changed = claims_changed();
   return file;

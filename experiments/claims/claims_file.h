@@ -58,6 +58,7 @@ struct Claim {
 struct ClaimsFile {
   double alpha = 0.05;
   std::vector<Claim> claims;
+  std::string name;     // of a file that was given; empty: the program's own
   std::string hash;     // SHA-256 of its text
   std::string changed;  // the day of its last commit, where it is the program's own; else empty
 };

@@ -269,6 +269,7 @@ class Scores {
 Findings judge_results(const ClaimsFile& claims, Evidence& evidence) {
   Findings findings;
   findings.alpha = claims.alpha;
+  findings.claims_file = claims.name;
   findings.claims_file_hash = claims.hash;
   findings.claims_changed = claims.changed;
   std::vector<Evaluated> evaluated;

@@ -5,6 +5,7 @@
 
 #include "plots/format.h"
 #include "plots/report_data.h"
+#include "plots/tables/claims_origin.h"
 #include "plots/tables/makers.h"
 #include "results/cells.h"
 
@@ -62,12 +63,10 @@ TableSet verdict_tables(ReportData& data) {
       .data = {{"claim", "title", "verdict", "base", "data", "explanation", "source", "published"},
                {}}};
   table.caption = fmt::format(
-      "Each claim is a region that a difference must lie in, stated with its margin before the "
-      "trials were "
-      "run. ✓ holds: the difference lies inside, at α = {}; ✗ contradicted: outside; ? "
-      "underpowered: these "
-      "seeds and examples cannot tell; ○ not run.",
-      data.findings().alpha);
+      "Each claim is a region that a difference must lie in. The margins stand in {}. "
+      "✓ holds: the difference lies inside, at α = {}; ✗ contradicted: outside; ? underpowered: "
+      "these seeds and examples cannot tell; ○ not run.",
+      claims_origin(data.findings()), data.findings().alpha);
   for (const ClaimFinding& claim : claims) {
     table.rows.push_back(
         {claim.id, claim.title, verdict_cell(claim.verdict, claim), claim.explanation});

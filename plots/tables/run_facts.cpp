@@ -7,6 +7,7 @@
 
 #include "plots/format.h"
 #include "plots/report_data.h"
+#include "plots/tables/claims_origin.h"
 #include "plots/tables/makers.h"
 #include "results/cells.h"
 
@@ -134,8 +135,8 @@ TableSet hash_tables(ReportData& data) {
   const Findings& findings = data.findings();
   if (!findings.claims_file_hash.empty())
     add("claims",
-        findings.claims_changed.empty() ? "claims.yaml"
-                                        : "claims.yaml, last changed " + findings.claims_changed,
+        claims_file_name(findings) +
+            (findings.claims_changed.empty() ? "" : ", last changed " + findings.claims_changed),
         findings.claims_file_hash);
   for (const SweepFacts& sweep : data.sweeps())
     add("base of sweep " + sweep.sweep, sweep.base, sweep.base_hash);
@@ -144,10 +145,8 @@ TableSet hash_tables(ReportData& data) {
     add("scored " + task_label(text_in(row[0])), text_in(row[1]) + ", " + text_in(row[2]),
         text_in(row[3]));
   if (table.rows.empty()) return {{}, "There is nothing to name yet."};
-  table.caption =
-      "What the numbers were made from. The claims and their margins stand in a file that was "
-      "committed "
-      "before the trials were run.";
+  table.caption = "What the numbers were made from. The claims and their margins stand in " +
+                  claims_origin(findings) + ".";
   return {{std::move(table)}, {}};
 }
 

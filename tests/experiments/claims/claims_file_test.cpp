@@ -58,8 +58,11 @@ TEST_CASE("the paper's claims are all there, each with margins above 0 and the f
     CHECK(ids.contains(id));
   const std::string text = read_text_file(RANKSCOPE_SOURCE_DIR "/experiments/paper/claims.yaml");
   CHECK(file.hash == sha256_hex(text));
-  CHECK(read_claims(RANKSCOPE_SOURCE_DIR "/experiments/paper/claims.yaml").claims.size() ==
-        file.claims.size());
+  const ClaimsFile given = read_claims(RANKSCOPE_SOURCE_DIR "/experiments/paper/claims.yaml");
+  CHECK(given.claims.size() == file.claims.size());
+  CHECK(file.name.empty());
+  CHECK(given.name == "claims.yaml");
+  CHECK(given.changed.empty());
   CHECK(file.alpha == 0.05);
 }
 
