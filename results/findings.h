@@ -51,8 +51,8 @@ struct ClaimFinding {
   // "holds", "contradicted", "underpowered", "not run", and "reproduced" in the place of "holds" on
   // a base and data of the paper's kind.
   std::string verdict;
-  std::string base, data;   // what the verdict is of
-  std::string explanation;  // a sentence
+  std::string sweep, base, data;  // what the verdict is of
+  std::string explanation;        // a sentence
   std::vector<ContrastFinding> contrasts;
   // The same statistic where the claim must not hold, and what came out there.
   std::string control, control_verdict;

@@ -64,12 +64,15 @@ struct Evaluated {
   const Claim* claim = nullptr;
   const EvidenceSweep* sweep = nullptr;
   std::vector<EvaluatedContrast> contrasts;
+  std::vector<const EvidenceSweep*> unused;  // that have some of its contrasts too
 };
 
 Evaluated evaluate_on_best(const Claim& claim, Evidence& evidence) {
-  Evaluated best{&claim, nullptr, {}};
+  Evaluated best{&claim, nullptr, {}, {}};
+  std::vector<const EvidenceSweep*> telling;
   for (const EvidenceSweep& sweep : evidence.sweeps()) {
     std::vector<EvaluatedContrast> contrasts = evaluate(claim, sweep, evidence);
+    if (usable(contrasts, sweep) > 0) telling.push_back(&sweep);
     // One contrast that lacks leaves the claim without a verdict. Of equals the sweep of more
     // seeds, then that of more settings: there "the largest rank" is one of several.
     const auto worth = [](const std::vector<EvaluatedContrast>& c, const EvidenceSweep& of) {
@@ -81,8 +84,10 @@ Evaluated evaluate_on_best(const Claim& claim, Evidence& evidence) {
     };
     const bool better =
         best.sweep == nullptr || worth(contrasts, sweep) > worth(best.contrasts, *best.sweep);
-    if (better) best = {&claim, &sweep, std::move(contrasts)};
+    if (better) best = {&claim, &sweep, std::move(contrasts), {}};
   }
+  std::erase(telling, best.sweep);
+  best.unused = std::move(telling);
   return best;
 }
 
@@ -137,6 +142,11 @@ std::string explanation(const Evaluated& e, const std::string& verdict) {
   if (!absent.empty())
     parts.push_back(fmt::format("nothing is said of {}: the sweep has no trials of that name",
                                 fmt::join(absent, ", ")));
+  std::vector<std::string> unused;
+  for (const EvidenceSweep* sweep : e.unused)
+    unused.push_back(fmt::format("sweep {} on {}", sweep->sweep, sweep->base));
+  if (!unused.empty())
+    parts.push_back(fmt::format("not used is what {} shows of it", fmt::join(unused, ", ")));
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
@@ -150,6 +160,7 @@ ClaimFinding finding_of(const Evaluated& e) {
   finding.verdict = "not run";
   finding.control_verdict = "not run";
   if (e.sweep != nullptr) {
+    finding.sweep = e.sweep->sweep;
     finding.base = e.sweep->base;
     finding.data = fmt::format("{}", fmt::join(tasks_in(e.contrasts), ", "));
   }

@@ -24,11 +24,17 @@ struct ClaimsCommand {
 };
 
 OrderedJson claim_json(const ClaimFinding& claim) {
-  OrderedJson json{{"id", claim.id},           {"title", claim.title},
-                   {"source", claim.source},   {"published", claim.published},
-                   {"verdict", claim.verdict}, {"base", claim.base},
-                   {"data", claim.data},       {"explanation", claim.explanation},
-                   {"control", claim.control}, {"control_verdict", claim.control_verdict}};
+  OrderedJson json{{"id", claim.id},
+                   {"title", claim.title},
+                   {"source", claim.source},
+                   {"published", claim.published},
+                   {"verdict", claim.verdict},
+                   {"sweep", claim.sweep},
+                   {"base", claim.base},
+                   {"data", claim.data},
+                   {"explanation", claim.explanation},
+                   {"control", claim.control},
+                   {"control_verdict", claim.control_verdict}};
   json["contrasts"] = OrderedJson::array();
   for (const ContrastFinding& c : claim.contrasts) {
     json["contrasts"].push_back({{"name", c.name},
@@ -54,8 +60,12 @@ OrderedJson claim_json(const ClaimFinding& claim) {
   return json;
 }
 
-void print_claim(const ClaimFinding& claim) {
-  const std::string on = claim.verdict == "not run" ? "" : " on " + claim.base + ", " + claim.data;
+void print_claim(const ClaimFinding& claim, bool several_sweeps) {
+  std::string on;
+  if (claim.verdict != "not run") {
+    on = " on " + claim.base + ", " + claim.data;
+    if (several_sweeps) on += ", sweep " + claim.sweep;
+  }
   fmt::print("{}  {}{}\n    {} ({})\n    {}\n", claim.id, claim.verdict, printable(on, 300),
              claim.title, claim.source, printable(claim.explanation, 600));
   for (const ContrastFinding& c : claim.contrasts) {
@@ -82,7 +92,7 @@ int run_claims(const ClaimsCommand& c) {
     if (c.json)
       std::puts(json_text(claim_json(claim)).c_str());
     else
-      print_claim(claim);
+      print_claim(claim, evidence.sweeps().size() > 1);
   }
   return 0;
 }

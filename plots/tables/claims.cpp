@@ -15,15 +15,14 @@ namespace {
 
 constexpr const char* kNoClaims = "No claims were evaluated.";
 
-ShownCell verdict_cell(const std::string& verdict, const ClaimFinding& claim) {
-  if (verdict == "holds" || verdict == "reproduced") {
-    const bool named = !claim.base.empty() && !claim.data.empty();
-    return {"✓ " + verdict + (named ? fmt::format(" on {}, {}", claim.base, claim.data) : ""),
-            CellStyle::kHolds};
-  }
-  if (verdict == "contradicted") return {"✗ contradicted", CellStyle::kContradicted};
-  if (verdict == "underpowered") return {"? underpowered", CellStyle::kUnderpowered};
-  return {verdict == "not run" ? "○ not run" : verdict, CellStyle::kNotRun};
+// With the base and the data that it is of, and of several sweeps the one.
+ShownCell verdict_cell(const ClaimFinding& claim, bool several_sweeps) {
+  if (claim.verdict == "not run") return {"○ not run", CellStyle::kNotRun};
+  std::string text = fmt::format("{} on {}, {}", claim.verdict, claim.base, claim.data);
+  if (several_sweeps) text += ", sweep " + claim.sweep;
+  if (claim.verdict == "contradicted") return {"✗ " + text, CellStyle::kContradicted};
+  if (claim.verdict == "underpowered") return {"? " + text, CellStyle::kUnderpowered};
+  return {"✓ " + text, CellStyle::kHolds};
 }
 
 // What holds on its control too says nothing.
@@ -53,25 +52,29 @@ std::string probability(std::optional<double> p) {
 TableSet verdict_tables(ReportData& data) {
   const std::vector<ClaimFinding>& claims = data.findings().claims;
   if (claims.empty()) return {{}, kNoClaims};
-  Table table{
-      .name = "verdicts",
-      .title = "The paper's claims",
-      .caption = {},
-      .answers = {},
-      .columns = {{""}, {"claim"}, {"verdict"}, {"what was seen"}},
-      .rows = {},
-      .data = {{"claim", "title", "verdict", "base", "data", "explanation", "source", "published"},
-               {}}};
+  Table table{.name = "verdicts",
+              .title = "The paper's claims",
+              .caption = {},
+              .answers = {},
+              .columns = {{""}, {"claim"}, {"verdict"}, {"what was seen"}},
+              .rows = {},
+              .data = {{"claim", "title", "verdict", "sweep", "base", "data", "explanation",
+                        "source", "published"},
+                       {}}};
   table.caption = fmt::format(
       "Each claim is a region that a difference must lie in. The margins stand in {}. "
-      "✓ holds: the difference lies inside, at α = {}; ✗ contradicted: outside; ? underpowered: "
-      "these seeds and examples cannot tell; ○ not run.",
+      "✓ holds: the difference lies inside, at α = {}; ✓ reproduced: it does on the paper's kind, "
+      "a "
+      "base no smaller than GPT-2 medium and a whole validation set; ✗ contradicted: outside; ? "
+      "underpowered: these seeds and examples cannot tell; ○ not run.",
       claims_origin(data.findings()), data.findings().alpha);
+  if (data.several_sweeps())
+    table.caption += " A claim is judged on one sweep, which stands beside its verdict.";
   for (const ClaimFinding& claim : claims) {
     table.rows.push_back(
-        {claim.id, claim.title, verdict_cell(claim.verdict, claim), claim.explanation});
-    table.data.rows.push_back({claim.id, claim.title, claim.verdict, claim.base, claim.data,
-                               claim.explanation, claim.source, claim.published});
+        {claim.id, claim.title, verdict_cell(claim, data.several_sweeps()), claim.explanation});
+    table.data.rows.push_back({claim.id, claim.title, claim.verdict, claim.sweep, claim.base,
+                               claim.data, claim.explanation, claim.source, claim.published});
   }
   return {{std::move(table)}, {}};
 }
@@ -92,9 +95,9 @@ TableSet contrast_tables(ReportData& data) {
                           {"examples", true},
                           {"what telling it would take"}},
               .rows = {},
-              .data = {{"claim", "contrast", "unit", "estimate", "low", "high", "df", "region",
-                        "margin", "p_inside", "p_outside", "seeds_left", "seeds_right", "examples",
-                        "needed", "missing", "reason"},
+              .data = {{"claim", "sweep", "base", "contrast", "unit", "estimate", "low", "high",
+                        "df", "region", "margin", "p_inside", "p_outside", "seeds_left",
+                        "seeds_right", "examples", "needed", "missing", "reason"},
                        {}}};
   table.caption =
       "Two-sided 95 % intervals; p inside and p outside are one-sided, before Holm's "
@@ -111,10 +114,11 @@ TableSet contrast_tables(ReportData& data) {
                             probability(c.p_inside), probability(c.p_outside),
                             fmt::format("{} | {}", c.seeds_left, c.seeds_right),
                             grouped(c.examples), c.needed});
-      table.data.rows.push_back({claim.id, c.name, c.unit, cell_of(c.estimate), cell_of(c.low),
-                                 cell_of(c.high), cell_of(c.df), c.region, c.margin,
-                                 cell_of(c.p_inside), cell_of(c.p_outside), c.seeds_left,
-                                 c.seeds_right, c.examples, c.needed, c.missing, c.reason});
+      table.data.rows.push_back({claim.id, claim.sweep, claim.base, c.name, c.unit,
+                                 cell_of(c.estimate), cell_of(c.low), cell_of(c.high),
+                                 cell_of(c.df), c.region, c.margin, cell_of(c.p_inside),
+                                 cell_of(c.p_outside), c.seeds_left, c.seeds_right, c.examples,
+                                 c.needed, c.missing, c.reason});
     }
   }
   if (table.rows.empty()) return {{}, "No claim has a difference that these sweeps could show."};

@@ -1,7 +1,11 @@
 // What the claims' tables and figures say of where a verdict comes from, and of what it is.
 #include <catch2/catch.hpp>
+#include <filesystem>
 
+#include "plots/report_data.h"
 #include "plots/tables/makers.h"
+#include "results/cells.h"
+#include "results/store.h"
 #include "tests/plots/given.h"
 
 using namespace rankscope;
@@ -44,4 +48,41 @@ TEST_CASE("that margins were stated before the trials is said of the program's o
                              Contains("The margins stand in mine.yaml, given with --claims; when "
                                       "it was written is not known."));
   CHECK_THAT(shown(hash_tables(*given.data)), Contains("claims | mine.yaml | "));
+}
+
+TEST_CASE("every verdict names its base and data, and among several sweeps its own") {
+  const TemporaryFolder one, two;
+  for (const TemporaryFolder* folder : {&one, &two})
+    Store::open(*folder / "results.db")
+        .put_sweep(
+            {folder == &one ? "first" : "second", "name: s\n", "models/one", std::string(64, 'c')});
+  Findings findings;
+  findings.claims = {found_claim("C1", "holds"), found_claim("C2", "reproduced"),
+                     found_claim("C3", "contradicted"), found_claim("C4", "underpowered"),
+                     found_claim("C5", "not run")};
+  for (ClaimFinding& claim : findings.claims) {
+    claim.sweep = "second";
+    claim.contrasts.emplace_back().name = "wikisql: one against another";
+  }
+  const auto verdicts = [&](const std::vector<std::filesystem::path>& folders) {
+    ResultsReader results(folders);
+    ReportData data(results, findings);
+    CHECK_THAT(verdict_tables(data).tables.at(0).caption, Contains("reproduced: "));
+    return shown(verdict_tables(data));
+  };
+  const std::string alone = verdicts({two.path()});
+  for (const char* text : {"✓ holds", "✓ reproduced", "✗ contradicted", "? underpowered"}) {
+    CHECK_THAT(alone, Contains(std::string(text) + " on models/one, wikisql | "));
+    CHECK_THAT(verdicts({one.path(), two.path()}),
+               Contains(std::string(text) + " on models/one, wikisql, sweep second | "));
+  }
+  CHECK_THAT(alone, Contains("○ not run | "));
+
+  ResultsReader results({two.path()});
+  ReportData data(results, findings);
+  const DataGrid contrasts = contrast_tables(data).tables.at(0).data;
+  CHECK(contrasts.columns.at(1) == "sweep");
+  CHECK(contrasts.columns.at(2) == "base");
+  CHECK(text_in(contrasts.rows.at(0).at(1)) == "second");
+  CHECK(text_in(contrasts.rows.at(0).at(2)) == "models/one");
 }

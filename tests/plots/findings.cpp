@@ -37,6 +37,7 @@ ClaimFinding claim(const std::string& id, const std::string& verdict) {
                  .source = "section 7.2, Table 6",
                  .published = "WikiSQL 73.4 against 73.5",
                  .verdict = verdict,
+                 .sweep = "sweep " + kHostile,
                  .base = "datasets/embedded/base",
                  .data = "embedded",
                  .explanation = "Rank 1 loses 22.5 points, [19.8, 25.2].",

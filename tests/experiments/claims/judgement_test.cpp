@@ -346,6 +346,8 @@ TEST_CASE("a sweep that is not finished does not take the verdict from one that 
   const ClaimFinding claim = planted.judge(score_claim("above", 5)).claims.at(0);
   CHECK(claim.verdict == "holds");
   CHECK(claim.data == "wikisql");
+  CHECK(claim.sweep == "a");
+  CHECK_THAT(claim.explanation, Contains("; not used is what sweep b on models/tiny shows of it"));
 }
 
 TEST_CASE("a diverged trial counts as the base, and unfinished ones as missing") {
