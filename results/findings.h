@@ -96,6 +96,7 @@ struct Findings {
   // that; empty where git does not know it, and of another file.
   std::string claims_changed;
   double alpha = 0.05;
+  std::int64_t claims_tested = 0;  // over which Holm's procedure adjusts verdicts
 };
 
 }  // namespace rankscope

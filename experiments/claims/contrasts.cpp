@@ -122,7 +122,8 @@ std::string needed_text(const EvaluatedContrast& made,
   const double distance =
       std::abs(depth_inside(made.contrast->region, made.finding.margin, *made.finding.estimate));
   if (distance == 0) return "the difference lies on the margin: no number of trials decides";
-  return fmt::format("to tell {:.2g} {}: {}", distance, made.finding.unit, numbers(distance));
+  return fmt::format("to tell {:.2g} {}: {}, before Holm's correction", distance, made.finding.unit,
+                     numbers(distance));
 }
 
 std::string needed_units_text(const EvaluatedContrast& made, const char* units) {

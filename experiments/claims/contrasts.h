@@ -52,11 +52,12 @@ EvaluatedContrast begin_contrast(const ClaimContrast& contrast, const std::strin
 // Adds an estimate to it, which becomes the contrast.
 void add_estimate(EvaluatedContrast& into, const Estimate& estimate, Region region);
 
-// "to tell 2.5 points: " and what `numbers` says would tell a difference of that size, the distance
-// between the estimate and the nearer end of its region.
+// "to tell 2.5 points: ", what `numbers` says would tell a difference of that size, the distance
+// between the estimate and the nearer end of its region, and that no correction is in it.
 std::string needed_text(const EvaluatedContrast& made,
                         const std::function<std::string(double distance)>& numbers);
-// The same of an estimate from `units` that have one value each: "to tell 0.05 log2: 12 seeds".
+// The same of an estimate from `units` that have one value each: "to tell 0.05 log2: 12 seeds,
+// before Holm's correction".
 std::string needed_units_text(const EvaluatedContrast& made, const char* units);
 // "12 seeds", "no number of seeds suffices".
 std::string number_text(const std::optional<std::int64_t>& number, const char* units);

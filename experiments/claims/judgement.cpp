@@ -195,6 +195,12 @@ std::vector<std::optional<ClaimVerdict>> verdicts(const std::vector<Evaluated>& 
   return all;
 }
 
+// judge() leaves out what one seed leaves open.
+bool is_tested(const Evaluated& e) {
+  return std::ranges::all_of(
+      e.contrasts, [](const EvaluatedContrast& c) { return c.contrast->estimate.verdict; });
+}
+
 class Scores {
  public:
   Scores(Evidence& evidence, Findings& findings) : evidence_(evidence), findings_(findings) {}
@@ -292,6 +298,7 @@ Findings judge_results(const ClaimsFile& claims, Evidence& evidence) {
   for (std::size_t i = 0; i < evaluated.size(); ++i) {
     ClaimFinding finding = finding_of(evaluated[i]);
     if (judged[i]) finding.verdict = verdict_word(*judged[i]);
+    findings.claims_tested += judged[i] && is_tested(evaluated[i]);
     if (finding.verdict == "holds" && is_of_paper_kind(*evaluated[i].sweep))
       finding.verdict = "reproduced";
     if (on_control[i]) finding.control_verdict = verdict_word(*on_control[i]);

@@ -42,7 +42,8 @@ std::vector<double> region_ends(const ContrastFinding& c) {
   return {-c.margin};
 }
 
-Figure contrasts_in(const std::string& unit, const std::vector<Line>& lines) {
+Figure contrasts_in(const std::string& unit, const std::vector<Line>& lines,
+                    std::int64_t claims_tested) {
   const std::size_t shown = std::min(lines.size(), kMostLines);
   std::size_t longest = 20;
   for (std::size_t i = 0; i < shown; ++i) longest = std::max(longest, lines[i].name.size());
@@ -101,13 +102,16 @@ Figure contrasts_in(const std::string& unit, const std::vector<Line>& lines) {
       regions, range_text(axis), shown, names, gnuplot_string("difference, " + unit), rows);
   figure.width = grid.width();
   figure.height = grid.height();
-  figure.caption =
+  figure.caption = fmt::format(
       "Each line is one difference with its interval; the green bar is the region that is claimed. "
-      "Inside the bar it "
-      "holds (blue disc, the claim as a whole), outside it is contradicted (orange square), across "
-      "its end it "
-      "cannot be told (ochre triangle). Drawn are two-sided 95 % intervals; verdicts are one-sided "
-      "tests, so that an interval may reach a little beyond the end of a region that it lies in.";
+      "The colour is the verdict on the claim as a whole: it holds (blue disc), is contradicted "
+      "(orange square) or cannot be told (ochre triangle). Drawn are two-sided 95 % intervals, one "
+      "by one; verdicts are one-sided tests with Holm's correction over the claim's differences "
+      "and "
+      "over the {} claims tested, so that an interval may reach a little beyond the end of a "
+      "region "
+      "that holds, and one inside or outside may not be told.",
+      claims_tested);
   if (lines.size() > shown)
     figure.caption += fmt::format(" The first {} of {}; all are in the CSV.", shown, lines.size());
   return figure;
@@ -126,7 +130,7 @@ FigureSet contrast_figures(ReportData& data) {
   }
   FigureSet set;
   for (const auto& [unit, lines] : by_unit) {
-    Figure figure = contrasts_in(unit, lines);
+    Figure figure = contrasts_in(unit, lines, data.findings().claims_tested);
     figure.name =
         set.figures.empty() ? "contrasts" : fmt::format("contrasts_{}", set.figures.size() + 1);
     figure.title = "The differences that the claims are about, in " + unit;

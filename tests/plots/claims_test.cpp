@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "plots/figures/makers.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
 #include "results/cells.h"
@@ -85,4 +86,18 @@ TEST_CASE("every verdict names its base and data, and among several sweeps its o
   CHECK(contrasts.columns.at(2) == "base");
   CHECK(text_in(contrasts.rows.at(0).at(1)) == "second");
   CHECK(text_in(contrasts.rows.at(0).at(2)) == "models/one");
+}
+
+TEST_CASE("differences are shown with what corrects them: over the claims that were tested too") {
+  Given given(std::vector<ScoreFinding>{});
+  given.findings.claims = {found_claim("C1", "holds")};
+  given.findings.claims_tested = 7;
+  ContrastFinding& contrast = given.findings.claims[0].contrasts.emplace_back();
+  contrast.unit = "points";
+  contrast.region = "above";
+  contrast.estimate = 1;
+  CHECK_THAT(contrast_tables(*given.data).tables.at(0).caption,
+             Contains("over the 7 that were tested"));
+  CHECK_THAT(contrast_figures(*given.data).figures.at(0).caption,
+             Contains("over the 7 claims tested"));
 }

@@ -146,6 +146,7 @@ Findings findings_of(ResultsReader& results) {
                      claim("C4", "not run"), claim("C5", "reproduced")};
   findings.claims.back().explanation = kHostile;
   findings.claims.back().contrasts.front().name = kHostile;
+  findings.claims_tested = 4;
   findings.claims_file_hash = std::string(64, 'e');
   findings.claims_changed = "2026-11-26";
   return findings;

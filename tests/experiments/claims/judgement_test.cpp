@@ -39,7 +39,8 @@ TEST_CASE(
   const ClaimFinding open =
       planted.judge(score_claim("above", std::round(*above.contrasts[0].estimate))).claims.at(0);
   CHECK(open.verdict == "underpowered");
-  CHECK_THAT(open.explanation, Contains("seeds at these examples"));
+  CHECK_THAT(open.explanation, Contains("seeds at these examples") &&
+                                   Contains("examples at these seeds, before Holm's correction"));
 }
 
 TEST_CASE(
@@ -257,6 +258,7 @@ TEST_CASE(
   const Findings findings = planted.judge(score_claim("above", 5));
   CHECK(findings.claims.at(0).verdict == "holds");
   CHECK(findings.claims_file_hash.size() == 64);
+  CHECK(findings.claims_tested == 1);
   // Scores: the best of its task and sweep, and what can be told from it.
   for (const ScoreFinding& score : findings.scores) {
     CHECK(score.headline);
