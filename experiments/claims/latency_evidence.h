@@ -25,11 +25,12 @@ struct LatencySeries {
 // Of one sweep, by batch, length, variant and bottleneck.
 std::vector<LatencySeries> latency_series(ResultsReader& results, const std::string& sweep);
 
-// The mean of a series' ratios with a Student's t over rounds. The two passes of a round stand side
-// by side in time and in an order that is drawn, so what disturbs the machine falls on either of
-// them alike: the logarithms of their ratio lie evenly about that of the costs, and what hits one
-// pass alone widens the interval, moving it in no direction. A signed-rank test would bear such
-// passes better, but tests a median, which says nothing of what a thousand passes cost.
+// The mean of a series' ratios with a Student's t over rounds. The two passes of a round stand in
+// it among those of all variants, in an order that is drawn, so what disturbs the machine falls on
+// either of them alike: the logarithms of their ratio lie evenly about that of the costs, and what
+// hits one pass alone, or drifts between them, widens the interval, moving it in no direction. A
+// signed-rank test would bear such passes better, but tests a median, which says nothing of what a
+// thousand passes cost.
 Estimate latency_estimate(const std::vector<double>& log2_ratios);
 
 // Every variant of every sweep, as tables and figures show it.

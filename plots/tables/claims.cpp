@@ -42,6 +42,11 @@ std::string region_text(const ContrastFinding& contrast) {
   return contrast.region + " " + margin;
 }
 
+// Of what a difference may have none of, as latencies have no seeds and scores no rounds.
+std::string count_or_none(std::int64_t count) {
+  return count > 0 ? grouped(count) : std::string(kNone);
+}
+
 std::string probability(std::optional<double> p) {
   if (!p) return std::string(kNone);
   return *p < 0.001 ? "< 0.001" : fixed(*p, 3);
@@ -93,16 +98,19 @@ TableSet contrast_tables(ReportData& data) {
                           {"p outside", true},
                           {"seeds", true},
                           {"examples", true},
+                          {"rounds", true},
                           {"what telling it would take"}},
               .rows = {},
-              .data = {{"claim", "sweep", "base", "contrast", "unit", "estimate", "low", "high",
-                        "df", "region", "margin", "p_inside", "p_outside", "seeds_left",
-                        "seeds_right", "examples", "needed", "missing", "reason"},
+              .data = {{"claim",    "sweep",    "base",      "contrast",   "unit",
+                        "estimate", "low",      "high",      "df",         "region",
+                        "margin",   "p_inside", "p_outside", "seeds_left", "seeds_right",
+                        "examples", "rounds",   "needed",    "missing",    "reason"},
                        {}}};
   table.caption = fmt::format(
       "Two-sided 95 % intervals; p inside and p outside are one-sided, before Holm's correction. "
       "Verdicts are by it: p outside within the claim, then each claim's p over the {} that were "
-      "tested. Seeds: of the left and the right side. What telling it would take has power 0.8 at "
+      "tested. Seeds: of the left and the right side; of latencies the rounds count. What telling "
+      "it would take has power 0.8 at "
       "5 %, before that correction too.",
       data.findings().claims_tested);
   for (const ClaimFinding& claim : data.findings().claims) {
@@ -115,13 +123,30 @@ TableSet contrast_tables(ReportData& data) {
       }
       table.rows.push_back({claim.id, c.name, estimate, c.unit, region_text(c),
                             probability(c.p_inside), probability(c.p_outside),
-                            fmt::format("{} | {}", c.seeds_left, c.seeds_right),
-                            grouped(c.examples), c.needed});
-      table.data.rows.push_back({claim.id, claim.sweep, claim.base, c.name, c.unit,
-                                 cell_of(c.estimate), cell_of(c.low), cell_of(c.high),
-                                 cell_of(c.df), c.region, c.margin, cell_of(c.p_inside),
-                                 cell_of(c.p_outside), c.seeds_left, c.seeds_right, c.examples,
-                                 c.needed, c.missing, c.reason});
+                            c.seeds_left + c.seeds_right == 0
+                                ? std::string(kNone)
+                                : fmt::format("{} | {}", c.seeds_left, c.seeds_right),
+                            count_or_none(c.examples), count_or_none(c.rounds), c.needed});
+      table.data.rows.push_back({claim.id,
+                                 claim.sweep,
+                                 claim.base,
+                                 c.name,
+                                 c.unit,
+                                 cell_of(c.estimate),
+                                 cell_of(c.low),
+                                 cell_of(c.high),
+                                 cell_of(c.df),
+                                 c.region,
+                                 c.margin,
+                                 cell_of(c.p_inside),
+                                 cell_of(c.p_outside),
+                                 c.seeds_left,
+                                 c.seeds_right,
+                                 c.examples,
+                                 c.rounds,
+                                 c.needed,
+                                 c.missing,
+                                 c.reason});
     }
   }
   if (table.rows.empty()) return {{}, "No claim has a difference that these sweeps could show."};

@@ -1,4 +1,5 @@
 // What the claims' tables and figures say of where a verdict comes from, and of what it is.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 
@@ -100,4 +101,21 @@ TEST_CASE("differences are shown with what corrects them: over the claims that w
              Contains("over the 7 that were tested"));
   CHECK_THAT(contrast_figures(*given.data).figures.at(0).caption,
              Contains("over the 7 claims tested"));
+}
+
+TEST_CASE(
+    "a difference of latencies shows its rounds, and no seeds and examples of which it has none") {
+  Given given(std::vector<ScoreFinding>{});
+  given.findings.claims = {found_claim("C8", "holds")};
+  ContrastFinding& contrast = given.findings.claims[0].contrasts.emplace_back();
+  contrast.name = "batch 1 x 16 tokens: lora_merged against the base";
+  contrast.unit = "log2";
+  contrast.region = "within";
+  contrast.margin = 0.25;
+  contrast.estimate = 0;
+  contrast.rounds = 1200;
+  CHECK_THAT(shown(contrast_tables(*given.data)), Contains(" | – | – | 1,200 | "));
+  const DataGrid grid = contrast_tables(*given.data).tables.at(0).data;
+  const auto column = std::ranges::find(grid.columns, "rounds") - grid.columns.begin();
+  CHECK(integer_in(grid.rows.at(0).at(static_cast<std::size_t>(column))) == 1200);
 }
