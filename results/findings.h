@@ -48,6 +48,7 @@ struct ContrastFinding {
 
 struct ClaimFinding {
   std::string id, title, source, published;
+  std::string statistic;  // "score", "latency", ... (CLAIMS.md)
   // "holds", "contradicted", "underpowered", "not run", and "reproduced" in the place of "holds" on
   // a base and data of the paper's kind.
   std::string verdict;

@@ -156,6 +156,7 @@ ClaimFinding finding_of(const Evaluated& e) {
   finding.title = e.claim->title;
   finding.source = e.claim->source;
   finding.published = e.claim->published;
+  finding.statistic = e.claim->statistic;
   finding.control = e.claim->control;
   finding.verdict = "not run";
   finding.control_verdict = "not run";

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <string_view>
+#include <utility>
 
 #include "common/text.h"
 #include "plots/escape.h"
@@ -18,8 +20,33 @@ namespace rankscope {
 namespace {
 
 constexpr std::size_t kMostLines = 40;
-constexpr std::size_t kMostOfAName = 64;  // characters
+constexpr std::size_t kMostOfAName = 64;  // bytes
 constexpr double kCharacterWidth = 7.6;   // of the figure's font, in its pixels, on average
+
+// What tells two sides of a difference apart stands at both ends of its name.
+std::string cut_in_the_middle(const std::string& text, std::size_t most) {
+  constexpr std::string_view kGap = "...";
+  constexpr std::size_t kMostOfAByte = 4;  // as printable() shows it
+  const std::string whole = printable(text, kMostOfAByte * text.size());
+  if (whole.size() <= most) return whole;
+  const auto inside_a_character = [&](std::size_t at) {
+    return at < whole.size() && (static_cast<unsigned char>(whole[at]) & 0xc0) == 0x80;
+  };
+  const std::size_t kept = most - kGap.size();
+  std::size_t end = kept / 2, begin = whole.size() - (kept - kept / 2);
+  while (inside_a_character(end)) --end;
+  while (inside_a_character(begin)) ++begin;
+  return whole.substr(0, end) + std::string(kGap) + whole.substr(begin);
+}
+
+std::string statistic_label(const std::string& statistic) {
+  if (statistic == "score") return "scores";
+  if (statistic == "cost") return "costs of training";
+  if (statistic == "latency") return "latencies";
+  if (statistic == "shared_directions") return "directions shared between ranks";
+  if (statistic == "shared_between_seeds") return "directions shared between seeds";
+  return statistic;
+}
 
 struct Line {
   std::string claim, verdict, name;
@@ -120,20 +147,24 @@ Figure contrasts_in(const std::string& unit, const std::vector<Line>& lines,
 }  // namespace
 
 FigureSet contrast_figures(ReportData& data) {
-  std::map<std::string, std::vector<Line>> by_unit;
+  // A ratio of latencies would not be seen on the axis of one of amplifications.
+  std::map<std::pair<std::string, std::string>, std::vector<Line>> by_statistic;  // and unit
   for (const ClaimFinding& claim : data.findings().claims) {
     for (const ContrastFinding& c : claim.contrasts) {
       if (c.estimate)
-        by_unit[c.unit].push_back(
-            {claim.id, claim.verdict, printable(claim.id + "  " + c.name, kMostOfAName), &c});
+        by_statistic[{claim.statistic, c.unit}].push_back(
+            {claim.id, claim.verdict, cut_in_the_middle(claim.id + "  " + c.name, kMostOfAName),
+             &c});
     }
   }
   FigureSet set;
-  for (const auto& [unit, lines] : by_unit) {
+  for (const auto& [key, lines] : by_statistic) {
+    const auto& [statistic, unit] = key;
     Figure figure = contrasts_in(unit, lines, data.findings().claims_tested);
     figure.name =
         set.figures.empty() ? "contrasts" : fmt::format("contrasts_{}", set.figures.size() + 1);
-    figure.title = "The differences that the claims are about, in " + unit;
+    figure.title = fmt::format("The differences that the claims are about: {}, in {}",
+                               statistic_label(statistic), unit);
     set.figures.push_back(std::move(figure));
   }
   if (set.figures.empty())

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "common/text.h"
 #include "plots/figures/makers.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
@@ -118,4 +119,30 @@ TEST_CASE(
   const DataGrid grid = contrast_tables(*given.data).tables.at(0).data;
   const auto column = std::ranges::find(grid.columns, "rounds") - grid.columns.begin();
   CHECK(integer_in(grid.rows.at(0).at(static_cast<std::size_t>(column))) == 1200);
+}
+
+TEST_CASE("each statistic has an axis of its own, and long names keep both their ends") {
+  Given given(std::vector<ScoreFinding>{});
+  const auto add = [&](const std::string& statistic, const std::string& name, double margin) {
+    ClaimFinding& claim = given.findings.claims.emplace_back(found_claim("C1", "holds"));
+    claim.statistic = statistic;
+    ContrastFinding& contrast = claim.contrasts.emplace_back();
+    contrast.name = name;
+    contrast.unit = "log2";
+    contrast.region = "within";
+    contrast.margin = contrast.estimate.emplace(margin);
+  };
+  const std::string many = "é, é, é, é, é, é, é, é, é, é, é, é, é, é, é, é, é, é, é, é, é";
+  add("latency", "batch 1: lora_merged against the base", 0.03125);
+  add("amplification", "wikisql: one, " + many + " against another of rank 8", 5.5);
+  const FigureSet set = contrast_figures(*given.data);
+  REQUIRE(set.figures.size() == 2);
+  CHECK_THAT(set.figures[0].title, Contains("amplification, in log2"));
+  CHECK_THAT(set.figures[1].title, Contains("latencies, in log2"));
+  CHECK(set.figures[0].data.rows.size() == 1);
+  CHECK(set.figures[1].data.rows.size() == 1);
+  const std::string& script = set.figures[0].script;
+  CHECK(valid_utf8(script));
+  CHECK_THAT(script, Contains("C1  wikisql: one, ") && Contains("...") &&
+                         Contains(" against another of rank 8"));
 }
