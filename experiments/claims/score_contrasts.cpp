@@ -7,6 +7,7 @@
 #include "common/draws.h"
 #include "experiments/claims/contrasts.h"
 #include "metrics/crossed_design.h"
+#include "results/parameter_budgets.h"
 
 namespace rankscope {
 
@@ -22,7 +23,10 @@ struct Sides {
 class ScoreContrasts {
  public:
   ScoreContrasts(const Claim& claim, const EvidenceSweep& sweep, Evidence& evidence)
-      : claim_(claim), sweep_(sweep), evidence_(evidence) {}
+      : claim_(claim), sweep_(sweep), evidence_(evidence) {
+    for (const EvidenceGroup& group : sweep_.groups)
+      if (is_low_rank(group)) budgets_.add(spent_by(group));
+  }
 
   std::vector<EvaluatedContrast> run() {
     const std::vector<std::string> tasks = tasks_of_claim();
@@ -72,17 +76,28 @@ class ScoreContrasts {
     return {fewest->task};
   }
 
+  static bool is_low_rank(const EvidenceGroup& group) {
+    return group.method == "lora" && group.rank && group.parameters;
+  }
+  static ParameterBudgets::Spent spent_by(const EvidenceGroup& group) {
+    return {group.sweep, group.label, group.targets, *group.rank, *group.parameters};
+  }
+  std::optional<std::int64_t> budget_of(const EvidenceGroup& group) const {
+    return is_low_rank(group) ? budgets_.of(spent_by(group)) : group.parameters;
+  }
+
   // The largest number of parameters at which every contrast has both its sides.
   std::optional<std::int64_t> common_budget(const std::string& task) const {
     std::optional<std::int64_t> best;
     for (const EvidenceGroup& group : sweep_.groups) {
-      if (!group.parameters || (best && *group.parameters <= *best)) continue;
+      const std::optional<std::int64_t> budget = budget_of(group);
+      if (!budget || (best && *budget <= *best)) continue;
       const bool everywhere =
           std::ranges::all_of(claim_.contrasts, [&](const ClaimContrast& contrast) {
-            return at_budget(contrast.left, task, *group.parameters) != nullptr &&
-                   at_budget(contrast.right, task, *group.parameters) != nullptr;
+            return at_budget(contrast.left, task, *budget) != nullptr &&
+                   at_budget(contrast.right, task, *budget) != nullptr;
           });
-      if (everywhere) best = group.parameters;
+      if (everywhere) best = budget;
     }
     return best;
   }
@@ -90,7 +105,7 @@ class ScoreContrasts {
   const EvidenceGroup* at_budget(const GroupSelector& selector, const std::string& task,
                                  std::int64_t budget) const {
     for (const EvidenceGroup* group : select_groups(selector, sweep_, task))
-      if (group->parameters == budget) return group;
+      if (budget_of(*group) == budget) return group;
     return nullptr;
   }
 
@@ -112,6 +127,13 @@ class ScoreContrasts {
            " at a number of parameters that all sides have";
   }
 
+  // What sides of one budget spend where it is not the same.
+  std::string parameters_missed(const Sides& found) const {
+    if (!claim_.equal_parameters || found.left->parameters == found.right->parameters) return "";
+    return fmt::format(", {} against {} parameters", *found.left->parameters,
+                       *found.right->parameters);
+  }
+
   EvaluatedContrast evaluate_one(const std::string& task, const ClaimContrast& contrast,
                                  const std::optional<std::int64_t>& budget) {
     const double margin = *margin_of(*std::ranges::find(sweep_.groups, task, &EvidenceGroup::task));
@@ -124,9 +146,10 @@ class ScoreContrasts {
       made.finding.missing = missing_side(task, contrast);
       return made;
     }
-    EvaluatedContrast made = begin_contrast(
-        contrast, task + ": " + group_name(*found.left) + " against " + group_name(*found.right),
-        "points", margin);
+    EvaluatedContrast made = begin_contrast(contrast,
+                                            task + ": " + group_name(*found.left) + " against " +
+                                                group_name(*found.right) + parameters_missed(found),
+                                            "points", margin);
     if (found.left == found.right) {
       made.finding.missing =
           "the sweep has one such setting, " + group_name(*found.left) + "; two are compared";
@@ -213,6 +236,7 @@ class ScoreContrasts {
   const Claim& claim_;
   const EvidenceSweep& sweep_;
   Evidence& evidence_;
+  ParameterBudgets budgets_;
 };
 
 }  // namespace

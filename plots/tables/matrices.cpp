@@ -8,6 +8,7 @@
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
 #include "plots/tables/score_cells.h"
+#include "results/parameter_budgets.h"
 
 namespace rankscope {
 
@@ -18,41 +19,23 @@ namespace {
 using Key = std::tuple<std::int64_t, std::string, std::pair<int, std::string>, std::int64_t,
                        std::int64_t, std::string>;
 
-// What a group of a sweep file spends on each of several sets of matrices, one rank each: where
-// heads share keys and values no ranks give the same number for all, and the largest stands for it.
-class Budgets {
- public:
-  Budgets(const ReportData& data, const std::string& base) {
-    for (const ScoreFinding* s : data.scores())
-      if (s->base == base && s->method == "lora" && s->rank && s->parameters)
-        groups_[{s->sweep, s->group}][s->targets].insert({*s->parameters, *s->rank});
-  }
+bool has_rank_and_parameters(const ScoreFinding& s, const std::string& base) {
+  return s.base == base && s.method == "lora" && s.rank && s.parameters;
+}
 
-  std::int64_t of(const ScoreFinding& s) const {
-    constexpr std::int64_t kMostOverLeast = 2;  // or else they were not meant to be one
-    std::int64_t least = *s.parameters, most = *s.parameters;
-    bool one_rank = true;  // given, and no budget
-    for (const auto& [targets, sizes] : groups_.at({s.sweep, s.group})) {
-      if (sizes.size() > 1) return *s.parameters;
-      least = std::min(least, sizes.begin()->first);
-      most = std::max(most, sizes.begin()->first);
-      one_rank = one_rank && sizes.begin()->second == *s.rank;
-    }
-    return most < kMostOverLeast * least && !one_rank ? most : *s.parameters;
-  }
-
- private:
-  using Sizes = std::set<std::pair<std::int64_t, std::int64_t>>;  // parameters and rank
-  std::map<std::pair<std::string, std::string>, std::map<std::string, Sizes>> groups_;
-};
+ParameterBudgets::Spent spent_by(const ScoreFinding& s) {
+  return {s.sweep, s.group, s.targets, *s.rank, *s.parameters};
+}
 
 std::optional<Table> matrices_on(const ReportData& data, const std::string& base) {
-  const Budgets budgets(data, base);
+  ParameterBudgets budgets;
+  for (const ScoreFinding* s : data.scores())
+    if (has_rank_and_parameters(*s, base)) budgets.add(spent_by(*s));
   std::map<Key, std::vector<const ScoreFinding*>> lines;
   std::map<std::pair<std::int64_t, std::string>, std::set<std::string>> of_budget;
   for (const ScoreFinding* s : data.scores()) {
-    if (s->base != base || s->method != "lora" || !s->rank || !s->parameters) continue;
-    const std::int64_t budget = budgets.of(*s);
+    if (!has_rank_and_parameters(*s, base)) continue;
+    const std::int64_t budget = budgets.of(spent_by(*s));
     lines[{budget, s->sweep, targets_order(s->targets), *s->rank, *s->parameters,
            natural_key(told_apart(*s))}]
         .push_back(s);

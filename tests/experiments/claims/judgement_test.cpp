@@ -327,6 +327,37 @@ TEST_CASE("a sweep of one task at many sizes does not decide before one of two t
   CHECK(claim.data.find("mnli_100") == std::string::npos);
 }
 
+TEST_CASE("one budget is what a group's ranks come to, as near as its matrices allow") {
+  PlantedResults planted;
+  const auto add = [&](const std::string& targets, std::int64_t rank, std::int64_t parameters,
+                       double share, const std::string& group) {
+    planted.add({.targets = targets,
+                 .rank = rank,
+                 .parameters = parameters,
+                 .share = share,
+                 .group = group});
+  };
+  // Wk is narrower than Wq.
+  add("Wq", 8, 1024, 0.3, "budget");
+  add("Wk", 11, 1056, 0.3, "budget");
+  add("Wq+Wv", 5, 1120, 0.6, "budget");
+  const auto judged = [&](const std::string& right) {
+    return planted
+        .judge(score_claim("above", 5, "    equal: parameters\n",
+                           "      - {left: {method: lora, targets: Wq+Wv}, right: {method: lora, "
+                           "targets: " +
+                               right + "}}\n"))
+        .claims.at(0);
+  };
+  const ClaimFinding claim = judged("Wk");
+  CHECK(claim.verdict == "holds");
+  CHECK(claim.contrasts.at(0).name ==
+        "wikisql: lora Wq+Wv r5 against lora Wk r11, 1120 against 1056 parameters");
+  // Another group's is another budget.
+  add("Wo", 9, 1100, 0.3, "other");
+  CHECK(judged("Wo").verdict == "not run");
+}
+
 TEST_CASE("a sweep that is not finished does not take the verdict from one that is") {
   PlantedResults planted;
   const auto add = [&](const std::string& sweep, const std::string& task, const std::string& kind,
