@@ -23,6 +23,9 @@ RealMatrix chance_similarity(Eigen::Index rows, Eigen::Index cols, Eigen::Index 
 // Between which 95 % of such draws fall, elementwise; from `draws` of them, keyed by `seed`.
 // rows, cols <= dimension. `threads` changes the time alone.
 inline constexpr int kChanceDraws = 400;
+// Bands of larger similarities cost more than they tell: chance is exact, and the larger the
+// subspaces the narrower its band. Callers leave them out.
+inline constexpr Eigen::Index kLargestBand = 160;
 struct ChanceBand {
   RealMatrix low, high;
 };

@@ -23,6 +23,12 @@ OrderedJson numbers(const RealVector& values) {
   return list;
 }
 
+OrderedJson rows_of(const RealMatrix& matrix) {
+  OrderedJson rows = OrderedJson::array();
+  for (Eigen::Index i = 0; i < matrix.rows(); ++i) rows.push_back(numbers(matrix.row(i)));
+  return rows;
+}
+
 std::string place(const SiteFactors& f) { return fmt::format("{} of layer {}", f.site, f.layer); }
 
 LeadingVectors first(LeadingVectors vectors, std::int64_t top) {
@@ -62,7 +68,7 @@ std::array<LeadingVectors, 2> leading_vectors_of_both(const SiteFactors& one,
 }
 
 OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Directions directions,
-                     std::uint64_t seed, std::int64_t top) {
+                     std::optional<std::uint64_t> band_seed, std::int64_t top) {
   const bool left = directions == Directions::kUpdateLeft;
   const std::int64_t dimension = left ? one.out : one.in;
   if (dimension != (left ? other.out : other.in)) {
@@ -77,19 +83,18 @@ OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Direction
     return top == 0 ? all : std::min(all, top);
   };
   const Eigen::Index rows = count(one), cols = count(other);
-  const int threads = cpu::available_processors();
   const auto [u, v] = leading_vectors_of_both(one, other, directions, top);
-  const ChanceBand band = chance_band(rows, cols, dimension, seed, kChanceDraws, threads);
   const SharedDirections shared = shared_directions(u, v);
   const RealMatrix chance = chance_similarity(rows, cols, dimension);
   OrderedJson json;
-  for (const char* key : {"phi", "chance", "chance_low", "chance_high"})
-    json[key] = OrderedJson::array();
-  for (Eigen::Index i = 0; i < rows; ++i) {
-    json["phi"].push_back(numbers(shared.phi.row(i)));
-    json["chance"].push_back(numbers(chance.row(i)));
-    json["chance_low"].push_back(numbers(band.low.row(i)));
-    json["chance_high"].push_back(numbers(band.high.row(i)));
+  json["phi"] = rows_of(shared.phi);
+  json["chance"] = rows_of(chance);
+  json["chance_low"] = json["chance_high"] = nullptr;
+  if (band_seed && std::max(rows, cols) <= kLargestBand) {
+    const ChanceBand band =
+        chance_band(rows, cols, dimension, *band_seed, kChanceDraws, cpu::available_processors());
+    json["chance_low"] = rows_of(band.low);
+    json["chance_high"] = rows_of(band.high);
   }
   json["dimension"] = dimension;
   json["projection_metric"] = json_or_null(shared.projection_metric);

@@ -32,10 +32,11 @@ std::array<LeadingVectors, 2> leading_vectors_of_both(const SiteFactors& one,
 
 // {"phi", "chance", "chance_low", "chance_high": [i][j], i, j from 1, "dimension", "undefined":
 // [...]}. Where singular values are equal at a cut, or zero, phi is null there and `undefined` says
-// of which. Throws InputError where the two sites have different widths. `seed` keys the chance
-// band's draws. `top`: the first so many directions of each; 0: all.
+// of which. Throws InputError where the two sites have different widths. `band_seed` keys the
+// chance band's draws; without it, and of more than kLargestBand directions, the band is not drawn
+// and its two bounds are null. `top`: the first so many directions of each; 0: all.
 OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Directions directions,
-                     std::uint64_t seed, std::int64_t top = 0);
+                     std::optional<std::uint64_t> band_seed, std::int64_t top = 0);
 
 // Table 7 at one site: {"layer", "site", "rank", "scale", "update_norm" ||dW||_F, "projected"
 // ||U^T W V^T||_F by dW's U and V, "amplification", the same by W's own ("projected_weight") and by

@@ -32,9 +32,6 @@ constexpr int kAnalysisVersion = 4;
 // Figure 8 sets an update's directions against the first tenth of W's.
 constexpr double kShareOfBase = 0.1;
 constexpr std::uint64_t kChanceSeed = 0;
-// Bands of larger similarities cost more than they tell: chance is exact, and the larger the
-// subspaces the narrower its band.
-constexpr std::int64_t kLargestBand = 160;
 constexpr const char* kInitial = "initial";
 
 using Place = std::pair<int, std::string>;  // layer, site

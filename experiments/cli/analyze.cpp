@@ -105,7 +105,8 @@ int run_phi(const AnalyzeCommand& c) {
     throw InputError("--of a: a fine-tuned model has no A; compare the updates, with --of dw");
   const OrderedJson json =
       phi_json(factors_of(c.adapter, c.model, one).front(),
-               factors_of(c.other, c.model, two).front(), *directions_of(c.of), c.seed, c.top);
+               factors_of(c.other, c.model, two).front(), *directions_of(c.of),
+               c.json ? std::optional(c.seed) : std::nullopt, c.top);  // the text shows no band
   if (c.json) {
     std::puts(json.dump().c_str());
     return 0;

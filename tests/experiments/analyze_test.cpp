@@ -5,10 +5,13 @@
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <optional>
 
+#include "common/draws.h"
 #include "common/files.h"
 #include "common/safetensors.h"
 #include "engine/checkpoint/stored_tensor.h"
+#include "experiments/analysis/adapter_analysis.h"
 #include "experiments/analysis/site_amplification.h"
 #include "tests/datasets/test_files.h"
 #include "tests/experiments/program.h"
@@ -340,4 +343,25 @@ TEST_CASE("a head that PEFT saved beside the factors is passed over") {
   config(nullptr);
   check_refused(run_program({"analyze", "spectra", "--adapter", (folder / name).string()}),
                 "is no LoRA factor");
+}
+
+TEST_CASE("the band of chance is drawn where it is shown, and of 160 directions at most") {
+  const auto random_a = [](std::int64_t rank, std::uint64_t seed) {
+    constexpr std::int64_t kIn = 200;
+    SiteFactors factors{
+        .layer = 0, .site = "Wq", .rank = rank, .in = kIn, .out = kIn, .a = {}, .b = {}};
+    factors.a.resize(static_cast<std::size_t>(rank * kIn));
+    Draws(seed, "planted", "a").fill_normal(factors.a);
+    return factors;
+  };
+  const auto phi = [&](std::int64_t rank, std::optional<std::uint64_t> band_seed) {
+    return phi_json(random_a(rank, 1), random_a(2, 2), Directions::kA, band_seed);
+  };
+  CHECK(phi(2, 0).at("chance_low").size() == 2);
+  CHECK(phi(2, std::nullopt).at("chance_low").is_null());
+  const OrderedJson large = phi(161, 0);
+  CHECK(large.at("chance_low").is_null());
+  CHECK(large.at("chance_high").is_null());
+  CHECK(large.at("phi").size() == 161);
+  CHECK(large.at("chance").size() == 161);
 }
