@@ -73,6 +73,10 @@ TableSet verdict_tables(ReportData& data) {
       "base no smaller than GPT-2 medium and a whole validation set; ✗ contradicted: outside; ? "
       "underpowered: these seeds and examples cannot tell; ○ not run.",
       claims_origin(data.findings()), data.findings().alpha);
+  if (std::ranges::find(claims, "score", &ClaimFinding::statistic) != claims.end())
+    table.caption +=
+        " Tests of scores take examples as independent; those that share a premise (MNLI) or a "
+        "table (WikiSQL) may be alike, which their intervals leave out.";
   if (data.several_sweeps())
     table.caption += " A claim is judged on one sweep, which stands beside its verdict.";
   for (const ClaimFinding& claim : claims) {

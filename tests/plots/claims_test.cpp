@@ -146,3 +146,14 @@ TEST_CASE("each statistic has an axis of its own, and long names keep both their
   CHECK_THAT(script, Contains("C1  wikisql: one, ") && Contains("...") &&
                          Contains(" against another of rank 8"));
 }
+
+TEST_CASE("the verdicts on scores say that examples are taken as independent") {
+  Given given(std::vector<ScoreFinding>{});
+  given.findings.claims = {found_claim("C1", "holds")};
+  for (const std::string statistic : {"score", "latency"}) {
+    given.findings.claims[0].statistic = statistic;
+    const std::string caption = verdict_tables(*given.data).tables.at(0).caption;
+    CHECK((caption.find("take examples as independent") != std::string::npos) ==
+          (statistic == "score"));
+  }
+}
