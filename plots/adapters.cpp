@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <map>
+#include <set>
 
 #include "plots/format.h"
 #include "results/cells.h"
@@ -27,12 +27,14 @@ int site_order(const std::string& site) {
   return static_cast<int>(std::ranges::find(kSites, site) - kSites.begin());
 }
 
-bool goes_before(const AdapterGroup& a, const AdapterGroup& b) {
-  const auto merit = [](const AdapterGroup& g) {
-    return std::make_tuple(g.targets == "Wq+Wv", g.targets == "Wq+Wv" ? 0 : g.sites.size(),
-                           g.ranks.size());
-  };
-  return merit(a) > merit(b);
+std::vector<std::int64_t> merit(const AdapterGroup& group, std::int64_t chosen) {
+  const bool as_in_paper = group.targets == "Wq+Wv";
+  return {chosen, as_in_paper ? 1 : 0, as_in_paper ? 0 : std::ssize(group.sites),
+          std::ssize(group.ranks)};
+}
+
+bool of_one_set(const AdapterGroup& a, const AdapterGroup& b) {
+  return a.task == b.task && a.sweep == b.sweep && a.targets == b.targets;
 }
 
 using SweepAndTrial = std::pair<std::string, std::string>;
@@ -90,6 +92,9 @@ std::vector<std::string> AdapterGroup::shown_sites() const {
 
 std::vector<AdapterGroup> adapter_groups(ReportData& data) {
   std::map<SweepAndTrial, std::string> variants = variants_of(data);
+  std::map<std::string, std::string> bases;  // by sweep
+  std::set<std::string> names;
+  for (const SweepFacts& sweep : data.sweeps()) names.insert(bases[sweep.sweep] = sweep.base);
   using Key = std::tuple<std::string, std::string, std::string, std::string>;
   std::map<Key, AdapterGroup> groups;
   std::map<Key, std::vector<std::string>> controls;
@@ -106,6 +111,7 @@ std::vector<AdapterGroup> adapter_groups(ReportData& data) {
     group.variant = variant;
     add_sorted(group.trials, text_in(row[6]));
     group.sweep = text_in(row[0]);
+    if (names.size() > 1) group.base = bases[group.sweep];
     group.task = text_in(row[1]);
     group.targets = text_in(row[2]);
     add_sorted(group.ranks, integer_in(row[3]).value_or(0));
@@ -123,47 +129,113 @@ std::vector<AdapterGroup> adapter_groups(ReportData& data) {
   return all;
 }
 
-std::vector<AdapterGroup> shown_adapter_groups(ReportData& data, std::size_t most_variants) {
-  const std::vector<AdapterGroup> all = adapter_groups(data);
-  std::vector<AdapterGroup> chosen;
-  for (const AdapterGroup& group : all) {
-    const auto same = std::ranges::find(chosen, group.task, &AdapterGroup::task);
-    if (same == chosen.end()) {
-      chosen.push_back(group);
-    } else if (goes_before(group, *same)) {
-      *same = group;
+GroupChoice with_any_of(ReportData& data, const std::string& question) {
+  std::set<SweepAndTrial> known;
+  for (const Row& row : data.rows(question)) known.insert({text_in(row[0]), text_in(row[1])});
+  return [known = std::move(known)](const AdapterGroup& group) -> std::optional<std::int64_t> {
+    for (const std::string& trial : group.trials)
+      if (known.contains({group.sweep, trial})) return 1;
+    return std::nullopt;
+  };
+}
+
+ShownGroups choose_groups(ReportData& data, const GroupChoice& choice, std::size_t most_variants) {
+  struct Candidate {
+    std::vector<std::int64_t> merit;
+    AdapterGroup group;
+  };
+  std::vector<Candidate> candidates;
+  for (AdapterGroup& group : adapter_groups(data))
+    if (const std::optional<std::int64_t> chosen = choice(group))
+      candidates.push_back({merit(group, *chosen), std::move(group)});
+  std::ranges::stable_sort(candidates, [](const Candidate& a, const Candidate& b) {
+    const auto place = [](const AdapterGroup& g) {
+      return std::make_tuple(task_order(g.task), g.task, g.base);
+    };
+    const auto one = place(a.group), other = place(b.group);
+    return one != other ? one < other : a.merit > b.merit;
+  });
+  ShownGroups groups;
+  std::optional<AdapterGroup> first;
+  std::size_t variants = 0;
+  for (Candidate& candidate : candidates) {
+    AdapterGroup& group = candidate.group;
+    if (!first || group.task != first->task || group.base != first->base) {
+      first = group;
+      variants = 0;
     }
+    const bool is_shown = of_one_set(group, *first) && variants++ < most_variants;
+    (is_shown ? groups.shown : groups.left_out).push_back(std::move(group));
   }
-  std::ranges::stable_sort(
-      chosen, {}, [](const AdapterGroup& g) { return std::make_pair(task_order(g.task), g.task); });
-  std::vector<AdapterGroup> shown;
-  for (const AdapterGroup& first : chosen) {
-    shown.push_back(first);
-    std::size_t variants = 1;
-    for (const AdapterGroup& group : all)
-      if (group.task == first.task && group.sweep == first.sweep &&
-          group.targets == first.targets && group.variant != first.variant &&
-          variants++ < most_variants)
-        shown.push_back(group);
+  return groups;
+}
+
+std::string left_out_settings(const ShownGroups& groups, const std::string& where) {
+  // Of the matrices that are shown, and of others.
+  std::vector<std::pair<std::string, std::int64_t>> counts;
+  for (const AdapterGroup& group : groups.left_out) {
+    const bool same = std::ranges::any_of(
+        groups.shown, [&](const AdapterGroup& shown) { return of_one_set(group, shown); });
+    const std::string name =
+        fmt::format("{} on {}", same ? "LoRA " + group.targets : "other matrices or sweeps",
+                    task_on_base(group));
+    const auto found =
+        std::ranges::find(counts, name, &std::pair<std::string, std::int64_t>::first);
+    if (found == counts.end())
+      counts.emplace_back(name, 1);
+    else
+      ++found->second;
   }
-  return shown;
+  std::string text;
+  for (const auto& [name, count] : counts)
+    text += fmt::format("{}{} of {}", text.empty() ? " Not shown: " : ", ",
+                        counted(count, "more setting"), name);
+  return text.empty() ? text : text + "; " + where + " has all.";
+}
+
+namespace {
+
+ShownGroups compared_groups(ReportData& data) {
+  std::map<SweepAndTrial, std::set<std::string>> relations;
+  for (const Row& row : data.rows("SELECT DISTINCT sweep, one, relation FROM similarities"))
+    relations[{text_in(row[0]), text_in(row[1])}].insert(text_in(row[2]));
+  ShownGroups groups = choose_groups(data, [&](const AdapterGroup& group) {
+    std::set<std::string> all;
+    for (const std::string& trial : group.trials)
+      all.merge(std::set(relations[{group.sweep, trial}]));
+    return std::ssize(all);
+  });
+  std::vector<AdapterGroup> left_out;
+  for (AdapterGroup& group : groups.left_out) {
+    const auto of_one_task = [&](const AdapterGroup& g) {
+      return g.task == group.task && g.base == group.base;
+    };
+    const auto has_controls = [&](const AdapterGroup& g) {
+      return of_one_task(g) && !g.controls.empty();
+    };
+    if (group.controls.empty() || std::ranges::any_of(groups.shown, has_controls)) {
+      left_out.push_back(std::move(group));
+      continue;
+    }
+    const auto last = std::ranges::find_if(groups.shown.rbegin(), groups.shown.rend(), of_one_task);
+    groups.shown.insert(last.base(), std::move(group));
+  }
+  groups.left_out = std::move(left_out);
+  return groups;
+}
+
+}  // namespace
+
+std::vector<AdapterGroup> shown_adapter_groups(ReportData& data) {
+  return compared_groups(data).shown;
 }
 
 std::string left_out_settings(ReportData& data, const std::string& where) {
-  std::map<std::string, std::int64_t> counts;  // by task
-  std::map<std::string, std::string> names;
-  for (const AdapterGroup& group :
-       shown_adapter_groups(data, std::numeric_limits<std::size_t>::max())) {
-    ++counts[group.task];
-    names[group.task] = fmt::format("LoRA {} on {}", group.targets, task_label(group.task));
-  }
-  for (const AdapterGroup& group : shown_adapter_groups(data)) --counts[group.task];
-  std::string text;
-  for (const auto& [task, count] : counts)
-    if (count > 0)
-      text += fmt::format("{}{} of {}", text.empty() ? " Not drawn: " : ", ",
-                          counted(count, "more setting"), names[task]);
-  return text.empty() ? text : text + "; " + where + " has all.";
+  return left_out_settings(compared_groups(data), where);
+}
+
+std::string task_on_base(const AdapterGroup& group) {
+  return task_label(group.task) + (group.base.empty() ? "" : " on ") + group.base;
 }
 
 std::string matrices_label(const AdapterGroup& group) {
@@ -171,7 +243,7 @@ std::string matrices_label(const AdapterGroup& group) {
 }
 
 std::string group_label(const AdapterGroup& group) {
-  return fmt::format("LoRA {} on {} (sweep {})", matrices_label(group), task_label(group.task),
+  return fmt::format("LoRA {} on {} (sweep {})", matrices_label(group), task_on_base(group),
                      group.sweep);
 }
 

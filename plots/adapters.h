@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@ namespace rankscope {
 // Adapters that differ in rank and seed, as far as a figure shows.
 struct AdapterGroup {
   std::string sweep, task, targets;
+  std::string base;     // as SweepFacts's, in a report on several; else empty
   std::string variant;  // as ScoreFinding's, where settings differ in more than the rank
   std::vector<std::string> trials;          // of the adapters
   std::vector<std::string> controls;        // trained as these, but on shuffled targets
@@ -35,18 +37,35 @@ struct AdapterGroup {
 // Every group that was analysed. Adapters trained on shuffled targets make none of their own.
 std::vector<AdapterGroup> adapter_groups(ReportData& data);
 
-// For each task the variants of one set of matrices: Wq+Wv, as in the paper, where it was adapted,
-// else that with the most matrices; of several sweeps' the one with the most ranks. Tasks as
-// ReportData::tasks orders them; of each the variant with the most ranks first, `most_variants` in
-// all.
-inline constexpr std::size_t kMostVariants = 6;
-std::vector<AdapterGroup> shown_adapter_groups(ReportData& data,
-                                               std::size_t most_variants = kMostVariants);
+// How much of what a figure draws a group has; none where it has nothing to draw.
+using GroupChoice = std::function<std::optional<std::int64_t>(const AdapterGroup&)>;
+// 1 for a group of which an adapter is among the question's rows, sweep and trial; else none.
+GroupChoice with_any_of(ReportData& data, const std::string& question);
 
-// A sentence with a space before it, which counts the variants beyond kMostVariants and says who
-// has them; empty where there are none.
+struct ShownGroups {
+  // Tasks as ReportData::tasks orders them, each by base; of each the variant that was chosen
+  // first.
+  std::vector<AdapterGroup> shown;
+  std::vector<AdapterGroup> left_out;  // there would be something to draw of each
+};
+
+// For each base and task the variants of one set of matrices in one sweep, `most_variants` at most:
+// the set of which `choice` says the most; of equals Wq+Wv, as in the paper, where it was adapted,
+// else that with the most matrices, and of these the one with the most ranks.
+inline constexpr std::size_t kMostVariants = 6;
+ShownGroups choose_groups(ReportData& data, const GroupChoice& choice,
+                          std::size_t most_variants = kMostVariants);
+// A sentence with a space before it, which counts the groups left out and says who has them; empty
+// where there are none.
+std::string left_out_settings(const ShownGroups& groups, const std::string& where);
+
+// The same for the figures that set adapters against one another: first those of most relations,
+// then, where none of these has controls, the set that has.
+std::vector<AdapterGroup> shown_adapter_groups(ReportData& data);
 std::string left_out_settings(ReportData& data, const std::string& where);
 
+// "WikiSQL", in a report on several bases "WikiSQL on embedded/base".
+std::string task_on_base(const AdapterGroup& group);
 // "Wq+Wv", "Wq+Wv, alpha 64".
 std::string matrices_label(const AdapterGroup& group);
 // "LoRA Wq+Wv on WikiSQL (sweep table6)".

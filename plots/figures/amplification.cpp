@@ -46,11 +46,15 @@ std::vector<AmplificationPoint> points_of(ReportData& data, const AdapterGroup& 
 
 FigureSet amplification_figures(ReportData& data) {
   std::vector<std::pair<AdapterGroup, std::vector<AmplificationPoint>>> panels;
-  std::set<std::string> tasks;
-  for (const AdapterGroup& group : shown_adapter_groups(data)) {
+  const ShownGroups groups =
+      choose_groups(data, with_any_of(data,
+                                      "SELECT DISTINCT sweep, trial FROM amplifications WHERE "
+                                      "amplification > 0 AND projected_random > 0"));
+  std::set<std::string> tasks;  // of each base
+  for (const AdapterGroup& group : groups.shown) {
     std::vector<AmplificationPoint> points = points_of(data, group);
     if (points.empty()) continue;
-    tasks.insert(group.task);
+    tasks.insert(task_on_base(group));
     if (tasks.size() <= kMostTasks) panels.emplace_back(group, std::move(points));
   }
   if (panels.empty()) return {{}, "Not run: no adapter was analysed against its base."};
@@ -76,7 +80,7 @@ FigureSet amplification_figures(ReportData& data) {
   // What all panels have in common stands in the caption.
   std::vector<std::string> labels;
   for (const auto& [group, points] : panels)
-    labels.push_back(fmt::format("{}, {}, {}", task_label(group.task), matrices_label(group),
+    labels.push_back(fmt::format("{}, {}, {}", task_on_base(group), matrices_label(group),
                                  group.middle_layer_text()));
   const std::vector<std::string> titles =
       panels.size() > 1 ? without_shared_parts(labels) : std::vector<std::string>{""};
@@ -133,7 +137,8 @@ FigureSet amplification_figures(ReportData& data) {
   figure.height = grid.height();
   figure.caption = fmt::format("LoRA, {}. ", shared_parts(labels));
   if (tasks.size() > kMostTasks)
-    figure.caption += fmt::format("{} more tasks are in table7.csv. ", tasks.size() - kMostTasks);
+    figure.caption +=
+        fmt::format("{} more tasks or bases are in table7.csv. ", tasks.size() - kMostTasks);
   figure.caption +=
       "‖ΔW‖ over what of W lies in the directions of ΔW: the geometric mean over adapters, and the "
       "band between the least "
@@ -142,7 +147,7 @@ FigureSet amplification_figures(ReportData& data) {
       "both fall as the rank grows, and only the distance between the two lines is the adapters' "
       "own. Below the dashed line "
       "an update lies where W holds more than at random.";
-  figure.caption += left_out_settings(data, "table7.csv");
+  figure.caption += left_out_settings(groups, "table7.csv");
   return {{std::move(figure)}, {}};
 }
 

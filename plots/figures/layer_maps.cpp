@@ -55,23 +55,6 @@ class PlaceMeans {
   std::map<std::pair<std::int64_t, std::string>, Sum> sums_;
 };
 
-// Of one sweep and task: the group with the most sites, so that the map is whole.
-std::vector<AdapterGroup> widest_groups(ReportData& data) {
-  std::vector<AdapterGroup> widest;
-  for (const AdapterGroup& group : adapter_groups(data)) {
-    const auto same = std::ranges::find(widest, group.task, &AdapterGroup::task);
-    if (same == widest.end()) {
-      widest.push_back(group);
-    } else if (std::make_pair(group.sites.size(), group.ranks.size()) >
-               std::make_pair(same->sites.size(), same->ranks.size())) {
-      *same = group;
-    }
-  }
-  std::ranges::stable_sort(
-      widest, {}, [](const AdapterGroup& g) { return std::make_pair(task_order(g.task), g.task); });
-  return widest;
-}
-
 Figure map_of(std::vector<HeatPanel> panels, const AdapterGroup& group, double end,
               const char* scale, int decimals) {
   HeatMap map;
@@ -150,16 +133,35 @@ std::optional<Figure> sharing_map(ReportData& data, const AdapterGroup& group) {
   return figure;
 }
 
+// Of each base and task the group with the most sites, so that the map is whole.
+void add_maps(ReportData& data, const std::string& adapters, const std::string& view,
+              std::optional<Figure> (*map)(ReportData&, const AdapterGroup&), FigureSet& set) {
+  const GroupChoice can_be_drawn = with_any_of(data, adapters);
+  const ShownGroups groups = choose_groups(
+      data,
+      [&](const AdapterGroup& group) -> std::optional<std::int64_t> {
+        return can_be_drawn(group) ? std::optional(std::ssize(group.sites)) : std::nullopt;
+      },
+      1);
+  const std::size_t before = set.figures.size();
+  for (const AdapterGroup& group : groups.shown)
+    if (std::optional<Figure> figure = map(data, group)) set.figures.push_back(std::move(*figure));
+  if (set.figures.size() > before)
+    set.figures.back().caption += left_out_settings(groups, "the view " + view);
+}
+
 }  // namespace
 
 FigureSet layer_map_figures(ReportData& data) {
   FigureSet set;
-  for (const AdapterGroup& group : widest_groups(data)) {
-    if (std::optional<Figure> figure = rank_map(data, group))
-      set.figures.push_back(std::move(*figure));
-    if (std::optional<Figure> figure = sharing_map(data, group))
-      set.figures.push_back(std::move(*figure));
-  }
+  add_maps(data,
+           "SELECT DISTINCT sweep, trial FROM adapter_values WHERE quantity IN ('effective_rank', "
+           "'stable_rank') AND value IS NOT NULL",
+           "adapter_values", &rank_map, set);
+  add_maps(data,
+           "SELECT DISTINCT sweep, one FROM similarities WHERE relation = 'seeds' AND directions = "
+           "'a' AND mean_excess IS NOT NULL",
+           "similarities", &sharing_map, set);
   if (set.figures.empty()) set.missing = "Not run: no adapter was analysed.";
   return set;
 }

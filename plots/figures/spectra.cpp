@@ -111,7 +111,9 @@ std::optional<Figure> spectra_figure(ReportData& data, const AdapterGroup& group
 
 FigureSet spectrum_figures(ReportData& data) {
   FigureSet set;
-  for (const AdapterGroup& group : shown_adapter_groups(data)) {
+  const ShownGroups groups =
+      choose_groups(data, with_any_of(data, "SELECT DISTINCT sweep, trial FROM spectra"));
+  for (const AdapterGroup& group : groups.shown) {
     std::optional<Figure> figure = spectra_figure(data, group);
     if (!figure) continue;
     figure->name =
@@ -120,7 +122,7 @@ FigureSet spectrum_figures(ReportData& data) {
     set.figures.push_back(std::move(*figure));
   }
   if (!set.figures.empty())
-    set.figures.back().caption += left_out_settings(data, "the view spectra");
+    set.figures.back().caption += left_out_settings(groups, "the view spectra");
   if (set.figures.empty()) set.missing = "Not run: no adapter's singular values are stored.";
   return set;
 }

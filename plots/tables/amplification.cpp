@@ -81,25 +81,31 @@ TableSet amplification_tables(ReportData& data) {
         factor ? fmt::format(", exp(avg(ln({})))", quantity) : fmt::format(", avg({})", quantity);
   }
   constexpr std::size_t kAllVariants = std::numeric_limits<std::size_t>::max();
-  for (const AdapterGroup& group : shown_adapter_groups(data, kAllVariants)) {
+  const ShownGroups groups = choose_groups(
+      data,
+      with_any_of(data, "SELECT DISTINCT sweep, trial FROM amplifications WHERE amplification > 0"),
+      kAllVariants);
+  const auto add_rows = [&](const AdapterGroup& group, bool is_shown) {
     const std::vector<Row> rows =
         data.rows("SELECT site, layer, rank, count(*)" + means +
                       " FROM amplifications WHERE sweep = ? AND instr(?, ' ' || trial || ' ') > 0 "
-                      "GROUP BY site, layer, rank ORDER BY site, layer, rank",
+                      "AND amplification > 0 GROUP BY site, layer, rank ORDER BY site, layer, rank",
                   {group.sweep, group.trials_text()});
     for (const Row& row : rows) {
       Row exact{group.sweep, group.task, group.targets, group.variant};
       exact.insert(exact.end(), row.begin(), row.end());
       table.data.rows.push_back(std::move(exact));
-      if (integer_in(row[1]) != group.middle_layer()) continue;
-      std::vector<ShownCell> shown{task_label(group.task), matrices_label(group), text_in(row[0]),
+      if (!is_shown || integer_in(row[1]) != group.middle_layer()) continue;
+      std::vector<ShownCell> shown{task_on_base(group), matrices_label(group), text_in(row[0]),
                                    grouped(integer_in(row[1])), grouped(integer_in(row[2]))};
       for (std::size_t i = 0; i < kQuantities.size(); ++i)
         shown.emplace_back(short_number(number_in(row[4 + i])));
       shown.emplace_back(grouped(integer_in(row[3])));
       table.rows.push_back(std::move(shown));
     }
-  }
+  };
+  for (const AdapterGroup& group : groups.shown) add_rows(group, true);
+  for (const AdapterGroup& group : groups.left_out) add_rows(group, false);
   if (table.rows.empty())
     return {{},
             "Not run: no adapter here was analysed against its base (`analysis:` in a sweep file "
@@ -112,9 +118,12 @@ TableSet amplification_tables(ReportData& data) {
       "“over random's” "
       "divides it by the amplification of random subspaces of the same rank: below 1, W holds more "
       "in the update's "
-      "directions than in random ones. Means over n adapters, of the two factors geometric ones, "
+      "directions than in random ones. Means over the n adapters whose amplification is defined "
+      "(an "
+      "update of zero has none), of the two factors geometric ones, "
       "at the middle one of the layers that were analysed (counted from 0); all layers are in the "
-      "CSV. The paper shows layer 48 of 96 of GPT-3.";
+      "CSV. The paper shows layer 48 of 96 of GPT-3." +
+      left_out_settings(groups, "the CSV");
   return {{std::move(table)}, {}};
 }
 

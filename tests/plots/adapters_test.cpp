@@ -138,7 +138,7 @@ TEST_CASE("captions count the settings and sites of adapters that are not drawn"
   for (const FigureSet* set : {&seeds, &spectra}) {
     REQUIRE(set->figures.size() == 6);
     CHECK_THAT(set->figures.back().caption,
-               Contains(" Not drawn: 2 more settings of LoRA Wq on WikiSQL; the view s"));
+               Contains(" Not shown: 2 more settings of LoRA Wq on WikiSQL; the view s"));
     CHECK_THAT(set->figures.front().caption, !Contains("sites are drawn"));
   }
 

@@ -1,0 +1,203 @@
+// Which adapters the figures and Table 7 show of several sweeps and bases, and what they say of the
+// rest.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <optional>
+#include <set>
+
+#include "plots/adapters.h"
+#include "plots/figures/makers.h"
+#include "plots/tables/makers.h"
+#include "results/cells.h"
+#include "results/store.h"
+#include "tests/plots/given.h"
+#include "tests/temporary_folder.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+using Catch::Contains;
+
+namespace {
+
+// One sweep of two seeds of every adapter, each pair of seeds set against each other.
+class AnalysedFolder {
+ public:
+  AnalysedFolder(const std::string& sweep, const std::string& base) : sweep_(sweep) {
+    store_.put_sweep({sweep, "name: " + sweep + "\n", base, base + std::string(54, 'c')});
+  }
+
+  void put_adapters(const std::string& targets, const std::vector<std::int64_t>& ranks,
+                    bool shuffled = false) {
+    std::vector<std::string> sites;
+    for (std::size_t at = 0; at < targets.size(); at += 3) sites.push_back(targets.substr(at, 2));
+    for (const std::int64_t rank : ranks) {
+      std::vector<std::string> trials;
+      for (const std::int64_t seed : {1, 2})
+        trials.push_back(put_adapter(targets, sites, rank, seed, shuffled));
+      SimilarityRecord pair{
+          .one = trials[0], .other = trials[1], .relation = "seeds", .stamp = "s", .sites = {}};
+      for (const std::string& site : sites) {
+        SiteSimilarity similarity;
+        similarity.site = site;
+        similarity.directions = "a";
+        similarity.rows = similarity.cols = 2;
+        similarity.dimension = 32;
+        similarity.phi.assign(4, 0.5F);
+        similarity.mean_excess = similarity.projection_metric = 0.25;
+        pair.sites.push_back(std::move(similarity));
+      }
+      store_.put_similarity(pair);
+    }
+  }
+
+  // In the place of what is stored of the adapter: an update of zero has no amplification.
+  void put_zero_update(const std::string& trial, const std::string& site) {
+    AdapterFindings record{.trial = trial, .stamp = "zero", .values = {}, .spectra = {}};
+    record.values = {{0, site, "projected", 0.0, ""},
+                     {0, site, "projected_weight", 1.0, ""},
+                     {0, site, "projected_random", 1.0, ""},
+                     {0, site, "update_norm", 0.0, ""},
+                     {0, site, "weight_norm", 1.0, ""},
+                     {0, site, "amplification", {}, "the update is zero"}};
+    store_.put_adapter(record);
+  }
+
+  std::filesystem::path path() const { return folder_.path(); }
+
+ private:
+  std::string put_adapter(const std::string& targets, const std::vector<std::string>& sites,
+                          std::int64_t rank, std::int64_t seed, bool shuffled) {
+    TrialRecord t;
+    t.trial = sweep_ + "-" + targets + "-" + std::to_string(rank) + "-" + std::to_string(seed) +
+              (shuffled ? "-shuffled" : "");
+    t.sweep = sweep_;
+    t.state = "done";
+    t.role = "scored";
+    t.method = "lora";
+    t.task = "wikisql";
+    t.targets = targets;
+    t.rank = rank;
+    t.seed = seed;
+    t.config = {{"settings.rank", std::to_string(rank)},
+                {"settings.targets", targets},
+                {"seed", std::to_string(seed)}};
+    if (shuffled) t.config["shuffle_targets"] = "true";
+    store_.put_trial(t);
+    AdapterFindings record{.trial = t.trial, .stamp = "s", .values = {}, .spectra = {}};
+    for (const std::string& site : sites) {
+      for (const char* quantity :
+           {"projected", "projected_weight", "projected_random", "update_norm", "weight_norm",
+            "amplification", "relative", "effective_rank", "stable_rank"})
+        record.values.push_back({0, site, quantity, 1.0, ""});
+      record.spectra.push_back({0, site, {2.0, 1.0}});
+    }
+    store_.put_adapter(record);
+    return t.trial;
+  }
+
+  std::string sweep_;
+  TemporaryFolder folder_;
+  Store store_ = Store::open(folder_ / "results.db");
+};
+
+struct JointReport {
+  explicit JointReport(const std::vector<const AnalysedFolder*>& folders)
+      : results([&] {
+          std::vector<std::filesystem::path> paths;
+          for (const AnalysedFolder* folder : folders) paths.push_back(folder->path());
+          return ResultsReader(paths);
+        }()),
+        data(results, findings) {}
+  ResultsReader results;
+  Findings findings;
+  ReportData data;
+};
+
+std::set<std::string> titles_of(const FigureSet& set) {
+  std::set<std::string> titles;
+  for (const Figure& figure : set.figures) titles.insert(figure.title);
+  return titles;
+}
+
+bool any_contains(const std::set<std::string>& titles, const std::string& text) {
+  return std::ranges::any_of(
+      titles, [&](const std::string& title) { return title.find(text) != std::string::npos; });
+}
+
+}  // namespace
+
+TEST_CASE("figures and Table 7 of two bases show the adapters of each and name the bases") {
+  AnalysedFolder one("a", "models/one"), other("b", "models/two");
+  one.put_adapters("Wq+Wv", {2, 4});
+  other.put_adapters("Wq", {2});
+  JointReport report({&one, &other});
+  for (const FigureSet& set : {between_seeds_figures(report.data), spectrum_figures(report.data),
+                               layer_map_figures(report.data)}) {
+    const std::set<std::string> titles = titles_of(set);
+    CHECK(any_contains(titles, "LoRA Wq+Wv on WikiSQL on models/one (sweep a)"));
+    CHECK(any_contains(titles, "LoRA Wq on WikiSQL on models/two (sweep b)"));
+    CHECK_THAT(set.figures.back().caption, !Contains("Not shown"));
+  }
+  const FigureSet amplified = amplification_figures(report.data);
+  REQUIRE(amplified.figures.size() == 1);
+  std::set<std::string> sweeps;
+  for (const Row& row : amplified.figures[0].data.rows) sweeps.insert(text_in(row.back()));
+  CHECK(sweeps == std::set<std::string>{"a", "b"});
+  const std::string rows = shown(amplification_tables(report.data));
+  CHECK_THAT(rows, Contains("WikiSQL on models/one | Wq+Wv | Wq | 0 | 4 |") &&
+                       Contains("WikiSQL on models/two | Wq | Wq | 0 | 2 |"));
+}
+
+TEST_CASE("settings of adapters that are not shown are counted, and Table 7's CSV has all") {
+  AnalysedFolder ranks("a", "models/one"), matrices("b", "models/one");
+  ranks.put_adapters("Wq+Wv", {2, 4});
+  for (const char* targets : {"Wq", "Wk", "Wq+Wv"}) matrices.put_adapters(targets, {2});
+  JointReport report({&ranks, &matrices});
+  const TableSet table = amplification_tables(report.data);
+  CHECK_THAT(shown(table), !Contains("Wk") && Contains("WikiSQL | Wq+Wv | Wq | 0 | 4 |"));
+  CHECK_THAT(
+      table.tables.at(0).caption,
+      Contains(" Not shown: 3 more settings of other matrices or sweeps on WikiSQL; the CSV has"));
+  std::set<std::pair<std::string, std::string>> in_csv;
+  for (const Row& row : table.tables.at(0).data.rows)
+    in_csv.emplace(text_in(row[0]), text_in(row[2]));
+  CHECK(in_csv == std::set<std::pair<std::string, std::string>>{
+                      {"a", "Wq+Wv"}, {"b", "Wk"}, {"b", "Wq"}, {"b", "Wq+Wv"}});
+  for (const FigureSet& set : {between_seeds_figures(report.data), spectrum_figures(report.data),
+                               amplification_figures(report.data), layer_map_figures(report.data)})
+    CHECK_THAT(set.figures.back().caption,
+               Contains(" Not shown: 3 more settings of other matrices or sweeps on WikiSQL; "));
+}
+
+TEST_CASE("adapters with controls are shown beside these, though others have more ranks") {
+  AnalysedFolder ranks("a", "models/one"), controls("b", "models/one");
+  ranks.put_adapters("Wq+Wv", {2, 4});
+  controls.put_adapters("Wq+Wv", {4});
+  controls.put_adapters("Wq+Wv", {4}, true);
+  JointReport report({&ranks, &controls});
+  bool any_shuffled = false;
+  for (const Figure& figure : between_seeds_figures(report.data).figures)
+    for (const Row& row : figure.data.rows)
+      any_shuffled = any_shuffled || text_in(row[4]) == "Wv, shuffled targets";
+  CHECK(any_shuffled);
+  // What needs no controls stays with the most ranks.
+  const std::vector<AdapterGroup> groups = shown_adapter_groups(report.data);
+  REQUIRE(groups.size() == 2);
+  CHECK(groups[0].sweep == "a");
+  CHECK(groups[1].sweep == "b");
+  CHECK(titles_of(spectrum_figures(report.data)) ==
+        std::set<std::string>{"Singular values of the update: LoRA Wq+Wv on WikiSQL (sweep a)"});
+}
+
+TEST_CASE("Table 7 counts the adapters that it averages") {
+  AnalysedFolder folder("a", "models/one");
+  folder.put_adapters("Wq", {2});
+  folder.put_zero_update("a-Wq-2-2", "Wq");
+  JointReport report({&folder});
+  const Table table = amplification_tables(report.data).tables.at(0);
+  REQUIRE_FALSE(table.rows.empty());
+  CHECK(table.rows[0][4].text == "2");
+  // Of what lies in the update's directions, and of how many.
+  CHECK(table.rows[0][5].text == "1.00");
+  CHECK(table.rows[0].back().text == "1");
+}
