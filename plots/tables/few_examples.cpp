@@ -22,6 +22,39 @@ std::string family_of(const std::string& task) {
   return known == task && numbered ? task.substr(0, stem) : known;
 }
 
+// All of MNLI, as Table 16 counts it.
+constexpr std::int64_t kAllOfMnli = 392000;
+
+std::int64_t examples_of(const PublishedNumber& number) {
+  return std::stoll(published_setting(number, "examples"));
+}
+
+// Which Table 17 has for the numbers of Table 16.
+MethodSetting setting_in_table17(const PublishedNumber& number) {
+  MethodSetting setting;
+  std::map<std::string, std::string> values;
+  for (const PublishedNumber& n : published_numbers()) {
+    if (n.source != "table17" || n.method != number.method) continue;
+    const std::string examples = published_setting(n, "examples");
+    if (!examples.empty() && examples != published_setting(number, "examples")) continue;
+    values[n.metric] = n.printed;
+    if (n.metric == "rank") setting.targets = published_setting(n, "targets");
+  }
+  if (values.contains("rank")) setting.rank = std::stoll(values["rank"]);
+  setting.size = shown_size(values);
+  return setting;
+}
+
+// What of the paper's number is another than the score's; empty for nothing.
+std::string other_setting(const PublishedNumber* number, const ScoreFinding& score) {
+  if (number == nullptr) return {};
+  const MethodSetting setting = setting_in_table17(*number);
+  std::string text = is_of_setting(score, setting) ? "" : setting_text(setting);
+  if (score.train_examples == kAllExamples)
+    text += (text.empty() ? "" : ", ") + grouped(kAllOfMnli) + " examples";
+  return text;
+}
+
 std::optional<Table> few_examples_on(const ReportData& data, const std::string& base) {
   // By sweep and task: numbers of examples that stand in different sweeps were not meant to be
   // compared.
@@ -60,13 +93,14 @@ std::optional<Table> few_examples_on(const ReportData& data, const std::string& 
     for (const PublishedNumber* number :
          published_scores("table16", {family_of(s->task), s->metric}))
       if (number->method == s->method &&
-          published_setting(*number, "examples") == std::to_string(*s->train_examples))
+          examples_of(*number) ==
+              (s->train_examples == kAllExamples ? kAllOfMnli : *s->train_examples))
         printed = number;
     beside.insert(printed);
     table.data.rows.push_back(score_row(s->task, s, printed));
     table.rows.push_back({task_metric_label({family_of(s->task), s->metric}),
                           shown_examples(s->train_examples), configuration_label(*s),
-                          cells.measured(s), paper_cell(printed)});
+                          cells.measured(s), paper_cell(printed, other_setting(printed, *s))});
     if (data.several_sweeps()) table.rows.back().emplace_back(s->sweep);
   }
   std::set<TaskMetric> families;
@@ -76,14 +110,18 @@ std::optional<Table> few_examples_on(const ReportData& data, const std::string& 
       if (beside.contains(number)) continue;
       table.data.rows.push_back(score_row(family.task, nullptr, number));
       table.rows.push_back({task_metric_label(family),
-                            grouped(std::stoll(published_setting(*number, "examples"))),
+                            grouped(examples_of(*number)),
                             method_label(number->method),
                             {"not run", CellStyle::kQuiet},
                             paper_cell(number)});
       if (data.several_sweeps()) table.rows.back().emplace_back("");
     }
   }
-  table.caption = cells.caption() + " The paper's full validation set of MNLI; chance is 33.3.";
+  table.caption = cells.caption();
+  if (std::ranges::any_of(families, [](const TaskMetric& f) { return f.task == "mnli"; }))
+    table.caption +=
+        " The paper scored MNLI's full validation set; chance is 33.3. Its setting or number of "
+        "examples stands with a number where that is another.";
   return table;
 }
 

@@ -13,8 +13,9 @@ namespace {
 
 // A line of the table: one configuration, trained on each of the tasks.
 struct MethodLine {
-  std::string sweep, method, targets, size;
-  std::optional<std::int64_t> rank, parameters;
+  std::string sweep, method;
+  MethodSetting setting;  // its size with what else tells it apart
+  std::optional<std::int64_t> parameters;
   std::vector<const ScoreFinding*> scores;
 };
 
@@ -26,16 +27,16 @@ struct PaperLine {
 std::vector<MethodLine> lines_of(const std::vector<const ScoreFinding*>& scores) {
   std::vector<MethodLine> lines;
   for (const ScoreFinding* s : scores) {
+    const MethodSetting setting{s->targets, s->rank, told_apart(*s)};
     const auto same = std::ranges::find_if(lines, [&](const MethodLine& l) {
-      return l.sweep == s->sweep && l.method == s->method && l.targets == s->targets &&
-             l.rank == s->rank && l.size == told_apart(*s) && l.parameters == s->parameters &&
-             score_in(l.scores, shown_by(*s)) == nullptr;
+      return l.sweep == s->sweep && l.method == s->method && l.setting == setting &&
+             l.parameters == s->parameters && score_in(l.scores, shown_by(*s)) == nullptr;
     });
     if (same != lines.end()) {
       same->scores.push_back(s);
       continue;
     }
-    lines.push_back({s->sweep, s->method, s->targets, told_apart(*s), s->rank, s->parameters, {s}});
+    lines.push_back({s->sweep, s->method, setting, s->parameters, {s}});
   }
   std::ranges::stable_sort(lines, [](const MethodLine& a, const MethodLine& b) {
     return std::make_tuple(method_order(a.method), a.method, a.parameters, a.sweep) <
@@ -59,11 +60,15 @@ std::vector<PaperLine> paper_lines(const std::string& method,
   return lines;
 }
 
-std::string configuration(const MethodLine& line) {
-  std::string text = line.targets;
-  if (line.rank) text += (text.empty() ? "r = " : ", r = ") + grouped(*line.rank);
-  if (!line.size.empty()) text += (text.empty() ? "" : ", ") + line.size;
-  return text;
+// Table 4 names no setting of LoRA: those of Table 15 that have this score with as many parameters.
+std::vector<MethodSetting> settings_of(const PublishedNumber& number) {
+  if (const MethodSetting own = setting_of(number); own != MethodSetting()) return {own};
+  std::vector<MethodSetting> settings;
+  for (const PublishedNumber& n : published_numbers())
+    if (n.source == "table15" && n.method == number.method && n.task == number.task &&
+        n.metric == number.metric && n.parameters == number.parameters && n.value == number.value)
+      settings.push_back(setting_of(n));
+  return settings;
 }
 
 // Of the sweeps that compare methods: others would bury them under LoRA's ranks and matrices. Where
@@ -114,6 +119,7 @@ Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& s
     if (std::ranges::find(methods, known) == methods.end()) methods.push_back(known);
   std::ranges::stable_sort(methods, {}, method_order);
 
+  bool unstated = false;  // which setting of LoRA a number is of
   for (const std::string& method : methods) {
     std::vector<const MethodLine*> measured;
     for (const MethodLine& line : lines)
@@ -123,7 +129,7 @@ Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& s
     const bool beside = measured.size() == printed.size();
     const auto put = [&](const MethodLine* line, const PaperLine* paper) {
       std::vector<ShownCell> row{
-          method_label(method), line == nullptr ? "" : configuration(*line),
+          method_label(method), line == nullptr ? "" : setting_text(line->setting),
           line == nullptr ? ShownCell(std::string(kNone), CellStyle::kQuiet)
                           : ShownCell(grouped(line->parameters)),
           paper == nullptr || !paper->parameters
@@ -136,7 +142,16 @@ Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& s
         const ScoreFinding* const score = score_in(own, columns[column]);
         const PublishedNumber* const number = paper == nullptr ? nullptr : paper->numbers[column];
         row.push_back(cells.measured(own, columns[column]));
-        row.push_back(paper_cell(number));
+        std::string other_setting;
+        if (line != nullptr && number != nullptr) {
+          const std::vector<MethodSetting> settings = settings_of(*number);
+          if (std::ranges::none_of(settings, [&](const MethodSetting& setting) {
+                return is_of_setting(*line->scores.front(), setting);
+              }))
+            other_setting = settings.empty() ? "" : setting_text(settings.front());
+          unstated = unstated || (settings.empty() && method == "lora");
+        }
+        row.push_back(paper_cell(number, other_setting));
         if (score != nullptr || number != nullptr)
           table.data.rows.push_back(score_row(columns[column].task, score, number));
       }
@@ -149,7 +164,9 @@ Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& s
   }
   table.caption = cells.caption() +
                   " A method's rows stand beside the paper's, both by parameters, where there are "
-                  "as many of them, and else apart.";
+                  "as many of them, and else apart; its setting stands with a number that is of "
+                  "another.";
+  if (unstated) table.caption += " Of which LoRA its SAMSum numbers are, the paper does not say.";
   return table;
 }
 

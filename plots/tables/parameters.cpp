@@ -12,12 +12,8 @@ namespace rankscope {
 namespace {
 
 const PublishedNumber* printed_for(const ScoreFinding& s) {
-  for (const PublishedNumber* number : published_scores("table15", shown_by(s))) {
-    if (number->method != s.method) continue;
-    if (published_rank(*number) == s.rank && published_setting(*number, "targets") == s.targets &&
-        published_size(*number) == s.size)
-      return number;
-  }
+  for (const PublishedNumber* number : published_scores("table15", shown_by(s)))
+    if (number->method == s.method && is_of_setting(s, setting_of(*number))) return number;
   return nullptr;
 }
 
@@ -71,7 +67,8 @@ std::optional<Table> parameters_on(const ReportData& data, const std::string& ba
   }
   table.caption = cells.caption() +
                   " The paper's numbers are those of its Table 15 for the same method, matrices, "
-                  "rank and size; its other rows are in the CSV and in Figure 2.";
+                  "rank and size, where nothing but an alpha, of which it states none, tells the "
+                  "configuration apart; its other rows are in the CSV and in Figure 2.";
   if (scores.size() > kMostRows)
     table.caption += " The first " + grouped(static_cast<std::int64_t>(kMostRows)) + " of " +
                      grouped(static_cast<std::int64_t>(scores.size())) +

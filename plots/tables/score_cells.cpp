@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 
 #include "plots/format.h"
 #include "results/cells.h"
@@ -73,10 +74,32 @@ TableSet for_each_base(const ReportData& data, const std::string& missing,
   return set;
 }
 
-ShownCell paper_cell(const PublishedNumber* number) {
+MethodSetting setting_of(const PublishedNumber& number) {
+  return {published_setting(number, "targets"), published_rank(number), published_size(number)};
+}
+
+std::string setting_text(const MethodSetting& setting) {
+  std::string text = setting.targets;
+  if (setting.rank) text += (text.empty() ? "r = " : ", r = ") + grouped(*setting.rank);
+  if (!setting.size.empty()) text += (text.empty() ? "" : ", ") + setting.size;
+  return text;
+}
+
+bool is_of_setting(const ScoreFinding& score, const MethodSetting& setting) {
+  constexpr std::string_view kAlpha = "alpha ", kBetween = ", ";
+  for (std::size_t at = 0; at < score.others.size();) {
+    if (score.others.compare(at, kAlpha.size(), kAlpha) != 0) return false;
+    const std::size_t end = score.others.find(kBetween, at);
+    at = end == std::string::npos ? end : end + kBetween.size();
+  }
+  return setting == MethodSetting{score.targets, score.rank, score.size};
+}
+
+ShownCell paper_cell(const PublishedNumber* number, const std::string& other_setting) {
   if (number == nullptr) return {std::string(kNone), CellStyle::kQuiet};
-  return {number->printed.empty() ? short_number(number->value) : number->printed,
-          CellStyle::kPaper};
+  std::string text = number->printed.empty() ? short_number(number->value) : number->printed;
+  if (!other_setting.empty()) text += " (" + other_setting + ")";
+  return {std::move(text), CellStyle::kPaper};
 }
 
 std::vector<std::string> score_columns() {

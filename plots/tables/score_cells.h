@@ -1,6 +1,7 @@
 // Measured scores and the paper's in the cells of a table.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -37,8 +38,22 @@ const ScoreFinding* score_in(const std::vector<const ScoreFinding*>& line, const
 TableSet for_each_base(const ReportData& data, const std::string& missing,
                        const std::function<std::optional<Table>(const std::string& base)>& make);
 
-// "73.7"; kNone for none.
-ShownCell paper_cell(const PublishedNumber* number);
+// What a method is beside its name, as scores and the paper's numbers have it.
+struct MethodSetting {
+  std::string targets;
+  std::optional<std::int64_t> rank;
+  std::string size;
+  bool operator==(const MethodSetting&) const = default;
+};
+MethodSetting setting_of(const PublishedNumber& number);
+// "Wq+Wv, r = 8", "prefix 64, infix 8".
+std::string setting_text(const MethodSetting& setting);
+// Whether a score is of this setting of the paper, which states no alpha and has nothing else that
+// tells settings apart: no other start, scale or rate.
+bool is_of_setting(const ScoreFinding& score, const MethodSetting& setting);
+
+// "73.7", "63.1 (prefix 256, infix 8)" where the paper's is another setting; kNone for none.
+ShownCell paper_cell(const PublishedNumber* number, const std::string& other_setting = {});
 
 // A row for one measured score and the paper's number beside it, either of which may be missing.
 std::vector<std::string> score_columns();

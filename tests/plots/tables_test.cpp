@@ -26,8 +26,8 @@ TEST_CASE(
       rows, Contains("LoRA | Wv, r = 2 | 1,000 | 4.7 M | 70.0 ± 1.0 | 73.4 | not run | 91.7 | \n"));
   CHECK_THAT(
       rows,
-      Contains(
-          "LoRA | Wq+Wk+Wv+Wo, r = 4 | 9,000 | 37.7 M | 75.0 ± 1.0 | 74.0 | not run | 91.6 | \n"));
+      Contains("LoRA | Wq+Wk+Wv+Wo, r = 4 | 9,000 | 37.7 M | 75.0 ± 1.0 | 74.0 | not run | 91.6 "
+               "(Wq+Wv, r = 8) | \n"));
   CHECK_THAT(rows, Contains("BitFit |  | – | 14.2 M | not run | 71.3 | not run | 91.0 | \n"));
 
   Given one(

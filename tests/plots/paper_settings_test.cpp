@@ -1,0 +1,91 @@
+// The paper's numbers beside scores of another setting than theirs.
+#include <catch2/catch.hpp>
+
+#include "plots/tables/makers.h"
+#include "tests/plots/given.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+using Catch::Contains;
+
+namespace {
+
+TableSet tables_of_scores(TableSet (*make)(ReportData&), std::vector<ScoreFinding> scores) {
+  Given given(std::move(scores));
+  return make(*given.data);
+}
+
+}  // namespace
+
+TEST_CASE("Table 4 says of which setting a number of the paper is where that is another") {
+  std::vector<ScoreFinding> scores{score("wikisql", "full", "", {}, 1600000, 80),
+                                   score("wikisql", "prefix_embed", "", {}, 11520, 1),
+                                   score("wikisql", "prefix_layer", "", {}, 10240, 2),
+                                   score("wikisql", "lora", "Wq", 1, 1000, 70),
+                                   score("wikisql", "lora", "Wq+Wk+Wv+Wo", 4, 9000, 75),
+                                   score("samsum", "lora", "Wq", 1, 1000, 20)};
+  scores[1].size = "prefix 64, infix 8";
+  scores[2].size = "prefix 8, infix 8";
+  scores.back().metric = "rouge1";
+  const TableSet set = tables_of_scores(&method_tables, scores);
+  const std::string rows = shown(set);
+  CHECK_THAT(rows, Contains("prefix 64, infix 8 | 11,520 | 3.2 M | 1.0 ± 1.0 | 63.1 (prefix 256, "
+                            "infix 8) |") &&
+                       Contains("prefix 8, infix 8 | 10,240 | 20.2 M | 2.0 ± 1.0 | 70.1 |"));
+  // Two settings of Table 15 have 73.4 with 4.7 M; of SAMSum's numbers none is known.
+  CHECK_THAT(rows, Contains("Wq, r = 1 | 1,000 | 4.7 M | 70.0 ± 1.0 | 73.4 (Wv, r = 2) | 20.0 ± "
+                            "1.0 | 53.8 |") &&
+                       Contains("Wq+Wk+Wv+Wo, r = 4 | 9,000 | 37.7 M | 75.0 ± 1.0 | 74.0 |"));
+  CHECK_THAT(set.tables.at(0).caption, Contains("its SAMSum numbers are, the paper does not say"));
+
+  // Another start is another setting, another alpha none that the paper tells apart.
+  scores.pop_back();
+  scores[3] = score("wikisql", "lora", "Wv", 2, 1000, 70);
+  scores[3].others = "init pissa";
+  CHECK_THAT(shown(tables_of_scores(&method_tables, scores)), Contains("| 73.4 (Wv, r = 2) |"));
+  scores[3].others = "alpha 64";
+  CHECK_THAT(shown(tables_of_scores(&method_tables, scores)),
+             Contains("Wv, r = 2, alpha 64 |") && !Contains("73.4 (Wv, r = 2)"));
+}
+
+TEST_CASE("Table 15 has no number of the paper for another start than LoRA's") {
+  std::vector<ScoreFinding> scores{score("mnli", "lora", "Wq+Wv", 4, 800, 70),
+                                   score("mnli", "lora", "Wq+Wv", 8, 1600, 71)};
+  scores[0].others = "init pissa";
+  scores[1].others = "alpha 64";
+  CHECK_THAT(shown(tables_of_scores(&parameter_tables, scores)),
+             Contains("Wq+Wv, r = 4, init pissa | 800 | 1,000 | 70.0 ± 1.0 | – | – |") &&
+                 Contains("Wq+Wv, r = 8, alpha 64 | 1,600 | 1,000 | 71.0 ± 1.0 | 91.6 | 37.7 M |"));
+}
+
+TEST_CASE("Table 16 says which prefix the paper trained, and knows a training on all of MNLI") {
+  std::vector<ScoreFinding> scores;
+  for (const std::int64_t examples : {std::int64_t{100}, std::int64_t{10000}, kAllExamples}) {
+    scores.push_back(score("mnli", "prefix_embed", "", {}, 11520, 50));
+    scores.back().size = "prefix 64, infix 8";
+    scores.push_back(score("mnli", "lora", "Wq+Wv", 8, 800, 70));
+    for (std::size_t i = scores.size() - 2; i < scores.size(); ++i)
+      scores[i].train_examples = examples;
+  }
+  const std::string rows = shown(tables_of_scores(&few_example_tables, scores));
+  CHECK_THAT(rows,
+             Contains("| 100 | PrefixEmbed, prefix 64, infix 8 | 50.0 ± 1.0 | 37.6 (prefix 16, "
+                      "infix 8) |") &&
+                 Contains("| 10,000 | PrefixEmbed, prefix 64, infix 8 | 50.0 ± 1.0 | 79.5 |") &&
+                 Contains("| all | PrefixEmbed, prefix 64, infix 8 | 50.0 ± 1.0 | 88.6 (prefix "
+                          "256, infix 8, 392,000 examples) |") &&
+                 Contains("| 100 | LoRA Wq+Wv, r = 8 | 70.0 ± 1.0 | 63.8 |") &&
+                 Contains("| all | LoRA Wq+Wv, r = 8 | 70.0 ± 1.0 | 91.7 (392,000 examples) |"));
+  CHECK_THAT(rows, !Contains("| 392,000 | LoRA | not run |"));
+}
+
+TEST_CASE("Table 16 speaks of MNLI's chance level beside MNLI alone") {
+  std::vector<ScoreFinding> scores;
+  for (const std::int64_t examples : {100, 1000}) {
+    scores.push_back(score("mnli", "lora", "Wq", 1, 100, 50));
+    scores.back().train_examples = examples;
+  }
+  CHECK_THAT(tables_of_scores(&few_example_tables, scores).tables.at(0).caption, Contains("33.3"));
+  for (ScoreFinding& s : scores) s.task = "sst";
+  CHECK_THAT(tables_of_scores(&few_example_tables, scores).tables.at(0).caption, !Contains("33.3"));
+}
