@@ -183,10 +183,9 @@ FigureSet parameter_figures(ReportData& data) {
         "Each point is one configuration: its mean over seeds with the 95 % interval, over its "
         "trainable "
         "parameters on a logarithmic axis; the dashed line is the untrained base. In the paper's "
-        "panels LoRA "
-        "lies at or above full fine-tuning (far right) from its fewest parameters on and does not "
-        "fall as "
-        "they grow, while prefixes do.";
+        "panels LoRA, from its fewest parameters to its most, lies within half a point of full "
+        "fine-tuning (far right) on WikiSQL and above it on MNLI, while prefixes fall as they "
+        "grow.";
     if (all > rows.size())
       figure.caption += fmt::format(
           " The first {} of {} rows of panels are drawn; table15.csv has all.", rows.size(), all);

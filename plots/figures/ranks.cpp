@@ -226,9 +226,9 @@ FigureSet rank_figures(ReportData& data) {
         "A line is one set of matrices, its band the 95 % interval over seeds and examples (in the "
         "paper's "
         "panels, the "
-        "fluctuation that it states). The paper's lines are flat from rank 1 on wherever Wv is "
-        "among the "
-        "matrices: a line that rises says that rank matters here.";
+        "fluctuation that it states). Where Wv is among the matrices the paper's lines keep within "
+        "half a point from rank 1 on, more on MNLI than the ±0.1 that it states: a line that rises "
+        "further says that rank matters here.";
     if (all > rows.size())
       figure.caption += fmt::format(
           " The first {} of {} rows of panels are drawn; table6.csv has all.", rows.size(), all);

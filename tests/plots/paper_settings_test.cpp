@@ -1,6 +1,10 @@
 // The paper's numbers beside scores of another setting than theirs.
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <map>
 
+#include "plots/figures/makers.h"
 #include "plots/tables/makers.h"
 #include "tests/plots/given.h"
 
@@ -88,4 +92,43 @@ TEST_CASE("Table 16 speaks of MNLI's chance level beside MNLI alone") {
   CHECK_THAT(tables_of_scores(&few_example_tables, scores).tables.at(0).caption, Contains("33.3"));
   for (ScoreFinding& s : scores) s.task = "sst";
   CHECK_THAT(tables_of_scores(&few_example_tables, scores).tables.at(0).caption, !Contains("33.3"));
+}
+
+TEST_CASE("captions say of the paper's curves what its tables have") {
+  Given given({score("wikisql", "lora", "Wq", 1, 100, 9),
+               score("wikisql", "lora", "Wq", 8, 800, 10), score("mnli", "lora", "Wq", 1, 100, 9),
+               score("mnli", "lora", "Wq", 8, 800, 10)});
+  constexpr double kHalf = 0.5 + 1e-9;
+  std::map<std::string, double> full;  // by task
+  for (const PublishedNumber& n : published_numbers())
+    if (n.source == "table15" && n.method == "full") full[n.task] = n.value.value();
+  int points = 0;
+  for (const PublishedNumber& n : published_numbers()) {
+    if (n.source != "table15" || n.method != "lora") continue;
+    INFO(n.task + ", " + n.setting);
+    CHECK((n.task == "mnli" ? *n.value > full.at(n.task)
+                            : std::abs(*n.value - full.at(n.task)) <= kHalf));
+    ++points;
+  }
+  CHECK(points > 10);
+  CHECK_THAT(parameter_figures(*given.data).figures.at(0).caption,
+             Contains("within half a point of full fine-tuning (far right) on WikiSQL and above it "
+                      "on MNLI"));
+
+  std::map<std::string, std::pair<double, double>> ranges;  // by task and matrices
+  for (const PublishedNumber& n : published_numbers()) {
+    const std::string targets = published_setting(n, "targets");
+    if (n.source != "table6" || targets.find("Wv") == std::string::npos) continue;
+    auto& [low, high] =
+        ranges.try_emplace(n.task + " " + targets, *n.value, *n.value).first->second;
+    low = std::min(low, *n.value);
+    high = std::max(high, *n.value);
+  }
+  CHECK(ranges.size() == 4);
+  for (const auto& [line, range] : ranges) {
+    INFO(line);
+    CHECK(range.second - range.first <= kHalf);
+  }
+  CHECK_THAT(rank_figures(*given.data).figures.at(0).caption,
+             Contains("the paper's lines keep within half a point from rank 1 on"));
 }
