@@ -131,6 +131,18 @@ std::int64_t ReportData::trained_together(const std::string& role) {
   return integer_in(count.at(0).at(0)).value_or(0);
 }
 
+std::map<std::pair<std::string, std::string>, std::string> trial_sizes(ReportData& data) {
+  std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> values;
+  for (const std::string_view size : kSizeKeys)
+    for (const Row& row :
+         data.rows("SELECT sweep, trial, value FROM config WHERE key = 'settings.' || ?",
+                   {std::string(size)}))
+      values[{text_in(row[0]), text_in(row[1])}][std::string(size)] = text_in(row[2]);
+  std::map<std::pair<std::string, std::string>, std::string> sizes;
+  for (const auto& [trial, of_trial] : values) sizes[trial] = shown_size(of_trial);
+  return sizes;
+}
+
 std::string task_metric_label(const TaskMetric& shown) {
   return task_label(shown.task) + ", " + metric_label(shown.metric);
 }

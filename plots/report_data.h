@@ -70,6 +70,9 @@ class ReportData {
   std::set<std::string> controls_, control_settings_;
 };
 
+// As ScoreFinding::size, of each trial that has one, by sweep and trial.
+std::map<std::pair<std::string, std::string>, std::string> trial_sizes(ReportData& data);
+
 inline TaskMetric shown_by(const ScoreFinding& score) { return {score.task, score.metric}; }
 // "WikiSQL, logical form".
 std::string task_metric_label(const TaskMetric& shown);

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
+#include "common/natural_order.h"
 #include "plots/escape.h"
 #include "plots/figures/makers.h"
 #include "plots/format.h"
@@ -27,7 +29,7 @@ struct CurvePoint {
 };
 
 struct Curve {
-  std::string base, method, targets, variant, setting;
+  std::string base, sweep, method, targets, size, variant, setting;
   std::optional<std::int64_t> rank, examples;
   std::vector<CurvePoint> points;
 };
@@ -54,8 +56,10 @@ std::vector<Curve> curves_of(ReportData& data, const std::string& task) {
     const std::string setting = text_in(row[3]), key = text_in(row[9]) + "/" + setting;
     if (key != last) {
       Curve curve{.base = bases[text_in(row[9])],
+                  .sweep = text_in(row[9]),
                   .method = text_in(row[0]),
                   .targets = text_in(row[1]),
+                  .size = {},
                   .variant = {},
                   .setting = setting,
                   .rank = integer_in(row[2]),
@@ -63,6 +67,7 @@ std::vector<Curve> curves_of(ReportData& data, const std::string& task) {
                   .points = {}};
       if (const ScoreFinding* score = data.score_of(text_in(row[9]), setting)) {
         curve.examples = score->train_examples;
+        curve.size = score->size;
         curve.variant = score->variant;
       }
       curves.push_back(std::move(curve));
@@ -77,26 +82,44 @@ std::vector<Curve> curves_of(ReportData& data, const std::string& task) {
   std::erase_if(curves, [&](const Curve& c) { return !seen.insert({c.base, c.setting}).second; });
   std::ranges::stable_sort(curves, {}, [](const Curve& c) {
     return std::make_tuple(method_order(c.method), c.method, targets_order(c.targets), c.variant,
-                           c.examples, c.rank);
+                           c.examples, natural_key(c.sweep), c.rank, natural_key(c.size));
   });
   return curves;
 }
 
+// What the lines of a panel differ in: "r = 8", "bottleneck 8".
+std::string step_label(const Curve& c) {
+  std::string label = c.rank ? fmt::format("r = {}", *c.rank) : std::string();
+  if (!c.size.empty()) label += (label.empty() ? "" : ", ") + c.size;
+  return label;
+}
+
+// Ranks are coloured on one scale, sizes on one of each method.
+std::string scale_of(const Curve& c) { return c.size.empty() ? "" : c.method; }
+
 class CurvesDrawing {
  public:
-  CurvesDrawing(const std::vector<Curve>& curves, std::vector<std::vector<const Curve*>> panels)
+  explicit CurvesDrawing(std::vector<std::vector<const Curve*>> panels)
       : panels_(std::move(panels)) {
-    std::set<std::int64_t> ranks;
+    using Step = std::tuple<std::optional<std::int64_t>, std::string, std::string>;
+    std::map<std::string, std::set<Step>> steps;  // by scale
     std::set<std::optional<std::int64_t>> examples;
-    for (const Curve& c : curves) {
-      examples.insert(c.examples);
-      if (c.rank && c.method == "lora") ranks.insert(*c.rank);
-      for (const CurvePoint& p : c.points) losses_.push_back(p.loss);
+    std::set<std::string> sweeps;
+    for (const std::vector<const Curve*>& panel : panels_) {
+      for (const Curve* c : panel) {
+        examples.insert(c->examples);
+        sweeps.insert(c->sweep);
+        if (c->rank || !c->size.empty())
+          steps[scale_of(*c)].insert({c->rank, natural_key(c->size), step_label(*c)});
+        for (const CurvePoint& p : c->points) losses_.push_back(p.loss);
+      }
     }
-    ranks_.assign(ranks.begin(), ranks.end());
+    for (const auto& [scale, all] : steps)
+      for (const Step& step : all) scales_[scale].push_back(std::get<2>(step));
     several_examples_ = examples.size() > 1;
-    figure_.data.columns = {"panel", "step",   "loss",    "least", "most",
-                            "runs",  "method", "targets", "rank",  "examples"};
+    several_sweeps_ = sweeps.size() > 1;
+    figure_.data.columns = {"panel",   "step", "loss", "least",   "most",  "runs",    "method",
+                            "targets", "rank", "size", "variant", "sweep", "examples"};
   }
 
   Figure draw() {
@@ -110,12 +133,16 @@ class CurvesDrawing {
              .bottom = 58,
              .gap_x = 42,
              .gap_y = 62};
+    std::vector<LegendEntry> entries;
+    std::size_t longest = 0;
+    for (const auto& [scale, labels] : scales_) {
+      for (std::size_t i = 0; i < labels.size(); ++i)
+        entries.push_back({labels[i], ordered_colour(i, labels.size()), 0, true, false});
+    }
+    for (const LegendEntry& entry : entries) longest = std::max(longest, entry.label.size());
+    grid_.right = std::max(grid_.right, legend_width(longest));
     std::string script = "set multiplot\n";
     for (std::size_t at = 0; at < panels_.size(); ++at) script += panel(at);
-    std::vector<LegendEntry> entries;
-    for (std::size_t i = 0; i < ranks_.size(); ++i)
-      entries.push_back(
-          {fmt::format("r = {}", ranks_[i]), ordered_colour(i, ranks_.size()), 0, true, false});
     figure_.width = grid_.width();
     figure_.height = grid_.height();
     figure_.script = script + legend(grid_, entries, grid_.width() - grid_.right + 8, grid_.top) +
@@ -125,9 +152,11 @@ class CurvesDrawing {
 
  private:
   std::string colour(const Curve& c) const {
-    if (c.method != "lora" || !c.rank) return std::string(method_colour(c.method));
-    const auto at = std::ranges::find(ranks_, *c.rank) - ranks_.begin();
-    return ordered_colour(static_cast<std::size_t>(at), ranks_.size());
+    const auto scale = scales_.find(scale_of(c));
+    if (scale == scales_.end()) return std::string(method_colour(c.method));
+    const auto at = std::ranges::find(scale->second, step_label(c)) - scale->second.begin();
+    if (at == std::ssize(scale->second)) return std::string(method_colour(c.method));
+    return ordered_colour(static_cast<std::size_t>(at), scale->second.size());
   }
 
   std::string panel(std::size_t at) {
@@ -136,6 +165,7 @@ class CurvesDrawing {
     if (!any.variant.empty()) title += ", " + any.variant;
     if (any.examples && several_examples_)
       title += fmt::format(", {} ex.", shown_examples(any.examples));
+    if (several_sweeps_) title += " (" + any.sweep + ")";
     std::string script = grid_.place(at);
     double last = 1;
     std::string bands, lines;
@@ -144,8 +174,8 @@ class CurvesDrawing {
       for (const CurvePoint& p : c->points) {
         last = std::max(last, p.step);
         figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.step, p.loss, p.least, p.most,
-                                     p.runs, c->method, c->targets, cell_of(c->rank),
-                                     exact_examples(c->examples)});
+                                     p.runs, c->method, c->targets, cell_of(c->rank), c->size,
+                                     c->variant, c->sweep, exact_examples(c->examples)});
       }
       bands += fmt::format(
           "data {} skip 1 using 2:4:5 with filledcurves fs transparent solid 0.15 noborder lc rgb "
@@ -173,9 +203,9 @@ class CurvesDrawing {
   }
 
   std::vector<std::vector<const Curve*>> panels_;
-  std::vector<std::int64_t> ranks_;
+  std::map<std::string, std::vector<std::string>> scales_;  // of steps' labels, in their order
   std::vector<double> losses_;
-  bool several_examples_ = false;
+  bool several_examples_ = false, several_sweeps_ = false;
   PanelGrid grid_;
   Figure figure_;
 };
@@ -187,14 +217,14 @@ std::optional<Figure> learning_curves_of(std::vector<Curve> curves, const std::s
   for (const Curve& c : curves) {
     const Curve* const before = panels.empty() ? nullptr : panels.back().front();
     if (before == nullptr || before->method != c.method || before->targets != c.targets ||
-        before->variant != c.variant || before->examples != c.examples)
+        before->variant != c.variant || before->examples != c.examples || before->sweep != c.sweep)
       panels.emplace_back();
     panels.back().push_back(&c);
   }
   if (panels.empty()) return std::nullopt;
   const std::size_t all = panels.size();
   panels.resize(std::min(all, kMostPanels));
-  Figure figure = CurvesDrawing(curves, panels).draw();
+  Figure figure = CurvesDrawing(panels).draw();
   figure.name = "learning_curves_" + file_word(task);
   figure.title = "Learning curves: " + task_label(task);
   figure.caption = fmt::format(
@@ -205,6 +235,10 @@ std::optional<Figure> learning_curves_of(std::vector<Curve> curves, const std::s
       "says that some seed "
       "failed to learn.",
       kBins);
+  std::set<std::string> sweeps;
+  for (const Curve& c : curves) sweeps.insert(c.sweep);
+  if (sweeps.size() > 1)
+    figure.caption += " What several sweeps have is drawn among the first one's.";
   if (all > panels.size())
     figure.caption += fmt::format(" {} of {} panels are drawn; the view learning_curves has all.",
                                   panels.size(), all);

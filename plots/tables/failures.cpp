@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <map>
+
 #include "plots/format.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
@@ -11,7 +13,8 @@ TableSet failure_tables(ReportData& data) {
   const std::vector<Row> rows = data.rows(
       "SELECT sweep, trial, state, role, method, task, targets, rank, seed, diverged_at, "
       "last_finite_loss, attempts, "
-      "error FROM trials WHERE state IN ('failed', 'diverged') ORDER BY state DESC, sweep, task, "
+      "setting, error FROM trials WHERE state IN ('failed', 'diverged') ORDER BY state DESC, "
+      "sweep, task, "
       "method, targets, rank, "
       "seed, trial");
   if (rows.empty()) return {{}, "No trial failed or diverged.", true};
@@ -24,13 +27,16 @@ TableSet failure_tables(ReportData& data) {
           {{"trial"}, {"configuration"}, {"task"}, {"seed", true}, {"how it ended"}, {"error"}},
       .rows = {},
       .data = {{"sweep", "trial", "state", "role", "method", "task", "targets", "rank", "seed",
-                "diverged_at", "last_finite_loss", "attempts", "error"},
+                "diverged_at", "last_finite_loss", "attempts", "setting", "error"},
                rows}};
+  std::map<std::pair<std::string, std::string>, std::string> sizes = trial_sizes(data);
   constexpr std::size_t kMostRows = 40;
   for (const Row& row : rows) {
     if (table.rows.size() == kMostRows) break;
-    std::string configuration =
-        configuration_label(text_in(row[4]), text_in(row[6]), integer_in(row[7]), "");
+    const ScoreFinding* const score = data.score_of(text_in(row[0]), text_in(row[12]));
+    std::string configuration = configuration_label(
+        text_in(row[4]), text_in(row[6]), integer_in(row[7]),
+        score != nullptr ? told_apart(*score) : sizes[{text_in(row[0]), text_in(row[1])}]);
     if (text_in(row[3]) == "tuning") configuration += " (tuning)";
     std::string end = text_in(row[2]);
     if (const auto step = integer_in(row[9])) end += " at step " + grouped(*step);
@@ -40,7 +46,7 @@ TableSet failure_tables(ReportData& data) {
                           task_label(text_in(row[5])),
                           grouped(integer_in(row[8])),
                           end,
-                          text_in(row[12])});
+                          text_in(row[13])});
   }
   table.caption =
       "A diverged trial counts with its base's score; a failed one is missing from the means.";

@@ -42,12 +42,7 @@ TableSet tuning_tables(ReportData& data) {
                  "t.sweep = c.sweep AND t.trial = c.trial WHERE c.key = 'tuned.runs'"))
     if (const ScoreFinding* score = data.score_of(text_in(row[0]), text_in(row[2])))
       variants[{text_in(row[0]), text_in(row[1])}].insert(score->variant);
-  std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> sizes;
-  for (const std::string_view size : kSizeKeys)
-    for (const Row& row :
-         data.rows("SELECT sweep, trial, value FROM config WHERE key = 'settings.' || ?",
-                   {std::string(size)}))
-      sizes[{text_in(row[0]), text_in(row[1])}][std::string(size)] = text_in(row[2]);
+  std::map<std::pair<std::string, std::string>, std::string> sizes = trial_sizes(data);
   if (rows.empty())
     return {{}, "No learning rate was searched for: the sweep file gives each.", true};
   Table table{.name = "tuning",
@@ -64,6 +59,7 @@ TableSet tuning_tables(ReportData& data) {
               .data = {{"sweep", "task", "method", "targets", "rank", "trial", "lr", "held_out_nll",
                         "state", "train_seconds"},
                        rows}};
+  if (data.several_sweeps()) table.columns.push_back({"sweep"});
   struct Search {
     std::string rates;
     std::optional<double> best, lowest, least, most;
@@ -85,9 +81,9 @@ TableSet tuning_tables(ReportData& data) {
     if (named.empty()) named.insert("");  // no setting takes a rate from it any more
     add(seconds, number_in(row[9]));
     for (const std::string& runs : named) {
-      Search& search = searches[{text_in(row[0]), task_order(task), task, method_order(method),
-                                 method, targets_order(text_in(row[3])), integer_in(row[4]),
-                                 shown_size(sizes[run]), runs}];
+      Search& search =
+          searches[{text_in(row[0]), task_order(task), task, method_order(method), method,
+                    targets_order(text_in(row[3])), integer_in(row[4]), sizes[run], runs}];
       const std::optional<double> rate = number_in(row[6]), loss = number_in(row[7]);
       if (rate) {
         search.rates += fmt::format("{}{:g}", search.rates.empty() ? "" : ", ", *rate);
@@ -120,6 +116,7 @@ TableSet tuning_tables(ReportData& data) {
          search.best ? fmt::format("{:g}{}", *search.best, edge ? " (an end of the list)" : "")
                      : std::string(kNone),
          grouped(search.runs), short_number(search.seconds)});
+    if (data.several_sweeps()) table.rows.back().emplace_back(sweep);
   }
   table.caption = fmt::format(
       "Each search's rates, and the one with the lowest held-out loss, on examples and a seed that "

@@ -27,7 +27,12 @@ std::map<std::string, std::vector<Row>> rows_of_figures(
   for (const FigureSet& set : {learning_curve_figures(data), confusion_figures(data)})
     for (const Figure& figure : set.figures) {
       INFO(figure.title);
-      CHECK(rows.emplace(figure.title, figure.data.rows).second);
+      // Sweeps of one name are told apart by their folders where they stand together.
+      std::vector<Row> cells = figure.data.rows;
+      const auto sweep = std::ranges::find(figure.data.columns, "sweep");
+      if (sweep != figure.data.columns.end())
+        for (Row& row : cells) row.erase(row.begin() + (sweep - figure.data.columns.begin()));
+      CHECK(rows.emplace(figure.title, std::move(cells)).second);
     }
   return rows;
 }

@@ -1,9 +1,13 @@
-// Learning curves of a sweep of hand-made trials.
+// Learning curves of sweeps of hand-made trials, their searches and what failed.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
+#include <set>
+#include <string_view>
 
 #include "plots/figures/makers.h"
 #include "plots/report_data.h"
+#include "plots/tables/makers.h"
 #include "results/cells.h"
 #include "results/store.h"
 #include "tests/temporary_folder.h"
@@ -64,4 +68,142 @@ TEST_CASE("tasks whose learning curves are not drawn are named") {
   const FigureSet six = curves_of({"mnli", "samsum", "wikisql", "a", "b", "c"});
   REQUIRE(six.figures.size() == 4);
   CHECK_THAT(six.figures.back().caption, Contains("Not drawn: b, c; the view learning_curves has"));
+}
+
+namespace {
+
+// A trained setting of one task, its learning curve a line of two steps.
+struct TrainedSetting {
+  std::string sweep, method, size;
+  std::optional<std::int64_t> rank;
+};
+
+Figure curves_of_settings(const std::vector<TrainedSetting>& settings) {
+  std::map<std::string, TemporaryFolder> folders;  // by sweep
+  std::map<std::pair<std::string, std::string>, std::string> sizes;
+  for (const TrainedSetting& s : settings) {
+    Store store = Store::open(folders[s.sweep] / "results.db");
+    store.put_sweep({s.sweep, "name: s\n", "models/tiny", std::string(64, 'c')});
+    TrialRecord trial;
+    trial.trial = s.sweep + s.method + s.size + std::to_string(s.rank.value_or(0));
+    trial.task = "mnli";
+    trial.sweep = s.sweep;
+    trial.state = "done";
+    trial.role = "scored";
+    trial.method = s.method;
+    trial.rank = s.rank;
+    trial.config = {{"method", s.method}, {"size", s.size}, {"of", s.sweep}};
+    if (s.rank) trial.config["settings.rank"] = std::to_string(*s.rank);
+    trial.steps = 2;
+    trial.curve = {{1, 3.0, 1e-2, 0.5, 100, 10, {}}, {2, 2.0, 1e-2, 0.5, 100, 10, {}}};
+    store.put_trial(trial);
+    sizes[{s.sweep, trial.trial}] = s.size;
+  }
+  std::vector<std::filesystem::path> paths;
+  for (const auto& [sweep, folder] : folders) paths.push_back(folder.path());
+  ResultsReader results(paths);
+  Findings findings;
+  for (const Row& row : results.rows("SELECT setting, sweep, trial FROM trials")) {
+    ScoreFinding score;
+    score.setting = text_in(row[0]);
+    score.sweep = text_in(row[1]);
+    score.size = sizes.at({score.sweep, text_in(row[2])});
+    findings.scores.push_back(std::move(score));
+  }
+  ReportData data(results, findings);
+  return learning_curve_figures(data).figures.at(0);
+}
+
+// The colours of the lines in the order in which they are drawn, bands left out.
+std::vector<std::string> line_colours(const std::string& script) {
+  constexpr std::string_view kLine = "with lines lw 1.7 lc rgb '";
+  std::vector<std::string> colours;
+  for (std::size_t at = 0; (at = script.find(kLine, at)) != std::string::npos; at += kLine.size())
+    colours.push_back(script.substr(at + kLine.size(), 7));
+  return colours;
+}
+
+}  // namespace
+
+TEST_CASE("learning curves of one method in several sizes have colours, a legend and a column") {
+  const Figure sizes = curves_of_settings({{"s", "adapter_h", "bottleneck 8", {}},
+                                           {"s", "adapter_h", "bottleneck 1", {}},
+                                           {"s", "adapter_h", "bottleneck 64", {}}});
+  const std::vector<std::string> colours = line_colours(sizes.script);
+  REQUIRE(colours.size() == 3);
+  CHECK(std::set<std::string>(colours.begin(), colours.end()).size() == 3);
+  const std::size_t first = sizes.script.find("title 'bottleneck 1'"),
+                    second = sizes.script.find("title 'bottleneck 8'"),
+                    third = sizes.script.find("title 'bottleneck 64'");
+  CHECK((first < second && second < third && third != std::string::npos));
+  const auto at = std::ranges::find(sizes.data.columns, "size");
+  REQUIRE(at != sizes.data.columns.end());
+  std::set<std::string> stored;
+  for (const Row& row : sizes.data.rows)
+    stored.insert(text_in(row[static_cast<std::size_t>(at - sizes.data.columns.begin())]));
+  CHECK(stored == std::set<std::string>{"bottleneck 1", "bottleneck 64", "bottleneck 8"});
+
+  const Figure ranks = curves_of_settings({{"s", "dora", "", 1}, {"s", "dora", "", 8}});
+  const std::vector<std::string> of_ranks = line_colours(ranks.script);
+  REQUIRE(of_ranks.size() == 2);
+  CHECK(of_ranks[0] != of_ranks[1]);
+  CHECK_THAT(ranks.script, Contains("title 'r = 1'") && Contains("title 'r = 8'"));
+}
+
+TEST_CASE("learning curves of two sweeps have panels of their own, which name them") {
+  const Figure figure = curves_of_settings({{"a", "lora", "", 8}, {"b", "lora", "", 8}});
+  CHECK_THAT(figure.script, Contains("'LoRA (a)'") && Contains("'LoRA (b)'"));
+  std::set<std::pair<std::int64_t, std::string>> panels;
+  const auto at = std::ranges::find(figure.data.columns, "sweep") - figure.data.columns.begin();
+  REQUIRE(at < std::ssize(figure.data.columns));
+  for (const Row& row : figure.data.rows)
+    panels.emplace(integer_in(row[0]).value_or(-1), text_in(row[static_cast<std::size_t>(at)]));
+  CHECK(panels == std::set<std::pair<std::int64_t, std::string>>{{0, "a"}, {1, "b"}});
+}
+
+TEST_CASE("what failed or diverged is named with its size") {
+  TemporaryFolder folder;
+  {
+    Store store = Store::open(folder / "results.db");
+    store.put_sweep({"s", "name: s\n", "models/tiny", std::string(64, 'c')});
+    TrialRecord trial;
+    trial.trial = trial.task = "t";
+    trial.sweep = "s";
+    trial.state = "failed";
+    trial.role = "tuning";
+    trial.method = "adapter_h";
+    trial.config = {{"settings.bottleneck", "64"}};
+    store.put_trial(trial);
+  }
+  ResultsReader results({folder.path()});
+  const Findings findings;
+  ReportData data(results, findings);
+  CHECK(failure_tables(data).tables.at(0).rows.at(0).at(1).text ==
+        "Adapter(H), bottleneck 64 (tuning)");
+}
+
+TEST_CASE("a search names its sweep in a report on several") {
+  TemporaryFolder folders[2];
+  const std::string sweeps[] = {"a", "b"};
+  for (std::size_t i = 0; i < 2; ++i) {
+    Store store = Store::open(folders[i] / "results.db");
+    store.put_sweep({sweeps[i], "name: s\n", "models/tiny", std::string(64, 'c')});
+    TrialRecord trial;
+    trial.trial = trial.task = "t";
+    trial.sweep = sweeps[i];
+    trial.state = "done";
+    trial.role = "tuning";
+    trial.method = "lora";
+    trial.rank = 8;
+    trial.config = {{"settings.lr", "0.01"}};
+    store.put_trial(trial);
+  }
+  ResultsReader results({folders[0].path(), folders[1].path()});
+  const Findings findings;
+  ReportData data(results, findings);
+  const Table table = tuning_tables(data).tables.at(0);
+  REQUIRE(table.rows.size() == 2);
+  CHECK(table.columns.back().title == "sweep");
+  CHECK(table.rows[0].back().text == "a");
+  CHECK(table.rows[1].back().text == "b");
 }
