@@ -68,6 +68,15 @@ class AnalysedSweep {
         {.one = one, .other = other, .relation = relation, .stamp = "s", .sites = {similarity}});
   }
 
+  // For phi as put_pair stores it.
+  void put_chance(float low, float high) {
+    store_.put_chance({.rows = 2,
+                       .cols = 2,
+                       .dimension = 32,
+                       .low = std::vector<float>(4, low),
+                       .high = std::vector<float>(4, high)});
+  }
+
   // Of which the settings are named by alpha, controls only where `controls_too`.
   ReportData& data(bool controls_too = true) {
     results_.emplace(std::vector{folder_.path()});
@@ -194,4 +203,31 @@ TEST_CASE("Figure 8 says how many ranks it leaves out") {
   CHECK(panel(set.figures[0], "Wq, rank 1").empty());
   CHECK_FALSE(panel(set.figures[0], "Wq, rank 2").empty());
   CHECK_THAT(set.figures[0].caption, Contains("The largest 3 of 4 ranks are drawn"));
+}
+
+TEST_CASE("beside a mean of phi over pairs stands the band of such a mean by chance") {
+  AnalysedSweep sweep;
+  std::vector<std::string> seeds;
+  for (const std::int64_t seed : {1, 2, 3, 4}) seeds.push_back(sweep.put_adapter("8", seed));
+  for (const auto& [one, other] : {std::pair(0, 1), {0, 2}, {1, 2}, {2, 3}})
+    sweep.put_pair(seeds[static_cast<std::size_t>(one)], seeds[static_cast<std::size_t>(other)],
+                   "seeds", 0.5F);
+  sweep.put_chance(0, 0.5F);
+  const FigureSet set = between_seeds_figures(sweep.data());
+  REQUIRE(set.figures.size() == 1);
+  bool trained = false, chance = false;
+  for (const Row& row : set.figures[0].data.rows) {
+    const double expected = number_in(row[5]).value_or(-1);
+    // Of four pairs half as far from chance as of one.
+    if (text_in(row[4]) == "Wq, trained") {
+      CHECK(integer_in(row[8]) == 4);
+      CHECK(number_in(row[6]).value_or(-1) == Approx(expected / 2));
+      CHECK(number_in(row[7]).value_or(-1) == Approx(expected + (0.5 - expected) / 2));
+      trained = true;
+    } else if (text_in(row[4]).starts_with("chance")) {
+      CHECK(number_in(row[7]).value_or(-1) == Approx(0.5));
+      chance = true;
+    }
+  }
+  CHECK((trained && chance));
 }
