@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <string_view>
 #include <utility>
 
 #include "common/text.h"
@@ -16,7 +17,7 @@ constexpr std::size_t kWhole = std::numeric_limits<std::size_t>::max() / 2;
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 
 // What reports write beyond ASCII, which LaTeX's fonts for texts lack in part.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kLatexSymbols{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 20> kLatexSymbols{
     {{"−", "\\ensuremath{-}"},
      {"±", "\\ensuremath{\\pm}"},
      {"Δ", "\\ensuremath{\\Delta}"},
@@ -31,7 +32,19 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kLatexSy
      {"“", "``"},
      {"”", "''"},
      {"≥", "\\ensuremath{\\ge}"},
+     {"‘", "`"},
+     {"’", "'"},
+     {"—", "---"},
+     {"•", "\\textbullet{}"},
+     {"€", "\\texteuro{}"},
      {"\xef\xbf\xbd", "?"}}};
+
+// Latin letters and signs that pdfLaTeX sets with T1 and textcomp; it stops at most others.
+bool is_known_to_latex(char32_t c) {
+  constexpr std::u32string_view kLacking =
+      U"\u0126\u0127\u0138\u013f\u0140\u0149\u0166\u0167\u017f";
+  return c < 0x80 || (c >= 0xa0 && c < 0x180 && kLacking.find(c) == std::u32string_view::npos);
+}
 
 bool is_control(char c) {
   return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
@@ -88,6 +101,12 @@ std::string latex_text(std::string_view text) {
     if (symbol != kLatexSymbols.end()) {
       out += symbol->second;
       at += symbol->first.size();
+      continue;
+    }
+    const CodePoint point = first_code_point(rest);
+    if (point.bytes > 1) {
+      out += is_known_to_latex(point.value) ? rest.substr(0, point.bytes) : "?";
+      at += point.bytes;
       continue;
     }
     const char c = repaired[at++];

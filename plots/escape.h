@@ -17,7 +17,7 @@ std::string html_text(std::string_view text);
 std::string markdown_text(std::string_view text);
 
 // For a paragraph or a table cell of LaTeX with UTF-8 input: no character of it is a command. A
-// line's end becomes a space.
+// line's end becomes a space, and a character that pdfLaTeX's fonts for texts lack a question mark.
 std::string latex_text(std::string_view text);
 
 // A string constant of gnuplot, with its quotes: single ones, in which nothing is substituted.

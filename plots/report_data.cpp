@@ -165,8 +165,11 @@ std::string told_apart(const ScoreFinding& score) {
 }
 
 std::string paper_task(const std::string& task) {
-  const std::string stem = task.substr(0, task.find('_'));
-  return task_label(stem) == stem ? task : stem;
+  const std::size_t end = task.find('_');
+  const std::string stem = task.substr(0, end);
+  const bool numbered = end != std::string::npos && end + 1 < task.size() && task[end + 1] >= '0' &&
+                        task[end + 1] <= '9';
+  return task_label(stem) == stem || !numbered ? task : stem;
 }
 
 std::pair<int, std::string> targets_order(const std::string& targets) {

@@ -82,8 +82,8 @@ std::string configuration_label(const std::string& method, const std::string& ta
                                 std::optional<std::int64_t> rank, const std::string& apart);
 // Its size and what else tells it apart: "bottleneck 8, alpha 64".
 std::string told_apart(const ScoreFinding& score);
-// "mnli" of "mnli_100": a sweep names a task with another number of examples so, as two tasks of a
-// file cannot share a name.
+// "mnli" of "mnli_100", but "mnli_hard" of "mnli_hard": a sweep names a task with another number of
+// examples so, as two tasks of a file cannot share a name.
 std::string paper_task(const std::string& task);
 // Wq before Wk before Wv before Wo, fewer matrices before more, others last by name.
 std::pair<int, std::string> targets_order(const std::string& targets);

@@ -29,10 +29,10 @@ std::string head(const std::string& text, std::size_t bytes) {
   return text.substr(0, to) + "…";
 }
 
-const ScoreFinding* best_of(const ReportData& data, const TaskMetric& of) {
+const ScoreFinding* best_of(const ReportData& data, const std::string& base, const TaskMetric& of) {
   const ScoreFinding* best = nullptr;
   for (const ScoreFinding* s : data.scores())
-    if (shown_by(*s) == of && s->method != "none" && s->mean &&
+    if (s->base == base && shown_by(*s) == of && s->method != "none" && s->mean &&
         s->diverged < std::ssize(s->seeds) && (best == nullptr || s->mean > best->mean))
       best = s;
   return best;
@@ -70,18 +70,20 @@ TableSet example_tables(ReportData& data) {
               .columns = {{"task"}, {"asked"}, {"expected"}, {"predicted"}, {"outcome"}},
               .rows = {},
               .data = {{"task", "trial", "example", "position", "metric", "outcome", "prompt",
-                        "reference", "prediction"},
+                        "reference", "prediction", "base"},
                        {}}};
+  const std::vector<std::string> bases = data.bases();
   std::string whose;
-  for (const TaskMetric& shown : data.task_metrics()) {
-    const ScoreFinding* const best = best_of(data, shown);
-    if (best == nullptr) continue;
+  const auto add_rows = [&](const std::string& base, const TaskMetric& shown) {
+    const ScoreFinding* const best = best_of(data, base, shown);
+    if (best == nullptr) return;
+    const std::string on_base = bases.size() > 1 ? " on " + base : std::string();
     const std::vector<Row> trials = data.rows(
         "SELECT trial, seed, dataset FROM trials WHERE sweep = ? AND setting = ? AND role = "
         "'scored' AND "
         "state = 'done' ORDER BY seed, trial LIMIT 1",
         {best->sweep, best->setting});
-    if (trials.empty()) continue;
+    if (trials.empty()) return;
     const std::string trial = text_in(trials[0][0]);
     const std::vector<Row> rows = data.rows(
         "SELECT DISTINCT p.example, e.position, p.prompt, p.reference, p.outcome, p.prediction "
@@ -94,18 +96,20 @@ TableSet example_tables(ReportData& data) {
     for (const Row& row : chosen_rows(rows, binary)) {
       const double outcome = number_in(row[4]).value_or(0);
       constexpr std::size_t kShown = 300;
-      table.rows.push_back({task_label(shown.task),
+      table.rows.push_back({task_label(shown.task) + on_base,
                             {tail(text_in(row[2]), kShown), CellStyle::kCode},
                             {head(text_in(row[3]), kShown), CellStyle::kCode},
                             {head(text_in(row[5]), kShown), CellStyle::kCode},
                             binary ? (outcome == 1 ? "right" : "wrong")
                                    : metric_label(best->metric) + " " + fixed(100 * outcome, 1)});
       table.data.rows.push_back(
-          {shown.task, trial, row[0], row[1], best->metric, row[4], row[2], row[3], row[5]});
+          {shown.task, trial, row[0], row[1], best->metric, row[4], row[2], row[3], row[5], base});
     }
-    whose += fmt::format("{}{}: {}, seed {}", whose.empty() ? "" : "; ", task_metric_label(shown),
-                         configuration_label(*best), integer_in(trials[0][1]).value_or(0));
-  }
+    whose += fmt::format("{}{}{}: {}, seed {}", whose.empty() ? "" : "; ", task_metric_label(shown),
+                         on_base, configuration_label(*best), integer_in(trials[0][1]).value_or(0));
+  };
+  for (const TaskMetric& shown : data.task_metrics())
+    for (const std::string& base : bases) add_rows(base, shown);
   if (table.rows.empty()) return {{}, "No scored predictions are stored yet."};
   table.caption = fmt::format(
       "Of each task's configuration with the highest mean, its first seed ({}); the first {} "

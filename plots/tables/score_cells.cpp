@@ -31,7 +31,9 @@ ShownCell ScoreCells::measured(const ScoreFinding* score) const {
     text += fmt::format(" (n = {})", score->seeds.size());
   if (score->diverged > 0) text += fmt::format(" ({} diverged)", score->diverged);
   if (score->missing > 0) text += fmt::format(" ({} missing)", score->missing);
-  return {std::move(text), score->among_best ? CellStyle::kStrong : CellStyle::kPlain};
+  // One seed can be told from none: it is among the best whatever its score.
+  const bool told = score->seeds.size() > 1;
+  return {std::move(text), score->among_best && told ? CellStyle::kStrong : CellStyle::kPlain};
 }
 
 ShownCell ScoreCells::measured(const std::vector<const ScoreFinding*>& line,
@@ -48,7 +50,8 @@ std::string ScoreCells::caption() const {
                             : fmt::format(" over n = {} seeds", usual_seeds_);
   return text +
          " unless a cell says otherwise (with one, it is over examples for that run alone). Bold: "
-         "cannot be told from the best of its task in its sweep. "
+         "cannot be told from the best of its task in its sweep; what is of one seed, which can be "
+         "told from nothing, is never bold. "
          "“paper” is what it prints for GPT-3 (175 billion parameters).";
 }
 

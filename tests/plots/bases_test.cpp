@@ -152,3 +152,27 @@ TEST_CASE("a confusion matrix names the methods that it does not draw") {
   CHECK_THAT(set.figures.front().caption,
              Contains("Not drawn: BitFit; the view predictions_scored has all."));
 }
+
+TEST_CASE("predictions are shown of each base's best, and name the base") {
+  TemporaryFolder one, other;
+  const std::pair<const TemporaryFolder*, std::string> sweeps[] = {{&one, "models/one"},
+                                                                   {&other, "models/two"}};
+  for (const auto& [folder, base] : sweeps) {
+    fill_report_sample(*folder / "results.db", SampleKind::kWhole);
+    Store::open(*folder / "results.db")
+        .put_sweep({"sweep " + kHostile, "name: s\n", base, base + std::string(54, 'c')});
+  }
+  ResultsReader results({one.path(), other.path()});
+  const Findings findings = findings_of(results);
+  ReportData data(results, findings);
+  const Table table = example_tables(data).tables.at(0);
+  std::set<std::string> tasks, stored;
+  for (const auto& row : table.rows) tasks.insert(row.front().text);
+  REQUIRE(table.data.columns.back() == "base");
+  for (const Row& row : table.data.rows) stored.insert(std::get<std::string>(row.back()));
+  CHECK(stored.size() == 2);
+  for (const std::string& base : stored) {
+    CHECK(tasks.contains("WikiSQL on " + base));
+    CHECK_THAT(table.caption, Contains(" on " + base + ": "));
+  }
+}

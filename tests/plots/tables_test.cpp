@@ -1,4 +1,5 @@
 // What each of the paper's tables puts beside what.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "common/files.h"
@@ -263,4 +264,39 @@ TEST_CASE(
   for (const auto& row : table.rows) pending += std::stoll(row.at(6).text);
   CHECK(pending > 0);
   CHECK(pending == data.sweeps().at(0).pending);
+}
+
+TEST_CASE("Table 4 keeps a task whose name begins as another's") {
+  std::vector<ScoreFinding> scores;
+  for (const char* task : {"wikisql", "wikisql_hard", "wikisql_40"}) {
+    scores.push_back(score(task, "full", "", {}, 1600000, 60));
+    scores.push_back(score(task, "lora", "Wq", 8, 9000, 50));
+    for (std::size_t i = scores.size() - 2; i < scores.size(); ++i)
+      scores[i].train_examples = std::string(task) == "wikisql" ? 1000 : 40;
+  }
+  Given given(scores);
+  std::vector<std::string> titles;
+  for (const TableColumn& column : method_tables(*given.data).tables.at(0).columns)
+    titles.push_back(column.title);
+  const auto has_task = [&](const std::string& task) {
+    return std::ranges::any_of(
+        titles, [&](const std::string& title) { return title.starts_with(task + ","); });
+  };
+  CHECK(has_task("WikiSQL"));
+  CHECK(has_task("wikisql_hard"));
+  CHECK_FALSE(has_task("wikisql_40"));
+}
+
+TEST_CASE("what is of one seed, and so told from nothing, is not bold") {
+  std::vector<ScoreFinding> scores{score("wikisql", "lora", "Wq", 8, 800, 9),
+                                   score("wikisql", "lora", "Wv", 8, 800, 80)};
+  for (ScoreFinding& s : scores) s.among_best = true;
+  scores[0].seeds = {1};
+  Given given(scores);
+  const Table table = matrix_tables(*given.data).tables.at(0);
+  CHECK(table.rows.at(0).at(3).style == CellStyle::kPlain);
+  CHECK(table.rows.at(1).at(3).style == CellStyle::kStrong);
+  CHECK_THAT(table.caption, Contains("of one seed, which can be told from nothing, is never bold"));
+  CHECK_THAT(best_tables(*given.data).tables.at(0).caption,
+             Contains("a configuration can be told from none"));
 }
