@@ -176,7 +176,7 @@ void add_analyze(CLI::App& app, int& exit_code) {
                     "the base's Hugging Face folder; of adapters only Table 7 needs it")
         ->check(not_empty());
     sub->add_option("--layer", c->layer, "this layer alone, from 0")
-        ->check(whole_number(0, kMostLayers));
+        ->transform(whole_number(0, kMostLayers));
     sub->add_option("--site", c->site, "this site alone: Wq, Wk, Wv, Wo, W1, W2, W3");
     sub->add_flag("--json", c->json, "JSON Lines");
     sub->callback([c, run, &exit_code] {
@@ -192,23 +192,23 @@ void add_analyze(CLI::App& app, int& exit_code) {
   phi->get_option("--site")->required();
   phi->add_option("--other", c->other, "the other adapter")->required()->check(not_empty());
   phi->add_option("--other-layer", c->other_layer, "its layer, where it is another")
-      ->check(whole_number(0, kMostLayers));
+      ->transform(whole_number(0, kMostLayers));
   phi->add_option(
          "--of", c->of,
          "a: right singular vectors of A, as the paper; dw, dw_left: right and left ones of dW")
       ->check(CLI::IsMember({"a", "dw", "dw_left"}));
   phi->add_option("--seed", c->seed, "of the draws that the chance band is made of")
-      ->check(whole_number(0, kLargestSeed));
+      ->transform(whole_number(0, kLargestSeed));
   CLI::App* amplification =
       add("amplification", "Table 7: what of W lies in the directions of dW", run_amplification);
   amplification->get_option("--model")->required();
   amplification->add_option("--seed", c->seed, "of the search for W's leading directions")
-      ->check(whole_number(0, kLargestSeed));
+      ->transform(whole_number(0, kLargestSeed));
   amplification->add_option("--threads", c->threads, "0: all processors")
-      ->check(whole_number(0, kMostThreads));
+      ->transform(whole_number(0, kMostThreads));
   for (CLI::App* sub : {phi, amplification})
     sub->add_option("--top", c->top, "so many of the leading directions of dW; 0: all (its rank)")
-        ->check(whole_number(0, kMostDirections));
+        ->transform(whole_number(0, kMostDirections));
 }
 
 }  // namespace rankscope

@@ -23,7 +23,9 @@ CLI::Validator number_check(const char* kind, T low, T high) {
         const bool good = error == std::errc() && rest == end &&
                           std::isfinite(static_cast<double>(value)) && value >= low &&
                           value <= high;
-        return good ? "" : "must be " + allowed + ", not '" + printable(text) + "'";
+        if (!good) return "must be " + allowed + ", not '" + printable(text) + "'";
+        text = fmt::format("{}", value);
+        return "";
       },
       "");
 }
@@ -45,5 +47,7 @@ CLI::Validator not_empty() {
       },
       "");
 }
+
+CLI::Option* repeatable(CLI::Option* option) { return option->allow_extra_args(false); }
 
 }  // namespace rankscope

@@ -1,4 +1,5 @@
-// Checks of option values. A refusal names the option, the value and what is allowed.
+// Checks of option values, and options that are repeated. A refusal names the option, the value and
+// what is allowed.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -6,11 +7,17 @@
 
 namespace rankscope {
 
-// A whole number from `low` to `high`; values that would overflow are refused, not cut.
+// A whole number from `low` to `high`; values that would overflow are refused, not cut. For
+// Option::transform: CLI11 itself reads 010 as octal, so the value becomes 10 here, which
+// Option::check would undo.
 CLI::Validator whole_number(std::int64_t low, std::int64_t high);
 // A finite number from `low` to `high`.
 CLI::Validator real_number(double low, double high);
 // Anything but an empty text, as an unset shell variable gives.
 CLI::Validator not_empty();
+
+// An option of several values, one each time that it is given: CLI11 would also take the words
+// behind its value, and take a value of the form [a,b] apart.
+CLI::Option* repeatable(CLI::Option* option);
 
 }  // namespace rankscope

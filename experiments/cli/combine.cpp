@@ -87,7 +87,7 @@ void add_combine(CLI::App& app, int& exit_code) {
       ->required()
       ->check(CLI::IsMember({"cat", "linear", "svd"}));
   command->add_option("--rank", c->rank, "with svd; left out: the largest of the adapters'")
-      ->check(whole_number(1, kMostRank));
+      ->transform(whole_number(1, kMostRank));
   command->add_option("--out", c->out, "a new folder")->required()->check(not_empty());
   command->add_flag("--json", c->json, "one JSON object");
   command->callback([c, &exit_code] { exit_code = run_combine(*c); });

@@ -31,7 +31,7 @@ CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std
       ->needs(task);
   CLI::Option* limit =
       command.add_option("--limit", source.limit, "with --task: the first N examples; 0: all")
-          ->check(whole_number(0, std::int64_t{1} << 40));
+          ->transform(whole_number(0, std::int64_t{1} << 40));
   CLI::Option* keys =
       command
           .add_option("--template", source.template_keys,
@@ -44,7 +44,7 @@ CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std
               "--max-tokens", source.max_tokens,
               "with --task: most tokens of prompt and target, prompts are cut to it; 0: the "
               "model's context")
-          ->check(whole_number(0, std::int64_t{1} << 30));
+          ->transform(whole_number(0, std::int64_t{1} << 30));
   // Otherwise load_examples refuses them, beside a file of token ids.
   if (what.empty())
     for (CLI::Option* option : {data, limit, keys, max_tokens}) option->needs(task);

@@ -16,7 +16,7 @@ void add_device_options(CLI::App& command, DeviceSettings& settings) {
                   "trained")
       ->capture_default_str();
   command.add_option("--threads", settings.threads, "of the CPU; 0: all processors")
-      ->check(whole_number(0, kMostThreads));
+      ->transform(whole_number(0, kMostThreads));
 }
 
 }  // namespace rankscope

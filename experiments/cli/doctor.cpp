@@ -122,7 +122,7 @@ void add_doctor(CLI::App& app, int& exit_code) {
       "doctor", "this machine: processor, GPUs, libraries, measured speeds of products and memory");
   command->add_flag("--json", options->json, "one line of JSON on standard output");
   command->add_option("--threads", options->threads, "threads to measure with (0: all)")
-      ->check(whole_number(0, kMostThreads));
+      ->transform(whole_number(0, kMostThreads));
   command->callback([options, &exit_code] { exit_code = run_doctor(*options); });
 }
 

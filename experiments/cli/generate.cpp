@@ -177,12 +177,12 @@ void add_generate(CLI::App& app, int& exit_code) {
   add_data_options(*command, c->data, "");
   command->add_option("--max-new", c->decoding.max_new, "most new tokens of a prediction")
       ->capture_default_str()
-      ->check(whole_number(1, std::int64_t{1} << 30));
+      ->transform(whole_number(1, std::int64_t{1} << 30));
   command->add_option("--min-new", c->decoding.min_new, "tokens before a text may end")
-      ->check(whole_number(0, std::int64_t{1} << 30));
+      ->transform(whole_number(0, std::int64_t{1} << 30));
   command->add_option("--beams", c->decoding.beams, "width of the beam search; 1: greedy")
       ->capture_default_str()
-      ->check(whole_number(1, 1000));
+      ->transform(whole_number(1, 1000));
   command
       ->add_option("--length-penalty", c->decoding.length_penalty,
                    "beam search: finished scores are divided by length to this power")
@@ -192,7 +192,7 @@ void add_generate(CLI::App& app, int& exit_code) {
       ->add_option("--no-repeat-ngram", c->decoding.no_repeat_ngram,
                    "no n-gram of this length twice; 0: no rule")
       ->capture_default_str()
-      ->check(whole_number(0, 1 << 20));
+      ->transform(whole_number(0, 1 << 20));
   command->add_option("--stop", c->stop, "another token or id that ends a text; may be repeated")
       ->allow_extra_args(false);
   command
@@ -200,7 +200,7 @@ void add_generate(CLI::App& app, int& exit_code) {
                    "with --prompts: longer prompts keep their first N tokens; 0: they are refused "
                    "where they do not fit")
       ->needs("--prompts")
-      ->check(whole_number(0, std::int64_t{1} << 30));
+      ->transform(whole_number(0, std::int64_t{1} << 30));
   command
       ->add_flag("--unmerged", c->unmerged,
                  "leave the adapter beside the weights (default: merged into them)")
@@ -210,7 +210,7 @@ void add_generate(CLI::App& app, int& exit_code) {
       ->add_option("--in-flight", c->in_flight,
                    "prompts continued at a time (changes speed and memory, no result)")
       ->capture_default_str()
-      ->check(whole_number(1, 1 << 20));
+      ->transform(whole_number(1, 1 << 20));
   add_device_options(*command, c->device);
   command->add_flag("--json", c->json, "a line a prompt: {\"id\", \"prediction\", \"ids\"}");
   command->callback([c, &exit_code] { exit_code = run_generate(*c); });

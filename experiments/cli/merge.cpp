@@ -61,7 +61,7 @@ void add_merge(CLI::App& app, int& exit_code) {
       ->capture_default_str()
       ->check(CLI::IsMember({"base", "f32", "bf16", "f16"}));
   command->add_option("--threads", c->threads, "0: all processors")
-      ->check(whole_number(0, kMostThreads));
+      ->transform(whole_number(0, kMostThreads));
   command->add_flag("--json", c->json, "one JSON object");
   command->callback([c, &exit_code] { exit_code = run_merge(*c); });
 }

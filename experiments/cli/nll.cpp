@@ -82,7 +82,7 @@ void add_nll(CLI::App& app, int& exit_code) {
       ->add_option("--micro-batch-tokens", c->micro_batch_tokens,
                    "tokens computed at once (changes memory, no result)")
       ->capture_default_str()
-      ->check(whole_number(1, kMostTokens));
+      ->transform(whole_number(1, kMostTokens));
   add_device_options(*command, c->device);
   command->add_flag("--json", c->json, "a line a line: {\"index\", \"tokens\", \"nll\"}");
   command->callback([c, &exit_code] { exit_code = run_nll(*c); });

@@ -71,7 +71,7 @@ void add_pretrain(CLI::App& app, int& exit_code) {
   command->add_option("--out", c->out, "folder of the base and its training; default: runs/NAME")
       ->check(not_empty());
   command->add_option("--threads", c->run.threads, "0: all processors")
-      ->check(whole_number(0, kMostThreads));
+      ->transform(whole_number(0, kMostThreads));
   command->add_flag("--json", c->json,
                     "JSON Lines on standard output: the steps, the training, the base's record");
   command->callback([c, &exit_code] { exit_code = run_pretraining(*c); });

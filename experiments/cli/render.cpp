@@ -64,7 +64,7 @@ void add_render(CLI::App& app, int& exit_code) {
       ->allow_extra_args(false);
   command->add_option("--limit", c->limit, "the first N examples; 0: all")
       ->capture_default_str()
-      ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
+      ->transform(whole_number(0, std::numeric_limits<std::int64_t>::max()));
   command->add_flag("--json", c->json, "JSON Lines, as without it");
   command->callback([c, &exit_code] { exit_code = run_render(*c); });
 }

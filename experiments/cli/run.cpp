@@ -183,14 +183,14 @@ void add_run(CLI::App& app, int& exit_code) {
   command
       ->add_option("--workers", c->options.workers,
                    "processes; 0: as cores and memory allow, or one a GPU")
-      ->check(whole_number(0, kMostThreads));
+      ->transform(whole_number(0, kMostThreads));
   command->add_option("--threads", c->options.threads, "of each worker; 0: the cores shared out")
-      ->check(whole_number(0, kMostThreads));
+      ->transform(whole_number(0, kMostThreads));
   command
       ->add_option("--pack-trials", c->pack_trials,
                    "trials that a worker trains together at most; 0: as many as fill a GPU; "
                    "default: the file's, else 1")
-      ->check(whole_number(0, kMostTrialsInAPack));
+      ->transform(whole_number(0, kMostTrialsInAPack));
   command->add_flag("--shortest-first", c->options.reversed,
                     "run the trials in the reverse of the usual order (no result depends on it)");
   command->add_flag("--dry-run", c->dry_run, "print the trials and what they would cost");

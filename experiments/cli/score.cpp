@@ -41,7 +41,7 @@ CLI::App* add_scorer(CLI::App& score, const std::shared_ptr<ScoreCommand>& c,
       ->required();
   command->add_option("--references", c->references, references)->required();
   command->add_option("--limit", c->limit, "the first N references; 0: all")
-      ->check(whole_number(0, std::int64_t{1} << 40));
+      ->transform(whole_number(0, std::int64_t{1} << 40));
   command
       ->add_option("--set", c->assignments,
                    "KEY=VALUE of the template that the predictions were made with (target, "

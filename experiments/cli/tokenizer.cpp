@@ -77,7 +77,7 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--min-count", c->settings.min_count, "merge only pairs seen this often")
       ->capture_default_str()
-      ->check(whole_number(1, std::int64_t{1} << 40));
+      ->transform(whole_number(1, std::int64_t{1} << 40));
   command->add_flag("--json", c->json, "one line of JSON on standard output");
   command->callback([c, &exit_code] { exit_code = run_tokenizer_train(*c); });
 }

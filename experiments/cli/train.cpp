@@ -94,7 +94,7 @@ void add_train(CLI::App& app, int& exit_code) {
   CLI::Option* eval_every =
       command
           ->add_option("--eval-every", c->run.eval_every, "held-out loss every N steps (0: never)")
-          ->check(whole_number(0, kMostSteps));
+          ->transform(whole_number(0, kMostSteps));
   command->add_option("--eval-data", c->eval_data, "held-out examples of the same form")
       ->check(not_empty())
       ->needs(eval_every);
@@ -105,7 +105,7 @@ void add_train(CLI::App& app, int& exit_code) {
       ->needs("--task")
       ->needs(eval_every);
   command->add_option("--eval-limit", c->eval_limit, "the first N held-out examples; 0: all")
-      ->check(whole_number(0, std::int64_t{1} << 40))
+      ->transform(whole_number(0, std::int64_t{1} << 40))
       ->needs("--task")
       ->needs(eval_every);
   command->add_option("--method", c->run.method, method_list() + "; or several joined by +")
@@ -114,14 +114,14 @@ void add_train(CLI::App& app, int& exit_code) {
                       "KEY=VALUE of the method (rank, alpha, targets, ...) or of the training (lr, "
                       "batch, schedule, warmup_steps, clip, seed, ...); may be repeated");
   command->add_option("--steps", c->run.steps, "optimizer steps")
-      ->check(whole_number(1, kMostSteps));
+      ->transform(whole_number(1, kMostSteps));
   CLI::Option* out =
       command->add_option("--out", c->out, "folder for adapter, curve and resume point")
           ->check(not_empty());
   command
       ->add_option("--save-every", c->run.save_every_steps,
                    "a resume point every N steps (0: not by steps)")
-      ->check(whole_number(0, kMostSteps))
+      ->transform(whole_number(0, kMostSteps))
       ->needs(out);
   command
       ->add_option("--save-minutes", c->run.save_every_minutes,

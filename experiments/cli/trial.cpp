@@ -96,7 +96,7 @@ void add_trial(CLI::App& app, int& exit_code) {
                    "trial's own")
       ->capture_default_str();
   command->add_option("--threads", c->options.threads, "of the CPU; 0: all processors")
-      ->check(whole_number(0, kMostThreads));
+      ->transform(whole_number(0, kMostThreads));
   command
       ->add_option("--save-minutes", c->options.save_every_minutes,
                    "minutes between two resume points")

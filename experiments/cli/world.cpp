@@ -80,14 +80,14 @@ void add_world(CLI::App& app, int& exit_code) {
   command
       ->add_option("--documents", c->documents,
                    "print the first N documents that the base is pretrained on, as JSON Lines")
-      ->check(whole_number(0, std::int64_t{1} << 40));
+      ->transform(whole_number(0, std::int64_t{1} << 40));
   command
       ->add_option("--overlap", c->overlap,
                    "print the runs of 8 words that scored targets share with the first N documents")
-      ->check(whole_number(0, std::int64_t{1} << 40));
+      ->transform(whole_number(0, std::int64_t{1} << 40));
   command->add_option("--seed", c->seed, "another world")
       ->capture_default_str()
-      ->check(whole_number(0, kLargestSeed));
+      ->transform(whole_number(0, kLargestSeed));
   command->add_flag("--json", c->json,
                     "a line for each file, and each task's overlap as one (documents always are)");
   command->callback([c, &exit_code] { exit_code = run_world(*c); });

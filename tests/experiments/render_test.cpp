@@ -47,6 +47,20 @@ TEST_CASE("render prints id, prompt and target, and choices where there are some
   CHECK_FALSE(own[1].contains("choices"));
 }
 
+TEST_CASE("a number with a leading zero is decimal") {
+  const TemporaryFolder folder;
+  std::vector<Json> lines;
+  for (int i = 0; i < 12; ++i) lines.push_back({{"prompt", "a"}, {"target", " b"}});
+  const std::string file = put(folder / "own.jsonl", to_lines(lines)).string();
+  const auto count = [&](const std::string& limit) {
+    return json_lines(run_program({"render", "own", "--references", file, "--limit", limit}))
+        .size();
+  };
+  CHECK(count("010") == 10);
+  CHECK(count("09") == 9);
+  CHECK(count("00") == 12);
+}
+
 TEST_CASE("render takes tables, another template, a limit and files without answers") {
   const std::vector<Json> questions =
       rendered("wikisql", "wikisql/dev.jsonl",

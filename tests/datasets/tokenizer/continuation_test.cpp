@@ -42,14 +42,14 @@ Tokenizer marking_tokenizer(const Json& normalizer, const Json& pre_tokenizer) {
   return Tokenizer::parse(json.dump(), "t.json");
 }
 
-Json prepending() {
+Json prepending_json() {
   return {{"type", "Sequence"},
           {"normalizers",
            {{{"type", "Prepend"}, {"prepend", "▁"}},
             {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "▁"}}}}};
 }
 
-Json metaspace(const char* scheme) {
+Json metaspace_json(const char* scheme) {
   return {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", scheme}};
 }
 
@@ -58,9 +58,9 @@ Json metaspace(const char* scheme) {
 TEST_CASE("no mark is put before a text that goes on behind another") {
   const std::vector<Tokenizer> tokenizers = [] {
     std::vector<Tokenizer> all;
-    all.push_back(marking_tokenizer(prepending(), nullptr));
-    all.push_back(marking_tokenizer(nullptr, metaspace("always")));
-    all.push_back(marking_tokenizer(nullptr, metaspace("first")));
+    all.push_back(marking_tokenizer(prepending_json(), nullptr));
+    all.push_back(marking_tokenizer(nullptr, metaspace_json("always")));
+    all.push_back(marking_tokenizer(nullptr, metaspace_json("first")));
     return all;
   }();
   for (size_t i = 0; i < tokenizers.size(); ++i) {
