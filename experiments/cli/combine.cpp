@@ -71,13 +71,12 @@ void add_combine(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand(
       "combine",
       "the weighted sum of LoRA adapters as one adapter (engine/checkpoint/COMBINING.md)");
-  command
-      ->add_option("--adapter", c->adapters, "LoRA folder of PEFT's or of train's; may be repeated")
+  repeatable(command->add_option("--adapter", c->adapters,
+                                 "LoRA folder of PEFT's or of train's; may be repeated"))
       ->required()
-      ->allow_extra_args(false)
       ->check(not_empty());
-  command->add_option("--weight", c->weights, "of each adapter, in their order; left out: 1")
-      ->allow_extra_args(false)
+  repeatable(
+      command->add_option("--weight", c->weights, "of each adapter, in their order; left out: 1"))
       ->check(real_number(-kMostWeight, kMostWeight));
   command
       ->add_option(

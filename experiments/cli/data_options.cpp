@@ -32,12 +32,10 @@ CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std
   CLI::Option* limit =
       command.add_option("--limit", source.limit, "with --task: the first N examples; 0: all")
           ->transform(whole_number(0, std::int64_t{1} << 40));
-  CLI::Option* keys =
-      command
-          .add_option("--template", source.template_keys,
-                      "with --task: KEY=VALUE of the prompt's template (prompt, target, truncate, "
-                      "verbalisers); may be repeated")
-          ->allow_extra_args(false);
+  CLI::Option* keys = repeatable(
+      command.add_option("--template", source.template_keys,
+                         "with --task: KEY=VALUE of the prompt's template (prompt, target, "
+                         "truncate, verbalisers); may be repeated"));
   CLI::Option* max_tokens =
       command
           .add_option(

@@ -193,8 +193,8 @@ void add_generate(CLI::App& app, int& exit_code) {
                    "no n-gram of this length twice; 0: no rule")
       ->capture_default_str()
       ->transform(whole_number(0, 1 << 20));
-  command->add_option("--stop", c->stop, "another token or id that ends a text; may be repeated")
-      ->allow_extra_args(false);
+  repeatable(command->add_option("--stop", c->stop,
+                                 "another token or id that ends a text; may be repeated"));
   command
       ->add_option("--max-prompt", c->max_prompt,
                    "with --prompts: longer prompts keep their first N tokens; 0: they are refused "

@@ -165,8 +165,8 @@ void add_info(CLI::App& app, int& exit_code) {
       ->check(not_empty());
   command->add_option("--method", c->method, method_list() + "; or several joined by +")
       ->capture_default_str();
-  command->add_option("--set", c->assignments, "KEY=VALUE of the method or the training")
-      ->allow_extra_args(false);
+  repeatable(command->add_option("--set", c->assignments,
+                                 "KEY=VALUE of the method or the training; may be repeated"));
   command->add_option("--device", c->device, "the memory plan is of: cpu, cuda, cuda:N, auto")
       ->capture_default_str();
   command->add_option("--precision", c->precision, "of a GPU: fp32 or bf16")->capture_default_str();

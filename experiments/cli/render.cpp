@@ -60,8 +60,8 @@ void add_render(CLI::App& app, int& exit_code) {
   command->add_option("task", c->task, "wikisql, mnli, samsum, own")->required();
   command->add_option("--references", c->references, "the task's own file")->required();
   command->add_option("--tables", c->tables, "WikiSQL's *.tables.jsonl; default: the one beside");
-  command->add_option("--set", c->assignments, "KEY=VALUE of the template: prompt, target, ...")
-      ->allow_extra_args(false);
+  repeatable(command->add_option(
+      "--set", c->assignments, "KEY=VALUE of the template: prompt, target, ...; may be repeated"));
   command->add_option("--limit", c->limit, "the first N examples; 0: all")
       ->capture_default_str()
       ->transform(whole_number(0, std::numeric_limits<std::int64_t>::max()));

@@ -42,11 +42,10 @@ CLI::App* add_scorer(CLI::App& score, const std::shared_ptr<ScoreCommand>& c,
   command->add_option("--references", c->references, references)->required();
   command->add_option("--limit", c->limit, "the first N references; 0: all")
       ->transform(whole_number(0, std::int64_t{1} << 40));
-  command
-      ->add_option("--set", c->assignments,
-                   "KEY=VALUE of the template that the predictions were made with (target, "
-                   "verbalisers); may be repeated")
-      ->allow_extra_args(false);
+  repeatable(
+      command->add_option("--set", c->assignments,
+                          "KEY=VALUE of the template that the predictions were made with (target, "
+                          "verbalisers); may be repeated"));
   command->add_flag("--json", c->json, "a line an example, and a last line with the means");
   command->callback([c, run, &exit_code] {
     exit_at_first_signal();

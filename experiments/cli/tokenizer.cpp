@@ -65,7 +65,8 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
   CLI::App* group = app.add_subcommand("tokenizer", "make a tokenizer");
   group->require_subcommand(1);
   CLI::App* command = group->add_subcommand("train", "byte-level BPE from text, as tokenizer.json");
-  command->add_option("--data", c->data, "files of one text a line")->required();
+  repeatable(command->add_option("--data", c->data, "a file of one text a line; may be repeated"))
+      ->required();
   command->add_flag("--jsonl", c->jsonl, "each line is a JSON string");
   command->add_option("--vocab", c->settings.vocabulary, "how many ids, special tokens included")
       ->required()
@@ -73,7 +74,8 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
   command->add_option("--out", c->out, "folder for tokenizer.json, which has none yet")->required();
   command->add_option("--pattern", c->pattern, "how text is cut: gpt2, llama3 or qwen2")
       ->capture_default_str();
-  command->add_option("--special", c->settings.special_tokens, "special tokens, the first ids")
+  repeatable(command->add_option("--special", c->settings.special_tokens,
+                                 "a special token, of the first ids; may be repeated"))
       ->capture_default_str();
   command->add_option("--min-count", c->settings.min_count, "merge only pairs seen this often")
       ->capture_default_str()

@@ -110,9 +110,10 @@ void add_train(CLI::App& app, int& exit_code) {
       ->needs(eval_every);
   command->add_option("--method", c->run.method, method_list() + "; or several joined by +")
       ->default_str("lora");
-  command->add_option("--set", c->assignments,
-                      "KEY=VALUE of the method (rank, alpha, targets, ...) or of the training (lr, "
-                      "batch, schedule, warmup_steps, clip, seed, ...); may be repeated");
+  repeatable(command->add_option(
+      "--set", c->assignments,
+      "KEY=VALUE of the method (rank, alpha, targets, ...) or of the training (lr, "
+      "batch, schedule, warmup_steps, clip, seed, ...); may be repeated"));
   command->add_option("--steps", c->run.steps, "optimizer steps")
       ->transform(whole_number(1, kMostSteps));
   CLI::Option* out =

@@ -53,6 +53,8 @@ TEST_CASE("the program refuses settings that are unknown, ill-typed or out of ra
       setting("rnak=8", "there is no setting 'rnak'; did you mean 'rank'?"),
       setting("rank", "must have the form KEY=VALUE"),
       setting("=8", "must have the form KEY=VALUE"),
+      setting("[rank=8]", "there is no setting '[rank'"),
+      words({"--set", "rank=4", "lr=1"}, "not expected: lr=1"),
       words({"--set", "rank=4", "--set", "rank=8"}, "'rank=8': is given twice"),
       words({"--set", "warmup_steps=1", "--set", "warmup_ratio=0.1"},
             "'warmup_steps' and 'warmup_ratio' exclude each other"),

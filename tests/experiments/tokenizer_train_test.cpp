@@ -39,6 +39,20 @@ TEST_CASE("tokenizer train writes Hugging Face's vocabulary, which tokenize read
   }
 }
 
+TEST_CASE("tokenizer train takes a special token in brackets as it is, and files one by one") {
+  const TemporaryFolder folder;
+  const std::string text = (kTrained / "text.txt").string();
+  const std::vector<std::string> words{
+      "tokenizer", "train",  "--vocab", "400",   "--data",
+      text,        "--data", text,      "--out", (folder / "out").string()};
+  REQUIRE(run_with(words, {"--special", "[PAD]", "--special", "[a,b]"}).exit_code == 0);
+  const Json vocabulary = read_json_file(folder / "out" / "tokenizer.json").at("model").at("vocab");
+  CHECK(vocabulary.at("[PAD]") == 0);
+  CHECK(vocabulary.at("[a,b]") == 1);
+  CHECK_FALSE(vocabulary.contains("PAD"));
+  check_refused(run_with(words, {"--special", "<a>", "<b>"}), "not expected: <b>");
+}
+
 TEST_CASE("tokenizer train refuses what it cannot do, and writes nothing") {
   const TemporaryFolder folder;
   const std::string text = (kTrained / "text.txt").string();
