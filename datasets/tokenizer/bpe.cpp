@@ -52,6 +52,11 @@ Bpe::Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, BpeSettings se
 
 bool Bpe::may_cut_before(std::string_view mark) const {
   if (settings_.byte_level || settings_.ignore_merges || !vocabulary_.contains(mark)) return false;
+  // A character that is dropped leaves its neighbours to each other: marks that it parted can
+  // merge.
+  const bool all_bytes = settings_.byte_fallback &&
+                         std::ranges::none_of(fallback_ids_, [](int32_t id) { return id < 0; });
+  if (unknown_ < 0 && !all_bytes) return false;
   if (settings_.unknown_token && settings_.unknown_token->find(mark) != std::string::npos)
     return false;
   return std::ranges::none_of(vocabulary_,
