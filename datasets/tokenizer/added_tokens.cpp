@@ -79,6 +79,7 @@ void AddedTokenMatcher::cut(std::string_view text, std::vector<Piece>& out) cons
     if (token.single_word && touches_word(text.substr(0, begin), text.substr(end))) continue;
     if (token.lstrip) begin = std::max(without_trailing_space(text.substr(0, begin)), done);
     if (token.rstrip) end += leading_space(text.substr(end));
+    if (begin >= end) continue;  // all of it went to the token before
     if (done < begin) out.push_back({text.substr(done, begin - done), -1});
     out.push_back({text.substr(begin, end - begin), token.id});
     done = end;
