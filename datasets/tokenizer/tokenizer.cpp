@@ -170,6 +170,7 @@ Tokenizer::Tokenizer(TokenizerParts parts)
     if (token.normalized) {
       normalized.push_back(token);
       normalized_texts.push_back(parts_.normalizer.apply(token.content));
+      normalized_contents_[token.id] = normalized_texts.back();
     } else {
       raw.push_back(token);
       raw_texts.push_back(token.content);
@@ -224,7 +225,8 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special_to
     const std::string* token = token_of(id);
     if (token == nullptr) continue;
     if (skip_special_tokens && tokens_[static_cast<size_t>(id)].special) continue;
-    tokens.push_back(*token);
+    const auto normalized = normalized_contents_.find(id);
+    tokens.push_back(normalized == normalized_contents_.end() ? *token : normalized->second);
   }
   return parts_.decoder.apply(std::move(tokens));
 }

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "datasets/tokenizer/added_tokens.h"
@@ -63,7 +64,9 @@ class Tokenizer {
   // no prefix (a normalizer's Prepend, a pre-tokenizer's space) at its start. InputError as above.
   void encode_continuation(std::string_view text, std::vector<int32_t>& ids) const;
 
-  // The text of `ids`, always well-formed UTF-8. An id that names no token yields nothing.
+  // The text of `ids`, always well-formed UTF-8. An id that names no token yields nothing. Skipped
+  // are special tokens of either kind; Hugging Face tokenizers shows those that are looked for in
+  // the normalised text where the normalizer changes them.
   std::string decode(std::span<const int32_t> ids, bool skip_special_tokens = false) const;
 
   // One more than the highest id: a model needs at least as many rows.
@@ -89,6 +92,8 @@ class Tokenizer {
   tokenizer::AddedTokenMatcher raw_tokens_;         // looked for before the normalizer
   tokenizer::AddedTokenMatcher normalized_tokens_;  // and behind it
   std::vector<Token> tokens_;                       // by id
+  // What the decoder is given for the tokens that are looked for in the normalised text.
+  std::unordered_map<int32_t, std::string> normalized_contents_;
   // Words may be cut before a run of this mark without changing a token; empty: they may not.
   std::string safe_cut_;
   std::unique_ptr<CachePool> caches_;
