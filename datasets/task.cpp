@@ -38,18 +38,18 @@ constexpr std::array<Names, 4> kSamsumMetrics = {"rouge1", "rouge2", "rougeL", "
 constexpr std::array<Names, 6> kOwnMetrics = {"exact",  "accuracy", "rouge1",
                                               "rouge2", "rougeL",   "rougeLsum"};
 
-RecordSet wikisql(const Path& file, const Path& tables, const ReadOptions& options) {
+RecordSet wikisql(const SourceText& source, const Path& tables, const ReadOptions& options) {
   // Prompts need no rows.
-  return read_wikisql(file, tables, options, /*with_rows=*/false).set;
+  return read_wikisql(source, tables, options, /*with_rows=*/false).set;
 }
-RecordSet mnli(const Path& file, const Path&, const ReadOptions& options) {
-  return read_mnli(file, options);
+RecordSet mnli(const SourceText& source, const Path&, const ReadOptions& options) {
+  return read_mnli(source, options);
 }
-RecordSet samsum(const Path& file, const Path&, const ReadOptions& options) {
-  return read_samsum(file, options);
+RecordSet samsum(const SourceText& source, const Path&, const ReadOptions& options) {
+  return read_samsum(source, options);
 }
-RecordSet own(const Path& file, const Path&, const ReadOptions& options) {
-  return read_own(file, options);
+RecordSet own(const SourceText& source, const Path&, const ReadOptions& options) {
+  return read_own(source, options);
 }
 
 const std::array<Task, 4> kTasks = {
@@ -131,7 +131,7 @@ std::filesystem::path find_split(const Task& task, const std::filesystem::path& 
 
 RecordSet read_records(const Task& task, const std::filesystem::path& file,
                        const std::filesystem::path& tables, const ReadOptions& options) {
-  RecordSet set = task.read(file, tables, options);
+  RecordSet set = task.read(SourceText(file), tables, options);
   if (set.records.empty()) {
     throw InputError(printable_path(file) + ": no example to use; " + report_text(set.report));
   }

@@ -10,6 +10,7 @@
 
 #include "datasets/prompts/template.h"
 #include "datasets/readers/record.h"
+#include "datasets/readers/source_text.h"
 
 namespace rankscope {
 
@@ -27,7 +28,7 @@ struct Task {
   std::span<const std::string_view> metrics;
   // `tables` is WikiSQL's *.tables.jsonl; empty means the file beside. Other tasks do not look at
   // it.
-  RecordSet (*read)(const std::filesystem::path& file, const std::filesystem::path& tables,
+  RecordSet (*read)(const SourceText& source, const std::filesystem::path& tables,
                     const ReadOptions& options);
   PromptTemplate (*default_template)();
   // The split that is scored where a sweep names none.

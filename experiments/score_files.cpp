@@ -30,8 +30,7 @@ enum class ReferenceForm { kOwnTask, kLines, kOfTask };
 
 // By the first object, of a line or of an array. Where there is none the task's reader says what is
 // wrong.
-ReferenceForm form_of(const std::filesystem::path& path) {
-  const SourceText source(path);
+ReferenceForm form_of(const SourceText& source) {
   JsonRecords records(source);
   try {
     if (!records.next()) return ReferenceForm::kOfTask;
@@ -56,36 +55,35 @@ std::vector<std::string> reference_texts(JsonObject& object) {
   return texts;
 }
 
-std::vector<TextReference> read_reference_lines(const std::filesystem::path& path,
-                                                std::uint64_t limit) {
+std::vector<TextReference> read_reference_lines(const SourceText& source, std::uint64_t limit) {
   std::vector<TextReference> references;
-  JsonlReader reader(path);
-  Json json;
-  while ((limit == 0 || references.size() < limit) && reader.next(json)) {
-    JsonObject object = reader.object(json);
+  JsonRecords records(source);
+  while ((limit == 0 || references.size() < limit) && records.next()) {
+    const Json json = records.json();
+    JsonObject object(json, records.where());
     const std::optional<std::string> id = find_id(object);
     if (!id) object.fail("id", "is missing; a prediction is found by it");
-    references.push_back({*id, reference_texts(object), reader.where()});
+    references.push_back({*id, reference_texts(object), records.where()});
   }
   return references;
 }
 
-TextReferences read_task_references(const std::filesystem::path& path, const Task& task,
+TextReferences read_task_references(const SourceText& source, const Task& task,
                                     const std::vector<std::string>& assignments,
                                     std::uint64_t limit) {
   const CompiledTemplate form(task, chosen_template(task, assignments));
   // An own task may have references alone, and no target.
   const bool own = task.name == "own";
-  const RecordSet set = task.read(path, {}, {.limit = limit, .allow_unlabelled = own});
+  const RecordSet set = task.read(source, {}, {.limit = limit, .allow_unlabelled = own});
   TextReferences out;
   out.skipped = set.report.skipped_total();
   if (out.skipped > 0) log::info("{}", report_text(set.report));
   for (const Record& record : set.records) {
     if (record.references.empty())
-      throw InputError(fmt::format("{}:{}: field 'target': is missing; give it, or 'references'",
-                                   printable_path(path), record.line));
+      throw InputError(source.where(record.line) +
+                       ": field 'target': is missing; give it, or 'references'");
     TextReference& reference = out.references.emplace_back();
-    reference = {record.id, record.references, fmt::format("{}:{}", path.string(), record.line)};
+    reference = {record.id, record.references, source.where(record.line)};
     reference.labels = record.choices;
     if (!task.labels.empty()) reference.labels.assign(task.labels.begin(), task.labels.end());
     reference.label_targets = form.choices(record);
@@ -114,7 +112,7 @@ Predictions::Predictions(const std::filesystem::path& path) : path_(path) {
     throw InputError(
         fmt::format("{}: there are no predictions; give lines of {{\"id\", "
                     "\"prediction\"}}",
-                    path.string()));
+                    printable_path(path)));
   }
 }
 
@@ -124,7 +122,7 @@ const std::string& Predictions::take(const std::string& id, const std::string& w
     throw InputError(
         fmt::format("{}: field 'id': '{}' has no prediction in {}; predict it, or leave "
                     "it out of the references",
-                    where, printable(id), path_.string()));
+                    where, printable(id), printable_path(path_)));
   }
   if (found->second.taken) {
     throw InputError(
@@ -146,29 +144,31 @@ void Predictions::finish() const {
   throw InputError(
       fmt::format("{}:{}: field 'id': '{}' is no reference's id; are these the "
                   "predictions of other data?",
-                  path_.string(), first->second.line, printable(first->first)));
+                  printable_path(path_), first->second.line, printable(first->first)));
 }
 
 TextReferences read_text_references(const std::filesystem::path& path, const std::string& task,
                                     const std::vector<std::string>& assignments,
                                     std::uint64_t limit) {
+  // Read once: a pipe gives its text to one reader.
+  const SourceText source(path);
   TextReferences out;
-  switch (form_of(path)) {
+  switch (form_of(source)) {
     case ReferenceForm::kOwnTask:
-      out = read_task_references(path, find_task("own"), assignments, limit);
+      out = read_task_references(source, find_task("own"), assignments, limit);
       break;
     case ReferenceForm::kLines:
       if (!assignments.empty())
         throw InputError(fmt::format(
             "--set {}: {} holds lines of references, which no template wrote; leave it out",
-            printable(assignments.front()), printable_path(path)));
-      out.references = read_reference_lines(path, limit);
+            printable(assignments.front()), source.name()));
+      out.references = read_reference_lines(source, limit);
       break;
     case ReferenceForm::kOfTask:
-      out = read_task_references(path, find_task(task), assignments, limit);
+      out = read_task_references(source, find_task(task), assignments, limit);
   }
   if (out.references.empty()) {
-    throw InputError(path.string() + ": there are no references; is it the right file?");
+    throw InputError(source.name() + ": there are no references; is it the right file?");
   }
   return out;
 }

@@ -50,10 +50,10 @@ struct TextReferences {
   std::uint64_t skipped = 0;
 };
 
-// Lines {"id": ..., "reference": "..."}; or an own task's file, entries with `prompt`;
-// or else a file of the task named. `assignments` change the template (see chosen_template), which
-// lines of references have none of: InputError. `limit` keeps the first so many, 0 all. InputError
-// when there are none.
+// Lines (or one JSON array) of {"id": ..., "reference": "..."}; or an own task's file, entries with
+// `prompt`; or else a file of the task named. `assignments` change the template (see
+// chosen_template), which lines of references have none of: InputError. `limit` keeps the first so
+// many, 0 all. InputError when there are none.
 TextReferences read_text_references(const std::filesystem::path& path, const std::string& task,
                                     const std::vector<std::string>& assignments,
                                     std::uint64_t limit);

@@ -115,10 +115,13 @@ void read_json(const SourceText& source, Collector& collector) {
 }  // namespace
 
 RecordSet read_mnli(const std::filesystem::path& path, const ReadOptions& options) {
-  const SourceText source(path);
+  return read_mnli(SourceText(path), options);
+}
+
+RecordSet read_mnli(const SourceText& source, const ReadOptions& options) {
   Collector collector(options);
   collector.set.report.files = {source.file()};
-  if (path.extension() == ".tsv") {
+  if (std::filesystem::path(source.file().path).extension() == ".tsv") {
     read_table(source, collector);
   } else {
     read_json(source, collector);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "datasets/readers/record.h"
+#include "datasets/readers/source_text.h"
 
 namespace rankscope {
 
@@ -22,6 +23,7 @@ inline constexpr std::array<std::string_view, 3> kMnliLabels = {"entailment", "n
 // are needed, `gold_label` too unless the options allow its absence in the whole file; `genre` and
 // `pairID` (the id; otherwise FILE:N) are optional; all else is not read. A gold_label of "-"
 // (the annotators did not agree) is skipped and counted, as the corpus' authors ask.
+RecordSet read_mnli(const SourceText& source, const ReadOptions& options = {});
 RecordSet read_mnli(const std::filesystem::path& path, const ReadOptions& options = {});
 
 }  // namespace rankscope

@@ -78,7 +78,10 @@ void read_references(const JsonRecords& records, const std::optional<std::string
 }  // namespace
 
 RecordSet read_own(const std::filesystem::path& path, const ReadOptions& options) {
-  const SourceText source(path);
+  return read_own(SourceText(path), options);
+}
+
+RecordSet read_own(const SourceText& source, const ReadOptions& options) {
   RecordSet set;
   ReadReport& report = set.report;
   report.files = {source.file()};

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "datasets/readers/record.h"
+#include "datasets/readers/source_text.h"
 
 namespace rankscope {
 
@@ -16,6 +17,7 @@ namespace rankscope {
 //               it aside
 //   id          optional text or integer; otherwise FILE:N, N as in Record
 // Other keys are not read, and named in the report: a misspelt key should not go unseen.
+RecordSet read_own(const SourceText& source, const ReadOptions& options = {});
 RecordSet read_own(const std::filesystem::path& path, const ReadOptions& options = {});
 
 }  // namespace rankscope

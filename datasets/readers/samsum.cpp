@@ -22,7 +22,10 @@ std::string with_plain_line_ends(std::string_view text) {
 }  // namespace
 
 RecordSet read_samsum(const std::filesystem::path& path, const ReadOptions& options) {
-  const SourceText source(path);
+  return read_samsum(SourceText(path), options);
+}
+
+RecordSet read_samsum(const SourceText& source, const ReadOptions& options) {
   RecordSet set;
   ReadReport& report = set.report;
   report.files = {source.file()};

@@ -198,12 +198,16 @@ std::filesystem::path wikisql_tables_beside(const std::filesystem::path& path) {
 
 WikisqlData read_wikisql(const std::filesystem::path& path, const std::filesystem::path& tables,
                          const ReadOptions& options, bool with_rows) {
+  return read_wikisql(SourceText(path), tables, options, with_rows);
+}
+
+WikisqlData read_wikisql(const SourceText& source, const std::filesystem::path& tables,
+                         const ReadOptions& options, bool with_rows) {
   WikisqlData data;
-  const SourceText source(path);
   // A few hundred questions of a large split ask few of its tables, and rows are most of the work.
   std::unordered_set<std::string> asked;
   if (with_rows && options.limit > 0) asked = tables_asked(source, options.limit);
-  data.tables = read_tables(tables.empty() ? wikisql_tables_beside(path) : tables,
+  data.tables = read_tables(tables.empty() ? wikisql_tables_beside(source.file().path) : tables,
                             [&](const std::string& id) {
                               return with_rows && (options.limit == 0 || asked.contains(id));
                             });

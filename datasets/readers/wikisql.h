@@ -10,6 +10,7 @@
 
 #include "common/wikisql_query.h"
 #include "datasets/readers/record.h"
+#include "datasets/readers/source_text.h"
 
 namespace rankscope {
 
@@ -45,6 +46,8 @@ struct WikisqlData {
 // are neither checked nor kept: enough for prompts and logical form. With a limit, rows are read of
 // the tables alone that a question within it asks. InputError as JsonRecords; an id met twice is
 // one too.
+WikisqlData read_wikisql(const SourceText& source, const std::filesystem::path& tables = {},
+                         const ReadOptions& options = {}, bool with_rows = true);
 WikisqlData read_wikisql(const std::filesystem::path& path,
                          const std::filesystem::path& tables = {}, const ReadOptions& options = {},
                          bool with_rows = true);

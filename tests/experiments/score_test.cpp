@@ -1,5 +1,7 @@
 // `score` as a user runs it.
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 
@@ -170,6 +172,29 @@ TEST_CASE("score rouge and accuracy take lines with a reference, and the tasks' 
   CHECK(
       lines.back().at("confusion") ==
       Json::parse(R"({"labels": ["contradiction", "neutral"], "counts": [[0, 1, 0], [0, 1, 0]]})"));
+}
+
+TEST_CASE("score reads references from a pipe, in every form") {
+  ScoreFolder folder;
+  const auto score_piped = [&](const std::string& scorer, const std::string& text) {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    REQUIRE(::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    ::close(ends[1]);
+    const ProgramResult result =
+        run_program({"score", scorer, "--json", "--predictions", folder.path("p.jsonl"),
+                     "--references", "/dev/fd/" + std::to_string(ends[0])});
+    ::close(ends[0]);
+    return json_lines(result).back();
+  };
+  folder.write("p.jsonl", prediction_lines({{"a", "yes"}}));
+  CHECK(score_piped("accuracy", R"({"id": "a", "reference": "yes"})").at("accuracy") == 1.0);
+  CHECK(score_piped("accuracy", R"([{"id": "a", "reference": "yes"}])").at("accuracy") == 1.0);
+  CHECK(score_piped("accuracy", R"({"id": "a", "prompt": "Well?", "target": " yes"})")
+            .at("accuracy") == 1.0);
+  CHECK(score_piped("rouge", R"([{"id": "a", "dialogue": "x: y", "summary": "yes"}])")
+            .at("rouge1")
+            .at("f") == 1.0);
 }
 
 TEST_CASE("score accuracy reads MNLI's predictions as the template writes the labels") {

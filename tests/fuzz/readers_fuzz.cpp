@@ -88,16 +88,20 @@ int fuzz_one(const std::uint8_t* data, std::size_t size) {
         read_wikisql_pair(text);
         break;
       case 1:
-        check(find_task("mnli"), find_task("mnli").read(put("m.tsv", text), {}, options));
+        check(find_task("mnli"),
+              find_task("mnli").read(SourceText(put("m.tsv", text)), {}, options));
         break;
       case 2:
-        check(find_task("mnli"), find_task("mnli").read(put("m.jsonl", text), {}, options));
+        check(find_task("mnli"),
+              find_task("mnli").read(SourceText(put("m.jsonl", text)), {}, options));
         break;
       case 3:
-        check(find_task("samsum"), find_task("samsum").read(put("s.json", text), {}, options));
+        check(find_task("samsum"),
+              find_task("samsum").read(SourceText(put("s.json", text)), {}, options));
         break;
       default:
-        check(find_task("own"), find_task("own").read(put("o.jsonl", text), {}, options));
+        check(find_task("own"),
+              find_task("own").read(SourceText(put("o.jsonl", text)), {}, options));
         break;
     }
   } catch (const InputError&) {

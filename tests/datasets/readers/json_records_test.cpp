@@ -158,7 +158,8 @@ TEST_CASE("tasks and splits are found by name") {
 }
 
 TEST_CASE("the report as JSON holds files, counts and reasons") {
-  const RecordSet set = find_task("samsum").read(data_file("samsum/train.json"), {}, {});
+  const RecordSet set =
+      find_task("samsum").read(SourceText(data_file("samsum/train.json")), {}, {});
   const OrderedJson json = report_json(set.report);
   CHECK(json["read"] == 2);
   CHECK(json["skipped"]["empty dialogue"]["count"] == 1);
