@@ -14,7 +14,9 @@ namespace {
 
 constexpr const char* kNoGold = "gold label '-': the annotators did not agree";
 constexpr const char* kNoLabel =
-    "is missing; a test file without labels can be used for predictions alone";
+    "is missing or hidden; a test file without labels can be used for predictions alone";
+// What the authors' unlabelled test files say in the place of every label.
+constexpr std::string_view kHidden = "hidden";
 
 // One pair as the file has it.
 struct Pair {
@@ -34,10 +36,11 @@ class Collector {
   template <typename Rows>
   bool add(const Rows& rows, Pair pair) {
     ReadReport& report = set.report;
+    if (pair.label == kHidden) pair.label.reset();
     if (!pair.label && !options_.allow_unlabelled) rows.fail("gold_label", kNoLabel);
     if (seen_any_ && labelled_ != pair.label.has_value()) {
       rows.fail("gold_label",
-                labelled_ ? "is missing" : "is given, but the lines before have none");
+                labelled_ ? "is missing or hidden" : "is given, but the lines before have none");
     }
     seen_any_ = true;
     labelled_ = pair.label.has_value();

@@ -22,7 +22,8 @@ inline constexpr std::array<std::string_view, 3> kMnliLabels = {"entailment", "n
 // GLUE publishes it; columns are found by name. Anything else is JSON. `sentence1` and `sentence2`
 // are needed, `gold_label` too unless the options allow its absence in the whole file; `genre` and
 // `pairID` (the id; otherwise FILE:N) are optional; all else is not read. A gold_label of "-"
-// (the annotators did not agree) is skipped and counted, as the corpus' authors ask.
+// (the annotators did not agree) is skipped and counted, as the corpus' authors ask; "hidden", as
+// in their unlabelled test files, is none.
 RecordSet read_mnli(const SourceText& source, const ReadOptions& options = {});
 RecordSet read_mnli(const std::filesystem::path& path, const ReadOptions& options = {});
 

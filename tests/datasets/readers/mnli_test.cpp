@@ -49,6 +49,25 @@ TEST_CASE("MNLI's test table has no labels, which has to be allowed") {
   CHECK(set.records[0].references.empty());
 }
 
+TEST_CASE("MNLI's original test files hide their labels, which is as good as none") {
+  const std::string hidden = R"({"gold_label": "hidden", "sentence1": "a", "sentence2": "b"})";
+  const std::string given = R"({"gold_label": "neutral", "sentence1": "a", "sentence2": "b"})";
+  TemporaryFolder folder;
+  const auto path = put(folder / "multinli_1.0_test.jsonl", hidden + "\n" + hidden);
+  CHECK_THAT(error_text<InputError>([&] { read_mnli(path); }),
+             Contains("test.jsonl:1: field 'gold_label': is missing or hidden"));
+  const RecordSet set = read_mnli(path, {.allow_unlabelled = true});
+  REQUIRE(set.records.size() == 2);
+  CHECK_FALSE(set.records[1].has_target);
+  CHECK(set.records[1].gold == -1);
+  CHECK(set.records[1].references.empty());
+  CHECK(set.records[1].fields[3].empty());
+  // Not beside labels.
+  const auto mixed = put(folder / "m.jsonl", given + "\n" + hidden);
+  CHECK_THAT(error_text<InputError>([&] { read_mnli(mixed, {.allow_unlabelled = true}); }),
+             Contains("m.jsonl:2: field 'gold_label': is missing or hidden"));
+}
+
 TEST_CASE("MNLI's original release: a gold label '-' is skipped and counted") {
   const RecordSet set = read_mnli(data_file("mnli/multinli_1.0_dev_matched.jsonl"));
   REQUIRE(set.records.size() == 2);
