@@ -58,7 +58,7 @@ std::string nearest_name(std::string_view word, std::span<const std::string> can
 
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates) {
   const std::string near = nearest_name(word, candidates);
-  return near.empty() ? std::string() : "; did you mean '" + near + "'?";
+  return near.empty() ? std::string() : "; did you mean '" + printable(near) + "'?";
 }
 
 }  // namespace rankscope

@@ -12,7 +12,7 @@ namespace rankscope {
 // the distance may be at most a third of the longer name, and at least 1 is always allowed.
 std::string nearest_name(std::string_view word, std::span<const std::string> candidates);
 
-// "; did you mean 'rank'?", or an empty string when nothing is near.
+// "; did you mean 'rank'?", the name as printable(), or an empty string when nothing is near.
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates);
 
 }  // namespace rankscope

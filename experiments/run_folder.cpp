@@ -81,8 +81,8 @@ void RunFolder::forget_other_machines_state() {
 }
 
 Json RunFolder::read_done() const {
-  Json done = read_json_file((out_ / kDone).string());
-  JsonObject object(done, (out_ / kDone).string());
+  Json done = read_json_file(out_ / kDone);
+  JsonObject object(done, printable_path(out_ / kDone));
   JsonObject identity = object.get_object("identity");
   Trainer::Identity saved, now = identity_;
   for (const auto& [key, value] : done.at("identity").items())
@@ -93,7 +93,7 @@ Json RunFolder::read_done() const {
       now.erase(key);
     }
   if (const std::string difference = identity_difference(saved, now); !difference.empty())
-    throw InputError(out_.string() + " holds another finished run: " + difference +
+    throw InputError(printable_path(out_) + " holds another finished run: " + difference +
                      "; use another --out folder");
   return done;
 }
@@ -114,7 +114,7 @@ double RunFolder::load(Trainer& trainer) {
     }
   }
   if (steps < trainer.steps_done())
-    throw InputError((out_ / kCurve).string() + ": ends at step " + std::to_string(steps) +
+    throw InputError(printable_path(out_ / kCurve) + ": ends at step " + std::to_string(steps) +
                      ", but " + kState + " stands at step " + std::to_string(trainer.steps_done()) +
                      "; restore it, or remove " + kState + " to start over");
   return loss;
@@ -139,7 +139,7 @@ void RunFolder::keep_best_adapter() {
   fs::remove_all(adapter(), error);
   fs::rename(best_adapter(), adapter(), error);
   if (error)
-    throw MachineError("cannot put '" + best_adapter().string() +
+    throw MachineError("cannot put '" + printable_path(best_adapter()) +
                        "' in the adapter's place: " + system_error_text(error.value()));
 }
 

@@ -105,12 +105,12 @@ void log_reports(const TaskExamples& examples) {
   log::info("{}", report_text(examples.read));
   const EncodeReport& r = examples.encoded;
   if (r.truncated > 0) {
-    log::info("{}: {} of {} prompts were cut, by {} tokens in all", examples.file.string(),
+    log::info("{}: {} of {} prompts were cut, by {} tokens in all", printable_path(examples.file),
               r.truncated, r.examples, r.dropped_tokens);
   }
   if (r.too_long > 0) {
-    log::warning("{}: {} examples fit in no way and were left out: {}{}", examples.file.string(),
-                 r.too_long, fmt::join(r.too_long_ids, ", "),
+    log::warning("{}: {} examples fit in no way and were left out: {}{}",
+                 printable_path(examples.file), r.too_long, fmt::join(r.too_long_ids, ", "),
                  r.too_long > r.too_long_ids.size() ? ", ..." : "");
   }
 }

@@ -36,7 +36,7 @@ bool is_given(const ExampleSource& from) {
 
 std::string name_of(const ExampleSource& from) {
   const auto* source = std::get_if<DataSource>(&from);
-  return source != nullptr ? source->data.string() : "the examples";
+  return source != nullptr ? printable_path(source->data) : "the examples";
 }
 
 TrainOutcome outcome_of(const Json& done, const std::string& where) {
@@ -139,7 +139,7 @@ TrainSession::TrainSession(const TrainRunOptions& options, Model& model, Clock::
   }
   // Another process may have finished it while this one waited for the folder.
   if (folder_->is_done()) {
-    outcome_ = outcome_of(folder_->read_done(), options_.out.string());
+    outcome_ = outcome_of(folder_->read_done(), printable_path(options_.out));
     return;
   }
   if (folder_->has_state()) {

@@ -183,12 +183,12 @@ void refuse_if_set(JsonObject& json, const std::string& key) {
 Tokenizer load_gpt2(const std::filesystem::path& folder) {
   const std::filesystem::path vocab_path = folder / "vocab.json",
                               merges_path = folder / "merges.txt";
-  const std::string extra = (folder / "added_tokens.json").string();
+  const std::filesystem::path extra = folder / "added_tokens.json";
   if (is_there(extra))
-    throw InputError(extra +
+    throw InputError(printable_path(extra) +
                      ": is not read beside vocab.json; convert the folder to tokenizer.json");
   Vocabulary vocabulary =
-      read_vocabulary(read_json_file(vocab_path, kTokenizerLimits), vocab_path.string());
+      read_vocabulary(read_json_file(vocab_path, kTokenizerLimits), printable_path(vocab_path));
   std::vector<Merge> merges;
   LineReader lines(merges_path, size_t{1} << 20, InputKind::kRegular);
   for (std::string_view line; lines.next(line);) {
@@ -237,9 +237,9 @@ Tokenizer Tokenizer::parse(std::string_view json_text, const std::string& source
 Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "tokenizer.json";
   if (is_there(path))
-    return parse(read_regular_file(path, kTokenizerLimits.max_bytes), path.string());
+    return parse(read_regular_file(path, kTokenizerLimits.max_bytes), printable_path(path));
   if (is_there(folder / "vocab.json")) return load_gpt2(folder);
-  throw InputError(folder.string() +
+  throw InputError(printable_path(folder) +
                    ": holds neither tokenizer.json nor vocab.json; is this a model's folder?");
 }
 

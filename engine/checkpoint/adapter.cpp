@@ -57,12 +57,11 @@ std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Mo
       if (is_peft_prompt(folder)) return read_peft_prompt(folder, model, nullptr);
       return read_peft_adapter(folder, model, nullptr);
     }
-    throw InputError("adapter folder '" + printable(folder.string()) + "' has neither " +
-                     kRecordFile + " nor " + kPeftConfigFile +
-                     "; give a folder that 'train' or PEFT wrote");
+    throw InputError("adapter folder '" + printable_path(folder) + "' has neither " + kRecordFile +
+                     " nor " + kPeftConfigFile + "; give a folder that 'train' or PEFT wrote");
   }
   const AdapterRecord record = read_record(folder);
-  const std::string where = (folder / kRecordFile).string();
+  const std::string where = printable_path(folder / kRecordFile);
   const SavedForm form = [&] {
     try {
       return saved_form_of(record.method);

@@ -172,8 +172,9 @@ class AdapterReader::Folder {
     for (const auto& [key, place] : places_) {
       const std::int64_t rank = modules_.at(*place.module).a->shape[0];
       if (config_.rank(*place.module) != rank) {
-        throw InputError((folder_ / kPeftConfigFile).string() + ": module '" + *place.module +
-                         "' has rank " + std::to_string(config_.rank(*place.module)) +
+        throw InputError(printable_path(folder_ / kPeftConfigFile) + ": module '" +
+                         printable(*place.module) + "' has rank " +
+                         std::to_string(config_.rank(*place.module)) +
                          " by r and rank_pattern, but rank " + std::to_string(rank) + " in " +
                          file_.source_name() + "; the two files do not belong together");
       }
@@ -184,7 +185,7 @@ class AdapterReader::Folder {
 
   std::vector<Share> by_record(const AdapterRecord& record) const {
     if (record.sites.empty()) {
-      throw InputError((folder_ / kRecordFile).string() + ": is of method '" +
+      throw InputError(printable_path(folder_ / kRecordFile) + ": is of method '" +
                        printable(record.method) + "', which has no factors");
     }
     const auto place_of = [&](const Site& site) {

@@ -52,8 +52,8 @@ void write_record(const std::filesystem::path& folder, const AdapterRecord& reco
 }
 
 AdapterRecord read_record(const std::filesystem::path& folder) {
-  const std::string where = (folder / kRecordFile).string();
-  const Json parsed = read_json_file(where);
+  const std::string where = printable_path(folder / kRecordFile);
+  const Json parsed = read_json_file(folder / kRecordFile);
   JsonObject json(parsed, where);
   AdapterRecord record;
   record.method = json.get_string("method");
@@ -69,7 +69,7 @@ AdapterRecord read_record(const std::filesystem::path& folder) {
     }
     record.weights_sha256 = json.get_string("weights_sha256");
     if (sha256_file(folder / record.weights_file) != record.weights_sha256) {
-      throw AlteredFile((folder / record.weights_file).string() + ": is not the file that " +
+      throw AlteredFile(printable_path(folder / record.weights_file) + ": is not the file that " +
                         kRecordFile + " describes (their SHA-256 differ); restore it, or remove " +
                         kRecordFile + " to read the folder as PEFT would");
     }
@@ -85,7 +85,7 @@ std::vector<int64_t> first_ranks(const AdapterRecord& record, const std::filesys
                                  const std::map<std::string, int64_t>& ranks,
                                  const std::function<const std::string*(const Site&)>& module_of) {
   const auto refuse = [&](const std::string& fault) {
-    throw InputError((folder / kRecordFile).string() + ": field 'sites' " + fault +
+    throw InputError(printable_path(folder / kRecordFile) + ": field 'sites' " + fault +
                      "; restore the file, or remove it to read the folder as PEFT would");
   };
   std::vector<int64_t> firsts;

@@ -36,7 +36,7 @@ AdapterToWrite about_base(const std::vector<AdapterPart>& parts) {
   AdapterToWrite about;
   for (const AdapterPart& part : parts) {
     const Json parsed = read_json_file(part.folder / kPeftConfigFile);
-    JsonObject json(parsed, (part.folder / kPeftConfigFile).string(), JsonObject::Nulls::kAbsent);
+    JsonObject json(parsed, shown(part.folder / kPeftConfigFile), JsonObject::Nulls::kAbsent);
     const std::string base = json.get_string_or("base_model_name_or_path", "");
     const bool fan_in_fan_out = json.get_bool_or("fan_in_fan_out", false);
     if (&part == &parts.front()) {

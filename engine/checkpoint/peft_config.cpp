@@ -71,7 +71,7 @@ PeftConfig PeftConfig::read(const std::filesystem::path& path, SavedModules save
   const Json parsed = parse_json(text, printable_path(path), {.max_bytes = kMaxConfigBytes});
   // Again, for the order in which the entries of a pattern table are tried.
   const OrderedJson ordered = OrderedJson::parse(text);
-  JsonObject json(parsed, path.string(), JsonObject::Nulls::kAbsent);
+  JsonObject json(parsed, printable_path(path), JsonObject::Nulls::kAbsent);
   PeftConfig config;
   const std::string type = json.get_string("peft_type");
   if (type != "LORA" && type != "ADALORA") {

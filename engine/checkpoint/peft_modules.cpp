@@ -86,8 +86,9 @@ void PeftModules::check(const std::string& name, PeftModule& module, PeftKind ki
     if (found == nullptr) found = &ending;
   }
   if (missing != nullptr) {
-    throw InputError(file_.source_name() + ": module '" + name + "' has " + short_name(*there) +
-                     " but no " + short_name(*missing) + "; the adapter is incomplete");
+    throw InputError(file_.source_name() + ": module '" + printable(name) + "' has " +
+                     short_name(*there) + " but no " + short_name(*missing) +
+                     "; the adapter is incomplete");
   }
   const std::vector<const SiteSpec*>& sites = sites_.at(name);
   int64_t out = 0;

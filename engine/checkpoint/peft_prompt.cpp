@@ -57,7 +57,7 @@ void check_field(JsonObject& json, const char* key, int64_t expected) {
 std::pair<std::string, std::map<std::string, std::string>> read_config(
     const std::filesystem::path& path, const ModelConfig& model) {
   const Json parsed = read_json_file(path, {.max_bytes = uint64_t{16} << 20});
-  JsonObject json(parsed, path.string(), JsonObject::Nulls::kAbsent);
+  JsonObject json(parsed, printable_path(path), JsonObject::Nulls::kAbsent);
   const bool prefix = json.get_string("peft_type") == kPrefixTuning;
   const int64_t tokens = json.get_int("num_virtual_tokens", 1, kMostSpecialTokens);
   check_field(json, "token_dim", prefix ? model.kv_heads * model.head_dim : model.width);
@@ -127,7 +127,7 @@ bool is_peft_prompt(const std::filesystem::path& folder) {
 
 std::unique_ptr<Adaptation> read_peft_prompt(const std::filesystem::path& folder, Model& model,
                                              const AdapterRecord* record) {
-  const std::string where = (folder / (record ? kRecordFile : kPeftConfigFile)).string();
+  const std::string where = printable_path(folder / (record ? kRecordFile : kPeftConfigFile));
   const auto [method, settings] = record ? std::pair(record->method, record->settings)
                                          : read_config(folder / kPeftConfigFile, model.config());
   std::unique_ptr<Adaptation> adaptation = begin_adaptation(where, method, settings, model);

@@ -1,5 +1,6 @@
 #include "common/error.h"
 #include "common/safetensors.h"
+#include "common/text.h"
 #include "engine/checkpoint/peft_adapter.h"
 #include "engine/checkpoint/peft_config.h"
 #include "engine/checkpoint/peft_modules.h"
@@ -51,7 +52,7 @@ void check_targets(const PeftConfig& config, const SafetensorsFile& file,
     const bool stored = modules.modules().contains(name);
     if (config.targets(modules.own_path(name)) == stored) continue;
     throw InputError(where + ": field 'target_modules' " + (stored ? "does not cover" : "covers") +
-                     " module '" + name + "', which " + file.source_name() +
+                     " module '" + printable(name) + "', which " + file.source_name() +
                      (stored ? " holds" : " does not hold") +
                      "; the two files do not belong together");
   }
@@ -59,7 +60,7 @@ void check_targets(const PeftConfig& config, const SafetensorsFile& file,
 
 std::unique_ptr<LowRankAdaptation> read_from_config(const std::filesystem::path& folder,
                                                     const SafetensorsFile& file, Model& model) {
-  const std::string where = (folder / kPeftConfigFile).string();
+  const std::string where = printable_path(folder / kPeftConfigFile);
   const PeftConfig config = PeftConfig::read(folder / kPeftConfigFile);
   const PeftModules modules(file, model.shape(), config.kind());
   check_targets(config, file, modules, where);
@@ -67,7 +68,7 @@ std::unique_ptr<LowRankAdaptation> read_from_config(const std::filesystem::path&
   for (const auto& [name, module] : modules.modules()) {
     const std::string path = modules.own_path(name);
     if (config.rank(path) != module.rank) {
-      throw InputError(where + ": module '" + name + "' has rank " +
+      throw InputError(where + ": module '" + printable(name) + "' has rank " +
                        std::to_string(config.rank(path)) + " by the ranks there, but rank " +
                        std::to_string(module.rank) + " in " + file.source_name() +
                        "; the two files do not belong together");

@@ -42,7 +42,7 @@ std::unique_ptr<Adaptation> read_trained_tensors(const std::filesystem::path& fo
                                                  const AdapterRecord& record) {
   const SafetensorsFile file(folder / record.weights_file);
   std::unique_ptr<Adaptation> adaptation =
-      begin_adaptation((folder / kRecordFile).string(), record.method, record.settings, model);
+      begin_adaptation(printable_path(folder / kRecordFile), record.method, record.settings, model);
   std::set<std::string> names;
   for (const TrainedParameter& trained : adaptation->trained()) {
     Parameter& p = *trained.parameter;

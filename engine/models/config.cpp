@@ -167,7 +167,7 @@ ModelShape read_model_shape(const std::filesystem::path& folder) {
     throw InputError("model folder '" + printable_path(folder) +
                      "' has no config.json; give the path of a Hugging Face model folder");
   }
-  return parse_model_shape(read_regular_file(path, kConfigLimits.max_bytes), path.string());
+  return parse_model_shape(read_regular_file(path, kConfigLimits.max_bytes), printable_path(path));
 }
 
 }  // namespace rankscope

@@ -29,8 +29,8 @@ bool plain_file_name(const std::string& name) {
 
 // The names of the tensors that an index places in each file of its folder.
 std::map<std::string, std::set<std::string>> read_index(const std::filesystem::path& index) {
-  const Json parsed = read_json_file(index.string());
-  JsonObject json(parsed, index.string());
+  const Json parsed = read_json_file(index);
+  JsonObject json(parsed, printable_path(index));
   json.get_object("weight_map");
   std::map<std::string, std::set<std::string>> by_file;
   for (const auto& [name, file] : parsed.at("weight_map").items()) {
@@ -55,7 +55,7 @@ std::map<std::string, std::set<std::string>> read_index(const std::filesystem::p
 
 // What config.json says of the weights that belong to it.
 DType said_type(const std::filesystem::path& folder) {
-  const Json config = read_json_file((folder / "config.json").string());
+  const Json config = read_json_file(folder / "config.json");
   for (const char* key : {"dtype", "torch_dtype"}) {
     const auto found = config.find(key);
     if (found == config.end()) continue;
@@ -114,14 +114,14 @@ Weights::Weights(const std::filesystem::path& folder, const ModelShape& shape,
                  bool (*is_buffer)(std::string_view name)) {
   const std::filesystem::path single = folder / kSingleName;
   const std::filesystem::path index = folder / kIndexName;
-  std::string source = single.string();
+  std::string source = printable_path(single);
   if (is_there(single)) {
     files_.push_back(std::make_unique<SafetensorsFile>(single));
   } else if (is_there(index)) {
-    source = index.string();
+    source = printable_path(index);
     open_shards(folder);
   } else {
-    throw InputError("model folder '" + printable(folder.string()) +
+    throw InputError("model folder '" + printable_path(folder) +
                      "' has neither model.safetensors nor " + std::string(kIndexName) +
                      "; give a Hugging Face folder with safetensors weights");
   }

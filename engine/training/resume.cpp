@@ -80,7 +80,7 @@ void Trainer::save_state(const std::filesystem::path& file, const Identity& iden
 
 void Trainer::load_state(const std::filesystem::path& file, const Identity& identity) {
   const SafetensorsFile state(file);
-  check_identity(file.string(), state.metadata(), identity);
+  check_identity(printable_path(file), state.metadata(), identity);
   const auto step_text = state.metadata().find("step");
   int64_t step = -1;
   if (step_text != state.metadata().end()) {
@@ -89,7 +89,7 @@ void Trainer::load_state(const std::filesystem::path& file, const Identity& iden
     if (error != std::errc() || end != text.data() + text.size()) step = -1;
   }
   if (step < 0 || step > settings_.steps)
-    throw InputError(file.string() +
+    throw InputError(printable_path(file) +
                      ": metadata 'step' is not a step of this run; remove the file "
                      "to start over");
   const std::vector<Part> parts = parts_of(optimizer_, adaptation_);
@@ -98,7 +98,7 @@ void Trainer::load_state(const std::filesystem::path& file, const Identity& iden
     if (entry.dtype != DType::kF32 ||
         entry.shape != std::vector<int64_t>{part.tensor.rows(), part.tensor.cols()})
       throw InputError(
-          file.string() + ": tensor '" + part.name +
+          printable_path(file) + ": tensor '" + part.name +
           "' has another type or shape than this run's; remove the file to start over");
   }
   // Everything fits; only now is anything overwritten.

@@ -2,6 +2,7 @@
 
 #include "common/error.h"
 #include "common/jsonl.h"
+#include "common/text.h"
 
 namespace rankscope {
 
@@ -39,7 +40,7 @@ std::vector<TokenExample> read_token_file(const std::filesystem::path& file,
     examples.push_back(std::move(example));
   }
   if (examples.empty())
-    throw InputError(file.string() +
+    throw InputError(printable_path(file) +
                      ": holds no examples; give lines of {\"prompt_ids\": [...], "
                      "\"target_ids\": [...]}");
   return examples;

@@ -45,7 +45,7 @@ int run_tokenizer_train(TokenizerTrainCommand& c) {
     });
   }
   const std::string json = trainer.train();
-  const Tokenizer tokenizer = Tokenizer::parse(json, path.string());
+  const Tokenizer tokenizer = Tokenizer::parse(json, printable_path(path));
   make_folder(c.out, "give another --out folder");
   write_file_atomically(path, json);
   const auto ids = static_cast<long long>(tokenizer.id_count());

@@ -42,6 +42,8 @@ TEST_CASE("a misspelt name finds its nearest neighbour") {
   CHECK(nearest_name(std::string(100000, 'a'), keys).empty());
   CHECK(did_you_mean("sed", keys) == "; did you mean 'seed'?");
   CHECK(did_you_mean("momentum", keys).empty());
+  CHECK(did_you_mean("sed", std::vector<std::string>{"se\x1b"
+                                                     "d"}) == "; did you mean 'se\\x1bd'?");
 }
 
 TEST_CASE("the white space around a text is cut off, and none within it") {

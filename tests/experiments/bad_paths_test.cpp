@@ -98,3 +98,35 @@ TEST_CASE("a path that can name nothing is refused in a line") {
     check_refused(run_program(words), "File name too long");
   }
 }
+
+TEST_CASE("a path with control characters is shown with them spelt out") {
+  const OpenFolder open;
+  const TemporaryFolder place;
+  const std::filesystem::path odd = place / "m\n\x1b[31m";
+  const auto folder = [&](const std::string& name, const std::string& text) {
+    std::filesystem::remove_all(odd);
+    std::filesystem::create_directory(odd);
+    put(odd / name, text);
+    return odd.string();
+  };
+  const auto refuse = [&](const std::vector<std::string>& words, const std::string& expected) {
+    INFO(Json(words));
+    check_refused(run_program(words), "m\\n\\x1b[31m" + expected);
+  };
+  refuse({"tokenize", "--model", folder("other", ""), open.path() + "/dev.jsonl"},
+         ": holds neither tokenizer.json");
+  refuse({"tokenize", "--model", folder("tokenizer.json", R"({"version": "2.0"})"),
+          open.path() + "/dev.jsonl"},
+         "/tokenizer.json: field 'version'");
+  refuse({"info", "--model", folder("config.json", R"({"model_type": 5})")},
+         "/config.json: field 'model_type'");
+  refuse(open.nll(open.path(), open.path(), {"--adapter", folder("rankscope.json", "{}")}),
+         "/rankscope.json: field 'method'");
+  const std::string shards = folder("model.safetensors.index.json", "{}");
+  for (const char* name : {"config.json", "tokenizer.json"})
+    std::filesystem::copy(std::filesystem::path(open.path()) / name, odd / name);
+  refuse(open.nll(shards, open.path()), "/model.safetensors.index.json: field 'weight_map'");
+  const std::string empty = folder("tokens.jsonl", "\n");
+  refuse({"nll", "--model", open.path(), "--data", empty + "/tokens.jsonl"},
+         "/tokens.jsonl: holds no examples");
+}
