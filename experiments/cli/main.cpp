@@ -71,9 +71,9 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& e) {
-    return app.exit(e);
+    exit_code = app.exit(e);
   } catch (const CLI::CallForAllHelp& e) {
-    return app.exit(e);
+    exit_code = app.exit(e);
   } catch (const CLI::ParseError& e) {
     std::fprintf(stderr, "rankscope: %s; --help lists what is known\n",
                  rankscope::printable(e.what(), 1000).c_str());

@@ -102,11 +102,14 @@ TEST_CASE("nll of an adapter that train wrote is the loss that train reported") 
 
 TEST_CASE("output that cannot be written is a fault of the machine") {
   if (!std::filesystem::exists("/dev/full")) RANKSCOPE_SKIP("no /dev/full");
-  const ProgramResult result = run_program(nll_command("gpt2_tied"), {.out_file = "/dev/full"});
-  INFO(result.err);
-  CHECK(result.exit_code == 3);
-  CHECK(result.err_lines().size() == 1);
-  CHECK_THAT(result.err, Catch::StartsWith("rankscope: cannot write to standard output"));
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+           nll_command("gpt2_tied"), {"--help"}, {"nll", "--help"}}) {
+    const ProgramResult result = run_program(command, {.out_file = "/dev/full"});
+    INFO(result.err);
+    CHECK(result.exit_code == 3);
+    CHECK(result.err_lines().size() == 1);
+    CHECK_THAT(result.err, Catch::StartsWith("rankscope: cannot write to standard output"));
+  }
 }
 
 TEST_CASE("info needs config.json alone") {
