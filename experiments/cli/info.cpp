@@ -25,6 +25,7 @@ struct InfoCommand {
   std::string model;
   std::string method = "none";
   std::string device = "cpu", precision = "fp32";
+  bool device_given = false;
   std::vector<std::string> assignments;
   bool json = false;
 };
@@ -66,13 +67,15 @@ OrderedJson model_json(const ModelShape& shape) {
   return json;
 }
 
-// No such device need be here; precision bf16 is a GPU's.
+// No such device need be here; precision bf16 is a GPU's, also where no device is named.
 PlanTarget plan_target(const InfoCommand& c) {
   if (!is_device_name(c.device))
     throw InputError(fmt::format("device: '{}' is none of {}", printable(c.device), kDeviceNames));
   if (c.precision != "fp32" && c.precision != "bf16")
     throw InputError("precision: '" + printable(c.precision) + "' is neither fp32 nor bf16");
   const bool narrow = c.precision == "bf16";
+  if (narrow && c.device_given && c.device == "cpu")
+    throw InputError("precision: bf16 needs a GPU; on the CPU leave it at fp32");
   const bool found = c.device == "auto" && !gpus().empty();
   return {.gpu = narrow || found || gpu_index(c.device),
           .precision = narrow ? DType::kBF16 : DType::kF32,
@@ -167,11 +170,15 @@ void add_info(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   repeatable(command->add_option("--set", c->assignments,
                                  "KEY=VALUE of the method or the training; may be repeated"));
-  command->add_option("--device", c->device, "the memory plan is of: cpu, cuda, cuda:N, auto")
-      ->capture_default_str();
+  CLI::Option* device =
+      command->add_option("--device", c->device, "the memory plan is of: cpu, cuda, cuda:N, auto")
+          ->capture_default_str();
   command->add_option("--precision", c->precision, "of a GPU: fp32 or bf16")->capture_default_str();
   command->add_flag("--json", c->json, "one JSON object");
-  command->callback([c, &exit_code] { exit_code = run_info(*c); });
+  command->callback([c, device, &exit_code] {
+    c->device_given = device->count() > 0;
+    exit_code = run_info(*c);
+  });
 }
 
 }  // namespace rankscope

@@ -114,4 +114,6 @@ TEST_CASE("info plans the memory of a GPU whether there is one or not") {
                 "device: 'gpu' is none of cpu, cuda, cuda:N or auto");
   check_refused(run_program({"info", scene.arguments[2], "--precision", "half"}),
                 "precision: 'half' is neither fp32 nor bf16");
+  check_refused(run_program({"info", scene.arguments[2], "--device", "cpu", "--precision", "bf16"}),
+                "precision: bf16 needs a GPU");
 }
