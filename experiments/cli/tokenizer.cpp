@@ -19,6 +19,9 @@ namespace rankscope {
 
 namespace {
 
+// More would make a file beyond the 64 MiB that are read of a tokenizer.json.
+constexpr std::int64_t kMostIds = std::int64_t{1} << 20;
+
 struct TokenizerTrainCommand {
   std::string out, pattern = "gpt2";
   std::vector<std::string> data;
@@ -70,7 +73,7 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
   command->add_flag("--jsonl", c->jsonl, "each line is a JSON string");
   command->add_option("--vocab", c->settings.vocabulary, "how many ids, special tokens included")
       ->required()
-      ->check(CLI::Range(257, 1 << 24));
+      ->transform(whole_number(257, kMostIds));
   command->add_option("--out", c->out, "folder for tokenizer.json, which has none yet")->required();
   command->add_option("--pattern", c->pattern, "how text is cut: gpt2, llama3 or qwen2")
       ->capture_default_str();

@@ -65,6 +65,7 @@ TEST_CASE("tokenizer train refuses what it cannot do, and writes nothing") {
   };
   refuse(text, {}, "--vocab is required");
   refuse(text, {"--vocab", "100"}, "--vocab");
+  refuse(text, {"--vocab", "1048577"}, "--vocab: must be a whole number from 257 to 1048576");
   refuse(text, {"--vocab", "400", "--pattern", "gtp2"}, "known are gpt2, llama3, qwen2");
   refuse("nowhere.txt", {"--vocab", "400"}, "'nowhere.txt'");
   refuse(text, {"--vocab", "400", "--jsonl"}, "text.txt:1:");
