@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
+#include <unordered_set>
 
 #include "common/error.h"
 #include "common/jsonl.h"
@@ -102,10 +104,11 @@ class PromptReader {
                   "vocabulary; give "
                   "it with --end-token");
     }
+    std::unordered_set<std::string_view> seen;
     for (const Json& choice : *choices) {
       if (!choice.is_string())
         object.fail("choices", "must hold texts, not " + json_excerpt(choice));
-      if (std::ranges::count(*choices, choice) > 1)
+      if (!seen.insert(choice.get_ref<const std::string&>()).second)
         object.fail("choices", json_excerpt(choice) + " is given twice; they must differ");
       prompt.choice_texts.push_back(choice.get<std::string>());
       prompt.choices.push_back(encode(object, prompt.choice_texts.back(), Part::kContinuation));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 
 #include "common/text.h"
@@ -30,13 +31,13 @@ void note_unread_keys(const JsonRecords& records, ReadReport& report) {
 
 // No answer to such an entry would be right.
 void refuse_other_references(const JsonRecords& records, const Record& record) {
+  std::unordered_set<std::string_view> choices;
+  for (const std::string& choice : record.choices) choices.insert(trimmed(choice));
   for (const char* key : {"reference", "references"}) {
     if (records.find(key) == nullptr) continue;
     for (const std::string& reference : record.references) {
-      const bool is_choice = std::ranges::any_of(record.choices, [&](const std::string& choice) {
-        return trimmed(choice) == trimmed(reference);
-      });
-      if (!is_choice) records.fail(key, "'" + printable(reference) + "' is none of the choices");
+      if (!choices.contains(trimmed(reference)))
+        records.fail(key, "'" + printable(reference) + "' is none of the choices");
     }
   }
 }

@@ -122,6 +122,16 @@ TEST_CASE("generate refuses prompts by file, line and field, before it prints an
   check_refused(run_program(scene.command()), "p.jsonl': Is a directory");
 }
 
+// Comparing each with each would take minutes.
+TEST_CASE("generate finds a choice that is given twice among a hundred thousand") {
+  std::vector<std::string> choices;
+  for (int i = 0; i < 200000; ++i) choices.push_back(" c" + std::to_string(i));
+  choices.push_back(choices.back());
+  const Json prompt = {{"prompt", "x"}, {"choices", choices}};
+  check_refused(PromptScene().generate(prompt.dump(), {}),
+                "p.jsonl:1: field 'choices': \" c199999\" is given twice");
+}
+
 TEST_CASE("generate needs a tokenizer for text, and an end token for choices") {
   PromptScene scene;
   const std::string choice = R"({"id": "a", "prompt": "x", "choices": ["y", "z"]})";

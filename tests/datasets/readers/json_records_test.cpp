@@ -46,6 +46,20 @@ TEST_CASE("an own task is read: choices, references, keys that nothing reads") {
             .gold == 0);
 }
 
+// Comparing each with each would take minutes.
+TEST_CASE("an own entry may have choices and references by the hundred thousand") {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 200000; ++i) texts.push_back("c" + std::to_string(i));
+  const Json entry = {
+      {"prompt", "p"}, {"target", texts.front()}, {"choices", texts}, {"references", texts}};
+  const RecordSet set = read(entry.dump());
+  CHECK(set.records[0].references.size() == texts.size());
+  texts.back() = "other";
+  Json wrong = entry;
+  wrong["references"] = texts;
+  CHECK_THAT(records_refusal(wrong.dump()), Contains("'other' is none of the choices"));
+}
+
 TEST_CASE("what is wrong in an own task's file is named") {
   CHECK_THAT(records_refusal(kLine + "\n" + R"({"prompt": "p"})"),
              Contains("own.jsonl:2: field 'target': is missing"));
