@@ -74,7 +74,7 @@ std::optional<YamlValue> YamlValue::find(std::string_view key) const {
 }
 
 YamlValue YamlValue::child(const YamlEntry& entry) const {
-  YamlValue value(entry.value, path_.empty() ? entry.key : path_ + "." + entry.key);
+  YamlValue value(entry.value, path_.empty() ? entry.key : path_ + "." + entry.key, entry.key);
   value.line_ = entry.line;
   return value;
 }
@@ -91,7 +91,7 @@ std::vector<YamlValue> YamlValue::items() const {
   if (node_->items.empty()) fail("the list is empty; give at least one value or leave the key out");
   std::vector<YamlValue> values;
   for (std::size_t i = 0; i < node_->items.size(); ++i) {
-    values.emplace_back(node_->items[i], fmt::format("{}.{}", path_, i));
+    values.emplace_back(node_->items[i], fmt::format("{}.{}", path_, i), std::to_string(i));
   }
   return values;
 }
@@ -222,11 +222,16 @@ std::string YamlValue::choice(std::initializer_list<std::string_view> allowed) c
 
 void refuse_unknown_keys(const YamlValue& map, const std::vector<std::string>& known) {
   for (const YamlValue& value : map.entries()) {
-    const std::string key = value.key();
+    const std::string& key = value.key();
     if (std::ranges::find(known, key) != known.end()) continue;
     const std::string suggestion = did_you_mean(key, known);
     if (key.find(':') != std::string::npos) {
       value.fail("there is no such key; YAML wants a space behind ':'");
+    }
+    if (key.find('.') != std::string::npos) {
+      value.fail(
+          "there is no such key; keys joined by dots are for the command line, in a file "
+          "each stands inside the one before: train: {skip: 5}, not train.skip: 5");
     }
     value.fail("there is no such key" + (suggestion.empty()
                                              ? fmt::format("; there are {}", fmt::join(known, ", "))

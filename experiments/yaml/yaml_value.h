@@ -23,13 +23,14 @@ namespace rankscope {
 // (0x10, 0o17, 010 and 1_000 are refused), and what stands in quotes is text.
 class YamlValue {
  public:
-  YamlValue(const YamlNode& node, std::string path)
-      : node_(&node), path_(std::move(path)), line_(node.line) {}
+  // `key`: under which it stands; empty for a root.
+  YamlValue(const YamlNode& node, std::string path, std::string key = {})
+      : node_(&node), path_(std::move(path)), key_(std::move(key)), line_(node.line) {}
 
   const YamlNode& node() const { return *node_; }
   const std::string& path() const { return path_; }
-  // The last key of the path.
-  std::string key() const { return path_.substr(path_.rfind('.') + 1); }
+  // Its own key, which in a file may hold dots; of an item its number.
+  const std::string& key() const { return key_; }
   // "FILE:LINE", of its key where it has one.
   std::string where() const;
   // Given on the command line, not in the file.
@@ -82,7 +83,7 @@ class YamlValue {
   YamlValue child(const YamlEntry& entry) const;
 
   const YamlNode* node_;
-  std::string path_;
+  std::string path_, key_;
   std::uint64_t line_;
 };
 

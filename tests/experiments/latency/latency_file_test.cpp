@@ -54,6 +54,8 @@ TEST_CASE("what a section cannot mean is refused with its line and the nearest n
   };
   CHECK(refusal("  bath: 2\n") ==
         "s.yaml:5: 'latency.bath': there is no such key; did you mean 'batch'?");
+  CHECK_THAT(refusal("  my.batch: 2\n"),
+             Contains("s.yaml:5: 'latency.my.batch': there is no such key"));
   CHECK(folder.refusal(kBase + "latncy: {length: 8}\n") ==
         "s.yaml:2: 'latncy': there is no such key; did you mean 'latency'?");
   CHECK_THAT(refusal("  length: 9\n"), Contains("s.yaml:5"));

@@ -83,6 +83,8 @@ TEST_CASE("what a pretraining file cannot say is refused at its line") {
         "p.yaml:3: 'heldout': there is no such key; did you mean 'held_out'?");
   CHECK(at("n_head: 2", "n_heads: 2") ==
         "p.yaml:5: 'model.n_heads': there is no such key; did you mean 'n_head'?");
+  CHECK(at("batch: 4", "my.batch: 4")
+            .starts_with("p.yaml:9: 'training.my.batch': there is no such key; keys joined by"));
   CHECK(at("batch: 4", "base_dropout: true").starts_with("p.yaml:9: 'training.base_dropout': "));
   CHECK_THAT(at("batch: 4", "steps: 4"),
              Catch::StartsWith("p.yaml:9: key 'steps' is given twice, first in line 8"));

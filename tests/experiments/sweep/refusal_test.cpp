@@ -47,6 +47,32 @@ TEST_CASE("unknown keys name the nearest known one") {
         "s.yaml:3: 'groups.0.tasks.0': there is no task 'owm' in this file; did you mean 'own'?");
 }
 
+TEST_CASE("a key with a dot is none of the keys behind its dot") {
+  const SweepFolder folder;
+  const std::string lora = kRefusedHead + "method: lora\nsteps: 1\n";
+  const auto refused = [&](const std::string& text, const std::string& place) {
+    INFO(text);
+    CHECK_THAT(folder.refusal(text),
+               Catch::StartsWith(place + ": there is no such key; keys joined by dots"));
+  };
+  const std::string task = "base: model\nmethod: lora\nsteps: 1\ntasks: {own: {data: data, ";
+  refused(task + "score: {decoding.beams: 10}}}\n", "s.yaml:4: 'tasks.own.score.decoding.beams'");
+  refused(task + "train: {train.skip: 5}}}\n", "s.yaml:4: 'tasks.own.train.train.skip'");
+  refused(task + "train.skip: 5}}\n", "s.yaml:4: 'tasks.own.train.skip'");
+  refused(kRefusedHead + "training: {my.epsilon: 1e-6}\nmethod: lora\nsteps: 1\n",
+          "s.yaml:3: 'training.my.epsilon'");
+  refused(kRefusedHead + "groups:\n- {method: lora, steps: 1, group.seeds: [5, 6]}\n",
+          "s.yaml:4: 'groups.0.group.seeds'");
+  refused(lora + "sweep.seeds: [1, 2, 3]\n", "s.yaml:5: 'sweep.seeds'");
+  refused(lora + "report.report: true\n", "s.yaml:5: 'report.report'");
+  refused(lora + "grid: {a.rank: [1]}\n", "s.yaml:5: 'grid.a.rank'");
+  CHECK_THAT(
+      folder.refusal("base: m\ntasks: {mnli.small: {task: mnli, data: data}}\nmethod: lora\n"),
+      Catch::StartsWith("s.yaml:2: 'tasks.mnli.small': must be a name of letters"));
+  // On the command line the same path reaches the key.
+  CHECK(trained(folder.read(lora, {"tasks.own.train.skip=5"})).at(0).task.train.skip == 5);
+}
+
 TEST_CASE("what is missing is named") {
   const SweepFolder folder;
   CHECK(folder.refusal("tasks: {own: {data: data}}\nmethod: lora\n") ==
