@@ -46,7 +46,7 @@ Store open_store(const fs::path& file) {
 }
 
 // Raised when the same folders yield other rows than before, so that all are read again.
-constexpr int kCollectorVersion = 3;
+constexpr int kCollectorVersion = 4;
 
 // Of the weights that training leaves.
 std::uint64_t checkpoint_bytes(const fs::path& folder) {
@@ -76,6 +76,15 @@ std::optional<std::int64_t> examples_of_training(const Json& done) {
     count += done[place].get<std::int64_t>();
   }
   return count;
+}
+
+// The device of the training, which need not be the one that scored the adapter.
+void add_training_device(const Json& done, std::map<std::string, std::string>& environment) {
+  for (const std::string key : {"backend", "instruction_set"}) {
+    const Json::json_pointer place("/identity/" + key);
+    if (done.contains(place) && done[place].is_string())
+      environment["train_" + key] = done[place].get<std::string>();
+  }
 }
 
 }  // namespace
@@ -218,6 +227,7 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
   if (object.get_string("state") == "diverged") record.diverged_at = *record.steps + 1;
   if (const std::optional<std::int64_t> count = examples_of_training(done))
     record.environment["train_examples"] = std::to_string(*count);
+  add_training_device(done, record.environment);
   record.curve = read_curve(folder, done);
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include "plots/format.h"
 #include "plots/report_data.h"
@@ -44,9 +45,19 @@ std::string several(const std::vector<Value>& values, std::int64_t all) {
 
 // Where one of these differs, two trials of one configuration need not be the same to the last bit.
 bool mixes(const std::string& key) {
-  static constexpr std::array<std::string_view, 6> kKeys{
-      "processor", "instruction_set", "numeric_version", "backend", "onednn", "compiler"};
+  static constexpr std::array<std::string_view, 8> kKeys{
+      "processor", "instruction_set", "numeric_version", "backend",
+      "onednn",    "compiler",        "train_backend",   "train_instruction_set"};
   return std::ranges::find(kKeys, key) != kKeys.end();
+}
+
+// Whether trials differ in it, or one of them from the training of its adapter.
+bool differs(const Values& all, const std::string& key) {
+  std::set<std::string> distinct;
+  for (const std::string& name : {key, "train_" + key})
+    if (const auto found = all.find(name); found != all.end())
+      for (const Value& value : found->second) distinct.insert(value.value);
+  return distinct.size() > 1;
 }
 
 std::vector<Row> counted_values(ReportData& data, const char* from) {
@@ -69,8 +80,9 @@ TableSet environment_tables(ReportData& data) {
               .rows = {},
               .data = {{"key", "value", "trials"}, rows}};
   std::string mixed;
-  for (const auto& [key, values] : values_by_key(rows)) {
-    const bool warn = values.size() > 1 && mixes(key);
+  const Values all = values_by_key(rows);
+  for (const auto& [key, values] : all) {
+    const bool warn = mixes(key) && differs(all, key);
     table.rows.push_back({key, several(values, values.front().trials),
                           warn ? ShownCell("✗ mixed", CellStyle::kContradicted)
                                : ShownCell(values.size() > 1 ? "differs" : "", CellStyle::kQuiet)});

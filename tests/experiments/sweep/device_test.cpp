@@ -152,6 +152,13 @@ TEST_CASE("what another device finished counts, and is scored here") {
   CHECK(adapter_times(out) == adapters);
   CHECK(read_bytes(eval_folder(out, trial) / "predictions.jsonl") ==
         read_bytes(eval_folder(expected, trial) / "predictions.jsonl"));
+  // Both devices stand beside its scores, and the report does not call them one.
+  const ProgramResult devices =
+      run_program({"query", out.string(),
+                   "SELECT key, value FROM environment WHERE key LIKE '%backend' AND trial = '" +
+                       trial.at("id").get<std::string>() + "' ORDER BY key",
+                   "--format", "csv"});
+  CHECK(devices.out == "key,value\r\nbackend,cpu\r\ntrain_backend,cuda\r\n");
 }
 
 TEST_CASE("predictions that another device began are all made anew") {
