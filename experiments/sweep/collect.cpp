@@ -87,6 +87,21 @@ void add_training_device(const Json& done, std::map<std::string, std::string>& e
   }
 }
 
+// What was read must be what the trial is named by: data that changed while an older program's
+// trial ran went under its old name. `named`: "NAME:HASH", of a file beside it "+HASH" too.
+void refuse_other_data(const Json& done, const std::string& named, const fs::path& folder) {
+  const Json::json_pointer place("/read/data/files");
+  if (!done.contains(place) || done[place].empty()) return;  // an older program's
+  std::string read;
+  for (const Json& file : done[place])
+    read += (read.empty() ? "" : "+") + file.at("sha256").get<std::string>();
+  if (read == named.substr(named.rfind(':') + 1)) return;
+  throw InputError("the data that '" + printable_path(folder / "done.json") +
+                   "' was made from is not what the trial is named by: it changed while the trial "
+                   "ran; remove '" +
+                   printable_path(folder) + "' and run the sweep again");
+}
+
 }  // namespace
 
 Collector::Collector(const SweepFolder& folder, const Manifest& manifest)
@@ -228,6 +243,7 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
   if (const std::optional<std::int64_t> count = examples_of_training(done))
     record.environment["train_examples"] = std::to_string(*count);
   add_training_device(done, record.environment);
+  refuse_other_data(done, trial.train.at("train.file"), folder);
   record.curve = read_curve(folder, done);
 }
 
@@ -238,6 +254,7 @@ void Collector::add_evaluation(const Trial& trial, TrialRecord& record) const {
   if (record.state == "diverged") return add_base_scores(trial, record);
   if (record.state != "done") return;
   const EvaluationDone done = read_evaluation_done(folder);
+  refuse_other_data(done.json, trial.eval.at("score.file"), folder);
   for (const auto& [name, metric] : done.metrics.items()) {
     MetricValue value{name, number_at(metric, "value"), number_at(metric, "standard_error"),
                       metric.at("count").get<int64_t>(), "ok"};

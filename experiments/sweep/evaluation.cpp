@@ -27,6 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using OnProgress = std::function<void(std::int64_t, std::int64_t, double)>;
+using Check = std::function<void()>;
 
 // Tokens of the micro-batches of a likelihood; changes memory, no result.
 constexpr std::int64_t kEvaluationTokens = 1024;
@@ -87,10 +88,11 @@ Adapted adapted(const SweepFolder& folder, const Trial& trial, Model& base) {
 }
 
 void evaluate_likelihood(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
-                         Model& base, const OnProgress& on_progress) {
+                         Model& base, const OnProgress& on_progress, const Check& check_files) {
   const Adapted subject = adapted(folder, trial, base);
   const LoadedExamples loaded =
       load_examples(trial.config.task.score.data, manifest.base, subject.config());
+  check_files();
   const Evaluation result = evaluate(subject.model, subject.adaptation.get(), loaded.examples,
                                      kEvaluationTokens, [] { throw_if_stop_requested(); });
   if (!std::isfinite(result.mean()))
@@ -108,13 +110,15 @@ struct Predicted {
 };
 
 Predicted predict_missing(const Adapted& subject, const Manifest& manifest, const Trial& trial,
-                          const fs::path& file, const OnProgress& on_progress) {
+                          const fs::path& file, const OnProgress& on_progress,
+                          const Check& check_files) {
   const ScoreSettings& score = trial.config.task.score;
   const BaseTokenizer tokenizer(manifest.base, subject.model.config());
   DecodingSettings decoding = score.decoding;
   decoding.end_ids = ending_tokens(subject.model.config(), tokenizer, score.data.end_token, {});
   TaskExamples examples = read_task_examples(score.data, tokenizer, subject.config(),
                                              decoding.max_new, false, !score.free_text);
+  check_files();
   log_reports(examples);
   Predicted predicted{{}, account_of(examples)};
   const std::vector<Prompt> prompts = task_prompts(std::move(examples), !score.free_text);
@@ -153,7 +157,7 @@ Predicted predict_missing(const Adapted& subject, const Manifest& manifest, cons
 }  // namespace
 
 void evaluate_trial(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
-                    Model& base, const OnProgress& on_progress) {
+                    Model& base, const OnProgress& on_progress, const Check& check_files) {
   const fs::path out = folder.eval_folder(trial);
   Timings timings(out);
   Timings::Clock clock(timings, "eval_seconds");
@@ -161,15 +165,16 @@ void evaluate_trial(const SweepFolder& folder, const Manifest& manifest, const T
     clock.tick();
     on_progress(done, of, rate);
   };
-  if (trial.is_tuning()) return evaluate_likelihood(folder, manifest, trial, base, ticking);
+  if (trial.is_tuning())
+    return evaluate_likelihood(folder, manifest, trial, base, ticking, check_files);
   const fs::path file = out / "predictions.jsonl";
   const Adapted subject = adapted(folder, trial, base);
-  const Predicted predicted = predict_missing(subject, manifest, trial, file, ticking);
+  const Predicted predicted = predict_missing(subject, manifest, trial, file, ticking, check_files);
   // Made in whatever order and by however many processes, kept in one.
   std::string text;
   for (const std::string& line : predicted.lines) text += line + "\n";
   write_file_atomically(file, text);
-  score_predictions(trial, out, predicted.lines, predicted.read);
+  score_predictions(trial, out, predicted.lines, predicted.read, check_files);
 }
 
 }  // namespace rankscope

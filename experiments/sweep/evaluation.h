@@ -15,9 +15,12 @@ namespace rankscope {
 // last, done.json. A tuning run gets the mean negative log-likelihood of its held-out targets
 // instead (nats per token). Throws NonFiniteOutput where the adapted model's answers are. `base` is
 // as its checkpoint has it, and is written to by what the trial trained. `on_progress`: examples
-// predicted, of how many, tokens per second.
+// predicted, of how many, tokens per second. `check_files` throws where the files are no longer
+// those that name the trial: it is called after each reading of the data, before what follows from
+// it is kept.
 void evaluate_trial(
     const SweepFolder& folder, const Manifest& manifest, const Trial& trial, Model& base,
-    const std::function<void(std::int64_t done, std::int64_t of, double rate)>& on_progress);
+    const std::function<void(std::int64_t done, std::int64_t of, double rate)>& on_progress,
+    const std::function<void()>& check_files);
 
 }  // namespace rankscope

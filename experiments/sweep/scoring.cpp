@@ -45,7 +45,8 @@ void write_diverged(const fs::path& eval_folder) {
 }
 
 void score_predictions(const Trial& trial, const fs::path& eval_folder,
-                       const std::vector<std::string>& lines, const OrderedJson& read) {
+                       const std::vector<std::string>& lines, const OrderedJson& read,
+                       const std::function<void()>& before_writing) {
   const std::unique_ptr<TaskScorer> scorer = make_task_scorer(trial.config.task.score.data);
   const std::string file = printable_path(eval_folder / "predictions.jsonl");
   std::map<std::string, std::vector<double>> values;
@@ -65,6 +66,7 @@ void score_predictions(const Trial& trial, const fs::path& eval_folder,
   }
   OrderedJson metrics = OrderedJson::object();
   for (const auto& [metric, scores] : values) metrics[metric] = metric_json(mean_of(scores));
+  before_writing();
   write_file_atomically(eval_folder / "outcomes.jsonl", text);
   write_done(eval_folder, metrics, lines.size(), read,
              {{"predictions.jsonl", predictions.hex()}, {"outcomes.jsonl", sha256_hex(text)}});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,11 @@ inline constexpr int kMetricsVersion = 3;
 
 // Writes outcomes.jsonl (a line an example: id, and the value of each metric) and, last, done.json
 // with the mean of each. `lines` are those of predictions.jsonl. `read`: see write_done.
-void score_predictions(const Trial& trial, const std::filesystem::path& eval_folder,
-                       const std::vector<std::string>& lines, const OrderedJson& read);
+// `before_writing` is called when the scored data is read, and may throw.
+void score_predictions(
+    const Trial& trial, const std::filesystem::path& eval_folder,
+    const std::vector<std::string>& lines, const OrderedJson& read,
+    const std::function<void()>& before_writing = [] {});
 
 // The done.json of a finished evaluation. `read`: the account of the scored data (account_of),
 // which says what of it was cut or left out; null: none. `files`: the SHA-256 of each file that it

@@ -155,10 +155,12 @@ TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const 
   try {
     within_gpu_memory(
         [&] {
-          evaluate_trial(folder, manifest, trial, base.model(manifest.base, device),
-                         [&](std::int64_t done, std::int64_t of, double rate) {
-                           on_progress({TrialProgress::Phase::kEvaluation, done, of, 0, rate});
-                         });
+          evaluate_trial(
+              folder, manifest, trial, base.model(manifest.base, device),
+              [&](std::int64_t done, std::int64_t of, double rate) {
+                on_progress({TrialProgress::Phase::kEvaluation, done, of, 0, rate});
+              },
+              [&] { refuse_changed_files(manifest, trial, hashes); });
         },
         evaluation_refusal);
   } catch (const NonFiniteOutput&) {
