@@ -87,7 +87,8 @@ AnalysisPlan analysis_plan(const Manifest& manifest, const AnalysisSettings& set
     for (const auto& [family, members] : seeds)
       for (std::size_t i = 0; i < members.size(); ++i)
         for (std::size_t j = i + 1; j < members.size(); ++j)
-          plan.pairs.push_back({members[i], members[j], "seeds"});
+          if (start_of(*members[i]) != start_of(*members[j]))
+            plan.pairs.push_back({members[i], members[j], "seeds"});
   }
   if (settings.has_pair("shuffled")) {
     for (const auto& [family, members] : shuffled) {

@@ -27,7 +27,7 @@ struct AnalysisPlan {
 //   ranks     each rank's adapter and the largest rank's, of one seed, where nothing else differs
 //             (alpha, which may follow the rank, and a tuned learning rate apart); of several
 //             alphas at the largest rank those that are the same or, by rank, as large
-//   seeds     each two seeds of one setting
+//   seeds     each two seeds of one setting that begin from different random values
 //   shuffled  an adapter and each of another seed trained on shuffled targets, where nothing else
 //             differs
 //   base, initial  each adapter

@@ -87,12 +87,12 @@ class Maker {
 
   void read_seeds() {
     const auto seed = [&](const char* key, std::optional<uint64_t>& into) {
-      if (const auto value = take(key)) {
-        into = static_cast<uint64_t>(value->integer(0, kLargestSeed));
-      }
+      std::optional<YamlValue> value = take(key);
+      if (value) into = static_cast<uint64_t>(value->integer(0, kLargestSeed));
+      return value;
     };
     seed("init_seed", made_.trial.init_seed);
-    seed("data_seed", made_.trial.data_seed);
+    made_.data_seed_place = seed("data_seed", made_.trial.data_seed);
   }
 
   void read_rate() {

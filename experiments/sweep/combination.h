@@ -19,6 +19,7 @@ struct Combination {
   TrialConfig trial;  // without group, task, seed and tuning
   bool tuned = false;
   std::optional<YamlValue> lr_place;
+  std::optional<YamlValue> data_seed_place;
   std::string note;  // what a rank budget missed; empty: nothing
 };
 

@@ -102,9 +102,28 @@ class Expander {
       if (made.tuned) trial.tuning = tuning(task, made);
       for (const std::uint64_t seed : group.seeds) {
         trial.seed = seed;
+        refuse_same_run(made.data_seed_place.value_or(group.place), trial);
         add(trial);
       }
     }
+  }
+
+  // With both of its seeds given, `seed` is a label: two labels of one run would be counted as two
+  // seeds, that agree to the last bit.
+  void refuse_same_run(const YamlValue& place, const TrialConfig& trial) {
+    TrialConfig run = trial;
+    run.init_seed = trial.init_seed.value_or(trial.seed);
+    run.data_seed = trial.data_seed.value_or(trial.seed);
+    run.seed = 0;
+    const auto [first, is_new] =
+        runs_.emplace(trial_identity(run), std::pair(trial.seed, trial.group));
+    const auto& [seed, group] = first->second;
+    if (is_new || seed == trial.seed) return;
+    place.fail(fmt::format(
+        "seed {} would train the adapter of seed {} of group '{}' again, as 'init_seed' "
+        "and 'data_seed' are the same; list one seed under 'seeds', or leave one of "
+        "the two out",
+        trial.seed, seed, group));
   }
 
   static void need_tail(const TaskPlan& task, const char* what) {
@@ -214,6 +233,8 @@ class Expander {
   Sweep& sweep_;
   std::size_t asked_ = 0;
   std::map<std::string, std::string> known_;  // trial_identity -> group
+  // Without the label of its seed -> the label and the group that come first.
+  std::map<std::string, std::pair<std::uint64_t, std::string>> runs_;
   std::map<std::pair<std::string, std::string>, std::size_t> merged_;
   std::map<std::string, std::map<std::string, std::string>> tuned_;
   std::set<std::string> noted_;

@@ -191,6 +191,30 @@ TEST_CASE("a value under training is refused at its line though every group repl
   CHECK(refused("lr: 1e-3") == "nothing was thrown");
 }
 
+TEST_CASE("one run under the labels of two seeds is refused") {
+  const SweepFolder folder;
+  const auto refused = [&](const std::string& lines) {
+    return folder.refusal(kRefusedHead + "training: {steps: 1}\n" + lines);
+  };
+  CHECK(refused("groups:\n- method: lora\n  seeds: [1, 2, 3]\n  init_seed: 7\n  data_seed: 7\n") ==
+        "s.yaml:8: 'groups.0.data_seed': seed 2 would train the adapter of seed 1 of group 'lora' "
+        "again, as 'init_seed' and 'data_seed' are the same; list one seed under 'seeds', or leave "
+        "one of the two out");
+  CHECK_THAT(refused("groups:\n- {method: lora, seeds: 7}\n"
+                     "- {method: lora, seeds: 1, init_seed: 7, data_seed: 7}\n"),
+             Catch::StartsWith("s.yaml:6: 'groups.1.data_seed': seed 1 would train the adapter of "
+                               "seed 7 of group 'lora'"));
+  // What differs in one of them, or has no label of its own, is a run of its own or known as one.
+  for (const char* given :
+       {"init_seed: 7, seeds: [1, 2]", "data_seed: 7, seeds: [1, 2]",
+        "init_seed: 7, data_seed: 7, seeds: 1", "grid: {init_seed: [1, 2], data_seed: [1, 2]}"})
+    CHECK(refused(std::string("groups:\n- {method: lora, ") + given + "}\n") ==
+          "nothing was thrown");
+  CHECK(refused("groups:\n- {method: lora, seeds: 7}\n"
+                "- {method: lora, seeds: 7, init_seed: 7, data_seed: 7}\n") ==
+        "nothing was thrown");
+}
+
 TEST_CASE("a grid that explodes is refused before it is made") {
   const SweepFolder folder;
   std::string grid = kRefusedHead + "method: lora\nsteps: 1\ngrid:\n";
