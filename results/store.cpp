@@ -144,6 +144,20 @@ std::string Store::trial_stamp(const std::string& trial) {
                             [&] { return state_->writer->trial_stamp(trial); });
 }
 
+std::set<std::pair<std::string, std::string>> Store::contents() {
+  std::set<std::pair<std::string, std::string>> found;
+  with_sqlite_errors(state_->database, state_->shown, [&] {
+    SQLite::Statement rows(state_->database, R"sql(
+      SELECT 'results', trial FROM trial WHERE state IN ('done', 'diverged')
+      UNION ALL SELECT 'examples', trial FROM trial WHERE dataset IN (SELECT dataset FROM dataset)
+      UNION ALL SELECT 'analysis', one FROM analysis WHERE other = ''
+      UNION ALL SELECT 'times', batch || ' x ' || length FROM latency_cell)sql");
+    while (rows.executeStep())
+      found.emplace(rows.getColumn(0).getString(), rows.getColumn(1).getString());
+  });
+  return found;
+}
+
 void Store::verify() {
   with_sqlite_errors(state_->database, state_->shown, [&] {
     const std::string found = state_->database.execAndGet("PRAGMA quick_check(1)").getString();

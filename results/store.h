@@ -67,6 +67,11 @@ class Store {
   // The latencies of the sweep that the database is of, all at once: others are forgotten.
   void put_latencies(std::span<const LatencyRecord> records);
 
+  // What is stored that one made anew from less may lack, as {kind, of what}: the "results" of a
+  // trial that ended, the "examples" that a trial was scored on and the "analysis" of its adapter,
+  // by the trial's id, and the "times" of a latency's cell, by its "BATCH x LENGTH".
+  std::set<std::pair<std::string, std::string>> contents();
+
   // Reads every page: DamagedDatabase where one is broken. Takes time with the file's size.
   void verify();
 

@@ -1,5 +1,8 @@
 // collect: a sweep's database made again from its trials' folders.
+#include <algorithm>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,29 +16,46 @@
 #include "experiments/folder_lock.h"
 #include "experiments/latency/latency_cells.h"
 #include "experiments/sweep/collect.h"
+#include "experiments/sweep/new_database.h"
 
 namespace rankscope {
 
 namespace {
-
-// Nothing is lost with it: all of it is made from the trials' folders.
-void remove_database(const SweepFolder& folder) {
-  for (const char* ending : {"", "-wal", "-shm"}) {
-    std::filesystem::path file = folder.database();
-    file += ending;
-    std::error_code error;
-    std::filesystem::remove(file, error);
-    if (error)
-      throw InputError("cannot remove '" + printable_path(file) +
-                       "': " + system_error_text(error.value()));
-  }
-}
 
 struct CollectCommand {
   std::string folder;
   bool again = false;
   bool json = false;
 };
+
+struct Collected {
+  std::size_t stored = 0;  // trials or cells
+  std::vector<std::string> problems;
+  std::vector<std::string> altered;  // as AnalysisSummary's
+};
+
+Collected collect_into(const std::filesystem::path& database, const SweepFolder& folder,
+                       const Manifest& manifest) {
+  Collector collector(folder, manifest, database);
+  Collected collected{.stored = 0, .problems = collector.collect_all(), .altered = {}};
+  collected.stored =
+      manifest.latency ? finished_latencies(folder, manifest).cells.size() : collector.stored();
+  try {
+    AnalysisSummary analysed = collector.analyse(AnalysisScope::kAll);
+    std::ranges::move(analysed.problems, std::back_inserter(collected.problems));
+    collected.altered = std::move(analysed.altered);
+  } catch (const DamagedDatabase&) {
+    throw;
+  } catch (const InputError& error) {  // the base, which may have been moved
+    collected.problems.push_back(std::string("no analysis: ") + error.what());
+  }
+  for (const std::string& trial : collected.altered)
+    collected.problems.push_back("trial " + trial +
+                                 ": its adapter is not the one that was written, by its SHA-256; "
+                                 "`run` finds it too, and trains it again when it is given once "
+                                 "more");
+  return collected;
+}
 
 int run_collect(const CollectCommand& c) {
   const SweepFolder folder{std::filesystem::path(c.folder)};
@@ -46,23 +66,20 @@ int run_collect(const CollectCommand& c) {
         "the sweep in '" + printable_path(folder.path()) +
         "' is being run, and its results are collected as they come; wait for its end");
   const FolderLock lock(folder.path());
-  if (c.again) remove_database(folder);
-  Collector collector(folder, manifest);
-  std::vector<std::string> problems = collector.collect_all();
-  const std::size_t stored = manifest.latency ? finished_latencies(folder, manifest).cells.size()
-                                              : manifest.trials.size() - problems.size();
-  const AnalysisSummary analysed = collector.analyse(AnalysisScope::kAll);
-  problems.insert(problems.end(), analysed.problems.begin(), analysed.problems.end());
-  for (const std::string& trial : analysed.altered)
-    problems.push_back("trial " + trial +
-                       ": its adapter is not the one that was written, by its SHA-256; `run` finds "
-                       "it too, and trains it again when it is given once more");
+  std::optional<NewDatabase> made;
+  if (c.again) made.emplace(folder);
+  const Collected collected =
+      collect_into(made ? made->file() : folder.database(), folder, manifest);
+  std::vector<std::string> problems = collected.problems;
+  const std::string kept = made ? made->replace_old(manifest, collected.altered) : "";
+  if (!kept.empty()) problems.push_back(kept);
   for (const std::string& problem : problems) log::warning("{}", problem);
   const char* const what = manifest.latency ? "cells" : "trials";
-  log::info("{} {} collected into {}", stored, what, folder.database().string());
+  if (kept.empty())
+    log::info("{} {} collected into {}", collected.stored, what, folder.database().string());
   if (c.json) {
     const OrderedJson line = {
-        {what, stored}, {"problems", problems}, {"database", folder.database().string()}};
+        {what, collected.stored}, {"problems", problems}, {"database", folder.database().string()}};
     print_text(json_text(line) + "\n");
   }
   return problems.empty() ? 0 : 1;
@@ -76,7 +93,8 @@ void add_collect(CLI::App& app, int& exit_code) {
       app.add_subcommand("collect", "make a sweep's results.db again from its trials' folders");
   command->add_option("folder", c->folder, "the sweep's folder")->required()->check(not_empty());
   command->add_flag("--again", c->again,
-                    "everything anew, what has not changed too, into a new database");
+                    "everything anew, what has not changed too, into a new database; the old one "
+                    "stays where it holds more");
   command->add_flag("--json", c->json, "one line: how many were collected, and what was wrong");
   command->callback([c, &exit_code] { exit_code = run_collect(*c); });
 }

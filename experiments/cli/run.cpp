@@ -52,7 +52,8 @@ class Observer : public LiveView {
     LiveView::ended(trial, state);
     if (given_up_) return;
     try {
-      collector_.collect(trial);
+      const std::string missing = collector_.collect(trial);
+      if (!missing.empty()) log::warning("trial {}: {}", trial.id(), missing);
       for (const std::string& problem : collector_.analyse(AnalysisScope::kAdapters).problems)
         log::warning("{}", problem);
     } catch (const InputError& error) {

@@ -104,20 +104,23 @@ void refuse_other_data(const Json& done, const std::string& named, const fs::pat
 
 }  // namespace
 
-Collector::Collector(const SweepFolder& folder, const Manifest& manifest)
+Collector::Collector(const SweepFolder& folder, const Manifest& manifest, const fs::path& database)
     : folder_(folder),
       manifest_(manifest),
       hashes_(folder.hashes()),
-      store_(open_store(folder.database())) {}
+      store_(open_store(database)) {}
 
 std::vector<std::string> Collector::collect_all() {
   std::vector<std::string> problems;
   std::set<std::string> ids;
+  stored_ = 0;
   for (const Trial& trial : manifest_.trials) {
     throw_if_stop_requested();
     ids.insert(trial.id());
     try {
-      collect(trial);
+      const std::string missing = collect(trial);
+      ++stored_;
+      if (!missing.empty()) problems.push_back(fmt::format("trial {}: {}", trial.id(), missing));
     } catch (const MachineError&) {
       throw;
     } catch (const Error& error) {
@@ -140,7 +143,7 @@ std::vector<std::string> Collector::collect_all() {
   return problems;
 }
 
-void Collector::collect(const Trial& trial) {
+std::string Collector::collect(const Trial& trial) {
   const fs::path train = folder_.train_folder(trial), eval = folder_.eval_folder(trial);
   std::string stamp = fmt::format("{} {} {} {}", kCollectorVersion, manifest_.name,
                                   trial.config.group, trial.config.task.name);
@@ -152,11 +155,21 @@ void Collector::collect(const Trial& trial) {
     stamp += " " + file_stamp(folder_.eval_folder(find_trial(manifest_, run)) / "done.json");
   // A diverged trial counts as the base, whose scores may change.
   const TrialState state = trial_state(folder_, trial);
-  if (state != TrialState::kDiverged && store_.trial_stamp(trial.id()) == stamp) return;
-  if (state == TrialState::kDone && !trial.is_tuning()) put_dataset(trial);
+  if (state != TrialState::kDiverged && store_.trial_stamp(trial.id()) == stamp) return {};
+  std::string missing;
+  if (state == TrialState::kDone && !trial.is_tuning()) {
+    try {
+      put_dataset(trial);
+    } catch (const InputError& error) {
+      missing = std::string(error.what()) +
+                "; its scores are stored without the examples' prompts and references";
+    }
+  }
   TrialRecord record = record_of(trial);
-  record.stamp = stamp;
+  // Without one it is collected again, when the data may be back.
+  if (missing.empty()) record.stamp = stamp;
   store_.put_trial(record);
+  return missing;
 }
 
 AnalysisSummary Collector::analyse(AnalysisScope scope) {

@@ -16,14 +16,21 @@ class Collector {
  public:
   // Opens the sweep's database; a damaged one is put aside (results.db.damaged) and made anew,
   // with a warning.
-  Collector(const SweepFolder& folder, const Manifest& manifest);
+  Collector(const SweepFolder& folder, const Manifest& manifest)
+      : Collector(folder, manifest, folder.database()) {}
+  // Another file in its place.
+  Collector(const SweepFolder& folder, const Manifest& manifest,
+            const std::filesystem::path& database);
 
   // Stores what the folders hold of every trial, and forgets trials that the sweep no longer has.
-  // Unchanged ones are passed over. Returns what could not be read, a line each: of those trials
-  // the database keeps what it has.
+  // Unchanged ones are passed over. Returns what could not be read, a line each: of trials that
+  // could not, the database keeps what it has.
   std::vector<std::string> collect_all();
-  // One trial, as after its end.
-  void collect(const Trial& trial);
+  // How many trials collect_all() stored or passed over.
+  std::size_t stored() const { return stored_; }
+  // One trial, as after its end. Returns why the examples that it was scored on are not stored with
+  // it; empty: they are.
+  std::string collect(const Trial& trial);
   // The analysis that the sweep asks for, as far as finished trials allow it and the database lacks
   // it.
   AnalysisSummary analyse(AnalysisScope scope);
@@ -40,6 +47,7 @@ class Collector {
   const Manifest& manifest_;
   FileHashes hashes_;
   Store store_;
+  std::size_t stored_ = 0;
 };
 
 }  // namespace rankscope

@@ -83,3 +83,55 @@ TEST_CASE("a sweep's folder whose name is no UTF-8 is told of in JSON") {
   CHECK(end.at("database") == (sweep.out("odd\xef\xbf\xbd") / "results.db").string());
   CHECK(end.at("already_done") == SmallSweep::kTrials);
 }
+
+TEST_CASE("a database that cannot be made again is kept") {
+  SmallSweep sweep;
+  sweep.finish("kept");
+  const fs::path out = sweep.out("kept");
+  const std::string rows = database_rows(out);
+  const auto again = [&] { return run_program({"collect", out.string(), "--again", "--json"}); };
+  // What each of them is needed for, when it has moved away.
+  const std::pair<fs::path, const char*> moved[] = {
+      {sweep.path() / "data", "lack the examples of trial "},
+      {fs::path(sweep.model().path()), "lack the analysis of trial "},
+      {out / "trials", "the results of trial "}};
+  for (const auto& [path, lost] : moved) {
+    INFO(path);
+    const fs::path away = path.string() + "-away";
+    fs::rename(path, away);
+    const ProgramResult result = again();
+    fs::rename(away, path);
+    INFO(result.err);
+    CHECK(result.exit_code == 1);
+    const std::string problem = Json::parse(result.out).at("problems").back();
+    CHECK_THAT(problem, Catch::Contains("results.db' is kept as it was") && Catch::Contains(lost));
+    CHECK(database_rows(out) == rows);
+    for (const char* ending : {"", "-wal", "-shm"})
+      CHECK_FALSE(fs::exists(out / (std::string("results.db.new") + ending)));
+  }
+  CHECK(again().exit_code == 0);
+  CHECK(database_rows(out) == rows);
+  CHECK_FALSE(fs::exists(out / "results.db.new"));
+}
+
+TEST_CASE("scores are stored though the scored data has moved, and its texts when it is back") {
+  const SmallSweep sweep;
+  sweep.finish("moved");
+  const fs::path out = sweep.out("moved"), data = sweep.path() / "data";
+  const std::string rows = database_rows(out);
+  const std::string scores = "SELECT trial || metric || coalesce(value, '') FROM scores ORDER BY 1";
+  const std::vector<std::string> values = texts(out, scores);
+  for (const char* ending : {"", "-wal", "-shm"})
+    fs::remove(out / (std::string("results.db") + ending));
+  fs::rename(data, sweep.path() / "data-away");
+  const ProgramResult moved = run_program({"collect", out.string(), "--json"});
+  fs::rename(sweep.path() / "data-away", data);
+  INFO(moved.err);
+  CHECK(moved.exit_code == 1);
+  CHECK(Json::parse(moved.out).at("trials") == SmallSweep::kTrials);
+  CHECK_THAT(moved.err, Catch::Contains("stored without the examples' prompts and references"));
+  CHECK(texts(out, scores) == values);
+  CHECK(texts(out, "SELECT dataset FROM datasets").empty());
+  REQUIRE(run_program({"collect", out.string()}).exit_code == 0);
+  CHECK(database_rows(out) == rows);
+}
