@@ -89,8 +89,8 @@ struct DatasetRecord {
 };
 
 struct SweepRecord {
-  std::string sweep;  // the key: its name
-  std::string file_text;
+  std::string sweep;      // the key: its name
+  std::string file_text;  // below what was given in place of its values, as comments
   std::string base;
   std::string base_hash;
 };

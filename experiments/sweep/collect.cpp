@@ -78,6 +78,16 @@ std::optional<std::int64_t> examples_of_training(const Json& done) {
   return count;
 }
 
+// The file, below what was given in place of its values as comments.
+std::string text_that_was_run(const Manifest& manifest) {
+  std::string text;
+  for (const std::string& given : manifest.overrides)
+    text += "# " + printable(given, given.size()) + "\n";
+  if (text.empty()) return manifest.file_text;
+  return "# Given on the command line, in place of what the file below says:\n" + text + "\n" +
+         manifest.file_text;
+}
+
 // The device of the training, which need not be the one that scored the adapter.
 void add_training_device(const Json& done, std::map<std::string, std::string>& environment) {
   for (const std::string key : {"backend", "instruction_set"}) {
@@ -136,7 +146,7 @@ std::vector<std::string> Collector::collect_all() {
               removed == 1 ? "a trial" : fmt::format("{} trials", removed));
   // Behind the removal: a sweep goes with its last trial, and one that times passes has none.
   store_.put_sweep(
-      {manifest_.name, manifest_.file_text, manifest_.base.string(), manifest_.base_hash});
+      {manifest_.name, text_that_was_run(manifest_), manifest_.base.string(), manifest_.base_hash});
   FinishedLatencies latencies = finished_latencies(folder_, manifest_);
   store_.put_latencies(latencies.cells);
   problems.insert(problems.end(), latencies.problems.begin(), latencies.problems.end());

@@ -135,3 +135,20 @@ TEST_CASE("scores are stored though the scored data has moved, and its texts whe
   REQUIRE(run_program({"collect", out.string()}).exit_code == 0);
   CHECK(database_rows(out) == rows);
 }
+
+TEST_CASE("what the command line changed in a sweep file stands in the database and the report") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("overridden");
+  sweep.finish("overridden", {"seeds=[1]", "report=false"});
+  const fs::path out = sweep.out("overridden");
+  const std::string head =
+      "# Given on the command line, in place of what the file below says:\n# seeds=[1]\n"
+      "# report=false\n\n";
+  const std::string text = texts(out, "SELECT file_text FROM sweep").at(0);
+  CHECK(text == head + read_text_file(sweep.file()));
+  REQUIRE(run_program({"report", out.string()}).exit_code == 0);
+  CHECK_THAT(read_text_file(out / "report/report.html"), Catch::Contains("# seeds=[1]"));
+  // Without them the file stands as it is.
+  CHECK(texts(sweep.out("undisturbed"), "SELECT file_text FROM sweep").at(0) ==
+        read_text_file(sweep.file()));
+}
