@@ -220,11 +220,12 @@ CREATE TABLE latency (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-// Views alone.
+// Views alone, as in version 5.
 constexpr const char* kVersion4 = "";
+constexpr const char* kVersion5 = "";
 
-constexpr std::array<Migration, 4> kMigrations{
-    {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}, {4, kVersion4}}};
+constexpr std::array<Migration, 5> kMigrations{
+    {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}, {4, kVersion4}, {5, kVersion5}}};
 static_assert(kMigrations.back().to_version == kSchemaVersion);
 
 }  // namespace

@@ -11,7 +11,7 @@
 namespace rankscope {
 
 // Written into the file's header as user_version. Raised with every change of a table or view.
-inline constexpr int kSchemaVersion = 4;
+inline constexpr int kSchemaVersion = 5;
 // "rksc", written into the file's header as application_id.
 inline constexpr int64_t kApplicationId = 0x726b7363;
 

@@ -8,25 +8,31 @@ namespace rankscope {
 namespace {
 
 // Trials that differ in nothing but their seeds share a `setting`; the standard deviation is the
-// sample's (n - 1), from the distances to the mean, so that equal scores give zero.
+// sample's (n - 1), from the distances to the mean. The mean of equal scores is that score, which
+// their sum need not give to the last bit: their deviation is zero. A trial that has not ended, or
+// failed, has no scores, and is missing.
 constexpr std::string_view kMeans = R"sql(
   SELECT task, metric, method, targets, rank, parameters, mean,
          CASE WHEN n > 1 THEN sqrt(squares / (n - 1)) END AS standard_deviation,
-         n, diverged, missing, sweep, grp, setting, shuffled_targets
+         n, diverged, trials - n AS missing, sweep, grp, setting, shuffled_targets
   FROM (SELECT task, metric, method, targets, rank, parameters, mean,
                sum((value - mean) * (value - mean)) AS squares, count(value) AS n,
-               sum(state = 'base') AS diverged, sum(value IS NULL) AS missing,
+               sum(state = 'base') AS diverged,
                sweep, min(grp) AS grp, setting, max(shuffled_targets) AS shuffled_targets
         FROM (SELECT t.task, m.metric, t.method, t.targets, t.rank,
                      t.trainable_parameters AS parameters, m.value, m.state, t.sweep, t.grp,
                      t.setting,
                      t.trial IN (SELECT trial FROM config_value WHERE key = 'shuffle_targets' AND
                                  value = 'true') AS shuffled_targets,
-                     avg(m.value) OVER (PARTITION BY t.sweep, t.task, m.metric, t.method, t.targets,
-                                        t.rank, t.trainable_parameters, t.setting) AS mean
+                     CASE WHEN min(m.value) OVER seeds = max(m.value) OVER seeds
+                          THEN min(m.value) OVER seeds ELSE avg(m.value) OVER seeds END AS mean
               FROM trial t JOIN metric_value m ON m.trial = t.trial
-              WHERE t.role = 'scored')
+              WHERE t.role = 'scored'
+              WINDOW seeds AS (PARTITION BY t.sweep, t.task, m.metric, t.method, t.targets, t.rank,
+                               t.trainable_parameters, t.setting))
         GROUP BY sweep, task, metric, method, targets, rank, parameters, setting)
+       JOIN (SELECT sweep, setting, count(*) AS trials FROM trial WHERE role = 'scored'
+             GROUP BY sweep, setting) USING (sweep, setting)
 )sql";
 
 // The columns of Table 7 from its quantities; a missing one is NULL.

@@ -81,8 +81,8 @@ TEST_CASE("databases of newer versions and of other programs are refused unchang
   const fs::path db = folder / "results.db";
   fill_sample(db);
   { SQLite::Database(db.string(), SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 7"); }
-  CHECK_THAT(open_error(db), Contains("schema version 7, this one knows 4"));
-  CHECK_THAT(read_error(folder.path()), Contains("schema version 7, this one knows 4"));
+  CHECK_THAT(open_error(db), Contains("schema version 7, this one knows 5"));
+  CHECK_THAT(read_error(folder.path()), Contains("schema version 7, this one knows 5"));
   { SQLite::Database(db.string(), SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 0"); }
   CHECK_THAT(read_error(folder.path()), Contains("older schema version 0"));
 

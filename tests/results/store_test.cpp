@@ -66,7 +66,7 @@ TEST_CASE("a database of schema version 1 is brought to today's with all it hold
   { Store store = Store::open(folder / "old.db"); }
   fill_sample(folder / "new.db");
   CHECK(dump(folder / "old.db") == dump(folder / "new.db"));
-  CHECK(ask(folder / "old.db", "PRAGMA user_version") == "4");
+  CHECK(ask(folder / "old.db", "PRAGMA user_version") == "5");
   CHECK(ask(folder / "old.db", "PRAGMA journal_mode") == "wal");
 }
 
@@ -81,8 +81,8 @@ TEST_CASE("a database of schema version 2 is brought to today's with its analyse
   CHECK(dump(folder / "old.db") == dump(folder / "new.db"));
 }
 
-TEST_CASE("databases of schema versions 3 and 4 are brought to today's") {
-  for (const char* version : {"version3.db", "version4.db"}) {
+TEST_CASE("databases of schema versions 3 to 5 are brought to today's") {
+  for (const char* version : {"version3.db", "version4.db", "version5.db"}) {
     INFO(version);
     TemporaryFolder folder;
     std::filesystem::copy_file(

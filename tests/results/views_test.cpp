@@ -41,6 +41,37 @@ TEST_CASE("seeds of different settings are never averaged") {
         "mean,n\r\n0.0,1\r\n1.0,1\r\n");
 }
 
+TEST_CASE("means count the trials of a setting that failed or have not ended as missing") {
+  TemporaryFolder folder;
+  {
+    Store store = Store::open(folder / "results.db");
+    store.put_trial(lora_trial("Wq", 1, 0, 0.25));
+    store.put_trial(lora_trial("Wq", 1, 1, 0.75));
+    for (const char* state : {"failed", "pending"}) {
+      TrialRecord trial = lora_trial("Wq", 1, state == std::string("failed") ? 2 : 3, 0);
+      trial.state = state;
+      trial.trainable_parameters = {};
+      trial.metrics.clear();
+      store.put_trial(trial);
+    }
+    store.put_trial(lora_trial("Wq", 2, 0, 1));
+  }
+  ResultsReader reader({folder.path()});
+  CHECK(answer(reader, "SELECT rank, mean, n, missing FROM means ORDER BY rank") ==
+        "rank,mean,n,missing\r\n1,0.5,2,2\r\n2,1.0,1,0\r\n");
+}
+
+TEST_CASE("equal scores have their own mean and no deviation") {
+  TemporaryFolder folder;
+  {
+    Store store = Store::open(folder / "results.db");
+    for (const int seed : {0, 1, 2}) store.put_trial(lora_trial("Wq", 1, seed, 0.1));
+  }
+  ResultsReader reader({folder.path()});
+  CHECK(answer(reader, "SELECT mean, standard_deviation, n FROM means") ==
+        "mean,standard_deviation,n\r\n0.1,0.0,3\r\n");
+}
+
 TEST_CASE("controls on shuffled targets are marked, and stand in no table of the paper's") {
   TemporaryFolder folder;
   {
