@@ -100,9 +100,10 @@ int run_sweep(const RunCommand& c) {
     return run_latency(sweep, folder, {c.device, c.options.threads, c.dry_run, c.json});
   }
   const RunOptions asked = options_of(c, sweep);
-  for (const std::string& note : sweep.notes) log::info("{}", note);
+  std::vector<std::string> notes = sweep.notes;
   FileHashes hashes(folder.hashes());
-  const Manifest manifest = manifest_of(sweep, name_trials(sweep, hashes));
+  const Manifest manifest = manifest_of(sweep, name_trials(sweep, hashes, &notes));
+  for (const std::string& note : notes) log::info("{}", note);
   const ModelShape shape = read_model_shape(manifest.base);
   const RunOptions options = resolve(asked, manifest, shape);
   if (c.dry_run) {

@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <set>
+#include <iterator>
+#include <map>
+#include <utility>
 
 #include "common/hash.h"
 #include "datasets/task.h"
@@ -169,20 +171,32 @@ bool is_base_of(const Trial& base, const Trial& trial) {
   });
 }
 
-std::vector<Trial> name_trials(const Sweep& sweep, FileHashes& hashes) {
+std::vector<Trial> name_trials(const Sweep& sweep, FileHashes& hashes,
+                               std::vector<std::string>* notes) {
   std::vector<Trial> tuning, scored;
-  std::set<std::string> known;
+  std::map<std::string, std::string> known;                          // id -> task
+  std::map<std::pair<std::string, std::string>, std::size_t> twice;  // by both tasks
   for (const TrialConfig& config : sweep.trials) {
     Trial trial = name_trial(config, sweep.base, hashes);
     if (config.tuning) {
       for (const TrialConfig& run : tuning_trials(config)) {
         Trial named = name_trial(run, sweep.base, hashes);
         trial.tuning_trials.push_back(named.id());
-        if (known.insert(named.id()).second) tuning.push_back(std::move(named));
+        if (known.emplace(named.id(), run.task.name).second) tuning.push_back(std::move(named));
       }
     }
-    if (known.insert(trial.id()).second) scored.push_back(std::move(trial));
+    const auto [first, is_new] = known.emplace(trial.id(), config.task.name);
+    if (is_new)
+      scored.push_back(std::move(trial));
+    else if (first->second != config.task.name)
+      ++twice[{first->second, config.task.name}];
   }
+  if (notes != nullptr)
+    for (const auto& [tasks, count] : twice)
+      notes->push_back(
+          fmt::format("task '{}': {} of its trials {} also in task '{}', where data and settings "
+                      "are the same; each runs once, and stands there in the results",
+                      tasks.second, count, count == 1 ? "is" : "are", tasks.first));
   std::ranges::move(scored, std::back_inserter(tuning));
   return tuning;
 }

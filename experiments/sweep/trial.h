@@ -48,7 +48,10 @@ bool score_data_is(const Trial& trial, FileHashes& hashes);
 bool is_base_of(const Trial& base, const Trial& trial);
 
 // All trials of a sweep: those of the file and, before them, the tuning runs they need, each once.
-std::vector<Trial> name_trials(const Sweep& sweep, FileHashes& hashes);
+// `notes` gets a line for each two tasks that have a trial in common, which then stands under the
+// first of them alone: for people, as Sweep::notes.
+std::vector<Trial> name_trials(const Sweep& sweep, FileHashes& hashes,
+                               std::vector<std::string>* notes = nullptr);
 
 std::string hash_of(const IdentityKeys& keys);
 
