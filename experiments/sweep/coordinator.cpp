@@ -236,6 +236,21 @@ class Run {
     }
     ++summary_.failed;
     observer_.ended(trial, state);
+    if (trial.is_tuning()) fail_dependents(trial);
+  }
+
+  // However often they were tried, there would be no rate to train them with.
+  void fail_dependents(const Trial& run) {
+    for (const Trial* trial : Pack(waiting_)) {
+      if (std::ranges::find(trial->tuning_trials, run.id()) == trial->tuning_trials.end()) continue;
+      std::erase(waiting_, trial);
+      fail_trial(
+          folder_, *trial,
+          "its learning rate cannot be tuned: " + failed_tuning_run(folder_, manifest_, *trial));
+      states_[trial->id()] = TrialState::kFailed;
+      ++summary_.failed;
+      observer_.ended(*trial, TrialState::kFailed);
+    }
   }
 
   const SweepFolder& folder_;

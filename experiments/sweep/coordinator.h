@@ -40,7 +40,8 @@ struct RunSummary {
 // Longest trials first; a tuned trial after its tuning runs; never two that share an adapter at a
 // time. Trials that can be trained together are, up to `pack` of them in a worker; one that fails
 // there is run alone before it counts as an attempt. A trial that fails is tried again, kAttempts
-// times in all; errors of earlier runs are forgotten. Throws Interrupted when a stop was requested
+// times in all, and where it is a tuning run the trials that need its rate fail with it; errors of
+// earlier runs are forgotten. Throws Interrupted when a stop was requested
 // and all workers have saved, MachineError when a worker met a fault of the machine (the others are
 // asked to save and stop first).
 RunSummary run_trials(const SweepFolder& folder, const Manifest& manifest, const TrialCosts& costs,

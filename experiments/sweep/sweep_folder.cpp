@@ -27,6 +27,23 @@ fs::path errors_file(const SweepFolder& folder, const Trial& trial) {
   return folder.eval_folder(trial) / "errors.json";
 }
 
+void write_errors(const SweepFolder& folder, const Trial& trial,
+                  const std::vector<std::string>& errors, bool final) {
+  make_trial_folder(folder, trial);
+  OrderedJson json = {{"errors", errors}};
+  if (final) json["final"] = true;
+  write_file_atomically(errors_file(folder, trial), json_text(json, 1) + "\n");
+}
+
+bool has_failed(const SweepFolder& folder, const Trial& trial) {
+  const fs::path file = errors_file(folder, trial);
+  if (!is_there(file)) return false;
+  const Json json = read_json_file(file);
+  JsonObject object(json, printable_path(file));
+  return object.get_string_array("errors").size() >= kAttempts ||
+         object.get_bool_or("final", false);
+}
+
 }  // namespace
 
 fs::path SweepFolder::train_folder(const Trial& trial) const {
@@ -90,8 +107,7 @@ EvaluationDone read_evaluation_done(const fs::path& eval_folder) {
 TrialResult trial_result(const SweepFolder& folder, const Trial& trial) {
   const fs::path file = folder.eval_folder(trial) / "done.json";
   if (!is_there(file)) {
-    const bool failed = trial_errors(folder, trial).size() >= kAttempts;
-    return {failed ? TrialState::kFailed : TrialState::kPending, {}};
+    return {has_failed(folder, trial) ? TrialState::kFailed : TrialState::kPending, {}};
   }
   EvaluationDone done = read_evaluation_done(file.parent_path());
   if (done.diverged) return {TrialState::kDiverged, {}};
@@ -158,9 +174,11 @@ std::vector<std::string> trial_errors(const SweepFolder& folder, const Trial& tr
 void add_trial_error(const SweepFolder& folder, const Trial& trial, const std::string& error) {
   std::vector<std::string> errors = trial_errors(folder, trial);
   errors.push_back(error);
-  make_trial_folder(folder, trial);
-  const OrderedJson json = {{"errors", errors}};
-  write_file_atomically(errors_file(folder, trial), json_text(json, 1) + "\n");
+  write_errors(folder, trial, errors, false);
+}
+
+void fail_trial(const SweepFolder& folder, const Trial& trial, const std::string& error) {
+  write_errors(folder, trial, {error}, true);
 }
 
 void clear_trial_errors(const SweepFolder& folder, const Trial& trial) {
@@ -194,6 +212,16 @@ std::optional<double> tuned_rate(const SweepFolder& folder, const Manifest& mani
   if (!best_rate)
     throw InputError("every learning rate of the tuning diverged; list lower ones under tuning.lr");
   return best_rate;
+}
+
+std::string failed_tuning_run(const SweepFolder& folder, const Manifest& manifest,
+                              const Trial& trial) {
+  for (const std::string& id : trial.tuning_trials) {
+    const Trial& run = find_trial(manifest, id);
+    if (trial_state(folder, run) == TrialState::kFailed)
+      return "its tuning run " + id + " failed: " + trial_errors(folder, run).back();
+  }
+  return {};
 }
 
 }  // namespace rankscope

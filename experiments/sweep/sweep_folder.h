@@ -99,11 +99,17 @@ inline constexpr int kAttempts = 3;
 // The errors of a trial's attempts so far, the latest last.
 std::vector<std::string> trial_errors(const SweepFolder& folder, const Trial& trial);
 void add_trial_error(const SweepFolder& folder, const Trial& trial, const std::string& error);
+// Makes it failed without further attempts.
+void fail_trial(const SweepFolder& folder, const Trial& trial, const std::string& error);
 void clear_trial_errors(const SweepFolder& folder, const Trial& trial);
 
 // The rate whose run ended with the lowest held-out loss, the first of equals; a diverged run does
 // not count. Nothing while a run is missing. InputError where every run diverged.
 std::optional<double> tuned_rate(const SweepFolder& folder, const Manifest& manifest,
                                  const Trial& trial);
+
+// Which run of its tuning failed, and of what: without it no rate can be chosen. Empty: none did.
+std::string failed_tuning_run(const SweepFolder& folder, const Manifest& manifest,
+                              const Trial& trial);
 
 }  // namespace rankscope

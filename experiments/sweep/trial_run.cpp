@@ -36,9 +36,13 @@ Settings settings_of(const SweepFolder& folder, const Manifest& manifest, const 
   std::map<std::string, std::string> values = trial.config.settings;
   if (trial.config.tuning) {
     const std::optional<double> rate = tuned_rate(folder, manifest, trial);
-    if (!rate)
-      throw TrialFailed("the learning rate of " + trial.id() +
-                        " is not tuned yet: run its tuning trials first (`run` does)");
+    if (!rate) {
+      const std::string failed = failed_tuning_run(folder, manifest, trial);
+      throw TrialFailed(failed.empty()
+                            ? "the learning rate of " + trial.id() +
+                                  " is not tuned yet: run its tuning trials first (`run` does)"
+                            : "the learning rate of " + trial.id() + " cannot be tuned: " + failed);
+    }
     values["lr"] = fmt::format("{:.17g}", *rate);
   }
   values["init_seed"] = std::to_string(trial.config.init_seed.value_or(trial.config.seed));
