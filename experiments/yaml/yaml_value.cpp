@@ -123,7 +123,7 @@ double YamlValue::number(double low, double high) const {
       value < low || value > high) {
     mismatch(wanted);
   }
-  return value;
+  return value + 0.0;  // a negative zero is zero: equal values are one trial
 }
 
 bool YamlValue::flag() const {

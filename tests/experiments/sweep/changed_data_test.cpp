@@ -4,8 +4,7 @@
 #include <algorithm>
 
 #include "common/files.h"
-#include "experiments/sweep/trial_run.h"
-#include "tests/error_text.h"
+#include "tests/experiments/sweep/running_program.h"
 #include "tests/experiments/sweep/small_sweep.h"
 
 using namespace rankscope;
@@ -15,33 +14,30 @@ namespace fs = std::filesystem;
 
 TEST_CASE("data that changes while a trial trains is not scored under the old name") {
   const SmallSweep sweep;
-  sweep.finish("changing");
-  const fs::path out = sweep.out("changing");
-  const Json described = trial_of(out, "wide", "pick");
-  const fs::path evaluation = eval_folder(out, described);
+  sweep.finish("changing",
+               {"groups=[{name: long, method: lora, steps: 400, tasks: write}]", "seeds=[1]"});
+  const fs::path out = sweep.out("changing"), data = sweep.data("write_dev.jsonl");
+  const Json trial = trial_of(out, "long", "write");
+  const fs::path folder = train_folder(out, trial), evaluation = eval_folder(out, trial);
   const std::string predictions = read_bytes(evaluation / "predictions.jsonl");
   const std::string done = read_bytes(evaluation / "done.json");
-  fs::remove_all(train_folder(out, described));
-  const rankscope::SweepFolder folder(out);
-  const Manifest manifest = read_manifest(folder);
-  const Trial& trial = find_trial(manifest, described.at("id").get<std::string>());
-  const std::string data = read_bytes(sweep.data("pick_dev.jsonl"));
-  TrialRunOptions options;
-  options.threads = 1;
-  LoadedBase base;
-  // Within its training the scored data gets another first example.
-  const std::string refusal = error_text<TrialFailed>([&] {
-    run_trial(folder, manifest, trial, options, base, [&](const TrialProgress& progress) {
-      if (progress.phase == TrialProgress::Phase::kTraining)
-        write_file_atomically(sweep.data("pick_dev.jsonl"), data.substr(data.find('\n') + 1));
-    });
-  });
-  CHECK_THAT(refusal, Catch::Contains("score.file changed since the sweep was started"));
+  const std::string examples = read_bytes(data);
+  const std::vector<std::string> words = {"trial", out.string(), trial.at("id"), "--threads", "1"};
+  fs::remove_all(folder);
+  {
+    RunningProgram run(words);
+    REQUIRE(run.wait_until([&] { return fs::exists(folder / "curve.jsonl"); }));
+    write_file_atomically(data, examples.substr(examples.find('\n') + 1));
+    const int end = run.wait();
+    INFO(run.output());
+    CHECK(end == 1);
+    CHECK_THAT(run.output(), Catch::Contains("score.file changed since the sweep was started"));
+  }
+  CHECK(fs::exists(folder / "done.json"));
   for (const char* name : {"done.json", "predictions.jsonl", "outcomes.jsonl"})
     CHECK_FALSE(fs::exists(evaluation / name));
-  write_file_atomically(sweep.data("pick_dev.jsonl"), data);
-  CHECK(run_trial(folder, manifest, trial, options, base, [](const TrialProgress&) {}) ==
-        TrialState::kDone);
+  write_file_atomically(data, examples);
+  CHECK(run_program(words).exit_code == 0);
   CHECK(read_bytes(evaluation / "predictions.jsonl") == predictions);
   CHECK(read_bytes(evaluation / "done.json") == done);
 }

@@ -1,5 +1,6 @@
 // What a sweep file is refused for: the file, the line, the key's path, and what would be right.
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "engine/methods/method.h"
 #include "tests/experiments/sweep/small_sweep.h"
@@ -213,6 +214,22 @@ TEST_CASE("one run under the labels of two seeds is refused") {
   CHECK(refused("groups:\n- {method: lora, seeds: 7}\n"
                 "- {method: lora, seeds: 7, init_seed: 7, data_seed: 7}\n") ==
         "nothing was thrown");
+}
+
+TEST_CASE("a negative zero is zero, and makes no other trial") {
+  const SweepFolder folder;
+  const auto penalty = [&](const std::string& zero) {
+    const Sweep sweep = folder.read(
+        "base: model\nmethod: lora\nsteps: 1\ntasks: {own: {data: data, "
+        "score: {length_penalty: " +
+        zero + "}}}\n");
+    return trained(sweep).at(0).task.score.decoding.length_penalty;
+  };
+  for (const char* zero : {"0", "-0", "-0.0"}) {
+    INFO(zero);
+    CHECK(penalty(zero) == 0);
+    CHECK_FALSE(std::signbit(penalty(zero)));
+  }
 }
 
 TEST_CASE("a grid that explodes is refused before it is made") {
