@@ -22,11 +22,12 @@ TEST_CASE("data that changes while a trial trains is not scored under the old na
   const std::string predictions = read_bytes(evaluation / "predictions.jsonl");
   const std::string done = read_bytes(evaluation / "done.json");
   const std::string examples = read_bytes(data);
-  const std::vector<std::string> words = {"trial", out.string(), trial.at("id"), "--threads", "1"};
+  const std::vector<std::string> words = {"trial",     out.string(), trial.at("id"),
+                                          "--threads", "1",          "--json"};
   fs::remove_all(folder);
   {
     RunningProgram run(words);
-    REQUIRE(run.wait_until([&] { return fs::exists(folder / "curve.jsonl"); }));
+    REQUIRE(run.wait_until([&] { return run.output().find("\"training\"") != std::string::npos; }));
     write_file_atomically(data, examples.substr(examples.find('\n') + 1));
     const int end = run.wait();
     INFO(run.output());
