@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 
@@ -18,8 +19,15 @@ static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler writes i
 
 std::atomic<bool> watched{false};  // somebody sits at standard error
 
+std::array<std::atomic<pid_t>, 4096> children{};  // 0: none
+static_assert(std::atomic<pid_t>::is_always_lock_free, "a signal handler reads it");
+
 extern "C" void on_stop_signal(int) {
-  if (asked_to_end.exchange(true) || nothing_to_save) _exit(130);
+  if (asked_to_end.exchange(true) || nothing_to_save) {
+    for (const std::atomic<pid_t>& child : children)
+      if (const pid_t process = child; process > 0) kill(process, SIGKILL);
+    _exit(130);
+  }
   stop = true;
   if (!watched) return;
   constexpr char kNotice[] =
@@ -31,8 +39,9 @@ extern "C" void on_stop_signal(int) {
 }
 
 // Comes twice where a terminal closes, from the system and from the shell, and after a SIGTERM from
-// some service managers: never a second wish.
-extern "C" void on_hang_up(int) {
+// some service managers; a coordinator's request after the SIGTERM that both got, and again where
+// it dies: never a second wish.
+extern "C" void on_repeatable_request(int) {
   if (nothing_to_save) _exit(130);
   stop = true;
 }
@@ -48,6 +57,13 @@ void handle(int signal, void (*handler)(int)) {
   sigaction(signal, &action, nullptr);
 }
 
+sigset_t stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, kStopRequest}) sigaddset(&signals, signal);
+  return signals;
+}
+
 }  // namespace
 
 void install_signal_handlers() {
@@ -56,8 +72,28 @@ void install_signal_handlers() {
   handle(SIGTERM, on_stop_signal);
   struct sigaction before {};
   if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN)
-    handle(SIGHUP, on_hang_up);
+    handle(SIGHUP, on_repeatable_request);
+  handle(kStopRequest, on_repeatable_request);
   handle(SIGXFSZ, SIG_IGN);
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+StopSignalsWait::StopSignalsWait() {
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, &before_);
+}
+
+StopSignalsWait::~StopSignalsWait() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+void end_with_second_signal(pid_t child) {
+  for (std::atomic<pid_t>& place : children)
+    if (pid_t none = 0; place.compare_exchange_strong(none, child)) return;
+}
+
+void leave_alone(pid_t child) {
+  for (std::atomic<pid_t>& place : children)
+    if (pid_t found = child; place.compare_exchange_strong(found, 0)) return;
 }
 
 void exit_at_first_signal() {

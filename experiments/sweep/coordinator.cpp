@@ -99,7 +99,6 @@ class Run {
     return summary_;
   }
 
-  // Once: a worker that is asked a second time ends without saving.
   void stop_workers() {
     if (std::exchange(stopping_, true)) return;
     for (const Running& one : running_) one.worker.interrupt();

@@ -14,6 +14,7 @@
 
 #include "common/error.h"
 #include "common/files.h"
+#include "common/interrupt.h"
 #include "common/text.h"
 
 namespace rankscope {
@@ -26,7 +27,7 @@ constexpr std::size_t kLongestEvent = 1 << 20;
 // Runs in the child, between fork and exec: only what is safe there.
 [[noreturn]] void become_worker(char* const* arguments, int output, int log, pid_t parent) {
   setpgid(0, 0);
-  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  prctl(PR_SET_PDEATHSIG, kStopRequest);
   if (getppid() != parent) _exit(130);  // it died before the line above
   dup2(output, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
@@ -76,9 +77,14 @@ Worker::Worker(std::vector<std::string> command, const std::filesystem::path& lo
     throw MachineError("cannot start a worker: " + system_error_text(error_number));
   }
   const pid_t parent = getpid();
-  process_ = ::fork();
-  if (process_ == 0) become_worker(arguments.data(), pipe_ends[1], log_file, parent);
-  const int error_number = errno;
+  int error_number = 0;
+  {
+    const StopSignalsWait wait;
+    process_ = ::fork();
+    if (process_ == 0) become_worker(arguments.data(), pipe_ends[1], log_file, parent);
+    error_number = errno;
+    if (process_ > 0) end_with_second_signal(process_);
+  }
   ::close(pipe_ends[1]);
   ::close(log_file);
   output_ = pipe_ends[0];
@@ -92,6 +98,7 @@ Worker::Worker(std::vector<std::string> command, const std::filesystem::path& lo
 Worker::~Worker() {
   if (process_ > 0) {
     ::kill(process_, SIGKILL);
+    leave_alone(process_);
     ::waitpid(process_, nullptr, 0);
   }
   ::close(output_);
@@ -126,10 +133,16 @@ void Worker::wait_for_output() {
 }
 
 void Worker::interrupt() const {
-  if (process_ > 0) ::kill(process_, SIGINT);
+  if (process_ > 0) ::kill(process_, kStopRequest);
 }
 
 Worker::End Worker::wait() {
+  // Its number is another process's once it is waited for.
+  siginfo_t ignored{};
+  while (::waitid(P_PID, static_cast<id_t>(process_), &ignored, WEXITED | WNOWAIT) < 0 &&
+         errno == EINTR) {
+  }
+  leave_alone(process_);
   int status = 0;
   while (::waitpid(process_, &status, 0) < 0 && errno == EINTR) {
   }

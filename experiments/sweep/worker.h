@@ -20,8 +20,8 @@ std::vector<std::string> worker_command(const std::filesystem::path& sweep_folde
 class Worker {
  public:
   // Starts the command in a process group of its own, its messages going to `log`. A worker whose
-  // parent dies is asked to stop (SIGTERM), which saves. MachineError where no process can be
-  // started.
+  // parent dies is asked to stop (kStopRequest), which saves; where a second signal ends the parent
+  // it ends the worker too. MachineError where no process can be started.
   Worker(std::vector<std::string> command, const std::filesystem::path& log);
   ~Worker();  // one that still runs is killed
   Worker(const Worker&) = delete;
@@ -35,7 +35,7 @@ class Worker {
   // Until its output ends, taking no notice of it.
   void wait_for_output();
 
-  // Asks it to save and stop.
+  // Asks it to save and stop (kStopRequest).
   void interrupt() const;
 
   struct End {

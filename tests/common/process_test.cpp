@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <functional>
+#include <vector>
 
 #include "common/error.h"
 #include "common/interrupt.h"
@@ -82,6 +83,56 @@ TEST_CASE("a terminal that goes away asks to stop, however often") {
           raise(SIGHUP);
           require_stop(false);
         }) == 0);
+}
+
+TEST_CASE("what a coordinator asks its workers is no second wish, in whatever order it comes") {
+  for (const std::vector<int>& signals : {std::vector<int>{SIGTERM, kStopRequest, kStopRequest},
+                                          {kStopRequest, kStopRequest, SIGTERM}}) {
+    CHECK(exit_code_of([&] {
+            install_signal_handlers();
+            for (const int signal_number : signals) raise(signal_number);
+            require_stop(true);
+          }) == 0);
+    CHECK(exit_code_of([&] {
+            install_signal_handlers();
+            for (const int signal_number : signals) raise(signal_number);
+            raise(SIGINT);
+          }) == 130);
+  }
+}
+
+TEST_CASE("a process that is being started keeps the signals until it has handlers") {
+  for (const int signal_number : {SIGINT, SIGTERM, kStopRequest})
+    CHECK(exit_code_of([&] {
+            for (const int one : {SIGINT, SIGTERM, kStopRequest}) ::signal(one, SIG_DFL);
+            const StopSignalsWait wait;
+            raise(signal_number);
+            require_stop(false);
+            install_signal_handlers();
+            require_stop(true);
+          }) == 0);
+}
+
+TEST_CASE("the second signal ends the children that are not left alone") {
+  const auto idle = [] {
+    const pid_t child = fork();
+    if (child == 0)
+      for (;;) pause();
+    return child;
+  };
+  const pid_t ended = idle(), left = idle();
+  CHECK(exit_code_of([&] {
+          install_signal_handlers();
+          for (const pid_t child : {ended, left}) end_with_second_signal(child);
+          leave_alone(left);
+          for (int i = 0; i < 2; ++i) raise(SIGINT);
+        }) == 130);
+  int status = 0;
+  REQUIRE(waitpid(ended, &status, 0) == ended);
+  CHECK(WIFSIGNALED(status));
+  CHECK(waitpid(left, nullptr, WNOHANG) == 0);
+  kill(left, SIGKILL);
+  REQUIRE(waitpid(left, nullptr, 0) == left);
 }
 
 TEST_CASE("a command with nothing to save ends with the first signal") {

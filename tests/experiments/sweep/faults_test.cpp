@@ -5,8 +5,10 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "common/files.h"
 #include "tests/experiments/sweep/running_program.h"
@@ -39,6 +41,32 @@ std::vector<Json> query(const fs::path& out, const std::string& text) {
 
 // Trials long enough to be caught in the middle of their training.
 const char* const kLong = "groups=[{name: long, method: lora, steps: 400, tasks: write}]";
+// And long enough that none comes to its end before a signal.
+const char* const kLonger = "groups=[{name: long, method: lora, steps: 100000, tasks: write}]";
+
+// A line of /proc/PROCESS/status; empty where there is none.
+std::string status_line(pid_t process, const std::string& key) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(key + ":")) return line.substr(key.size() + 1);
+  return "";
+}
+
+// How many of the signals that ask to stop were sent to the process and did not reach it yet.
+int pending_signals(pid_t process) {
+  const std::string bits = status_line(process, "ShdPnd");
+  if (bits.empty()) return 0;
+  const auto all = static_cast<std::uint64_t>(std::stoull(bits, nullptr, 16));
+  int count = 0;
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) count += (all >> (signal - 1)) & 1;
+  return count;
+}
+
+// A process that has ended and that nobody waited for counts as ended.
+bool is_running(pid_t process) {
+  const std::string state = status_line(process, "State");
+  return !state.empty() && state.find('Z') == std::string::npos;
+}
 
 }  // namespace
 
@@ -262,6 +290,45 @@ TEST_CASE("Ctrl-C once saves, and the next run goes on without doing anything tw
   const auto after = adapter_times(out);
   for (const auto& [name, time] : adapters) CHECK(after.at(name) == time);
   check_results(out, sweep.out("undisturbed"));
+}
+
+TEST_CASE("a SIGTERM to the coordinator and its workers saves; a second Ctrl-C ends them all") {
+  SmallSweep& sweep = shared_sweep();
+  const auto is_training = [](const fs::path& out) {
+    return fs::exists(out / "sweep.json") &&
+           fs::exists(train_folder(out, trial_of(out, "long", "write")) / "trial.json");
+  };
+  const auto saved = [](const fs::path& out) {
+    return fs::exists(train_folder(out, trial_of(out, "long", "write")) / "state.safetensors");
+  };
+  for (const bool again : {false, true}) {
+    INFO(again);
+    const fs::path out = sweep.out(again ? "ended at once" : "all stopped");
+    // One seed: the first worker's trial is the long one.
+    RunningProgram run(
+        sweep.words(out.filename().string(), {kLonger, "seeds=[1]", "--workers", "1"}));
+    REQUIRE(run.wait_until([&] { return !run.workers().empty() && is_training(out); }));
+    const pid_t worker = run.workers().front();
+    // While it stands still, both signals reach it before it can save after the first.
+    ::kill(worker, SIGSTOP);
+    if (!again) ::kill(worker, SIGTERM);
+    run.send(again ? SIGINT : SIGTERM);
+    REQUIRE(run.wait_until([&] { return pending_signals(worker) >= (again ? 1 : 2); }));
+    if (again) {
+      run.send(SIGINT);
+      CHECK(run.wait() == 130);
+      // It is asked to stop by its coordinator's death too, and would save, once it went on.
+      ::kill(worker, SIGCONT);
+      for (int i = 0; i < 1000 && is_running(worker); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      CHECK_FALSE(is_running(worker));
+    } else {
+      ::kill(worker, SIGCONT);
+      CHECK(run.wait() == 130);
+    }
+    INFO(run.output());
+    CHECK(saved(out) == !again);
+  }
 }
 
 TEST_CASE("an interrupted training goes on from its resume point, or over where that is lost") {
