@@ -13,7 +13,6 @@
 #include "experiments/folder_lock.h"
 #include "experiments/sweep/gpu_fit.h"
 #include "experiments/sweep/timings.h"
-#include "results/records.h"
 
 namespace rankscope {
 
@@ -30,7 +29,7 @@ struct Training {
   FolderLock lock;
   FileHashes hashes;
   Timings timings;
-  std::optional<Timings::Clock> clock;  // while it is trained
+  std::optional<TrainingClock> clock;  // of one that is to be trained
 };
 
 void train_together(const SweepFolder& folder, std::span<const PackedTrial> trials,
@@ -57,14 +56,10 @@ void train_together(const SweepFolder& folder, std::span<const PackedTrial> tria
   for (const auto& training : trainings)
     if (!is_there(folder.train_folder(training->packed.trial) / "done.json"))
       untrained.push_back(training.get());
-  for (Training* training : untrained) {
-    if (untrained.size() > 1)
-      training->timings.set(kTrainedTogether, static_cast<double>(untrained.size()));
-    training->clock.emplace(training->timings, "train_seconds");
-  }
+  for (Training* training : untrained) training->clock.emplace(training->timings, untrained.size());
   const std::vector<TrainOutcome> outcomes =
       run_joint_training(runs, [&](size_t run, const TrainProgress& p) {
-        if (trainings[run]->clock) trainings[run]->clock->tick();
+        if (trainings[run]->clock) trainings[run]->clock->stepped(p.step.step);
         on_progress(trainings[run]->packed.trial, {TrialProgress::Phase::kTraining, p.step.step,
                                                    p.steps, p.step.loss, p.tokens_per_second});
       });

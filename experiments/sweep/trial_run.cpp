@@ -83,7 +83,8 @@ TrainRunOptions training_of(const SweepFolder& folder, const Manifest& manifest,
 }
 
 void record_training(Timings& timings, const TrainOutcome& outcome) {
-  if (outcome.already_done) return;
+  // All steps may have been made by a process that was killed before it could say so.
+  if (outcome.already_done || outcome.steps == outcome.resumed_from) return;
   timings.set("train_tokens_per_second", outcome.tokens_per_second);
   timings.set("train_useful_gflops", outcome.useful_gflops);
   timings.set("train_peak_memory_mib", outcome.peak_memory_mib);
@@ -98,9 +99,9 @@ bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& tri
            const std::function<void(const TrialProgress&)>& on_progress) {
   const TrainRunOptions run = training_of(folder, manifest, trial, options, base, hashes);
   Timings timings(run.out);
-  Timings::Clock clock(timings, "train_seconds");
+  TrainingClock clock(timings, 1);
   const TrainOutcome outcome = run_training(run, [&](const TrainProgress& p) {
-    clock.tick();
+    clock.stepped(p.step.step);
     on_progress(
         {TrialProgress::Phase::kTraining, p.step.step, p.steps, p.step.loss, p.tokens_per_second});
   });
