@@ -1,11 +1,16 @@
 #include "experiments/folder_lock.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/file.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <iterator>
 #include <thread>
 #include <utility>
 
@@ -20,18 +25,53 @@ namespace rankscope {
 namespace {
 
 constexpr std::chrono::milliseconds kRetryAfter{50};
+// A file: on NFS a lock on a folder is this host's alone.
+constexpr const char* kLockFile = ".lock";
+
+std::string quoted(const std::filesystem::path& path) { return "'" + printable_path(path) + "'"; }
+
+// Below 0 with errno where there can be none.
+int open_lock(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / kLockFile;
+  // To be written to, as NFS locks no other for one process alone.
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor >= 0 || (errno != EACCES && errno != EROFS)) return descriptor;
+  const int error_number = errno;
+  // Another user's is locked as well, where the file system is not a network's.
+  const int readable = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  errno = error_number;
+  return readable;
+}
+
+// Tries to take the lock (LOCK_EX, LOCK_SH): whether another process is in the way. Where the file
+// system has none, nobody is.
+bool is_busy(int descriptor, int lock, const std::filesystem::path& folder) {
+  while (::flock(descriptor, lock | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno == EWOULDBLOCK) return true;
+    static std::atomic<bool> told{false};
+    if (!told.exchange(true))
+      log::warning(
+          "{} cannot be locked ({}): see to it that no other process works in it, or use a folder "
+          "of another file system",
+          quoted(folder), system_error_text(errno));
+    return false;
+  }
+  return false;
+}
 
 }  // namespace
 
 FolderLock::FolderLock(const std::filesystem::path& folder, Busy busy)
-    : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-  const std::string name = "'" + printable_path(folder) + "'";
-  if (descriptor_ < 0)
-    throw InputError("cannot use the folder " + name + ": " + system_error_text(errno) +
-                     "; see who may use it, or give another");
-  // A file system without locks (some network mounts) says so by another error: go on without.
+    : descriptor_(open_lock(folder)) {
+  const std::string name = quoted(folder);
+  if (descriptor_ < 0) {
+    const std::string text = "cannot write in the folder " + name + ": " + system_error_text(errno);
+    if (errno == ENOSPC || errno == EDQUOT || errno == EIO) throw MachineError(text);
+    throw InputError(text + "; see who may write there, or give another");
+  }
   bool told = false;
-  while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+  while (is_busy(descriptor_, LOCK_EX, folder)) {
     if (busy == Busy::kWait && !stop_requested()) {
       if (!std::exchange(told, true)) log::info("waiting for the process that holds {}", name);
       std::this_thread::sleep_for(kRetryAfter);
@@ -47,13 +87,29 @@ FolderLock::FolderLock(const std::filesystem::path& folder, Busy busy)
 FolderLock::~FolderLock() { ::close(descriptor_); }
 
 bool is_held(const std::filesystem::path& folder) {
-  if (!is_there(folder)) return false;
-  try {
-    const FolderLock lock(folder);
-    return false;
-  } catch (const FolderBusy&) {
-    return true;
+  const std::filesystem::path file = folder / kLockFile;
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    if (errno == ENOENT) return false;
+    throw InputError("cannot read " + quoted(file) + ": " + system_error_text(errno) +
+                     "; see who may read it");
   }
+  const bool held = is_busy(descriptor, LOCK_SH, folder);
+  ::close(descriptor);
+  return held;
+}
+
+bool is_of_one_host(const std::filesystem::path& folder) {
+  // <linux/magic.h> has no ZFS.
+  constexpr unsigned long kZfs = 0x2fc12fc1;
+  constexpr unsigned long kOwn[] = {
+      EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,     F2FS_SUPER_MAGIC,
+      TMPFS_MAGIC,      RAMFS_MAGIC,     OVERLAYFS_SUPER_MAGIC, kZfs};
+  struct statfs found {};
+  if (::statfs(folder.c_str(), &found) != 0) return false;
+  // Of type long or int, by the architecture; the largest of the numbers has the sign's bit.
+  const auto type = static_cast<unsigned long>(found.f_type) & 0xffffffffUL;
+  return std::ranges::find(kOwn, type) != std::end(kOwn);
 }
 
 }  // namespace rankscope

@@ -13,9 +13,10 @@ class FolderBusy : public InputError {
   using InputError::InputError;
 };
 
-// Holds an exclusive lock (flock(2)) on a folder until the end of the scope or of the process,
-// however it ends; nothing is written. Throws FolderBusy where another process holds it, InputError
-// where the folder cannot be opened.
+// Holds an exclusive lock (flock(2)) on the folder's file `.lock` until the end of the scope or of
+// the process, however it ends. The file is made where it is not there, stays, and holds nothing.
+// Throws FolderBusy where another process holds it, InputError where the folder cannot be written
+// in, MachineError where it is full. A file system without locks is warned of once.
 class FolderLock {
  public:
   // What to do while another process holds the folder: refuse at once, or wait until it is free or
@@ -30,7 +31,12 @@ class FolderLock {
   int descriptor_;
 };
 
-// Whether a process holds the folder; not where there is none. InputError where it cannot be opened.
+// Whether a process holds the folder; not where there is none. Writes nothing. InputError where the
+// lock's file cannot be opened.
 bool is_held(const std::filesystem::path& folder);
+
+// Whether the folder's file system is known to be one host's own, so that nobody but the processes
+// of this host can hold the folder. Of a network's some keep locks from other hosts.
+bool is_of_one_host(const std::filesystem::path& folder);
 
 }  // namespace rankscope

@@ -12,15 +12,19 @@ namespace rankscope {
 
 class SweepHold {
  public:
-  // InputError that names the process where another has it.
-  explicit SweepHold(const SweepFolder& folder);
+  // InputError that names the process where another has it, and where `of_one_host` is false (the
+  // folder's file system may be a network's, where not every lock reaches other hosts) also where
+  // coordinator.json names one of another host.
+  explicit SweepHold(const SweepFolder& folder)
+      : SweepHold(folder, is_of_one_host(folder.path())) {}
+  SweepHold(const SweepFolder& folder, bool of_one_host);
   ~SweepHold();
   SweepHold(const SweepHold&) = delete;
   SweepHold& operator=(const SweepHold&) = delete;
 
  private:
-  bool holder_is_gone() const;
-  std::string who() const;
+  struct Holder;
+  std::optional<Holder> recorded() const;
 
   std::filesystem::path file_;  // coordinator.json
   std::optional<FolderLock> lock_;

@@ -142,7 +142,8 @@ std::vector<std::string> names_below(const std::filesystem::path& folder) {
   std::vector<std::string> names;
   if (!std::filesystem::exists(folder)) return names;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
-    names.push_back(entry.path().lexically_relative(folder).string());
+    if (entry.path().filename() != ".lock")
+      names.push_back(entry.path().lexically_relative(folder).string());
   std::ranges::sort(names);
   return names;
 }

@@ -55,7 +55,8 @@ std::string to_lines(const std::vector<Json>& objects);
 void check_refused(const ProgramResult& result, const std::string& expected);
 
 std::string read_bytes(const std::filesystem::path& path);
-// The names of all files and folders below `folder`, relative to it, sorted; empty where it is not.
+// The names of all files and folders below `folder`, relative to it, sorted, but for those that
+// locks are held on; empty where it is not.
 std::vector<std::string> names_below(const std::filesystem::path& folder);
 // Demands the same names in both folders, and every file the same, byte for byte.
 void check_same_folder(const std::filesystem::path& a, const std::filesystem::path& b);

@@ -142,7 +142,8 @@ std::map<std::string, std::string> result_files(const fs::path& out) {
     const std::string name = entry.path().lexically_relative(out).string();
     const std::string last = entry.path().filename().string();
     if (!entry.is_regular_file() || name.find(".damaged") != std::string::npos ||
-        last == "log.txt" || last == "timings.json" || last == "environment.json")
+        last == "log.txt" || last == ".lock" || last == "timings.json" ||
+        last == "environment.json")
       continue;
     files[name] = read_bytes(entry.path());
   }
