@@ -111,8 +111,6 @@ int run_sweep(const RunCommand& c) {
     print_plan(folder, manifest, shape, options, c.json);
     return 0;
   }
-  warn_of_memory(folder, manifest, shape, options);
-
   make_folder(folder.path(), "give another --dir");
   const SweepHold hold(folder);
   clear_stale_temporaries(folder.path(), Writers::kOthers);
@@ -125,6 +123,7 @@ int run_sweep(const RunCommand& c) {
         "them out",
         former, (folder.path() / "trials").string());
   for (const std::string& healed : heal_trials(folder, manifest)) log::warning("{}", healed);
+  warn_of_memory(folder, manifest, shape, options);
   if (const std::size_t count = score_again(folder, manifest.trials); count > 0)
     log::info("{} finished trials were scored again, by metrics that are newer than theirs", count);
   Collector collector(folder, manifest);

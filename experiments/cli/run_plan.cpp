@@ -61,27 +61,32 @@ std::string shortage_text(const GpuFit& fit) {
                      fit.needed >> 20, fit.available >> 20, advice(fit));
 }
 
-void print_trial(const Trial& trial, TrialState state, std::int64_t parameters, double seconds,
-                 const std::optional<GpuFit>& fit, bool json) {
+void print_trial(const Trial& trial, const TrialResult& result, std::int64_t parameters,
+                 double seconds, const std::optional<GpuFit>& fit, bool json) {
+  const std::string remark =
+      result.damage.empty() ? "" : result.damage + "; `run` evaluates it again";
   if (!json) {
+    std::string more;
+    if (!remark.empty()) more += "  " + remark;
+    if (fit && !fit->fits()) more += "  " + shortage_text(*fit);
     std::printf("%s  %-8s  %s  %lld parameters  ~%s%s\n", trial.id().c_str(),
-                std::string(state_name(state)).c_str(), trial_title(trial).c_str(),
-                static_cast<long long>(parameters), duration_text(seconds).c_str(),
-                fit && !fit->fits() ? ("  " + shortage_text(*fit)).c_str() : "");
+                std::string(state_name(result.state)).c_str(), trial_title(trial).c_str(),
+                static_cast<long long>(parameters), duration_text(seconds).c_str(), more.c_str());
     return;
   }
   OrderedJson line = {{"trial", trial.id()},
-                      {"state", state_name(state)},
+                      {"state", state_name(result.state)},
                       {"title", trial_title(trial)},
                       {"trainable_parameters", parameters},
                       {"estimated_seconds", seconds}};
+  if (!remark.empty()) line["remark"] = remark;
   if (fit) {
     line["gpu_memory"] = {{"needed", fit->needed},
                           {"available", fit->available},
                           {"fits", fit->fits()},
                           {"largest_micro_batch_tokens", fit->largest_micro_batch}};
   }
-  std::printf("%s\n", line.dump().c_str());
+  std::printf("%s\n", json_text(line).c_str());
 }
 
 }  // namespace
@@ -93,15 +98,16 @@ void print_plan(const SweepFolder& folder, const Manifest& manifest, const Model
   const TrialCosts costs(manifest, shape);
   double cost = 0;
   std::size_t finished = 0;
-  for (const Trial& trial : manifest.trials) {
-    const TrialState state = trial_state(folder, trial);
-    const bool ended = is_finished(state);
+  const std::vector<TrialResult> results = trial_results(folder, manifest);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const Trial& trial = manifest.trials[i];
+    const bool ended = is_finished(results[i].state);
     finished += ended;
     const double one = costs.of(trial);
     if (!ended) cost += one;
     std::optional<GpuFit> fit;
     if (available) fit = gpu_fit(trial, shape, *available);
-    print_trial(trial, state, method_of(trial)->trainable_parameters(shape),
+    print_trial(trial, results[i], method_of(trial)->trainable_parameters(shape),
                 one / speed.flops_per_second, fit, json);
   }
   if (json) return;
@@ -115,8 +121,10 @@ void warn_of_memory(const SweepFolder& folder, const Manifest& manifest, const M
   if (!available) return;
   std::size_t count = 0;
   std::string first;
-  for (const Trial& trial : manifest.trials) {
-    if (is_finished(trial_state(folder, trial))) continue;
+  const std::vector<TrialResult> results = trial_results(folder, manifest);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const Trial& trial = manifest.trials[i];
+    if (is_finished(results[i].state)) continue;
     const GpuFit fit = gpu_fit(trial, shape, *available);
     if (fit.fits() || count++ > 0) continue;
     first = fmt::format("trial {} ({}) {}", trial.id(), trial_title(trial), shortage_text(fit));

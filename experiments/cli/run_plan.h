@@ -6,7 +6,8 @@
 namespace rankscope {
 
 // `run --dry-run`: the trials, what they would cost and, on a GPU, whether they fit. `options` are
-// resolved. With `json` a line a trial.
+// resolved. With `json` a line a trial. A result that cannot be read is remarked on: `run` mends
+// it.
 void print_plan(const SweepFolder& folder, const Manifest& manifest, const ModelShape& shape,
                 const RunOptions& options, bool json);
 

@@ -410,3 +410,27 @@ TEST_CASE("data that changed under a sweep goes under no old name") {
   sweep.finish("out");
   CHECK(database_rows(out) == rows);
 }
+
+TEST_CASE("a plan of a sweep that is damaged remarks on it and leaves it as it is") {
+  SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("plan of damage");
+  const fs::path out = sweep.out("plan of damage");
+  const fs::path done = eval_folder(out, trial_of(out, "tuned", "write")) / "done.json";
+  const fs::path errors = eval_folder(out, trial_of(out, "wide", "pick")) / "errors.json";
+  truncate(done);
+  fs::remove(errors.parent_path() / "done.json");
+  write_file_atomically(errors, "[");
+  const std::vector<std::string> names = names_below(out);
+  const ProgramResult plan = sweep.run("plan of damage", {"--dry-run"});
+  INFO(plan.err);
+  CHECK(plan.exit_code == 0);
+  for (const fs::path& file : {done, errors}) CHECK_THAT(plan.out, Catch::Contains(file.string()));
+  int remarks = 0, pending = 0;
+  for (const Json& line : json_lines(sweep.run("plan of damage", {"--dry-run", "--json"}))) {
+    remarks += line.contains("remark");
+    pending += line.at("state") == "pending";
+  }
+  CHECK(remarks == 2);
+  CHECK(pending == 2);
+  CHECK(names_below(out) == names);
+}
