@@ -13,6 +13,8 @@ namespace {
 
 constexpr const char* kFile = "environment.json";
 constexpr const char* kInstructionSet = "instruction_set";
+constexpr const char* kAdapter = "adapter";
+constexpr const char* kWeightsHash = "weights_sha256";
 
 }  // namespace
 
@@ -31,18 +33,23 @@ OrderedJson environment_json(const Backend& backend) {
 }
 
 void write_environment(const std::filesystem::path& folder, const Backend& backend,
-                       std::int64_t base_parameters) {
+                       std::int64_t base_parameters, const std::string& adapter) {
   OrderedJson json = environment_json(backend);
   json["base_parameters"] = std::to_string(base_parameters);
+  // An object, as it is no fact about the machine: the environments in results.db are texts by key.
+  if (!adapter.empty()) json[kAdapter][kWeightsHash] = adapter;
   write_file_atomically(folder / kFile, json.dump(1) + "\n");
 }
 
-std::string recorded_instruction_set(const std::filesystem::path& folder) {
+PredictionSource recorded_source(const std::filesystem::path& folder) {
   try {
     const Json json = read_json_file(folder / kFile);
-    return JsonObject(json, kFile).get_string_or(kInstructionSet, "");
+    JsonObject object(json, kFile);
+    PredictionSource source{object.get_string_or(kInstructionSet, ""), ""};
+    if (object.has(kAdapter)) source.adapter = object.get_object(kAdapter).get_string(kWeightsHash);
+    return source;
   } catch (const Error&) {
-    return "";
+    return {};
   }
 }
 

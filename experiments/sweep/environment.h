@@ -14,10 +14,18 @@ namespace rankscope {
 // kernels' arithmetic, and the precision), threads, memory_mib, compiler, program (the repository's
 // state when it was built), and the numeric version.
 OrderedJson environment_json(const Backend& backend);
-// The same and base_parameters, how many the base has, in the folder's environment.json.
+
+// What an evaluation's predictions are made with: another's are not its bits.
+struct PredictionSource {
+  std::string instruction_set;
+  std::string adapter;  // weights_sha256 of rankscope.json; empty: the base alone
+  bool operator==(const PredictionSource&) const = default;
+};
+// The same and base_parameters, how many the base has, and where there is an adapter its
+// `weights_sha256` under `adapter`, in the folder's environment.json.
 void write_environment(const std::filesystem::path& folder, const Backend& backend,
-                       std::int64_t base_parameters);
-// The instruction set in the folder's environment.json; empty where that is missing or damaged.
-std::string recorded_instruction_set(const std::filesystem::path& folder);
+                       std::int64_t base_parameters, const std::string& adapter);
+// By the folder's environment.json; empty where that is missing or damaged.
+PredictionSource recorded_source(const std::filesystem::path& folder);
 
 }  // namespace rankscope

@@ -61,13 +61,16 @@ struct Adapted {
   }
 };
 
-// Where the predictions that an earlier process made are not this device's, they are forgotten.
-void forget_other_machines_predictions(const fs::path& eval_folder, const Backend& backend) {
+// Predictions that something else made, or nobody knows what, are forgotten.
+void forget_others_predictions(const fs::path& eval_folder, const PredictionSource& source) {
   const fs::path file = eval_folder / "predictions.jsonl";
-  const std::string was = recorded_instruction_set(eval_folder);
-  if (was.empty() || was == backend.instruction_set() || !is_there(file)) return;
-  log::info("the predictions in {} were begun on another device ({}); all are made anew",
-            printable_path(eval_folder), printable(was));
+  const PredictionSource was = recorded_source(eval_folder);
+  if (was == source || !is_there(file)) return;
+  const std::string why = was.instruction_set.empty() ? "nothing says what made them"
+                          : was.instruction_set != source.instruction_set
+                              ? "another device began them: " + printable(was.instruction_set)
+                              : "another training's adapter began them, or an older program";
+  log::info("the predictions in {} are all made anew ({})", printable_path(eval_folder), why);
   std::error_code error;
   fs::remove(file, error);
   if (error)
@@ -75,14 +78,23 @@ void forget_other_machines_predictions(const fs::path& eval_folder, const Backen
                        "': " + system_error_text(error.value()));
 }
 
+std::string weights_hash(const fs::path& adapter) {
+  const fs::path file = adapter / "rankscope.json";
+  const Json json = read_json_file(file);
+  return JsonObject(json, printable_path(file)).get_string_or("weights_sha256", "");
+}
+
 Adapted adapted(const SweepFolder& folder, const Trial& trial, Model& base) {
   const Backend& backend = base.backend();
-  forget_other_machines_predictions(folder.eval_folder(trial), backend);
-  write_environment(folder.eval_folder(trial), backend, base.shape().parameters());
+  const fs::path eval = folder.eval_folder(trial), adapter = folder.train_folder(trial) / "adapter";
+  const PredictionSource source{std::string(backend.instruction_set()),
+                                trial.trains() ? weights_hash(adapter) : ""};
+  forget_others_predictions(eval, source);
+  write_environment(eval, backend, base.shape().parameters(), source.adapter);
   Adapted made{base, nullptr};
   if (trial.trains()) {
     const auto load = trial.config.task.score.merged ? load_merged_adapter : load_adapter;
-    made.adaptation = load(folder.train_folder(trial) / "adapter", base);
+    made.adaptation = load(adapter, base);
   }
   return made;
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 #include "common/files.h"
 #include "engine/backend/devices.h"
@@ -174,6 +175,41 @@ TEST_CASE("predictions that another device began are all made anew") {
   put_on_other_device(folder / "environment.json");
   sweep.finish("half elsewhere");
   check_results(out, sweep.out("undisturbed"));
+}
+
+TEST_CASE("predictions of another adapter, or of nobody knows what, are made anew") {
+  SmallSweep& sweep = shared_sweep();
+  const auto put_adapter = [](const fs::path& file, const char* hash) {
+    Json json = read_json_file(file);
+    REQUIRE(json.at("adapter").erase("weights_sha256") == 1);
+    if (hash == nullptr)
+      json.erase("adapter");
+    else
+      json["adapter"]["weights_sha256"] = hash;
+    write_file_atomically(file, json.dump(1) + "\n");
+  };
+  const std::function<void(const fs::path&)> damages[] = {
+      [&](const fs::path& file) { put_adapter(file, "of another training"); },
+      [&](const fs::path& file) { put_adapter(file, nullptr); },  // an older program's
+      [](const fs::path& file) { fs::remove(file); },
+      [](const fs::path& file) { write_file_atomically(file, "["); }};
+  for (const auto& damage : damages) {
+    copy_undisturbed("others");
+    const fs::path out = sweep.out("others");
+    const fs::path folder = eval_folder(out, trial_of(out, "tuned", "write"));
+    const fs::path finished = eval_folder(out, trial_of(out, "best", "write"));
+    fs::remove(folder / "done.json");
+    const std::string lines = read_bytes(folder / "predictions.jsonl");
+    Json line = Json::parse(lines.substr(0, lines.find('\n')));
+    line["prediction"] = "another adapter's";
+    write_file_atomically(folder / "predictions.jsonl", line.dump() + "\n");
+    for (const fs::path& one : {folder, finished}) damage(one / "environment.json");
+    // What is finished counts, whatever made it.
+    const Json end = json_lines(sweep.run("others", {"--json"})).back();
+    CHECK(end.at("done") == 1);
+    CHECK(end.at("already_done") == SmallSweep::kTrials - 1);
+    check_results(out, sweep.out("undisturbed"));
+  }
 }
 
 TEST_CASE("a training that another device began starts over") {
