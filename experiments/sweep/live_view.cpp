@@ -25,6 +25,15 @@ std::size_t terminal_columns() {
   return size.ws_col;
 }
 
+double part_of(const Trial& trial, const TrialProgress& progress) {
+  if (progress.of == 0) return 0;
+  const double part = static_cast<double>(progress.done) / static_cast<double>(progress.of);
+  if (!trial.trains()) return part;
+  return progress.phase == TrialProgress::Phase::kTraining
+             ? part * kTrainingShare
+             : kTrainingShare + part * (1 - kTrainingShare);
+}
+
 }  // namespace
 
 std::string progress_text(const TrialProgress& p) {
@@ -55,6 +64,36 @@ std::string duration_text(double seconds) {
   return fmt::format("{}:{:02}", s / 60, s % 60);
 }
 
+void WorkDone::add(const std::string& trial, double cost) {
+  trials_[trial].cost = cost;
+  total_ += cost;
+}
+
+void WorkDone::came_to(const std::string& trial, double part, double before) {
+  One& one = trials_[trial];
+  one.part = part;
+  if (!one.before) one.before = before;
+}
+
+void WorkDone::left(const std::string& trial) { trials_[trial].part = 0; }
+
+void WorkDone::ended(const std::string& trial) { trials_[trial].part = 1; }
+
+double WorkDone::sum(bool of_this_run) const {
+  double sum = 0;
+  for (const auto& [id, one] : trials_)
+    sum += one.cost * (of_this_run ? std::max(0.0, one.part - one.before.value_or(0)) : one.part);
+  return sum;
+}
+
+double WorkDone::part() const { return total_ > 0 ? std::min(1.0, sum(false) / total_) : 1; }
+
+std::optional<double> WorkDone::seconds_left(double seconds) const {
+  const double done = sum(true);
+  if (done <= 0.01 * total_ || part() >= 1) return {};
+  return seconds / done * (total_ - sum(false));
+}
+
 LiveView::LiveView(const SweepFolder& folder, const Manifest& manifest, const TrialCosts& costs)
     : total_(manifest.trials.size()),
       terminal_(isatty(STDERR_FILENO) != 0),
@@ -65,7 +104,7 @@ LiveView::LiveView(const SweepFolder& folder, const Manifest& manifest, const Tr
       ++finished_;
       continue;
     }
-    total_cost_ += costs_[trial.id()] = costs.of(trial);
+    work_.add(trial.id(), costs.of(trial));
   }
 }
 
@@ -78,11 +117,15 @@ void LiveView::started(const Trial& trial) {
 
 void LiveView::progressed(const Trial& trial, const TrialProgress& progress) {
   running_[trial.id()] = {&trial, progress};
+  // What is reported first is a step, or an example, of this run.
+  TrialProgress before = progress;
+  --before.done;
+  work_.came_to(trial.id(), part_of(trial, progress), part_of(trial, before));
 }
 
 void LiveView::ended(const Trial& trial, TrialState state) {
   running_.erase(trial.id());
-  ended_cost_ += costs_[trial.id()];
+  work_.ended(trial.id());
   ++finished_;
   say(fmt::format("{} {}  {}  ({})", trial.id(), trial_title(trial), state_name(state),
                   bar_text()));
@@ -90,6 +133,7 @@ void LiveView::ended(const Trial& trial, TrialState state) {
 
 void LiveView::attempt_failed(const Trial& trial, const std::string& error, int attempt) {
   running_.erase(trial.id());
+  work_.left(trial.id());
   say(fmt::format("{} {}  attempt {} of {} failed: {}", trial.id(), trial_title(trial), attempt,
                   kAttempts, error));
 }
@@ -100,27 +144,11 @@ void LiveView::idle() {
   draw();
 }
 
-double LiveView::fraction_of(const Trial& trial, const TrialProgress& progress) const {
-  if (progress.of == 0) return 0;
-  const double part = static_cast<double>(progress.done) / static_cast<double>(progress.of);
-  if (!trial.trains()) return part;
-  return progress.phase == TrialProgress::Phase::kTraining
-             ? part * kTrainingShare
-             : kTrainingShare + part * (1 - kTrainingShare);
-}
-
-double LiveView::part_done() const {
-  double done = ended_cost_;
-  for (const auto& [id, one] : running_)
-    done += costs_.at(id) * fraction_of(*one.first, one.second);
-  return total_cost_ > 0 ? std::min(1.0, done / total_cost_) : 1;
-}
-
 std::string LiveView::bar_text() const {
-  const double part = part_done();
   const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
   std::string text = fmt::format("{}/{} trials", finished_, total_);
-  if (part > 0.01 && part < 1) text += ", " + duration_text(seconds / part * (1 - part)) + " left";
+  if (const std::optional<double> left = work_.seconds_left(seconds))
+    text += ", " + duration_text(*left) + " left";
   return text;
 }
 
@@ -143,7 +171,7 @@ void LiveView::draw() {
             "\n";
     ++drawn_;
   }
-  const double part = part_done();
+  const double part = work_.part();
   const int cells = static_cast<int>(part * kBarCells);
   text += fmt::format("[{}{}] {:.0f}%  {}", std::string(static_cast<std::size_t>(cells), '#'),
                       std::string(static_cast<std::size_t>(kBarCells - cells), '.'), 100 * part,

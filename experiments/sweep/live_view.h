@@ -4,11 +4,38 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "experiments/sweep/coordinator.h"
 
 namespace rankscope {
+
+// How much of the work of a run's trials is done, in the units of their costs, and how fast: what
+// earlier runs did is done, but took no time of this one.
+class WorkDone {
+ public:
+  void add(const std::string& trial, double cost);
+  // `part` of the trial is done, from 0 to 1; `before`: what was before the first report of it.
+  void came_to(const std::string& trial, double part, double before);
+  // Nobody works on it; how far it came is not known until the next report.
+  void left(const std::string& trial);
+  void ended(const std::string& trial);
+
+  double part() const;  // of all, from 0 to 1
+  // Of a run that took so many; nothing before it did a hundredth of all, and after the end.
+  std::optional<double> seconds_left(double seconds) const;
+
+ private:
+  struct One {
+    double cost = 0, part = 0;
+    std::optional<double> before;  // this run
+  };
+  double sum(bool of_this_run) const;
+
+  std::map<std::string, One> trials_;
+  double total_ = 0;
+};
 
 class LiveView : public RunObserver {
  public:
@@ -25,16 +52,13 @@ class LiveView : public RunObserver {
  private:
   using Clock = std::chrono::steady_clock;
 
-  double fraction_of(const Trial& trial, const TrialProgress& progress) const;
-  double part_done() const;
   std::string bar_text() const;
   void draw();
   void erase();
   void say(const std::string& line);
 
-  std::map<std::string, double> costs_;  // of what was to be run, by id
+  WorkDone work_;  // of what was to be run
   std::map<std::string, std::pair<const Trial*, TrialProgress>> running_;
-  double total_cost_ = 0, ended_cost_ = 0;
   std::size_t total_ = 0, finished_ = 0;
   bool terminal_ = false;
   int drawn_ = 0;  // lines

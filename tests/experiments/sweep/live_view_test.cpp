@@ -1,0 +1,34 @@
+// What `run` says of the time that is left.
+#include <catch2/catch.hpp>
+
+#include "experiments/sweep/live_view.h"
+
+using namespace rankscope;
+
+TEST_CASE("the time left goes by what this run did, not by what earlier ones had done") {
+  WorkDone work;
+  work.add("a", 60);
+  work.add("b", 40);
+  CHECK(work.part() == 0);
+  CHECK_FALSE(work.seconds_left(5));
+  // An earlier run left half of it.
+  work.came_to("a", 0.5, 0.5);
+  CHECK(work.part() == Approx(0.3));
+  CHECK_FALSE(work.seconds_left(5));
+  work.came_to("a", 0.75, 0.7);
+  CHECK(work.part() == Approx(0.45));
+  CHECK(work.seconds_left(30).value() == Approx(110));  // 15 of the 70 that it was given
+  work.ended("a");
+  CHECK(work.seconds_left(60).value() == Approx(80));
+  work.came_to("b", 0.5, 0);
+  CHECK(work.seconds_left(100).value() == Approx(40));
+  // Another attempt begins where the folder stands, and what the first did was this run's.
+  work.left("b");
+  CHECK(work.part() == Approx(0.6));
+  work.came_to("b", 0.75, 0.5);
+  CHECK(work.seconds_left(120).value() == Approx(20));
+  work.ended("b");
+  CHECK(work.part() == 1);
+  CHECK_FALSE(work.seconds_left(130));
+  CHECK(WorkDone().part() == 1);
+}
