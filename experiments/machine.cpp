@@ -1,8 +1,10 @@
 #include "experiments/machine.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <fstream>
 #include <functional>
@@ -36,6 +38,46 @@ std::string processor_name() {
 
 int64_t total_memory_mib() {
   return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / (1 << 20);
+}
+
+std::optional<std::int64_t> control_group_memory(const std::filesystem::path& root) {
+  std::optional<std::int64_t> lowest;
+  // A file that is missing, or says "max", sets no limit; version 1 says so by the largest number.
+  const auto look = [&](const std::filesystem::path& file) {
+    std::string text;
+    std::ifstream(file) >> text;
+    std::int64_t limit = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+    if (error == std::errc() && end == text.data() + text.size() && limit > 0)
+      lowest = std::min(limit, lowest.value_or(limit));
+  };
+  std::ifstream groups(root / "proc/self/cgroup");
+  // "0::/PATH" of version 2, "4:memory:/PATH" of version 1.
+  for (std::string line; std::getline(groups, line);) {
+    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const bool unified = controllers == ",,";
+    if (!unified && controllers.find(",memory,") == std::string::npos) continue;
+    const std::filesystem::path top = root / (unified ? "sys/fs/cgroup" : "sys/fs/cgroup/memory");
+    const char* const file = unified ? "memory.max" : "memory.limit_in_bytes";
+    look(top / file);
+    // In a container the path may be the host's, which is not there.
+    std::filesystem::path group = top;
+    for (const std::filesystem::path& part :
+         std::filesystem::path(line.substr(second + 1)).relative_path())
+      look((group /= part) / file);
+  }
+  return lowest;
+}
+
+std::int64_t usable_memory_mib() {
+  std::int64_t memory = total_memory_mib();
+  if (const auto limit = control_group_memory()) memory = std::min(memory, *limit >> 20);
+  rlimit own{};
+  if (getrlimit(RLIMIT_AS, &own) == 0 && own.rlim_cur != RLIM_INFINITY)
+    memory = std::min(memory, static_cast<std::int64_t>(own.rlim_cur >> 20));
+  return memory;
 }
 
 double peak_memory_mib() {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <optional>
 #include <string>
 
 #include "engine/backend/backend.h"
@@ -10,6 +12,13 @@ namespace rankscope {
 
 std::string processor_name();
 int64_t total_memory_mib();
+// In bytes, the lowest limit that the control groups of this process (a container, a job, a
+// service), or those above them, set on their memory; nothing where none does. Reads
+// proc/self/cgroup and sys/fs/cgroup below `root`, of version 2 and 1.
+std::optional<std::int64_t> control_group_memory(const std::filesystem::path& root = "/");
+// What this process and those that it starts may take: the machine's, within the control groups'
+// limits and that of the process (RLIMIT_AS, which schedulers set to what a job asked for).
+std::int64_t usable_memory_mib();
 // The most memory this process has had resident, in MiB (VmHWM); 0 where the system does not say.
 double peak_memory_mib();
 // The most memory of the backend's device that its tensors took, in MiB; the process's where the

@@ -183,7 +183,8 @@ void add_run(CLI::App& app, int& exit_code) {
       ->check(not_empty());
   command
       ->add_option("--workers", c->options.workers,
-                   "processes; 0: as cores and memory allow, or one a GPU")
+                    "processes; 0: as cores and memory (of the machine, or its job or container) "
+                    "allow, or one a GPU")
       ->transform(whole_number(0, kMostThreads));
   command->add_option("--threads", c->options.threads, "of each worker; 0: the cores shared out")
       ->transform(whole_number(0, kMostThreads));

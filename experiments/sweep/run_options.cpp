@@ -22,7 +22,7 @@ RunOptions resolve(const RunOptions& options, const Manifest& manifest, const Mo
     for (const Trial& trial : manifest.trials)
       largest = std::max(
           largest, plan_memory(shape, *method_of(trial), micro_batch_of(trial), target).total());
-    const std::int64_t memory = total_memory_mib() * (std::int64_t{1} << 20) / 10 * 7;
+    const std::int64_t memory = usable_memory_mib() * (std::int64_t{1} << 20) / 10 * 7;
     out.workers = static_cast<int>(std::clamp<std::int64_t>(memory / largest, 1, cores));
     if (out.threads > 0) out.workers = std::clamp(out.workers, 1, std::max(1, cores / out.threads));
   }
