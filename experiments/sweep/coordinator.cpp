@@ -1,6 +1,7 @@
 #include "experiments/sweep/coordinator.h"
 
 #include <poll.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
@@ -54,7 +55,11 @@ class Run {
  public:
   Run(const SweepFolder& folder, const Manifest& manifest, const TrialCosts& costs,
       const RunOptions& options, RunObserver& observer)
-      : folder_(folder), manifest_(manifest), options_(options), observer_(observer) {
+      : folder_(folder),
+        manifest_(manifest),
+        options_(options),
+        observer_(observer),
+        workers_(options.workers) {
     for (const Trial& trial : manifest.trials) {
       clear_trial_errors(folder, trial);
       states_[trial.id()] = trial_state(folder, trial);
@@ -105,7 +110,7 @@ class Run {
   }
 
   void start_workers() {
-    while (running_.size() < static_cast<std::size_t>(options_.workers)) {
+    while (running_.size() < static_cast<std::size_t>(workers_)) {
       const auto next = std::ranges::find_if(waiting_, [&](const Trial* t) { return ready(*t); });
       if (next == waiting_.end()) return;
       const Pack pack = pack_from(**next);
@@ -129,7 +134,7 @@ class Run {
       if (trial->config.precision == first.config.precision && !alone_.contains(trial) &&
           ready(*trial) && can_pack(*trial) && adapters.insert(trial->train_hash).second)
         fitting.push_back(trial);
-    const auto free = static_cast<std::size_t>(options_.workers) - running_.size();
+    const auto free = static_cast<std::size_t>(workers_) - running_.size();
     const std::size_t share = (fitting.size() + 1 + free - 1) / free;
     for (const Trial* trial : fitting)
       if (pack.size() < std::min(share, static_cast<std::size_t>(options_.pack)))
@@ -170,7 +175,12 @@ class Run {
       const Worker::End end = one->worker.wait();
       summary_.worker_seconds += seconds_since(one->start);
       running_.erase(one++);
-      for (const Trial* trial : pack) ended(*trial, end, pack.size() > 1);
+      const bool beside = end.exit_code == 128 + SIGKILL && !running_.empty() && !stopping_;
+      if (beside) {
+        workers_ = static_cast<int>(running_.size());
+        observer_.fewer_workers(workers_);
+      }
+      for (const Trial* trial : pack) ended(*trial, end, beside || pack.size() > 1);
     }
   }
 
@@ -198,7 +208,8 @@ class Run {
     return progress;
   }
 
-  void ended(const Trial& trial, const Worker::End& end, bool packed) {
+  // `shared`: others may have been what ended it, trained with it or beside it.
+  void ended(const Trial& trial, const Worker::End& end, bool shared) {
     // What the folder says counts: a worker may be killed after its last file was written.
     TrialState state = trial_state(folder_, trial);
     if (is_finished(state)) {
@@ -218,7 +229,7 @@ class Run {
       stop_workers();
       return;
     }
-    if (packed) {
+    if (shared) {
       // Which of them it was, and whether it was more than their number, shows where each is alone.
       alone_.insert(&trial);
       waiting_.insert(waiting_.begin(), &trial);
@@ -262,6 +273,7 @@ class Run {
   std::map<std::string, TrialState> states_;
   RunSummary summary_;
   std::string machine_error_;
+  int workers_;  // at a time, at most
   bool stopping_ = false;
 };
 

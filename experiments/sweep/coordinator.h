@@ -27,6 +27,8 @@ class RunObserver {
   // The folder holds the trial's end.
   virtual void ended(const Trial&, TrialState) {}
   virtual void attempt_failed(const Trial&, const std::string& /*error*/, int /*attempt*/) {}
+  // A worker was killed, and so many work at a time from now on.
+  virtual void fewer_workers(int /*workers*/) {}
   // Called a few times a second while workers run.
   virtual void idle() {}
 };
@@ -41,9 +43,10 @@ struct RunSummary {
 // time. Trials that can be trained together are, up to `pack` of them in a worker; one that fails
 // there is run alone before it counts as an attempt. A trial that fails is tried again, kAttempts
 // times in all, and where it is a tuning run the trials that need its rate fail with it; errors of
-// earlier runs are forgotten. Throws Interrupted when a stop was requested
-// and all workers have saved, MachineError when a worker met a fault of the machine (the others are
-// asked to save and stop first).
+// earlier runs are forgotten. Where a worker is killed (SIGKILL, as by a system that is short of
+// memory) beside others, no more than those work from then on, and it is no attempt. Throws
+// Interrupted when a stop was requested and all workers have saved, MachineError when a worker met a
+// fault of the machine (the others are asked to save and stop first).
 RunSummary run_trials(const SweepFolder& folder, const Manifest& manifest, const TrialCosts& costs,
                       const RunOptions& options, RunObserver& observer);
 

@@ -138,6 +138,11 @@ void LiveView::attempt_failed(const Trial& trial, const std::string& error, int 
                   kAttempts, error));
 }
 
+void LiveView::fewer_workers(int workers) {
+  say(fmt::format("a worker was killed, as a system does that is short of memory; going on with {}",
+                  workers));
+}
+
 void LiveView::idle() {
   const Clock::time_point now = Clock::now();
   if (now - drawn_at_ < (terminal_ ? Clock::duration(kTerminalInterval) : kPipeInterval)) return;

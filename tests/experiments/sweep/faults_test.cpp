@@ -331,6 +331,23 @@ TEST_CASE("a SIGTERM to the coordinator and its workers saves; a second Ctrl-C e
   }
 }
 
+TEST_CASE("a worker that is killed beside others is no failed attempt: fewer go on") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path out = sweep.out("short of memory");
+  RunningProgram run(sweep.words("short of memory", {kLonger, "--workers", "2"}));
+  REQUIRE(run.wait_until([&] { return run.workers().size() == 2; }));
+  ::kill(run.workers().front(), SIGKILL);
+  const auto says = [&](const char* text) { return run.output().find(text) != std::string::npos; };
+  REQUIRE(run.wait_until([&] { return says("going on with 1"); }));
+  CHECK_FALSE(says("attempt"));
+  // The other one works alone: killed as well, it counts.
+  REQUIRE(run.wait_until([&] { return run.workers().size() == 1; }));
+  ::kill(run.workers().front(), SIGKILL);
+  REQUIRE(run.wait_until([&] { return says("attempt 1 of 3 failed: killed by signal 9"); }));
+  run.send(SIGINT);
+  CHECK(run.wait() == 130);
+}
+
 TEST_CASE("an interrupted training goes on from its resume point, or over where that is lost") {
   SmallSweep sweep;
   sweep.finish("whole", {kLong});
