@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/safetensors.h"
 #include "common/text.h"
+#include "engine/backend/cpu/reference_rate.h"
 #include "engine/training/numeric_version.h"
 #include "experiments/file_hashes.h"
 
@@ -20,6 +21,7 @@ namespace fs = std::filesystem;
 constexpr const char* kBackend = "backend";
 // Of a GPU its name, the versions of CUDA and of the kernels' arithmetic, and the precision.
 constexpr const char* kInstructionSet = "instruction_set";
+constexpr const char* kLibraries = "libraries";
 
 bool BestStep::improved(std::int64_t candidate, double eval_loss) {
   if (!std::isfinite(eval_loss) || (step > 0 && eval_loss >= loss)) return false;
@@ -46,6 +48,8 @@ RunFolder::RunFolder(const TrainRunOptions& options, const Method& method,
   identity_[kBackend] = std::string(backend.name());
   identity_[kInstructionSet] = std::string(backend.instruction_set());
   identity_["numeric_version"] = std::to_string(kNumericVersion);
+  if (backend.name() == "cpu")
+    libraries_ = "oneDNN " + reference_library_version() + ", compiler " __VERSION__;
 }
 
 void RunFolder::prepare() {
@@ -64,13 +68,15 @@ void RunFolder::prepare() {
 
 void RunFolder::forget_other_machines_state() {
   if (!has_state()) return;
-  {
-    const SafetensorsFile state(out_ / kState);
-    const auto saved = state.metadata().find(std::string("identity.") + kInstructionSet);
-    if (saved == state.metadata().end() || saved->second == identity_.at(kInstructionSet)) return;
-    log::info("the resume point in {} was made on another device ({}); the training starts over",
-              printable_path(out_), printable(saved->second));
-  }
+  const Trainer::Identity now = state_identity();
+  std::string other;
+  for (const char* key : {kInstructionSet, kLibraries})
+    if (const auto was = saved(key); was && now.contains(key) && *was != now.at(key)) other = *was;
+  if (other.empty()) return;
+  log::info(
+      "the resume point in {} was made on another device or with other libraries ({}); the "
+      "training starts over",
+      printable_path(out_), printable(other));
   std::error_code error;
   // The resume point last: where an earlier one stays, this is tried again.
   for (const char* name : {kAdapter, kBest, kState})
@@ -99,7 +105,9 @@ Json RunFolder::read_done() const {
 }
 
 double RunFolder::load(Trainer& trainer) {
-  trainer.load_state(out_ / kState, identity_);
+  Trainer::Identity identity = state_identity();
+  if (!saved(kLibraries)) identity.erase(kLibraries);  // an older program's
+  trainer.load_state(out_ / kState, identity);
   double loss = std::nan("");
   int64_t steps = 0;
   if (has(kCurve)) {
@@ -152,7 +160,7 @@ void RunFolder::add_to_curve(const TrainProgress& p) {
 void RunFolder::save(Trainer& trainer) {
   if (!keeps()) return;
   write_file_atomically(out_ / kCurve, curve_);
-  trainer.save_state(out_ / kState, identity_);
+  trainer.save_state(out_ / kState, state_identity());
 }
 
 // The curve again: a diverged run's last steps come after its last resume point.
@@ -175,6 +183,19 @@ void RunFolder::finish(const TrainOutcome& outcome) {
   done["files"][kCurve] = sha256_hex(curve_);
   done["identity"] = identity_;
   write_file_atomically(out_ / kDone, done.dump(1) + "\n");
+}
+
+std::optional<std::string> RunFolder::saved(const char* key) const {
+  const SafetensorsFile state(out_ / kState);
+  const auto found = state.metadata().find(std::string("identity.") + key);
+  if (found == state.metadata().end()) return {};
+  return found->second;
+}
+
+Trainer::Identity RunFolder::state_identity() const {
+  Trainer::Identity identity = identity_;
+  if (!libraries_.empty()) identity[kLibraries] = libraries_;
+  return identity;
 }
 
 bool RunFolder::has(const char* name) const {

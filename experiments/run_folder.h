@@ -66,12 +66,17 @@ class RunFolder {
   static constexpr const char* kBest = "best";
 
   bool has(const char* name) const;
+  // What the resume point's identity has under the key.
+  std::optional<std::string> saved(const char* key) const;
+  // A resume point's, which says with which libraries too; a result counts whatever they are.
+  Trainer::Identity state_identity() const;
   void forget_other_machines_state();
 
   std::filesystem::path out_;
   FolderLock::Busy busy_;
   bool other_machines_;
   Trainer::Identity identity_;
+  std::string libraries_;                         // empty where the instruction set names them
   OrderedJson accounts_ = OrderedJson::object();  // of the data that was read
   std::string curve_;
   std::optional<FolderLock> lock_;

@@ -43,8 +43,9 @@ struct TrainRunOptions {
   LoadedBase* base = nullptr;                         // kept for further runs; null: the run's own
   FileHashes* hashes = nullptr;                       // those that are known already, or null
   FolderLock::Busy busy = FolderLock::Busy::kRefuse;  // where another process holds `out`
-  // Whether a run of another device or instruction set is no other run: where it is finished it
-  // counts, half done it starts over, since its bits are not this machine's.
+  // Whether a run of another device or instruction set, or half done with other libraries, is no
+  // other run: where it is finished it counts, half done it starts over, since its bits are not
+  // this machine's.
   bool other_machines = false;
 };
 

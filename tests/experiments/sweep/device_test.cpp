@@ -48,13 +48,13 @@ void put_on_other_device(const fs::path& file) {
   write_file_atomically(file, json.dump(1) + "\n");
 }
 
-void put_state_on_other_device(const fs::path& file) {
+// Another identity in a resume point.
+void change_state(const fs::path& file, const std::function<void(Json& metadata)>& change) {
   const std::string bytes = read_bytes(file);
   uint64_t length = 0;
   std::memcpy(&length, bytes.data(), sizeof length);
   Json header = Json::parse(bytes.substr(8, length));
-  header["__metadata__"]["identity.backend"] = "cuda";
-  header["__metadata__"]["identity.instruction_set"] = kOtherDevice;
+  change(header["__metadata__"]);
   write_file_atomically(file, safetensors_bytes(header.dump(), bytes.substr(8 + length)));
 }
 
@@ -212,21 +212,40 @@ TEST_CASE("predictions of another adapter, or of nobody knows what, are made ane
   }
 }
 
-TEST_CASE("a training that another device began starts over") {
+TEST_CASE("a training that another device or other libraries began starts over") {
   SmallSweep sweep;
   sweep.finish("whole", {kLongGroup});
   const fs::path out = sweep.out("begun");
   sweep.finish("begun", {kLongGroup});
-  fs::remove_all(out / "trials");
   const Json trial = trial_of(out, "long", "write");
-  const ProgramResult stopped =
-      run_program({"trial", out.string(), trial.at("id"), "--threads", "1", "--json"},
-                  {.signal_after_lines = 1, .signal = SIGINT});
-  INFO(stopped.err);
-  REQUIRE(stopped.exit_code == 130);
-  put_state_on_other_device(train_folder(out, trial) / "state.safetensors");
+  const std::vector<std::string> words = {"trial", out.string(), trial.at("id"), "--threads", "1"};
+  const auto begin = [&](const std::function<void(Json & metadata)>& change) {
+    fs::remove_all(out / "trials");
+    const ProgramResult stopped =
+        run_with(words, {"--json"}, {.signal_after_lines = 1, .signal = SIGINT});
+    INFO(stopped.err);
+    REQUIRE(stopped.exit_code == 130);
+    change_state(train_folder(out, trial) / "state.safetensors", change);
+  };
+  begin([](Json& metadata) {
+    metadata["identity.backend"] = "cuda";
+    metadata["identity.instruction_set"] = kOtherDevice;
+  });
   sweep.finish("begun", {kLongGroup});
   check_results(out, sweep.out("whole"));
+  const std::pair<std::function<void(Json&)>, bool> libraries[] = {
+      {[](Json& metadata) { metadata["identity.libraries"] = "oneDNN 0.0.1"; }, true},
+      // An older program's does not say which.
+      {[](Json& metadata) { REQUIRE(metadata.erase("identity.libraries") == 1); }, false}};
+  for (const auto& [change, over] : libraries) {
+    begin(change);
+    const ProgramResult result = run_program(words);
+    INFO(result.err);
+    REQUIRE(result.exit_code == 0);
+    CHECK((result.err.find("the training starts over") != std::string::npos) == over);
+    sweep.finish("begun", {kLongGroup});
+    check_results(out, sweep.out("whole"));
+  }
 }
 
 TEST_CASE("a sweep on the GPUs: planned, run in both precisions, and then finished", "[gpu]") {
