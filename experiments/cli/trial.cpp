@@ -1,4 +1,8 @@
 // trial: runs trials of a sweep's folder; what workers execute.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -29,6 +33,17 @@ struct TrialCommand {
   bool json = false;
 };
 
+// At once, and whole or not at all where standard output does not wait for its reader: a
+// coordinator that is at other work keeps no worker from its own.
+void put_event(const OrderedJson& event) {
+  const std::string line = event.dump() + "\n";
+  const ssize_t written = ::write(STDOUT_FILENO, line.data(), line.size());
+  if (written < 0 && errno == EAGAIN) return;
+  // What is wrong with standard output is said when the program flushes it.
+  std::fputs(line.c_str() + std::max<ssize_t>(written, 0), stdout);
+  std::fflush(stdout);
+}
+
 void print_event(const Trial& trial, const TrialProgress& p) {
   OrderedJson event;
   event["trial"] = trial.id();
@@ -37,8 +52,7 @@ void print_event(const Trial& trial, const TrialProgress& p) {
   event["of"] = p.of;
   if (p.phase == TrialProgress::Phase::kTraining) event["loss"] = p.loss;
   event["tokens_per_second"] = p.tokens_per_second;
-  std::printf("%s\n", event.dump().c_str());
-  std::fflush(stdout);
+  put_event(event);
 }
 
 int run_trials_of(const TrialCommand& c) {
@@ -69,8 +83,7 @@ int run_trials_of(const TrialCommand& c) {
   const auto on_end = [&](const Trial& trial, TrialState state) {
     if (progress)
       return progress->finish(fmt::format("trial {}: {}", trial.id(), state_name(state)));
-    const OrderedJson end = {{"trial", trial.id()}, {"state", state_name(state)}};
-    std::printf("%s\n", end.dump().c_str());
+    put_event({{"trial", trial.id()}, {"state", state_name(state)}});
   };
   run_pack(folder, trials, c.options, on_progress, on_end);
   if (!c.json)

@@ -76,6 +76,8 @@ Worker::Worker(std::vector<std::string> command, const std::filesystem::path& lo
     ::close(log_file);
     throw MachineError("cannot start a worker: " + system_error_text(error_number));
   }
+  // Events that nobody takes are dropped: the coordinator may be analysing for minutes.
+  ::fcntl(pipe_ends[1], F_SETFL, O_NONBLOCK);
   const pid_t parent = getpid();
   int error_number = 0;
   {

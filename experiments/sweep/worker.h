@@ -19,7 +19,8 @@ std::vector<std::string> worker_command(const std::filesystem::path& sweep_folde
 
 class Worker {
  public:
-  // Starts the command in a process group of its own, its messages going to `log`. A worker whose
+  // Starts the command in a process group of its own, its messages going to `log`. Its output does
+  // not wait to be read: writing fails (EAGAIN) where too much has not been. A worker whose
   // parent dies is asked to stop (kStopRequest), which saves; where a second signal ends the parent
   // it ends the worker too. MachineError where no process can be started.
   Worker(std::vector<std::string> command, const std::filesystem::path& log);

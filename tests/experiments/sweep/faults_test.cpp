@@ -2,7 +2,10 @@
 // stopped workers, trials that fail, and Ctrl-C.
 #include <catch2/catch.hpp>
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -329,6 +332,35 @@ TEST_CASE("a SIGTERM to the coordinator and its workers saves; a second Ctrl-C e
     INFO(run.output());
     CHECK(saved(out) == !again);
   }
+}
+
+TEST_CASE("a worker whose events nobody takes goes on to its end") {
+  SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("unheard");
+  const fs::path out = sweep.out("unheard");
+  const Json trial = trial_of(out, "wide", "pick");
+  fs::remove_all(train_folder(out, trial));
+  const std::string program = RANKSCOPE_PROGRAM, folder = out.string(), id = trial.at("id");
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  // As the coordinator makes it; full already.
+  ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
+  const std::string bytes(4096, ' ');
+  while (::write(ends[1], bytes.data(), bytes.size()) > 0) {
+  }
+  const pid_t process = ::fork();
+  if (process == 0) {
+    ::dup2(ends[1], STDOUT_FILENO);
+    ::execl(program.c_str(), program.c_str(), "trial", folder.c_str(), id.c_str(), "--threads", "1",
+            "--json", nullptr);
+    ::_exit(127);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(process, &status, 0) == process);
+  for (const int end : ends) ::close(end);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  check_results(out, sweep.out("undisturbed"));
 }
 
 TEST_CASE("a worker that is killed beside others is no failed attempt: fewer go on") {
