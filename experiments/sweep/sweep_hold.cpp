@@ -38,11 +38,11 @@ struct SweepHold::Holder {
   std::string text() const { return fmt::format(" by process {} on {}", process, printable(host)); }
 };
 
-SweepHold::SweepHold(const SweepFolder& folder, bool of_one_host)
-    : file_(folder.path() / "coordinator.json") {
-  const std::string name = "the sweep in '" + printable_path(folder.path()) + "'";
+SweepHold::SweepHold(const fs::path& folder, bool of_one_host)
+    : file_(folder / "coordinator.json") {
+  const std::string name = "the sweep in '" + printable_path(folder) + "'";
   while (!lock_) try {
-      lock_.emplace(folder.path());
+      lock_.emplace(folder);
     } catch (const FolderBusy&) {
       const std::optional<Holder> holder = recorded();
       if (!holder || !holder->is_gone())

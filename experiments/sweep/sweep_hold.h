@@ -6,7 +6,6 @@
 #include <string>
 
 #include "experiments/folder_lock.h"
-#include "experiments/sweep/sweep_folder.h"
 
 namespace rankscope {
 
@@ -15,9 +14,9 @@ class SweepHold {
   // InputError that names the process where another has it, and where `of_one_host` is false (the
   // folder's file system may be a network's, where not every lock reaches other hosts) also where
   // coordinator.json names one of another host.
-  explicit SweepHold(const SweepFolder& folder)
-      : SweepHold(folder, is_of_one_host(folder.path())) {}
-  SweepHold(const SweepFolder& folder, bool of_one_host);
+  explicit SweepHold(const std::filesystem::path& folder)
+      : SweepHold(folder, is_of_one_host(folder)) {}
+  SweepHold(const std::filesystem::path& folder, bool of_one_host);
   ~SweepHold();
   SweepHold(const SweepHold&) = delete;
   SweepHold& operator=(const SweepHold&) = delete;

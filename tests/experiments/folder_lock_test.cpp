@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/files.h"
+#include "common/json.h"
 #include "experiments/sweep/sweep_hold.h"
 #include "tests/error_text.h"
 #include "tests/temporary_folder.h"
@@ -50,9 +51,8 @@ TEST_CASE("a folder is held by a lock on a file, which stays and says nothing") 
 
 TEST_CASE("a sweep that another host may be running is refused until its record is removed") {
   const TemporaryFolder temporary;
-  const rankscope::SweepFolder folder(temporary.path());
-  const fs::path file = temporary / "coordinator.json";
-  put_coordinator(temporary.path(), "elsewhere");
+  const fs::path folder = temporary.path(), file = folder / "coordinator.json";
+  put_coordinator(folder, "elsewhere");
   const std::string refusal = error_text<InputError>([&] { SweepHold(folder, false); });
   CHECK_THAT(refusal, Catch::Contains("by process 7 on elsewhere") &&
                           Catch::EndsWith("remove '" + file.string() + "'"));
@@ -66,7 +66,7 @@ TEST_CASE("a sweep that another host may be running is refused until its record 
   // A process of this host that is gone, killed.
   char host[256] = "";
   REQUIRE(::gethostname(host, sizeof host - 1) == 0);
-  put_coordinator(temporary.path(), host);
+  put_coordinator(folder, host);
   { const SweepHold hold(folder, false); }
   write_file_atomically(file, "[");
   const SweepHold hold(folder, false);
