@@ -54,7 +54,7 @@ void AdaLoraAdaptation::add_site(const RankedSite& place, uint64_t init_seed) {
   const SiteSpec& spec = *place.spec;
   const int64_t r = settings_.first_rank(place.rank);
   auto made = std::make_unique<Triples>();
-  made->factors = &add(spec, r, settings_.lora.scale_of(r), settings_.lora.dropout);
+  made->factors = &add(spec, r, settings_.lora.scale_of(place.rank, r), settings_.lora.dropout);
   made->factors->a.name = spec.site.name() + ".lora_EA";
   const auto own = [&](Part& part, std::string name, int64_t rows, int64_t cols) {
     part.owned = std::make_unique<Parameter>(

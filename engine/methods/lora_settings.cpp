@@ -118,7 +118,9 @@ bool has_layer(const LoraSettings& settings, int64_t layer) {
 LoraSettings LoraSettings::read(Settings& settings) {
   LoraSettings read;
   read.rank = settings.integer("rank", 8, 1, kMaxRank);
-  read.alpha = settings.number("alpha", static_cast<double>(read.rank), 1e-6, 1e9);
+  const bool has_alpha = settings.has("alpha");
+  const double alpha = settings.number("alpha", static_cast<double>(read.rank), 1e-6, 1e9);
+  if (has_alpha) read.alpha = alpha;
   read.rslora = settings.flag("rslora", false);
   read.dropout = settings.number("dropout", 0.0, 0.0, 0.999);
   const std::string targets = settings.text("targets", "Wq+Wv");
@@ -136,15 +138,17 @@ LoraSettings LoraSettings::read(Settings& settings) {
 }
 
 std::map<std::string, std::string> LoraSettings::canonical() const {
-  return {{"rank", std::to_string(rank)},
-          {"alpha", fmt::format("{}", alpha)},
-          {"rslora", rslora ? "true" : "false"},
-          {"dropout", fmt::format("{}", dropout)},
-          {"targets", targets.word()},
-          {"layers", layers_text(layers)},
-          {"ranks", ranks_text(ranks)},
-          {"lr_ratio", fmt::format("{}", rate_ratio)},
-          {"init", std::string(kInits[static_cast<size_t>(init)])}};
+  std::map<std::string, std::string> all = {
+      {"rslora", rslora ? "true" : "false"},
+      {"dropout", fmt::format("{}", dropout)},
+      {"targets", targets.word()},
+      {"layers", layers_text(layers)},
+      {"ranks", ranks_text(ranks)},
+      {"lr_ratio", fmt::format("{}", rate_ratio)},
+      {"init", std::string(kInits[static_cast<size_t>(init)])}};
+  if (ranks.size() < targets.kinds().size()) all["rank"] = std::to_string(rank);
+  if (alpha || ranks.empty()) all["alpha"] = fmt::format("{}", alpha_of(rank));
+  return all;
 }
 
 std::vector<RankedSite> LoraSettings::sites(const ModelShape& shape) const {
@@ -194,9 +198,11 @@ int64_t LoraSettings::rank_of(SiteKind kind) const {
   return found == ranks.end() ? rank : found->second;
 }
 
-double LoraSettings::scale_of(int64_t r) const {
-  const auto divisor = static_cast<double>(r);
-  return alpha / (rslora ? std::sqrt(divisor) : divisor);
+double LoraSettings::alpha_of(int64_t r) const { return alpha.value_or(static_cast<double>(r)); }
+
+double LoraSettings::scale_of(int64_t r, int64_t first) const {
+  const auto divisor = static_cast<double>(first);
+  return alpha_of(r) / (rslora ? std::sqrt(divisor) : divisor);
 }
 
 std::vector<float> initial_lora_a(const LoraSettings& settings, Site site, int64_t rank,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,8 @@ struct RankedSite {
 
 // Settings, as KEY=VALUE:
 //   rank=8         r, 1 to 65536
-//   alpha=RANK     the update is scaled by alpha / r. Left out, alpha is `rank`, a scale of 1
-//                  where `ranks` gives no other; the paper keeps alpha constant while r varies
+//   alpha=RANK     the update is scaled by alpha / r. Left out, alpha is each site's own r, a scale
+//                  of 1; the paper keeps alpha constant while r varies
 //   rslora=false   true: scaled by alpha / sqrt(r) (Kalajdzievski, arXiv 2312.03732)
 //   dropout=0      on the input of A, in training
 //   targets=Wq+Wv  sites; "all" leaves out W3 where the model has none
@@ -42,7 +43,7 @@ struct RankedSite {
 //   init=kaiming   or gaussian, or pissa
 struct LoraSettings {
   int64_t rank = 8;
-  double alpha = 8;
+  std::optional<double> alpha;  // none: each site's own rank
   bool rslora = false;
   double dropout = 0;
   SiteSet targets;
@@ -52,7 +53,8 @@ struct LoraSettings {
   LoraInit init = LoraInit::kKaiming;
 
   static LoraSettings read(Settings& settings);
-  // As Method::settings.
+  // As Method::settings. Without `rank` where `ranks` gives every target its own, and without
+  // `alpha` where it is that of each site.
   std::map<std::string, std::string> canonical() const;
   // Where updates stand on this model, by layer and kind. Throws InputError where the settings do
   // not fit it.
@@ -60,7 +62,10 @@ struct LoraSettings {
   TrainingReach reach(const ModelShape& shape) const;
   std::vector<std::string> places(const ModelShape& shape) const;
   int64_t rank_of(SiteKind kind) const;
-  double scale_of(int64_t r) const;
+  double alpha_of(int64_t r) const;
+  double scale_of(int64_t r) const { return scale_of(r, r); }
+  // Of a site that ends with rank r and begins with another, which the scale goes by.
+  double scale_of(int64_t r, int64_t first) const;
 };
 
 // A [rank, d_in] as training at `site` begins with it.

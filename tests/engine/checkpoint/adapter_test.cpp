@@ -46,7 +46,8 @@ TEST_CASE("A LoRA adapter of our own comes back to the same sites bit for bit") 
   const Example example = GENERATE(
       Example{"gpt2_tied", {"rank=4"}}, Example{"gpt2_tied", {"rank=3", "targets=all", "alpha=7"}},
       Example{"gpt2_tied", {"rank=3", "targets=Wk", "layers=1", "dropout=0.1"}},
-      Example{"gpt2_tied", {"rank=4", "targets=attention", "ranks=Wq:3,Wk:7,Wv:1"}},
+      Example{"gpt2_tied", {"rank=4", "targets=attention", "ranks=Wq:3,Wk:7,Wv:1", "alpha=4"}},
+      Example{"gpt2_tied", {"ranks=Wq:3,Wv:5", "rslora=true"}},
       Example{"gpt2_untied", {"rank=5", "rslora=true", "alpha=3"}},
       Example{"llama_gqa", {"rank=4", "targets=all", "ranks=Wv:2,W2:0"}},
       Example{"llama_mqa_bias", {"rank=6", "layers=1", "rslora=true", "alpha=11"}});
@@ -100,6 +101,14 @@ TEST_CASE("The PEFT config says what the adapter is") {
     CHECK(config.at("rank_pattern") == Json({{"v_proj", 2}}));
     CHECK(config.at("alpha_pattern").empty());
     CHECK(config.at("fan_in_fan_out") == false);
+  }
+  SECTION("without alpha each rank is its own") {
+    Trained("llama_gqa", "lora", {"ranks=Wq:2,Wv:5"}).save(folder / "adapter");
+    const Json config = config_of(folder / "adapter");
+    CHECK(config.at("r") == 2);
+    CHECK(config.at("lora_alpha") == 2);
+    CHECK(config.at("rank_pattern") == Json({{"v_proj", 5}}));
+    CHECK(config.at("alpha_pattern") == Json({{"v_proj", 5}}));
   }
   SECTION("layers and rsLoRA") {
     Trained("gpt2_tied", "lora", {"rank=4", "alpha=6", "rslora=true", "targets=Wo", "layers=1"})
@@ -180,7 +189,7 @@ TEST_CASE("What full saves is a model folder of its own") {
 
 TEST_CASE("An older adapter is replaced whole") {
   tests::TemporaryFolder folder;
-  Trained("gpt2_tied", "lora", {"ranks=Wq:3,Wv:5"}).save(folder / "adapter");
+  Trained("gpt2_tied", "lora", {"ranks=Wq:3,Wv:5", "alpha=8"}).save(folder / "adapter");
   CHECK(std::filesystem::exists(folder / "adapter" / "rankscope.safetensors"));
   Trained("gpt2_tied", "bitfit").save(folder / "adapter");
   std::set<std::string> names;
@@ -353,7 +362,7 @@ TEST_CASE("An adapter of another model is refused") {
 TEST_CASE("A damaged adapter of our own is refused") {
   tests::TemporaryFolder folder;
   const auto adapter = folder / "adapter";
-  Trained("gpt2_tied", "lora", {"ranks=Wq:3,Wv:5"}).save(adapter);
+  Trained("gpt2_tied", "lora", {"ranks=Wq:3,Wv:5", "alpha=8"}).save(adapter);
   const auto refusal = [&] {
     return tests::error_text<InputError>([&] { Loaded("gpt2_tied", adapter); });
   };

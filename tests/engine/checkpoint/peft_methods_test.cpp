@@ -37,7 +37,7 @@ TEST_CASE(
   const Example example = GENERATE(
       Example{"gpt2_tied", "dora", {"rank=3", "targets=all", "alpha=7"}, "LORA"},
       Example{"gpt2_tied", "dora", {"rank=2", "targets=Wk", "layers=1", "dropout=0.1"}, "LORA"},
-      Example{"gpt2_untied", "dora", {"targets=attention", "ranks=Wq:3,Wv:1"}, "LORA"},
+      Example{"gpt2_untied", "dora", {"targets=attention", "ranks=Wq:3,Wv:1", "alpha=8"}, "LORA"},
       Example{"llama_gqa", "dora", {"rank=4", "targets=all", "rslora=true"}, "LORA"},
       Example{"gpt2_tied", "prefix_kv", {"prefix=3"}, "PREFIX_TUNING"},
       Example{"llama_gqa", "prefix_kv", {"prefix=5", "init=random"}, "PREFIX_TUNING"},

@@ -297,6 +297,17 @@ TEST_CASE("what AdaLoRA is saved as computes what it computes, between two choic
   CHECK(grew > 0);  // triples that were given up took part again
 }
 
+TEST_CASE("AdaLoRA's scale is a site's rank at the end over that at the beginning") {
+  Subject s("llama_gqa", {"adalora", {"ranks=Wq:2,Wv:6"}});
+  const auto& adalora = dynamic_cast<const AdaLoraAdaptation&>(*s.adaptation);
+  CHECK(adalora.factors().at({0, SiteKind::Wq})->scale == Approx(2.0 / 3));
+  CHECK(adalora.factors().at({0, SiteKind::Wv})->scale == Approx(6.0 / 9));
+  Subject ten("llama_gqa", {"adalora", {"ranks=Wq:2,Wv:6", "init_rank=10"}});
+  const auto& from_ten = dynamic_cast<const AdaLoraAdaptation&>(*ten.adaptation);
+  CHECK(from_ten.factors().at({0, SiteKind::Wq})->scale == Approx(0.2));
+  CHECK(from_ten.factors().at({0, SiteKind::Wv})->scale == Approx(0.6));
+}
+
 TEST_CASE("AdaLoRA does not begin with fewer triples than it ends with") {
   const auto reason = [](const std::vector<std::string>& settings) {
     return error_text<InputError>([&] { MethodSettings{"adalora", settings}.make(); });

@@ -39,9 +39,23 @@ TEST_CASE("The update is scaled by alpha over r, or over its root with rsLoRA") 
   CHECK(Adapted("gpt2_tied", {"rank=4"}).at(kWq).scale == 1.0f);
   CHECK(Adapted("gpt2_tied", {"rank=4", "alpha=8"}).at(kWq).scale == 2.0f);
   CHECK(Adapted("gpt2_tied", {"rank=4", "alpha=8", "rslora=true"}).at(kWq).scale == 4.0f);
-  const Adapted two("gpt2_tied", {"rank=8", "ranks=Wq:2"});
+  const Adapted two("gpt2_tied", {"rank=8", "ranks=Wq:2", "alpha=8"});
   CHECK(two.at(kWq).scale == 4.0f);
   CHECK(two.at(kWv).scale == 1.0f);
+}
+
+TEST_CASE("Without alpha each site's is its own rank") {
+  for (const char* ranks : {"ranks=Wq:4,Wv:9", "ranks=Wq:4"}) {
+    for (const char* init : {"init=kaiming", "init=pissa"}) {
+      INFO(ranks << " " << init);
+      const Adapted plain("gpt2_tied", {"rank=9", ranks, init});
+      CHECK(plain.at(kWq).scale == 1.0f);
+      CHECK(plain.at(kWv).scale == 1.0f);
+      const Adapted root("gpt2_tied", {"rank=9", ranks, init, "rslora=true"});
+      CHECK(root.at(kWq).scale == 2.0f);
+      CHECK(root.at(kWv).scale == 3.0f);
+    }
+  }
 }
 
 TEST_CASE("B starts at zero and A does not") {

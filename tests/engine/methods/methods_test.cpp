@@ -213,6 +213,31 @@ TEST_CASE("Settings in force are told in full, in canonical form") {
   CHECK(told == expected);
 }
 
+TEST_CASE("What `ranks` leaves without use is no setting in force") {
+  const auto in_force = [](const std::string& name, const std::vector<std::string>& assignments) {
+    std::string text;
+    const auto settings = method(name, assignments)->settings();
+    for (const char* key : {"rank", "ranks", "alpha"}) {
+      const auto found = settings.find(key);
+      text += found == settings.end() ? " -" : " " + found->second;
+    }
+    return text;
+  };
+  for (const char* name : {"lora", "dora", "adalora", "lora+prefix_embed"}) {
+    INFO(name);
+    CHECK(in_force(name, {"rank=4"}) == in_force(name, {"rank=4", "alpha=4"}));
+    CHECK(in_force(name, {"ranks=Wq:2,Wv:5"}) == " - Wq:2,Wv:5 -");
+    CHECK(in_force(name, {"rank=4", "ranks=Wq:2,Wv:5"}) == " - Wq:2,Wv:5 -");
+    CHECK(in_force(name, {"rank=4", "ranks=Wq:2"}) == " 4 Wq:2 -");
+    CHECK(in_force(name, {"ranks=Wq:2,Wv:5", "alpha=3"}) == " - Wq:2,Wv:5 3");
+  }
+  // The settings in force, read again, are those in force.
+  const auto told = method("lora", {"ranks=Wq:2,Wv:5", "rslora=true"})->settings();
+  std::map<std::string, std::string> values = told;
+  Settings again(std::move(values));
+  CHECK(make_method("lora", again)->settings() == told);
+}
+
 TEST_CASE("Wrong settings are refused by key, with what is allowed") {
   CHECK_THAT(refusal("lora", {"rank=0"}), Contains("rank=0") && Contains("from 1 to"));
   CHECK_THAT(refusal("lora", {"rank=4x"}), Contains("rank"));
