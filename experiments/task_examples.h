@@ -48,9 +48,9 @@ struct TaskExamples {
   EncodeReport encoded;
 };
 
-// `reserved_tokens`: room behind a prompt for what will be generated; with `rank` none behind one
-// that has choices, of which one will be picked. Without `need_targets` files without answers are
-// read too. InputError where no example is left.
+// `reserved_tokens`: as EncodeLimits'; with `rank` 0 for a prompt that has choices, of which one
+// will be picked. Without `need_targets` files without answers are read too. InputError where no
+// example is left.
 TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& tokenizer,
                                 const ModelConfig& config, std::int64_t reserved_tokens,
                                 bool need_targets, bool rank = false);

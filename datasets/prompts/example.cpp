@@ -106,9 +106,12 @@ Example make_example(const CompiledTemplate& form, const Record& record) {
 std::optional<EncodedExample> encode_example(const CompiledTemplate& form, const Record& record,
                                              const Encode& encode, const EncodeLimits& limits,
                                              EncodeReport& report) {
-  const auto with_end = [&](const std::string& text) {
+  std::size_t behind = limits.reserved_tokens;
+  const auto answer = [&](const std::string& text) {
     std::vector<std::int32_t> tokens = encode(text, Part::kContinuation);
     tokens.push_back(limits.end_token);
+    // Room for the gold answer would tell the model that generates its length.
+    if (limits.reserved_tokens == 0) behind = std::max(behind, tokens.size());
     return tokens;
   };
   ++report.examples;
@@ -116,15 +119,8 @@ std::optional<EncodedExample> encode_example(const CompiledTemplate& form, const
   example.id = record.id;
   example.gold = record.gold;
   std::vector<std::string> fields = form.values(record);
-  std::size_t behind = limits.reserved_tokens;
-  if (record.has_target) {
-    example.target = with_end(form.target(fields));
-    behind = std::max(behind, example.target.size());
-  }
-  for (const std::string& choice : form.choices(record)) {
-    example.choices.push_back(with_end(choice));
-    behind = std::max(behind, example.choices.back().size());
-  }
+  if (record.has_target) example.target = answer(form.target(fields));
+  for (const std::string& choice : form.choices(record)) example.choices.push_back(answer(choice));
   const auto fits = [&] {
     example.prompt = encode(form.prompt(fields), Part::kPrompt);
     return example.prompt.size() + behind <= limits.max_tokens;

@@ -33,15 +33,17 @@ enum class Part { kPrompt, kContinuation };
 using Encode = std::function<std::vector<std::int32_t>(std::string_view text, Part part)>;
 
 struct EncodeLimits {
-  std::size_t max_tokens = 0;       // of prompt and target together; at most the model's context
-  std::size_t reserved_tokens = 0;  // room for what will be generated, where that is more
+  // Of the prompt and what stands behind it; at most the model's context.
+  std::size_t max_tokens = 0;
+  // Room behind the prompt for what will be generated; 0: for the target and the longest choice.
+  std::size_t reserved_tokens = 0;
   // Put behind every target and choice: the token that ended documents when the base was trained. A
   // frozen head cannot learn another one.
   std::int32_t end_token = 0;
 };
 
-// The tokens of an example. prompt + target has at most max_tokens tokens, and so has prompt + each
-// choice, and prompt + reserved_tokens.
+// The tokens of an example. Where text is generated prompt + reserved_tokens is at most max_tokens,
+// whatever the target's length; elsewhere prompt + target and prompt + each choice are.
 struct EncodedExample {
   std::string id;
   std::vector<std::int32_t> prompt;

@@ -111,6 +111,24 @@ TEST_CASE("room is kept for the longest choice, or for what will be generated") 
   CHECK(encode("samsum", {"ab", "s"}, 9, 6).prompt() == "a\n\n");
 }
 
+TEST_CASE("the prompt of a generated answer is cut for the room reserved, whatever its target") {
+  const std::string dialogue = "A: one\nB: two\nC: three\nD: four";
+  const std::string summary(60, 's');
+  for (std::size_t limit = 10; limit < 50; ++limit) {
+    INFO(limit);
+    const Outcome brief = encode("samsum", {dialogue, "s"}, limit, 8);
+    const Outcome lengthy = encode("samsum", {dialogue, summary}, limit, 8);
+    REQUIRE(lengthy.example);
+    CHECK(lengthy.example->prompt == brief.example->prompt);
+    CHECK(lengthy.example->prompt.size() + 8 <= limit);
+    CHECK(lengthy.example->target.size() == 62);  // never cut
+  }
+  const std::string question = " question: h true, false or neither? answer:";
+  const Outcome free_text = encode("mnli", {"p q", "h", "", "neutral"}, question.size() + 3 + 2, 2);
+  REQUIRE(free_text.example);
+  CHECK(free_text.prompt() == "p q" + question);
+}
+
 TEST_CASE("every limit is kept, and a looser one never keeps less") {
   const std::string dialogue = "A: \xc3\xa9t\xc3\xa9\nB: two words\n\nC: x";
   std::size_t before = 0;
