@@ -1,6 +1,7 @@
 #include "experiments/sweep/combination.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <charconv>
 
@@ -15,10 +16,12 @@ namespace {
 
 constexpr double kMostEpochs = 1e6;
 
-// What joins the items of a list given as one value; 0: the key takes no list.
+// What joins the items of a list given as one value; 0: the key takes no list. Joined methods may
+// name theirs after themselves: dora_targets.
 char list_separator(const std::string& key) {
-  if (key == "targets" || key == "layers") return '+';
-  return key == "ranks" ? ',' : '\0';
+  const auto is = [&](const std::string& name) { return key == name || key.ends_with("_" + name); };
+  if (is("targets") || is("layers")) return '+';
+  return is("ranks") ? ',' : '\0';
 }
 
 class Maker {
@@ -130,10 +133,16 @@ class Maker {
 
   [[noreturn]] void refuse_setting(const YamlValue& value,
                                    const std::map<std::string, std::string>& own) const {
-    std::vector<std::string> known;
-    for (const auto& [key, fallback] : own) known.push_back(key);
-    value.fail(fmt::format("method {} has no such key{}", made_.trial.method,
-                           did_you_mean(value.key(), known)));
+    std::vector<std::string> known, shared;
+    for (const auto& [key, fallback] : own) {
+      known.push_back(key);
+      if (key.ends_with("_" + value.key())) shared.push_back(key);
+    }
+    value.fail(fmt::format(
+        "method {} has no such key{}", made_.trial.method,
+        made_.trial.method.find('+') != std::string::npos && !shared.empty()
+            ? fmt::format("; each of its methods has one: give {}", fmt::join(shared, " or "))
+            : did_you_mean(value.key(), known)));
   }
 
   void read_budget(const YamlValue& place) {

@@ -61,13 +61,30 @@ class SweepReader {
   void refuse_unknown_sweep_keys() const {
     const std::vector<std::string> own = sweep_keys("sweep");
     std::vector<std::string> all = own;
-    for (std::string& key : sweep_keys("group")) all.push_back(std::move(key));
+    for (std::string& key : group_keys(root_)) all.push_back(std::move(key));
     refuse_unknown_keys(root_, all);
     if (!grouped()) return;
     for (const YamlValue& value : root_.entries()) {
       if (std::ranges::find(own, value.key()) != own.end()) continue;
       value.fail("beside 'groups' it belongs into one of them, or under 'training'");
     }
+  }
+
+  // With those that its joined methods have in common, each under its METHOD_KEY.
+  static std::vector<std::string> group_keys(const YamlValue& group) {
+    std::vector<std::string> keys = sweep_keys("group");
+    for (const auto& place : {std::optional(group), group.find("grid"), group.find("zip")}) {
+      const std::optional<YamlValue> method = place ? place->find("method") : std::nullopt;
+      if (!method) continue;
+      for (const YamlValue& item : method->one_or_more()) {
+        const std::string name = item.text();
+        if (name.find('+') == std::string::npos) continue;
+        for (const auto& [key, value] :
+             item.checked([&]() -> const auto& { return method_settings(name); }))
+          if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
+      }
+    }
+    return keys;
   }
 
   // Times of a machine that trains beside would be no times.
@@ -199,8 +216,8 @@ class SweepReader {
     GroupPlan group(value);
     group.seeds = seeds_;
     const bool top = !grouped();
-    const std::vector<std::string> sweep = sweep_keys("sweep"), known = sweep_keys("group");
-    if (!top) refuse_unknown_keys(value, known);
+    const std::vector<std::string> sweep = sweep_keys("sweep");
+    if (!top) refuse_unknown_keys(value, group_keys(value));
     std::vector<YamlValue> values;
     for (const YamlValue& entry : value.entries()) {
       const std::string key = entry.key();
@@ -233,7 +250,7 @@ class SweepReader {
                         std::map<std::string, YamlValue>& given, std::vector<Axis>& axes) {
     const std::optional<YamlValue> map = group.find(section);
     if (!map) return;
-    std::vector<std::string> known = sweep_keys("group");
+    std::vector<std::string> known = group_keys(group);
     std::erase_if(known, [](const std::string& key) {
       return key == "name" || key == "tasks" || key == "seeds" || key == "grid" || key == "zip";
     });

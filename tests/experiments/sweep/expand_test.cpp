@@ -67,6 +67,34 @@ TEST_CASE("one group at the top is a sweep; every setting is in the trial") {
                                                             {"base_dropout", "false"}});
 }
 
+TEST_CASE("a key that joined methods share is written with its method's name") {
+  const SweepFolder folder;
+  const auto both = [](const Sweep& sweep) {
+    return values_of(sweep, "lora_init") + "|" + values_of(sweep, "prefix_embed_init");
+  };
+  const std::string method = "method: lora+prefix_embed\n", steps = "steps: 7\n";
+  CHECK(both(folder.read(kExpandedHead + method + steps + "prefix_embed_init: random\n")) ==
+        "kaiming|random");
+  CHECK(both(folder.read(kExpandedHead + "groups: [{method: lora+prefix_embed, steps: 7, "
+                                         "lora_init: gaussian, grid: {prefix_embed_init: "
+                                         "[random, vocabulary]}}]\n")) ==
+        "gaussian gaussian|random vocabulary");
+  CHECK(both(folder.read(kExpandedHead + steps + "zip: {method: [lora, lora+prefix_embed]}\n")) ==
+        "- kaiming|- vocabulary");
+  CHECK(values_of(folder.read(kExpandedHead + steps +
+                              "method: dora+lora\ndora_targets: [Wq, Wk]\nlora_targets: Wv\n"
+                              "lora_layers: [0, 1]\n"),
+                  "dora_targets") == "Wq+Wk");
+  const std::string joined = "groups: [{method: lora+prefix_embed, steps: 7, ";
+  CHECK_THAT(folder.refusal(kExpandedHead + joined + "init: random}]\n"),
+             Catch::EndsWith("method lora+prefix_embed has no such key; each of its methods has "
+                             "one: give lora_init or prefix_embed_init"));
+  CHECK_THAT(folder.refusal(kExpandedHead + joined + "prefix_kv_init: random}]\n"),
+             Catch::Contains("there is no such key"));
+  CHECK_THAT(folder.refusal(kExpandedHead + "method: lora\nlora_init: gaussian\n" + steps),
+             Catch::Contains("there is no such key"));
+}
+
 TEST_CASE("grid multiplies, zip advances together and multiplies with it") {
   const SweepFolder folder;
   const Sweep sweep = folder.read(kExpandedHead +
