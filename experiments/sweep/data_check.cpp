@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include "common/files.h"
 #include "common/text.h"
+#include "datasets/readers/wikisql.h"
 #include "datasets/task.h"
 #include "engine/methods/method.h"
 #include "experiments/base_tokenizer.h"
@@ -56,14 +58,25 @@ void check_fits(const DataSource& source, const BaseTokenizer& tokenizer, const 
   });
 }
 
-// Only what has choices can be picked right.
-void check_metric(const TaskPlan& task, const std::vector<Record>& scored) {
+// What no scored example has would leave the task to be judged by another metric.
+void check_metric(const TaskPlan& task, const std::vector<Record>& read) {
   const ScoreSettings& score = task.config.score;
-  if (score.data.task != "own" || score.metric != "accuracy") return;
-  if (std::ranges::any_of(scored, [](const Record& record) { return !record.choices.empty(); }))
+  if (score.metric.empty()) return;
+  const YamlValue place = *task.score_place.find("metric");
+  const std::string file = printable_path(file_of(score.data));
+  if (score.data.task == "wikisql" && score.metric == "execution" &&
+      !read_wikisql(file_of(score.data), {}, {.limit = read_limit(score.data)}).tables.any_rows())
+    place.fail("'execution' needs tables with their rows, and those of " + file + " have none");
+  if (score.data.task != "own") return;
+  const auto scored = std::span(read).subspan(score.data.skip);
+  const bool picked = score.metric == "accuracy";
+  if (std::ranges::any_of(scored,
+                          [&](const Record& record) { return record.choices.empty() != picked; }))
     return;
-  task.score_place.find("metric")->fail("'accuracy' needs examples with 'choices', and " +
-                                        printable_path(file_of(score.data)) + " has none");
+  place.fail(picked ? "'accuracy' needs examples with 'choices', and " + file + " has none"
+                    : fmt::format("'{}' needs examples without 'choices', and all of {} have "
+                                  "them; these are scored by 'accuracy' alone",
+                                  score.metric, file));
 }
 
 // The base with the context that is left beside the special tokens of the trial of this task that

@@ -253,6 +253,26 @@ TEST_CASE("a grid that explodes is refused before it is made") {
   CHECK_THAT(folder.refusal(prompt + seeds), Catch::Contains("1100 trials of a file of 100"));
 }
 
+TEST_CASE("execution is no metric of tables that have no rows") {
+  const TemporaryFolder data;
+  for (const std::string split : {"train", "dev"}) {
+    std::ofstream(data / (split + ".jsonl"))
+        << R"({"table_id": "1-1", "question": "q", "sql": {"sel": 0, "agg": 3, "conds": []}})"
+        << "\n";
+    std::ofstream(data / (split + ".tables.jsonl"))
+        << R"({"id": "1-1", "header": ["Ship"], "types": ["text"]})"
+        << "\n";
+  }
+  const SmallSweep& sweep = shared_sweep();
+  const auto run = [&](const std::string& metric) {
+    return sweep.run("rowless", {"tasks={wikisql: {data: '" + data.path().string() +
+                                     "', score: {max_new: 8, metric: " + metric + "}}}",
+                                 "groups=[{method: lora}]", "--dry-run"});
+  };
+  check_refused(run("execution"), "'tasks.wikisql.score.metric': 'execution' needs tables with");
+  CHECK(run("logical_form").exit_code == 0);
+}
+
 TEST_CASE("what no trial could do with the base and the data is refused before any is run") {
   const SmallSweep& sweep = shared_sweep();
   const auto refused = [&](const std::string& change, const std::string& expected) {
@@ -270,6 +290,11 @@ TEST_CASE("what no trial could do with the base and the data is refused before a
   refused("tasks.pick.score.skip=5000", "none is left behind the first 5000");
   refused("tasks.write.tune.skip=5000", "none is left behind the first 5000");
   refused("tasks.write.score.metric=accuracy", "'accuracy' needs examples with 'choices'");
+  for (const char* metric : {"exact", "rougeL"})
+    refused(std::string("tasks.pick.score={data: '") + sweep.data("pick_dev.jsonl").string() +
+                "', free_text: true, metric: " + metric + "}",
+            std::string("'tasks.pick.score.metric': '") + metric +
+                "' needs examples without 'choices', and all of ");
   // Beside a method's special tokens there is less room.
   const std::string room = std::to_string(TextModel::kContext - 20);
   const std::string prefix = "groups=[{method: prefix_embed, prefix: 20, tasks: write}]";
