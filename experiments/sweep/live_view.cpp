@@ -49,6 +49,7 @@ std::string trial_title(const Trial& trial) {
   if (const std::string targets = trial.setting("targets"); !targets.empty())
     title += " " + targets;
   if (const std::string rank = trial.setting("rank"); !rank.empty()) title += " r" + rank;
+  if (const std::string ranks = trial.setting("ranks"); !ranks.empty()) title += " " + ranks;
   if (trial.is_tuning()) title += " lr " + trial.setting("lr");
   title += " " + trial.config.task.name;
   // A group without a name of its own has the method's.

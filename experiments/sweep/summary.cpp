@@ -55,8 +55,8 @@ class Differences {
   // "bottleneck 8".
   std::string text_of(const SummaryRow& row) const {
     constexpr std::string_view kSettings = "settings.";
-    static constexpr std::array<std::string_view, 3> kColumns{"settings.targets", "settings.rank",
-                                                              "settings.lr"};
+    static constexpr std::array<std::string_view, 4> kColumns{"settings.targets", "settings.rank",
+                                                              "settings.ranks", "settings.lr"};
     const Family& family = families_.at({row.task, row.method});
     // Where some rows look at held-out examples and others do not, that says it all.
     const auto every = family.counts.find("eval_every");
@@ -81,6 +81,12 @@ class Differences {
   };
   std::map<std::pair<std::string, std::string>, Family> families_;
 };
+
+// "8", by site "Wq:3,Wv:5", and with that of the other targets "8,Wq:3".
+std::string rank_text(const Trial& trial) {
+  const std::string rank = trial.setting("rank"), ranks = trial.setting("ranks");
+  return rank + (rank.empty() || ranks.empty() ? "" : ",") + ranks;
+}
 
 // A task's first metric that the trial has: accuracy for an own task whose entries have choices.
 std::optional<double> first_score(const Trial& trial, const Json& metrics, std::string& metric) {
@@ -167,7 +173,7 @@ std::string summary_table(const Manifest& manifest, const std::vector<TrialResul
       made.task = trial.config.task.name;
       made.method = trial.config.method;
       made.targets = trial.setting("targets");
-      made.rank = trial.setting("rank");
+      made.rank = rank_text(trial);
       made.lr = trial.config.tuning ? "tuned" : trial.setting("lr");
       made.setting = setting;
       rows.push_back(std::move(made));

@@ -1,4 +1,4 @@
-// What `run` says of the time that is left.
+// What `run` says of its trials and of the time that is left.
 #include <catch2/catch.hpp>
 
 #include "experiments/sweep/live_view.h"
@@ -31,4 +31,17 @@ TEST_CASE("the time left goes by what this run did, not by what earlier ones had
   CHECK(work.part() == 1);
   CHECK_FALSE(work.seconds_left(130));
   CHECK(WorkDone().part() == 1);
+}
+
+TEST_CASE("a trial's title has the ranks that its sites have") {
+  Trial trial;
+  trial.config.method = trial.config.group = "lora";
+  trial.config.task.name = "mnli";
+  trial.config.seed = 3;
+  trial.config.settings = {{"targets", "Wq+Wv"}, {"rank", "8"}};
+  CHECK(trial_title(trial) == "lora Wq+Wv r8 mnli seed 3");
+  trial.config.settings["ranks"] = "Wq:3";
+  CHECK(trial_title(trial) == "lora Wq+Wv r8 Wq:3 mnli seed 3");
+  trial.config.settings = {{"targets", "Wq+Wv"}, {"ranks", "Wq:3,Wv:5"}};
+  CHECK(trial_title(trial) == "lora Wq+Wv Wq:3,Wv:5 mnli seed 3");
 }

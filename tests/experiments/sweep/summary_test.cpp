@@ -56,6 +56,17 @@ TEST_CASE("the summary tells settings of a method apart by what differs between 
         "mnli  adapter_h                 bottleneck 8  0.01  2  accuracy  61.0 ± 1.4\n");
 }
 
+TEST_CASE("the summary shows ranks by site as the ranks that they are") {
+  Results results;
+  results.add("lora", {{"ranks", "Wq:3,Wv:5"}, {"targets", "Wq+Wv"}, {"lr", "0.01"}}, 0.5);
+  results.add("lora", {{"rank", "8"}, {"ranks", "Wq:3"}, {"targets", "Wq+Wv"}, {"lr", "0.01"}},
+              0.6);
+  CHECK(results.table() ==
+        "task  method  targets  rank       lr    n  metric    score, %\n"
+        "mnli  lora    Wq+Wv    Wq:3,Wv:5  0.01  1  accuracy  50.0\n"
+        "mnli  lora    Wq+Wv    8,Wq:3     0.01  1  accuracy  60.0\n");
+}
+
 TEST_CASE("the summary has no column of settings where none differ, and counts what is not done") {
   Results results;
   results.add("none", {}, 0.3);
