@@ -115,6 +115,7 @@ int run_sweep(const RunCommand& c) {
   const SweepHold hold(folder.path());
   clear_stale_temporaries(folder.path(), Writers::kOthers);
   for (const std::string& healed : heal_sweep_files(folder)) log::warning("{}", healed);
+  refuse_other_sweep(folder, manifest);
   hashes.save(folder.hashes());
   write_manifest(folder, manifest);
   if (const std::size_t former = former_trainings(folder, manifest).size(); former > 0)
@@ -183,8 +184,8 @@ void add_run(CLI::App& app, int& exit_code) {
       ->check(not_empty());
   command
       ->add_option("--workers", c->options.workers,
-                    "processes; 0: as cores and memory (of the machine, or its job or container) "
-                    "allow, or one a GPU")
+                   "processes; 0: as cores and memory (of the machine, or its job or container) "
+                   "allow, or one a GPU")
       ->transform(whole_number(0, kMostThreads));
   command->add_option("--threads", c->options.threads, "of each worker; 0: the cores shared out")
       ->transform(whole_number(0, kMostThreads));

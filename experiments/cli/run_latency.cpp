@@ -83,6 +83,7 @@ int run_latency(const Sweep& sweep, const SweepFolder& folder, const LatencyComm
   const SweepHold hold(folder.path());
   clear_stale_temporaries(folder.path(), Writers::kOthers);
   for (const std::string& healed : heal_sweep_files(folder)) log::warning("{}", healed);
+  refuse_other_sweep(folder, manifest);
   hashes.save(folder.hashes());
   write_manifest(folder, manifest);
   const std::size_t before = finished_latencies(folder, manifest).cells.size();

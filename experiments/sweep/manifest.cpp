@@ -117,6 +117,32 @@ Manifest read_manifest(const SweepFolder& folder) {
   return manifest_from(read_json_file(file), printable_path(file));
 }
 
+void refuse_other_sweep(const SweepFolder& folder, const Manifest& manifest) {
+  if (!is_there(folder.manifest())) return;
+  Manifest former;
+  try {
+    former = read_manifest(folder);
+  } catch (const Error&) {  // damaged: it is made anew
+    return;
+  }
+  if (former.name == manifest.name) return;
+  std::set<std::string> asked;
+  for (const Trial& trial : manifest.trials) asked.insert(trial.train_hash);
+  bool has_results = former.latency.has_value();
+  bool kept = former.latency && manifest.latency;
+  for (const Trial& trial : former.trials) {
+    if (!trial.trains()) continue;
+    has_results = true;
+    kept |= asked.contains(trial.train_hash);
+  }
+  if (!has_results || kept) return;
+  throw InputError(fmt::format(
+      "--dir: '{}' is the folder of sweep '{}', and sweep '{}' would keep nothing of it; give "
+      "another --dir, or name={} if this is that sweep, changed",
+      printable_path(folder.path()), printable(former.name), printable(manifest.name),
+      printable(former.name)));
+}
+
 Manifest read_manifest_for(const SweepFolder& folder, const std::string& id) {
   const fs::path file = folder.manifest();
   if (is_there(file) && !id.empty()) {

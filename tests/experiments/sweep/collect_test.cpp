@@ -42,6 +42,23 @@ TEST_CASE("a task that gets another name has it in the database too") {
         std::vector<std::string>{"note", "pick"});
 }
 
+TEST_CASE("a folder takes its sweep under another name, and no other sweep") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("renamed");
+  const fs::path out = sweep.out("renamed");
+  const std::string manifest = read_text_file(out / "sweep.json");
+  check_refused(sweep.run("renamed", {"name=other", "groups=[{method: adapter_h, lr: tuned}]"}),
+                "is the folder of sweep 'small', and sweep 'other' would keep nothing of it; give "
+                "another --dir, or name=small if this is that sweep, changed");
+  CHECK(read_text_file(out / "sweep.json") == manifest);
+  CHECK(texts(out, "SELECT DISTINCT sweep FROM trials") == std::vector<std::string>{"small"});
+  const ProgramResult renamed = sweep.run("renamed", {"name=other", "--json"});
+  INFO(renamed.err);
+  REQUIRE(renamed.exit_code == 0);
+  CHECK(json_lines(renamed).back().at("already_done") == SmallSweep::kTrials);
+  CHECK(texts(out, "SELECT DISTINCT sweep FROM trials") == std::vector<std::string>{"other"});
+}
+
 TEST_CASE("what was read stands beside each result") {
   const fs::path out = shared_sweep().out("undisturbed");
   CHECK(texts(out, "SELECT DISTINCT value FROM environment WHERE key = 'train_examples'") ==
