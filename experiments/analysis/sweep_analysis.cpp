@@ -279,8 +279,8 @@ class Analysis {
     WeightState state;
     state.values = site_weight(*model_, spec);
     const WeightRows rows(state.values, spec.out, spec.in);
-    const auto share =
-        static_cast<std::int64_t>(std::ceil(kShareOfBase * static_cast<double>(spec.in)));
+    const auto directions = static_cast<double>(std::min(spec.in, spec.out));
+    const auto share = static_cast<std::int64_t>(std::ceil(kShareOfBase * directions));
     // One more than is used says whether the last cut is determined.
     const Eigen::Index k = std::max(share, largest_rank_.at(place)) + 1;
     state.facts = WeightCache(folder_.analysis(), manifest_.base_hash)

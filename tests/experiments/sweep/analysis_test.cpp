@@ -99,6 +99,18 @@ TEST_CASE(
   CHECK(cells >= 16);  // rank 4
 }
 
+TEST_CASE(
+    "W is set against adapters by a tenth of the directions that it has, or the largest rank") {
+  std::map<std::string, std::int64_t> cols;
+  for (const Row& row : ask(shared_sweep().out("undisturbed"),
+                            "SELECT DISTINCT site, cols FROM similarities WHERE relation = 'base'"))
+    CHECK(cols.emplace(text(row[0]), integer(row[1])).second);
+  // Of Wk and Wv [24, 48], W1 and W3 [80, 48] and W2 [48, 80], d_out first; ranks reach 4 at Wq and
+  // Wv.
+  CHECK(cols == std::map<std::string, std::int64_t>{
+                    {"W1", 5}, {"W2", 5}, {"W3", 5}, {"Wk", 3}, {"Wo", 5}, {"Wq", 5}, {"Wv", 4}});
+}
+
 TEST_CASE("a sweep's phi is that of `analyze phi`, number by number") {
   const fs::path out = shared_sweep().out("undisturbed");
   const std::vector<Row> rows =
