@@ -64,7 +64,8 @@ void add_score(CLI::App& app, int& exit_code) {
       *score, c, "rouge", "ROUGE-1, -2, -L and -Lsum, as rouge_score's",
       "lines of {\"id\", \"reference\" or \"references\"}, SAMSum's file, or an own task's",
       run_score_rouge, exit_code);
-  rouge->add_flag("--stemmer", c->stemmer, "stem words of more than three letters first");
+  rouge->add_flag("--stemmer", c->stemmer,
+                  "stem words of more than three letters first, as sweeps score");
   CLI::App* wikisql =
       add_scorer(*score, c, "wikisql", "logical form, execution and exact match, as evaluate.py's",
                  "WikiSQL's dev.jsonl and its like", run_score_wikisql, exit_code);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <sstream>
 
 #include "common/files.h"
 #include "common/json.h"
@@ -439,4 +440,12 @@ TEST_CASE("score accuracy spells out control characters of labels") {
                    folder.path("r.jsonl")});
   CHECK(result.exit_code == 0);
   CHECK_THAT(result.out, Catch::Contains("\\x1b[2J: \\x1b[2J 1 no 0") && !Catch::Contains("\x1b"));
+}
+
+TEST_CASE("score rouge says that sweeps score with the stemmer") {
+  std::istringstream words(run_program({"score", "rouge", "--help"}).out);
+  std::string help;
+  for (std::string word; words >> word;) help += word + " ";
+  CHECK_THAT(help, Catch::Contains("--stemmer stem words of more than three letters first, as "
+                                   "sweeps score "));
 }
