@@ -47,7 +47,8 @@ TEST_CASE("a folder takes its sweep under another name, and no other sweep") {
   copy_undisturbed("renamed");
   const fs::path out = sweep.out("renamed");
   const std::string manifest = read_text_file(out / "sweep.json");
-  check_refused(sweep.run("renamed", {"name=other", "groups=[{method: adapter_h, lr: tuned}]"}),
+  check_refused(sweep.run("renamed", {"name=other", "groups=[{method: adapter_h, lr: tuned}]",
+                                      "--device", "cpu"}),
                 "is the folder of sweep 'small', and sweep 'other' would keep nothing of it; give "
                 "another --dir, or name=small if this is that sweep, changed");
   CHECK(read_text_file(out / "sweep.json") == manifest);
