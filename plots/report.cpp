@@ -17,6 +17,7 @@
 #include "plots/inline_svg.h"
 #include "plots/page.h"
 #include "plots/report_data.h"
+#include "plots/scored_datasets.h"
 #include "plots/table.h"
 #include "results/cells.h"
 
@@ -78,13 +79,11 @@ std::string joined(const std::vector<std::string>& words) {
 
 std::string subject_of(ReportData& data) {
   if (data.sweeps().empty()) return "On no base and no data: there is no sweep here yet.";
-  std::vector<Row> rows =
-      data.rows("SELECT DISTINCT task, split, examples FROM datasets ORDER BY 1, 2, 3");
-  std::ranges::stable_sort(rows, {}, [](const Row& row) { return task_order(text_in(row[0])); });
   std::vector<std::string> sets;
-  for (const Row& row : rows) {
-    sets.push_back(fmt::format("{} ({}, {})", task_label(text_in(row[0])), text_in(row[1]),
-                               counted(integer_in(row[2]).value_or(0), "example")));
+  for (const ScoredDataset& dataset : scored_datasets(data)) {
+    std::string set =
+        dataset_label(dataset, dataset.split + ", " + counted(dataset.examples, "example"));
+    if (std::ranges::find(sets, set) == sets.end()) sets.push_back(std::move(set));
   }
   std::vector<std::string> bases;
   for (const SweepFacts& sweep : data.sweeps())

@@ -1,5 +1,6 @@
 // How it was run: machines, configuration, hashes and data.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -8,6 +9,7 @@
 
 #include "plots/format.h"
 #include "plots/report_data.h"
+#include "plots/scored_datasets.h"
 #include "plots/tables/claims_origin.h"
 #include "plots/tables/makers.h"
 #include "results/cells.h"
@@ -131,6 +133,28 @@ TableSet configuration_tables(ReportData& data) {
   return {{std::move(table)}, {}};
 }
 
+namespace {
+
+// Of each file that was scored, and of the one that is read with it: what it is, its name and hash.
+// Datasets of one file have it once.
+std::vector<std::array<std::string, 3>> hashes_of_files(ReportData& data) {
+  std::vector<std::array<std::string, 3>> files;
+  for (const ScoredDataset& dataset : scored_datasets(data)) {
+    const std::string what = "scored " + dataset_label(dataset),
+                      name = dataset.split + ", " + dataset.file;
+    const std::vector<std::string> hashes =
+        dataset.hashes.empty() ? std::vector<std::string>{""} : dataset.hashes;
+    for (std::size_t i = 0; i < hashes.size(); ++i) {
+      const std::array<std::string, 3> file{what, name + (i == 0 ? "" : ", the file beside it"),
+                                            hashes[i]};
+      if (std::ranges::find(files, file) == files.end()) files.push_back(file);
+    }
+  }
+  return files;
+}
+
+}  // namespace
+
 TableSet hash_tables(ReportData& data) {
   Table table{.name = "hashes",
               .title = "Hashes",
@@ -152,10 +176,7 @@ TableSet hash_tables(ReportData& data) {
         findings.claims_file_hash);
   for (const SweepFacts& sweep : data.sweeps())
     add("base of sweep " + sweep.sweep, sweep.base, sweep.base_hash);
-  for (const Row& row :
-       data.rows("SELECT DISTINCT task, split, file, dataset FROM datasets ORDER BY 1, 2, 3, 4"))
-    add("scored " + task_label(text_in(row[0])), text_in(row[1]) + ", " + text_in(row[2]),
-        text_in(row[3]));
+  for (const auto& [what, name, hash] : hashes_of_files(data)) add(what, name, hash);
   if (table.rows.empty()) return {{}, "There is nothing to name yet."};
   table.caption = "What the numbers were made from. The claims and their margins stand in " +
                   claims_origin(findings) + ".";
@@ -163,10 +184,8 @@ TableSet hash_tables(ReportData& data) {
 }
 
 TableSet dataset_tables(ReportData& data) {
-  const std::vector<Row> rows = data.rows(
-      "SELECT DISTINCT task, split, file, examples, dataset FROM datasets ORDER BY task, split, "
-      "file, dataset");
-  if (rows.empty()) return {{}, "No dataset was scored yet."};
+  const std::vector<ScoredDataset> datasets = scored_datasets(data);
+  if (datasets.empty()) return {{}, "No dataset was scored yet."};
   std::map<std::string, std::vector<std::int64_t>> scored;  // by dataset, of each trial
   for (const Row& row :
        data.rows("SELECT t.dataset, max(s.count) FROM scores s JOIN trials t ON t.sweep = s.sweep "
@@ -176,25 +195,29 @@ TableSet dataset_tables(ReportData& data) {
       .name = "datasets",
       .title = "Scored examples",
       .caption =
-          "How many examples a file has, and over how many of them a trial's scores are means: "
+          "How many examples of a file a task is scored on, within its score.limit, and over how "
+          "many of them a trial's scores are means: "
           "those with a prompt that fits into the base's context beside what is generated and a "
           "method's special tokens.",
       .answers = {},
       .columns = {{"task"}, {"split"}, {"file"}, {"examples", true}, {"scored", true}},
       .rows = {},
-      .data = {{"task", "split", "file", "examples", "fewest_scored", "most_scored", "hash"}, {}}};
-  for (const Row& row : rows) {
-    const std::vector<std::int64_t>& counts = scored[text_in(row[4])];
+      .data = {
+          {"task", "names", "split", "file", "examples", "fewest_scored", "most_scored", "dataset"},
+          {}}};
+  for (const ScoredDataset& dataset : datasets) {
+    const std::vector<std::int64_t>& counts = scored[dataset.dataset];
     std::optional<std::int64_t> fewest, most;
     if (!counts.empty()) {
       fewest = std::ranges::min(counts);
       most = std::ranges::max(counts);
     }
     table.rows.push_back(
-        {task_label(text_in(row[0])), text_in(row[1]), text_in(row[2]), grouped(integer_in(row[3])),
+        {dataset_label(dataset), dataset.split, dataset.file, grouped(dataset.examples),
          fewest == most ? grouped(most) : grouped(fewest) + " to " + grouped(most)});
-    table.data.rows.push_back(
-        {row[0], row[1], row[2], row[3], cell_of(fewest), cell_of(most), row[4]});
+    table.data.rows.push_back({dataset.kind, fmt::format("{}", fmt::join(dataset.names, ", ")),
+                               dataset.split, dataset.file, dataset.examples, cell_of(fewest),
+                               cell_of(most), dataset.dataset});
   }
   return {{std::move(table)}, {}};
 }

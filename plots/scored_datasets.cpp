@@ -1,0 +1,65 @@
+#include "plots/scored_datasets.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "plots/format.h"
+#include "results/cells.h"
+
+namespace rankscope {
+
+namespace {
+
+// Of "STEM:HASH" or "STEM:HASH+HASH"; a stem may have any sign, a hash none but hex digits.
+std::vector<std::string> hashes_in(const std::string& read) {
+  std::vector<std::string> hashes;
+  if (read.empty()) return hashes;
+  for (std::size_t begin = read.rfind(':') + 1; begin <= read.size();) {
+    const std::size_t end = std::min(read.find('+', begin), read.size());
+    hashes.push_back(read.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return hashes;
+}
+
+}  // namespace
+
+std::vector<ScoredDataset> scored_datasets(ReportData& data) {
+  std::vector<ScoredDataset> all;
+  for (const Row& row :
+       data.rows("SELECT DISTINCT dataset, task, split, file, examples FROM datasets ORDER BY "
+                 "task, split, file, dataset"))
+    all.push_back({.dataset = text_in(row[0]),
+                   .kind = text_in(row[1]),
+                   .names = {},
+                   .split = text_in(row[2]),
+                   .file = text_in(row[3]),
+                   .hashes = {},
+                   .examples = integer_in(row[4]).value_or(0)});
+  for (const Row& row :
+       data.rows("SELECT t.dataset, t.task, max((SELECT value FROM config c WHERE c.sweep = "
+                 "t.sweep AND c.trial = t.trial AND c.key = 'score.file')) FROM trials t WHERE "
+                 "t.dataset <> '' GROUP BY t.dataset, t.task ORDER BY t.task")) {
+    const auto found = std::ranges::find(all, text_in(row[0]), &ScoredDataset::dataset);
+    if (found == all.end()) continue;
+    found->names.push_back(text_in(row[1]));
+    if (found->hashes.empty()) found->hashes = hashes_in(text_in(row[2]));
+  }
+  std::ranges::stable_sort(all, {}, [](const ScoredDataset& d) { return task_order(d.kind); });
+  return all;
+}
+
+std::string dataset_label(const ScoredDataset& dataset, const std::string& more) {
+  std::vector<std::string> names, in_brackets;
+  for (const std::string& name : dataset.names) names.push_back(task_label(name));
+  if (std::ranges::find(dataset.names, dataset.kind) == dataset.names.end())
+    in_brackets.push_back(task_label(dataset.kind));
+  if (!more.empty()) in_brackets.push_back(more);
+  std::string label = fmt::format("{}", fmt::join(names, ", "));
+  if (!in_brackets.empty()) label += fmt::format(" ({})", fmt::join(in_brackets, ", "));
+  return label;
+}
+
+}  // namespace rankscope

@@ -1,0 +1,30 @@
+// The datasets that a report's trials were scored on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "plots/report_data.h"
+
+namespace rankscope {
+
+struct ScoredDataset {
+  std::string dataset;             // its key in the database
+  std::string kind;                // which task it is: wikisql, mnli, own, ...
+  std::vector<std::string> names;  // of the tasks in their sweeps that are scored on it
+  std::string split, file;
+  // SHA-256 of the file, then of the one that is read with it (WikiSQL's tables); empty where no
+  // trial has them.
+  std::vector<std::string> hashes;
+  std::int64_t examples = 0;  // that were read of the file
+};
+
+// In the paper's order of tasks, then by kind, split and file.
+std::vector<ScoredDataset> scored_datasets(ReportData& data);
+
+// Its tasks by their names, the kind in brackets where none of them has that name, and before
+// `more`: "MNLI, few", "pick (own)", "pick (own, dev)".
+std::string dataset_label(const ScoredDataset& dataset, const std::string& more = {});
+
+}  // namespace rankscope
