@@ -112,13 +112,38 @@ std::vector<std::string> tasks_without_trials(const Claim& claim, const Evidence
   return names;
 }
 
+// Tasks of the sweep that the claim's contrasts leave out. A latency is of no task.
+std::vector<std::string> tasks_not_compared(const Evaluated& e) {
+  std::vector<std::string> names;
+  if (e.claim->statistic == "latency") return names;
+  const std::vector<std::string> compared = tasks_in(e.contrasts);
+  for (const EvidenceGroup& group : e.sweep->groups)
+    if (std::ranges::find(compared, group.task) == compared.end() &&
+        std::ranges::find(names, group.task) == names.end())
+      names.push_back(group.task);
+  return names;
+}
+
+// Why a claim was not run: what the first contrast that lacks something lacks, and where it is of a
+// task that the sweep has, which that is: others may lack nothing.
+std::string not_run(const Evaluated& e) {
+  const auto lacks = [](const EvaluatedContrast& c) { return !c.contrast; };
+  const auto first = std::ranges::find_if(e.contrasts, lacks);
+  if (first == e.contrasts.end()) return "";
+  const std::string task = task_in(*first);
+  if (task == first->finding.name ||
+      std::ranges::find(e.sweep->groups, task, &EvidenceGroup::task) == e.sweep->groups.end())
+    return first->finding.missing;
+  std::string text = first->finding.name + ": " + first->finding.missing;
+  if (e.contrasts.size() > 1)
+    text += fmt::format("; {} of {} differences lack something",
+                        std::ranges::count_if(e.contrasts, lacks), e.contrasts.size());
+  return text;
+}
+
 // The sentence below a verdict.
 std::string explanation(const Evaluated& e, const std::string& verdict) {
-  if (verdict == "not run") {
-    for (const EvaluatedContrast& c : e.contrasts)
-      if (!c.contrast) return c.finding.missing;
-    return "";
-  }
+  if (verdict == "not run") return not_run(e);
   std::vector<std::string> parts;
   std::int64_t inside = 0;
   for (const EvaluatedContrast& c : e.contrasts)
@@ -142,6 +167,10 @@ std::string explanation(const Evaluated& e, const std::string& verdict) {
   if (!absent.empty())
     parts.push_back(fmt::format("nothing is said of {}: the sweep has no trials of that name",
                                 fmt::join(absent, ", ")));
+  const std::vector<std::string> left_out = tasks_not_compared(e);
+  if (!left_out.empty())
+    parts.push_back(
+        fmt::format("not compared of the sweep's tasks: {}", fmt::join(left_out, ", ")));
   std::vector<std::string> unused;
   for (const EvidenceSweep* sweep : e.unused)
     unused.push_back(fmt::format("sweep {} on {}", sweep->sweep, sweep->base));

@@ -153,7 +153,8 @@ TEST_CASE("two seeds are too few for pairs of seeds, and none of their phi is un
                                "    sites: [Wq, Wv]\n    ranks: [largest]\n", "first", 0.02))
           .claims.at(0);
   CHECK(claim.verdict == "not run");
-  CHECK(claim.explanation == "2 seeds are finished and analysed, 3 are needed");
+  CHECK(claim.explanation ==
+        "wikisql: Wq, rank 6: 2 seeds are finished and analysed, 3 are needed");
 }
 
 TEST_CASE("what a sweep's analysis lacks is named, and not taken for seeds that are not finished") {
@@ -166,7 +167,9 @@ TEST_CASE("what a sweep's analysis lacks is named, and not taken for seeds that 
         planted.judge(adapter_claim(statistic, "    sites: " + keys + "\n", quantity, 0.1))
             .claims.at(0);
     CHECK(claim.verdict == "not run");
-    return claim.explanation;
+    const ContrastFinding& contrast = claim.contrasts.at(0);
+    CHECK(claim.explanation == contrast.name + ": " + contrast.missing);
+    return contrast.missing;
   };
   const auto between_ranks = [&] {
     return explained("shared_directions", "[Wq]\n    ranks: [3, 6]", "top");

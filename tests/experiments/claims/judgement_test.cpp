@@ -136,12 +136,14 @@ TEST_CASE("a group and a task that the sweep has no trials of are named") {
   const std::string absent =
       "the sweep has no finished trials of lora of group querys, nor any "
       "trials in a group of that name; did you mean 'queries'?";
-  const std::string querys = against("{method: lora, group: querys}");
-  CHECK(explained(score_claim("above", 5, "", querys)) == absent);
-  CHECK(explained(score_claim("above", 5, "    equal: parameters\n", querys)) == absent);
+  const std::string querys = against("{method: lora, group: querys}"),
+                    of_querys = "wikisql: lora Wq+Wv against lora of group querys: " + absent;
+  CHECK(explained(score_claim("above", 5, "", querys)) == of_querys);
+  CHECK(explained(score_claim("above", 5, "    equal: parameters\n", querys)) == of_querys);
   CHECK(explained(
             score_claim("above", 5, "", against("{method: lora, targets: Wk, group: queries}"))) ==
-        "the sweep has no finished trials of lora Wk of group queries");
+        "wikisql: lora Wq+Wv against lora Wk of group queries: the sweep has no finished trials of "
+        "lora Wk of group queries");
   CHECK(explained(R"(claims:
   - id: D
     title: t
@@ -153,6 +155,23 @@ TEST_CASE("a group and a task that the sweep has no trials of are named") {
     right: {method: lora, group: querys}
     control: shuffled
 )") == absent);
+}
+
+TEST_CASE("a claim that is not run says on which task, and a verdict which tasks it leaves out") {
+  PlantedResults planted;
+  for (const char* task : {"mnli", "samsum"}) {
+    planted.add({.targets = "Wq", .task = task, .kind = task, .rank = 8, .share = 0.3});
+    planted.add({.targets = "Wq+Wv", .task = task, .kind = task, .rank = 4, .share = 0.6});
+  }
+  const ClaimFinding on_one = planted.judge(score_claim("above", 5)).claims.at(0);
+  CHECK(on_one.verdict == "holds");
+  CHECK_THAT(on_one.explanation, Contains("; not compared of the sweep's tasks: samsum"));
+  planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.6});
+  const ClaimFinding lacking = planted.judge(score_claim("above", 5)).claims.at(0);
+  CHECK(lacking.verdict == "not run");
+  CHECK(lacking.explanation ==
+        "wikisql: lora Wq+Wv against lora Wq: the sweep has no finished trials of lora Wq; 1 of 2 "
+        "differences lack something");
 }
 
 TEST_CASE("a side of one seed is what a claim lacks, also where another difference is weaker") {
@@ -184,7 +203,8 @@ TEST_CASE("a claim that asks for seeds is not run on fewer, and says how many it
   };
   const ClaimFinding few = judged("    seeds: 5\n");
   CHECK(few.verdict == "not run");
-  CHECK(few.explanation == "6 and 3 seeds are finished, 5 are needed");
+  CHECK(few.explanation ==
+        "wikisql: lora Wq+Wv r4 against lora Wq r8: 6 and 3 seeds are finished, 5 are needed");
   CHECK_FALSE(few.contrasts.at(0).estimate);
   CHECK(few.contrasts.at(0).seeds_left == 6);
   CHECK(few.contrasts.at(0).seeds_right == 3);
