@@ -62,6 +62,7 @@ struct ClaimFinding {
 // A setting's score over its seeds, on the scale of its unit ("points": 0 to 100).
 struct ScoreFinding {
   std::string sweep, base, task, metric, method, targets, setting, group;
+  std::string kind;  // which task it is, whatever its name: "mnli"
   std::string size;  // of a method beside targets and rank: "bottleneck 8"
   // What else tells it from its sweep's settings of that task, method and targets: "alpha 64". Of
   // this, what is no matter of rank and size: settings of one variant are one line over them.

@@ -251,6 +251,7 @@ class Scores {
       score.sweep = group.sweep;
       score.base = sweep.base;
       score.task = group.task;
+      score.kind = group.kind;
       score.metric = metric;
       score.method = group.shuffled_targets ? group.method + " on shuffled targets" : group.method;
       score.targets = group.targets;

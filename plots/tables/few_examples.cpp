@@ -12,14 +12,28 @@ namespace rankscope {
 
 namespace {
 
-// The task of which this is one with another number of examples: "mnli" of "mnli_100", "sst" of
-// "sst_40".
-std::string family_of(const std::string& task) {
+// The task of which this is by its name one with another number of examples: "mnli" of "mnli_100",
+// "sst" of "sst_40".
+std::string named_family(const std::string& task) {
   const std::string known = paper_task(task);
   const std::size_t stem = task.find_last_not_of("0123456789");
   const bool numbered =
       stem != std::string::npos && stem > 0 && stem + 1 < task.size() && task[stem] == '_';
   return known == task && numbered ? task.substr(0, stem) : known;
+}
+
+// A task of the paper is one task whatever its names in the sweep; others are known by theirs.
+std::string family_of(const ScoreFinding& score) {
+  const bool is_papers = task_label(score.kind) != score.kind;
+  return is_papers ? score.kind : named_family(score.task);
+}
+
+// "MNLI, accuracy", and its name where that says more than a number of examples: "MNLI, accuracy
+// (few)".
+std::string family_label(const ScoreFinding& score) {
+  const std::string family = family_of(score);
+  return task_metric_label({family, score.metric}) +
+         (named_family(score.task) == family ? "" : " (" + score.task + ")");
 }
 
 // All of MNLI, as Table 16 counts it.
@@ -61,16 +75,16 @@ std::optional<Table> few_examples_on(const ReportData& data, const std::string& 
   std::map<std::pair<std::string, std::string>, std::set<std::int64_t>> counts;
   for (const ScoreFinding* s : data.scores())
     if (s->base == base && s->train_examples && s->method != "none")
-      counts[{s->sweep, family_of(s->task)}].insert(*s->train_examples);
+      counts[{s->sweep, family_of(*s)}].insert(*s->train_examples);
   std::erase_if(counts, [](const auto& entry) { return entry.second.size() < 2; });
   if (counts.empty()) return std::nullopt;
   std::vector<const ScoreFinding*> scores;
   for (const ScoreFinding* s : data.scores())
     if (s->base == base && s->train_examples && s->method != "none" &&
-        counts.contains({s->sweep, family_of(s->task)}))
+        counts.contains({s->sweep, family_of(*s)}))
       scores.push_back(s);
   std::ranges::stable_sort(scores, {}, [](const ScoreFinding* s) {
-    const std::string task = family_of(s->task);
+    const std::string task = family_of(*s);
     return std::make_tuple(task_order(task), task, *s->train_examples);
   });
 
@@ -90,21 +104,20 @@ std::optional<Table> few_examples_on(const ReportData& data, const std::string& 
   std::set<const PublishedNumber*> beside;
   for (const ScoreFinding* s : scores) {
     const PublishedNumber* printed = nullptr;
-    for (const PublishedNumber* number :
-         published_scores("table16", {family_of(s->task), s->metric}))
+    for (const PublishedNumber* number : published_scores("table16", {family_of(*s), s->metric}))
       if (number->method == s->method &&
           examples_of(*number) ==
               (s->train_examples == kAllExamples ? kAllOfMnli : *s->train_examples))
         printed = number;
     beside.insert(printed);
     table.data.rows.push_back(score_row(s->task, s, printed));
-    table.rows.push_back({task_metric_label({family_of(s->task), s->metric}),
-                          shown_examples(s->train_examples), configuration_label(*s),
-                          cells.measured(s), paper_cell(printed, other_setting(printed, *s))});
+    table.rows.push_back({family_label(*s), shown_examples(s->train_examples),
+                          configuration_label(*s), cells.measured(s),
+                          paper_cell(printed, other_setting(printed, *s))});
     if (data.several_sweeps()) table.rows.back().emplace_back(s->sweep);
   }
   std::set<TaskMetric> families;
-  for (const ScoreFinding* s : scores) families.insert({family_of(s->task), s->metric});
+  for (const ScoreFinding* s : scores) families.insert({family_of(*s), s->metric});
   for (const TaskMetric& family : families) {
     for (const PublishedNumber* number : published_scores("table16", family)) {
       if (beside.contains(number)) continue;

@@ -83,6 +83,23 @@ TEST_CASE("Table 16 says which prefix the paper trained, and knows a training on
   CHECK_THAT(rows, !Contains("| 392,000 | LoRA | not run |"));
 }
 
+TEST_CASE("Table 16 knows a task of the paper by its kind, and others by their names") {
+  std::vector<ScoreFinding> scores;
+  for (const char* task : {"mnli", "few", "mnli_hard"}) {
+    scores.push_back(score(task, "lora", "Wq+Wv", 8, 800, 50));
+    scores.back().kind = "mnli";
+    scores.back().train_examples = 400 / std::ssize(scores);
+  }
+  CHECK_THAT(shown(tables_of_scores(&few_example_tables, scores)),
+             Contains("MNLI, accuracy (mnli_hard) | 133 | LoRA Wq+Wv, r = 8 |") &&
+                 Contains("MNLI, accuracy (few) | 200 | LoRA Wq+Wv, r = 8 |") &&
+                 Contains("MNLI, accuracy | 400 | LoRA Wq+Wv, r = 8 |"));
+  // Two tasks of one's own are two tasks.
+  for (ScoreFinding& s : scores) s.kind = "own";
+  CHECK_THAT(tables_of_scores(&few_example_tables, scores).missing,
+             Contains("no task was trained with two numbers of examples"));
+}
+
 TEST_CASE("Table 16 speaks of MNLI's chance level beside MNLI alone") {
   std::vector<ScoreFinding> scores;
   for (const std::int64_t examples : {100, 1000}) {

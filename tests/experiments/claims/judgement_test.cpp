@@ -520,6 +520,7 @@ TEST_CASE("tasks that are scored on the same data share one trial of the base") 
   std::map<std::string, double> base, lora;
   for (const ScoreFinding& score : findings.scores) {
     REQUIRE(score.mean);
+    CHECK(score.kind == "mnli");
     (score.method == "none" ? base : lora)[score.task] = *score.mean;
     if (score.method == "lora")
       CHECK(score.train_examples == (score.task == "mnli" ? kAllExamples : 40));
