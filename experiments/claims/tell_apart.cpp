@@ -1,6 +1,7 @@
 #include "experiments/claims/tell_apart.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <tuple>
 
@@ -26,6 +27,15 @@ bool has_column(const std::string& key) {
   const std::string name = name_of(key);
   return name == "rank" || name == "targets" ||
          std::ranges::find(kSizeKeys, name) != kSizeKeys.end();
+}
+
+// What makes of LoRA another method than the plain one wherever it stands: settings of other
+// matrices would else be taken to differ in their matrices alone. An alpha does not: the paper
+// holds one over all ranks, where it is no rank's default.
+bool is_always_named(const std::string& key) {
+  static constexpr std::array<std::string_view, 5> kNames{"dropout", "init", "layers", "lr_ratio",
+                                                          "rslora"};
+  return key.starts_with(kSettings) && std::ranges::find(kNames, name_of(key)) != kNames.end();
 }
 
 // What the settings are that a sweep file leaves out, some of which follow from the rank. Nothing
@@ -65,7 +75,7 @@ class Family {
       for (const auto& [key, value] : values)
         if (!has_column(key)) keys.insert(key);
     for (const std::string& key : keys)
-      if (tells(key)) append(key);
+      if (const bool told = tells(key); told || is_always_named(key)) append(key, told);
     add_labels();
   }
 
@@ -120,13 +130,14 @@ class Family {
     text += (text.empty() ? "" : ", ") + part;
   }
 
-  void append(const std::string& key) const {
+  // `told`: beside the defaults of others of their groups, which then are named too.
+  void append(const std::string& key, bool told) const {
     for (const auto& [label, of_label] : labels_) {
       if (is_default(of_label, key)) continue;
       const bool of_variant = !follows_from_size(of_label, key);
       for (const std::size_t i : of_label) {
         const std::string value = value_of(i, key);
-        if (value.empty()) continue;
+        if (value.empty() || (!told && is_default({i}, key))) continue;
         const std::string part = value == "true" ? name_of(key) : name_of(key) + " " + value;
         append_to(groups_[i]->others, part);
         if (of_variant) append_to(groups_[i]->variant, part);
@@ -173,8 +184,7 @@ void tell_apart(std::vector<EvidenceGroup>& groups,
       families;
   for (EvidenceGroup& group : groups)
     families[{group.task, group.method, group.targets, group.shuffled_targets}].push_back(&group);
-  for (auto& [key, members] : families)
-    if (members.size() > 1) Family(std::move(members), values_of).name();
+  for (auto& [key, members] : families) Family(std::move(members), values_of).name();
 }
 
 }  // namespace rankscope

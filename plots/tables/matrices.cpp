@@ -75,7 +75,8 @@ std::optional<Table> matrices_on(const ReportData& data, const std::string& base
     for (const TaskMetric& column : columns) {
       const PublishedNumber* printed = nullptr;
       for (const PublishedNumber* number : published_scores("table5", column))
-        if (published_setting(*number, "targets") == targets.second &&
+        if (is_plain(line.front()->variant) &&
+            published_setting(*number, "targets") == targets.second &&
             published_rank(*number) == rank)
           printed = number;
       row.push_back(cells.measured(line, column));

@@ -48,7 +48,9 @@ std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
               .columns = {{"matrices"}, {"task"}, {""}},
               .rows = {},
               .data = {score_columns(), {}}};
-  const bool told_apart = places.size() < lines.size();
+  const bool told_apart =
+      places.size() < lines.size() ||
+      std::ranges::any_of(lines, [](const auto& line) { return !std::get<5>(line.first).empty(); });
   if (told_apart) table.columns.push_back({"settings"});
   for (const std::int64_t rank : ranks)
     table.columns.push_back({fmt::format("r = {}", rank), true});
@@ -57,7 +59,7 @@ std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
     const auto& [targets, order, shown, examples, sweep, variant] = line;
     std::map<std::int64_t, const PublishedNumber*> printed;
     for (const PublishedNumber* number : published_scores("table6", shown))
-      if (published_setting(*number, "targets") == targets.second)
+      if (is_plain(variant) && published_setting(*number, "targets") == targets.second)
         printed[std::stoll(published_setting(*number, "rank"))] = number;
     std::vector<ShownCell> measured{targets.second, task_metric_label(shown), "measured"};
     std::vector<ShownCell> paper{"", "", {"paper", CellStyle::kPaper}};

@@ -88,14 +88,18 @@ std::string setting_text(const MethodSetting& setting) {
   return text;
 }
 
-bool is_of_setting(const ScoreFinding& score, const MethodSetting& setting) {
+bool is_plain(const std::string& others) {
   constexpr std::string_view kAlpha = "alpha ", kBetween = ", ";
-  for (std::size_t at = 0; at < score.others.size();) {
-    if (score.others.compare(at, kAlpha.size(), kAlpha) != 0) return false;
-    const std::size_t end = score.others.find(kBetween, at);
+  for (std::size_t at = 0; at < others.size();) {
+    if (others.compare(at, kAlpha.size(), kAlpha) != 0) return false;
+    const std::size_t end = others.find(kBetween, at);
     at = end == std::string::npos ? end : end + kBetween.size();
   }
-  return setting == MethodSetting{score.targets, score.rank, score.size};
+  return true;
+}
+
+bool is_of_setting(const ScoreFinding& score, const MethodSetting& setting) {
+  return is_plain(score.others) && setting == MethodSetting{score.targets, score.rank, score.size};
 }
 
 ShownCell paper_cell(const PublishedNumber* number, const std::string& other_setting) {

@@ -48,8 +48,10 @@ struct MethodSetting {
 MethodSetting setting_of(const PublishedNumber& number);
 // "Wq+Wv, r = 8", "prefix 64, infix 8".
 std::string setting_text(const MethodSetting& setting);
-// Whether a score is of this setting of the paper, which states no alpha and has nothing else that
-// tells settings apart: no other start, scale or rate.
+// Whether settings that this tells apart may stand beside the paper's, which states no alpha and
+// has nothing else that tells settings apart: no other start, scale or rate.
+bool is_plain(const std::string& others);
+// Whether a score is of this setting of the paper.
 bool is_of_setting(const ScoreFinding& score, const MethodSetting& setting);
 
 // "73.7", "63.1 (prefix 256, infix 8)" where the paper's is another setting; kNone for none.

@@ -62,6 +62,32 @@ TEST_CASE("Table 15 has no number of the paper for another start than LoRA's") {
                  Contains("Wq+Wv, r = 8, alpha 64 | 1,600 | 1,000 | 71.0 ± 1.0 | 91.6 | 37.7 M |"));
 }
 
+TEST_CASE("Tables 5 and 6 set the paper's numbers beside plain LoRA alone, whatever its alpha") {
+  const auto scores = [](const std::string& others) {
+    std::vector<ScoreFinding> all;
+    for (const std::int64_t rank : {4, 8}) {
+      for (const char* targets : {"Wq", "Wq+Wv"}) {
+        const std::int64_t width = std::string(targets) == "Wq" ? 100 : 200;
+        all.push_back(score("wikisql", "lora", targets, rank, width * rank, 50));
+        all.back().others = all.back().variant = others;
+      }
+    }
+    return all;
+  };
+  // Wq at rank 8 and Wq+Wv at rank 4 are of one budget.
+  CHECK(shown(tables_of_scores(&matrix_tables, scores("init pissa"))) ==
+        "800 | Wq, init pissa | 8 | 50.0 ± 1.0 | – | \n"
+        " | Wq+Wv, init pissa | 4 | 50.0 ± 1.0 | – | \n");
+  CHECK_THAT(shown(tables_of_scores(&matrix_tables, scores("alpha 64"))),
+             Contains("800 | Wq, alpha 64 | 8 | 50.0 ± 1.0 | 70.4 | \n"));
+  CHECK(shown(tables_of_scores(&rank_tables, scores("init pissa"))) ==
+        "Wq | WikiSQL, logical form | measured | init pissa, 1,000 examples | 50.0 ± 1.0 | 50.0 ± "
+        "1.0 | \n"
+        "Wq+Wv | WikiSQL, logical form | measured | init pissa, 1,000 examples | 50.0 ± 1.0 | 50.0 "
+        "± 1.0 | \n");
+  CHECK_THAT(shown(tables_of_scores(&rank_tables, scores("alpha 64"))), Contains(" | paper | "));
+}
+
 TEST_CASE("Table 16 says which prefix the paper trained, and knows a training on all of MNLI") {
   std::vector<ScoreFinding> scores;
   for (const std::int64_t examples : {std::int64_t{100}, std::int64_t{10000}, kAllExamples}) {

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <map>
 #include <set>
 
 #include "tests/experiments/claims/planted_results.h"
@@ -20,7 +21,35 @@ TEST_CASE("settings of one rank and size are told apart by what else differs bet
   std::set<std::string> others;
   for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores)
     if (score.method == "lora") others.insert(std::to_string(*score.rank) + ": " + score.others);
-  CHECK(others == std::set<std::string>{"4: alpha 4", "8: alpha 1", "8: alpha 64"});
+  CHECK(others == std::set<std::string>{"4: alpha 4, dropout 0.1", "8: alpha 1", "8: alpha 64"});
+}
+
+TEST_CASE("what is not plain LoRA is named where no other setting has its matrices") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.1});
+  const auto add = [&](const std::string& targets, std::map<std::string, std::string> settings) {
+    for (const auto& [key, value] : {std::pair{"dropout", "0"},
+                                     {"init", "kaiming"},
+                                     {"layers", "all"},
+                                     {"lr_ratio", "1"},
+                                     {"rslora", "false"}})
+      settings.emplace(key, value);
+    settings.emplace("alpha", "10");
+    planted.add({.targets = targets, .rank = 4, .settings = std::move(settings)});
+  };
+  add("Wq", {});
+  add("Wv", {{"init", "pissa"}});
+  add("Wk+Wo", {{"dropout", "0.1"}, {"layers", "0+2-3"}, {"rslora", "true"}});
+  add("Wo", {{"lr_ratio", "16"}});
+  std::map<std::string, std::string> others;
+  for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores) {
+    if (score.method == "lora") others[score.targets] = score.others;
+    CHECK(score.variant == score.others);
+  }
+  CHECK(others == std::map<std::string, std::string>{{"Wq", ""},
+                                                     {"Wv", "init pissa"},
+                                                     {"Wk+Wo", "dropout 0.1, layers 0+2-3, rslora"},
+                                                     {"Wo", "lr_ratio 16"}});
 }
 
 TEST_CASE("variants of a method are named at every rank, and one variant is one line over them") {
