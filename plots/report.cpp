@@ -81,8 +81,7 @@ std::string subject_of(ReportData& data) {
   if (data.sweeps().empty()) return "On no base and no data: there is no sweep here yet.";
   std::vector<std::string> sets;
   for (const ScoredDataset& dataset : scored_datasets(data)) {
-    std::string set =
-        dataset_label(dataset, dataset.split + ", " + counted(dataset.examples, "example"));
+    std::string set = dataset_label(dataset, dataset.split + ", " + examples_text(dataset));
     if (std::ranges::find(sets, set) == sets.end()) sets.push_back(std::move(set));
   }
   std::vector<std::string> bases;

@@ -4,6 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <optional>
+#include <set>
 
 #include "plots/format.h"
 #include "results/cells.h"
@@ -22,6 +25,26 @@ std::vector<std::string> hashes_in(const std::string& read) {
     begin = end + 1;
   }
   return hashes;
+}
+
+void add_counts(ReportData& data, std::vector<ScoredDataset>& all) {
+  std::set<std::array<std::string, 3>> headlines;  // sweep, setting and metric
+  for (const ScoreFinding& score : data.findings().scores)
+    if (score.headline) headlines.insert({score.sweep, score.setting, score.metric});
+  for (const Row& row :
+       data.rows("SELECT t.dataset, s.metric, s.count, s.sweep, s.setting FROM scores s JOIN "
+                 "trials t ON t.sweep = s.sweep AND t.trial = s.trial WHERE t.state = 'done' AND "
+                 "t.dataset <> ''")) {
+    const std::string metric = text_in(row[1]);
+    const std::optional<std::int64_t> count = integer_in(row[2]);
+    const auto found = std::ranges::find(all, text_in(row[0]), &ScoredDataset::dataset);
+    if (!count || found == all.end() ||
+        !headlines.contains({text_in(row[3]), text_in(row[4]), metric}))
+      continue;
+    auto& [fewest, most] = found->scored.try_emplace(metric, *count, *count).first->second;
+    fewest = std::min(fewest, *count);
+    most = std::max(most, *count);
+  }
 }
 
 }  // namespace
@@ -47,6 +70,7 @@ std::vector<ScoredDataset> scored_datasets(ReportData& data) {
     found->names.push_back(text_in(row[1]));
     if (found->hashes.empty()) found->hashes = hashes_in(text_in(row[2]));
   }
+  add_counts(data, all);
   std::ranges::stable_sort(all, {}, [](const ScoredDataset& d) { return task_order(d.kind); });
   return all;
 }
@@ -60,6 +84,19 @@ std::string dataset_label(const ScoredDataset& dataset, const std::string& more)
   std::string label = fmt::format("{}", fmt::join(names, ", "));
   if (!in_brackets.empty()) label += fmt::format(" ({})", fmt::join(in_brackets, ", "));
   return label;
+}
+
+std::string examples_text(const ScoredDataset& dataset) {
+  std::string text = counted(dataset.examples, "example");
+  for (const auto& [metric, counts] : dataset.scored)
+    if (counts.first < dataset.examples)
+      text += fmt::format(", {} scored by {}", scored_text(counts), metric_label(metric));
+  return text;
+}
+
+std::string scored_text(const std::pair<std::int64_t, std::int64_t>& fewest_and_most) {
+  const auto& [fewest, most] = fewest_and_most;
+  return fewest == most ? grouped(most) : grouped(fewest) + " to " + grouped(most);
 }
 
 }  // namespace rankscope

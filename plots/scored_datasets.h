@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "plots/report_data.h"
@@ -18,6 +20,9 @@ struct ScoredDataset {
   // trial has them.
   std::vector<std::string> hashes;
   std::int64_t examples = 0;  // that were read of the file
+  // Over the fewest and the most of them a trial's score is a mean, by headline metric: of some
+  // metrics an example may have no outcome.
+  std::map<std::string, std::pair<std::int64_t, std::int64_t>> scored = {};
 };
 
 // In the paper's order of tasks, then by kind, split and file.
@@ -26,5 +31,11 @@ std::vector<ScoredDataset> scored_datasets(ReportData& data);
 // Its tasks by their names, the kind in brackets where none of them has that name, and before
 // `more`: "MNLI, few", "pick (own)", "pick (own, dev)".
 std::string dataset_label(const ScoredDataset& dataset, const std::string& more = {});
+
+// "20 examples", and by which metric fewer of them are scored: "20 examples, 8 scored by exact
+// match".
+std::string examples_text(const ScoredDataset& dataset);
+// "8"; "8 to 12" where trials differ.
+std::string scored_text(const std::pair<std::int64_t, std::int64_t>& fewest_and_most);
 
 }  // namespace rankscope

@@ -186,38 +186,33 @@ TableSet hash_tables(ReportData& data) {
 TableSet dataset_tables(ReportData& data) {
   const std::vector<ScoredDataset> datasets = scored_datasets(data);
   if (datasets.empty()) return {{}, "No dataset was scored yet."};
-  std::map<std::string, std::vector<std::int64_t>> scored;  // by dataset, of each trial
-  for (const Row& row :
-       data.rows("SELECT t.dataset, max(s.count) FROM scores s JOIN trials t ON t.sweep = s.sweep "
-                 "AND t.trial = s.trial WHERE t.state = 'done' GROUP BY t.sweep, t.trial"))
-    if (const auto count = integer_in(row[1])) scored[text_in(row[0])].push_back(*count);
   Table table{
       .name = "datasets",
       .title = "Scored examples",
       .caption =
           "How many examples of a file a task is scored on, within its score.limit, and over how "
-          "many of them a trial's scores are means: "
-          "those with a prompt that fits into the base's context beside what is generated and a "
-          "method's special tokens.",
+          "many of them a trial's score by the metric that is shown is a mean: those that this "
+          "metric scores, with a prompt that fits into the base's context beside what is generated "
+          "and a method's special tokens.",
       .answers = {},
-      .columns = {{"task"}, {"split"}, {"file"}, {"examples", true}, {"scored", true}},
+      .columns = {{"task"}, {"split"}, {"file"}, {"examples", true}, {"metric"}, {"scored", true}},
       .rows = {},
-      .data = {
-          {"task", "names", "split", "file", "examples", "fewest_scored", "most_scored", "dataset"},
-          {}}};
+      .data = {{"task", "names", "split", "file", "examples", "metric", "fewest_scored",
+                "most_scored", "dataset"},
+               {}}};
   for (const ScoredDataset& dataset : datasets) {
-    const std::vector<std::int64_t>& counts = scored[dataset.dataset];
-    std::optional<std::int64_t> fewest, most;
-    if (!counts.empty()) {
-      fewest = std::ranges::min(counts);
-      most = std::ranges::max(counts);
-    }
-    table.rows.push_back(
-        {dataset_label(dataset), dataset.split, dataset.file, grouped(dataset.examples),
-         fewest == most ? grouped(most) : grouped(fewest) + " to " + grouped(most)});
-    table.data.rows.push_back({dataset.kind, fmt::format("{}", fmt::join(dataset.names, ", ")),
-                               dataset.split, dataset.file, dataset.examples, cell_of(fewest),
-                               cell_of(most), dataset.dataset});
+    const auto add = [&](const ShownCell& metric, const ShownCell& scored, const Row& exact) {
+      table.rows.push_back({dataset_label(dataset), dataset.split, dataset.file,
+                            grouped(dataset.examples), metric, scored});
+      Row row{dataset.kind, fmt::format("{}", fmt::join(dataset.names, ", ")), dataset.split,
+              dataset.file, dataset.examples};
+      row.insert(row.end(), exact.begin(), exact.end());
+      row.emplace_back(dataset.dataset);
+      table.data.rows.push_back(std::move(row));
+    };
+    for (const auto& [metric, counts] : dataset.scored)
+      add(metric_label(metric), scored_text(counts), {metric, counts.first, counts.second});
+    if (dataset.scored.empty()) add(std::string(kNone), std::string(kNone), {{}, {}, {}});
   }
   return {{std::move(table)}, {}};
 }

@@ -1,10 +1,11 @@
 // What a report says of the data that was scored: its files, the tasks' names, and over how many
 // examples scores are means.
 #include <catch2/catch.hpp>
-#include <optional>
 
 #include "plots/report_data.h"
+#include "plots/scored_datasets.h"
 #include "plots/tables/makers.h"
+#include "results/cells.h"
 #include "results/store.h"
 #include "tests/plots/given.h"
 #include "tests/temporary_folder.h"
@@ -15,7 +16,8 @@ using Catch::Contains;
 
 namespace {
 
-// Of a file of three examples, and trials that were scored on so many of them.
+// Of a file of three examples, and trials that were scored on so many of them by exact match, which
+// is what is shown, and on all by ROUGE-1.
 std::string datasets_of(const std::vector<std::int64_t>& counts) {
   TemporaryFolder folder;
   {
@@ -33,14 +35,27 @@ std::string datasets_of(const std::vector<std::int64_t>& counts) {
       trial.role = "scored";
       trial.method = "full";
       trial.dataset = "d";
-      trial.metrics = {{"accuracy", 0.5, {}, counts[i], "ok"}, {"parsed", 1.0, {}, 1, "ok"}};
+      trial.metrics = {{"exact", 0.5, {}, counts[i], "ok"}, {"rouge1", 1.0, {}, 3, "ok"}};
       store.put_trial(trial);
     }
   }
   ResultsReader results({folder.path()});
   Findings findings;
+  for (const Row& row : results.rows("SELECT DISTINCT setting FROM trials")) {
+    ScoreFinding score;
+    score.sweep = "s";
+    score.setting = text_in(row[0]);
+    score.metric = "exact";
+    score.headline = true;
+    findings.scores.push_back(score);
+    score.metric = "rouge1";
+    score.headline = false;
+    findings.scores.push_back(score);
+  }
   ReportData data(results, findings);
-  return shown(dataset_tables(data));
+  const std::vector<ScoredDataset> datasets = scored_datasets(data);
+  return dataset_label(datasets.at(0), examples_text(datasets[0])) + "\n" +
+         shown(dataset_tables(data));
 }
 
 // Datasets with a trial of each name of the task.
@@ -77,9 +92,16 @@ struct NamedTasks {
 
 }  // namespace
 
-TEST_CASE("the table of scored examples says over how many of a file's a score is a mean") {
-  CHECK_THAT(datasets_of({3, 3}), Contains("MNLI | dev | dev.jsonl | 3 | 3 | \n"));
-  CHECK_THAT(datasets_of({3, 2, 3}), Contains("MNLI | dev | dev.jsonl | 3 | 2 to 3 | \n"));
+TEST_CASE("scored examples are those of the metric that is shown, where others have more") {
+  CHECK(datasets_of({3, 3}) ==
+        "MNLI (3 examples)\nMNLI | dev | dev.jsonl | 3 | exact match | 3 | \n");
+  CHECK(
+      datasets_of({2, 2}) ==
+      "MNLI (3 examples, 2 scored by exact match)\nMNLI | dev | dev.jsonl | 3 | exact match | 2 | "
+      "\n");
+  CHECK(datasets_of({3, 2, 3}) ==
+        "MNLI (3 examples, 2 to 3 scored by exact match)\nMNLI | dev | dev.jsonl | 3 | exact match "
+        "| 2 to 3 | \n");
 }
 
 TEST_CASE("hashes are those of the files that were scored, under the tasks' names in the sweep") {
