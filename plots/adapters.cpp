@@ -193,45 +193,15 @@ std::string left_out_settings(const ShownGroups& groups, const std::string& wher
   return text.empty() ? text : text + "; " + where + " has all.";
 }
 
-namespace {
-
-ShownGroups compared_groups(ReportData& data) {
-  std::map<SweepAndTrial, std::set<std::string>> relations;
-  for (const Row& row : data.rows("SELECT DISTINCT sweep, one, relation FROM similarities"))
-    relations[{text_in(row[0]), text_in(row[1])}].insert(text_in(row[2]));
-  ShownGroups groups = choose_groups(data, [&](const AdapterGroup& group) {
-    std::set<std::string> all;
-    for (const std::string& trial : group.trials)
-      all.merge(std::set(relations[{group.sweep, trial}]));
-    return std::ssize(all);
+ShownGroups compared_groups(ReportData& data, const std::string& relation) {
+  const GroupChoice has_pairs = with_any_of(
+      data, fmt::format("SELECT DISTINCT sweep, one FROM similarities WHERE relation = '{}' AND "
+                        "directions = 'a'",
+                        relation));
+  return choose_groups(data, [&](const AdapterGroup& group) -> std::optional<std::int64_t> {
+    if (!has_pairs(group)) return std::nullopt;
+    return relation == "seeds" && !group.controls.empty() ? 2 : 1;
   });
-  std::vector<AdapterGroup> left_out;
-  for (AdapterGroup& group : groups.left_out) {
-    const auto of_one_task = [&](const AdapterGroup& g) {
-      return g.task == group.task && g.base == group.base;
-    };
-    const auto has_controls = [&](const AdapterGroup& g) {
-      return of_one_task(g) && !g.controls.empty();
-    };
-    if (group.controls.empty() || std::ranges::any_of(groups.shown, has_controls)) {
-      left_out.push_back(std::move(group));
-      continue;
-    }
-    const auto last = std::ranges::find_if(groups.shown.rbegin(), groups.shown.rend(), of_one_task);
-    groups.shown.insert(last.base(), std::move(group));
-  }
-  groups.left_out = std::move(left_out);
-  return groups;
-}
-
-}  // namespace
-
-std::vector<AdapterGroup> shown_adapter_groups(ReportData& data) {
-  return compared_groups(data).shown;
-}
-
-std::string left_out_settings(ReportData& data, const std::string& where) {
-  return left_out_settings(compared_groups(data), where);
 }
 
 std::string task_on_base(const AdapterGroup& group) {

@@ -59,10 +59,9 @@ ShownGroups choose_groups(ReportData& data, const GroupChoice& choice,
 // where there are none.
 std::string left_out_settings(const ShownGroups& groups, const std::string& where);
 
-// The same for the figures that set adapters against one another: first those of most relations,
-// then, where none of these has controls, the set that has.
-std::vector<AdapterGroup> shown_adapter_groups(ReportData& data);
-std::string left_out_settings(ReportData& data, const std::string& where);
+// The same for a figure of pairs of one relation (results/analysis_records.h), by directions of A:
+// of pairs of seeds first those that stand beside controls, which Figure 4 shows.
+ShownGroups compared_groups(ReportData& data, const std::string& relation);
 
 // "WikiSQL", in a report on several bases "WikiSQL on embedded/base".
 std::string task_on_base(const AdapterGroup& group);

@@ -142,8 +142,8 @@ FigureSet for_each_group(ReportData& data, const std::string& name, const std::s
                          const std::string& answers, const std::string& relation,
                          const std::string& missing, const Draw& draw) {
   FigureSet set;
-  const std::vector<AdapterGroup> groups = shown_adapter_groups(data);
-  for (const AdapterGroup& group : groups) {
+  const ShownGroups groups = compared_groups(data, relation);
+  for (const AdapterGroup& group : groups.shown) {
     std::optional<Figure> figure = draw(group);
     if (!figure) continue;
     figure->name = set.figures.empty() ? name : fmt::format("{}_{}", name, set.figures.size() + 1);
@@ -154,10 +154,13 @@ FigureSet for_each_group(ReportData& data, const std::string& name, const std::s
                                      group.shown_sites().size(), group.sites.size(), kView);
     set.figures.push_back(std::move(*figure));
   }
-  if (!set.figures.empty()) set.figures.back().caption += left_out_settings(data, kView);
-  if (set.figures.empty())
-    set.missing = groups.empty()                                  ? kNotAnalysed
-                  : lacks_directions_of_a(data, groups, relation) ? kNotOfA
+  if (!set.figures.empty()) {
+    set.figures.back().caption += left_out_settings(groups, kView);
+    return set;
+  }
+  const std::vector<AdapterGroup> analysed = adapter_groups(data);
+  set.missing = analysed.empty()                                  ? kNotAnalysed
+                : lacks_directions_of_a(data, analysed, relation) ? kNotOfA
                                                                   : missing;
   return set;
 }

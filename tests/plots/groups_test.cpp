@@ -19,7 +19,8 @@ using Catch::Contains;
 
 namespace {
 
-// One sweep of two seeds of every adapter, each pair of seeds set against each other.
+// One sweep of two seeds of every adapter, each pair of seeds set against each other, and of one
+// seed each rank against the next.
 class AnalysedFolder {
  public:
   AnalysedFolder(const std::string& sweep, const std::string& base) : sweep_(sweep) {
@@ -30,23 +31,14 @@ class AnalysedFolder {
                     bool shuffled = false) {
     std::vector<std::string> sites;
     for (std::size_t at = 0; at < targets.size(); at += 3) sites.push_back(targets.substr(at, 2));
+    std::string smaller;
     for (const std::int64_t rank : ranks) {
       std::vector<std::string> trials;
       for (const std::int64_t seed : {1, 2})
         trials.push_back(put_adapter(targets, sites, rank, seed, shuffled));
-      SimilarityRecord pair{
-          .one = trials[0], .other = trials[1], .relation = "seeds", .stamp = "s", .sites = {}};
-      for (const std::string& site : sites) {
-        SiteSimilarity similarity;
-        similarity.site = site;
-        similarity.directions = "a";
-        similarity.rows = similarity.cols = 2;
-        similarity.dimension = 32;
-        similarity.phi.assign(4, 0.5F);
-        similarity.mean_excess = similarity.projection_metric = 0.25;
-        pair.sites.push_back(std::move(similarity));
-      }
-      store_.put_similarity(pair);
+      put_pair(trials[0], trials[1], "seeds", sites);
+      if (!smaller.empty()) put_pair(smaller, trials[0], "ranks", sites);
+      smaller = trials[0];
     }
   }
 
@@ -65,6 +57,23 @@ class AnalysedFolder {
   std::filesystem::path path() const { return folder_.path(); }
 
  private:
+  void put_pair(const std::string& one, const std::string& other, const std::string& relation,
+                const std::vector<std::string>& sites) {
+    SimilarityRecord pair{
+        .one = one, .other = other, .relation = relation, .stamp = "s", .sites = {}};
+    for (const std::string& site : sites) {
+      SiteSimilarity similarity;
+      similarity.site = site;
+      similarity.directions = "a";
+      similarity.rows = similarity.cols = 2;
+      similarity.dimension = 32;
+      similarity.phi.assign(4, 0.5F);
+      similarity.mean_excess = similarity.projection_metric = 0.25;
+      pair.sites.push_back(std::move(similarity));
+    }
+    store_.put_similarity(pair);
+  }
+
   std::string put_adapter(const std::string& targets, const std::vector<std::string>& sites,
                           std::int64_t rank, std::int64_t seed, bool shuffled) {
     TrialRecord t;
@@ -169,22 +178,26 @@ TEST_CASE("settings of adapters that are not shown are counted, and Table 7's CS
                Contains(" Not shown: 3 more settings of other matrices or sweeps on WikiSQL; "));
 }
 
-TEST_CASE("adapters with controls are shown beside these, though others have more ranks") {
+TEST_CASE("Figure 4 shows the adapters that have controls, and Figure 3 those of the most ranks") {
   AnalysedFolder ranks("a", "models/one"), controls("b", "models/one");
   ranks.put_adapters("Wq+Wv", {2, 4});
   controls.put_adapters("Wq+Wv", {4});
   controls.put_adapters("Wq+Wv", {4}, true);
   JointReport report({&ranks, &controls});
-  bool any_shuffled = false;
-  for (const Figure& figure : between_seeds_figures(report.data).figures)
-    for (const Row& row : figure.data.rows)
-      any_shuffled = any_shuffled || text_in(row[4]) == "Wv, shuffled targets";
-  CHECK(any_shuffled);
+  const FigureSet between_seeds = between_seeds_figures(report.data);
+  CHECK(titles_of(between_seeds) ==
+        std::set<std::string>{"Directions shared between seeds: LoRA Wq+Wv on WikiSQL (sweep b)"});
+  REQUIRE(between_seeds.figures.size() == 1);
+  CHECK(std::ranges::any_of(between_seeds.figures[0].data.rows, [](const Row& row) {
+    return text_in(row[4]) == "Wv, shuffled targets";
+  }));
+  CHECK_THAT(between_seeds.figures[0].caption,
+             Contains(" Not shown: 1 more setting of other matrices or sweeps on WikiSQL; "));
+  const FigureSet between_ranks = between_ranks_figures(report.data);
+  CHECK(titles_of(between_ranks) ==
+        std::set<std::string>{"Directions shared between ranks: LoRA Wq+Wv on WikiSQL (sweep a)"});
+  CHECK_THAT(between_ranks.figures.at(0).caption, !Contains("Not shown"));
   // What needs no controls stays with the most ranks.
-  const std::vector<AdapterGroup> groups = shown_adapter_groups(report.data);
-  REQUIRE(groups.size() == 2);
-  CHECK(groups[0].sweep == "a");
-  CHECK(groups[1].sweep == "b");
   CHECK(titles_of(spectrum_figures(report.data)) ==
         std::set<std::string>{"Singular values of the update: LoRA Wq+Wv on WikiSQL (sweep a)"});
 }
