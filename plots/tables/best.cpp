@@ -43,6 +43,7 @@ TableSet best_tables(ReportData& data) {
       "scores "
       "on a scale to 100 with 95 % intervals. With one seed the interval, where there is one, is "
       "over examples for that run alone, and a configuration can be told from none.";
+  table.caption += rouge_note(best);
   // Where everything is alike the list says no more when it is longer.
   constexpr std::size_t kShownOfOneContest = 8;
   std::size_t of_contest = 0, left_out = 0;

@@ -11,7 +11,8 @@
 
 namespace rankscope {
 
-ScoreCells::ScoreCells(const std::vector<const ScoreFinding*>& scores) {
+ScoreCells::ScoreCells(const std::vector<const ScoreFinding*>& scores)
+    : rouge_(rouge_note(scores)) {
   std::map<std::size_t, int> uses;
   for (const ScoreFinding* score : scores)
     if (score->method != "none") ++uses[score->seeds.size()];
@@ -52,7 +53,14 @@ std::string ScoreCells::caption() const {
          " unless a cell says otherwise (with one, it is over examples for that run alone). Bold: "
          "cannot be told from the best of its task in its sweep; what is of one seed, which can be "
          "told from nothing, is never bold. "
-         "“paper” is what it prints for GPT-3 (175 billion parameters).";
+         "“paper” is what it prints for GPT-3 (175 billion parameters)." +
+         rouge_;
+}
+
+std::string rouge_note(const std::vector<const ScoreFinding*>& scores) {
+  const bool any = std::ranges::any_of(
+      scores, [](const ScoreFinding* score) { return score->metric.starts_with("rouge"); });
+  return any ? " ROUGE is F1, with Porter's stemmer (rouge_score's use_stemmer)." : "";
 }
 
 const ScoreFinding* score_in(const std::vector<const ScoreFinding*>& line,

@@ -28,7 +28,12 @@ class ScoreCells {
 
  private:
   std::size_t usual_seeds_ = 0;
+  std::string rouge_;
 };
+
+// What ROUGE is here, a sentence with a space before it, where one of the scores is by it; else
+// empty.
+std::string rouge_note(const std::vector<const ScoreFinding*>& scores);
 
 // Of a line's scores the one that a column shows; null for none.
 const ScoreFinding* score_in(const std::vector<const ScoreFinding*>& line, const TaskMetric& shown);

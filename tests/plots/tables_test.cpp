@@ -300,3 +300,19 @@ TEST_CASE("what is of one seed, and so told from nothing, is not bold") {
   CHECK_THAT(best_tables(*given.data).tables.at(0).caption,
              Contains("a configuration can be told from none"));
 }
+
+TEST_CASE("tables that show ROUGE say that it is with the stemmer, and others say nothing of it") {
+  for (const char* metric : {"rougeL", "exact"}) {
+    std::vector<ScoreFinding> scores{score("samsum", "full", "", {}, 1600000, 50),
+                                     score("samsum", "lora", "Wq", 8, 800, 52)};
+    for (ScoreFinding& s : scores) {
+      s.metric = metric;
+      s.among_best = true;
+    }
+    Given given(scores);
+    for (const TableSet& set : {method_tables(*given.data), best_tables(*given.data)}) {
+      const bool said = set.tables.at(0).caption.find("with Porter's stemmer") != std::string::npos;
+      CHECK(said == (metric == std::string("rougeL")));
+    }
+  }
+}
