@@ -133,12 +133,11 @@ Figure contrasts_in(const std::string& unit, const std::vector<Line>& lines,
       "Each line is one difference with its interval; the green bar is the region that is claimed. "
       "The colour is the verdict on the claim as a whole: it holds (blue disc), is contradicted "
       "(orange square) or cannot be told (ochre triangle). Drawn are two-sided 95 % intervals, one "
-      "by one; verdicts are one-sided tests with Holm's correction over the claim's differences "
-      "and "
-      "over the {} claims tested, so that an interval may reach a little beyond the end of a "
-      "region "
-      "that holds, and one inside or outside may not be told.",
-      claims_tested);
+      "by one; verdicts are one-sided tests with Holm's correction over the claim's differences{}, "
+      "so that an interval may reach a little beyond the end of a region that holds, and one "
+      "inside "
+      "or outside may not be told.",
+      claims_tested > 0 ? fmt::format(" and over the {} claims tested", claims_tested) : "");
   if (lines.size() > shown)
     figure.caption += fmt::format(" The first {} of {}; all are in the CSV.", shown, lines.size());
   return figure;

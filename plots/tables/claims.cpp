@@ -110,13 +110,13 @@ TableSet contrast_tables(ReportData& data) {
                         "margin",   "p_inside", "p_outside", "seeds_left", "seeds_right",
                         "examples", "rounds",   "needed",    "missing",    "reason"},
                        {}}};
+  const std::int64_t tested = data.findings().claims_tested;
   table.caption = fmt::format(
       "Two-sided 95 % intervals; p inside and p outside are one-sided, before Holm's correction. "
-      "Verdicts are by it: p outside within the claim, then each claim's p over the {} that were "
-      "tested. Seeds: of the left and the right side; of latencies the rounds count. What telling "
-      "it would take has power 0.8 at "
-      "5 %, before that correction too.",
-      data.findings().claims_tested);
+      "Verdicts are by it: p outside within the claim{}. Seeds: of the left and the right side; of "
+      "latencies the rounds count. What telling it would take has power 0.8 at 5 %, before that "
+      "correction too.",
+      tested > 0 ? fmt::format(", then each claim's p over the {} that were tested", tested) : "");
   for (const ClaimFinding& claim : data.findings().claims) {
     for (const ContrastFinding& c : claim.contrasts) {
       ShownCell estimate{"missing: " + c.missing, CellStyle::kQuiet};

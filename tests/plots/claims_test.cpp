@@ -104,6 +104,19 @@ TEST_CASE("differences are shown with what corrects them: over the claims that w
              Contains("over the 7 claims tested"));
 }
 
+TEST_CASE("where no claim was tested, captions speak of no correction over claims") {
+  Given given(std::vector<ScoreFinding>{});
+  given.findings.claims = {found_claim("C1", "not run")};
+  ContrastFinding& contrast = given.findings.claims[0].contrasts.emplace_back();
+  contrast.unit = "points";
+  contrast.region = "above";
+  contrast.estimate = 1;
+  CHECK_THAT(contrast_tables(*given.data).tables.at(0).caption,
+             Contains("p outside within the claim. Seeds") && !Contains("were tested"));
+  CHECK_THAT(contrast_figures(*given.data).figures.at(0).caption,
+             Contains("over the claim's differences, so that") && !Contains("claims tested"));
+}
+
 TEST_CASE(
     "a difference of latencies shows its rounds, and no seeds and examples of which it has none") {
   Given given(std::vector<ScoreFinding>{});
