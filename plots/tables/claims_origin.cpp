@@ -13,7 +13,8 @@ std::string claims_origin(const Findings& findings) {
   if (findings.claims_changed.empty()) return name + "; when it was written is not known";
   if (findings.claims_changed.ends_with(", changed since"))
     return name + ", which was changed since its last commit; when that was is not known";
-  return name + ", which was committed before the trials were run";
+  // No database knows when its trials were run: which came first it cannot say.
+  return name + ", last committed on " + findings.claims_changed;
 }
 
 }  // namespace rankscope
