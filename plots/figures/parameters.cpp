@@ -184,8 +184,10 @@ FigureSet parameter_figures(ReportData& data) {
         "trainable "
         "parameters on a logarithmic axis; the dashed line is the untrained base. In the paper's "
         "panels LoRA, from its fewest parameters to its most, lies within half a point of full "
-        "fine-tuning (far right) on WikiSQL and above it on MNLI, while prefixes fall as they "
-        "grow.";
+        "fine-tuning (far right) on WikiSQL and above it on MNLI, while prefixes fall beyond a "
+        "size: "
+        "PrefixEmbed is best with 256 + 8 tokens, PrefixLayer with 8 + 8 on WikiSQL and 32 + 4 on "
+        "MNLI.";
     if (all > rows.size())
       figure.caption += fmt::format(
           " The first {} of {} rows of panels are drawn; table15.csv has all.", rows.size(), all);

@@ -154,9 +154,31 @@ TEST_CASE("captions say of the paper's curves what its tables have") {
     ++points;
   }
   CHECK(points > 10);
-  CHECK_THAT(parameter_figures(*given.data).figures.at(0).caption,
-             Contains("within half a point of full fine-tuning (far right) on WikiSQL and above it "
-                      "on MNLI"));
+  // Of each method and task the prefixes from the smallest on, as the file has them.
+  std::map<std::pair<std::string, std::string>, std::vector<const PublishedNumber*>> prefixes;
+  for (const PublishedNumber& n : published_numbers())
+    if (n.source == "table15" && n.method.starts_with("prefix_"))
+      prefixes[{n.method, n.task}].push_back(&n);
+  std::map<std::pair<std::string, std::string>, std::string> best;
+  for (const auto& [line, sizes] : prefixes) {
+    INFO(line.first + " on " + line.second);
+    const auto most =
+        std::ranges::max_element(sizes, {}, [](const PublishedNumber* n) { return *n->value; });
+    best[line] = published_size(**most);
+    CHECK(most != sizes.begin());
+    CHECK(most + 1 != sizes.end());
+    for (auto at = most; at + 1 != sizes.end(); ++at) CHECK((*(at + 1))->value < (*at)->value);
+  }
+  CHECK(best == std::map<std::pair<std::string, std::string>, std::string>{
+                    {{"prefix_embed", "mnli"}, "prefix 256, infix 8"},
+                    {{"prefix_embed", "wikisql"}, "prefix 256, infix 8"},
+                    {{"prefix_layer", "mnli"}, "prefix 32, infix 4"},
+                    {{"prefix_layer", "wikisql"}, "prefix 8, infix 8"}});
+  CHECK_THAT(
+      parameter_figures(*given.data).figures.at(0).caption,
+      Contains("within half a point of full fine-tuning (far right) on WikiSQL and above it "
+               "on MNLI, while prefixes fall beyond a size: PrefixEmbed is best with 256 + 8 "
+               "tokens, PrefixLayer with 8 + 8 on WikiSQL and 32 + 4 on MNLI."));
 
   std::map<std::string, std::pair<double, double>> ranges;  // by task and matrices
   for (const PublishedNumber& n : published_numbers()) {
