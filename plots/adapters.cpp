@@ -30,7 +30,7 @@ int site_order(const std::string& site) {
 std::vector<std::int64_t> merit(const AdapterGroup& group, std::int64_t chosen) {
   const bool as_in_paper = group.targets == "Wq+Wv";
   return {chosen, as_in_paper ? 1 : 0, as_in_paper ? 0 : std::ssize(group.sites),
-          std::ssize(group.ranks)};
+          std::ssize(group.ranks), std::ssize(group.trials)};
 }
 
 bool of_one_set(const AdapterGroup& a, const AdapterGroup& b) {

@@ -51,7 +51,7 @@ struct ShownGroups {
 
 // For each base and task the variants of one set of matrices in one sweep, `most_variants` at most:
 // the set of which `choice` says the most; of equals Wq+Wv, as in the paper, where it was adapted,
-// else that with the most matrices, and of these the one with the most ranks.
+// else that with the most matrices, of these the one with the most ranks, then the most adapters.
 inline constexpr std::size_t kMostVariants = 6;
 ShownGroups choose_groups(ReportData& data, const GroupChoice& choice,
                           std::size_t most_variants = kMostVariants);

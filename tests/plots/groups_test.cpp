@@ -42,6 +42,11 @@ class AnalysedFolder {
     }
   }
 
+  // Of one site, set against none.
+  void put_third_seed(const std::string& site, std::int64_t rank) {
+    put_adapter(site, {site}, rank, 3, false);
+  }
+
   // In the place of what is stored of the adapter: an update of zero has no amplification.
   void put_zero_update(const std::string& trial, const std::string& site) {
     AdapterFindings record{.trial = trial, .stamp = "zero", .values = {}, .spectra = {}};
@@ -200,6 +205,18 @@ TEST_CASE("Figure 4 shows the adapters that have controls, and Figure 3 those of
   // What needs no controls stays with the most ranks.
   CHECK(titles_of(spectrum_figures(report.data)) ==
         std::set<std::string>{"Singular values of the update: LoRA Wq+Wv on WikiSQL (sweep a)"});
+}
+
+TEST_CASE("of two sweeps of one set of adapters that with more seeds is shown") {
+  AnalysedFolder fewer("a", "models/one"), more("b", "models/one");
+  fewer.put_adapters("Wq", {2});
+  more.put_adapters("Wq", {2});
+  more.put_third_seed("Wq", 2);
+  JointReport report({&fewer, &more});
+  CHECK(titles_of(spectrum_figures(report.data)) ==
+        std::set<std::string>{"Singular values of the update: LoRA Wq on WikiSQL (sweep b)"});
+  CHECK(any_contains(titles_of(between_seeds_figures(report.data)), "(sweep b)"));
+  CHECK(amplification_tables(report.data).tables.at(0).rows.at(0).back().text == "3");
 }
 
 TEST_CASE("Table 7 counts the adapters that it averages") {
