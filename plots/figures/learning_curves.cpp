@@ -136,8 +136,11 @@ class CurvesDrawing {
     std::vector<LegendEntry> entries;
     std::size_t longest = 0;
     for (const auto& [scale, labels] : scales_) {
+      // Two methods may have one size, each in a colour of its own scale.
+      const bool named = scales_.size() > 1 && !scale.empty();
       for (std::size_t i = 0; i < labels.size(); ++i)
-        entries.push_back({labels[i], ordered_colour(i, labels.size()), 0, true, false});
+        entries.push_back({(named ? method_label(scale) + ", " : std::string()) + labels[i],
+                           ordered_colour(i, labels.size()), 0, true, false});
     }
     for (const LegendEntry& entry : entries) longest = std::max(longest, entry.label.size());
     grid_.right = std::max(grid_.right, legend_width(longest));

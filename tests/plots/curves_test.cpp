@@ -150,6 +150,17 @@ TEST_CASE("learning curves of one method in several sizes have colours, a legend
   CHECK_THAT(ranks.script, Contains("title 'r = 1'") && Contains("title 'r = 8'"));
 }
 
+TEST_CASE("the legend of learning curves names the method where two have one size") {
+  const Figure figure = curves_of_settings({{"s", "prefix_embed", "prefix 8, infix 8", {}},
+                                            {"s", "prefix_embed", "prefix 64, infix 8", {}},
+                                            {"s", "prefix_layer", "prefix 8, infix 8", {}},
+                                            {"s", "lora", "", 8}});
+  for (const char* label : {"PrefixEmbed, prefix 8, infix 8", "PrefixEmbed, prefix 64, infix 8",
+                            "PrefixLayer, prefix 8, infix 8", "r = 8"})
+    CHECK_THAT(figure.script, Contains("title '" + std::string(label) + "'"));
+  CHECK_THAT(figure.script, !Contains("title 'prefix"));
+}
+
 TEST_CASE("learning curves of two sweeps have panels of their own, which name them") {
   const Figure figure = curves_of_settings({{"a", "lora", "", 8}, {"b", "lora", "", 8}});
   CHECK_THAT(figure.script, Contains("'LoRA (a)'") && Contains("'LoRA (b)'"));
