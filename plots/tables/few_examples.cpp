@@ -133,8 +133,9 @@ std::optional<Table> few_examples_on(const ReportData& data, const std::string& 
   table.caption = cells.caption();
   if (std::ranges::any_of(families, [](const TaskMetric& f) { return f.task == "mnli"; }))
     table.caption +=
-        " The paper scored MNLI's full validation set; chance is 33.3. Its setting or number of "
-        "examples stands with a number where that is another.";
+        " The paper scored MNLI's full validation set; chance is 33.3. Its setting stands with a "
+        "number where that is another; beside a training on all examples stands how many the "
+        "paper's were.";
   return table;
 }
 

@@ -97,7 +97,8 @@ TEST_CASE("Table 16 says which prefix the paper trained, and knows a training on
     for (std::size_t i = scores.size() - 2; i < scores.size(); ++i)
       scores[i].train_examples = examples;
   }
-  const std::string rows = shown(tables_of_scores(&few_example_tables, scores));
+  const TableSet set = tables_of_scores(&few_example_tables, scores);
+  const std::string rows = shown(set);
   CHECK_THAT(rows,
              Contains("| 100 | PrefixEmbed, prefix 64, infix 8 | 50.0 ± 1.0 | 37.6 (prefix 16, "
                       "infix 8) |") &&
@@ -107,6 +108,11 @@ TEST_CASE("Table 16 says which prefix the paper trained, and knows a training on
                  Contains("| 100 | LoRA Wq+Wv, r = 8 | 70.0 ± 1.0 | 63.8 |") &&
                  Contains("| all | LoRA Wq+Wv, r = 8 | 70.0 ± 1.0 | 91.7 (392,000 examples) |"));
   CHECK_THAT(rows, !Contains("| 392,000 | LoRA | not run |"));
+  // All of MNLI is 392,000: their number tells no other setting.
+  CHECK_THAT(
+      set.tables.at(0).caption,
+      Contains("Its setting stands with a number where that is another; beside a training on "
+               "all examples stands how many the paper's were."));
 }
 
 TEST_CASE("Table 16 knows a task of the paper by its kind, and others by their names") {
