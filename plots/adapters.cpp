@@ -39,31 +39,12 @@ bool of_one_set(const AdapterGroup& a, const AdapterGroup& b) {
 
 using SweepAndTrial = std::pair<std::string, std::string>;
 
-// As ScoreFinding's. A control has that of the setting that it repeats: among themselves controls
-// may differ in less.
+// As ScoreFinding's.
 std::map<SweepAndTrial, std::string> variants_of(ReportData& data) {
-  std::map<SweepAndTrial, std::string> repeated;  // what a control and its setting have in common
-  for (const Row& row : data.rows(
-           fmt::format("SELECT sweep, trial, key, value FROM config WHERE key NOT LIKE '%seed' AND "
-                       "key NOT LIKE 'tuned.%' AND key <> 'shuffle_targets' AND sweep IN (SELECT "
-                       "sweep FROM trials WHERE trial IN ({})) ORDER BY 1, 2, 3",
-                       kControlTrials)))
-    repeated[{text_in(row[0]), text_in(row[1])}] += text_in(row[2]) + "=" + text_in(row[3]) + "\n";
-  std::map<SweepAndTrial, std::string> variants, of_repeated;
-  const std::vector<Row> trials =
-      data.rows("SELECT sweep, trial, setting FROM trials WHERE role = 'scored'");
-  for (const Row& row : trials) {
-    const SweepAndTrial trial{text_in(row[0]), text_in(row[1])};
-    const ScoreFinding* const score = data.score_of(trial.first, text_in(row[2]));
-    if (score == nullptr) continue;
-    variants[trial] = score->variant;
-    if (!data.is_control(trial.second))
-      of_repeated[{trial.first, repeated[trial]}] = score->variant;
-  }
-  for (auto& [trial, variant] : variants)
-    if (const auto found = of_repeated.find({trial.first, repeated[trial]});
-        data.is_control(trial.second) && found != of_repeated.end())
-      variant = found->second;
+  std::map<SweepAndTrial, std::string> variants;
+  for (const Row& row : data.rows("SELECT sweep, trial, setting FROM trials WHERE role = 'scored'"))
+    if (const ScoreFinding* const score = data.score_of(text_in(row[0]), text_in(row[2])))
+      variants[{text_in(row[0]), text_in(row[1])}] = score->variant;
   return variants;
 }
 

@@ -194,6 +194,7 @@ void Evidence::name_settings() {
     values[text_in(row[0])][text_in(row[1])][text_in(row[2])] = text_in(row[3]);
   for (EvidenceSweep& sweep : sweeps_) {
     tell_apart(sweep.groups, values[sweep.sweep]);
+    name_controls(sweep.groups, values[sweep.sweep]);
     // Of variants of a method the plain one comes first, then by their names.
     std::ranges::stable_sort(sweep.groups, {}, [](const EvidenceGroup& g) {
       return std::tie(g.task, g.method, g.targets, g.rank, g.variant);

@@ -27,7 +27,8 @@ struct EvidenceGroup {
   std::string method, targets, dataset;
   std::string example_trial;  // one of them, finished or not
   std::string scored_as;      // on which data, and how decoded: what the base has in common with it
-  // What else tells it from the sweep's settings of its task, method and targets: "alpha 64".
+  // What else tells it from the sweep's settings of its task, method and targets: "alpha 64". A
+  // control has that of the setting that it repeats.
   std::string others;
   // Of that, what is no matter of its rank and size: settings of one variant are one line over
   // them.

@@ -16,4 +16,10 @@ using SettingValues = std::map<std::string, std::string>;
 void tell_apart(std::vector<EvidenceGroup>& groups,
                 const std::map<std::string, SettingValues>& values_of);
 
+// Then gives every control the names of the setting that it repeats, whose rate alone may be
+// another where each was searched for its own; one that repeats none is named so. Among themselves
+// controls may differ in less than the settings that they repeat.
+void name_controls(std::vector<EvidenceGroup>& groups,
+                   const std::map<std::string, SettingValues>& values_of);
+
 }  // namespace rankscope

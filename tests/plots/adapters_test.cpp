@@ -77,18 +77,17 @@ class AnalysedSweep {
                        .high = std::vector<float>(4, high)});
   }
 
-  // Of which the settings are named by alpha, controls only where `controls_too`.
-  ReportData& data(bool controls_too = true) {
+  // Of which the settings are named by alpha, controls as these.
+  ReportData& data() {
     results_.emplace(std::vector{folder_.path()});
     for (const Row& row : results_->rows(
-             "SELECT DISTINCT t.setting, c.value, EXISTS (SELECT 1 FROM config s WHERE s.trial = "
-             "t.trial AND s.key = 'shuffle_targets') FROM trials t JOIN config c ON c.trial = "
-             "t.trial AND c.key = 'settings.alpha'")) {
+             "SELECT DISTINCT t.setting, c.value FROM trials t JOIN config c ON c.trial = t.trial "
+             "AND c.key = 'settings.alpha'")) {
       ScoreFinding score;
       score.sweep = "s";
       score.task = "wikisql";
       score.setting = text_in(row[0]);
-      if (integer_in(row[2]) == 0 || controls_too) score.variant = "alpha " + text_in(row[1]);
+      score.variant = "alpha " + text_in(row[1]);
       findings_.scores.push_back(std::move(score));
     }
     return data_.emplace(*results_, findings_);
@@ -123,8 +122,7 @@ TEST_CASE("each setting stands beside its own control, not beside a mean of all"
         sweep.put_pair(sweep.put_adapter(alpha, 1, true), sweep.put_adapter(alpha, 2, true),
                        "seeds", large ? 0.5F : 0.25F);
     }
-    // A control that is alone needs no name among controls.
-    const FigureSet set = between_seeds_figures(sweep.data(both));
+    const FigureSet set = between_seeds_figures(sweep.data());
     REQUIRE(set.figures.size() == 2);
     for (const Figure& figure : set.figures) {
       INFO(figure.title);

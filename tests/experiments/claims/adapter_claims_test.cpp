@@ -142,6 +142,43 @@ TEST_CASE(
     CHECK(*contrast.estimate == Approx(2));
 }
 
+TEST_CASE("adapters are set against the control that repeats them, and never against another's") {
+  // The one control has alpha 64, as has one of two trained settings.
+  const auto judged = [](const std::string& other_alpha) {
+    PlantedResults planted;
+    const auto add = [&](const std::string& alpha, bool shuffled, double excess) {
+      std::map<std::string, std::string> settings;
+      if (!alpha.empty()) settings["alpha"] = alpha;
+      planted.add({.targets = "Wq+Wv", .rank = 6, .shuffled = shuffled, .settings = settings});
+      const auto trial = [&](int seed) {
+        return std::string("plantedwikisqlloraWq+Wv6") + (shuffled ? "x" : "s") +
+               std::to_string(seed) + (alpha.empty() ? "" : "alpha" + alpha);
+      };
+      for (int seed = 1; seed <= 5; ++seed)
+        for (int other = seed + 1; other <= 5; ++other)
+          planted.store().put_similarity(
+              of_two_seeds(trial(seed), trial(other), excess, excess + 0.001 * (seed + other)));
+    };
+    add(other_alpha, false, 0.8);
+    add("64", false, 0.4);
+    add("64", true, 0.15);
+    return planted
+        .judge(adapter_claim("shared_between_seeds",
+                             "    sites: [Wq, Wv]\n    ranks: [largest]\n    seeds: 4\n",
+                             "second_less_shuffled", 0.02))
+        .claims.at(0)
+        .contrasts.at(0);
+  };
+  const ContrastFinding both = judged("8");
+  CHECK_THAT(both.name, Contains("alpha 64"));
+  REQUIRE(both.estimate);
+  CHECK(*both.estimate == Approx(0.25).margin(1e-9));
+  const ContrastFinding plain = judged("");
+  CHECK_THAT(plain.name, !Contains("alpha"));
+  CHECK_FALSE(plain.estimate);
+  CHECK_THAT(plain.missing, Contains("no such group with shuffle_targets: true"));
+}
+
 TEST_CASE("two seeds are too few for pairs of seeds, and none of their phi is undefined") {
   PlantedResults planted;
   planted.add({.targets = "Wq+Wv", .rank = 6, .seeds = 2});

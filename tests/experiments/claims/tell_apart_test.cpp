@@ -110,6 +110,33 @@ TEST_CASE("settings of one group that nothing known tells apart are told by thei
   for (const std::string& name : named) CHECK_THAT(name, Catch::StartsWith("setting "));
 }
 
+TEST_CASE("a control has the name of the setting that it repeats, and else says that it has none") {
+  const auto control_of = [](const std::vector<std::map<std::string, std::string>>& trained,
+                             const std::map<std::string, std::string>& control) {
+    PlantedResults planted;
+    planted.add({.method = "none", .share = 0.1});
+    for (const auto& settings : trained)
+      planted.add({.targets = "Wq", .rank = 8, .settings = settings});
+    planted.add(
+        {.targets = "Wq", .rank = 8, .shuffled = true, .settings = control, .group = "control"});
+    for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores) {
+      if (score.method != "lora on shuffled targets") continue;
+      CHECK(score.others == score.variant);
+      return score.variant;
+    }
+    return std::string("none");
+  };
+  // Alone among controls it would need no name, which is the plain method's.
+  CHECK(control_of({{{"alpha", "1"}}, {{"alpha", "64"}}}, {{"alpha", "64"}}) == "alpha 64");
+  CHECK(control_of({{}, {{"alpha", "64"}}}, {{"alpha", "64"}}) == "alpha 64");
+  CHECK(control_of({{}, {{"alpha", "64"}}}, {}) == "");
+  CHECK(control_of({{}, {{"alpha", "64"}}}, {{"alpha", "32"}}) == "repeats no setting");
+  // Its own search may have found another rate; where a setting has its rate it is that one's.
+  CHECK(control_of({{{"alpha", "1"}, {"lr", "0.1"}}, {{"alpha", "64"}, {"lr", "0.1"}}},
+                   {{"alpha", "64"}, {"lr", "0.3"}}) == "alpha 64");
+  CHECK(control_of({{{"lr", "0.1"}}, {{"lr", "0.3"}}}, {{"lr", "0.3"}}) == "lr 0.3");
+}
+
 TEST_CASE(
     "of several settings that fit, a claim takes the plain method's, or the group's it names") {
   PlantedResults planted;
