@@ -57,6 +57,10 @@ class AdapterContrasts {
                        "value = 'pissa'",
                        {sweep_.sweep}))
       pissa_trials_.insert(text_in(row[0]));
+    for (const Row& row :
+         results_.rows("SELECT trial, value FROM config WHERE sweep = ? AND key = 'init_seed'",
+                       {sweep_.sweep}))
+      init_seeds_[text_in(row[0])] = text_in(row[1]);
   }
 
   std::vector<EvaluatedContrast> run() {
@@ -185,6 +189,18 @@ class AdapterContrasts {
     const bool has =
         std::ranges::any_of(analysed, [](const Row& r) { return text_in(r[0]) == "a"; });
     return has ? "" : asks("directions 'a'", "directions: [a, dw]");
+  }
+
+  // Whether several trials begin from one A: the analysis sets none of these against each other.
+  bool begin_alike(const Trials& trials) const {
+    std::set<std::string> starts;
+    for (const EvidenceGroup& group : sweep_.groups)
+      for (const EvidenceTrial& trial : group.trials)
+        if (trials.contains(trial.id)) {
+          const auto given = init_seeds_.find(trial.id);  // stored where it is not the seed
+          starts.insert(given == init_seeds_.end() ? std::to_string(trial.seed) : given->second);
+        }
+    return trials.size() > 1 && starts.size() == 1;
   }
 
   // Estimates of one value a seed, and of the same on the null.
@@ -369,8 +385,12 @@ class AdapterContrasts {
           begin(contrast, compared, fmt::format("{}, rank {}", name_of(contrast.quantity), rank));
       made.finding.seeds_left = made.finding.seeds_right = static_cast<std::int64_t>(seeds.size());
       const std::string lacking = seeds.empty() && trials.size() > 1 ? not_analysed() : "";
-      if (contrast.quantity.ends_with("_less_shuffled") && controls.empty()) {
+      const bool with_controls = contrast.quantity.ends_with("_less_shuffled");
+      if (with_controls && controls.empty()) {
         made.finding.missing = "the sweep has no such group with shuffle_targets: true";
+      } else if (begin_alike(trials) || (with_controls && begin_alike(controls))) {
+        made.finding.missing =
+            "its seeds begin from one init_seed, so none are compared; leave init_seed out";
       } else if (!lacking.empty()) {
         made.finding.missing = lacking;
       } else if (static_cast<std::int64_t>(seeds.size()) < claim_.seeds) {
@@ -479,6 +499,7 @@ class AdapterContrasts {
   const EvidenceSweep& sweep_;
   ResultsReader& results_;
   std::set<std::string> pissa_trials_;
+  std::map<std::string, std::string> init_seeds_;  // by trial
 };
 
 }  // namespace

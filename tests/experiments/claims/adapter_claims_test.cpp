@@ -249,6 +249,27 @@ TEST_CASE("what a sweep's analysis lacks is named, and not taken for seeds that 
   CHECK(between_seeds() == "2 seeds are finished and analysed, 3 are needed");
 }
 
+TEST_CASE("of seeds that begin from one init_seed a claim on pairs of seeds says so") {
+  PlantedResults planted;
+  // Of seed 1 the start is the seed, and so is not stored.
+  planted.add({.targets = "Wq+Wv", .rank = 6, .init_seed = 1});
+  planted.add({.targets = "Wq+Wv", .rank = 4});
+  planted.add({.targets = "Wq+Wv", .rank = 4, .init_seed = 7, .shuffled = true});
+  const auto missing = [&](const std::string& rank, const std::string& quantity) {
+    return planted
+        .judge(adapter_claim("shared_between_seeds",
+                             "    sites: [Wq, Wv]\n    ranks: [" + rank + "]\n", quantity, 0.02))
+        .claims.at(0)
+        .contrasts.at(0)
+        .missing;
+  };
+  const std::string alike =
+      "its seeds begin from one init_seed, so none are compared; leave init_seed out";
+  CHECK(missing("6", "first") == alike);
+  CHECK(missing("4", "first_less_shuffled") == alike);
+  CHECK_THAT(missing("4", "first"), Contains("no pairs 'seeds'"));
+}
+
 TEST_CASE("no control is not a difference of 0") {
   PlantedResults planted;
   planted.add({.targets = "Wq+Wv", .rank = 6});

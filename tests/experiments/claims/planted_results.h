@@ -23,6 +23,7 @@ struct Planted {
   std::int64_t rank = 0, parameters = 0, limit = 3000;
   double share = 0.5;  // of examples that are right
   int seeds = 5;
+  int init_seed = 0;        // of all its trials; 0: each has its seed
   bool shuffled = false;    // trained on shuffled targets
   bool diverged = false;    // all its trials
   std::string metric = {};  // that the sweep asks for; the other is wrong everywhere
@@ -68,6 +69,8 @@ class PlantedResults {
                   {"method", p.method},
                   {"task", p.task}};
       if (p.shuffled) t.config["shuffle_targets"] = "true";
+      if (p.init_seed > 0 && p.init_seed != seed)
+        t.config["init_seed"] = std::to_string(p.init_seed);
       if (!p.metric.empty()) t.config["metric"] = p.metric;
       for (const auto& [key, value] : p.settings) {
         t.config["settings." + key] = value;
