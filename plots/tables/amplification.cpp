@@ -1,8 +1,12 @@
 // Table 7 of the paper.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
+#include <cmath>
 #include <limits>
+#include <map>
+#include <tuple>
 
 #include "plots/adapters.h"
 #include "plots/format.h"
@@ -16,6 +20,54 @@ namespace {
 constexpr std::array<const char*, 7> kQuantities{
     "projected",   "projected_weight", "projected_random", "update_norm",
     "weight_norm", "amplification",    "relative"};
+
+using Quantities = std::array<std::optional<double>, kQuantities.size()>;
+using Place = std::tuple<std::string, std::int64_t, std::int64_t>;  // site, layer, rank
+
+// Of each adapter by sweep and trial, where its amplification is defined. Read once for all groups:
+// the view adds up all that the database holds.
+using Amplified = std::map<std::pair<std::string, std::string>, std::map<Place, Quantities>>;
+Amplified amplified_adapters(ReportData& data) {
+  Amplified all;
+  for (const Row& row : data.rows(fmt::format(
+           "SELECT sweep, trial, site, layer, rank, {} FROM amplifications WHERE amplification > 0",
+           fmt::join(kQuantities, ", ")))) {
+    Quantities& quantities = all[{text_in(row[0]), text_in(row[1])}][{
+        text_in(row[2]), integer_in(row[3]).value_or(0), integer_in(row[4]).value_or(0)}];
+    for (std::size_t i = 0; i < quantities.size(); ++i) quantities[i] = number_in(row[5 + i]);
+  }
+  return all;
+}
+
+// Factors are averaged as factors: one near 0/0 would else outweigh the rest.
+bool is_factor(std::string_view quantity) {
+  return quantity == "amplification" || quantity == "relative";
+}
+
+// Over the adapters that have the quantity; none where none has.
+class QuantityMeans {
+ public:
+  void add(const Quantities& quantities) {
+    ++adapters_;
+    for (std::size_t i = 0; i < quantities.size(); ++i) {
+      const bool factor = is_factor(kQuantities[i]);
+      if (!quantities[i] || (factor && *quantities[i] <= 0)) continue;
+      sums_[i] += factor ? std::log(*quantities[i]) : *quantities[i];
+      ++counts_[i];
+    }
+  }
+  std::int64_t adapters() const { return adapters_; }
+  std::optional<double> of(std::size_t i) const {
+    if (counts_[i] == 0) return std::nullopt;
+    const double mean = sums_[i] / static_cast<double>(counts_[i]);
+    return is_factor(kQuantities[i]) ? std::exp(mean) : mean;
+  }
+
+ private:
+  std::int64_t adapters_ = 0;
+  std::array<double, kQuantities.size()> sums_{};
+  std::array<std::int64_t, kQuantities.size()> counts_{};
+};
 
 // What the paper prints; kNone where it prints nothing.
 std::string printed(const std::string& rank, const std::string& matrix,
@@ -71,37 +123,33 @@ TableSet amplification_tables(ReportData& data) {
               .rows = {},
               .data = {}};
   table.data.columns = {"sweep", "task", "targets", "variant", "site", "layer", "rank", "n"};
-  std::string means;
-  for (const char* quantity : kQuantities) {
-    table.data.columns.emplace_back(quantity);
-    // Factors are averaged as factors: one near 0/0 would else outweigh the rest.
-    const bool factor =
-        std::string_view(quantity) == "amplification" || std::string_view(quantity) == "relative";
-    means +=
-        factor ? fmt::format(", exp(avg(ln({})))", quantity) : fmt::format(", avg({})", quantity);
-  }
+  for (const char* quantity : kQuantities) table.data.columns.emplace_back(quantity);
   constexpr std::size_t kAllVariants = std::numeric_limits<std::size_t>::max();
-  const ShownGroups groups = choose_groups(
-      data,
-      with_any_of(data, "SELECT DISTINCT sweep, trial FROM amplifications WHERE amplification > 0"),
-      kAllVariants);
+  const Amplified amplified = amplified_adapters(data);
+  const auto has_any = [&](const AdapterGroup& group) -> std::optional<std::int64_t> {
+    for (const std::string& trial : group.trials)
+      if (amplified.contains({group.sweep, trial})) return 1;
+    return std::nullopt;
+  };
+  const ShownGroups groups = choose_groups(data, has_any, kAllVariants);
   const auto add_rows = [&](const AdapterGroup& group, bool is_shown) {
-    const std::vector<Row> rows =
-        data.rows("SELECT site, layer, rank, count(*)" + means +
-                      " FROM amplifications WHERE sweep = ? AND instr(?, ' ' || trial || ' ') > 0 "
-                      "AND amplification > 0 GROUP BY site, layer, rank ORDER BY site, layer, rank",
-                  {group.sweep, group.trials_text()});
-    for (const Row& row : rows) {
-      Row exact{group.sweep, group.task, group.targets, group.variant};
-      exact.insert(exact.end(), row.begin(), row.end());
+    std::map<Place, QuantityMeans> means;
+    for (const std::string& trial : group.trials)
+      if (const auto found = amplified.find({group.sweep, trial}); found != amplified.end())
+        for (const auto& [place, quantities] : found->second) means[place].add(quantities);
+    for (const auto& [place, mean] : means) {
+      const auto& [site, layer, rank] = place;
+      Row exact{group.sweep, group.task, group.targets, group.variant,
+                site,        layer,      rank,          mean.adapters()};
+      std::vector<ShownCell> shown{task_on_base(group), matrices_label(group), site, grouped(layer),
+                                   grouped(rank)};
+      for (std::size_t i = 0; i < kQuantities.size(); ++i) {
+        exact.push_back(cell_of(mean.of(i)));
+        shown.emplace_back(short_number(mean.of(i)));
+      }
+      shown.emplace_back(grouped(mean.adapters()));
       table.data.rows.push_back(std::move(exact));
-      if (!is_shown || integer_in(row[1]) != group.middle_layer()) continue;
-      std::vector<ShownCell> shown{task_on_base(group), matrices_label(group), text_in(row[0]),
-                                   grouped(integer_in(row[1])), grouped(integer_in(row[2]))};
-      for (std::size_t i = 0; i < kQuantities.size(); ++i)
-        shown.emplace_back(short_number(number_in(row[4 + i])));
-      shown.emplace_back(grouped(integer_in(row[3])));
-      table.rows.push_back(std::move(shown));
+      if (is_shown && layer == group.middle_layer()) table.rows.push_back(std::move(shown));
     }
   };
   for (const AdapterGroup& group : groups.shown) add_rows(group, true);

@@ -59,6 +59,20 @@ class AnalysedFolder {
     store_.put_adapter(record);
   }
 
+  // The same of one that has no random subspaces' amplification.
+  void put_values(const std::string& trial, const std::string& site, double projected,
+                  double amplification) {
+    AdapterFindings record{.trial = trial, .stamp = "values", .values = {}, .spectra = {}};
+    record.values = {{0, site, "projected", projected, ""},
+                     {0, site, "projected_weight", 1.0, ""},
+                     {0, site, "projected_random", 1.0, ""},
+                     {0, site, "update_norm", 1.0, ""},
+                     {0, site, "weight_norm", 1.0, ""},
+                     {0, site, "amplification", amplification, ""},
+                     {0, site, "relative", {}, "random ones have none"}};
+    store_.put_adapter(record);
+  }
+
   std::filesystem::path path() const { return folder_.path(); }
 
  private:
@@ -230,4 +244,26 @@ TEST_CASE("Table 7 counts the adapters that it averages") {
   // Of what lies in the update's directions, and of how many.
   CHECK(table.rows[0][5].text == "1.00");
   CHECK(table.rows[0].back().text == "1");
+}
+
+TEST_CASE(
+    "Table 7 averages each site, layer and rank of a group by itself, and factors as factors") {
+  AnalysedFolder folder("a", "models/one");
+  folder.put_adapters("Wq", {2, 4});
+  folder.put_values("a-Wq-2-2", "Wq", 3.0, 4.0);
+  JointReport report({&folder});
+  const Table table = amplification_tables(report.data).tables.at(0);
+  REQUIRE(table.data.rows.size() == 2);
+  for (const Row& row : table.data.rows) {
+    REQUIRE(row.size() == table.data.columns.size());
+    const bool changed = integer_in(row[6]) == 2;
+    CHECK(integer_in(row[7]) == 2);
+    CHECK(number_in(row[8]).value_or(-1) == Approx(changed ? 2 : 1));
+    CHECK(number_in(row[13]).value_or(-1) == Approx(changed ? 2 : 1));
+    // Of the one that has it.
+    CHECK(number_in(row[14]).value_or(-1) == Approx(1));
+  }
+  CHECK(table.rows.at(0).at(4).text == "2");
+  CHECK(table.rows.at(0).at(10).text == "2.00");
+  CHECK(table.rows.at(1).at(10).text == "1.00");
 }
