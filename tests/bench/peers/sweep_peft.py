@@ -74,8 +74,9 @@ def main():
     end = AutoModelForCausalLM.from_pretrained(options.model).config.eos_token_id
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.convert_ids_to_tokens(end)
     scored = read(options.score)
+    # A target as it stands behind its prompt: SentencePiece would put a space before it alone.
     examples = [
-        (tokenizer(prompt).input_ids, tokenizer(target, add_special_tokens=False).input_ids + [end])
+        (before := tokenizer(prompt).input_ids, tokenizer(prompt + target).input_ids[len(before) :] + [end])
         for prompt, target in read(options.train)
     ]
     began = time.perf_counter()
