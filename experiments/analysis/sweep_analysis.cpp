@@ -47,6 +47,11 @@ struct SiteState {
   Singular update;
 };
 
+LeadingVectors first_of(const LeadingVectors& all, Eigen::Index count) {
+  count = std::min(count, all.vectors.cols());
+  return {all.vectors.leftCols(count), {all.determined.begin(), all.determined.begin() + count}};
+}
+
 SiteSimilarity similarity_of(const Place& place, const std::string& directions,
                              const LeadingVectors& one, const LeadingVectors& other) {
   const SharedDirections shared = shared_directions(one, other);
@@ -269,6 +274,7 @@ class Analysis {
   struct WeightState {
     std::vector<float> values;
     WeightFacts facts;
+    Eigen::Index share = 0;      // of the directions, that adapters are set against
     LeadingVectors right, left;  // empty where there are no triples
     RealMatrix all_left;         // with intruders alone
   };
@@ -280,9 +286,9 @@ class Analysis {
     state.values = site_weight(*model_, spec);
     const WeightRows rows(state.values, spec.out, spec.in);
     const auto directions = static_cast<double>(std::min(spec.in, spec.out));
-    const auto share = static_cast<std::int64_t>(std::ceil(kShareOfBase * directions));
+    state.share = static_cast<Eigen::Index>(std::ceil(kShareOfBase * directions));
     // One more than is used says whether the last cut is determined.
-    const Eigen::Index k = std::max(share, largest_rank_.at(place)) + 1;
+    const Eigen::Index k = std::max<Eigen::Index>(state.share, largest_rank_.at(place)) + 1;
     state.facts = WeightCache(folder_.analysis(), manifest_.base_hash)
                       .facts(rows, place.first, place.second, k);
     if (state.facts.leading) {
@@ -316,9 +322,12 @@ class Analysis {
     }
     if (pair.relation == "base") {
       if (!weight || !weight->facts.leading) return all;
+      // Whatever other adapters are analysed along with this one.
+      const auto count = std::max<Eigen::Index>(weight->share, first.factors.rank);
       for (const std::string& word : settings_.directions)
-        all.push_back(similarity_of(place, word, first.vectors.at(word),
-                                    word == "dw_left" ? weight->left : weight->right));
+        all.push_back(
+            similarity_of(place, word, first.vectors.at(word),
+                          first_of(word == "dw_left" ? weight->left : weight->right, count)));
       return all;
     }
     const auto other = states.find(pair.other);

@@ -172,7 +172,7 @@ TEST_CASE("predictions are shown of each base's best, and name the base") {
   for (const Row& row : table.data.rows) stored.insert(std::get<std::string>(row.back()));
   CHECK(stored.size() == 2);
   for (const std::string& base : stored) {
-    CHECK(tasks.contains("WikiSQL on " + base));
+    CHECK(tasks.contains("MNLI on " + base));
     CHECK_THAT(table.caption, Contains(" on " + base + ": "));
   }
 }

@@ -275,9 +275,9 @@ TEST_CASE("Table 4 keeps a task whose name begins as another's") {
       scores[i].train_examples = std::string(task) == "wikisql" ? 1000 : 40;
   }
   Given given(scores);
+  const Table table = method_tables(*given.data).tables.at(0);
   std::vector<std::string> titles;
-  for (const TableColumn& column : method_tables(*given.data).tables.at(0).columns)
-    titles.push_back(column.title);
+  for (const TableColumn& column : table.columns) titles.push_back(column.title);
   const auto has_task = [&](const std::string& task) {
     return std::ranges::any_of(
         titles, [&](const std::string& title) { return title.starts_with(task + ","); });
