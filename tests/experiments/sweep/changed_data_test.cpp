@@ -1,6 +1,8 @@
 // Data files that change while a sweep runs, or after it.
 #include <catch2/catch.hpp>
 
+#include <signal.h>
+
 #include <algorithm>
 
 #include "common/files.h"
@@ -28,7 +30,11 @@ TEST_CASE("data that changes while a trial trains is not scored under the old na
   {
     RunningProgram run(words);
     REQUIRE(run.wait_until([&] { return run.output().find("\"training\"") != std::string::npos; }));
+    // While it stands still: it might be at its end before the data has changed.
+    REQUIRE(stop_process(run.process()));
+    REQUIRE_FALSE(fs::exists(folder / "done.json"));
     write_file_atomically(data, examples.substr(examples.find('\n') + 1));
+    run.send(SIGCONT);
     const int end = run.wait();
     INFO(run.output());
     CHECK(end == 1);

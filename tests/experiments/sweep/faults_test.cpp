@@ -47,14 +47,6 @@ const char* const kLong = "groups=[{name: long, method: lora, steps: 400, tasks:
 // And long enough that none comes to its end before a signal.
 const char* const kLonger = "groups=[{name: long, method: lora, steps: 100000, tasks: write}]";
 
-// A line of /proc/PROCESS/status; empty where there is none.
-std::string status_line(pid_t process, const std::string& key) {
-  std::ifstream file("/proc/" + std::to_string(process) + "/status");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with(key + ":")) return line.substr(key.size() + 1);
-  return "";
-}
-
 // How many of the signals that ask to stop were sent to the process and did not reach it yet.
 int pending_signals(pid_t process) {
   const std::string bits = status_line(process, "ShdPnd");
@@ -206,7 +198,7 @@ TEST_CASE("a worker that stands still while another run starts loses and doubles
   // Until then it is a copy of the coordinator, its lock included.
   REQUIRE(first.wait_until([&] { return command_of(worker).find("trial") != std::string::npos; }));
   first.send(SIGSTOP);
-  ::kill(worker, SIGSTOP);
+  REQUIRE(stop_process(worker));
   first.send(SIGKILL);
   first.wait();
   const std::size_t before = finished_trials(out);
@@ -313,7 +305,7 @@ TEST_CASE("a SIGTERM to the coordinator and its workers saves; a second Ctrl-C e
     REQUIRE(run.wait_until([&] { return !run.workers().empty() && is_training(out); }));
     const pid_t worker = run.workers().front();
     // While it stands still, both signals reach it before it can save after the first.
-    ::kill(worker, SIGSTOP);
+    REQUIRE(stop_process(worker));
     if (!again) ::kill(worker, SIGTERM);
     run.send(again ? SIGINT : SIGTERM);
     REQUIRE(run.wait_until([&] { return pending_signals(worker) >= (again ? 1 : 2); }));

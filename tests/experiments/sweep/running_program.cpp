@@ -82,4 +82,23 @@ bool RunningProgram::wait_until(const std::function<bool()>& condition) {
 
 bool is_alive(pid_t process) { return ::kill(process, 0) == 0; }
 
+std::string status_line(pid_t process, const std::string& key) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(key + ":")) return line.substr(key.size() + 1);
+  return "";
+}
+
+bool stop_process(pid_t process) {
+  const Clock::time_point give_up = Clock::now() + kPatience;
+  ::kill(process, SIGSTOP);
+  for (;;) {
+    const std::string state = status_line(process, "State");
+    if (state.find('T') != std::string::npos) return true;
+    const bool ended = state.empty() || state.find('Z') != std::string::npos;
+    if (ended || Clock::now() > give_up) return false;
+    std::this_thread::sleep_for(kLook);
+  }
+}
+
 }  // namespace rankscope::tests

@@ -42,5 +42,10 @@ class RunningProgram {
 
 // Whether the process is there: a child of nobody's, too.
 bool is_alive(pid_t process);
+// A line of /proc/PROCESS/status behind its key; empty where there is none.
+std::string status_line(pid_t process, const std::string& key);
+// Sends SIGSTOP and waits until the process stands still, a minute at most; whether it does. Of
+// signals that wait for a process Linux delivers SIGTERM first.
+bool stop_process(pid_t process);
 
 }  // namespace rankscope::tests
