@@ -167,14 +167,7 @@ std::string Collector::collect(const Trial& trial) {
   const TrialState state = trial_state(folder_, trial);
   if (state != TrialState::kDiverged && store_.trial_stamp(trial.id()) == stamp) return {};
   std::string missing;
-  if (state == TrialState::kDone && !trial.is_tuning()) {
-    try {
-      put_dataset(trial);
-    } catch (const InputError& error) {
-      missing = std::string(error.what()) +
-                "; its scores are stored without the examples' prompts and references";
-    }
-  }
+  if (state == TrialState::kDone && !trial.is_tuning()) missing = put_dataset(trial);
   TrialRecord record = record_of(trial);
   // Without one it is collected again, when the data may be back.
   if (missing.empty()) record.stamp = stamp;
@@ -189,14 +182,21 @@ AnalysisSummary Collector::analyse(AnalysisScope scope) {
   return summary;
 }
 
-void Collector::put_dataset(const Trial& trial) {
-  const std::string key = dataset_key(trial);
-  if (store_.has_dataset(key)) return;
-  // Prompts and references are those that were scored, or none.
-  if (!score_data_is(trial, hashes_))
-    throw InputError("'" + printable_path(trial.config.task.score.data.data) +
-                     "' has changed since it was scored; restore it, or run the sweep again");
-  store_.put_dataset(scored_dataset(trial));
+std::string Collector::put_dataset(const Trial& trial) {
+  if (store_.has_dataset(dataset_key(trial))) return {};
+  DatasetRecord dataset;
+  try {
+    // Prompts and references are those that were scored, or none.
+    if (!score_data_is(trial, hashes_))
+      throw InputError("'" + printable_path(trial.config.task.score.data.data) +
+                       "' has changed since it was scored; restore it, or run the sweep again");
+    dataset = scored_dataset(trial);
+  } catch (const InputError& error) {
+    return std::string(error.what()) +
+           "; its scores are stored without the examples' prompts and references";
+  }
+  store_.put_dataset(dataset);
+  return {};
 }
 
 TrialRecord Collector::record_of(const Trial& trial) {

@@ -41,7 +41,8 @@ class Collector {
   void add_training(const Trial& trial, TrialRecord& record) const;
   void add_evaluation(const Trial& trial, TrialRecord& record) const;
   void add_base_scores(const Trial& trial, TrialRecord& record) const;
-  void put_dataset(const Trial& trial);
+  // Why the examples are not stored; empty: they are.
+  std::string put_dataset(const Trial& trial);
 
   const SweepFolder& folder_;
   const Manifest& manifest_;

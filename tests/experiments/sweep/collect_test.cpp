@@ -1,6 +1,8 @@
 // What of a finished sweep is in its database.
 #include <catch2/catch.hpp>
 
+#include <SQLiteCpp/SQLiteCpp.h>
+
 #include "common/files.h"
 #include "results/query.h"
 #include "tests/experiments/sweep/small_sweep.h"
@@ -152,6 +154,24 @@ TEST_CASE("scores are stored though the scored data has moved, and its texts whe
   CHECK(texts(out, "SELECT dataset FROM datasets").empty());
   REQUIRE(run_program({"collect", out.string()}).exit_code == 0);
   CHECK(database_rows(out) == rows);
+}
+
+TEST_CASE("a database that takes no data set is at fault itself, and not the data") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("no_datasets");
+  const fs::path out = sweep.out("no_datasets");
+  {
+    SQLite::Database hand((out / "results.db").string(), SQLite::OPEN_READWRITE);
+    hand.exec(
+        "DELETE FROM dataset; UPDATE trial SET stamp = ''; CREATE TRIGGER no_more BEFORE INSERT ON "
+        "dataset BEGIN SELECT RAISE(ABORT, 'no more of them'); END");
+  }
+  const ProgramResult result = run_program({"collect", out.string(), "--json"});
+  INFO(result.err);
+  CHECK(result.exit_code == 1);
+  const std::string problems = Json::parse(result.out).at("problems").dump();
+  CHECK_THAT(problems, Catch::Contains("results.db': no more of them") &&
+                           !Catch::Contains("stored without the examples"));
 }
 
 TEST_CASE("what the command line changed in a sweep file stands in the database and the report") {
