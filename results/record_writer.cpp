@@ -197,6 +197,8 @@ bool RecordWriter::has_dataset(const std::string& dataset) {
   return has_row(find_dataset_, dataset);
 }
 
+bool RecordWriter::has_trial(const std::string& trial) { return has_row(find_trial_, trial); }
+
 std::string RecordWriter::trial_stamp(const std::string& trial) {
   std::string stamp;
   bind(find_trial_, 1, trial);

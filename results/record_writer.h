@@ -22,6 +22,7 @@ class RecordWriter {
   void put_trial(const TrialRecord& trial);
   std::size_t remove_trials_not_in(const std::set<std::string>& trials);
   bool has_dataset(const std::string& dataset);
+  bool has_trial(const std::string& trial);
   std::string trial_stamp(const std::string& trial);
 
  private:

@@ -139,6 +139,11 @@ bool Store::has_dataset(const std::string& dataset) {
                             [&] { return state_->writer->has_dataset(dataset); });
 }
 
+bool Store::has_trial(const std::string& trial) {
+  return with_sqlite_errors(state_->database, state_->shown,
+                            [&] { return state_->writer->has_trial(trial); });
+}
+
 std::string Store::trial_stamp(const std::string& trial) {
   return with_sqlite_errors(state_->database, state_->shown,
                             [&] { return state_->writer->trial_stamp(trial); });

@@ -45,6 +45,7 @@ class Store {
   void put_trial(const TrialRecord& trial);
 
   bool has_dataset(const std::string& dataset);
+  bool has_trial(const std::string& trial);
 
   // A sweep or dataset goes with the last trial that names it, here and where put_trial replaces
   // it; one that no trial has named yet stays. Returns how many trials went.

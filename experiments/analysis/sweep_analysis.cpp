@@ -18,6 +18,7 @@
 #include "experiments/analysis/site_vectors.h"
 #include "experiments/analysis/weight_cache.h"
 #include "experiments/sweep/file_stamp.h"
+#include "experiments/sweep/other_data.h"
 #include "metrics/intruder_dimensions.h"
 #include "metrics/subspace_similarity.h"
 
@@ -125,12 +126,16 @@ class Analysis {
     bool closed = false;
     const AnalysisPlan plan = analysis_plan(manifest_, settings_, [&](const Trial& trial) {
       try {
-        return trial_state(folder_, trial) == TrialState::kDone &&
-               is_there(adapter_folder(folder_, trial) / "adapter_model.safetensors");
+        if (trial_state(folder_, trial) != TrialState::kDone ||
+            !is_there(adapter_folder(folder_, trial) / "adapter_model.safetensors"))
+          return false;
+        const fs::path train = folder_.train_folder(trial);
+        refuse_other_data(read_json_file(train / "done.json"), trial.train.at("train.file"), train);
+        return true;
       } catch (const PermissionDenied&) {
         closed = true;
         return false;
-      } catch (const InputError&) {  // damaged: the collector says where
+      } catch (const InputError&) {  // damaged, or of other data: the collector says where
         return false;
       } catch (const Json::exception&) {
         return false;

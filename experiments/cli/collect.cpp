@@ -3,6 +3,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,12 +33,15 @@ struct Collected {
   std::size_t stored = 0;  // trials or cells
   std::vector<std::string> problems;
   std::vector<std::string> altered;  // as AnalysisSummary's
+  std::set<std::string> refused;     // as Collector's
 };
 
 Collected collect_into(const std::filesystem::path& database, const SweepFolder& folder,
                        const Manifest& manifest) {
   Collector collector(folder, manifest, database);
-  Collected collected{.stored = 0, .problems = collector.collect_all(), .altered = {}};
+  Collected collected{
+      .stored = 0, .problems = collector.collect_all(), .altered = {}, .refused = {}};
+  collected.refused = collector.refused();
   collected.stored =
       manifest.latency ? finished_latencies(folder, manifest).cells.size() : collector.stored();
   try {
@@ -71,7 +75,8 @@ int run_collect(const CollectCommand& c) {
   const Collected collected =
       collect_into(made ? made->file() : folder.database(), folder, manifest);
   std::vector<std::string> problems = collected.problems;
-  const std::string kept = made ? made->replace_old(manifest, collected.altered) : "";
+  const std::string kept =
+      made ? made->replace_old(manifest, collected.altered, collected.refused) : "";
   if (!kept.empty()) problems.push_back(kept);
   for (const std::string& problem : problems) log::warning("{}", problem);
   const char* const what = manifest.latency ? "cells" : "trials";

@@ -18,6 +18,7 @@
 #include "experiments/analysis/sweep_analysis.h"
 #include "experiments/latency/latency_cells.h"
 #include "experiments/sweep/file_stamp.h"
+#include "experiments/sweep/other_data.h"
 #include "experiments/sweep/scored_dataset.h"
 #include "experiments/sweep/scoring.h"
 #include "experiments/sweep/timings.h"
@@ -46,7 +47,7 @@ Store open_store(const fs::path& file) {
 }
 
 // Raised when the same folders yield other rows than before, so that all are read again.
-constexpr int kCollectorVersion = 4;
+constexpr int kCollectorVersion = 5;
 
 // Of the weights that training leaves.
 std::uint64_t checkpoint_bytes(const fs::path& folder) {
@@ -97,21 +98,6 @@ void add_training_device(const Json& done, std::map<std::string, std::string>& e
   }
 }
 
-// What was read must be what the trial is named by: data that changed while an older program's
-// trial ran went under its old name. `named`: "NAME:HASH", of a file beside it "+HASH" too.
-void refuse_other_data(const Json& done, const std::string& named, const fs::path& folder) {
-  const Json::json_pointer place("/read/data/files");
-  if (!done.contains(place) || done[place].empty()) return;  // an older program's
-  std::string read;
-  for (const Json& file : done[place])
-    read += (read.empty() ? "" : "+") + file.at("sha256").get<std::string>();
-  if (read == named.substr(named.rfind(':') + 1)) return;
-  throw InputError("the data that '" + printable_path(folder / "done.json") +
-                   "' was made from is not what the trial is named by: it changed while the trial "
-                   "ran; remove '" +
-                   printable_path(folder) + "' and run the sweep again");
-}
-
 }  // namespace
 
 Collector::Collector(const SweepFolder& folder, const Manifest& manifest, const fs::path& database)
@@ -124,21 +110,26 @@ std::vector<std::string> Collector::collect_all() {
   std::vector<std::string> problems;
   std::set<std::string> ids;
   stored_ = 0;
+  refused_.clear();
   for (const Trial& trial : manifest_.trials) {
     throw_if_stop_requested();
     ids.insert(trial.id());
     try {
-      const std::string missing = collect(trial);
+      const std::string problem = collect(trial);
       ++stored_;
-      if (!missing.empty()) problems.push_back(fmt::format("trial {}: {}", trial.id(), missing));
+      if (!problem.empty()) problems.push_back(fmt::format("trial {}: {}", trial.id(), problem));
     } catch (const MachineError&) {
+      throw;
+    } catch (const DamagedDatabase&) {
       throw;
     } catch (const Error& error) {
       problems.push_back(fmt::format("trial {}: {}", trial.id(), error.what()));
+      put_unread(trial);
     } catch (const Json::exception& error) {
       problems.push_back(fmt::format("trial {}: {}: a file is not as it was written: {}",
                                      trial.id(), printable_path(folder_.eval_folder(trial)),
                                      error.what()));
+      put_unread(trial);
     }
   }
   if (const std::size_t removed = store_.remove_trials_not_in(ids); removed > 0)
@@ -166,13 +157,27 @@ std::string Collector::collect(const Trial& trial) {
   // A diverged trial counts as the base, whose scores may change.
   const TrialState state = trial_state(folder_, trial);
   if (state != TrialState::kDiverged && store_.trial_stamp(trial.id()) == stamp) return {};
-  std::string missing;
-  if (state == TrialState::kDone && !trial.is_tuning()) missing = put_dataset(trial);
-  TrialRecord record = record_of(trial);
+  std::string problem;
+  TrialRecord record;
+  try {
+    record = record_of(trial);
+    if (state == TrialState::kDone && !trial.is_tuning()) problem = put_dataset(trial);
+  } catch (const OtherData& refused) {
+    problem = refused.what();
+    record = pending_record(trial);
+    record.state = state_name(TrialState::kFailed);
+    record.error = problem;
+    refused_.insert(trial.id());
+  }
   // Without one it is collected again, when the data may be back.
-  if (missing.empty()) record.stamp = stamp;
+  if (problem.empty()) record.stamp = stamp;
   store_.put_trial(record);
-  return missing;
+  return problem;
+}
+
+// Without a row it would be missing from no mean.
+void Collector::put_unread(const Trial& trial) {
+  if (!store_.has_trial(trial.id())) store_.put_trial(pending_record(trial));
 }
 
 AnalysisSummary Collector::analyse(AnalysisScope scope) {
@@ -199,7 +204,7 @@ std::string Collector::put_dataset(const Trial& trial) {
   return {};
 }
 
-TrialRecord Collector::record_of(const Trial& trial) {
+TrialRecord Collector::pending_record(const Trial& trial) const {
   const TrialConfig& config = trial.config;
   TrialRecord record;
   record.trial = trial.id();
@@ -207,7 +212,7 @@ TrialRecord Collector::record_of(const Trial& trial) {
   record.eval_hash = trial.eval_hash;
   record.sweep = manifest_.name;
   record.group = config.group;
-  record.state = state_name(trial_state(folder_, trial));
+  record.state = state_name(TrialState::kPending);
   record.role = config.role;
   record.method = config.method;
   record.task = config.task.name;
@@ -222,10 +227,19 @@ TrialRecord Collector::record_of(const Trial& trial) {
       record.config[key] = value;
   for (const auto& [key, value] : trial.eval)
     if (key != "train" && key != "numeric_version") record.config[key] = value;
-  add_tuned_rate(trial, record);
+  // As tuned.lr an outcome of the tuning, not of the file: `setting` leaves them out.
+  if (!trial.tuning_trials.empty())
+    record.config["tuned.runs"] = fmt::format("{}", fmt::join(trial.tuning_trials, " "));
   record.environment = {{"numeric_version", trial.train.at("numeric_version")},
                         {"model_hash", trial.train.at("model")},
                         {"tokenizer_hash", trial.train.at("tokenizer")}};
+  return record;
+}
+
+TrialRecord Collector::record_of(const Trial& trial) const {
+  TrialRecord record = pending_record(trial);
+  record.state = state_name(trial_state(folder_, trial));
+  add_tuned_rate(trial, record);
   const std::vector<std::string> errors = trial_errors(folder_, trial);
   record.attempts = static_cast<int64_t>(errors.size());
   if (!errors.empty()) record.error = errors.back();
@@ -234,10 +248,8 @@ TrialRecord Collector::record_of(const Trial& trial) {
   return record;
 }
 
-// Outcomes of the tuning, not of the file: `setting` leaves them out.
 void Collector::add_tuned_rate(const Trial& trial, TrialRecord& record) const {
   if (trial.tuning_trials.empty()) return;
-  record.config["tuned.runs"] = fmt::format("{}", fmt::join(trial.tuning_trials, " "));
   if (record.state != "done" && record.state != "diverged") return;
   if (const std::optional<double> rate = tuned_rate(folder_, manifest_, trial))
     record.config["tuned.lr"] = fmt::format("{}", *rate);
@@ -294,11 +306,18 @@ void Collector::add_base_scores(const Trial& trial, TrialRecord& record) const {
   if (trial.is_tuning()) return;
   const auto base = std::ranges::find_if(
       manifest_.trials, [&](const Trial& other) { return is_base_of(other, trial); });
-  if (base == manifest_.trials.end() || trial_state(folder_, *base) != TrialState::kDone) {
+  const auto not_scored = [&] {
     record.metrics.push_back({"score", {}, {}, 0, "missing: diverged, and the base is not scored"});
-    return;
+  };
+  if (base == manifest_.trials.end() || trial_state(folder_, *base) != TrialState::kDone)
+    return not_scored();
+  const fs::path folder = folder_.eval_folder(*base);
+  const EvaluationDone done = read_evaluation_done(folder);
+  try {
+    refuse_other_data(done.json, base->eval.at("score.file"), folder);
+  } catch (const OtherData&) {  // the base's own line says so
+    return not_scored();
   }
-  const EvaluationDone done = read_evaluation_done(folder_.eval_folder(*base));
   for (const auto& [name, metric] : done.metrics.items())
     record.metrics.push_back({name, number_at(metric, "value"), number_at(metric, "standard_error"),
                               metric.at("count").get<int64_t>(), "base"});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,19 +25,26 @@ class Collector {
 
   // Stores what the folders hold of every trial, and forgets trials that the sweep no longer has.
   // Unchanged ones are passed over. Returns what could not be read, a line each: of trials that
-  // could not, the database keeps what it has.
+  // could not, the database keeps what it has, and has them as pending where that is nothing.
   std::vector<std::string> collect_all();
   // How many trials collect_all() stored or passed over.
   std::size_t stored() const { return stored_; }
-  // One trial, as after its end. Returns why the examples that it was scored on are not stored with
-  // it; empty: they are.
+  // Trials that collect() found to be of other data than they are named by, since collect_all()
+  // began.
+  const std::set<std::string>& refused() const { return refused_; }
+  // One trial, as after its end. One of other data (OtherData) is stored as failed, without
+  // results. Returns why that is, or why the examples that it was scored on are not stored with it;
+  // empty: all is stored.
   std::string collect(const Trial& trial);
   // The analysis that the sweep asks for, as far as finished trials allow it and the database lacks
   // it.
   AnalysisSummary analyse(AnalysisScope scope);
 
  private:
-  TrialRecord record_of(const Trial& trial);
+  // What the sweep says of it, whatever its folders hold.
+  TrialRecord pending_record(const Trial& trial) const;
+  void put_unread(const Trial& trial);
+  TrialRecord record_of(const Trial& trial) const;
   void add_tuned_rate(const Trial& trial, TrialRecord& record) const;
   void add_training(const Trial& trial, TrialRecord& record) const;
   void add_evaluation(const Trial& trial, TrialRecord& record) const;
@@ -49,6 +57,7 @@ class Collector {
   FileHashes hashes_;
   Store store_;
   std::size_t stored_ = 0;
+  std::set<std::string> refused_;
 };
 
 }  // namespace rankscope

@@ -50,9 +50,11 @@ Contents contents_of_old(const fs::path& file) {
 // What `made` lacks of the sweep, by its kind.
 std::map<std::string, std::vector<std::string>> lacking(const Contents& old, const Contents& made,
                                                         const Manifest& manifest,
-                                                        const std::vector<std::string>& altered) {
+                                                        const std::vector<std::string>& altered,
+                                                        const std::set<std::string>& refused) {
   std::set<std::string> ids;
-  for (const Trial& trial : manifest.trials) ids.insert(trial.id());
+  for (const Trial& trial : manifest.trials)
+    if (!refused.contains(trial.id())) ids.insert(trial.id());
   std::map<std::string, std::vector<std::string>> found;
   for (const auto& [kind, of] : old) {
     bool wanted = ids.contains(of);
@@ -83,10 +85,11 @@ NewDatabase::~NewDatabase() {
 }
 
 std::string NewDatabase::replace_old(const Manifest& manifest,
-                                     const std::vector<std::string>& altered) {
+                                     const std::vector<std::string>& altered,
+                                     const std::set<std::string>& refused) {
   const Contents made = Store::open(file_).contents();
   std::vector<std::string> lost;
-  for (const auto& [kind, of] : lacking(contents_of_old(old_), made, manifest, altered))
+  for (const auto& [kind, of] : lacking(contents_of_old(old_), made, manifest, altered, refused))
     lost.push_back(shown(kind, of));
   if (!lost.empty())
     return fmt::format(

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,9 +24,11 @@ class NewDatabase {
 
   // Puts it in the old one's place and returns nothing; or leaves the old one as it is, and returns
   // a line that says what it holds of the sweep and the new one lacks. The analysis of a trial in
-  // `altered` is not missed. A damaged old one is put aside, with a warning. No store of either may
-  // be open. InputError where the old one is another program's, a newer version's or in use.
-  std::string replace_old(const Manifest& manifest, const std::vector<std::string>& altered);
+  // `altered` is not missed, nor anything of one in `refused`. A damaged old one is put aside, with
+  // a warning. No store of either may be open. InputError where the old one is another program's, a
+  // newer version's or in use.
+  std::string replace_old(const Manifest& manifest, const std::vector<std::string>& altered,
+                          const std::set<std::string>& refused);
 
  private:
   std::filesystem::path old_, file_;

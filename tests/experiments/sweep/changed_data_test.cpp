@@ -3,8 +3,6 @@
 
 #include <signal.h>
 
-#include <algorithm>
-
 #include "common/files.h"
 #include "tests/experiments/sweep/running_program.h"
 #include "tests/experiments/sweep/small_sweep.h"
@@ -49,25 +47,57 @@ TEST_CASE("data that changes while a trial trains is not scored under the old na
   CHECK(read_bytes(evaluation / "done.json") == done);
 }
 
-TEST_CASE("results of other data than the trial is named by are not collected") {
+TEST_CASE("results of other data than the trial is named by are not collected, and are missing") {
   const SmallSweep& sweep = shared_sweep();
-  copy_undisturbed("other_data");
   const fs::path out = sweep.out("other_data");
-  const Json scored = trial_of(out, "tuned", "write"), trained = trial_of(out, "wide", "pick");
-  for (const fs::path& file :
-       {eval_folder(out, scored) / "done.json", train_folder(out, trained) / "done.json"}) {
-    Json json = read_json_file(file);
-    json["read"]["data"]["files"][0]["sha256"] = std::string(64, '0');
-    write_file_atomically(file, json.dump(1) + "\n");
+  const Json scored = trial_of(sweep.out("undisturbed"), "tuned", "write"),
+             trained = trial_of(sweep.out("undisturbed"), "wide", "pick");
+  // Of "COLUMNS FROM VIEW WHERE TRIAL".
+  const auto rows_of = [&](const std::string& columns, const Json& trial) {
+    const std::string id = trial.at("id");
+    return json_lines(run_program(
+        {"query", out.string(), "SELECT " + columns + " = '" + id + "'", "--format", "json"}));
+  };
+  for (const bool again : {false, true}) {
+    INFO(again);
+    copy_undisturbed("other_data");
+    for (const fs::path& file :
+         {eval_folder(out, scored) / "done.json", train_folder(out, trained) / "done.json"}) {
+      Json json = read_json_file(file);
+      json["read"]["data"]["files"][0]["sha256"] = std::string(64, '0');
+      write_file_atomically(file, json.dump(1) + "\n");
+    }
+    std::vector<std::string> words = {"collect", out.string(), "--json"};
+    if (again) words.push_back("--again");
+    const ProgramResult result = run_program(words);
+    INFO(result.err);
+    CHECK(result.exit_code == 1);
+    CHECK(Json::parse(result.out).at("problems").size() == 2);
+    for (const Json& trial : {scored, trained}) {
+      const std::string id = trial.at("id");
+      INFO(id);
+      CHECK_THAT(result.err, Catch::Contains("trial " + id + ": the data that") &&
+                                 Catch::Contains("is not what the trial is named by"));
+      const Json row = rows_of("state, error, attempts FROM trials WHERE trial", trial).at(0);
+      CHECK(row.at("state") == "failed");
+      CHECK_THAT(row.at("error").get<std::string>(), Catch::StartsWith("the data that"));
+      CHECK(row.at("attempts") == 0);
+      for (const char* view : {"scores", "learning_curves", "predictions_scored"})
+        CHECK(rows_of(std::string("trial FROM ") + view + " WHERE trial", trial).empty());
+      const std::vector<Json> means = rows_of(
+          "n, missing FROM means JOIN trials USING (setting, sweep) WHERE trials.trial", trial);
+      CHECK_FALSE(means.empty());
+      for (const Json& mean : means) {
+        CHECK(mean.at("n") == 1);
+        CHECK(mean.at("missing") == 1);
+      }
+    }
+    // The adapter of the one is of its data.
+    CHECK_FALSE(rows_of("trial FROM adapter_values WHERE trial", scored).empty());
+    CHECK(rows_of("trial FROM adapter_values WHERE trial", trained).empty());
   }
-  const ProgramResult result = run_program({"collect", out.string(), "--json"});
-  INFO(result.err);
-  CHECK(result.exit_code == 1);
-  const Json problems = Json::parse(result.out).at("problems");
-  for (const Json& trial : {scored, trained})
-    CHECK(std::ranges::any_of(problems, [&](const Json& problem) {
-      const std::string text = problem;
-      return text.starts_with("trial " + trial.at("id").get<std::string>() + ": the data that") &&
-             text.find("is not what the trial is named by") != std::string::npos;
-    }));
+  fs::remove_all(eval_folder(out, scored));
+  fs::remove_all(train_folder(out, trained));
+  sweep.finish("other_data");
+  check_results(out, sweep.out("undisturbed"));
 }

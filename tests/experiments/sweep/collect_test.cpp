@@ -156,6 +156,27 @@ TEST_CASE("scores are stored though the scored data has moved, and its texts whe
   CHECK(database_rows(out) == rows);
 }
 
+TEST_CASE("a trial that cannot be read is missing from its mean in a new database too") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("unread");
+  const fs::path out = sweep.out("unread");
+  const Json trial = trial_of(out, "wide", "pick");
+  write_file_atomically(eval_folder(out, trial) / "done.json", "[");
+  const auto collect = [&] { return run_program({"collect", out.string()}).exit_code; };
+  const std::string state =
+      "SELECT state FROM trials WHERE trial = '" + trial.at("id").get<std::string>() + "'";
+  const std::string missing =
+      "SELECT DISTINCT missing || ' of ' || (n + missing) FROM means WHERE grp = 'wide'";
+  // What is stored stays.
+  CHECK(collect() == 1);
+  CHECK(texts(out, state) == std::vector<std::string>{"done"});
+  for (const char* ending : {"", "-wal", "-shm"})
+    fs::remove(out / (std::string("results.db") + ending));
+  CHECK(collect() == 1);
+  CHECK(texts(out, state) == std::vector<std::string>{"pending"});
+  CHECK(texts(out, missing) == std::vector<std::string>{"1 of 2"});
+}
+
 TEST_CASE("a database that takes no data set is at fault itself, and not the data") {
   const SmallSweep& sweep = shared_sweep();
   copy_undisturbed("no_datasets");
