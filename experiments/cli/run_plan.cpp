@@ -63,8 +63,7 @@ std::string shortage_text(const GpuFit& fit) {
 
 void print_trial(const Trial& trial, const TrialResult& result, std::int64_t parameters,
                  double seconds, const std::optional<GpuFit>& fit, bool json) {
-  const std::string remark =
-      result.damage.empty() ? "" : result.damage + "; `run` evaluates it again";
+  const std::string remark = result.damage.empty() ? "" : result.damage + "; `run` mends it";
   if (!json) {
     std::string more;
     if (!remark.empty()) more += "  " + remark;

@@ -123,7 +123,7 @@ int run_status(const StatusCommand& c) {
       remark = changed_keys(trial, *former);
     }
     if (!results[i].damage.empty()) {
-      remark = results[i].damage + "; `run` evaluates it again";
+      remark = results[i].damage + "; `run` mends it";
       damaged = true;
     }
     const OrderedJson progress =

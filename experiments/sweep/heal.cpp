@@ -86,10 +86,8 @@ bool heal_training(const fs::path& folder, bool is_needed, Healer& healer) {
 void heal_evaluation(const fs::path& folder, bool needs_training, bool is_trained, Healer& healer) {
   healer.require_regular(folder, {"eval.json", "predictions.jsonl", "outcomes.jsonl", "errors.json",
                                   "environment.json", "timings.json"});
-  healer.check(folder / "errors.json", [](const fs::path& file) {
-    const Json json = read_json_file(file);
-    JsonObject(json, printable_path(file)).get_string_array("errors");
-  });
+  healer.check(folder / "errors.json",
+               [](const fs::path& file) { read_trial_errors(file.parent_path()); });
   healer.check(folder / "environment.json", [](const fs::path& file) {
     const Json json = read_json_file(file);
     JsonObject(json, printable_path(file)).get_string("instruction_set");

@@ -23,25 +23,19 @@ void describe(const fs::path& file, const char* name, const IdentityKeys& keys) 
   if (!is_there(file) || read_regular_file(file) != text) write_file_atomically(file, text);
 }
 
-fs::path errors_file(const SweepFolder& folder, const Trial& trial) {
-  return folder.eval_folder(trial) / "errors.json";
-}
+constexpr const char* kErrorsFile = "errors.json";
 
 void write_errors(const SweepFolder& folder, const Trial& trial,
                   const std::vector<std::string>& errors, bool final) {
   make_trial_folder(folder, trial);
   OrderedJson json = {{"errors", errors}};
   if (final) json["final"] = true;
-  write_file_atomically(errors_file(folder, trial), json_text(json, 1) + "\n");
+  write_file_atomically(folder.eval_folder(trial) / kErrorsFile, json_text(json, 1) + "\n");
 }
 
 bool has_failed(const SweepFolder& folder, const Trial& trial) {
-  const fs::path file = errors_file(folder, trial);
-  if (!is_there(file)) return false;
-  const Json json = read_json_file(file);
-  JsonObject object(json, printable_path(file));
-  return object.get_string_array("errors").size() >= kAttempts ||
-         object.get_bool_or("final", false);
+  const TrialErrors found = read_trial_errors(folder.eval_folder(trial));
+  return !found.errors.empty() && (found.errors.size() >= kAttempts || found.final);
 }
 
 }  // namespace
@@ -164,11 +158,16 @@ std::map<std::string, IdentityKeys> former_trainings(const SweepFolder& folder,
   return out;
 }
 
-std::vector<std::string> trial_errors(const SweepFolder& folder, const Trial& trial) {
-  const fs::path file = errors_file(folder, trial);
+TrialErrors read_trial_errors(const fs::path& eval_folder) {
+  const fs::path file = eval_folder / kErrorsFile;
   if (!is_there(file)) return {};
   const Json json = read_json_file(file);
-  return JsonObject(json, printable_path(file)).get_string_array("errors");
+  JsonObject object(json, printable_path(file));
+  return {object.get_string_array("errors"), object.get_bool_or("final", false)};
+}
+
+std::vector<std::string> trial_errors(const SweepFolder& folder, const Trial& trial) {
+  return read_trial_errors(folder.eval_folder(trial)).errors;
 }
 
 void add_trial_error(const SweepFolder& folder, const Trial& trial, const std::string& error) {
@@ -183,7 +182,7 @@ void fail_trial(const SweepFolder& folder, const Trial& trial, const std::string
 
 void clear_trial_errors(const SweepFolder& folder, const Trial& trial) {
   std::error_code ignored;
-  fs::remove(errors_file(folder, trial), ignored);
+  fs::remove(folder.eval_folder(trial) / kErrorsFile, ignored);
 }
 
 std::optional<double> tuned_rate(const SweepFolder& folder, const Manifest& manifest,

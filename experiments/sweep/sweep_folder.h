@@ -99,7 +99,15 @@ std::map<std::string, IdentityKeys> former_trainings(const SweepFolder& folder,
 
 inline constexpr int kAttempts = 3;
 
-// The errors of a trial's attempts so far, the latest last.
+// What errors.json of an evaluation holds; nothing where there is none. InputError where it cannot
+// be read as that.
+struct TrialErrors {
+  std::vector<std::string> errors;  // of the attempts so far, the latest last
+  bool final = false;               // no attempt: its one error is why it was not tried
+};
+TrialErrors read_trial_errors(const std::filesystem::path& eval_folder);
+
+// Its errors.
 std::vector<std::string> trial_errors(const SweepFolder& folder, const Trial& trial);
 void add_trial_error(const SweepFolder& folder, const Trial& trial, const std::string& error);
 // Makes it failed without further attempts.

@@ -268,7 +268,7 @@ TEST_CASE("a score that is none is named by its file and field, and made anew by
     for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--json"}}) {
       const ProgramResult shown = run_with({"status", out.string()}, more);
       CHECK(shown.exit_code == 1);
-      CHECK_THAT(shown.out, Catch::Contains("`run` evaluates it again"));
+      CHECK_THAT(shown.out, Catch::Contains("`run` mends it"));
       CHECK_THAT(shown.out, Catch::Contains("done.json: metric "));
       if (more.empty())
         CHECK_THAT(shown.out, Catch::Contains(complaint) && Catch::Contains("1 pending"));
@@ -291,6 +291,28 @@ TEST_CASE("a score that is none is named by its file and field, and made anew by
   CHECK_THAT(untuned.err, Catch::Contains("done.json: has no 'nll'"));
   sweep.finish("scores");
   check_results(out, expected);
+}
+
+TEST_CASE("an errors.json without an error fails nothing, and one of another form is put aside") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path expected = sweep.out("undisturbed"), out = sweep.out("errors");
+  const fs::path evaluation = eval_folder(out, trial_of(expected, "wide", "pick"));
+  for (const auto& [text, exit_code] : {std::pair(R"({"errors": [], "final": true})", 0),
+                                        {R"({"errors": ["it was hot"], "final": 5})", 1}}) {
+    INFO(text);
+    copy_undisturbed("errors");
+    fs::remove(evaluation / "done.json");
+    write_file_atomically(evaluation / "errors.json", text);
+    const ProgramResult shown = run_program({"status", out.string()});
+    check_lines(shown);
+    CHECK(shown.exit_code == exit_code);
+    CHECK_THAT(shown.out, Catch::Contains("1 pending"));
+    const ProgramResult healed = sweep.run("errors");
+    INFO(healed.err);
+    CHECK(healed.exit_code == 0);
+    CHECK(fs::exists(evaluation / "errors.json.damaged") == (exit_code == 1));
+    check_results(out, expected);
+  }
 }
 
 TEST_CASE("a sweep.json whose searches do not fit their rates is named, and made anew") {
