@@ -240,9 +240,9 @@ TrialRecord Collector::record_of(const Trial& trial) const {
   TrialRecord record = pending_record(trial);
   record.state = state_name(trial_state(folder_, trial));
   add_tuned_rate(trial, record);
-  const std::vector<std::string> errors = trial_errors(folder_, trial);
-  record.attempts = static_cast<int64_t>(errors.size());
-  if (!errors.empty()) record.error = errors.back();
+  const TrialErrors failures = read_trial_errors(folder_.eval_folder(trial));
+  if (!failures.final) record.attempts = static_cast<int64_t>(failures.errors.size());
+  if (!failures.errors.empty()) record.error = failures.errors.back();
   add_training(trial, record);
   add_evaluation(trial, record);
   return record;

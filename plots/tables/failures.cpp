@@ -40,7 +40,8 @@ TableSet failure_tables(ReportData& data) {
     if (text_in(row[3]) == "tuning") configuration += " (tuning)";
     std::string end = text_in(row[2]);
     if (const auto step = integer_in(row[9])) end += " at step " + grouped(*step);
-    if (end == "failed") end += " after " + counted(integer_in(row[11]).value_or(0), "attempt");
+    const auto attempts = integer_in(row[11]).value_or(0);
+    if (end == "failed" && attempts > 0) end += " after " + counted(attempts, "attempt");
     table.rows.push_back({{text_in(row[1]), CellStyle::kCode},
                           configuration,
                           task_label(text_in(row[5])),

@@ -172,7 +172,7 @@ TEST_CASE("learning curves of two sweeps have panels of their own, which name th
   CHECK(panels == std::set<std::pair<std::int64_t, std::string>>{{0, "a"}, {1, "b"}});
 }
 
-TEST_CASE("what failed or diverged is named with its size") {
+TEST_CASE("what failed or diverged is named with its size, and its attempts where it was tried") {
   TemporaryFolder folder;
   {
     Store store = Store::open(folder / "results.db");
@@ -185,12 +185,18 @@ TEST_CASE("what failed or diverged is named with its size") {
     trial.method = "adapter_h";
     trial.config = {{"settings.bottleneck", "64"}};
     store.put_trial(trial);
+    trial.trial = "tried";
+    trial.attempts = 3;
+    store.put_trial(trial);
   }
   ResultsReader results({folder.path()});
   const Findings findings;
   ReportData data(results, findings);
-  CHECK(failure_tables(data).tables.at(0).rows.at(0).at(1).text ==
-        "Adapter(H), bottleneck 64 (tuning)");
+  const Table table = failure_tables(data).tables.at(0);
+  REQUIRE(table.rows.size() == 2);
+  CHECK(table.rows[0].at(1).text == "Adapter(H), bottleneck 64 (tuning)");
+  CHECK(table.rows[0].at(4).text == "failed");
+  CHECK(table.rows[1].at(4).text == "failed after 3 attempts");
 }
 
 TEST_CASE("a search names its sweep in a report on several") {
