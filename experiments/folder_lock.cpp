@@ -25,20 +25,18 @@ namespace rankscope {
 namespace {
 
 constexpr std::chrono::milliseconds kRetryAfter{50};
-// A file: on NFS a lock on a folder is this host's alone.
-constexpr const char* kLockFile = ".lock";
 
 std::string quoted(const std::filesystem::path& path) { return "'" + printable_path(path) + "'"; }
 
 // Below 0 with errno where there can be none.
 int open_lock(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / kLockFile;
-  // To be written to, as NFS locks no other for one process alone.
-  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  // To be written to, as NFS locks no other for one process alone. A pipe keeps nobody waiting.
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
   if (descriptor >= 0 || (errno != EACCES && errno != EROFS)) return descriptor;
   const int error_number = errno;
   // Another user's is locked as well, where the file system is not a network's.
-  const int readable = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  const int readable = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   errno = error_number;
   return readable;
 }
@@ -49,12 +47,13 @@ bool is_busy(int descriptor, int lock, const std::filesystem::path& folder) {
   while (::flock(descriptor, lock | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
     if (errno == EWOULDBLOCK) return true;
+    const int error_number = errno;
     static std::atomic<bool> told{false};
     if (!told.exchange(true))
       log::warning(
           "{} cannot be locked ({}): see to it that no other process works in it, or use a folder "
           "of another file system",
-          quoted(folder), system_error_text(errno));
+          quoted(folder), system_error_text(error_number));
     return false;
   }
   return false;
@@ -64,10 +63,15 @@ bool is_busy(int descriptor, int lock, const std::filesystem::path& folder) {
 
 FolderLock::FolderLock(const std::filesystem::path& folder, Busy busy)
     : descriptor_(open_lock(folder)) {
+  const int error_number = errno;
   const std::string name = quoted(folder);
   if (descriptor_ < 0) {
-    const std::string text = "cannot write in the folder " + name + ": " + system_error_text(errno);
-    if (errno == ENOSPC || errno == EDQUOT || errno == EIO) throw MachineError(text);
+    if (error_number == EISDIR)
+      throw InputError(quoted(folder / kLockFile) + " is a folder in a file's place; remove it");
+    const std::string text =
+        "cannot write in the folder " + name + ": " + system_error_text(error_number);
+    if (error_number == ENOSPC || error_number == EDQUOT || error_number == EIO)
+      throw MachineError(text);
     throw InputError(text + "; see who may write there, or give another");
   }
   bool told = false;
@@ -88,10 +92,11 @@ FolderLock::~FolderLock() { ::close(descriptor_); }
 
 bool is_held(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / kLockFile;
-  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) {
-    if (errno == ENOENT) return false;
-    throw InputError("cannot read " + quoted(file) + ": " + system_error_text(errno) +
+    const int error_number = errno;
+    if (error_number == ENOENT) return false;
+    throw InputError("cannot read " + quoted(file) + ": " + system_error_text(error_number) +
                      "; see who may read it");
   }
   const bool held = is_busy(descriptor, LOCK_SH, folder);

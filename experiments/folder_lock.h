@@ -7,6 +7,9 @@
 
 namespace rankscope {
 
+// In a folder. A file: on NFS a lock on a folder is this host's alone.
+inline constexpr const char* kLockFile = ".lock";
+
 // Another process holds the folder.
 class FolderBusy : public InputError {
  public:
@@ -16,7 +19,8 @@ class FolderBusy : public InputError {
 // Holds an exclusive lock (flock(2)) on the folder's file `.lock` until the end of the scope or of
 // the process, however it ends. The file is made where it is not there, stays, and holds nothing.
 // Throws FolderBusy where another process holds it, InputError where the folder cannot be written
-// in, MachineError where it is full. A file system without locks is warned of once.
+// in or has a folder in the file's place, MachineError where it is full. A file system without
+// locks is warned of once.
 class FolderLock {
  public:
   // What to do while another process holds the folder: refuse at once, or wait until it is free or

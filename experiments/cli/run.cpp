@@ -112,6 +112,7 @@ int run_sweep(const RunCommand& c) {
     return 0;
   }
   make_folder(folder.path(), "give another --dir");
+  for (const std::string& healed : heal_lock(folder)) log::warning("{}", healed);
   const SweepHold hold(folder.path());
   clear_stale_temporaries(folder.path(), Writers::kOthers);
   for (const std::string& healed : heal_sweep_files(folder)) log::warning("{}", healed);

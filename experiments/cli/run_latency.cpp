@@ -80,6 +80,7 @@ int run_latency(const Sweep& sweep, const SweepFolder& folder, const LatencyComm
     return 0;
   }
   make_folder(folder.path(), "give another --dir");
+  for (const std::string& healed : heal_lock(folder)) log::warning("{}", healed);
   const SweepHold hold(folder.path());
   clear_stale_temporaries(folder.path(), Writers::kOthers);
   for (const std::string& healed : heal_sweep_files(folder)) log::warning("{}", healed);

@@ -106,8 +106,9 @@ void heal_evaluation(const fs::path& folder, bool needs_training, bool is_traine
 
 // Nothing where there is no such folder yet, or a process is at work in it: a worker that outlived
 // its coordinator.
-bool take(const fs::path& folder, std::optional<FolderLock>& lock) {
+bool take(const fs::path& folder, std::optional<FolderLock>& lock, Healer& healer) {
   if (!is_there(folder)) return false;
+  healer.require_regular(folder, {kLockFile});
   try {
     lock.emplace(folder);
     return true;
@@ -117,6 +118,12 @@ bool take(const fs::path& folder, std::optional<FolderLock>& lock) {
 }
 
 }  // namespace
+
+std::vector<std::string> heal_lock(const SweepFolder& folder) {
+  Healer healer;
+  healer.require_regular(folder.path(), {kLockFile});
+  return healer.take();
+}
 
 std::vector<std::string> heal_sweep_files(const SweepFolder& folder) {
   Healer healer;
@@ -133,12 +140,12 @@ std::vector<std::string> heal_trials(const SweepFolder& folder, const Manifest& 
   for (const Trial& trial : manifest.trials) {
     const fs::path train = folder.train_folder(trial);
     std::optional<FolderLock> train_lock, eval_lock;
-    if (!take(train, train_lock)) continue;
+    if (!take(train, train_lock, healer)) continue;
     clear_stale_temporaries(train, Writers::kNone);
     healer.require_regular(train, {"trial.json", "curve.jsonl", "timings.json"});
     if (trial.trains() && !trained.contains(trial.train_hash))
       trained[trial.train_hash] = heal_training(train, needed.contains(trial.train_hash), healer);
-    if (!take(folder.eval_folder(trial), eval_lock)) continue;
+    if (!take(folder.eval_folder(trial), eval_lock, healer)) continue;
     clear_stale_temporaries(folder.eval_folder(trial), Writers::kNone);
     heal_evaluation(folder.eval_folder(trial), trial.trains(), trained[trial.train_hash], healer);
     describe_trial(folder, trial);
@@ -155,8 +162,8 @@ std::vector<std::string> start_over(const SweepFolder& folder, const Manifest& m
     if (!trainings.contains(trial.train_hash)) continue;
     const fs::path train = folder.train_folder(trial), eval = folder.eval_folder(trial);
     std::optional<FolderLock> train_lock, eval_lock;
-    if (!take(train, train_lock) || !take(eval, eval_lock)) continue;
     Healer healer;
+    if (!take(train, train_lock, healer) || !take(eval, eval_lock, healer)) continue;
     put_training_aside(train, "", healer);
     healer.put_aside(eval / "done.json", "");
     done.push_back(fmt::format(

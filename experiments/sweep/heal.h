@@ -9,8 +9,9 @@
 namespace rankscope {
 
 // The same, below, for the files of the sweep itself, of which only what is no regular file is in
-// the way: each is made anew.
+// the way: each is made anew. For that of its lock alone, which nobody can hold then.
 std::vector<std::string> heal_sweep_files(const SweepFolder& folder);
+std::vector<std::string> heal_lock(const SweepFolder& folder);
 
 // Puts aside (under NAME.damaged) every file of the trials' that cannot be read as what it is, so
 // that the trial is run again from what is whole. Trials that a process works on are passed over.

@@ -98,6 +98,8 @@ TEST_CASE("a damaged file of a trial is healed by the next run") {
                             eval_folder(out, trials[5]) / "eval.json",
                             eval_folder(out, trials[5]) / "environment.json",
                             eval_folder(out, trials[6]) / "timings.json",
+                            eval_folder(out, trials[6]) / ".lock",
+                            train_folder(out, trials[6]) / ".lock",
                             out / "hashes.json"};
   for (const auto& [what, damage] : kDamages) {
     INFO(what);
@@ -242,6 +244,28 @@ TEST_CASE("a damaged sweep.json is named, and made anew by the next run") {
     sweep.finish("manifest");
     check_results(sweep.out("manifest"), sweep.out("undisturbed"));
     CHECK(adapter_times(sweep.out("manifest")) == adapter_times(sweep.out("undisturbed")));
+  }
+}
+
+TEST_CASE("what is no file in the place of a sweep's lock keeps nobody waiting, and is put aside") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path out = sweep.out("lock");
+  for (const auto& [what, damage] : kDamages) {
+    INFO(what);
+    copy_undisturbed("lock");
+    const fs::path lock = out / ".lock", aside = out / ".lock.damaged";
+    damage(lock);
+    const bool in_the_way =
+        fs::is_symlink(lock) || (fs::exists(lock) && !fs::is_regular_file(lock));
+    CHECK(run_program({"status", out.string()}).exit_code == 0);
+    const ProgramResult collected = run_program({"collect", out.string()});
+    check_lines(collected);
+    if (fs::is_directory(lock))
+      check_refused(collected, ".lock' is a folder in a file's place; remove it");
+    sweep.finish("lock");
+    CHECK(fs::is_regular_file(lock));
+    CHECK(fs::exists(fs::symlink_status(aside)) == in_the_way);
+    check_results(out, sweep.out("undisturbed"));
   }
 }
 
