@@ -71,11 +71,14 @@ PretrainFolder::PretrainFolder(fs::path path, const PretrainIdentity& identity)
   write_file_atomically(file, OrderedJson(identity).dump(1) + "\n");
 }
 
-void PretrainFolder::check_identity(const fs::path& file, const PretrainIdentity& identity) const {
+void PretrainFolder::check_identity(const fs::path& file, PretrainIdentity identity) const {
   const Json json = read_json_file(file);
   JsonObject object(json, printable_path(file));
   PretrainIdentity saved;
   for (const auto& [key, value] : json.items()) saved[key] = object.get_string(key);
+  // A base of an older program's numbers is a base all the same: nothing is computed for it.
+  if (is_there(base() / kBaseRecord))
+    for (PretrainIdentity* one : {&saved, &identity}) one->erase("numeric_version");
   if (const std::string difference = identity_difference(saved, identity); !difference.empty())
     throw InputError(printable_path(path_) + " holds another pretraining: " + difference +
                      "; give another --out folder, or remove this one");

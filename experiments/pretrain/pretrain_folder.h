@@ -21,7 +21,8 @@ PretrainIdentity identity_of(const PretrainPlan& plan, const Documents& document
 class PretrainFolder {
  public:
   // Makes the folder where it is not there, and states the identity in it before anything else.
-  // InputError where the folder is another pretraining's, naming the first key that differs.
+  // InputError where the folder is another pretraining's, naming the first key that differs: where
+  // the base is finished, one beside the numeric version.
   PretrainFolder(std::filesystem::path path, const PretrainIdentity& identity);
 
   std::filesystem::path start() const { return path_ / "start"; }
@@ -35,7 +36,7 @@ class PretrainFolder {
   std::optional<OrderedJson> finished() const;
 
  private:
-  void check_identity(const std::filesystem::path& file, const PretrainIdentity& identity) const;
+  void check_identity(const std::filesystem::path& file, PretrainIdentity identity) const;
 
   std::filesystem::path path_;
   std::optional<FolderLock> lock_;

@@ -76,6 +76,22 @@ TEST_CASE("pretrain run again does nothing, even where only the base is left") {
   CHECK(names_below(scene / "out") == names);
 }
 
+TEST_CASE(
+    "pretrain keeps a base of an older numeric version, and goes on with no training of one") {
+  const PretrainScene scene;
+  REQUIRE(scene.run("out").exit_code == 0);
+  Json identity = read_json_file(scene / "out/identity.json");
+  identity["numeric_version"] = "0";
+  write_file_atomically(scene / "out/identity.json", identity.dump());
+  const ProgramResult again = scene.run("out");
+  INFO(again.err);
+  CHECK(again.exit_code == 0);
+  CHECK_THAT(again.err, Catch::Contains("finished earlier, nothing to do"));
+  check_refused(scene.run("out", {"seed=4"}), "seed was 3 and is now 4");
+  fs::remove_all(scene / "out/base");
+  check_refused(scene.run("out"), "numeric_version was 0 and is now ");
+}
+
 TEST_CASE("pretrain refuses the folder of another pretraining, by the key that differs") {
   const PretrainScene scene;
   REQUIRE(scene.run("out").exit_code == 0);
