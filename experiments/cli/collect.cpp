@@ -18,6 +18,7 @@
 #include "experiments/latency/latency_cells.h"
 #include "experiments/sweep/collect.h"
 #include "experiments/sweep/new_database.h"
+#include "experiments/sweep/sweep_hold.h"
 
 namespace rankscope {
 
@@ -70,6 +71,7 @@ int run_collect(const CollectCommand& c) {
         "the sweep in '" + printable_path(folder.path()) +
         "' is being run, and its results are collected as they come; wait for its end");
   const FolderLock lock(folder.path());
+  refuse_other_host(folder.path(), is_of_one_host(folder.path()));
   std::optional<NewDatabase> made;
   if (c.again) made.emplace(folder);
   const Collected collected =

@@ -26,10 +26,14 @@ std::string host_name() {
   return host;
 }
 
-}  // namespace
+std::string sweep_name(const fs::path& folder) {
+  return "the sweep in '" + printable_path(folder) + "'";
+}
+
+fs::path coordinator_file(const fs::path& folder) { return folder / "coordinator.json"; }
 
 // Who coordinator.json says it is.
-struct SweepHold::Holder {
+struct Holder {
   pid_t process;
   std::string host;
 
@@ -38,26 +42,42 @@ struct SweepHold::Holder {
   std::string text() const { return fmt::format(" by process {} on {}", process, printable(host)); }
 };
 
-SweepHold::SweepHold(const fs::path& folder, bool of_one_host)
-    : file_(folder / "coordinator.json") {
-  const std::string name = "the sweep in '" + printable_path(folder) + "'";
+// Nothing where there is none, or it is damaged.
+std::optional<Holder> recorded_holder(const fs::path& folder) {
+  const fs::path file = coordinator_file(folder);
+  try {
+    const Json json = read_json_file(file);
+    JsonObject object(json, file.string());
+    return Holder{static_cast<pid_t>(object.get_int("process", 1)), object.get_string("host")};
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+}  // namespace
+
+void refuse_other_host(const fs::path& folder, bool of_one_host) {
+  const std::optional<Holder> holder = recorded_holder(folder);
+  if (holder && !holder->is_of_this_host() && !of_one_host)
+    throw InputError(sweep_name(folder) + " may still be run" + holder->text() +
+                     ", whose lock need not reach this host; wait for it, or where that process is "
+                     "gone remove '" +
+                     printable_path(coordinator_file(folder)) + "'");
+}
+
+SweepHold::SweepHold(const fs::path& folder, bool of_one_host) : file_(coordinator_file(folder)) {
   while (!lock_) try {
       lock_.emplace(folder);
     } catch (const FolderBusy&) {
-      const std::optional<Holder> holder = recorded();
+      const std::optional<Holder> holder = recorded_holder(folder);
       if (!holder || !holder->is_gone())
-        throw InputError(name + " is being run" + (holder ? holder->text() : "") +
+        throw InputError(sweep_name(folder) + " is being run" + (holder ? holder->text() : "") +
                          "; wait for it or give another --dir");
       // A worker that was just being started when it died holds its lock a moment longer.
       throw_if_stop_requested();
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
-  const std::optional<Holder> former = recorded();
-  if (former && !former->is_of_this_host() && !of_one_host)
-    throw InputError(name + " may still be run" + former->text() +
-                     ", whose lock need not reach this host; wait for it, or where that process is "
-                     "gone remove '" +
-                     printable_path(file_) + "'");
+  refuse_other_host(folder, of_one_host);
   const OrderedJson json = {{"process", getpid()}, {"host", host_name()}};
   write_file_atomically(file_, json_text(json) + "\n");
 }
@@ -65,17 +85,6 @@ SweepHold::SweepHold(const fs::path& folder, bool of_one_host)
 SweepHold::~SweepHold() {
   std::error_code ignored;
   fs::remove(file_, ignored);
-}
-
-// Nothing where there is none, or it is damaged.
-std::optional<SweepHold::Holder> SweepHold::recorded() const {
-  try {
-    const Json json = read_json_file(file_);
-    JsonObject object(json, file_.string());
-    return Holder{static_cast<pid_t>(object.get_int("process", 1)), object.get_string("host")};
-  } catch (const Error&) {
-    return {};
-  }
 }
 
 }  // namespace rankscope

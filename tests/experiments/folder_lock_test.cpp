@@ -57,6 +57,9 @@ TEST_CASE("a sweep that another host may be running is refused until its record 
   CHECK_THAT(refusal, Catch::Contains("by process 7 on elsewhere") &&
                           Catch::EndsWith("remove '" + file.string() + "'"));
   CHECK(fs::exists(file));
+  // `collect` asks, and holds nothing but the lock.
+  CHECK(error_text<InputError>([&] { refuse_other_host(folder, false); }) == refusal);
+  CHECK_NOTHROW(refuse_other_host(folder, true));
   {
     const SweepHold hold(folder, true);  // no other host has this disk
     CHECK(read_json_file(file).at("host") != "elsewhere");
