@@ -13,6 +13,7 @@
 #include "common/folders.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "experiments/latency/latency_cells.h"
 #include "results/store.h"
 
 namespace rankscope {
@@ -55,10 +56,13 @@ std::map<std::string, std::vector<std::string>> lacking(const Contents& old, con
   std::set<std::string> ids;
   for (const Trial& trial : manifest.trials)
     if (!refused.contains(trial.id())) ids.insert(trial.id());
+  std::set<std::string> cells;
+  for (const LatencyCell& cell : latency_cells(manifest))
+    cells.insert(fmt::format("{} x {}", cell.batch, cell.length));
   std::map<std::string, std::vector<std::string>> found;
   for (const auto& [kind, of] : old) {
     bool wanted = ids.contains(of);
-    if (kind == "times") wanted = manifest.latency.has_value();
+    if (kind == "times") wanted = cells.contains(of);
     if (kind == "analysis")
       wanted &= manifest.analysis && std::ranges::find(altered, of) == altered.end();
     if (wanted && !made.contains({kind, of})) found[kind].push_back(of);

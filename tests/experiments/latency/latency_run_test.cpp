@@ -156,6 +156,26 @@ TEST_CASE("collect makes the rows of the database again from the file") {
   CHECK(sweep.ask(question).empty());
 }
 
+TEST_CASE("a new database may lack the cells that the sweep no longer asks for, and no others") {
+  LatencySweep sweep;
+  sweep.measure();
+  Collector(sweep.folder, sweep.manifest).collect_all();
+  const std::string lines = sweep.lines();
+  sweep.manifest.latency->lengths = {5};
+  write_manifest(sweep.folder, sweep.manifest);
+  const std::vector<std::string> again = {"collect", sweep.place.path().string(), "--again"};
+  write_file_atomically(sweep.folder.latencies(), "");
+  const ProgramResult lacking = run_program(again);
+  CHECK(lacking.exit_code == 1);
+  CHECK_THAT(lacking.err, Contains("lack the times of cell 1 x 5 and 1 more;"));
+  CHECK(sweep.ask("SELECT * FROM latencies").size() == std::size_t{4} * 7);
+  write_file_atomically(sweep.folder.latencies(), lines);
+  const ProgramResult collected = run_program(again);
+  INFO(collected.err);
+  CHECK(collected.exit_code == 0);
+  CHECK(sweep.ask("SELECT * FROM latencies").size() == std::size_t{2} * 7);
+}
+
 TEST_CASE("run, status, query and report of a file that times passes") {
   TextModel model;
   TemporaryFolder place;
