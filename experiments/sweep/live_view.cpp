@@ -80,6 +80,12 @@ void WorkDone::left(const std::string& trial) { trials_[trial].part = 0; }
 
 void WorkDone::ended(const std::string& trial) { trials_[trial].part = 1; }
 
+void WorkDone::dropped(const std::string& trial) {
+  trials_.erase(trial);
+  total_ = 0;  // a sum less its parts need not be 0
+  for (const auto& [id, one] : trials_) total_ += one.cost;
+}
+
 double WorkDone::sum(bool of_this_run) const {
   double sum = 0;
   for (const auto& [id, one] : trials_)
@@ -126,7 +132,10 @@ void LiveView::progressed(const Trial& trial, const TrialProgress& progress) {
 
 void LiveView::ended(const Trial& trial, TrialState state) {
   running_.erase(trial.id());
-  work_.ended(trial.id());
+  if (state == TrialState::kFailed)
+    work_.dropped(trial.id());
+  else
+    work_.ended(trial.id());
   ++finished_;
   say(fmt::format("{} {}  {}  ({})", trial.id(), trial_title(trial), state_name(state),
                   bar_text()));

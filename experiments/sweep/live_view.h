@@ -21,6 +21,8 @@ class WorkDone {
   // Nobody works on it; how far it came is not known until the next report.
   void left(const std::string& trial);
   void ended(const std::string& trial);
+  // It failed: no work is left of it, and none was done.
+  void dropped(const std::string& trial);
 
   double part() const;  // of all, from 0 to 1
   // Of a run that took so many; nothing before it did a hundredth of all, and after the end.

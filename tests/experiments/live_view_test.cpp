@@ -5,6 +5,22 @@
 
 using namespace rankscope;
 
+TEST_CASE("trials that failed, or were never tried, are no work that is done") {
+  WorkDone work;
+  work.add("a", 60);
+  work.add("b", 30);
+  work.add("c", 10);
+  work.came_to("a", 0.5, 0);
+  CHECK(work.seconds_left(30).value() == Approx(70));
+  work.dropped("b");
+  work.dropped("c");
+  CHECK(work.part() == Approx(0.5));
+  CHECK(work.seconds_left(30).value() == Approx(30));
+  work.dropped("a");
+  CHECK(work.part() == 1);
+  CHECK_FALSE(work.seconds_left(40));
+}
+
 TEST_CASE("the time left goes by what this run did, not by what earlier ones had done") {
   WorkDone work;
   work.add("a", 60);
