@@ -221,6 +221,7 @@ class Run {
       return;
     }
     if (end.exit_code == 130) {
+      observer_.put_back(trial);
       if (!stopping_) waiting_.insert(waiting_.begin(), &trial);  // somebody stopped the worker
       return;
     }
@@ -231,6 +232,7 @@ class Run {
     }
     if (shared) {
       // Which of them it was, and whether it was more than their number, shows where each is alone.
+      observer_.put_back(trial);
       alone_.insert(&trial);
       waiting_.insert(waiting_.begin(), &trial);
       return;

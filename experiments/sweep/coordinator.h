@@ -27,6 +27,8 @@ class RunObserver {
   // The folder holds the trial's end.
   virtual void ended(const Trial&, TrialState) {}
   virtual void attempt_failed(const Trial&, const std::string& /*error*/, int /*attempt*/) {}
+  // Nobody works on it any more, and it is neither at its end nor a failed attempt.
+  virtual void put_back(const Trial&) {}
   // A worker was killed, and so many work at a time from now on.
   virtual void fewer_workers(int /*workers*/) {}
   // Called a few times a second while workers run.
@@ -45,8 +47,8 @@ struct RunSummary {
 // times in all, and where it is a tuning run the trials that need its rate fail with it; errors of
 // earlier runs are forgotten. Where a worker is killed (SIGKILL, as by a system that is short of
 // memory) beside others, no more than those work from then on, and it is no attempt. Throws
-// Interrupted when a stop was requested and all workers have saved, MachineError when a worker met a
-// fault of the machine (the others are asked to save and stop first).
+// Interrupted when a stop was requested and all workers have saved, MachineError when a worker met
+// a fault of the machine (the others are asked to save and stop first).
 RunSummary run_trials(const SweepFolder& folder, const Manifest& manifest, const TrialCosts& costs,
                       const RunOptions& options, RunObserver& observer);
 

@@ -142,10 +142,14 @@ void LiveView::ended(const Trial& trial, TrialState state) {
 }
 
 void LiveView::attempt_failed(const Trial& trial, const std::string& error, int attempt) {
-  running_.erase(trial.id());
-  work_.left(trial.id());
+  put_back(trial);
   say(fmt::format("{} {}  attempt {} of {} failed: {}", trial.id(), trial_title(trial), attempt,
                   kAttempts, error));
+}
+
+void LiveView::put_back(const Trial& trial) {
+  running_.erase(trial.id());
+  work_.left(trial.id());
 }
 
 void LiveView::fewer_workers(int workers) {

@@ -49,6 +49,7 @@ class LiveView : public RunObserver {
   void progressed(const Trial& trial, const TrialProgress& progress) override;
   void ended(const Trial& trial, TrialState state) override;
   void attempt_failed(const Trial& trial, const std::string& error, int attempt) override;
+  void put_back(const Trial& trial) override;
   void fewer_workers(int workers) override;
   void idle() override;
 
