@@ -34,6 +34,7 @@ class BitFit : public Method {
     return "sum over all biases, of projections and of norms, of their length";
   }
   std::map<std::string, std::string> settings() const override { return {}; }
+  bool draws() const override { return false; }
   std::unique_ptr<Adaptation> adapt(Model& model, uint64_t) const override {
     std::vector<std::string> names;
     for (const TensorSpec* tensor : biases(model.shape())) names.push_back(tensor->name);

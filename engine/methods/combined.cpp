@@ -149,6 +149,9 @@ class Combined : public Method {
         all[shared_.contains(key) ? std::string(method->name()) + "_" + key : key] = value;
     return all;
   }
+  bool draws() const override {
+    return std::ranges::any_of(methods_, [](const auto& method) { return method->draws(); });
+  }
   std::unique_ptr<Adaptation> adapt(Model& model, uint64_t init_seed) const override {
     check_places(model.shape());
     Adaptations parts;

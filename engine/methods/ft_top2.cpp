@@ -23,6 +23,7 @@ class FtTop2 : public Method {
     return "sum over the tensors of the last two layers of their size";
   }
   std::map<std::string, std::string> settings() const override { return {}; }
+  bool draws() const override { return false; }
   std::unique_ptr<Adaptation> adapt(Model& model, uint64_t) const override {
     std::vector<std::string> names;
     for (const TensorSpec* tensor : tensors(model.shape())) names.push_back(tensor->name);

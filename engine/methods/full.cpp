@@ -16,6 +16,7 @@ class Full : public Method {
     return "sum over all tensors of their size, a tied head counted once";
   }
   std::map<std::string, std::string> settings() const override { return {}; }
+  bool draws() const override { return false; }
   std::unique_ptr<Adaptation> adapt(Model& model, uint64_t) const override {
     std::vector<std::string> names;
     for (const TensorSpec& tensor : model.shape().tensors) names.push_back(tensor.name);

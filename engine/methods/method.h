@@ -128,6 +128,8 @@ class Method {
   virtual std::map<std::string, std::string> settings() const = 0;
   // Throws SettingError where the settings do not go with a training of so many steps.
   virtual void check_steps(int64_t /*steps*/) const {}
+  // Whether adapt() heeds its seed.
+  virtual bool draws() const { return true; }
   // init_seed keys the initialisation.
   virtual std::unique_ptr<Adaptation> adapt(Model& model, uint64_t init_seed) const = 0;
   // What adapt() would train on a model of this shape, for a memory plan without weights.

@@ -22,6 +22,7 @@ class None : public Method {
   int64_t trainable_parameters(const ModelShape&) const override { return 0; }
   std::string formula() const override { return "0"; }
   std::map<std::string, std::string> settings() const override { return {}; }
+  bool draws() const override { return false; }
   std::unique_ptr<Adaptation> adapt(Model& model, uint64_t) const override {
     return std::make_unique<NoAdaptation>(static_cast<int>(model.config().layers));
   }

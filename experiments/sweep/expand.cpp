@@ -108,22 +108,28 @@ class Expander {
     }
   }
 
-  // With both of its seeds given, `seed` is a label: two labels of one run would be counted as two
-  // seeds, that agree to the last bit.
+  // With both of its seeds given, or the only one that its method heeds (dropout goes by
+  // data_seed), `seed` is a label: two labels of one run would be counted as two seeds, that agree
+  // to the last bit.
   void refuse_same_run(const YamlValue& place, const TrialConfig& trial) {
     TrialConfig run = trial;
-    run.init_seed = trial.init_seed.value_or(trial.seed);
+    Settings settings(trial.settings);
+    const bool draws = make_method(trial.method, settings)->draws();
+    run.init_seed = draws ? trial.init_seed.value_or(trial.seed) : 0;
     run.data_seed = trial.data_seed.value_or(trial.seed);
     run.seed = 0;
     const auto [first, is_new] =
         runs_.emplace(trial_identity(run), std::pair(trial.seed, trial.group));
     const auto& [seed, group] = first->second;
     if (is_new || seed == trial.seed) return;
-    place.fail(fmt::format(
-        "seed {} would train the adapter of seed {} of group '{}' again, as 'init_seed' "
-        "and 'data_seed' are the same; list one seed under 'seeds', or leave one of "
-        "the two out",
-        trial.seed, seed, group));
+    const std::string why =
+        draws ? "'init_seed' and 'data_seed' are the same; list one seed under 'seeds', or leave "
+                "one of the two out"
+              : "'data_seed' is the same and method '" + trial.method +
+                    "' draws nothing by 'init_seed'; list one seed under 'seeds', or leave "
+                    "'data_seed' out";
+    place.fail(fmt::format("seed {} would train the adapter of seed {} of group '{}' again, as {}",
+                           trial.seed, seed, group, why));
   }
 
   static void need_tail(const TaskPlan& task, const char* what) {

@@ -31,11 +31,12 @@ std::string said(const std::string& model, const MethodSettings& about) {
 
 // A model with a method on it, and examples.
 struct Subject {
-  Subject(const std::string& name, const MethodSettings& about, int threads = 1)
+  Subject(const std::string& name, const MethodSettings& about, int threads = 1,
+          uint64_t init_seed = 3)
       : golden(name), backend(make_cpu_backend(threads)), model(golden.load(*backend)) {
     examples = more_examples(golden, model->config(), {1, 3, 9, 14, 2, 7}, "examples");
     method = about.make();
-    adaptation = method->adapt(*model, 3);
+    adaptation = method->adapt(*model, init_seed);
   }
   GoldenCase golden;
   std::unique_ptr<Backend> backend;
@@ -86,6 +87,15 @@ TEST_CASE("each method's formula counts what it trains, and its reach says how d
     CHECK(total == s.method->trainable_parameters(s.model->shape()));
     CHECK(s.method->reach(s.model->shape()).lowest_layer == s.adaptation->lowest_trained_layer());
     CHECK(s.adaptation->special_tokens().count() == s.method->special_tokens().count());
+  });
+}
+
+TEST_CASE("another init_seed gives another start to the methods that draw, and to no others") {
+  for_every_method([](const std::string& model, const MethodSettings& about) {
+    Subject one(model, about), other(model, about, 1, 4);
+    const bool same = one.bytes() == other.bytes();
+    // Pissa draws only what its search of the principal part begins with.
+    if (one.method->settings()["init"] != "pissa") CHECK(same != one.method->draws());
   });
 }
 

@@ -205,6 +205,17 @@ TEST_CASE("one run under the labels of two seeds is refused") {
                      "- {method: lora, seeds: 1, init_seed: 7, data_seed: 7}\n"),
              Catch::StartsWith("s.yaml:6: 'groups.1.data_seed': seed 1 would train the adapter of "
                                "seed 7 of group 'lora'"));
+  for (const char* method : {"full", "bitfit", "ft_top2"})
+    for (const char* given : {"data_seed: 7", "data_seed: 7, grid: {init_seed: [3, 4]}"})
+      CHECK_THAT(refused(std::string("groups:\n- {method: ") + method + ", seeds: [1, 2], " +
+                         given + "}\n"),
+                 Catch::Contains("seed 2 would train the adapter of seed 1 of group '") &&
+                     Catch::EndsWith(std::string("again, as 'data_seed' is the same and method '") +
+                                     method +
+                                     "' draws nothing by 'init_seed'; list one seed under 'seeds', "
+                                     "or leave 'data_seed' out"));
+  CHECK(refused("groups:\n- {method: full, seeds: [1, 2], init_seed: 7}\n") ==
+        "nothing was thrown");
   // What differs in one of them, or has no label of its own, is a run of its own or known as one.
   for (const char* given :
        {"init_seed: 7, seeds: [1, 2]", "data_seed: 7, seeds: [1, 2]",
