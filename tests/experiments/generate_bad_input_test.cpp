@@ -123,7 +123,7 @@ TEST_CASE("generate refuses prompts by file, line and field, before it prints an
 }
 
 // Comparing each with each would take minutes.
-TEST_CASE("generate finds a choice that is given twice among a hundred thousand") {
+TEST_CASE("generate finds a choice that is given twice among two hundred thousand") {
   std::vector<std::string> choices;
   for (int i = 0; i < 200000; ++i) choices.push_back(" c" + std::to_string(i));
   choices.push_back(choices.back());

@@ -99,7 +99,8 @@ struct AdamWArrays {
   int64_t count;
   double learning_rate;
 };
-// One update of all arrays, in as few launches as kernel parameters allow. The arithmetic of the CPU's kernel (engine/backend/cpu/kernels/elementwise.cpp).
+// One update of all arrays, in as few launches as kernel parameters allow. The arithmetic of the
+// CPU's kernel (engine/backend/cpu/kernels/elementwise.cpp).
 void adamw(Stream stream, const AdamWStep& step, std::span<const AdamWArrays> arrays);
 
 // ---- narrow_right.cu, product_ends.cu, narrow_outer.cu: the small products of low-rank updates. r

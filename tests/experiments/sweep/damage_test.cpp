@@ -471,6 +471,7 @@ TEST_CASE("a plan of a sweep that is damaged remarks on it and leaves it as it i
   INFO(plan.err);
   CHECK(plan.exit_code == 0);
   for (const fs::path& file : {done, errors}) CHECK_THAT(plan.out, Catch::Contains(file.string()));
+  CHECK_THAT(plan.out, Catch::Contains("`run` mends it"));
   int remarks = 0, pending = 0;
   for (const Json& line : json_lines(sweep.run("plan of damage", {"--dry-run", "--json"}))) {
     remarks += line.contains("remark");
