@@ -1,4 +1,6 @@
 // Verdicts on what adapters learned: directions that they share, and what they amplify.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 
@@ -151,8 +153,8 @@ TEST_CASE("adapters are set against the control that repeats them, and never aga
       if (!alpha.empty()) settings["alpha"] = alpha;
       planted.add({.targets = "Wq+Wv", .rank = 6, .shuffled = shuffled, .settings = settings});
       const auto trial = [&](int seed) {
-        return std::string("plantedwikisqlloraWq+Wv6") + (shuffled ? "x" : "s") +
-               std::to_string(seed) + (alpha.empty() ? "" : "alpha" + alpha);
+        return fmt::format("plantedwikisqlloraWq+Wv6{}{}{}", shuffled ? "x" : "s", seed,
+                           alpha.empty() ? "" : "alpha" + alpha);
       };
       for (int seed = 1; seed <= 5; ++seed)
         for (int other = seed + 1; other <= 5; ++other)
