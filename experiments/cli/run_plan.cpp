@@ -102,7 +102,7 @@ void print_plan(const SweepFolder& folder, const Manifest& manifest, const Model
     const Trial& trial = manifest.trials[i];
     const bool ended = is_finished(results[i].state);
     finished += ended;
-    const double one = costs.of(trial);
+    const double one = ended ? costs.of(trial) : costs.left_of(trial, folder);
     if (!ended) cost += one;
     std::optional<GpuFit> fit;
     if (available) fit = gpu_fit(trial, shape, *available);

@@ -69,7 +69,7 @@ class Run {
         ++summary_.already_done;
     }
     std::map<const Trial*, double> cost;  // once each: a sort asks many times
-    for (const Trial* trial : waiting_) cost[trial] = costs.of(*trial);
+    for (const Trial* trial : waiting_) cost[trial] = costs.left_of(*trial, folder);
     std::stable_sort(waiting_.begin(), waiting_.end(), [&](const Trial* a, const Trial* b) {
       if (a->is_tuning() != b->is_tuning()) return a->is_tuning();
       const double cost_a = cost.at(a), cost_b = cost.at(b);

@@ -111,7 +111,7 @@ LiveView::LiveView(const SweepFolder& folder, const Manifest& manifest, const Tr
       ++finished_;
       continue;
     }
-    work_.add(trial.id(), costs.of(trial));
+    work_.add(trial.id(), costs.left_of(trial, folder));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/error.h"
+#include "common/files.h"
 #include "experiments/sweep/trial_identity.h"
 
 namespace rankscope {
@@ -78,23 +79,34 @@ double TrialCosts::layers(double length) const {
 }
 
 double TrialCosts::of(const Trial& trial) const {
+  return of_training(trial) + of_evaluation(trial);
+}
+
+double TrialCosts::left_of(const Trial& trial, const SweepFolder& folder) const {
+  const bool trained = trial.trains() && is_there(folder.train_folder(trial) / "done.json");
+  return trained ? of_evaluation(trial) : of(trial);
+}
+
+double TrialCosts::of_training(const Trial& trial) const {
+  if (!trial.trains()) return 0;
   const TrialConfig& config = trial.config;
-  double flops = 0;
-  if (trial.trains()) {
-    double batch = 8;
-    if (const auto found = config.settings.find("batch"); found != config.settings.end())
-      batch = std::stod(found->second);
-    const Texts texts = texts_of(config.task.train);
-    const double examples = config.epochs > 0 ? config.epochs * texts.examples
-                                              : static_cast<double>(config.steps) * batch;
-    // Forward and the activations' gradients; the weights' gradients where they are trained.
-    const double passes = method_of(trial)->reach(shape_).base_weights ? 3 : 2;
-    const double length = texts.prompt + texts.target;
-    flops += examples * passes * (length * layers(length) + texts.target * head_);
-    if (const auto rank = config.settings.find("rank"); rank != config.settings.end())
-      flops *= 1 + 1e-4 * std::stod(rank->second);  // the larger rank first, other things equal
-  }
-  const ScoreSettings& score = config.task.score;
+  double batch = 8;
+  if (const auto found = config.settings.find("batch"); found != config.settings.end())
+    batch = std::stod(found->second);
+  const Texts texts = texts_of(config.task.train);
+  const double examples = config.epochs > 0 ? config.epochs * texts.examples
+                                            : static_cast<double>(config.steps) * batch;
+  // Forward and the activations' gradients; the weights' gradients where they are trained.
+  const double passes = method_of(trial)->reach(shape_).base_weights ? 3 : 2;
+  const double length = texts.prompt + texts.target;
+  double flops = examples * passes * (length * layers(length) + texts.target * head_);
+  if (const auto rank = config.settings.find("rank"); rank != config.settings.end())
+    flops *= 1 + 1e-4 * std::stod(rank->second);  // the larger rank first, other things equal
+  return flops;
+}
+
+double TrialCosts::of_evaluation(const Trial& trial) const {
+  const ScoreSettings& score = trial.config.task.score;
   const Texts texts = texts_of(score.data);
   double one = texts.prompt * layers(texts.prompt);
   if (texts.choices > 0 && !score.free_text) {
@@ -105,7 +117,7 @@ double TrialCosts::of(const Trial& trial) const {
     const double made = trial.trains() && texts.target > 0 ? std::min(most, texts.target) : most;
     one += static_cast<double>(score.decoding.beams) * made * (layers(texts.prompt + made) + head_);
   }
-  return flops + texts.examples * one;
+  return texts.examples * one;
 }
 
 }  // namespace rankscope

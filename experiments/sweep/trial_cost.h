@@ -15,8 +15,10 @@ class TrialCosts {
   // are. Where that fails it goes by the published files; the trial itself says what is wrong.
   TrialCosts(const Manifest& manifest, const ModelShape& shape);
 
-  // Floating point operations.
+  // Floating point operations, of training and evaluation.
   double of(const Trial& trial) const;
+  // What is left of them: the evaluation alone where `folder` holds the trained adapter.
+  double left_of(const Trial& trial, const SweepFolder& folder) const;
 
  private:
   struct Texts {
@@ -26,6 +28,8 @@ class TrialCosts {
     double choices = 0;  // of all choices together; 0: the answer is free
   };
 
+  double of_training(const Trial& trial) const;
+  double of_evaluation(const Trial& trial) const;
   Texts texts_of(const DataSource& source) const;
   static Texts published(const DataSource& source);
   void look_into(const DataSource& source, const BaseTokenizer& tokenizer);

@@ -1,12 +1,15 @@
 // Estimates of what trials cost: by the data that is there.
 #include "experiments/sweep/trial_cost.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "common/files.h"
 #include "experiments/file_hashes.h"
 #include "experiments/sweep/sweep_file.h"
 #include "experiments/sweep/trial_identity.h"
 #include "tests/experiments/sweep/small_sweep.h"
+#include "tests/temporary_folder.h"
 
 using namespace rankscope;
 using namespace rankscope::tests;
@@ -47,6 +50,21 @@ TEST_CASE("a trial's training costs in proportion to its steps, whatever its see
     CHECK(twice - once == Approx(once - costs.of(trial)));
   }
   CHECK(trained > 0);
+}
+
+TEST_CASE("of a trial that is trained the evaluation alone is left") {
+  const TemporaryFolder out;
+  const Manifest manifest = manifest_with({});
+  const TrialCosts costs(manifest, read_model_shape(manifest.base));
+  const rankscope::SweepFolder folder(out.path());
+  const auto trains = [](const Trial& trial) { return trial.trains(); };
+  Trial trial = *std::ranges::find_if(manifest.trials, trains);
+  CHECK(costs.left_of(trial, folder) == costs.of(trial));
+  fs::create_directories(folder.train_folder(trial));
+  write_file_atomically(folder.train_folder(trial) / "done.json", "{}");
+  trial.config.steps = 0;  // what is left of it then
+  CHECK(costs.left_of(trial, folder) == Approx(costs.of(trial)));
+  CHECK(costs.left_of(trial, folder) > 0);
 }
 
 TEST_CASE("costs go by the examples that the files hold, and where there are none by a guess") {
