@@ -53,7 +53,9 @@ std::vector<ScoredDataset> scored_datasets(ReportData& data) {
   std::vector<ScoredDataset> all;
   for (const Row& row :
        data.rows("SELECT DISTINCT dataset, task, split, file, examples FROM datasets ORDER BY "
-                 "task, split, file, dataset"))
+                 "task, split, file, dataset")) {
+    // Another sweep may name the same file another way.
+    if (std::ranges::find(all, text_in(row[0]), &ScoredDataset::dataset) != all.end()) continue;
     all.push_back({.dataset = text_in(row[0]),
                    .kind = text_in(row[1]),
                    .names = {},
@@ -61,6 +63,7 @@ std::vector<ScoredDataset> scored_datasets(ReportData& data) {
                    .file = text_in(row[3]),
                    .hashes = {},
                    .examples = integer_in(row[4]).value_or(0)});
+  }
   for (const Row& row :
        data.rows("SELECT t.dataset, t.task, max((SELECT value FROM config c WHERE c.sweep = "
                  "t.sweep AND c.trial = t.trial AND c.key = 'score.file')) FROM trials t WHERE "

@@ -143,11 +143,15 @@ int run_sweep(const RunCommand& c) {
   for (std::string& healed : start_over(folder, manifest, analysed.altered))
     problems.push_back(std::move(healed));
   for (const std::string& problem : problems) log::warning("{}", problem);
+  std::vector<TrialResult> results = trial_results(folder, manifest);
+  for (std::size_t i = 0; i < results.size(); ++i)
+    if (collector.refused().contains(manifest.trials[i].id()))
+      results[i] = {TrialState::kFailed, {}};  // as in the database
   const std::string end = fmt::format(
       "{}{} trials: {} done and {} diverged in {}, {} finished earlier, {} failed\nresults: {}",
-      summary_table(manifest, trial_results(folder, manifest)), manifest.trials.size(),
-      summary.done, summary.diverged, duration_text(summary.seconds), summary.already_done,
-      summary.failed, folder.database().string());
+      summary_table(manifest, results), manifest.trials.size(), summary.done, summary.diverged,
+      duration_text(summary.seconds), summary.already_done, summary.failed,
+      folder.database().string());
   if (c.json)
     log::info("{}", end);
   else

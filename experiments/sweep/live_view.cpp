@@ -25,16 +25,16 @@ std::size_t terminal_columns() {
   return size.ws_col;
 }
 
-double part_of(const Trial& trial, const TrialProgress& progress) {
+}  // namespace
+
+double part_done(const TrialProgress& progress, bool training_counts) {
   if (progress.of == 0) return 0;
   const double part = static_cast<double>(progress.done) / static_cast<double>(progress.of);
-  if (!trial.trains()) return part;
+  if (!training_counts) return part;
   return progress.phase == TrialProgress::Phase::kTraining
              ? part * kTrainingShare
              : kTrainingShare + part * (1 - kTrainingShare);
 }
-
-}  // namespace
 
 std::string progress_text(const TrialProgress& p) {
   if (p.of == 0) return "starting";
@@ -112,6 +112,7 @@ LiveView::LiveView(const SweepFolder& folder, const Manifest& manifest, const Tr
       continue;
     }
     work_.add(trial.id(), costs.left_of(trial, folder));
+    if (trial.trains() && !folder.is_trained(trial)) trained_here_.insert(trial.id());
   }
 }
 
@@ -127,7 +128,9 @@ void LiveView::progressed(const Trial& trial, const TrialProgress& progress) {
   // What is reported first is a step, or an example, of this run.
   TrialProgress before = progress;
   --before.done;
-  work_.came_to(trial.id(), part_of(trial, progress), part_of(trial, before));
+  const bool training_counts = trained_here_.contains(trial.id());
+  work_.came_to(trial.id(), part_done(progress, training_counts),
+                part_done(before, training_counts));
 }
 
 void LiveView::ended(const Trial& trial, TrialState state) {

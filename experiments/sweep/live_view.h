@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "experiments/sweep/coordinator.h"
@@ -61,7 +62,8 @@ class LiveView : public RunObserver {
   void erase();
   void say(const std::string& line);
 
-  WorkDone work_;  // of what was to be run
+  WorkDone work_;                       // of what was to be run
+  std::set<std::string> trained_here_;  // trials whose training was to be run, too
   std::map<std::string, std::pair<const Trial*, TrialProgress>> running_;
   std::size_t total_ = 0, finished_ = 0;
   bool terminal_ = false;
@@ -71,6 +73,8 @@ class LiveView : public RunObserver {
 
 // "lora Wq+Wv r8 wikisql seed 1": what people call a trial.
 std::string trial_title(const Trial& trial);
+// What part of a trial's work that is: of training and evaluation, or of its evaluation alone.
+double part_done(const TrialProgress& progress, bool training_counts);
 // "step 3/10  loss 2.1000  500 tokens/s".
 std::string progress_text(const TrialProgress& progress);
 // "1:02:03" or "2:03".

@@ -128,11 +128,11 @@ void refuse_other_sweep(const SweepFolder& folder, const Manifest& manifest) {
   if (former.name == manifest.name) return;
   std::set<std::string> asked;
   for (const Trial& trial : manifest.trials) asked.insert(trial.train_hash);
-  bool has_results = former.latency.has_value();
+  bool has_results = former.latency && is_there(folder.latencies());
   bool kept = former.latency && manifest.latency;
   for (const Trial& trial : former.trials) {
     if (!trial.trains()) continue;
-    has_results = true;
+    has_results |= folder.is_trained(trial);
     kept |= asked.contains(trial.train_hash);
   }
   if (!has_results || kept) return;

@@ -44,6 +44,10 @@ fs::path SweepFolder::train_folder(const Trial& trial) const {
   return path_ / "trials" / trial.train_id();
 }
 
+bool SweepFolder::is_trained(const Trial& trial) const {
+  return trial.trains() && is_there(train_folder(trial) / "done.json");
+}
+
 fs::path SweepFolder::eval_folder(const Trial& trial) const {
   return train_folder(trial) / ("eval-" + trial.eval_hash.substr(0, 8));
 }

@@ -27,6 +27,8 @@ class SweepFolder {
   std::filesystem::path analysis() const { return path_ / "analysis"; }
   // What training leaves; shared by all trials that score this adapter.
   std::filesystem::path train_folder(const Trial& trial) const;
+  // Whether that training is finished.
+  bool is_trained(const Trial& trial) const;
   // What one evaluation of it leaves.
   std::filesystem::path eval_folder(const Trial& trial) const;
 

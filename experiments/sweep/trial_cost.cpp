@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "common/error.h"
-#include "common/files.h"
 #include "experiments/sweep/trial_identity.h"
 
 namespace rankscope {
@@ -83,8 +82,7 @@ double TrialCosts::of(const Trial& trial) const {
 }
 
 double TrialCosts::left_of(const Trial& trial, const SweepFolder& folder) const {
-  const bool trained = trial.trains() && is_there(folder.train_folder(trial) / "done.json");
-  return trained ? of_evaluation(trial) : of(trial);
+  return folder.is_trained(trial) ? of_evaluation(trial) : of(trial);
 }
 
 double TrialCosts::of_training(const Trial& trial) const {

@@ -21,6 +21,17 @@ TEST_CASE("trials that failed, or were never tried, are no work that is done") {
   CHECK_FALSE(work.seconds_left(40));
 }
 
+TEST_CASE("of a trial that is trained its evaluation is all that is done") {
+  TrialProgress progress;
+  progress.phase = TrialProgress::Phase::kEvaluation;
+  progress.done = 1;
+  progress.of = 4;
+  CHECK(part_done(progress, false) == 0.25);
+  CHECK(part_done(progress, true) > 0.8);
+  progress.phase = TrialProgress::Phase::kTraining;
+  CHECK(part_done(progress, true) < 0.25);
+}
+
 TEST_CASE("the time left goes by what this run did, not by what earlier ones had done") {
   WorkDone work;
   work.add("a", 60);
