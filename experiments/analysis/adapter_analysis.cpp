@@ -31,12 +31,6 @@ OrderedJson rows_of(const RealMatrix& matrix) {
 
 std::string place(const SiteFactors& f) { return fmt::format("{} of layer {}", f.site, f.layer); }
 
-LeadingVectors first(LeadingVectors vectors, std::int64_t top) {
-  if (top == 0 || top >= vectors.vectors.cols()) return vectors;
-  vectors.determined.resize(static_cast<std::size_t>(top));
-  return {vectors.vectors.leftCols(top), std::move(vectors.determined)};
-}
-
 }  // namespace
 
 bool SiteFilter::admits(int at_layer, const std::string& at_site) const {
@@ -62,7 +56,8 @@ std::array<LeadingVectors, 2> leading_vectors_of_both(const SiteFactors& one,
                                                       Directions directions, std::int64_t top) {
   std::array<LeadingVectors, 2> vectors;
   parallel_for(2, cpu::available_processors(), [&](std::size_t i) {
-    vectors[i] = first(leading_vectors(i == 0 ? one : other, directions), top);
+    vectors[i] = leading_vectors(i == 0 ? one : other, directions);
+    if (top > 0) vectors[i] = first_of(vectors[i], top);
   });
   return vectors;
 }

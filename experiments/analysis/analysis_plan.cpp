@@ -20,9 +20,9 @@ IdentityKeys family_of(const Trial& trial, std::initializer_list<std::string_vie
   return keys;
 }
 
-// Two adapters of one are alike because they begin alike.
-std::uint64_t start_of(const Trial& trial) {
-  return trial.config.init_seed.value_or(trial.config.seed);
+// Two adapters that do are alike for that alone.
+bool begin_alike(const Trial& one, const Trial& other) {
+  return one.config.seed_of_start() == other.config.seed_of_start();
 }
 
 std::int64_t rank_of(const Trial& trial) {
@@ -87,7 +87,7 @@ AnalysisPlan analysis_plan(const Manifest& manifest, const AnalysisSettings& set
     for (const auto& [family, members] : seeds)
       for (std::size_t i = 0; i < members.size(); ++i)
         for (std::size_t j = i + 1; j < members.size(); ++j)
-          if (start_of(*members[i]) != start_of(*members[j]))
+          if (!begin_alike(*members[i], *members[j]))
             plan.pairs.push_back({members[i], members[j], "seeds"});
   }
   if (settings.has_pair("shuffled")) {
@@ -95,7 +95,7 @@ AnalysisPlan analysis_plan(const Manifest& manifest, const AnalysisSettings& set
       for (const Trial* one : members)
         for (const Trial* other : members)
           if (!one->config.shuffle_targets && other->config.shuffle_targets &&
-              start_of(*one) != start_of(*other))
+              !begin_alike(*one, *other))
             plan.pairs.push_back({one, other, "shuffled"});
     }
   }

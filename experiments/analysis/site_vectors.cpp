@@ -29,6 +29,11 @@ Singular singular_of_update(const SiteFactors& f, int threads, UpdateSides sides
                             threads, sides);
 }
 
+LeadingVectors first_of(const LeadingVectors& all, Eigen::Index count) {
+  count = std::min(count, all.vectors.cols());
+  return {all.vectors.leftCols(count), {all.determined.begin(), all.determined.begin() + count}};
+}
+
 LeadingVectors leading_vectors_of_a(const std::vector<float>& values, std::int64_t rank,
                                     std::int64_t d_in) {
   Singular a = singular_of_factor(FactorRows(values, rank, d_in));

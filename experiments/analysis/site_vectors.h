@@ -35,6 +35,8 @@ struct LeadingVectors {
   RealMatrix vectors;
   std::vector<bool> determined;
 };
+// At most `count` of them.
+LeadingVectors first_of(const LeadingVectors& all, Eigen::Index count);
 LeadingVectors leading_vectors(const SiteFactors& factors, Directions directions);
 // Where the triples of the factors' dW are at hand.
 LeadingVectors leading_vectors(const SiteFactors& factors, const Singular& update,

@@ -48,11 +48,6 @@ struct SiteState {
   Singular update;
 };
 
-LeadingVectors first_of(const LeadingVectors& all, Eigen::Index count) {
-  count = std::min(count, all.vectors.cols());
-  return {all.vectors.leftCols(count), {all.determined.begin(), all.determined.begin() + count}};
-}
-
 SiteSimilarity similarity_of(const Place& place, const std::string& directions,
                              const LeadingVectors& one, const LeadingVectors& other) {
   const SharedDirections shared = shared_directions(one, other);
@@ -270,9 +265,9 @@ class Analysis {
     if (pissa) {
       state.vectors[kInitial] = of_a_from(rank);
     } else if (const std::optional<SiteKind> kind = site_kind(f.site)) {
-      const std::uint64_t seed = trial.config.init_seed.value_or(trial.config.seed);
       state.vectors[kInitial] = leading_vectors_of_a(
-          initial_lora_a(lora, {f.layer, *kind}, f.rank, f.in, seed), f.rank, f.in);
+          initial_lora_a(lora, {f.layer, *kind}, f.rank, f.in, trial.config.seed_of_start()),
+          f.rank, f.in);
     }
   }
 
@@ -298,14 +293,8 @@ class Analysis {
                       .facts(rows, place.first, place.second, k);
     if (state.facts.leading) {
       const Singular& leading = *state.facts.leading;
-      const Eigen::Index kept = std::min<Eigen::Index>(k - 1, leading.values.size());
-      const auto cut = [&](const RealMatrix& vectors) {
-        std::vector<bool> determined = determined_spans(leading.values, vectors.rows());
-        determined.resize(static_cast<std::size_t>(kept));
-        return LeadingVectors{vectors.leftCols(kept), std::move(determined)};
-      };
-      state.right = cut(leading.right);
-      state.left = cut(leading.left);
+      state.right = {leading.right, determined_spans(leading.values, leading.right.rows())};
+      state.left = {leading.left, determined_spans(leading.values, leading.left.rows())};
     }
     if (settings_.intruders > 0)
       state.all_left = singular_of(matrix_of(state.values, spec.out, spec.in)).left;

@@ -265,7 +265,7 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
     for (const auto& [key, value] : json.items())
       if (value.is_string()) record.environment[key] = value;
   }
-  if (!trial.trains() || !is_there(folder / "done.json")) return;
+  if (!folder_.is_trained(trial)) return;
   if (is_there(folder / "adapter"))  // what diverged has none
     record.timings["checkpoint_bytes"] = static_cast<double>(checkpoint_bytes(folder / "adapter"));
   const Json done = read_json_file(folder / "done.json");

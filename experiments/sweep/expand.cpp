@@ -115,8 +115,8 @@ class Expander {
     TrialConfig run = trial;
     Settings settings(trial.settings);
     const bool draws = make_method(trial.method, settings)->draws();
-    run.init_seed = draws ? trial.init_seed.value_or(trial.seed) : 0;
-    run.data_seed = trial.data_seed.value_or(trial.seed);
+    run.init_seed = draws ? trial.seed_of_start() : 0;
+    run.data_seed = trial.seed_of_data();
     run.seed = 0;
     const auto [first, is_new] =
         runs_.emplace(trial_identity(run), std::pair(trial.seed, trial.group));

@@ -50,6 +50,8 @@ struct TrialConfig {
   std::map<std::string, std::string> settings;
   uint64_t seed = 0;                             // at most INT64_MAX, as are the other two
   std::optional<uint64_t> init_seed, data_seed;  // in place of seed
+  uint64_t seed_of_start() const { return init_seed.value_or(seed); }
+  uint64_t seed_of_data() const { return data_seed.value_or(seed); }
   // Exactly one is above 0; for method none both are 0.
   int64_t steps = 0;             // optimizer steps
   double epochs = 0;             // passes over the training examples

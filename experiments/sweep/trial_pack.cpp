@@ -54,8 +54,7 @@ void train_together(const SweepFolder& folder, std::span<const PackedTrial> tria
   // One that is trained, and waits for its evaluation alone, keeps what it cost.
   std::vector<Training*> untrained;
   for (const auto& training : trainings)
-    if (!is_there(folder.train_folder(training->packed.trial) / "done.json"))
-      untrained.push_back(training.get());
+    if (!folder.is_trained(training->packed.trial)) untrained.push_back(training.get());
   for (Training* training : untrained) training->clock.emplace(training->timings, untrained.size());
   const std::vector<TrainOutcome> outcomes =
       run_joint_training(runs, [&](size_t run, const TrainProgress& p) {

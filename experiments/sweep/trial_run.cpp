@@ -45,8 +45,8 @@ Settings settings_of(const SweepFolder& folder, const Manifest& manifest, const 
     }
     values["lr"] = fmt::format("{:.17g}", *rate);
   }
-  values["init_seed"] = std::to_string(trial.config.init_seed.value_or(trial.config.seed));
-  values["data_seed"] = std::to_string(trial.config.data_seed.value_or(trial.config.seed));
+  values["init_seed"] = std::to_string(trial.config.seed_of_start());
+  values["data_seed"] = std::to_string(trial.config.seed_of_data());
   return Settings(std::move(values));
 }
 
@@ -62,8 +62,7 @@ TrainRunOptions training_of(const SweepFolder& folder, const Manifest& manifest,
   TrainRunOptions run;
   run.model = manifest.base;
   DataSource data = trial.config.task.train;
-  if (trial.config.shuffle_targets)
-    data.shuffle_targets = trial.config.data_seed.value_or(trial.config.seed);
+  if (trial.config.shuffle_targets) data.shuffle_targets = trial.config.seed_of_data();
   run.data = std::move(data);
   run.out = folder.train_folder(trial);
   run.method = trial.config.method;

@@ -41,6 +41,14 @@ SimilarityRecord of_two_seeds(const std::string& one, const std::string& other, 
   return seeds;
 }
 
+// On what two seeds share of Wq's and of Wv's updates, at the largest rank.
+ClaimFinding judge_sharing(const PlantedResults& planted, const std::string& quantity) {
+  return planted
+      .judge(adapter_claim("shared_between_seeds", "    sites: [Wq, Wv]\n    ranks: [largest]\n",
+                           quantity, 0.02))
+      .claims.at(0);
+}
+
 }  // namespace
 
 TEST_CASE(
@@ -186,11 +194,7 @@ TEST_CASE("two seeds are too few for pairs of seeds, and none of their phi is un
   planted.add({.targets = "Wq+Wv", .rank = 6, .seeds = 2});
   planted.store().put_similarity(
       of_two_seeds("plantedwikisqlloraWq+Wv6s1", "plantedwikisqlloraWq+Wv6s2", 0.4, 0.4));
-  const ClaimFinding claim =
-      planted
-          .judge(adapter_claim("shared_between_seeds",
-                               "    sites: [Wq, Wv]\n    ranks: [largest]\n", "first", 0.02))
-          .claims.at(0);
+  const ClaimFinding claim = judge_sharing(planted, "first");
   CHECK(claim.verdict == "not run");
   CHECK(claim.explanation ==
         "wikisql: Wq, rank 6: 2 seeds are finished and analysed, 3 are needed");
@@ -275,11 +279,7 @@ TEST_CASE("of seeds that begin from one init_seed a claim on pairs of seeds says
 TEST_CASE("no control is not a difference of 0") {
   PlantedResults planted;
   planted.add({.targets = "Wq+Wv", .rank = 6});
-  const ClaimFinding claim = planted
-                                 .judge(adapter_claim("shared_between_seeds",
-                                                      "    sites: [Wq, Wv]\n    ranks: [largest]\n",
-                                                      "first_less_shuffled", 0.02))
-                                 .claims.at(0);
+  const ClaimFinding claim = judge_sharing(planted, "first_less_shuffled");
   CHECK(claim.verdict == "not run");
   CHECK_THAT(claim.contrasts.at(0).missing, Contains("shuffle_targets"));
 }
@@ -384,11 +384,7 @@ TEST_CASE("what PiSSA's A share they began with, so that they show no shared dir
   for (int seed = 1; seed <= 5; ++seed)
     for (int other = seed + 1; other <= 5; ++other)
       planted.store().put_similarity(of_two_seeds(trial(seed), trial(other), 0.9, 0.9));
-  const ClaimFinding claim =
-      planted
-          .judge(adapter_claim("shared_between_seeds",
-                               "    sites: [Wq, Wv]\n    ranks: [largest]\n", "first", 0.02))
-          .claims.at(0);
+  const ClaimFinding claim = judge_sharing(planted, "first");
   CHECK(claim.verdict == "not run");
   CHECK_THAT(claim.explanation, Contains("init pissa"));
 }

@@ -141,8 +141,7 @@ TEST_CASE("scores are stored though the scored data has moved, and its texts whe
   const std::string rows = database_rows(out);
   const std::string scores = "SELECT trial || metric || coalesce(value, '') FROM scores ORDER BY 1";
   const std::vector<std::string> values = texts(out, scores);
-  for (const char* ending : {"", "-wal", "-shm"})
-    fs::remove(out / (std::string("results.db") + ending));
+  remove_database(out);
   fs::rename(data, sweep.path() / "data-away");
   const ProgramResult moved = run_program({"collect", out.string(), "--json"});
   fs::rename(sweep.path() / "data-away", data);
@@ -170,8 +169,7 @@ TEST_CASE("a trial that cannot be read is missing from its mean in a new databas
   // What is stored stays.
   CHECK(collect() == 1);
   CHECK(texts(out, state) == std::vector<std::string>{"done"});
-  for (const char* ending : {"", "-wal", "-shm"})
-    fs::remove(out / (std::string("results.db") + ending));
+  remove_database(out);
   CHECK(collect() == 1);
   CHECK(texts(out, state) == std::vector<std::string>{"pending"});
   CHECK(texts(out, missing) == std::vector<std::string>{"1 of 2"});

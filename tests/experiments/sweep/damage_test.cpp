@@ -58,10 +58,6 @@ const std::vector<std::pair<const char*, Damage>> kDamages = {
     {"garbage", spoil},           {"replaced", replace},    {"a line less", cut_line},
     {"a folder", make_folder_of}, {"a pipe", make_pipe_of}, {"a link to nowhere", make_link_of}};
 
-void remove_database(const fs::path& out) {
-  for (const char* end : {"", "-wal", "-shm"}) fs::remove(out / (std::string("results.db") + end));
-}
-
 // Warnings and errors are one line each, and none is the program's own fault.
 void check_lines(const ProgramResult& result) {
   INFO(result.err);

@@ -39,6 +39,15 @@ std::vector<std::string> ids(const std::vector<Trial>& trials) {
   return all;
 }
 
+// As if an evaluation had stopped behind its first prediction, which is `text`.
+void begin_predictions(const fs::path& folder, const char* text) {
+  fs::remove(folder / "done.json");
+  const std::string lines = read_bytes(folder / "predictions.jsonl");
+  Json line = Json::parse(lines.substr(0, lines.find('\n')));
+  line["prediction"] = text;
+  write_file_atomically(folder / "predictions.jsonl", line.dump() + "\n");
+}
+
 // As if another device had written the file.
 void put_on_other_device(const fs::path& file) {
   Json json = read_json_file(file);
@@ -167,11 +176,7 @@ TEST_CASE("predictions that another device began are all made anew") {
   copy_undisturbed("half elsewhere");
   const fs::path out = sweep.out("half elsewhere");
   const fs::path folder = eval_folder(out, trial_of(out, "base", "write"));
-  fs::remove(folder / "done.json");
-  const std::string lines = read_bytes(folder / "predictions.jsonl");
-  Json line = Json::parse(lines.substr(0, lines.find('\n')));
-  line["prediction"] = "another device's";
-  write_file_atomically(folder / "predictions.jsonl", line.dump() + "\n");
+  begin_predictions(folder, "another device's");
   put_on_other_device(folder / "environment.json");
   sweep.finish("half elsewhere");
   check_results(out, sweep.out("undisturbed"));
@@ -198,11 +203,7 @@ TEST_CASE("predictions of another adapter, or of nobody knows what, are made ane
     const fs::path out = sweep.out("others");
     const fs::path folder = eval_folder(out, trial_of(out, "tuned", "write"));
     const fs::path finished = eval_folder(out, trial_of(out, "best", "write"));
-    fs::remove(folder / "done.json");
-    const std::string lines = read_bytes(folder / "predictions.jsonl");
-    Json line = Json::parse(lines.substr(0, lines.find('\n')));
-    line["prediction"] = "another adapter's";
-    write_file_atomically(folder / "predictions.jsonl", line.dump() + "\n");
+    begin_predictions(folder, "another adapter's");
     for (const fs::path& one : {folder, finished}) damage(one / "environment.json");
     // What is finished counts, whatever made it.
     const Json end = json_lines(sweep.run("others", {"--json"})).back();

@@ -161,7 +161,7 @@ TEST_CASE("a finished sweep is run again, collected again and moved without a ch
   CHECK(adapter_times(out) == adapter_times(expected));
 
   const std::string rows = database_rows(expected);
-  for (const char* end : {"", "-wal", "-shm"}) fs::remove(out / (std::string("results.db") + end));
+  remove_database(out);
   REQUIRE(run_program({"collect", out.string()}).exit_code == 0);
   CHECK(database_rows(out) == rows);
 
@@ -252,8 +252,7 @@ TEST_CASE("status names the key that made a trial new") {
   const auto remarks_after = [&](const std::vector<std::string>& change) {
     // Where the database is another program's no trial is run; their names are in sweep.json by
     // then.
-    for (const char* end : {"", "-wal", "-shm"})
-      fs::remove(sweep.out("out") / (std::string("results.db") + end));
+    remove_database(sweep.out("out"));
     SQLite::Database((sweep.out("out") / "results.db").string(),
                      SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
         .exec("CREATE TABLE other (x)");

@@ -104,6 +104,10 @@ SmallSweep& shared_sweep() {
   return sweep;
 }
 
+void remove_database(const fs::path& out) {
+  for (const char* end : {"", "-wal", "-shm"}) fs::remove(out / (std::string("results.db") + end));
+}
+
 void copy_undisturbed(const std::string& name) {
   const SmallSweep& sweep = shared_sweep();
   fs::remove_all(sweep.out(name));

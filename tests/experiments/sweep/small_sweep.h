@@ -48,6 +48,7 @@ SmallSweep& shared_sweep();
 // A copy of the undisturbed run's folder, times of change included.
 void copy_undisturbed(const std::string& name);
 
+void remove_database(const std::filesystem::path& out);
 // results.db as JSON Lines, a table after the other: all columns but times and environment.
 std::string database_rows(const std::filesystem::path& out);
 // Every file of the trials' folders by name, but those that hold times or the environment, those
