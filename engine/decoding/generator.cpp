@@ -85,9 +85,17 @@ struct Work {
   std::mutex handing_over = {};
   std::atomic<bool> failed = false;
 
+  // Never again once it has thrown: what lies behind it (a full disk) would be asked anew by every
+  // thread that comes before it learns of the failure.
   void hand_over(size_t index, Prediction prediction) {
     const std::lock_guard lock(handing_over);
-    on_prediction(index, std::move(prediction));
+    if (failed) return;
+    try {
+      on_prediction(index, std::move(prediction));
+    } catch (...) {
+      failed = true;
+      throw;
+    }
   }
 };
 

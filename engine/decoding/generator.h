@@ -20,8 +20,9 @@ struct GeneratorOptions {
 
 // Continues each prompt (at least one token; together with max_new at most the model's context:
 // std::logic_error) and hands over its prediction with its index, in the order in which they end.
-// `adaptation` null: the base alone, or with a merged adapter. Throws Interrupted between two steps
-// when a stop was requested.
+// `adaptation` null: the base alone, or with a merged adapter. Calls on_prediction from one thread
+// at a time, and never again after it has thrown. Throws Interrupted between two steps when a stop
+// was requested.
 void generate(const Model& model, const Adaptation* adaptation,
               std::span<const std::vector<int32_t>> prompts, const DecodingSettings& settings,
               const GeneratorOptions& options,
