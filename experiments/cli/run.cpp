@@ -3,8 +3,6 @@
 #include <memory>
 
 #include "common/error.h"
-#include "common/files.h"
-#include "common/folders.h"
 #include "common/interrupt.h"
 #include "common/json.h"
 #include "common/log.h"
@@ -17,13 +15,13 @@
 #include "experiments/cli/run_plan.h"
 #include "experiments/limits.h"
 #include "experiments/report_run.h"
+#include "experiments/sweep/begin_run.h"
 #include "experiments/sweep/collect.h"
 #include "experiments/sweep/coordinator.h"
 #include "experiments/sweep/heal.h"
 #include "experiments/sweep/live_view.h"
 #include "experiments/sweep/scoring.h"
 #include "experiments/sweep/summary.h"
-#include "experiments/sweep/sweep_hold.h"
 #include "experiments/sweep/trial_pack.h"
 
 namespace rankscope {
@@ -111,14 +109,7 @@ int run_sweep(const RunCommand& c) {
     print_plan(folder, manifest, shape, options, c.json);
     return 0;
   }
-  make_folder(folder.path(), "give another --dir");
-  for (const std::string& healed : heal_lock(folder)) log::warning("{}", healed);
-  const SweepHold hold(folder.path());
-  clear_stale_temporaries(folder.path(), Writers::kOthers);
-  for (const std::string& healed : heal_sweep_files(folder)) log::warning("{}", healed);
-  refuse_other_sweep(folder, manifest);
-  hashes.save(folder.hashes());
-  write_manifest(folder, manifest);
+  const std::unique_ptr<const SweepHold> hold = begin_run(folder, manifest, hashes);
   if (const std::size_t former = former_trainings(folder, manifest).size(); former > 0)
     log::info(
         "{} trainings that this file no longer asks for stay in {}; results and reports leave "

@@ -4,18 +4,17 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 
-#include "common/folders.h"
 #include "common/interrupt.h"
 #include "common/log.h"
 #include "engine/backend/cpu/reference_rate.h"
 #include "engine/backend/devices.h"
 #include "experiments/latency/latency_run.h"
 #include "experiments/report_run.h"
+#include "experiments/sweep/begin_run.h"
 #include "experiments/sweep/collect.h"
-#include "experiments/sweep/heal.h"
 #include "experiments/sweep/live_view.h"
-#include "experiments/sweep/sweep_hold.h"
 
 namespace rankscope {
 
@@ -79,14 +78,7 @@ int run_latency(const Sweep& sweep, const SweepFolder& folder, const LatencyComm
     print_cells(folder, manifest, c.json);
     return 0;
   }
-  make_folder(folder.path(), "give another --dir");
-  for (const std::string& healed : heal_lock(folder)) log::warning("{}", healed);
-  const SweepHold hold(folder.path());
-  clear_stale_temporaries(folder.path(), Writers::kOthers);
-  for (const std::string& healed : heal_sweep_files(folder)) log::warning("{}", healed);
-  refuse_other_sweep(folder, manifest);
-  hashes.save(folder.hashes());
-  write_manifest(folder, manifest);
+  const std::unique_ptr<const SweepHold> hold = begin_run(folder, manifest, hashes);
   const std::size_t before = finished_latencies(folder, manifest).cells.size();
   Collector collector(folder, manifest);
   {
