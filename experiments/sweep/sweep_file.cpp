@@ -58,10 +58,10 @@ std::vector<TrialConfig> tuning_trials(const TrialConfig& trial) {
     run.seed = rule.seed;
     run.steps = rule.steps;
     run.precision = trial.precision;
-    run.task = trial.task;
+    run.task.name = trial.task.name;
     run.task.train = rule.train;
+    // Nothing is decoded, and all are merged: trials that are scored in other ways share them.
     run.task.score.data = rule.score;
-    run.task.held_out = {};
     trials.push_back(std::move(run));
   }
   return trials;

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <sstream>
 
+#include "experiments/sweep/trial_identity.h"
 #include "tests/experiments/sweep/small_sweep.h"
 #include "tests/experiments/sweep/sweep_folder.h"
 
@@ -76,6 +77,24 @@ TEST_CASE("each configuration can be tuned by itself") {
   CHECK(trained(sweep)[0].tuning->settings.at("rank") == "4");
   CHECK(trained(sweep)[2].tuning->settings.at("rank") == "1");
   CHECK(trained(sweep)[2].tuning->seed == 77);
+}
+
+TEST_CASE("the runs of a search are the same however their trials are scored") {
+  const SweepFolder folder;
+  const auto runs = [&](const std::string& score) {
+    const Sweep sweep = folder.read(kTunedHead + kTuning + "method: lora\nlr: tuned\n",
+                                    {"tasks.wikisql.score=" + score});
+    std::vector<std::string> identities;
+    for (const TrialConfig& run : tuning_trials(trained(sweep).at(0))) {
+      CHECK(run.task.score.merged);
+      identities.push_back(trial_identity(run));
+    }
+    return identities;
+  };
+  const std::vector<std::string> merged = runs("{limit: 9}");
+  REQUIRE(merged.size() == 2);
+  CHECK(runs("{limit: 9, merged: false}") == merged);
+  CHECK(runs("{limit: 5, beams: 4, max_new: 7, metric: exact, free_text: true}") == merged);
 }
 
 TEST_CASE("the rate that was chosen is recorded, beside what the others came to") {
