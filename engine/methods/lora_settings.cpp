@@ -167,8 +167,16 @@ std::vector<RankedSite> LoraSettings::sites(const ModelShape& shape) const {
   }
   std::vector<RankedSite> found;
   for (const SiteSpec& spec : shape.sites) {
-    const int64_t r = rank_of(spec.site.kind);
-    if (r > 0 && has_layer(*this, spec.site.layer)) found.push_back({&spec, r});
+    const int64_t r = rank_of(spec.site.kind), most = std::min(spec.in, spec.out);
+    if (r == 0 || !has_layer(*this, spec.site.layer)) continue;
+    if (init == LoraInit::kPissa && r > most) {
+      const bool of_kind = ranks.contains(spec.site.kind);
+      throw SettingError(
+          of_kind ? "ranks" : "rank", of_kind ? ranks_text(ranks) : std::to_string(r),
+          fmt::format("{} has {} singular values, and init=pissa needs one for each rank; lower it",
+                      spec.site.name(), most));
+    }
+    found.push_back({&spec, r});
   }
   if (found.empty()) {
     throw SettingError("ranks", ranks_text(ranks),

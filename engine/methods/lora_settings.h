@@ -40,7 +40,7 @@ struct RankedSite {
 //                  site's scale has its own r
 //   lr_ratio=1     B's learning rate over A's: LoRA+ (Hayou et al., arXiv 2402.12354), which
 //                  recommends 16
-//   init=kaiming   or gaussian, or pissa
+//   init=kaiming   or gaussian, or pissa, whose r is at most min(d_in, d_out)
 struct LoraSettings {
   int64_t rank = 8;
   std::optional<double> alpha;  // none: each site's own rank

@@ -1,14 +1,10 @@
 #include "engine/methods/principal_factors.h"
 
-#include <fmt/format.h>
-
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 
 #include "common/draws.h"
-#include "common/error.h"
-#include "common/settings.h"
 
 namespace rankscope {
 namespace {
@@ -44,18 +40,11 @@ Rows times(Backend& backend, const Rows& rows, const PackedMatrix& right) {
 
 PrincipalFactors principal_factors(const Model& model, const SiteSpec& spec, int64_t rank,
                                    int iterations, uint64_t seed) {
-  const int64_t most = std::min(spec.in, spec.out);
-  if (rank > most) {
-    throw SettingError(
-        "rank", std::to_string(rank),
-        fmt::format("{} has {} singular values, and init=pissa needs one for each rank",
-                    spec.site.name(), most));
-  }
   Backend& backend = model.backend();
   const LinearWeight& weight = model.site(spec.site);  // [in, out]
   const PackedMatrix& forward = weight.forward_packed(backend);
   const PackedMatrix& backward = weight.backward_packed(backend);
-  const int64_t count = std::min(most, rank + kSpare);
+  const int64_t count = std::min({spec.in, spec.out, rank + kSpare});
 
   std::vector<float> drawn(static_cast<size_t>(count * spec.in));
   Draws(seed, "init", spec.site.name() + ".pissa.r" + std::to_string(rank)).fill_normal(drawn);

@@ -16,7 +16,7 @@ struct PrincipalFactors {
 
 // Randomised subspace iteration (Halko, Martinsson, Tropp 2011, algorithm 4.4) from keyed draws,
 // with `iterations` passes over W^T W and 10 columns to spare. Products are the backend's; the
-// orthogonalisation is in double. Throws InputError where the rank exceeds the matrix's.
+// orthogonalisation is in double. The rank is at most min(in, out).
 PrincipalFactors principal_factors(const Model& model, const SiteSpec& spec, int64_t rank,
                                    int iterations, uint64_t seed);
 

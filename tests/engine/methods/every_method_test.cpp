@@ -383,6 +383,11 @@ TEST_CASE("methods' settings that cannot be are refused by key") {
   CHECK_THAT(reason("adapter_h", {"bottleneck=0"}), Contains("bottleneck=0"));
   CHECK_THAT(reason("adapter_p", {"activation=swish"}), Contains("one of gelu, relu"));
   CHECK_THAT(reason("dora", {"init=pissa"}), Contains("dora"));
+  const std::string above = std::to_string(shape.config.width + 1);
+  CHECK_THAT(reason("lora", {"init=pissa", "rank=" + above}),
+             Contains("setting 'rank=" + above) && Contains("singular values"));
+  CHECK_THAT(reason("lora", {"init=pissa", "ranks=Wv:" + above}),
+             Contains("setting 'ranks=Wv:" + above) && Contains("singular values"));
   CHECK_THAT(reason("adalora", {"lr_ratio=2"}), Contains("lr_ratio"));
   CHECK_THAT(reason("lora", {"lr_ratio=0"}), Contains("lr_ratio=0"));
 }

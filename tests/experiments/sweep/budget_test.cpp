@@ -87,6 +87,11 @@ TEST_CASE("budgets are refused where no rank follows from them") {
         "s.yaml:6: 'rank': excludes 'parameters', which is given beside it; give one");
   CHECK(folder.refusal(head + "method: lora\nparameters: 1k\nranks: Wq:4\n") ==
         "s.yaml:5: 'parameters': excludes 'ranks', which is given beside it");
+  // PiSSA takes no rank above the number of singular values.
+  const std::string pissa = head + "method: lora\ninit: pissa\nparameters: ";
+  CHECK(values_of(folder.read(pissa + "300\n"), "rank") == "5");
+  CHECK(folder.refusal(pissa + "600\n") ==
+        "s.yaml:6: 'parameters': a budget of 600 parameters is too large: rank 8 has 512");
   for (const char* amount : {"18m", "18 M", "-1", "0", "\"18M\"", "1e99B", "M", "0x10"}) {
     CHECK_THAT(folder.refusal(head + "method: lora\nparameters: " + amount + "\n"),
                Catch::StartsWith("s.yaml:5: 'parameters': must be a number of parameters"));

@@ -153,6 +153,11 @@ TEST_CASE("what the engine would refuse later is refused here, at its line") {
       refused("targets: W3\n"),
       Catch::StartsWith("s.yaml:5: 'targets': setting 'targets=W3': a gpt2 model has no W3"));
   CHECK_THAT(refused("layers: 0-2\n"), Catch::Contains("the model has 2 layers"));
+  CHECK(refused("init: pissa\nrank: 8\n") == "nothing was thrown");
+  CHECK_THAT(refused("init: pissa\nrank: 9\n"),
+             Catch::StartsWith("s.yaml:6: 'rank': setting 'rank=9': layers.0.Wq has 8 singular"));
+  CHECK_THAT(refused("init: pissa\nranks: Wv:9\n"),
+             Catch::StartsWith("s.yaml:6: 'ranks': setting 'ranks=Wv:9': layers.0.Wv has 8"));
   CHECK_THAT(refused("schedule: sine\n"), Catch::StartsWith("s.yaml:5: 'schedule': "));
   CHECK_THAT(error_text<InputError>([&] {
                folder.read(kRefusedHead + "method: lora\nsteps: 1\nbase_dropout: true\n", {},
