@@ -57,6 +57,7 @@ class AdaLora : public Method {
   std::vector<std::string> places(const ModelShape& shape) const override {
     return settings_.lora.places(shape);
   }
+  bool heeds_steps() const override { return true; }
   // As PEFT's AdaLoraConfig.
   void check_steps(int64_t steps) const override {
     const int64_t before = in_steps(settings_.t_init, steps);

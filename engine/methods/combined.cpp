@@ -137,6 +137,9 @@ class Combined : public Method {
   void check_steps(int64_t steps) const override {
     for (const auto& method : methods_) method->check_steps(steps);
   }
+  bool heeds_steps() const override {
+    return std::ranges::any_of(methods_, [](const auto& method) { return method->heeds_steps(); });
+  }
   std::string formula() const override {
     std::string text;
     for (const auto& method : methods_) text += (text.empty() ? "" : " + ") + method->formula();

@@ -128,6 +128,8 @@ class Method {
   virtual std::map<std::string, std::string> settings() const = 0;
   // Throws SettingError where the settings do not go with a training of so many steps.
   virtual void check_steps(int64_t /*steps*/) const {}
+  // Whether check_steps may throw.
+  virtual bool heeds_steps() const { return false; }
   // Whether adapt() heeds its seed.
   virtual bool draws() const { return true; }
   // init_seed keys the initialisation.

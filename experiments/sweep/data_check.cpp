@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <span>
 
@@ -11,9 +12,11 @@
 #include "datasets/readers/wikisql.h"
 #include "datasets/task.h"
 #include "engine/methods/method.h"
+#include "engine/training/trainer.h"
 #include "experiments/base_tokenizer.h"
 #include "experiments/limits.h"
 #include "experiments/task_examples.h"
+#include "experiments/train_session.h"
 
 namespace rankscope {
 namespace {
@@ -122,6 +125,31 @@ void check_end_token(const TaskPlan& task, const BaseTokenizer& tokenizer,
   given->checked([&] { tokenizer.single_token(given->text()); });
 }
 
+// How many steps some epochs are follows from how many examples there are.
+void check_epochs(const SweepPlan& plan, const Sweep& sweep, const TaskPlan& task,
+                  const BaseTokenizer& tokenizer, const ModelConfig& whole_base) {
+  std::map<std::int64_t, std::int64_t> examples;  // by the context that is left to them
+  for (const TrialConfig& trial : sweep.trials) {
+    if (trial.task.name != task.config.name || trial.epochs == 0) continue;
+    Settings settings(trial.settings);
+    const std::unique_ptr<Method> method = make_method(trial.method, settings);
+    if (!method->heeds_steps()) continue;
+    const ModelConfig base = config_beside(whole_base, method->special_tokens());
+    const auto [found, is_new] = examples.try_emplace(base.context);
+    if (is_new)
+      found->second = task.train_place.checked([&] {
+        return std::ssize(read_task_examples(task.config.train, tokenizer, base, 0, true).examples);
+      });
+    try {
+      method->check_steps(
+          steps_of_epochs(trial.epochs, found->second, TrainSettings::from(settings).batch));
+    } catch (const SettingError& error) {
+      const YamlValue& group = std::ranges::find(plan.groups, trial.group, &GroupPlan::name)->place;
+      group.find(error.key()).value_or(group).fail(error.what());
+    }
+  }
+}
+
 Range range_of(const DataSource& source, const YamlValue& place) {
   return place.checked([&] {
     const fs::path file = file_of(source);
@@ -165,7 +193,10 @@ void check_data(const SweepPlan& plan, const ModelConfig& whole_base, Sweep& swe
     }
     if (!trains) continue;
     const Range train = range_of(task.config.train, task.train_place);
-    if (tokenizer) check_texts(task.config.train, task.train_place);
+    if (tokenizer) {
+      check_texts(task.config.train, task.train_place);
+      check_epochs(plan, sweep, task, *tokenizer, whole_base);
+    }
     if (overlap(train, score)) {
       sweep.notes.push_back(
           fmt::format("task '{}': scored examples are trained on", task.config.name));

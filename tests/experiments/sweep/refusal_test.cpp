@@ -311,6 +311,16 @@ TEST_CASE("what no trial could do with the base and the data is refused before a
                 "', free_text: true, metric: " + metric + "}",
             std::string("'tasks.pick.score.metric': '") + metric +
                 "' needs examples without 'choices', and all of ");
+  // 12 examples are 3 steps of 4.
+  const auto adalora = [](const std::string& more) {
+    return "groups=[{method: adalora, tasks: write, batch: 4, t_init: 1, " + more + "}]";
+  };
+  refused(adalora("t_final: 2, epochs: 1"),
+          "'groups.0.t_final': setting 't_final=2': t_init is 1 steps and t_final 2 of the "
+          "training's 3: none is left");
+  refused(adalora("epochs: 1, grid: {t_final: [1, 2]}"),
+          "'groups.0': setting 't_final=2': t_init is 1 steps and t_final 2 of the training's 3");
+  CHECK(sweep.run("none", {adalora("t_final: 2, epochs: 1.25"), "--dry-run"}).exit_code == 0);
   // Beside a method's special tokens there is less room.
   const std::string room = std::to_string(TextModel::kContext - 20);
   const std::string prefix = "groups=[{method: prefix_embed, prefix: 20, tasks: write}]";
