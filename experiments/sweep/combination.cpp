@@ -19,9 +19,8 @@ constexpr double kMostEpochs = 1e6;
 // What joins the items of a list given as one value; 0: the key takes no list. Joined methods may
 // name theirs after themselves: dora_targets.
 char list_separator(const std::string& key) {
-  const auto is = [&](const std::string& name) { return key == name || key.ends_with("_" + name); };
-  if (is("targets") || is("layers")) return '+';
-  return is("ranks") ? ',' : '\0';
+  if (is_setting(key, "targets") || is_setting(key, "layers")) return '+';
+  return is_setting(key, "ranks") ? ',' : '\0';
 }
 
 class Maker {
@@ -136,7 +135,7 @@ class Maker {
     std::vector<std::string> known, shared;
     for (const auto& [key, fallback] : own) {
       known.push_back(key);
-      if (key.ends_with("_" + value.key())) shared.push_back(key);
+      if (is_setting(key, value.key())) shared.push_back(key);
     }
     value.fail(fmt::format(
         "method {} has no such key{}", made_.trial.method,

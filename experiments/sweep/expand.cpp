@@ -156,11 +156,10 @@ class Expander {
     if (plan_.tuning->per_trial) return tuning;
     // One search for all trials of a method that differ in its size and places alone: the first of
     // them stands for the others. Another scale, start or ratio of rates wants another rate.
-    static constexpr std::array<std::string_view, 3> kVariants{"rslora", "init", "lr_ratio"};
+    static constexpr std::array<const char*, 3> kVariants{"rslora", "init", "lr_ratio"};
     const auto is_of_variant = [](const std::string& key) {
-      return std::ranges::any_of(kVariants, [&](std::string_view variant) {
-        return key == variant || key.ends_with("_" + std::string(variant));
-      });
+      return std::ranges::any_of(kVariants,
+                                 [&](const char* variant) { return is_setting(key, variant); });
     };
     std::map<std::string, std::string> training = made.trial.settings;
     std::erase_if(training, [&](const auto& entry) {

@@ -67,6 +67,12 @@ const std::map<std::string, std::string>& method_settings(const std::string& met
   return known.emplace(method, make_method(method, none)->settings()).first->second;
 }
 
+bool is_setting(const std::string& key, const std::string& name) {
+  return key == name || std::ranges::any_of(method_names(), [&](std::string_view method) {
+           return key == std::string(method) + "_" + name;
+         });
+}
+
 std::span<const std::string_view> exclusive_with(std::string_view key) {
   static constexpr std::array<std::string_view, 2> kLength{"steps", "epochs"};
   static constexpr std::array<std::string_view, 3> kWarmup{"warmup_steps", "warmup_tokens",

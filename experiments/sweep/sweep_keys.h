@@ -20,6 +20,10 @@ std::vector<std::string> sweep_keys(std::string_view section);
 // The settings of a method, with their defaults. InputError for an unknown method.
 const std::map<std::string, std::string>& method_settings(const std::string& method);
 
+// Whether a method's setting is `name`, or joined methods' METHOD_`name`: "prefix_embed_init" is
+// "init", and adalora's "t_init" is not.
+bool is_setting(const std::string& key, const std::string& name);
+
 // Keys of which one configuration holds at most one: `key` itself and those it excludes.
 std::span<const std::string_view> exclusive_with(std::string_view key);
 

@@ -89,6 +89,9 @@ TEST_CASE("a key that joined methods share is written with its method's name") {
   CHECK_THAT(folder.refusal(kExpandedHead + joined + "init: random}]\n"),
              Catch::EndsWith("method lora+prefix_embed has no such key; each of its methods has "
                              "one: give lora_init or prefix_embed_init"));
+  // adalora's init_rank is no rank of a method "init".
+  CHECK_THAT(folder.refusal(kExpandedHead + "method: adalora+dora\nrank: 2\n" + steps),
+             Catch::EndsWith("one: give adalora_rank or dora_rank"));
   CHECK_THAT(folder.refusal(kExpandedHead + joined + "prefix_kv_init: random}]\n"),
              Catch::Contains("there is no such key"));
   CHECK_THAT(folder.refusal(kExpandedHead + "method: lora\nlora_init: gaussian\n" + steps),

@@ -1,5 +1,6 @@
 // Learning rates that are tuned, and the examples and seeds that no tuning may see.
 #include <catch2/catch.hpp>
+#include <set>
 #include <sstream>
 
 #include "experiments/sweep/trial_identity.h"
@@ -67,6 +68,20 @@ TEST_CASE("a method is tuned once, by the settings of its first trial") {
   CHECK(runs[1].task.score.decoding.max_new == 64);
   CHECK_FALSE(runs[1].tuning);
   CHECK(tuning_trials(trials[12]).empty());
+}
+
+TEST_CASE("a key that ends as another's name is no variant with a search of its own") {
+  const SweepFolder folder;
+  const auto searches = [&](const std::string& group) {
+    std::set<std::string> runs;
+    for (const TrialConfig& trial : trained(folder.read(kTunedHead + kTuning + group)))
+      runs.insert(trial_identity(tuning_trials(trial).at(0)));
+    return runs.size();
+  };
+  CHECK(searches("method: adalora\nlr: tuned\ngrid: {t_init: [0.1, 0.2]}\n") == 1);
+  CHECK(searches("method: lora\nlr: tuned\ngrid: {init: [kaiming, gaussian]}\n") == 2);
+  CHECK(searches("method: lora+prefix_embed\nlr: tuned\n"
+                 "grid: {prefix_embed_init: [vocabulary, random]}\n") == 2);
 }
 
 TEST_CASE("each configuration can be tuned by itself") {
