@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kActivations = {"gelu", "relu"};
 constexpr Activation kActivationOf[] = {Activation::kGeluTanh, Activation::kRelu};
-constexpr int64_t kMaxBottleneck = 65536;
 constexpr float kNormEpsilon = 1e-5f;  // torch.nn.LayerNorm's
 
 class BottleneckAdaptation : public Adaptation {

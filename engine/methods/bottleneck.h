@@ -9,6 +9,9 @@
 
 namespace rankscope {
 
+// The largest width that settings take.
+inline constexpr int64_t kMaxBottleneck = 65536;
+
 // Settings, as KEY=VALUE:
 //   bottleneck=8       r, 1 to 65536
 //   activation=...     gelu (its tanh form) or relu; what stands where none is given is the

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "engine/methods/bottleneck.h"
+#include "engine/methods/lora_settings.h"
 #include "engine/methods/method.h"
 #include "experiments/limits.h"
 #include "experiments/sweep/sweep_keys.h"
@@ -15,7 +17,7 @@ namespace {
 
 constexpr std::int64_t kMostBatch = 1 << 16, kMostLength = 1 << 20, kMostTokensInAPass = 1 << 21;
 constexpr std::int64_t kMostTimedTokens = std::int64_t{1} << 40;
-constexpr std::int64_t kMostRounds = 100'000, kLargestRank = 1 << 20;
+constexpr std::int64_t kMostRounds = 100'000;
 
 void read_numbers(const YamlValue& section, const char* key, std::int64_t most,
                   std::vector<std::int64_t>& into) {
@@ -75,10 +77,10 @@ LatencySettings read_latency(const YamlValue& section, const ModelShape& shape) 
   LatencySettings settings;
   read_numbers(section, "batch", kMostBatch, settings.batches);
   read_numbers(section, "length", kMostLength, settings.lengths);
-  read_numbers(section, "bottleneck", kLargestRank, settings.bottlenecks);
+  read_numbers(section, "bottleneck", kMaxBottleneck, settings.bottlenecks);
   if (settings.lengths.empty()) section.fail("'length' is missing: the tokens of a sequence");
   if (settings.bottlenecks.empty()) section.fail("'bottleneck' is missing: the widths of adapters");
-  if (const auto rank = section.find("rank")) settings.rank = rank->integer(1, kLargestRank);
+  if (const auto rank = section.find("rank")) settings.rank = rank->integer(1, kMaxRank);
   if (const auto targets = section.find("targets"))
     settings.targets = targets->setting(settings.targets, '+');
   if (const auto rounds = section.find("rounds"))
@@ -105,7 +107,7 @@ LatencySettings latency_from_json(const Json& json, const std::string& where) {
   settings.batches = object.get_int_array("batches");
   settings.lengths = object.get_int_array("lengths");
   settings.bottlenecks = object.get_int_array("bottlenecks");
-  settings.rank = object.get_int("rank", 1, kLargestRank);
+  settings.rank = object.get_int("rank", 1, kMaxRank);
   settings.targets = object.get_string("targets");
   settings.rounds = object.get_int("rounds", 1, kMostRounds);
   settings.tokens = object.get_int("tokens", 0);

@@ -63,6 +63,9 @@ TEST_CASE("what a section cannot mean is refused with its line and the nearest n
   CHECK_THAT(refusal("  batch: 0\n"), Contains("s.yaml:5: 'latency.batch'"));
   CHECK_THAT(refusal("  batch: one\n"), Contains("s.yaml:5: 'latency.batch'"));
   CHECK_THAT(refusal("  rank: '4'\n"), Contains("s.yaml:5: 'latency.rank'"));
+  CHECK_THAT(refusal("  rank: 65537\n"), Contains("s.yaml:5: 'latency.rank'"));
+  CHECK_THAT(folder.refusal(kBase + "latency: {length: 8, bottleneck: [2, 65537]}\n"),
+             Contains("s.yaml:2: 'latency.bottleneck.1'"));
   CHECK_THAT(refusal("  rounds: 9\n"), Contains("s.yaml:5: 'latency.rounds'"));
   CHECK_THAT(refusal("  targets: Wx\n"), Contains("s.yaml:5: 'latency.targets'") && Contains("Wx"));
   CHECK_THAT(refusal("  threads: 0\n"), Contains("'latency.threads'"));
