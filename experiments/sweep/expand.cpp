@@ -99,7 +99,13 @@ class Expander {
       } else {
         need_tail(task, "'eval_every'");
       }
-      if (made.tuned) trial.tuning = tuning(task, made);
+      if (made.tuned) {
+        trial.tuning = tuning(task, made);
+        made.lr_place->checked([&] {
+          Settings settings(trial.tuning->settings);
+          make_method(trial.method, settings)->check_steps(trial.tuning->steps);
+        });
+      }
       for (const std::uint64_t seed : group.seeds) {
         trial.seed = seed;
         refuse_same_run(made.data_seed_place.value_or(group.place), trial);
@@ -143,10 +149,6 @@ class Expander {
   TrialConfig::Tuning tuning(const TaskPlan& task, const Combination& made) {
     if (!plan_.tuning) made.lr_place->fail("'lr: tuned' needs a section 'tuning' with the rates");
     need_tail(task, "'lr: tuned'");
-    made.lr_place->checked([&] {
-      Settings settings(made.trial.settings);
-      make_method(made.trial.method, settings)->check_steps(plan_.tuning->steps);
-    });
     TrialConfig::Tuning tuning{.rates = plan_.tuning->rates,
                                .steps = plan_.tuning->steps,
                                .seed = plan_.tuning->seed,

@@ -185,6 +185,14 @@ TEST_CASE("tuning never sees what is scored") {
              Catch::Contains("'lr'") && Catch::Contains("none is left in which the budget falls"));
   CHECK_THAT(folder.refusal(kTunedHead + kTuning + adalora + "600\n", {"tuning.steps=1000"}),
              Catch::Contains("'t_final'") && Catch::Contains("of the training's 1000"));
+  // The second trial's rate is found with the settings of the first, unless it has its own search.
+  const std::string shared =
+      "method: adalora\nlr: tuned\nsteps: 1000\nt_final: 100\ngrid: {t_init: [100, 450]}\n";
+  CHECK(folder.refusal(kTunedHead + kTuning + shared, {"tuning.steps=500"}) ==
+        "nothing was thrown");
+  CHECK_THAT(
+      folder.refusal(kTunedHead + kTuning + shared, {"tuning.steps=500", "tuning.per=trial"}),
+      Catch::Contains("'lr'") && Catch::Contains("t_init is 450 steps"));
 }
 
 TEST_CASE("scored examples that are trained on are pointed out, and so is a tuning of nothing") {
