@@ -15,7 +15,7 @@ using namespace rankscope::tests;
 
 namespace {
 
-struct stat status_of(const std::filesystem::path& file) {
+struct stat stat_of(const std::filesystem::path& file) {
   struct stat status {};
   REQUIRE(::stat(file.c_str(), &status) == 0);
   return status;
@@ -24,11 +24,11 @@ struct stat status_of(const std::filesystem::path& file) {
 // As `cp -p` does: the file stays, and its time of modification with it. Again until the clock of
 // the file system, which stands still for some milliseconds, has moved on.
 void overwrite_unseen(const std::filesystem::path& file, const std::string& text) {
-  const struct stat before = status_of(file);
+  const struct stat before = stat_of(file);
   const timespec times[] = {before.st_atim, before.st_mtim};
   for (struct stat now = before;
        now.st_ctim.tv_sec == before.st_ctim.tv_sec && now.st_ctim.tv_nsec == before.st_ctim.tv_nsec;
-       now = status_of(file)) {
+       now = stat_of(file)) {
     std::ofstream(file) << text;
     REQUIRE(::utimensat(AT_FDCWD, file.c_str(), times, 0) == 0);
   }
