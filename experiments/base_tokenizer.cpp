@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <optional>
 
 #include "common/error.h"
 #include "common/files.h"
@@ -10,6 +11,20 @@
 #include "common/text.h"
 
 namespace rankscope {
+
+namespace {
+
+// Nothing where `text` is no number.
+std::optional<std::int32_t> written_id(const std::string& text, std::int64_t vocabulary) {
+  std::int32_t id = -1;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (error != std::errc() || rest != text.data() + text.size()) return {};
+  if (id >= 0 && id < vocabulary) return id;
+  throw InputError(
+      fmt::format("token id {} is outside the model's vocabulary of {}", id, vocabulary));
+}
+
+}  // namespace
 
 BaseTokenizer::BaseTokenizer(const std::filesystem::path& model_folder, const ModelConfig& config)
     : tokenizer_(Tokenizer::load(model_folder)),
@@ -45,13 +60,7 @@ std::string BaseTokenizer::decode(std::span<const std::int32_t> ids) const {
 }
 
 std::int32_t BaseTokenizer::single_token(const std::string& text) const {
-  std::int32_t id = -1;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error == std::errc() && rest == text.data() + text.size()) {
-    if (id >= 0 && id < vocabulary_) return id;
-    throw InputError(
-        fmt::format("token id {} is outside the model's vocabulary of {}", id, vocabulary_));
-  }
+  if (const auto id = written_id(text, vocabulary_)) return *id;
   if (const auto found = tokenizer_.id_of(text); found && *found < vocabulary_) return *found;
   const std::vector<std::int32_t> ids = encode(text, Part::kContinuation);
   if (ids.size() == 1) return ids[0];
@@ -78,12 +87,22 @@ std::vector<std::int32_t> end_tokens(const ModelConfig& config, const BaseTokeni
   return ids;
 }
 
-std::vector<std::int32_t> ending_tokens(const ModelConfig& config, const BaseTokenizer& tokenizer,
+std::vector<std::int32_t> ending_tokens(const ModelConfig& config, const BaseTokenizer* tokenizer,
                                         const std::string& given,
                                         std::span<const std::string> stops) {
+  const auto token = [&](const std::string& text) {
+    if (tokenizer != nullptr) return tokenizer->single_token(text);
+    if (const auto id = written_id(text, config.vocabulary)) return *id;
+    throw InputError(fmt::format(
+        "'{}': the model's folder has no tokenizer.json; give the token's id", printable(text)));
+  };
   std::vector<std::int32_t> ids;
-  if (!config.eos_ids.empty() || !given.empty()) ids = end_tokens(config, tokenizer, given);
-  for (const std::string& stop : stops) ids.push_back(tokenizer.single_token(stop));
+  if (!given.empty()) {
+    ids.push_back(token(given));
+  } else {
+    ids.assign(config.eos_ids.begin(), config.eos_ids.end());
+  }
+  for (const std::string& stop : stops) ids.push_back(token(stop));
   return ids;
 }
 

@@ -44,8 +44,8 @@ std::vector<std::int32_t> end_tokens(const ModelConfig& config, const BaseTokeni
                                      const std::string& given);
 
 // The tokens at which a generated text ends: those above, where there are any, and each of `stops`
-// (tokens or ids).
-std::vector<std::int32_t> ending_tokens(const ModelConfig& config, const BaseTokenizer& tokenizer,
+// (tokens or ids). InputError where `tokenizer` is null and a token is no id.
+std::vector<std::int32_t> ending_tokens(const ModelConfig& config, const BaseTokenizer* tokenizer,
                                         const std::string& given,
                                         std::span<const std::string> stops);
 

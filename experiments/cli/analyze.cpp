@@ -7,8 +7,11 @@
 #include <memory>
 
 #include "common/error.h"
+#include "common/files.h"
 #include "common/interrupt.h"
 #include "common/text.h"
+#include "engine/checkpoint/adapter_record.h"
+#include "engine/methods/method.h"
 #include "experiments/analysis/adapter_analysis.h"
 #include "experiments/analysis/checkpoint_update.h"
 #include "experiments/analysis/site_amplification.h"
@@ -38,6 +41,18 @@ struct AnalyzeCommand {
   }
 };
 
+// Of what `train` wrote; anything else is for AdapterReader to judge.
+void refuse_without_factors(const std::filesystem::path& folder) {
+  if (!is_there(folder / kRecordFile)) return;
+  const std::string method = read_record(folder).method;
+  if (saved_form_of(method) == SavedForm::kLowRank) return;
+  throw InputError(
+      fmt::format("{}: holds what {} trained, which is no low-rank update; where `merge` can make "
+                  "a model of it "
+                  "and its base, give that model's folder, and the base with --model",
+                  printable_path(folder), printable(method)));
+}
+
 // Of an adapter, or of a checkpoint against its base.
 std::vector<SiteFactors> factors_of(const std::string& folder, const std::string& base,
                                     const SiteFilter& filter) {
@@ -55,6 +70,7 @@ std::vector<SiteFactors> factors_of(const std::string& folder, const std::string
       require_finite(factors, printable(folder, 300) + ", less its base,");
     return all;
   }
+  refuse_without_factors(folder);
   const AdapterReader adapter(folder);
   std::vector<SiteFactors> all = adapter.read(wanted);
   if (all.empty()) {

@@ -112,17 +112,6 @@ Base load_base(const GenerateCommand& c) {
   return base;
 }
 
-std::vector<std::int32_t> ending_tokens(const GenerateCommand& c, const Base& base) {
-  const ModelConfig& config = base.model->config();
-  if (base.tokenizer)
-    return ending_tokens(config, *base.tokenizer, c.data.source.end_token, c.stop);
-  if (!c.stop.empty() || !c.data.source.end_token.empty())
-    throw InputError("--stop, --end-token: the model's folder has no tokenizer.json");
-  std::vector<std::int32_t> ids;
-  for (const std::int64_t id : config.eos_ids) ids.push_back(static_cast<std::int32_t>(id));
-  return ids;
-}
-
 int run_generate(GenerateCommand& c) {
   if (c.prompts.empty() == c.data.source.task.empty())
     throw InputError("give either --prompts FILE or --task NAME with --data");
@@ -131,7 +120,9 @@ int run_generate(GenerateCommand& c) {
   if (c.decoding.min_new > c.decoding.max_new)
     throw InputError("--min-new: is more than --max-new");
   const Base base = load_base(c);
-  c.decoding.end_ids = ending_tokens(c, base);
+  c.decoding.end_ids =
+      ending_tokens(base.model->config(), base.tokenizer ? &*base.tokenizer : nullptr,
+                    c.data.source.end_token, c.stop);
   const ModelConfig config =
       config_beside(base.model->config(), special_tokens_of(base.adaptation.get()));
   std::vector<Prompt> prompts;

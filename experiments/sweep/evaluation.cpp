@@ -127,7 +127,7 @@ Predicted predict_missing(const Adapted& subject, const Manifest& manifest, cons
   const ScoreSettings& score = trial.config.task.score;
   const BaseTokenizer tokenizer(manifest.base, subject.model.config());
   DecodingSettings decoding = score.decoding;
-  decoding.end_ids = ending_tokens(subject.model.config(), tokenizer, score.data.end_token, {});
+  decoding.end_ids = ending_tokens(subject.model.config(), &tokenizer, score.data.end_token, {});
   TaskExamples examples = read_task_examples(score.data, tokenizer, subject.config(),
                                              decoding.max_new, false, !score.free_text);
   check_files();

@@ -311,6 +311,22 @@ TEST_CASE("a fully fine-tuned model is analysed against its base") {
                 "--of dw");
 }
 
+TEST_CASE("what is no low-rank update is refused by its method's name, with the way round") {
+  const ModelFolder model("gpt2_tied");
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "d.jsonl", R"({"prompt_ids": [1, 2], "target_ids": [3]})"
+                                            "\n");
+  for (const std::string method : {"ft_top2", "adapter_h", "lora+bitfit", "none"}) {
+    const std::string out = (folder / method).string();
+    REQUIRE(run_program({"train", "--model", model.path().string(), "--data",
+                         (folder / "d.jsonl").string(), "--method", method, "--steps", "1", "--out",
+                         out})
+                .exit_code == 0);
+    check_refused(run_program({"analyze", "spectra", "--adapter", out + "/adapter"}),
+                  "holds what " + method + " trained, which is no low-rank update; where `merge`");
+  }
+}
+
 TEST_CASE("a head that PEFT saved beside the factors is passed over") {
   const TemporaryFolder folder;
   const std::string name = "roberta_classifier";

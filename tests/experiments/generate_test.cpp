@@ -23,10 +23,13 @@ class GenerateScene {
   ModelFolder& model() { return model_; }
   std::vector<Json> generate(const std::vector<Json>& prompts,
                              const std::vector<std::string>& more = {}) const {
+    return json_lines(run(prompts, more));
+  }
+  auto run(const std::vector<Json>& prompts, const std::vector<std::string>& more) const {
     write_file_atomically(folder_ / "prompts.jsonl", to_lines(prompts));
-    return json_lines(run_with({"generate", "--json", "--model", model_.path().string(),
-                                "--prompts", (folder_ / "prompts.jsonl").string()},
-                               more));
+    return run_with({"generate", "--json", "--model", model_.path().string(), "--prompts",
+                     (folder_ / "prompts.jsonl").string()},
+                    more);
   }
 
  private:
@@ -136,6 +139,22 @@ TEST_CASE("generate gives ids back as they were written, or a line's number") {
   CHECK(got[1].at("id") == "prompts:2");
   CHECK(got[2].at("id") == "x");
   for (const Json& line : got) CHECK(line.size() == 3);
+}
+
+TEST_CASE("generate takes the id of an ending token where the model has no tokenizer") {
+  GenerateScene scene("gpt2_tied");
+  const std::vector<Json> prompts = drawn_lines(20);
+  const std::vector<Json> free = scene.generate(prompts, {"--max-new", "16"});
+  const int end = free[0].at("ids")[3], stop = free[1].at("ids")[5];
+  const std::vector<Json> ended = scene.generate(
+      prompts,
+      {"--max-new", "16", "--end-token", std::to_string(end), "--stop", std::to_string(stop)});
+  CHECK(ended != free);
+  check_refused(scene.run(prompts, {"--end-token", "the"}),
+                "'the': the model's folder has no tokenizer.json; give the token's id");
+  check_refused(scene.run(prompts, {"--stop", "1013"}), "token id 1013 is outside");
+  scene.model().change_config([&](Json& config) { config["eos_token_id"] = {end, stop}; });
+  CHECK(ended == scene.generate(prompts, {"--max-new", "16"}));
 }
 
 TEST_CASE("generate with an adapter: merged or beside the weights, the same text") {
