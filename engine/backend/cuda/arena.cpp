@@ -19,8 +19,13 @@ template <typename F>
 F driver_function(const char* name) {
   void* function = nullptr;
   cudaDriverEntryPointQueryResult found{};
-  check_cuda(cudaGetDriverEntryPointByVersion(name, &function, 12000, cudaEnableDefault, &found),
-             "the search for a function of the driver");
+#if CUDART_VERSION < 12050
+  const cudaError_t code = cudaGetDriverEntryPoint(name, &function, cudaEnableDefault, &found);
+#else
+  const cudaError_t code =
+      cudaGetDriverEntryPointByVersion(name, &function, 12000, cudaEnableDefault, &found);
+#endif
+  check_cuda(code, "the search for a function of the driver");
   if (found != cudaDriverEntryPointSuccess || function == nullptr)
     throw MachineError(std::string("CUDA: the driver has no ") + name +
                        "; install a driver of CUDA 12 or later");
