@@ -56,4 +56,13 @@ void BlockHeap::release(size_t offset, size_t bytes) {
   insert_free(offset, bytes);
 }
 
+void BlockHeap::end_at(size_t end) {
+  if (end_ <= end) return;
+  const auto last = std::prev(free_by_offset_.end());
+  const size_t offset = last->first;
+  erase_free(last);
+  if (offset < end) insert_free(offset, end - offset);
+  end_ = end;
+}
+
 }  // namespace rankscope

@@ -14,6 +14,9 @@ class BlockHeap {
   // The offset of a block of `bytes`, at the end of the range where no free block fits.
   size_t acquire(size_t bytes);
   void release(size_t offset, size_t bytes);
+  // Ends the range at `end` at the latest, beyond which nothing may be in use: a block that the
+  // range could not grow for is released, and its place is not handed out.
+  void end_at(size_t end);
   // Bytes of the range that were handed out at least once.
   size_t end() const { return end_; }
   size_t in_use() const { return in_use_; }

@@ -96,6 +96,7 @@ void* CachingAllocator::acquire(size_t bytes) {
   const size_t offset = heap_.acquire(bytes);
   if (heap_.end() > reserved_) {
     heap_.release(offset, bytes);
+    heap_.end_at(reserved_);
     out_of_memory(bytes);
   }
   return reserve_ + offset;

@@ -21,6 +21,7 @@ void* DeviceAllocator::acquire(size_t bytes) {
   if (!arena_->commit(heap_.end())) {
     const size_t held = heap_.in_use() - block;
     heap_.release(offset, block);
+    heap_.end_at(arena_->committed());
     throw OutOfGpuMemory(
         "out of GPU memory: " + std::to_string(bytes >> 20) + " MiB more than the " +
         std::to_string(held >> 20) +

@@ -18,6 +18,7 @@
 #include "common/error.h"
 #include "engine/backend/cuda/arena.h"
 #include "engine/backend/cuda/device.h"
+#include "engine/backend/cuda/device_allocator.h"
 #include "engine/backend/cuda/device_memory.h"
 #include "engine/backend/cuda/gemm.h"
 #include "engine/backend/cuda/kernels/chunk.cuh"
@@ -334,6 +335,34 @@ TEST_CASE("the fake device's arena commits what the limit allows", "[cuda]") {
                     std::logic_error);
     CHECK_FALSE(arena->commit(40001));
   }
+}
+
+// Whether the allocator has so many bytes more; they are released again.
+bool has(DeviceAllocator& allocator, size_t bytes) {
+  try {
+    allocator.release(allocator.acquire(bytes), bytes);
+    return true;
+  } catch (const OutOfGpuMemory&) {
+    return false;
+  }
+}
+
+TEST_CASE("a device's memory is handed out again after more than it has was refused", "[cuda]") {
+  constexpr size_t kMiB = size_t{1} << 20;
+  const Limit limit("10485760");
+  DeviceAllocator allocator;
+  void* const first = allocator.acquire(6 * kMiB);
+  CHECK_FALSE(has(allocator, 5 * kMiB));
+  CHECK(has(allocator, 4 * kMiB));
+  // A block in use at the end keeps what was refused apart from what is free.
+  void* const last = allocator.acquire(kMiB);
+  CHECK_FALSE(has(allocator, 4 * kMiB));
+  allocator.release(first, 6 * kMiB);
+  CHECK(has(allocator, 6 * kMiB));
+  CHECK_FALSE(has(allocator, 7 * kMiB));
+  allocator.release(last, kMiB);
+  CHECK_FALSE(has(allocator, 11 * kMiB));
+  CHECK(has(allocator, 10 * kMiB));
 }
 
 TEST_CASE("the fake device's wide products", "[cuda]") {
