@@ -257,7 +257,7 @@ TEST_CASE("the fake device says where a kernel breaks the rules", "[cuda]") {
   CHECK_THROWS_AS(sync_threads(), std::logic_error);
   for (const int threads : {0, 16, 33, 1056})
     CHECK_THROWS_AS(launch(number, 1, threads, 0, Stream{}, nullptr, 0), std::logic_error);
-  CHECK_THROWS_AS(launch(number, 1, 32, 228 * 1024, Stream{}, nullptr, 0), std::logic_error);
+  CHECK_THROWS_AS(launch(number, 1, 32, 99 * 1024 + 1, Stream{}, nullptr, 0), std::logic_error);
   CHECK_THROWS_AS(launch(number, dim3(1, 65536), 32, 0, Stream{}, nullptr, 0), std::logic_error);
 }
 
