@@ -5,13 +5,15 @@
 #include <atomic>
 #include <exception>
 #include <functional>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 namespace rankscope {
 
 // Calls work(i) for each i below `count`, each on one of `threads` threads. What a piece yields
-// must depend on i alone. The error of the first piece that failed is thrown when all are done.
+// must depend on i alone. Where the system starts fewer threads, these do all. The error of the
+// first piece that failed is thrown when all are done.
 inline void parallel_for(std::size_t count, int threads,
                          const std::function<void(std::size_t)>& work) {
   std::vector<std::exception_ptr> errors(count);
@@ -28,7 +30,10 @@ inline void parallel_for(std::size_t count, int threads,
   std::vector<std::jthread> helpers;
   const std::size_t wanted =
       std::min<std::size_t>(static_cast<std::size_t>(std::max(threads, 1)), count);
-  for (std::size_t i = 1; i < wanted; ++i) helpers.emplace_back(run);
+  try {
+    for (std::size_t i = 1; i < wanted; ++i) helpers.emplace_back(run);
+  } catch (const std::system_error&) {
+  }
   run();
   helpers.clear();
   for (const std::exception_ptr& error : errors)

@@ -3,6 +3,8 @@
 
 #include "common/files.h"
 #include "experiments/machine.h"
+#include "tests/experiments/program.h"
+#include "tests/skip.h"
 #include "tests/temporary_folder.h"
 
 using namespace rankscope;
@@ -52,4 +54,17 @@ TEST_CASE("what a process may use is no more than there is") {
   CHECK(usable > 0);
   CHECK(usable <= total_memory_mib());
   if (const auto limit = control_group_memory()) CHECK(usable <= *limit >> 20);
+}
+
+TEST_CASE("a thread that the machine does not start ends a command with what to do") {
+  if (kReservesAddresses) RANKSCOPE_SKIP("a sanitizer needs more addresses than the limit leaves");
+  ProgramOptions options;
+  options.address_limit = std::uint64_t{1} << 30;  // of a stack's 2 MiB at least
+  const ProgramResult result = run_program({"doctor", "--threads", "1000"}, options);
+  CHECK(result.exit_code == 3);
+  CHECK(result.out.empty());
+  CHECK(result.err_lines().size() == 1);
+  CHECK_THAT(result.err, Catch::StartsWith("rankscope: cannot start thread ") &&
+                             Catch::Contains(" of 1000: ") &&
+                             Catch::Contains("; give fewer --threads"));
 }

@@ -36,6 +36,10 @@ std::vector<std::string> lines_of(const std::string& text) {
     const rlimit limit{*options.file_size_limit, *options.file_size_limit};
     if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) ::_exit(126);
   }
+  if (options.address_limit) {
+    const rlimit limit{*options.address_limit, *options.address_limit};
+    if (::setrlimit(RLIMIT_AS, &limit) != 0) ::_exit(126);
+  }
   constexpr uid_t kNobody = 65534;
   if (options.as_nobody && ::geteuid() == 0 && (::setgid(kNobody) != 0 || ::setuid(kNobody) != 0))
     ::_exit(126);

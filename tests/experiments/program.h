@@ -33,6 +33,8 @@ struct ProgramOptions {
   int close_after_lines = 0;
   // No file may grow beyond so many bytes (RLIMIT_FSIZE): to the program, a full disk.
   std::optional<std::uint64_t> file_size_limit = {};
+  // It has no more than so many bytes of addresses (RLIMIT_AS), which threads' stacks take too.
+  std::optional<std::uint64_t> address_limit = {};
   // The program runs as nobody, whom a folder's permissions bind, where the tests run as root.
   bool as_nobody = false;
   // Standard output goes there instead of into `out`.

@@ -3,7 +3,11 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <exception>
+#include <string>
 #include <utility>
+
+#include "common/error.h"
 
 namespace rankscope::cpu {
 
@@ -43,10 +47,20 @@ int available_processors() {
 }
 
 ThreadPool::ThreadPool(int threads) : shares_(static_cast<size_t>(threads)) {
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  workers_.reserve(shares_.size());
+  try {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  } catch (const std::exception& error) {
+    const auto next = workers_.size() + 2;
+    stop();
+    throw MachineError("cannot start thread " + std::to_string(next) + " of " +
+                       std::to_string(threads) + ": " + error.what() + "; give fewer --threads");
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   stop_.store(true);
   generation_.fetch_add(1, std::memory_order_release);
   generation_.notify_all();

@@ -21,7 +21,7 @@ enum class TaskOrder {
 
 class ThreadPool {
  public:
-  // threads >= 1, the caller's own included.
+  // threads >= 1, the caller's own included. Throws MachineError where the system starts fewer.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -48,6 +48,7 @@ class ThreadPool {
   using Function = void (*)(const void* context, int64_t index, int thread);
   void run_erased(int64_t count, TaskOrder order, Function function, const void* context);
   void work(int thread);
+  void stop();
   void drain(uint32_t generation, int thread);
   void drain_share(size_t share, uint32_t generation, int thread);
 
