@@ -28,7 +28,8 @@ if(why_no_cuda)
   message(STATUS "CUDA not compiled: ${why_no_cuda}")
 else()
   set(CMAKE_CUDA_COMPILER ${RANKSCOPE_NVCC})
-  set(CMAKE_CUDA_ARCHITECTURES 80-real 90)  # 90: machine code, and PTX for what comes after
+  # 90: machine code, and PTX for what comes after. The least is kLeastCapability in engine/backend/devices.h.
+  set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
   enable_language(CUDA)
   if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
     # CMake 3.25 does not know that nvcc has this standard.

@@ -16,14 +16,15 @@ bool is_device_name(std::string_view text) {
   return text == "cpu" || text == "auto" || gpu_index(text).has_value();
 }
 
-int gpus_in_use(const std::string& device, int gpus) {
-  if (device == kCuda) return std::max(1, gpus);
+int gpus_in_use(const std::string& device, std::span<const int> usable) {
+  if (device == kCuda) return std::max(1, static_cast<int>(usable.size()));
   return gpu_index(device) ? 1 : 0;
 }
 
-std::string worker_device(const std::string& device, int worker, int gpus) {
-  if (device != kCuda) return device;
-  return std::string(kCuda) + ":" + std::to_string(worker % gpus_in_use(device, gpus));
+std::string worker_device(const std::string& device, int worker, std::span<const int> usable) {
+  if (device != kCuda || usable.empty()) return device;
+  const int gpu = usable[static_cast<std::size_t>(worker) % usable.size()];
+  return std::string(kCuda) + ":" + std::to_string(gpu);
 }
 
 }  // namespace rankscope

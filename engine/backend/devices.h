@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,8 @@
 namespace rankscope {
 
 struct DeviceSettings {
-  std::string device = "cpu";      // cpu, cuda, cuda:N (from 0), or auto: a GPU where there is one
+  std::string device = "cpu";      // cpu, cuda (the first usable GPU), cuda:N (from 0), or auto:
+                                   // cuda where a GPU is usable
   std::string precision = "fp32";  // fp32; on a GPU also bf16: frozen weights and activations in
                                    // bfloat16, adapters, sums and the optimizer in fp32
   int threads = 0;                 // of the CPU; 0: all processors
@@ -25,11 +27,6 @@ struct DeviceSettings {
 // N of "cuda" (0) and "cuda:N"; none of any other text.
 std::optional<int> gpu_index(std::string_view device);
 
-// Throws InputError for a name that is none, a GPU that is not there, and bf16 on the CPU.
-std::unique_ptr<Backend> make_backend(const DeviceSettings& settings);
-// The settings with `auto` decided and checked as make_backend would, without starting a device.
-DeviceSettings resolved(const DeviceSettings& settings);
-
 struct GpuInfo {
   std::string name;
   int64_t memory_bytes = 0;
@@ -37,6 +34,23 @@ struct GpuInfo {
   std::string driver;   // the CUDA version that the driver supports
   std::string runtime;  // and the program's
 };
+
+// The least GpuInfo::capability that code is compiled for (cmake/rankscope_cuda.cmake).
+inline constexpr int kLeastCapability = 80;
+// The indices of those GPUs that have it.
+std::vector<int> usable_gpus(std::span<const GpuInfo> all);
+// "cuda:0 is a Tesla T4 of compute capability 7.5; 8.0 or later is needed"
+std::string why_unusable(int index, const GpuInfo& gpu);
+
+// Throws InputError for a name that is none, a GPU that is not there or not usable, and bf16 on the
+// CPU.
+std::unique_ptr<Backend> make_backend(const DeviceSettings& settings);
+// The settings with `auto` decided and checked as make_backend would, without starting a device.
+DeviceSettings resolved(const DeviceSettings& settings);
+// The same on a machine with these GPUs.
+DeviceSettings resolved(const DeviceSettings& settings, std::span<const GpuInfo> all);
+// Which of the GPUs a process computes on, of "cuda" and "cuda:N" as resolved.
+int gpu_of(std::string_view device, std::span<const GpuInfo> all);
 
 // Why gpus() is empty, and what to do.
 std::string why_no_gpu();

@@ -37,6 +37,10 @@ OrderedJson gpu_report(int index, const GpuInfo& info) {
       {"capability", fmt::format("{}.{}", info.capability / 10, info.capability % 10)},
       {"driver", info.driver},
       {"runtime", info.runtime}};
+  if (info.capability < kLeastCapability) {
+    gpu["error"] = why_unusable(index, info);
+    return gpu;
+  }
   try {
     {
       const auto backend = make_cuda_backend(index, DType::kBF16);

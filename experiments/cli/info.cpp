@@ -76,7 +76,7 @@ PlanTarget plan_target(const InfoCommand& c) {
   const bool narrow = c.precision == "bf16";
   if (narrow && c.device_given && c.device == "cpu")
     throw InputError("precision: bf16 needs a GPU; on the CPU leave it at fp32");
-  const bool found = c.device == "auto" && !gpus().empty();
+  const bool found = c.device == "auto" && !usable_gpus(gpus()).empty();
   return {.gpu = narrow || found || gpu_index(c.device),
           .precision = narrow ? DType::kBF16 : DType::kF32,
           .stored = matrix_type(c.model)};

@@ -73,9 +73,9 @@ RunOptions options_of(const RunCommand& c, const Sweep& sweep) {
   RunOptions options = c.options;
   options.device =
       resolved({.device = asked.empty() ? "cpu" : asked, .precision = sweep.precision}).device;
-  options.gpus = static_cast<int>(gpus().size());
+  options.gpus = usable_gpus(gpus());
   options.pack = c.pack_trials < 0 ? sweep.pack_trials : c.pack_trials;
-  if (asked.empty() && options.gpus > 0) log::info("a GPU is here: --device cuda uses it");
+  if (asked.empty() && !options.gpus.empty()) log::info("a GPU is here: --device cuda uses it");
   return options;
 }
 

@@ -52,7 +52,7 @@ Speed speed_of(const Manifest& manifest, const RunOptions& options) {
 
 // Nothing where trials do not compute on a GPU.
 std::optional<std::int64_t> memory_of_worker(const RunOptions& options) {
-  if (options.gpus == 0 || gpus_in_use(options.device, options.gpus) == 0) return std::nullopt;
+  if (options.gpus.empty() || gpus_in_use(options.device, options.gpus) == 0) return std::nullopt;
   return plan_memory_of_worker(options, gpus());
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "experiments/sweep/sweep_folder.h"
 #include "experiments/sweep/trial_cost.h"
@@ -12,8 +13,8 @@ namespace rankscope {
 struct RunOptions {
   int workers = 0;             // 0: as many as cores and memory allow, or one a GPU
   int threads = 0;             // of each worker; 0: the cores shared out
-  std::string device = "cpu";  // or cuda: the machine's GPUs in turn; or cuda:N
-  int gpus = 0;                // of the machine
+  std::string device = "cpu";  // or cuda: the machine's usable GPUs in turn; or cuda:N
+  std::vector<int> gpus;       // of the machine, those that are usable, by their index
   int pack = 1;                // most trials trained together by one worker; 0: as many as fill it
   bool reversed = false;       // shortest first: for tests, since no result may depend on it
 };

@@ -45,11 +45,11 @@ std::int64_t plan_memory_of(const GpuInfo& gpu) {
 }
 
 std::int64_t plan_memory_of_worker(const RunOptions& options, std::span<const GpuInfo> gpus) {
-  const int used = gpus_in_use(options.device, static_cast<int>(gpus.size()));
+  const int used = gpus_in_use(options.device, options.gpus);
   if (used == 0 || gpus.empty()) return 0;
   std::int64_t smallest = INT64_MAX;
   for (int worker = 0; worker < used; ++worker) {
-    const std::string device = worker_device(options.device, worker, static_cast<int>(gpus.size()));
+    const std::string device = worker_device(options.device, worker, options.gpus);
     const auto index = static_cast<std::size_t>(gpu_index(device).value_or(0));
     smallest = std::min(smallest, gpus[std::min(index, gpus.size() - 1)].memory_bytes);
   }

@@ -27,7 +27,7 @@ GpuFit gpu_fit(const Trial& trial, const ModelShape& shape, std::int64_t availab
 
 // What is there for the plan of one process that has the GPU to itself.
 std::int64_t plan_memory_of(const GpuInfo& gpu);
-// And for each of the run's workers, on the smallest of the GPUs that they use.
+// And for each of the run's workers, on the smallest of the machine's GPUs that they use.
 std::int64_t plan_memory_of_worker(const RunOptions& options, std::span<const GpuInfo> gpus);
 
 // What to do about a trial that does not fit: "micro_batch_tokens=512 fits".

@@ -124,7 +124,7 @@ auto within_gpu_memory(Work&& work, Refusal&& refusal) {
 std::string training_refusal(const std::string& error, const Manifest& manifest, const Trial& trial,
                              const DeviceSettings& device) {
   const std::vector<GpuInfo> all = gpus();
-  const auto index = static_cast<std::size_t>(gpu_index(resolved(device).device).value_or(0));
+  const auto index = static_cast<std::size_t>(gpu_of(resolved(device).device, all));
   return training_refusal(
       error, gpu_fit(trial, read_model_shape(manifest.base), plan_memory_of(all.at(index))));
 }

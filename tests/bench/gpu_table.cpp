@@ -186,7 +186,7 @@ std::map<std::string, Json> peer_lines(Table& table, const char* python) {
 
 int print_gpu_table() {
   const std::vector<GpuInfo> found = gpus();
-  if (found.empty()) {
+  if (usable_gpus(found).empty()) {
     std::printf("gpu: no GPU here; nothing is measured\n");
     return 0;
   }

@@ -12,9 +12,10 @@ using namespace rankscope;
 namespace {
 
 // The devices of so many workers.
-std::vector<std::string> devices(const std::string& device, int workers, int gpus) {
+std::vector<std::string> devices(const std::string& device, int workers,
+                                 const std::vector<int>& usable) {
   std::vector<std::string> all;
-  for (int i = 0; i < workers; ++i) all.push_back(worker_device(device, i, gpus));
+  for (int i = 0; i < workers; ++i) all.push_back(worker_device(device, i, usable));
   return all;
 }
 
@@ -35,14 +36,16 @@ TEST_CASE("a GPU is named cuda or cuda:N") {
 
 TEST_CASE("workers take the GPUs in turn, or share the one that was named") {
   using Names = std::vector<std::string>;
-  CHECK(devices("cpu", 3, 0) == Names{"cpu", "cpu", "cpu"});
-  CHECK(devices("cpu", 2, 4) == Names{"cpu", "cpu"});
-  CHECK(devices("cuda", 2, 1) == Names{"cuda:0", "cuda:0"});
-  CHECK(devices("cuda", 5, 2) == Names{"cuda:0", "cuda:1", "cuda:0", "cuda:1", "cuda:0"});
-  CHECK(devices("cuda:1", 3, 4) == Names{"cuda:1", "cuda:1", "cuda:1"});
-  CHECK(gpus_in_use("cpu", 8) == 0);
-  CHECK(gpus_in_use("cuda", 8) == 8);
-  CHECK(gpus_in_use("cuda:5", 8) == 1);
+  using Indices = std::vector<int>;
+  CHECK(devices("cpu", 3, {}) == Names{"cpu", "cpu", "cpu"});
+  CHECK(devices("cpu", 2, {0, 1, 2, 3}) == Names{"cpu", "cpu"});
+  CHECK(devices("cuda", 2, {0}) == Names{"cuda:0", "cuda:0"});
+  CHECK(devices("cuda", 5, {0, 1}) == Names{"cuda:0", "cuda:1", "cuda:0", "cuda:1", "cuda:0"});
+  CHECK(devices("cuda", 3, {1, 3}) == Names{"cuda:1", "cuda:3", "cuda:1"});
+  CHECK(devices("cuda:1", 3, {0, 1, 2, 3}) == Names{"cuda:1", "cuda:1", "cuda:1"});
+  CHECK(gpus_in_use("cpu", Indices{0, 1}) == 0);
+  CHECK(gpus_in_use("cuda", Indices{0, 1, 5}) == 3);
+  CHECK(gpus_in_use("cuda:5", Indices{0, 1, 5}) == 1);
 }
 
 TEST_CASE("a worker's command carries its device and its threads, and no precision") {

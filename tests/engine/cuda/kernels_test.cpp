@@ -143,12 +143,12 @@ TEST_CASE("cuda: the address of an operand changes no bit on the fake device", "
 }
 
 TEST_CASE("cuda: each kernel stays within its bound of the reference on a GPU", "[gpu]") {
-  if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
+  if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
   for (const NamedBackend& device : gpu_backends()) check_bounds(device);
 }
 
 TEST_CASE("cuda: a row alone has the bits that it has among others on a GPU", "[gpu]") {
-  if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
+  if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
   for (const NamedBackend& device : gpu_backends()) check_rows(device);
 }
 

@@ -367,7 +367,7 @@ std::vector<NamedBackend> fake_backends() {
 
 std::vector<NamedBackend> gpu_backends() {
   std::vector<NamedBackend> all;
-  if (gpus().empty()) return all;
+  if (usable_gpus(gpus()).empty()) return all;
   for (const DType precision : {DType::kF32, DType::kBF16})
     all.push_back({"the GPU in " + text_of(precision), true, precision,
                    make_staged_backend(make_cuda_backend(0, precision))});

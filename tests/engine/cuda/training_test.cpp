@@ -175,7 +175,7 @@ TEST_CASE("cuda: decoding on the fake device gives the CPU's tokens", "[slow]") 
 
 // At the sizes of real models, where cuBLASLt chooses among its best algorithms.
 TEST_CASE("cuda: a product's rows keep their bits whatever their number on a GPU", "[gpu]") {
-  if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
+  if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
   constexpr int64_t kRows = 2000;
   for (const DType precision : {DType::kF32, DType::kBF16}) {
     const auto backend = make_cuda_backend(0, precision);
@@ -229,18 +229,18 @@ TEST_CASE("cuda: a product's rows keep their bits whatever their number on a GPU
 }
 
 TEST_CASE("cuda: training on a GPU follows the CPU", "[gpu]") {
-  if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
+  if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
   check_curves(make_gpu, 50);
 }
 
 TEST_CASE("cuda: training has its bits again, after an interruption and in other batches on a GPU",
           "[gpu]") {
-  if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
+  if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
   check_same_bits(make_gpu);
 }
 
 TEST_CASE("cuda: decoding on a GPU gives the CPU's tokens", "[gpu]") {
-  if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
+  if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
   check_decoding(make_gpu, 40);
 }
 

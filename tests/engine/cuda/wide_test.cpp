@@ -189,7 +189,7 @@ TEST_CASE("cuda: wide products on the fake device", "[slow]") {
 }
 
 TEST_CASE("cuda: wide products on a GPU", "[gpu]") {
-  if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
+  if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
   for (const DType precision : {DType::kF32, DType::kBF16})
     check_all(*make_cuda_backend(0, precision), true);
 }

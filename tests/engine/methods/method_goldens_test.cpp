@@ -187,7 +187,7 @@ TEST_CASE("cuda: every method equals PyTorch's on the fake device in fp32", "[sl
 }
 
 TEST_CASE("cuda: every method equals PyTorch's on a GPU in fp32", "[gpu]") {
-  if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
+  if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
   check_all(*make_cuda_backend(0, DType::kF32), {"gpt2_tied", "llama_gqa"});
 }
 

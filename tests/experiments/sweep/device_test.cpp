@@ -250,7 +250,7 @@ TEST_CASE("a training that another device or other libraries began starts over")
 }
 
 TEST_CASE("a sweep on the GPUs: planned, run in both precisions, and then finished", "[gpu]") {
-  if (gpus().empty()) RANKSCOPE_SKIP("no GPU");
+  if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
   const SmallSweep sweep;
   CHECK_THAT(sweep.run("gpu", {"--dry-run"}).err,
              Catch::Contains("a GPU is here: --device cuda uses it"));

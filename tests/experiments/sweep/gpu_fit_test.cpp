@@ -102,12 +102,14 @@ TEST_CASE("a trial that does not fit is told the bound that would, and it alone 
 
 TEST_CASE("workers of one GPU share its memory") {
   const std::vector<GpuInfo> all = {gpu_of(80 * kGiB), gpu_of(40 * kGiB)};
-  RunOptions options{.workers = 2, .device = "cuda", .gpus = 2};
+  RunOptions options{.workers = 2, .device = "cuda", .gpus = {0, 1}};
   CHECK(plan_memory_of_worker(options, all) == plan_memory_of(all[1]));
   options.workers = 3;
   CHECK(plan_memory_of_worker(options, all) == plan_memory_of(gpu_of(20 * kGiB)));
-  options = {.workers = 1, .device = "cuda:0", .gpus = 2};
+  options = {.workers = 1, .device = "cuda:0", .gpus = {0, 1}};
   CHECK(plan_memory_of_worker(options, all) == plan_memory_of(all[0]));
+  options = {.workers = 2, .device = "cuda", .gpus = {0}};  // the other is not usable
+  CHECK(plan_memory_of_worker(options, all) == plan_memory_of(gpu_of(40 * kGiB)));
   options.device = "cpu";
   CHECK(plan_memory_of_worker(options, all) == 0);
 }
