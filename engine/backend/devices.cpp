@@ -32,9 +32,14 @@ void refuse_unusable(const std::string& device, int index, std::span<const GpuIn
 }  // namespace
 
 std::string why_no_gpu() {
-  return cuda_compiled() ? "no GPU is found; check that nvidia-smi shows one"
+  return cuda_compiled() ? why_no_gpu(gpu_fault())
                          : "this program was built without CUDA; install the CUDA toolkit (nvcc on "
                            "PATH or in /usr/local/cuda), remove the build folder and build again";
+}
+
+std::string why_no_gpu(const std::string& fault) {
+  return fault.empty() ? "no GPU is found; check that nvidia-smi shows one"
+                       : "no GPU can be used: " + fault;
 }
 
 std::optional<int> gpu_index(std::string_view device) {

@@ -52,12 +52,15 @@ DeviceSettings resolved(const DeviceSettings& settings, std::span<const GpuInfo>
 // Which of the GPUs a process computes on, of "cuda" and "cuda:N" as resolved.
 int gpu_of(std::string_view device, std::span<const GpuInfo> all);
 
-// Why gpus() is empty, and what to do.
+// Why gpus() is empty, and what to do: now, and with such a gpu_fault().
 std::string why_no_gpu();
+std::string why_no_gpu(const std::string& fault);
 
 // cuda/ or, in a program that was built without the toolkit, no_cuda/.
 bool cuda_compiled();
 std::vector<GpuInfo> gpus();
+// Why CUDA cannot count the GPUs, and what to do; empty where there is just none, or no driver.
+std::string gpu_fault();
 std::unique_ptr<Backend> make_cuda_backend(int index, DType precision);
 
 }  // namespace rankscope

@@ -27,10 +27,9 @@ void check_all_refused(const std::vector<std::string>& words, const std::string&
   }
 }
 
-// Why there is no GPU: CUDA was not compiled in, or none is found.
+// Why there is no GPU: CUDA was not compiled in, or none is found or can be used.
 std::string why_none() {
-  return cuda_compiled() ? "no GPU is found; check that nvidia-smi shows one"
-                         : "built without CUDA; install the CUDA toolkit";
+  return cuda_compiled() ? why_no_gpu() : "built without CUDA; install the CUDA toolkit";
 }
 
 Json info_of(const std::vector<std::string>& words) {

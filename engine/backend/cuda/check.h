@@ -16,4 +16,14 @@ inline void check_cuda(cudaError_t code, const char* what) {
                      "; `rankscope doctor` shows the GPU, its driver and its memory");
 }
 
+// As gpu_fault() in devices.h, of what cudaGetDeviceCount and cudaDriverGetVersion gave. Where no
+// driver is installed the first says that it is too old, and the second 0.
+inline std::string count_fault(cudaError_t code, int driver_version) {
+  if (code == cudaSuccess || code == cudaErrorNoDevice) return {};
+  const bool old = code == cudaErrorInsufficientDriver;
+  if (old && driver_version == 0) return {};
+  return std::string(cudaGetErrorString(code)) +
+         (old ? "; update the driver" : "; see what nvidia-smi says");
+}
+
 }  // namespace rankscope::cuda

@@ -8,6 +8,8 @@ bool cuda_compiled() { return false; }
 
 std::vector<GpuInfo> gpus() { return {}; }
 
+std::string gpu_fault() { return {}; }
+
 std::unique_ptr<Backend> make_cuda_backend(int, DType) {
   throw InputError("this program was built without CUDA");
 }

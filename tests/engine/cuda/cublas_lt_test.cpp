@@ -1,6 +1,6 @@
 // cuBLASLt is loaded when it is called: that its functions are found and called as their header
 // declares them. No GPU is needed for those that only fill in descriptions.
-#ifdef RANKSCOPE_TEST_CUBLAS_LT
+#ifdef RANKSCOPE_TEST_CUDA
 #include <cublasLt.h>
 
 #include <catch2/catch.hpp>

@@ -132,7 +132,7 @@ TEST_CASE("a sweep that no device here can compute is refused before anything is
   refuse({"precision=bf16", "--device", "cpu"}, "precision: bf16 needs a GPU");
   refuse({"--device", "gpu"}, "device: 'gpu' is none of cpu, cuda, cuda:N, auto");
   if (!gpus().empty()) RANKSCOPE_SKIP("a GPU is here");
-  const std::string why = cuda_compiled() ? "no GPU is found" : "built without CUDA";
+  const std::string why = cuda_compiled() ? why_no_gpu() : "built without CUDA";
   refuse({"precision=bf16"}, "precision: bf16 needs a GPU");
   refuse({"--device", "cuda"}, why);
   refuse({"device=cuda:0"}, why);

@@ -1,0 +1,21 @@
+// What is said of a machine on which CUDA cannot count the GPUs.
+#ifdef RANKSCOPE_TEST_CUDA
+#include <catch2/catch.hpp>
+
+#include "engine/backend/cuda/check.h"
+#include "engine/backend/devices.h"
+
+TEST_CASE("cuda: what keeps CUDA from counting the GPUs is said, with what to do") {
+  using rankscope::why_no_gpu;
+  using rankscope::cuda::count_fault;
+  const std::string none = "no GPU is found; check that nvidia-smi shows one";
+  CHECK(why_no_gpu(count_fault(cudaSuccess, 13000)) == none);
+  CHECK(why_no_gpu(count_fault(cudaErrorNoDevice, 13000)) == none);
+  CHECK(why_no_gpu(count_fault(cudaErrorInsufficientDriver, 0)) == none);  // no driver
+  CHECK(why_no_gpu(count_fault(cudaErrorInsufficientDriver, 11080)) ==
+        "no GPU can be used: CUDA driver version is insufficient for CUDA runtime version; update "
+        "the driver");
+  CHECK(why_no_gpu(count_fault(cudaErrorSystemNotReady, 13000)) ==
+        "no GPU can be used: system not yet initialized; see what nvidia-smi says");
+}
+#endif
