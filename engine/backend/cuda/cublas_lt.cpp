@@ -39,6 +39,7 @@ Function* entry(const char* name) {
 
 RANKSCOPE_FORWARD(cublasStatus_t, cublasLtCreate, (cublasLtHandle_t * handle), (handle))
 RANKSCOPE_FORWARD(cublasStatus_t, cublasLtDestroy, (cublasLtHandle_t handle), (handle))
+RANKSCOPE_FORWARD(size_t, cublasLtGetVersion, (), ())
 RANKSCOPE_FORWARD(const char*, cublasLtGetStatusString, (cublasStatus_t status), (status))
 RANKSCOPE_FORWARD(cublasStatus_t, cublasLtMatmul,
                   (cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const void* alpha,

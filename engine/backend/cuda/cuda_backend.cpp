@@ -47,7 +47,7 @@ class CudaBackend final : public Backend {
         stream_(owned_stream_.stream),
         allocator_(std::make_shared<DeviceAllocator>()),
         wide_(stream_, *allocator_, precision) {
-    instruction_set_ = info_.name + ", " + info_.runtime + ", kernels " +
+    instruction_set_ = info_.name + ", " + info_.runtime + ", " + wide_.version() + ", kernels " +
                        std::to_string(kKernelVersion) + ", " +
                        (precision == DType::kF32 ? "fp32" : "bf16");
   }

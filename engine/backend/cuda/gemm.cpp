@@ -103,6 +103,12 @@ class LtGemm final : public Gemm {
     cublasLtDestroy(handle_);
   }
 
+  std::string version() const override {
+    const size_t v = cublasLtGetVersion();
+    return "cuBLASLt " + std::to_string(v / 10000) + "." + std::to_string(v / 100 % 100) + "." +
+           std::to_string(v % 100);
+  }
+
   GemmResult run(ConstMatrix left, const WeightView& right, float alpha, ConstMatrix addend,
                  Matrix out, const void* bias) override {
     if (out.rows == 0 || out.cols == 0) return GemmResult::kDone;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "engine/backend/backend.h"
 #include "engine/backend/cuda/device.h"
@@ -20,6 +21,8 @@ class Gemm {
   static constexpr int64_t kTypicalRows = 1024;
 
   virtual ~Gemm() = default;
+  // Of the library that is loaded: it chooses the algorithms, and so the bits.
+  virtual std::string version() const = 0;
   // out [m, n] = alpha * left [m, k] right [k, n] + bias + addend. left and right have one type,
   // F32 or BF16; right has a stride of 1 along its rows or its columns; out is F32 or of their
   // type, and addend, which may be empty or out itself, is of out's type. bias [n] or null, for a

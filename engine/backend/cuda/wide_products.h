@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "engine/backend/cuda/device_allocator.h"
@@ -34,6 +35,7 @@ class WideProducts {
   bool multiply(std::span<const ProductTerm> terms, float scale, ConstMatrix addend, Matrix out,
                 const void* bias = nullptr);
   void outer(ConstMatrix left, ConstMatrix right, Matrix out) { gemm_->outer(left, right, out); }
+  std::string version() const { return gemm_->version(); }
   // m, or its copy in the backend's precision.
   ConstMatrix in_precision(ConstMatrix m, Tensor& copy);
   // The BF16 copy of a bias [n]. It is forgotten when the bias is written (forget_biases, of what

@@ -10,6 +10,7 @@
 TEST_CASE("cuda: cuBLASLt's descriptions are filled in by the library that is loaded") {
   CHECK(std::string(cublasLtGetStatusString(CUBLAS_STATUS_NOT_SUPPORTED)).find("not supported") !=
         std::string::npos);
+  CHECK(cublasLtGetVersion() / 10000 == CUBLAS_VER_MAJOR);
 
   cublasLtMatmulDescOpaque_t desc{};
   REQUIRE(cublasLtMatmulDescInit(&desc, CUBLAS_COMPUTE_32F, CUDA_R_32F) == CUBLAS_STATUS_SUCCESS);

@@ -75,6 +75,7 @@ void multiply(const WeightView& left, const WeightView& right, float alpha, Cons
 
 class FakeGemm final : public Gemm {
  public:
+  std::string version() const override { return "plain loops"; }
   GemmResult run(ConstMatrix left, const WeightView& right, float alpha, ConstMatrix addend,
                  Matrix out, const void* bias) override {
     expect(right.row_stride == 1 || right.col_stride == 1, "right operand has no stride of 1");
