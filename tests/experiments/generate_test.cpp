@@ -21,15 +21,15 @@ class GenerateScene {
  public:
   explicit GenerateScene(const std::string& golden) : model_(golden) {}
   ModelFolder& model() { return model_; }
-  std::vector<Json> generate(const std::vector<Json>& prompts,
-                             const std::vector<std::string>& more = {}) const {
-    return json_lines(run(prompts, more));
-  }
-  auto run(const std::vector<Json>& prompts, const std::vector<std::string>& more) const {
+  ProgramResult run(const std::vector<Json>& prompts, const std::vector<std::string>& more) const {
     write_file_atomically(folder_ / "prompts.jsonl", to_lines(prompts));
     return run_with({"generate", "--json", "--model", model_.path().string(), "--prompts",
                      (folder_ / "prompts.jsonl").string()},
                     more);
+  }
+  std::vector<Json> generate(const std::vector<Json>& prompts,
+                             const std::vector<std::string>& more = {}) const {
+    return json_lines(run(prompts, more));
   }
 
  private:
