@@ -50,4 +50,12 @@ CLI::Validator not_empty() {
 
 CLI::Option* repeatable(CLI::Option* option) { return option->allow_extra_args(false); }
 
+// CLI11 takes a word of the form [a,b] apart wherever more words than are expected may come; so
+// more are expected than can come, and none asks whether they came.
+CLI::Option* every_word(CLI::Option* positional) {
+  return positional->expected(-CLI::detail::expected_max_vector_size)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 }  // namespace rankscope

@@ -20,4 +20,7 @@ CLI::Validator not_empty();
 // behind its value, and take a value of the form [a,b] apart.
 CLI::Option* repeatable(CLI::Option* option);
 
+// A positional of any number of words, each kept as it stands.
+CLI::Option* every_word(CLI::Option* positional);
+
 }  // namespace rankscope

@@ -103,7 +103,7 @@ void add_claims(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<ClaimsCommand>();
   CLI::App* command =
       app.add_subcommand("claims", "what the paper claims, judged on the results of sweeps");
-  command->add_option("folders", c->folders, "DIR...: folders with a results.db")
+  every_word(command->add_option("folders", c->folders, "DIR...: folders with a results.db"))
       ->required()
       ->check(not_empty());
   command->add_option("--claims", c->file, "another file of claims (experiments/claims/CLAIMS.md)")

@@ -67,7 +67,8 @@ void add_pretrain(CLI::App& app, int& exit_code) {
   command->add_option("file", c->file, "what base (experiments/pretrain/PRETRAIN_FILE.md)")
       ->required()
       ->check(not_empty());
-  command->add_option("overrides", c->overrides, "KEY=VALUE in place of the file's, keys dotted");
+  every_word(command->add_option("overrides", c->overrides,
+                                 "KEY=VALUE in place of the file's, keys dotted"));
   command->add_option("--out", c->out, "folder of the base and its training; default: runs/NAME")
       ->check(not_empty());
   command->add_option("--threads", c->run.threads, "0: all processors")

@@ -5,6 +5,7 @@
 
 #include "common/error.h"
 #include "common/text.h"
+#include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/print_rows.h"
 #include "results/query.h"
@@ -54,10 +55,10 @@ void add_query(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<QueryCommand>();
   CLI::App* command =
       app.add_subcommand("query", "ask the results of sweeps, by a view's name or in SQL");
-  command
-      ->add_option("words", c->words,
-                   "DIR... [NAME | \"SELECT ...\"]: folders with a results.db, then a view or one "
-                   "SELECT; without one, the views are listed")
+  every_word(command->add_option(
+                 "words", c->words,
+                 "DIR... [NAME | \"SELECT ...\"]: folders with a results.db, then a view or one "
+                 "SELECT; without one, the views are listed"))
       ->required();
   CLI::Option* format =
       command->add_option("--format", c->format, "table, csv, json (lines) or markdown")

@@ -47,7 +47,7 @@ void add_report(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<ReportCommand>();
   CLI::App* command =
       app.add_subcommand("report", "tables, figures and verdicts of sweeps, beside the paper's");
-  command->add_option("folders", c->folders, "DIR...: folders with a results.db")
+  every_word(command->add_option("folders", c->folders, "DIR...: folders with a results.db"))
       ->required()
       ->check(not_empty());
   command

@@ -170,7 +170,8 @@ void add_run(CLI::App& app, int& exit_code) {
   command->add_option("sweep", c->file, "the sweep file (experiments/sweep/SWEEP_FILE.md)")
       ->required()
       ->check(not_empty());
-  command->add_option("overrides", c->overrides, "KEY=VALUE in place of the file's, keys dotted");
+  every_word(command->add_option("overrides", c->overrides,
+                                 "KEY=VALUE in place of the file's, keys dotted"));
   command->add_option("--dir", c->folder, "the sweep's folder; default: runs/NAME")
       ->check(not_empty());
   command

@@ -100,7 +100,7 @@ void add_trial(CLI::App& app, int& exit_code) {
   command->add_option("folder", c->folder, "the folder that `run` made")
       ->required()
       ->check(not_empty());
-  command->add_option("trial", c->ids, "trials' ids, or their beginnings")
+  every_word(command->add_option("trial", c->ids, "trials' ids, or their beginnings"))
       ->required()
       ->check(not_empty());
   command

@@ -112,6 +112,21 @@ TEST_CASE("query reads several folders as one") {
   CHECK(out_of({"query", a.path(), b.path(), "SELECT count(*) AS n FROM trials"}) == "n\n-\n4\n");
 }
 
+TEST_CASE("words in brackets are not taken apart") {
+  SweepFolder sweep;
+  TemporaryFolder parent;
+  std::filesystem::copy(sweep.path(), parent / "[a,b]", std::filesystem::copy_options::recursive);
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(parent.path());
+  CHECK(out_of({"query", "[a,b]", "SELECT count(*) AS n FROM trials"}) == "n\n-\n2\n");
+  for (const char* command : {"claims", "report"})
+    CHECK_THAT(refusal_of({command, "[c,d]"}), Contains("there is no folder '[c,d]'"));
+  std::filesystem::current_path(before);
+  const std::string file = RANKSCOPE_SOURCE_DIR "/experiments/quickstart.yaml";
+  CHECK_THAT(refusal_of({"run", file, "[seeds=1,base=x]", "--dry-run"}),
+             Contains("'[seeds=1,base=x]'"));
+}
+
 TEST_CASE("query refuses in one line what it cannot answer") {
   SweepFolder sweep;
   TemporaryFolder empty;
