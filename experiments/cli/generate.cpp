@@ -72,7 +72,7 @@ class Printer {
                     "{}: {}\n", json_text(line.at("id")),
                     json_text(line.at(line.at("prediction").is_null() ? "ids" : "prediction")));
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
-      throw MachineError("cannot write to standard output; is its disk full?");
+      throw MachineError("cannot write to standard output; is it closed, or its disk full?");
   }
 
   std::string status() const {

@@ -7,6 +7,7 @@
 
 #include "common/error.h"
 #include "common/interrupt.h"
+#include "common/standard_streams.h"
 #include "common/suggest.h"
 #include "common/text.h"
 #include "experiments/cli/commands.h"
@@ -25,7 +26,8 @@ void refuse_unknown_subcommand(const CLI::App& app, int argc, char** argv) {
 }
 
 constexpr const char* kNotWritten =
-    "cannot write to standard output; is its disk full? What was printed is not whole";
+    "cannot write to standard output; is it closed, or its disk full? What was printed is not "
+    "whole";
 
 // Output that was not written must not end in success.
 void flush_output() {
@@ -86,8 +88,9 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  rankscope::install_signal_handlers();
   try {
+    rankscope::open_closed_streams();
+    rankscope::install_signal_handlers();
     return run(argc, argv);
   } catch (const rankscope::Error& e) {
     std::fprintf(stderr, "rankscope: %s\n", e.what());

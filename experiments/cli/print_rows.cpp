@@ -9,7 +9,8 @@ namespace rankscope {
 void print_text(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size()) return;
   throw MachineError(
-      "cannot write to standard output; is its disk full? What was printed is not whole");
+      "cannot write to standard output; is it closed, or its disk full? What was printed is not "
+      "whole");
 }
 
 RowFormat row_format(const std::string& name) {

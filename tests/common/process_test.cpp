@@ -1,6 +1,7 @@
-// Signals and messages.
+// Signals, standard streams and messages.
 #include <catch2/catch.hpp>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "common/error.h"
 #include "common/interrupt.h"
 #include "common/log.h"
+#include "common/standard_streams.h"
 
 using namespace rankscope;
 
@@ -163,6 +165,33 @@ TEST_CASE("output that nobody reads asks to stop where that saves something") {
           raise(SIGPIPE);
           require_stop(true);
         }) == 0);
+}
+
+TEST_CASE("no file that is opened takes the place of a closed standard stream") {
+  for (const std::vector<int>& closed : {std::vector<int>{0}, {1}, {2}, {1, 2}, {0, 1, 2}})
+    CHECK(exit_code_of([&] {
+            for (const int number : closed) ::close(number);
+            open_closed_streams();
+            if (::open("/dev/null", O_RDWR | O_CLOEXEC) <= STDERR_FILENO) _exit(1);
+            char byte = 'x';
+            for (const int number : closed) {
+              const ssize_t count =
+                  number == STDIN_FILENO ? ::read(number, &byte, 1) : ::write(number, &byte, 1);
+              constexpr ssize_t kExpected[] = {0, -1, 1};  // at its end, refused, taken
+              if (count != kExpected[number]) _exit(2);
+            }
+          }) == 0);
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  CHECK(exit_code_of([&] {
+          ::dup2(ends[1], STDOUT_FILENO);
+          open_closed_streams();
+          if (::write(STDOUT_FILENO, "x", 1) != 1) _exit(1);
+        }) == 0);
+  ::close(ends[1]);
+  char byte = 0;
+  CHECK(::read(ends[0], &byte, 1) == 1);  // an open one is as it was
+  ::close(ends[0]);
 }
 
 namespace {

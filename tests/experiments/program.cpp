@@ -44,6 +44,7 @@ std::vector<std::string> lines_of(const std::string& text) {
   if (options.as_nobody && ::geteuid() == 0 && (::setgid(kNobody) != 0 || ::setuid(kNobody) != 0))
     ::_exit(126);
   if (::dup2(out, STDOUT_FILENO) < 0 || ::dup2(err, STDERR_FILENO) < 0) ::_exit(126);
+  if (options.closed) ::close(*options.closed);
   ::execv(arguments[0], arguments);
   ::_exit(127);
 }

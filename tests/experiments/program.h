@@ -39,6 +39,8 @@ struct ProgramOptions {
   bool as_nobody = false;
   // Standard output goes there instead of into `out`.
   std::optional<std::filesystem::path> out_file = {};
+  // This descriptor is closed, of standard input, output and error.
+  std::optional<int> closed = {};
 };
 
 // Runs `rankscope ARGUMENTS...` to its end.

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -194,6 +195,24 @@ TEST_CASE("train whose output nobody reads any more saves what it has") {
   CHECK(stopped.exit_code == 130);
   CHECK_THAT(stopped.err_lines().back(), Catch::StartsWith("rankscope: interrupted after step "));
   CHECK(saved_step(run.out) >= 3);
+}
+
+TEST_CASE("train with a closed output or error writes what it says into no file") {
+  TemporaryFolder folder;
+  const Run undisturbed(folder / "undisturbed", "lora");
+  REQUIRE(undisturbed().exit_code == 0);
+  for (const int closed : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    INFO(closed);
+    const Run run(folder / ("closed" + std::to_string(closed)), "lora");
+    const ProgramResult result = run({"--json"}, {.closed = closed});
+    CHECK(result.exit_code == (closed == STDOUT_FILENO ? 3 : 0));
+    CHECK((result.err.find("rankscope: cannot write to standard output") != std::string::npos) ==
+          (closed == STDOUT_FILENO));
+    CHECK(result.out_lines().size() ==
+          static_cast<size_t>(closed == STDOUT_FILENO ? 0 : kSteps + 1));
+    CHECK(fs::file_size(run.out / ".lock") == 0);
+    check_same_folder(undisturbed.out, run.out);
+  }
 }
 
 TEST_CASE("train refuses to mix runs in one folder and names what differs") {
