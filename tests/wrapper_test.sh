@@ -52,6 +52,15 @@ expect "a first build" "$(<"$work/first")$(<"$work/second")" "first build"
 again=$("$work/tree/rankscope" 2>&1)
 [[ $again == "program of $work/tree,"* ]] || fail "a second call said more than the program: $again"
 
+# One filter is taken, and a second is not passed over.
+for command in test bench; do
+  status=0
+  text=$("$work/tree/rankscope" $command first second 2>&1) || status=$?
+  ((status == 2)) || fail "$command with two filters: status $status: $text"
+  [[ $text == "rankscope: $command takes one FILTER, and 'second' is left;"* ]] ||
+    fail "$command with two filters: $text"
+done
+
 # A copy builds its own sources, a moved tree those where it is now.
 cp -r "$work/tree" "$work/copy"
 expect "a copied tree" "$("$work/copy/rankscope" 2>&1)" "program of $work/copy,"
