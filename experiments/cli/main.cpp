@@ -14,15 +14,33 @@
 
 namespace {
 
-// The parser would say of a misspelt subcommand only that one is required.
-void refuse_unknown_subcommand(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
-  std::vector<std::string> known;
-  for (const CLI::App* command : app.get_subcommands({})) known.push_back(command->get_name());
-  if (std::ranges::find(known, argv[1]) != known.end()) return;
-  throw rankscope::InputError("there is no subcommand '" + rankscope::printable(argv[1]) + "'" +
-                              rankscope::did_you_mean(argv[1], known) +
-                              "; --help lists what is known");
+// The parser would say of a misspelt subcommand, or one of a subcommand's own, only that one is
+// required.
+void refuse_unknown_subcommand(const CLI::App& app, const std::vector<std::string>& words) {
+  const CLI::App* parent = &app;
+  for (const std::string& word : words) {
+    const std::vector<const CLI::App*> commands = parent->get_subcommands({});
+    if (commands.empty() || word.starts_with('-')) return;
+    const auto found = std::ranges::find(commands, word, &CLI::App::get_name);
+    if (found == commands.end()) {
+      std::vector<std::string> known;
+      for (const CLI::App* command : commands) known.push_back(command->get_name());
+      throw rankscope::InputError("there is no subcommand '" + rankscope::printable(word) + "'" +
+                                  rankscope::did_you_mean(word, known) +
+                                  "; --help lists what is known");
+    }
+    parent = *found;
+  }
+}
+
+// Of --out=, as an unset shell variable gives, the parser would take the next word as the value.
+void refuse_empty_values(const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    if (word == "--") return;
+    if (!word.starts_with("--") || word.find('=') != word.size() - 1) continue;
+    throw rankscope::InputError(rankscope::printable(word.substr(0, word.size() - 1)) +
+                                ": is empty; give a value, or leave the option out");
+  }
 }
 
 constexpr const char* kNotWritten =
@@ -69,7 +87,9 @@ int run(int argc, char** argv) {
   rankscope::add_report(app, exit_code);
   rankscope::add_info(app, exit_code);
   rankscope::add_doctor(app, exit_code);
-  refuse_unknown_subcommand(app, argc, argv);
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  refuse_unknown_subcommand(app, words);
+  refuse_empty_values(words);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& e) {

@@ -77,6 +77,7 @@ TEST_CASE("the program refuses options that make no sense") {
   check_refused({
       command({}, "subcommand is required"),
       command({"trin"}, "there is no subcommand 'trin'; did you mean 'train'?"),
+      command({"score", "wikisq"}, "there is no subcommand 'wikisq'; did you mean 'wikisql'?"),
       command({"info"}, "--model is required"),
       command({"nll", "--model", "x", "--data", "y", "--micro-batch-tokens", "0"},
               "must be a whole number from 1 to"),
@@ -107,6 +108,7 @@ TEST_CASE("the program refuses options that make no sense") {
       value("--model", "", "--model: is empty"),
       value("--model", "no-such-folder", "'no-such-folder' has no config.json"),
       value("--out", "", "--out: is empty"),
+      without_out({"--out=", "--json"}, "--out: is empty"),
   });
 }
 
