@@ -64,6 +64,9 @@ done
 # A copy builds its own sources, a moved tree those where it is now.
 cp -r "$work/tree" "$work/copy"
 expect "a copied tree" "$("$work/copy/rankscope" 2>&1)" "program of $work/copy,"
+# A first build has much to say.
+rm -rf "$work/copy/build"
+expect "with standard error closed" "$("$work/copy/rankscope" 2>&- || true)" "program of $work/copy,"
 expect "the tree that was copied" "$("$work/tree/rankscope" 2>&1)" "program of $work/tree,"
 rm -rf "$work/copy"
 mv "$work/tree" "$work/moved"
