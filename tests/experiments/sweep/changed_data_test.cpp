@@ -1,11 +1,11 @@
 // Data files that change while a sweep runs, or after it.
 #include <catch2/catch.hpp>
 
-#include <signal.h>
-
+#include "common/error.h"
 #include "common/files.h"
-#include "tests/experiments/sweep/running_program.h"
+#include "tests/error_text.h"
 #include "tests/experiments/sweep/small_sweep.h"
+#include "tests/experiments/trials/trial_here.h"
 
 using namespace rankscope;
 using namespace rankscope::tests;
@@ -14,31 +14,28 @@ namespace fs = std::filesystem;
 
 TEST_CASE("data that changes while a trial trains is not scored under the old name") {
   const SmallSweep sweep;
-  sweep.finish("changing",
-               {"groups=[{name: long, method: lora, steps: 400, tasks: write}]", "seeds=[1]"});
+  sweep.finish("changing", {"groups=[{name: one, method: lora, tasks: write}]", "seeds=[1]"});
   const fs::path out = sweep.out("changing"), data = sweep.data("write_dev.jsonl");
-  const Json trial = trial_of(out, "long", "write");
+  const Json trial = trial_of(out, "one", "write");
   const fs::path folder = train_folder(out, trial), evaluation = eval_folder(out, trial);
   const std::string predictions = read_bytes(evaluation / "predictions.jsonl");
   const std::string done = read_bytes(evaluation / "done.json");
   const std::string examples = read_bytes(data);
-  const std::vector<std::string> words = {"trial",     out.string(), trial.at("id"),
-                                          "--threads", "1",          "--json"};
+  const std::vector<std::string> words = {"trial", out.string(), trial.at("id"), "--threads", "1"};
+  const char* const refusal = "score.file changed since the sweep was started";
   fs::remove_all(folder);
-  {
-    RunningProgram run(words);
-    REQUIRE(run.wait_until([&] { return run.output().find("\"training\"") != std::string::npos; }));
-    // While it stands still: it might be at its end before the data has changed.
-    REQUIRE(stop_process(run.process()));
-    REQUIRE_FALSE(fs::exists(folder / "done.json"));
-    write_file_atomically(data, examples.substr(examples.find('\n') + 1));
-    run.send(SIGCONT);
-    const int end = run.wait();
-    INFO(run.output());
-    CHECK(end == 1);
-    CHECK_THAT(run.output(), Catch::Contains("score.file changed since the sweep was started"));
-  }
+  CHECK_THAT(error_text<TrialFailed>([&] {
+               run_trial_here(out, trial, [&](std::int64_t step) {
+                 if (step == 1)
+                   write_file_atomically(data, examples.substr(examples.find('\n') + 1));
+               });
+             }),
+             Catch::Contains(refusal));
   CHECK(fs::exists(folder / "done.json"));
+  // And by the program, which finds it trained.
+  const ProgramResult again = run_program(words);
+  CHECK(again.exit_code == 1);
+  CHECK_THAT(again.err, Catch::Contains(refusal));
   for (const char* name : {"done.json", "predictions.jsonl", "outcomes.jsonl"})
     CHECK_FALSE(fs::exists(evaluation / name));
   write_file_atomically(data, examples);

@@ -2,8 +2,6 @@
 // begun on one device and ended on another.
 #include <catch2/catch.hpp>
 
-#include <signal.h>
-
 #include <algorithm>
 #include <cstring>
 #include <functional>
@@ -14,6 +12,7 @@
 #include "tests/experiments/bad_input.h"
 #include "tests/experiments/sweep/small_sweep.h"
 #include "tests/experiments/sweep/sweep_folder.h"
+#include "tests/experiments/trials/trial_here.h"
 #include "tests/skip.h"
 
 using namespace rankscope;
@@ -25,8 +24,9 @@ namespace fs = std::filesystem;
 
 const std::string kHead = "base: model\ntasks: {own: {data: data}}\nmethod: lora\nsteps: 1\n";
 const char* const kOtherDevice = "NVIDIA H100 80GB HBM3, CUDA 13.0, fp32";
-// Trials long enough to be caught in the middle of their training.
-const char* const kLongGroup = "groups=[{name: long, method: lora, steps: 400, tasks: write}]";
+// Trials that are stopped behind a step, and their steps.
+const char* const kStoppedGroup = "groups=[{name: stopped, method: lora, steps: 40, tasks: write}]";
+constexpr int kStoppedAt = 15;
 
 std::vector<Trial> named(const fs::path& file, const std::vector<std::string>& overrides = {}) {
   FileHashes hashes;
@@ -215,24 +215,21 @@ TEST_CASE("predictions of another adapter, or of nobody knows what, are made ane
 
 TEST_CASE("a training that another device or other libraries began starts over") {
   SmallSweep sweep;
-  sweep.finish("whole", {kLongGroup});
+  sweep.finish("whole", {kStoppedGroup});
   const fs::path out = sweep.out("begun");
-  sweep.finish("begun", {kLongGroup});
-  const Json trial = trial_of(out, "long", "write");
+  sweep.finish("begun", {kStoppedGroup});
+  const Json trial = trial_of(out, "stopped", "write");
   const std::vector<std::string> words = {"trial", out.string(), trial.at("id"), "--threads", "1"};
   const auto begin = [&](const std::function<void(Json & metadata)>& change) {
     fs::remove_all(out / "trials");
-    const ProgramResult stopped =
-        run_with(words, {"--json"}, {.signal_after_lines = 1, .signal = SIGINT});
-    INFO(stopped.err);
-    REQUIRE(stopped.exit_code == 130);
+    stop_training(out, trial, kStoppedAt);
     change_state(train_folder(out, trial) / "state.safetensors", change);
   };
   begin([](Json& metadata) {
     metadata["identity.backend"] = "cuda";
     metadata["identity.instruction_set"] = kOtherDevice;
   });
-  sweep.finish("begun", {kLongGroup});
+  sweep.finish("begun", {kStoppedGroup});
   check_results(out, sweep.out("whole"));
   const std::pair<std::function<void(Json&)>, bool> libraries[] = {
       {[](Json& metadata) { metadata["identity.libraries"] = "oneDNN 0.0.1"; }, true},
@@ -244,7 +241,7 @@ TEST_CASE("a training that another device or other libraries began starts over")
     INFO(result.err);
     REQUIRE(result.exit_code == 0);
     CHECK((result.err.find("the training starts over") != std::string::npos) == over);
-    sweep.finish("begun", {kLongGroup});
+    sweep.finish("begun", {kStoppedGroup});
     check_results(out, sweep.out("whole"));
   }
 }

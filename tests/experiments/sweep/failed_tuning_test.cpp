@@ -17,13 +17,21 @@ TEST_CASE("trials whose tuning run failed fail with it, once, and name it") {
   write_file_atomically(held_out, examples);
   const std::vector<std::string> words = {
       "groups=[{name: tuned, method: lora, lr: tuned, tasks: write}]",
-      "tuning={lr: [1e-3, 1e-2], steps: 400}",
+      "tuning={lr: [1e-3, 1e-2], steps: 4}",
       "tasks.write.tune={data: " + held_out.string() + ", limit: 4}", "--workers", "1"};
+  // Again from its beginning, with the tuning runs held back until the data has changed.
+  sweep.finish("untuned", words);
+  fs::remove_all(out / "trials");
+  remove_database(out);
+  std::vector<std::unique_ptr<FolderLock>> held;
+  for (const Json& trial : trials_of(out))
+    if (trial.at("config").at("role") == "tuning") held.push_back(hold(eval_folder(out, trial)));
+  REQUIRE(held.size() == 2);
   {
     RunningProgram run(sweep.words("untuned", words));
     REQUIRE(run.wait_until([&] { return !run.workers().empty(); }));
-    // Before the first run has got to it.
     write_file_atomically(held_out, examples.substr(examples.find('\n') + 1));
+    held.clear();
     const int end = run.wait();
     INFO(run.output());
     CHECK(end == 1);

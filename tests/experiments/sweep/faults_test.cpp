@@ -16,6 +16,7 @@
 #include "common/files.h"
 #include "tests/experiments/sweep/running_program.h"
 #include "tests/experiments/sweep/small_sweep.h"
+#include "tests/experiments/trials/trial_here.h"
 #include "tests/skip.h"
 
 using namespace rankscope;
@@ -42,10 +43,15 @@ std::vector<Json> query(const fs::path& out, const std::string& text) {
   return json_lines(run_program({"query", out.string(), text, "--format", "json"}));
 }
 
-// Trials long enough to be caught in the middle of their training.
-const char* const kLong = "groups=[{name: long, method: lora, steps: 400, tasks: write}]";
-// And long enough that none comes to its end before a signal.
-const char* const kLonger = "groups=[{name: long, method: lora, steps: 100000, tasks: write}]";
+// Trials long enough that none comes to its end before a signal.
+const char* const kLong = "groups=[{name: long, method: lora, steps: 100000, tasks: write}]";
+
+// By what `status` says; 0 where the trial has no resume point.
+int saved_step(const fs::path& out, const Json& trial) {
+  for (const Json& line : json_lines(run_program({"status", out.string(), "--json"})))
+    if (line.at("trial") == trial.at("id")) return line.value("saved_step", 0);
+  return 0;
+}
 
 // How many of the signals that ask to stop were sent to the process and did not reach it yet.
 int pending_signals(pid_t process) {
@@ -301,7 +307,7 @@ TEST_CASE("a SIGTERM to the coordinator and its workers saves; a second Ctrl-C e
     const fs::path out = sweep.out(again ? "ended at once" : "all stopped");
     // One seed: the first worker's trial is the long one.
     RunningProgram run(
-        sweep.words(out.filename().string(), {kLonger, "seeds=[1]", "--workers", "1"}));
+        sweep.words(out.filename().string(), {kLong, "seeds=[1]", "--workers", "1"}));
     REQUIRE(run.wait_until([&] { return !run.workers().empty() && is_training(out); }));
     const pid_t worker = run.workers().front();
     // While it stands still, both signals reach it before it can save after the first.
@@ -368,7 +374,7 @@ TEST_CASE("a worker whose events nobody takes goes on to its end") {
 TEST_CASE("a worker that is killed beside others is no failed attempt: fewer go on") {
   SmallSweep& sweep = shared_sweep();
   const fs::path out = sweep.out("short of memory");
-  RunningProgram run(sweep.words("short of memory", {kLonger, "--workers", "2"}));
+  RunningProgram run(sweep.words("short of memory", {kLong, "--workers", "2"}));
   REQUIRE(run.wait_until([&] { return run.workers().size() == 2; }));
   ::kill(run.workers().front(), SIGKILL);
   const auto says = [&](const char* text) { return run.output().find(text) != std::string::npos; };
@@ -382,29 +388,38 @@ TEST_CASE("a worker that is killed beside others is no failed attempt: fewer go 
   CHECK(run.wait() == 130);
 }
 
-TEST_CASE("an interrupted training goes on from its resume point, or over where that is lost") {
-  SmallSweep sweep;
-  sweep.finish("whole", {kLong});
-  const fs::path out = sweep.out("resumed");
+TEST_CASE("a trial alone that Ctrl-C stops has saved what it trained") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path out = sweep.out("alone");
   {
-    RunningProgram run(sweep.words("resumed", {kLong}));
+    RunningProgram run(sweep.words("alone", {kLong}));
     REQUIRE(run.wait_until([&] { return !run.workers().empty(); }));
     run.send(SIGINT);
     run.wait();
   }
   fs::remove_all(out / "trials");
   const Json trial = trial_of(out, "long", "write");
-  const fs::path folder = train_folder(out, trial);
+  // Events come five times a second, so that it stands still behind its full pipe after some
+  // seconds.
   const ProgramResult stopped =
       run_program({"trial", out.string(), trial.at("id"), "--threads", "1", "--json"},
                   {.signal_after_lines = 1, .signal = SIGINT});
   INFO(stopped.err);
-  REQUIRE(stopped.exit_code == 130);
-  REQUIRE(fs::exists(folder / "state.safetensors"));
-  bool seen = false;
-  for (const Json& line : json_lines(run_program({"status", out.string(), "--json"})))
-    if (line.at("trial") == trial.at("id")) seen = line.value("saved_step", 0) >= 1;
-  CHECK(seen);
+  CHECK(stopped.exit_code == 130);
+  CHECK(fs::exists(train_folder(out, trial) / "state.safetensors"));
+  CHECK(saved_step(out, trial) >= 1);
+}
+
+TEST_CASE("an interrupted training goes on from its resume point, or over where that is lost") {
+  const std::string stopped = "groups=[{name: stopped, method: lora, steps: 40, tasks: write}]";
+  SmallSweep sweep;
+  for (const char* name : {"whole", "resumed"}) sweep.finish(name, {stopped});
+  const fs::path out = sweep.out("resumed");
+  fs::remove_all(out / "trials");
+  const Json trial = trial_of(out, "stopped", "write");
+  const fs::path folder = train_folder(out, trial);
+  stop_training(out, trial, 15);
+  CHECK(saved_step(out, trial) == 15);
   const std::string state = read_bytes(folder / "state.safetensors");
   const std::string curve = read_bytes(folder / "curve.jsonl");
   const std::pair<const char*, std::string> damages[] = {
@@ -418,7 +433,7 @@ TEST_CASE("an interrupted training goes on from its resume point, or over where 
     write_file_atomically(folder / "curve.jsonl", curve);
     write_file_atomically(folder / "state.safetensors", state);
     write_file_atomically(folder / name, bytes);
-    sweep.finish("resumed", {kLong});
+    sweep.finish("resumed", {stopped});
     check_results(out, sweep.out("whole"));
     CHECK_FALSE(fs::exists(folder / "state.safetensors"));
   }

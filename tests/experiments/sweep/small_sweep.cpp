@@ -198,4 +198,9 @@ Json trial_of(const fs::path& out, const std::string& group, const std::string& 
   throw std::runtime_error("no trial of group " + group);
 }
 
+std::unique_ptr<FolderLock> hold(const fs::path& folder) {
+  fs::create_directories(folder);
+  return std::make_unique<FolderLock>(folder);
+}
+
 }  // namespace rankscope::tests

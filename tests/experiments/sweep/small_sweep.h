@@ -4,9 +4,11 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "experiments/folder_lock.h"
 #include "tests/experiments/program.h"
 #include "tests/experiments/text_model.h"
 #include "tests/temporary_folder.h"
@@ -67,5 +69,9 @@ std::filesystem::path train_folder(const std::filesystem::path& out, const Json&
 std::filesystem::path eval_folder(const std::filesystem::path& out, const Json& trial);
 // The first trial of a group and a task.
 Json trial_of(const std::filesystem::path& out, const std::string& group, const std::string& task);
+
+// Makes the folder and keeps other processes from working in it: a trial whose evaluation folder is
+// held is not begun, and one whose training folder is held stands still before its first step.
+std::unique_ptr<FolderLock> hold(const std::filesystem::path& folder);
 
 }  // namespace rankscope::tests
