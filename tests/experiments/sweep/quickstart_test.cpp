@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "common/draws.h"
 #include "tests/experiments/sweep/running_program.h"
@@ -43,7 +44,7 @@ TEST_CASE("the quickstart: every trial, then nothing more to do, and the same af
   const fs::path out = folder / "run", killed = folder / "killed";
   const Clock::time_point start = Clock::now();
   const ProgramResult first = run_program(words(out));
-  const double duration = Seconds(Clock::now() - start).count();
+  const Seconds duration = Clock::now() - start;
   INFO(first.err);
   REQUIRE(first.exit_code == 0);
   CHECK(first.out.find("samsum   lora    Wq+Wk+Wv+Wo  8") != std::string::npos);
@@ -61,23 +62,29 @@ TEST_CASE("the quickstart: every trial, then nothing more to do, and the same af
   CHECK(adapter_times(out) == times);
 
   const Draws draws(7, "quickstart test", "kills");
-  int landed = 0, workers_killed = 0;
+  // One trial is held until the last kill, so that no run comes to its end before it is killed; its
+  // worker waits beside another one.
+  const Json last_trial = trial_of(out, "base", "samsum");
+  auto held = hold(eval_folder(killed, last_trial));
+  const std::vector<Json> trials = beside(last_trial, trials_of(out));
+  const int count = static_cast<int>(trials.size());
+  std::vector<std::string> disturbed = words(killed);
+  disturbed.insert(disturbed.end(), {"--workers", "2"});
   for (int i = 0; i < kKills; ++i) {
-    RunningProgram run(words(killed));
-    run.wait_until([&] { return !run.workers().empty(); });
-    // So that the last one falls before the end, whatever is lost at each.
-    const double wait = draws.uniform_double(static_cast<std::uint64_t>(i)) * duration / kKills;
-    const Clock::time_point from = Clock::now();
-    run.wait_until([&] { return Seconds(Clock::now() - from).count() >= wait; });
-    const std::vector<pid_t> workers = run.workers();
-    landed += !run.ended();
-    if (!run.ended()) run.send(SIGKILL);
-    for (const pid_t worker : workers) workers_killed += ::kill(worker, SIGKILL) == 0;
+    INFO(i);
+    RunningProgram run(disturbed);
+    // So many trials have a result, and then some time.
+    REQUIRE(run.wait_until([&] { return finished(killed, trials) >= count * i / kKills; }));
+    std::this_thread::sleep_for(draws.uniform_double(static_cast<std::uint64_t>(i)) * duration /
+                                kKills);
+    std::vector<pid_t> workers;
+    REQUIRE(run.wait_until([&] { return !(workers = run.workers()).empty(); }));
+    REQUIRE_FALSE(run.ended());
+    run.send(SIGKILL);
+    for (const pid_t worker : workers) ::kill(worker, SIGKILL);
     run.wait();
   }
-  // Moments are shares of the undisturbed run, beside which the machine may have done more.
-  CHECK(landed > 0);
-  CHECK(workers_killed > 0);
+  held.reset();
   const ProgramResult last = run_program(words(killed));
   INFO(last.err);
   REQUIRE(last.exit_code == 0);

@@ -17,7 +17,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kLook{2};
-constexpr std::chrono::minutes kPatience{1};
+constexpr std::chrono::minutes kPatience{10};
 
 }  // namespace
 
@@ -68,7 +68,9 @@ std::vector<pid_t> RunningProgram::workers() const {
   return found;
 }
 
-void RunningProgram::send(int signal) const { ::kill(process_, signal); }
+void RunningProgram::send(int signal) const {
+  if (!ended_) ::kill(process_, signal);
+}
 
 bool RunningProgram::wait_until(const std::function<bool()>& condition) {
   const Clock::time_point give_up = Clock::now() + kPatience;

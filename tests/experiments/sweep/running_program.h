@@ -27,10 +27,11 @@ class RunningProgram {
   std::string output() const;
   // Processes that it started and that still run.
   std::vector<pid_t> workers() const;
+  // Nothing where it has been waited for: its number may be another process's.
   void send(int signal) const;
 
-  // Until the condition holds or the program has ended; whether it holds. A minute at most, so that
-  // a program that stands still is a failed test.
+  // Until the condition holds or the program has ended; whether it holds. Ten minutes at most, so
+  // that a program that stands still is a failed test; it is no timer.
   bool wait_until(const std::function<bool()>& condition);
 
  private:
@@ -44,7 +45,7 @@ class RunningProgram {
 bool is_alive(pid_t process);
 // A line of /proc/PROCESS/status behind its key; empty where there is none.
 std::string status_line(pid_t process, const std::string& key);
-// Sends SIGSTOP and waits until the process stands still, a minute at most; whether it does. Of
+// Sends SIGSTOP and waits until the process stands still, ten minutes at most; whether it does. Of
 // signals that wait for a process Linux delivers SIGTERM first.
 bool stop_process(pid_t process);
 

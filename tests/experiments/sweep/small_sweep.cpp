@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 #include "common/files.h"
 #include "tests/datasets/test_files.h"
 
@@ -198,9 +200,21 @@ Json trial_of(const fs::path& out, const std::string& group, const std::string& 
   throw std::runtime_error("no trial of group " + group);
 }
 
+int finished(const fs::path& out, const std::vector<Json>& trials) {
+  return static_cast<int>(std::ranges::count_if(trials, [&](const Json& trial) {
+    return fs::exists(eval_folder(out, trial) / "done.json");
+  }));
+}
+
 std::unique_ptr<FolderLock> hold(const fs::path& folder) {
   fs::create_directories(folder);
   return std::make_unique<FolderLock>(folder);
+}
+
+std::vector<Json> beside(const Json& held, std::vector<Json> trials) {
+  std::erase_if(trials,
+                [&](const Json& trial) { return trial.at("train_hash") == held.at("train_hash"); });
+  return trials;
 }
 
 }  // namespace rankscope::tests

@@ -70,8 +70,14 @@ std::filesystem::path eval_folder(const std::filesystem::path& out, const Json& 
 // The first trial of a group and a task.
 Json trial_of(const std::filesystem::path& out, const std::string& group, const std::string& task);
 
+// How many of the trials have a result.
+int finished(const std::filesystem::path& out, const std::vector<Json>& trials);
+
 // Makes the folder and keeps other processes from working in it: a trial whose evaluation folder is
 // held is not begun, and one whose training folder is held stands still before its first step.
 std::unique_ptr<FolderLock> hold(const std::filesystem::path& folder);
+// Those of the trials that come to their end while this one is held: but itself and those that
+// share its training.
+std::vector<Json> beside(const Json& held, std::vector<Json> trials);
 
 }  // namespace rankscope::tests
