@@ -4,13 +4,12 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <iterator>
 #include <thread>
 
 #include "common/files.h"
@@ -26,17 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::size_t finished_trials(const fs::path& out) {
-  if (!fs::exists(out / "sweep.json")) return 0;
-  return static_cast<std::size_t>(std::ranges::count_if(trials_of(out), [&](const Json& trial) {
-    return fs::exists(eval_folder(out, trial) / "done.json");
-  }));
-}
-
-// Its words, a zero byte after each; empty where it has ended.
-std::string command_of(pid_t process) {
-  std::ifstream file("/proc/" + std::to_string(process) + "/cmdline");
-  return {std::istreambuf_iterator<char>(file), {}};
+int finished_trials(const fs::path& out) {
+  return fs::exists(out / "sweep.json") ? finished(out, trials_of(out)) : 0;
 }
 
 std::vector<Json> query(const fs::path& out, const std::string& text) {
@@ -86,7 +76,7 @@ TEST_CASE("a sweep on a full disk says so and goes on when there is room") {
     CHECK_THAT(full.err_lines().back(), Catch::StartsWith("rankscope: "));
     CHECK_THAT(full.err_lines().back(), Catch::Contains("cannot write"));
   }
-  const std::size_t finished = finished_trials(sweep.out("full"));
+  const int finished = finished_trials(sweep.out("full"));
   const auto adapters = adapter_times(sweep.out("full"));
   sweep.finish("full");
   CHECK(finished_trials(sweep.out("full")) == SmallSweep::kTrials);
@@ -183,6 +173,8 @@ TEST_CASE("verdicts that cannot be printed are no fault of the program's") {
 TEST_CASE("a second coordinator says who holds the sweep") {
   SmallSweep& sweep = shared_sweep();
   const fs::path out = sweep.out("two");
+  // So that the first does not come to its end before the others have been refused.
+  auto held = hold(eval_folder(out, trial_of(sweep.out("undisturbed"), "base", "write")));
   RunningProgram first(sweep.words("two"));
   REQUIRE(first.wait_until([&] { return !first.workers().empty(); }));
   first.send(SIGSTOP);
@@ -190,6 +182,7 @@ TEST_CASE("a second coordinator says who holds the sweep") {
   check_refused(run_program({"collect", out.string()}), "is being run");
   CHECK(run_program({"status", out.string()}).exit_code == 0);
   first.send(SIGCONT);
+  held.reset();
   INFO(first.output());
   CHECK(first.wait() == 0);
   check_results(out, sweep.out("undisturbed"));
@@ -198,19 +191,30 @@ TEST_CASE("a second coordinator says who holds the sweep") {
 TEST_CASE("a worker that stands still while another run starts loses and doubles nothing") {
   SmallSweep& sweep = shared_sweep();
   const fs::path out = sweep.out("stopped");
-  RunningProgram first(sweep.words("stopped"));
-  REQUIRE(first.wait_until([&] { return !first.workers().empty(); }));
+  const Json trial = trial_of(sweep.out("undisturbed"), "best", "write");
+  const fs::path evaluation = eval_folder(out, trial);
+  auto training = hold(train_folder(out, trial));
+  RunningProgram first(sweep.words("stopped", {"--workers", "1"}));
+  // Then the worker holds the trial and waits before its first step.
+  REQUIRE(first.wait_until([&] { return fs::exists(evaluation / "eval.json"); }));
   const pid_t worker = first.workers().front();
-  // Until then it is a copy of the coordinator, its lock included.
-  REQUIRE(first.wait_until([&] { return command_of(worker).find("trial") != std::string::npos; }));
-  first.send(SIGSTOP);
   REQUIRE(stop_process(worker));
+  // To this process the worker falls, instead of one outside the session: such a death would make
+  // the system let the worker go on (setpgid(2)).
+  REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
   first.send(SIGKILL);
   first.wait();
-  const std::size_t before = finished_trials(out);
+  REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 0) == 0);
+  training.reset();
+  const std::string waits = evaluation.filename().string() + "'";
   RunningProgram second(sweep.words("stopped"));
-  second.wait_until([&] { return finished_trials(out) > before + 2; });
+  REQUIRE(second.wait_until(
+      [&] { return read_bytes(evaluation / "log.txt").find(waits) != std::string::npos; }));
   ::kill(worker, SIGCONT);
+  int status = 0;
+  REQUIRE(::waitpid(worker, &status, 0) == worker);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 130);
   const int end = second.wait();
   INFO(second.output());
   CHECK(end == 0);
@@ -285,7 +289,7 @@ TEST_CASE("Ctrl-C once saves, and the next run goes on without doing anything tw
   // The whole sweep may have been done before the signal came.
   CHECK((end == 130 || end == 0));
   const auto adapters = adapter_times(out);
-  const std::size_t finished = finished_trials(out);
+  const int finished = finished_trials(out);
   const Json again = json_lines(sweep.run("interrupted", {"--json"})).back();
   CHECK(again.at("already_done") == finished);
   const auto after = adapter_times(out);
@@ -320,7 +324,7 @@ TEST_CASE("a SIGTERM to the coordinator and its workers saves; a second Ctrl-C e
       CHECK(run.wait() == 130);
       // It is asked to stop by its coordinator's death too, and would save, once it went on.
       ::kill(worker, SIGCONT);
-      for (int i = 0; i < 1000 && is_running(worker); ++i)
+      for (int i = 0; i < 60000 && is_running(worker); ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
       CHECK_FALSE(is_running(worker));
     } else {
@@ -355,8 +359,8 @@ TEST_CASE("a worker whose events nobody takes goes on to its end") {
   }
   int status = 0;
   pid_t ended = 0;
-  // A minute, as RunningProgram gives.
-  for (int i = 0; i < 6000 && ended == 0; ++i) {
+  // Ten minutes, as RunningProgram gives.
+  for (int i = 0; i < 60000 && ended == 0; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     ended = ::waitpid(process, &status, WNOHANG);
   }
