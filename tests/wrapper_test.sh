@@ -6,6 +6,8 @@ root=$1 work=$2
 rm -rf "$work"
 mkdir -p "$work/bin" "$work/tree"
 unset CUDA_PATH RANKSCOPE_USE_CUDA
+# bash warns of a locale that is not installed, beside what the wrapper says.
+export LC_ALL=C
 
 fail() {
   printf 'FAILED: %s\n' "$*" >&2
