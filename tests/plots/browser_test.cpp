@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <cctype>
+
 #include "common/files.h"
 #include "plots/report.h"
 #include "tests/plots/sample.h"
@@ -38,6 +40,15 @@ struct Seen {
   std::string console;  // what the browser wrote
 };
 
+std::string file_url(const std::filesystem::path& file) {
+  std::string url = "file://";
+  for (const char c : file.string())
+    url += c == '/' || std::isalnum(static_cast<unsigned char>(c)) != 0
+               ? std::string(1, c)
+               : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  return url;
+}
+
 // The browser's narrowest window is wider than a telephone: the page is looked at in a frame.
 Seen look(const TemporaryFolder& folder, const std::string& page, int width) {
   std::string probed = page;
@@ -54,9 +65,9 @@ Seen look(const TemporaryFolder& folder, const std::string& page, int width) {
   const std::string command = fmt::format(
       "timeout 300 chromium --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage "
       "--user-data-dir={0}/profile --window-size=1700,1000 "
-      "--virtual-time-budget=8000 --enable-logging=stderr --dump-dom file://{0}/frame.html "
+      "--virtual-time-budget=8000 --enable-logging=stderr --dump-dom {1} "
       ">{0}/dom.html 2>{0}/log.txt",
-      folder.path().string());
+      shell_word(folder.path().string()), shell_word(file_url(folder / "frame.html")));
   CHECK(std::system(command.c_str()) == 0);
   const std::string dom = read_text_file(folder / "dom.html");
   const std::size_t from = dom.find("id=\"said\">");

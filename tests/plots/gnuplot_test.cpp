@@ -35,6 +35,12 @@ std::vector<Figure> written(const TemporaryFolder& folder, std::vector<Figure> f
   return figures;
 }
 
+// Whether the figure one can be drawn again by its file.
+bool draws_alone(const TemporaryFolder& folder) {
+  const std::string command = "cd " + shell_word(folder.path().string()) + " && gnuplot one.gp";
+  return std::system(command.c_str()) == 0;
+}
+
 }  // namespace
 
 TEST_CASE("a figure that gnuplot refuses is left out, and those before and after it are drawn") {
@@ -60,7 +66,7 @@ TEST_CASE("a figure's file draws it again by itself") {
   if (!has_gnuplot()) RANKSCOPE_SKIP("gnuplot is not installed");
   TemporaryFolder folder;
   written(folder, {figure("one", "plot data skip 1 using 1:2 with lines\n")});
-  CHECK(std::system(("cd " + folder.path().string() + " && gnuplot one.gp").c_str()) == 0);
+  CHECK(draws_alone(folder));
   CHECK_THAT(read_text_file(folder / "one.svg"), Contains("</svg>"));
 }
 
@@ -73,7 +79,7 @@ TEST_CASE("texts are drawn as they are written, in the report and by the figure'
                                          gnuplot_string("a_b^{c} " + kHostile) + "\n")});
   REQUIRE(draw_figures(figures, folder.path(), true).figures == std::vector<bool>{true});
   const std::string in_report = read_text_file(folder / "one.svg");
-  REQUIRE(std::system(("cd " + folder.path().string() + " && gnuplot one.gp").c_str()) == 0);
+  REQUIRE(draws_alone(folder));
   for (const std::string& svg : {in_report, read_text_file(folder / "one.svg")}) {
     const std::string text = visible_text(svg.substr(svg.find("<svg")));
     CHECK_THAT(text, Contains(printable(kHostile, 1000)));

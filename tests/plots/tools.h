@@ -1,4 +1,4 @@
-// The programs beside the report: is one here, and a PATH that has none.
+// The programs beside the report: is one here, a word for a shell, and a PATH that has none.
 #pragma once
 
 #include <cstdlib>
@@ -10,6 +10,13 @@ inline bool has_program(const std::string& name) {
   return std::system(("command -v " + name + " >/dev/null 2>&1").c_str()) == 0;
 }
 inline bool has_gnuplot() { return has_program("gnuplot"); }
+
+// One word for a shell: folders' names may have spaces.
+inline std::string shell_word(const std::string& text) {
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? "'\\''" : std::string(1, c);
+  return word + "'";
+}
 
 // Until the end of the scope no program is found by its name.
 class PathWithoutPrograms {
