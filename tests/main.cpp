@@ -4,11 +4,15 @@
 #define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
 
+#include <sys/stat.h>
+
 #include "common/interrupt.h"
 #include "tests/skip.h"
 
 int main(int argc, char** argv) {
   rankscope::install_signal_handlers();
+  // Some tests run the program as another user, who must be able to read what they made.
+  ::umask(022);
   Catch::Session session;
   // A name that matches no test is a failure: CTest would take silence for success.
   session.configData().warnings = Catch::WarnAbout::NoTests;
