@@ -42,11 +42,12 @@ TEST_CASE("a signal finds no thread whose stack pointer a kernel of oneDNN's has
   const pthread_t self = pthread_self();
   std::atomic<bool> stop{false};
   std::thread sender([&] {
-    while (!stop) {
+    do {
       pthread_kill(self, SIGUSR1);
       std::this_thread::sleep_for(std::chrono::microseconds(200));
-    }
+    } while (!stop);
   });
+  while (on_its_stack + elsewhere == 0) std::this_thread::yield();  // until it has begun
   CHECK(reference_sgemm_gflops(1, 0.2) > 0);
   stop = true;
   sender.join();
