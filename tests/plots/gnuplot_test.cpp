@@ -103,11 +103,11 @@ TEST_CASE("the limit is each figure's own, however long all take", "[slow]") {
   if (!has_gnuplot()) RANKSCOPE_SKIP("gnuplot is not installed");
   TemporaryFolder folder;
   std::vector<Figure> slow;
-  for (const char* name : {"one", "two", "three", "four"})
-    slow.push_back(figure(name, "pause 3\nplot data skip 1 using 1:2 with lines\n"));
+  for (const char* name : {"one", "two", "three", "four", "five", "six"})
+    slow.push_back(figure(name, "pause 6\nplot data skip 1 using 1:2 with lines\n"));
   const auto figures = written(folder, std::move(slow));
-  const Drawn drawn = draw_figures(figures, folder.path(), false, std::chrono::seconds(10));
-  CHECK(drawn.figures == std::vector<bool>(4, true));
+  const Drawn drawn = draw_figures(figures, folder.path(), false, std::chrono::seconds(30));
+  CHECK(drawn.figures == std::vector<bool>(6, true));
   CHECK(drawn.missing.empty());
 }
 
