@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -28,6 +29,16 @@ std::string shown_size(const std::map<std::string, std::string>& values);
 
 // A training on every example of its file.
 inline constexpr std::int64_t kAllExamples = std::numeric_limits<std::int64_t>::max();
+
+// What of the data did not fit a setting's prompts into the context that its method leaves.
+struct CutPrompts {
+  std::int64_t prompts = 0;   // that were read, whole or cut
+  std::int64_t cut = 0;       // of them
+  std::int64_t tokens = 0;    // that those lost in all
+  std::int64_t left_out = 0;  // examples that no cut makes fit: not among `prompts`
+  bool any() const { return cut + left_out > 0; }
+  auto operator<=>(const CutPrompts&) const = default;
+};
 
 // One difference that a claim is about, with its two-sided interval.
 struct ContrastFinding {
@@ -74,6 +85,8 @@ struct ScoreFinding {
   bool headline = false;    // the metric that claims and "best" are about
   bool among_best = false;  // cannot be told from the best of its sweep and task
   std::string note;         // "1 seed: this run only", ...
+  // Of the data that its trials were scored and trained on; none where no trial says.
+  std::optional<CutPrompts> scored_cut = {}, trained_cut = {};
 };
 
 // A variant's forward pass beside the base's at one batch and length.

@@ -18,7 +18,8 @@ struct EvaluatedContrast {
   ContrastFinding finding;           // `missing` says why there is no contrast
   std::optional<Contrast> contrast;  // in the finding's unit
   std::optional<Contrast> control;
-  FixedSides fixed;  // where the untrained base stands
+  FixedSides fixed;                          // where the untrained base stands
+  std::vector<const EvidenceGroup*> scored;  // whose scores are compared
 };
 
 // One for each contrast of the claim and task or site that it is about; at least one.

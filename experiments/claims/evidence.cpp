@@ -7,9 +7,9 @@
 #include <tuple>
 
 #include "datasets/task.h"
+#include "experiments/claims/cut_prompts.h"
 #include "experiments/claims/tell_apart.h"
 #include "results/cells.h"
-#include "results/findings.h"
 
 namespace rankscope {
 
@@ -72,6 +72,8 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
                     "ORDER BY sweep, trial, key"))
     scored_as[{text_in(row[0]), text_in(row[1])}] +=
         fmt::format("{}={}\n", text_in(row[2]), text_in(row[3]));
+  const auto scored_cut = cut_prompts(results, "scored"),
+             trained_cut = cut_prompts(results, "train");
   const auto rows = results.rows(
       "SELECT t.sweep, t.setting, t.grp, t.task, t.method, t.targets, t.dataset, t.rank, "
       "t.trainable_parameters, t.trial, t.state, t.seed, "
@@ -125,6 +127,11 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
       group->dataset = text_in(row[6]);
       group->scored_examples = scored[{sweep->sweep, text_in(row[9])}];
     }
+    const std::pair<std::string, std::string> trial(sweep->sweep, text_in(row[9]));
+    if (const auto cut = scored_cut.find(trial); cut != scored_cut.end())
+      group->scored_cut = cut->second;
+    if (const auto cut = trained_cut.find(trial); cut != trained_cut.end())
+      group->trained_cut = cut->second;
     const std::string state = text_in(row[10]);
     if (!is_finished_state(state)) {
       ++group->unfinished;

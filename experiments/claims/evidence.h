@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "metrics/singular.h"
+#include "results/findings.h"
 #include "results/query.h"
 
 namespace rankscope {
@@ -35,9 +36,10 @@ struct EvidenceGroup {
   std::string variant;
   std::string size;  // of a method beside targets and rank: "bottleneck 8", "prefix 8, infix 4"
   std::optional<std::int64_t> rank, parameters, train_examples;
-  std::int64_t scored_examples = 0;   // those of its dataset that its scores are means over
-  bool shuffled_targets = false;      // a control, not a contender
-  std::vector<EvidenceTrial> trials;  // finished ones (done or diverged), by seed
+  std::int64_t scored_examples = 0;  // those of its dataset that its scores are means over
+  std::optional<CutPrompts> scored_cut, trained_cut;  // none: not recorded
+  bool shuffled_targets = false;                      // a control, not a contender
+  std::vector<EvidenceTrial> trials;                  // finished ones (done or diverged), by seed
   std::int64_t unfinished = 0;
 };
 

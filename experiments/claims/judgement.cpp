@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "experiments/claims/contrasts.h"
+#include "experiments/claims/cut_prompts.h"
 #include "experiments/claims/latency_evidence.h"
 #include "experiments/claims/paper_kind.h"
 #include "metrics/best_set.h"
@@ -163,6 +164,7 @@ std::string explanation(const Evaluated& e, const std::string& verdict) {
         e.contrasts, [](const EvaluatedContrast& c) { return !c.contrast->estimate.verdict; });
     parts.push_back((open == e.contrasts.end() ? worst : open)->finding.needed);
   }
+  for (std::string& cut : cuts_of(e.contrasts)) parts.push_back(std::move(cut));
   const std::vector<std::string> absent = tasks_without_trials(*e.claim, *e.sweep);
   if (!absent.empty())
     parts.push_back(fmt::format("nothing is said of {}: the sweep has no trials of that name",
@@ -263,6 +265,8 @@ class Scores {
       score.rank = group.rank;
       score.parameters = group.parameters;
       score.train_examples = group.train_examples;
+      score.scored_cut = group.scored_cut;
+      score.trained_cut = group.trained_cut;
       score.headline = !metric.empty() && metric == headline;
       score.missing = group.unfinished;
       for (const EvidenceTrial& trial : group.trials) {

@@ -166,6 +166,7 @@ class ScoreContrasts {
       made.finding.missing = "one example was scored; a difference needs two at least";
       return made;
     }
+    made.scored = {found.left, found.right};
     made.finding.seeds_left = left.rows();
     made.finding.seeds_right = right.rows();
     made.finding.examples = left.cols();

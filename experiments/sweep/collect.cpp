@@ -47,7 +47,7 @@ Store open_store(const fs::path& file) {
 }
 
 // Raised when the same folders yield other rows than before, so that all are read again.
-constexpr int kCollectorVersion = 5;
+constexpr int kCollectorVersion = 6;
 
 // Of the weights that training leaves.
 std::uint64_t checkpoint_bytes(const fs::path& folder) {
@@ -68,15 +68,23 @@ std::optional<double> number_at(const Json& json, const char* key) {
   return found->get<double>();
 }
 
-// Those that the file has within the trial's limit, which may ask for more than there are.
-std::optional<std::int64_t> examples_of_training(const Json& done) {
-  std::int64_t count = 0;
-  for (const char* key : {"/read/data/examples", "/read/data/left_out"}) {
-    const Json::json_pointer place(key);
-    if (!done.contains(place) || !done[place].is_number_unsigned()) return {};
-    count += done[place].get<std::int64_t>();
-  }
-  return count;
+std::optional<std::int64_t> count_read(const Json& done, const char* name) {
+  const Json::json_pointer place(std::string("/read/data/") + name);
+  if (!done.contains(place) || !done[place].is_number_unsigned()) return {};
+  return done[place].get<std::int64_t>();
+}
+
+// What the data came to (account_of): its examples are those that the file has within the trial's
+// limit, which may ask for more than there are. `use`: "train" or "scored". Of what an older
+// program did not count nothing is said.
+void add_account(const Json& done, const std::string& use,
+                 std::map<std::string, std::string>& environment) {
+  const std::optional<std::int64_t> kept = count_read(done, "examples"),
+                                    left_out = count_read(done, "left_out");
+  if (kept && left_out) environment[use + "_examples"] = std::to_string(*kept + *left_out);
+  for (const char* name : {"prompts_cut", "tokens_cut", "left_out"})
+    if (const std::optional<std::int64_t> count = count_read(done, name))
+      environment[fmt::format("{}_{}", use, name)] = std::to_string(*count);
 }
 
 // The file, below what was given in place of its values as comments.
@@ -275,8 +283,7 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
   record.loss = number_at(done, "loss");
   record.last_finite_loss = number_at(done, "last_finite_loss");
   if (object.get_string("state") == "diverged") record.diverged_at = *record.steps + 1;
-  if (const std::optional<std::int64_t> count = examples_of_training(done))
-    record.environment["train_examples"] = std::to_string(*count);
+  add_account(done, "train", record.environment);
   add_training_device(done, record.environment);
   refuse_other_data(done, trial.train.at("train.file"), folder);
   record.curve = read_curve(folder, done);
@@ -297,6 +304,7 @@ void Collector::add_evaluation(const Trial& trial, TrialRecord& record) const {
     record.metrics.push_back(std::move(value));
   }
   if (trial.is_tuning()) return;
+  add_account(done.json, "scored", record.environment);
   record.dataset = dataset_key(trial);
   record.predictions = read_predictions(folder, done.json);
 }

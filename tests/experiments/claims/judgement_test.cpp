@@ -596,3 +596,46 @@ TEST_CASE("a group was trained on what its file has, whatever the limit asks for
   CHECK(found.at(as_many) == 3000);
   CHECK(found.at(unknown) == 500);
 }
+
+TEST_CASE("prompts of the compared settings that were cut stand below the verdict") {
+  PlantedResults planted;
+  const auto account = [](const std::string& use, int examples, int cut, int tokens, int left_out) {
+    return std::map<std::string, std::string>{{use + "_examples", std::to_string(examples)},
+                                              {use + "_prompts_cut", std::to_string(cut)},
+                                              {use + "_tokens_cut", std::to_string(tokens)},
+                                              {use + "_left_out", std::to_string(left_out)}};
+  };
+  std::map<std::string, std::string> cut = account("scored", 201, 150, 2610, 1);
+  cut.merge(account("train", 3000, 1, 1, 0));
+  planted.add({.method = "none", .share = 0.0, .environment = account("scored", 200, 7, 70, 0)});
+  planted.add({.targets = "Wq", .rank = 8, .share = 0.3, .environment = cut});
+  planted.add({.targets = "Wq+Wv",
+               .rank = 4,
+               .share = 0.6,
+               .environment = account("scored", 200, 0, 0, 0)});
+  const auto explained = [&](const std::string& left, const std::string& right) {
+    return planted
+        .judge(score_claim("above", 5, "", "      - {left: " + left + ", right: " + right + "}\n"))
+        .claims.at(0)
+        .explanation;
+  };
+  const std::string one = "{method: lora, targets: Wq}", other = "{method: lora, targets: Wq+Wv}",
+                    base = "{method: none}";
+  CHECK_THAT(
+      explained(other, one),
+      Contains("; on wikisql 150 of 200 scored prompts were cut, by 2610 tokens in all, and "
+               "1 example of the scored data fits in no way and was left out, of lora Wq r8; "
+               "on wikisql 1 of 3000 training prompts was cut, by 1 token in all, of lora "
+               "Wq r8; ") &&
+          !Contains("of none") && !Contains("of lora Wq+Wv"));
+  CHECK_THAT(
+      explained(other, base),
+      Contains("; on wikisql 7 of 200 scored prompts were cut, by 70 tokens in all, of none"));
+  // Older trials do not tell.
+  planted.add({.targets = "Wk", .rank = 8, .share = 0.3});
+  CHECK_THAT(explained(other, "{method: lora, targets: Wk}"), !Contains("were cut"));
+  // Settings that had the same cut stand together.
+  planted.add({.targets = "Wo", .rank = 8, .share = 0.6, .environment = cut});
+  CHECK_THAT(explained("{method: lora, targets: Wo}", one),
+             Contains("was left out, of lora Wo r8 and lora Wq r8; "));
+}
