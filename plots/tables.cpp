@@ -7,7 +7,7 @@ namespace rankscope {
 
 namespace {
 
-constexpr std::array<TableKind, 21> kTableKinds{{
+constexpr std::array<TableKind, 22> kTableKinds{{
     {Section::kSummary, "trials", "What was run", &trial_tables},
     {Section::kSummary, "verdicts", "The paper's claims", &verdict_tables},
     {Section::kSummary, "best", "The best configurations", &best_tables},
@@ -29,6 +29,7 @@ constexpr std::array<TableKind, 21> kTableKinds{{
     {Section::kRun, "configuration", "Configuration", &configuration_tables},
     {Section::kRun, "hashes", "Hashes", &hash_tables},
     {Section::kRun, "datasets", "Scored examples", &dataset_tables},
+    {Section::kRun, "cut_prompts", "Prompts that were cut", &cut_prompt_tables},
     {Section::kRun, "undefined", "What the analysis could not define", &undefined_tables},
 }};
 

@@ -25,6 +25,7 @@ TableSet environment_tables(ReportData& data);
 TableSet configuration_tables(ReportData& data);
 TableSet hash_tables(ReportData& data);
 TableSet dataset_tables(ReportData& data);
+TableSet cut_prompt_tables(ReportData& data);
 TableSet undefined_tables(ReportData& data);
 
 }  // namespace rankscope

@@ -72,7 +72,10 @@ std::vector<Row> counted_values(ReportData& data, const char* from) {
 }  // namespace
 
 TableSet environment_tables(ReportData& data) {
-  const std::vector<Row> rows = counted_values(data, "environment WHERE key <> 'train_examples'");
+  const std::vector<Row> rows = counted_values(
+      data,
+      "environment WHERE key NOT LIKE 'scored\\_%' ESCAPE '\\' AND key NOT IN ('train_examples', "
+      "'train_prompts_cut', 'train_tokens_cut', 'train_left_out')");
   if (rows.empty()) return {{}, "No finished trial says where it was run yet."};
   Table table{.name = "environment",
               .title = "Machines and programs",
@@ -192,8 +195,8 @@ TableSet dataset_tables(ReportData& data) {
       .caption =
           "How many examples of a file a task is scored on, within its score.limit, and over how "
           "many of them a trial's score by the metric that is shown is a mean: those that this "
-          "metric scores, with a prompt that fits into the base's context beside what is generated "
-          "and a method's special tokens.",
+          "metric scores, with a prompt that fits, whole or cut, into the base's context beside "
+          "what is generated and a method's special tokens.",
       .answers = {},
       .columns = {{"task"}, {"split"}, {"file"}, {"examples", true}, {"metric"}, {"scored", true}},
       .rows = {},
@@ -214,6 +217,11 @@ TableSet dataset_tables(ReportData& data) {
       add(metric_label(metric), scored_text(counts), {metric, counts.first, counts.second});
     if (dataset.scored.empty()) add(std::string(kNone), std::string(kNone), {{}, {}, {}});
   }
+  const std::int64_t cut = std::ranges::count_if(
+      data.scores(), [](const ScoreFinding* s) { return s->scored_cut && s->scored_cut->cut > 0; });
+  if (cut > 0)
+    table.caption +=
+        fmt::format(" With {} prompts were cut, as the next table says.", counted(cut, "setting"));
   return {{std::move(table)}, {}};
 }
 
