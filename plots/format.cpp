@@ -119,6 +119,16 @@ std::string joined(const std::vector<std::string>& parts,
 
 }  // namespace
 
+bool is_plain(const std::string& variant) {
+  constexpr std::string_view kAlpha = "alpha ", kBetween = ", ";
+  for (std::size_t at = 0; at < variant.size();) {
+    if (variant.compare(at, kAlpha.size(), kAlpha) != 0) return false;
+    const std::size_t end = variant.find(kBetween, at);
+    at = end == std::string::npos ? end : end + kBetween.size();
+  }
+  return true;
+}
+
 std::vector<std::string> without_shared_parts(const std::vector<std::string>& variants) {
   const Parts parts = parts_of(variants);
   std::vector<std::string> told;

@@ -36,6 +36,9 @@ std::string short_count(double value);
 // "3 trials", "1 trial".
 std::string counted(std::int64_t count, std::string_view noun);
 
+// Whether settings that this variant tells apart may stand beside the paper's, which states no
+// alpha and has nothing else that tells settings apart: no other start, scale or rate.
+bool is_plain(const std::string& variant);
 // Variants ("alpha 8, lr 0.005") without the parts that all of them have.
 std::vector<std::string> without_shared_parts(const std::vector<std::string>& variants);
 // And those parts.

@@ -65,8 +65,9 @@ AxisRange axis_range(const std::vector<double>& values, bool logarithmic) {
 std::string logarithmic_tics(const AxisRange& range) {
   const double ratio = range.high / range.low;
   if (ratio >= 1000) return "autofreq";
-  const std::vector<double> steps =
-      ratio >= 20 ? std::vector<double>{1, 2, 5} : std::vector<double>{1, 2, 3, 4, 5, 7};
+  const std::vector<double> steps = ratio >= 100  ? std::vector<double>{1, 5}
+                                    : ratio >= 20 ? std::vector<double>{1, 2, 5}
+                                                  : std::vector<double>{1, 2, 3, 4, 5, 7};
   std::vector<std::string> marks;
   for (double decade = std::pow(10, std::floor(std::log10(range.low))); decade <= range.high;
        decade *= 10)

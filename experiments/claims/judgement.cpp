@@ -296,12 +296,20 @@ class Scores {
     }
   }
 
-  // Settings that cannot be told from the best of their task in their sweep.
+  // Settings that cannot be told from the best of their task in their sweep, among those that were
+  // scored on as many examples as most.
   void mark_best() {
     for (auto& cell : contenders_) {
       auto& contenders = cell.second;
+      std::map<Eigen::Index, std::size_t> settings;  // by their number of examples
+      for (const auto& [index, outcomes] : contenders) ++settings[outcomes.cols()];
+      const Eigen::Index usual = std::ranges::max_element(settings, {}, [](const auto& entry) {
+                                   return std::pair(entry.second, entry.first);
+                                 })->first;
       std::erase_if(contenders, [&](const auto& c) {
-        return c.second.cols() != contenders.front().second.cols();
+        const bool is_other = c.second.cols() != usual;
+        if (is_other) findings_.scores[c.first].other_examples = true;
+        return is_other;
       });
       std::vector<RealMatrix> groups;
       for (const auto& [index, outcomes] : contenders) groups.push_back(outcomes);

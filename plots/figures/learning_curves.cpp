@@ -127,7 +127,7 @@ class CurvesDrawing {
              .rows = (panels_.size() + 2) / 3,
              .panel_width = 200,
              .panel_height = 180,
-             .left = 66,
+             .left = 80,
              .right = 100,
              .top = 30,
              .bottom = 58,

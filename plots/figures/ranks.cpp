@@ -46,14 +46,16 @@ std::vector<Series> measured_series(const ReportData& data, const std::string& b
       return p.rank == entry.second.points[0].rank;
     });
   });
-  // What differs first: a legend has room for little.
+  // What differs alone, since a legend has room for little; but all that makes of LoRA another
+  // method, which would else be taken for the paper's.
   std::vector<std::string> variants;
   for (const auto& [key, each] : series) variants.push_back(std::get<3>(key));
   const std::vector<std::string> told = without_shared_parts(variants);
   std::map<std::string, int> uses;
   std::size_t next = 0;
   for (auto& [key, each] : series) {
-    const std::string& variant = told[next++];
+    const std::string& shorter = told[next++];
+    const std::string& variant = is_plain(std::get<3>(key)) ? shorter : std::get<3>(key);
     each.label = each.targets + (variant.empty() ? "" : ", ") + variant;
     ++uses[each.label];
   }

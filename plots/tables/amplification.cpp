@@ -94,7 +94,7 @@ void add_paper_rows(Table& table) {
                                printed("", "Wq", "", "frobenius"),
                                printed(rank, "Wq", "dWq", "amplification"),
                                std::string(kNone),
-                               "1"};
+                               std::string(kNone)};
     for (ShownCell& cell : row) cell.style = CellStyle::kPaper;
     table.rows.push_back(std::move(row));
   }
@@ -170,7 +170,8 @@ TableSet amplification_tables(ReportData& data) {
       "(an "
       "update of zero has none), of the two factors geometric ones, "
       "at the middle one of the layers that were analysed (counted from 0); all layers are in the "
-      "CSV. The paper shows layer 48 of 96 of GPT-3." +
+      "CSV. The paper shows layer 48 of 96 of GPT-3; of how many adapters it does not say, and its "
+      "amplifications are quotients of the norms that it prints." +
       left_out_settings(groups, "the CSV");
   return {{std::move(table)}, {}};
 }

@@ -12,7 +12,8 @@
 namespace rankscope {
 
 ScoreCells::ScoreCells(const std::vector<const ScoreFinding*>& scores)
-    : rouge_(rouge_note(scores)) {
+    : rouge_(rouge_note(scores)),
+      other_examples_(std::ranges::any_of(scores, &ScoreFinding::other_examples)) {
   std::map<std::size_t, int> uses;
   for (const ScoreFinding* score : scores)
     if (score->method != "none") ++uses[score->seeds.size()];
@@ -32,6 +33,7 @@ ShownCell ScoreCells::measured(const ScoreFinding* score) const {
     text += fmt::format(" (n = {})", score->seeds.size());
   if (score->diverged > 0) text += fmt::format(" ({} diverged)", score->diverged);
   if (score->missing > 0) text += fmt::format(" ({} missing)", score->missing);
+  if (score->other_examples) text += fmt::format(" ({})", counted(score->examples, "example"));
   // One seed can be told from none: it is among the best whatever its score.
   const bool told = score->seeds.size() > 1;
   return {std::move(text), score->among_best && told ? CellStyle::kStrong : CellStyle::kPlain};
@@ -52,7 +54,12 @@ std::string ScoreCells::caption() const {
   return text +
          " unless a cell says otherwise (with one, it is over examples for that run alone). Bold: "
          "cannot be told from the best of its task in its sweep; what is of one seed, which can be "
-         "told from nothing, is never bold. "
+         "told from nothing, is never bold" +
+         (other_examples_
+              ? ", nor what was scored on another number of examples, as its cell says: "
+                "it was not compared"
+              : std::string()) +
+         ". "
          "“paper” is what it prints for GPT-3 (175 billion parameters)." +
          rouge_;
 }
@@ -94,16 +101,6 @@ std::string setting_text(const MethodSetting& setting) {
   if (setting.rank) text += (text.empty() ? "r = " : ", r = ") + grouped(*setting.rank);
   if (!setting.size.empty()) text += (text.empty() ? "" : ", ") + setting.size;
   return text;
-}
-
-bool is_plain(const std::string& others) {
-  constexpr std::string_view kAlpha = "alpha ", kBetween = ", ";
-  for (std::size_t at = 0; at < others.size();) {
-    if (others.compare(at, kAlpha.size(), kAlpha) != 0) return false;
-    const std::size_t end = others.find(kBetween, at);
-    at = end == std::string::npos ? end : end + kBetween.size();
-  }
-  return true;
 }
 
 bool is_of_setting(const ScoreFinding& score, const MethodSetting& setting) {

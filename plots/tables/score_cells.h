@@ -29,6 +29,7 @@ class ScoreCells {
  private:
   std::size_t usual_seeds_ = 0;
   std::string rouge_;
+  bool other_examples_ = false;  // of some score
 };
 
 // What ROUGE is here, a sentence with a space before it, where one of the scores is by it; else
@@ -53,9 +54,6 @@ struct MethodSetting {
 MethodSetting setting_of(const PublishedNumber& number);
 // "Wq+Wv, r = 8", "prefix 64, infix 8".
 std::string setting_text(const MethodSetting& setting);
-// Whether settings that this tells apart may stand beside the paper's, which states no alpha and
-// has nothing else that tells settings apart: no other start, scale or rate.
-bool is_plain(const std::string& others);
 // Whether a score is of this setting of the paper.
 bool is_of_setting(const ScoreFinding& score, const MethodSetting& setting);
 

@@ -188,6 +188,9 @@ TEST_CASE("captions name the middle layer of those analysed, and Table 7 each ro
   CHECK(layers["Wq, alpha 8"] == "5");
   CHECK(layers["Wq, alpha 64"] == "0");
   CHECK_THAT(table.tables.at(0).caption, !Contains("layer 0 of 1"));
+  // What the paper does not print is not shown as its own.
+  CHECK_THAT(table.tables.at(0).caption, Contains("amplifications are quotients of the norms"));
+  CHECK(table.tables.at(0).rows.back().back().text == "–");
   CHECK_THAT(spectrum_figures(data).figures.at(0).caption,
              Contains("layer 0 (from 0; 1 analysed)"));
 }

@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
+#include <set>
 
 #include "plots/figures/makers.h"
 #include "plots/tables/makers.h"
+#include "results/cells.h"
 #include "tests/plots/given.h"
 
 using namespace rankscope;
@@ -137,6 +139,28 @@ TEST_CASE("no two lines of the figure of ranks look alike, and matrices keep the
   CHECK_THAT(script, Contains("lc rgb '#0072B2' lw 2 pt 7 ps 0.9 title 'Wq'") &&
                          Contains("lc rgb '#D55E00' lw 2 pt 7 ps 0.9 title 'Wq+Wv'") &&
                          Contains("lc rgb '#009E73' lw 2 pt 7 ps 0.9 title 'Wv'"));
+}
+
+TEST_CASE(
+    "the figure of ranks names what makes of LoRA another method, whatever a panel's lines share") {
+  std::vector<ScoreFinding> scores;
+  const auto add = [&](const std::string& task, const std::string& variant) {
+    for (const std::int64_t rank : {1, 8}) {
+      scores.push_back(score(task, "lora", "Wq+Wv", rank, 100 * rank, 50));
+      scores.back().others = scores.back().variant = variant;
+    }
+  };
+  add("wikisql", "alpha 8, init pissa");
+  add("mnli", "alpha 8");
+  Given given(scores);
+  const Figure figure = rank_figures(*given.data).figures.at(0);
+  std::map<std::string, std::set<std::string>> labels;  // of what was measured, by task
+  for (const Row& row : figure.data.rows)
+    if (text_in(row[5]) == "measured") labels[text_in(row[6])].insert(text_in(row[8]));
+  CHECK(labels == std::map<std::string, std::set<std::string>>{
+                      {"mnli", {"Wq+Wv"}}, {"wikisql", {"Wq+Wv, alpha 8, init pissa"}}});
+  CHECK_THAT(figure.script,
+             Contains("title 'Wq+Wv'") && Contains("title 'Wq+Wv, alpha 8, init pissa'"));
 }
 
 TEST_CASE("Figure 2's data tell the paper's ranks apart") {

@@ -95,6 +95,25 @@ TEST_CASE(
   CHECK(set.tables.at(0).rows.at(3).at(3).style == CellStyle::kStrong);
 }
 
+TEST_CASE("what was not compared with the best is named, with its number of examples") {
+  std::vector<ScoreFinding> scores{score("wikisql", "lora", "Wq", 8, 800, 9),
+                                   score("wikisql", "lora", "Wv", 8, 800, 95)};
+  scores[0].among_best = true;
+  Given given(scores);
+  CHECK_THAT(best_tables(*given.data).tables.at(0).caption, !Contains("Not compared"));
+  CHECK_THAT(matrix_tables(*given.data).tables.at(0).caption, Contains("is never bold. "));
+  scores[1].other_examples = true;
+  scores[1].examples = 12;
+  Given other(scores);
+  CHECK_THAT(
+      best_tables(*other.data).tables.at(0).caption,
+      Contains("on another number of examples than most: LoRA Wv, r = 8 on WikiSQL (95.0, 12 "
+               "examples)."));
+  const TableSet set = matrix_tables(*other.data);
+  CHECK_THAT(shown(set), Contains("| 95.0 ± 1.0 (12 examples) |"));
+  CHECK_THAT(set.tables.at(0).caption, Contains("is never bold, nor what was scored on another"));
+}
+
 TEST_CASE(
     "scores of controls and of other metrics stand in no table, those that two sweeps share in "
     "each") {

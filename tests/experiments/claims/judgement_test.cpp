@@ -290,6 +290,21 @@ TEST_CASE(
   CHECK(findings.scores.size() == 3);
 }
 
+TEST_CASE("the best is sought among those that were scored on as many examples as most") {
+  PlantedResults planted;
+  planted.add({.targets = "Wk", .rank = 8, .share = 0.3, .not_scored = 2});
+  planted.add({.targets = "Wq", .rank = 8, .share = 0.3});
+  planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.6});
+  planted.add({.targets = "Wv", .rank = 8, .share = 0.9, .not_scored = 1});
+  const Findings findings = planted.judge(score_claim("above", 5));
+  REQUIRE(findings.scores.size() == 4);
+  for (const ScoreFinding& score : findings.scores) {
+    INFO(score.targets);
+    CHECK(score.among_best == (score.targets == "Wq+Wv"));
+    CHECK(score.other_examples == (score.targets == "Wk" || score.targets == "Wv"));
+  }
+}
+
 TEST_CASE(
     "of sweeps that can answer a claim the one with more seeds does, then the one with more "
     "settings") {
