@@ -4,8 +4,10 @@ cmake_minimum_required(VERSION 3.25)
 
 set(version "unknown")
 set(claims "")
-# Set by git around its hooks, it would make ROOT a part of the hook's repository.
-unset(ENV{GIT_DIR})
+# Set by git around its hooks, they would have git look at ROOT with the hook's repository or its index.
+foreach(name GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR)
+  unset(ENV{${name}})
+endforeach()
 find_program(git git)
 
 # Sets `output` to what git says of ROOT, and `failed` where it cannot say.

@@ -23,7 +23,7 @@ std::string stamp_of(const fs::path& path) {
     throw InputError("cannot read '" + printable_path(path) + "': " + system_error_text(errno) +
                      "; is the path right?");
   // `cp -p` over a file sets its time of modification too; that of status change nobody sets.
-  return fmt::format("{}:{}:{}:{}.{:09}:{}.{:09}", status.st_dev, status.st_ino, status.st_size,
+  return fmt::format("{}:{}:{}.{:09}:{}.{:09}", status.st_ino, status.st_size,
                      status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec,
                      status.st_ctim.tv_nsec);
 }

@@ -14,7 +14,7 @@ class FileHashes {
   // Reads what an earlier run kept; a file that is missing or damaged only costs the hashing.
   explicit FileHashes(const std::filesystem::path& kept);
 
-  // Of a file's bytes. A kept hash counts as long as device, inode, size and the times of
+  // Of a file's bytes. A kept hash counts as long as inode, size and the times of
   // modification and of status change are the same.
   std::string file(const std::filesystem::path& path);
   // Of a base: config.json and every *.safetensors, by name.

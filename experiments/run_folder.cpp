@@ -48,8 +48,11 @@ RunFolder::RunFolder(const TrainRunOptions& options, const Method& method,
   identity_[kBackend] = std::string(backend.name());
   identity_[kInstructionSet] = std::string(backend.instruction_set());
   identity_["numeric_version"] = std::to_string(kNumericVersion);
-  if (backend.name() == "cpu")
-    libraries_ = "oneDNN " + reference_library_version() + ", compiler " __VERSION__;
+  libraries_ = backend.name() == "cpu"
+                   ? "oneDNN " + reference_library_version() + ", compiler " __VERSION__
+                   : backend.libraries();
+  if (const std::string own = method.libraries(); !own.empty())
+    libraries_ += (libraries_.empty() ? "" : ", ") + own;
 }
 
 void RunFolder::prepare() {

@@ -76,7 +76,7 @@ class RunFolder {
   FolderLock::Busy busy_;
   bool other_machines_;
   Trainer::Identity identity_;
-  std::string libraries_;                         // empty where the instruction set names them
+  std::string libraries_;
   OrderedJson accounts_ = OrderedJson::object();  // of the data that was read
   std::string curve_;
   std::optional<FolderLock> lock_;

@@ -62,6 +62,11 @@ expect("three commits" tree "" 2026-02-03)
 file(CREATE_LINK ${WORK}/tree ${WORK}/link SYMBOLIC)
 expect("through a link" link "" 2026-02-03)
 
+file(WRITE ${WORK}/index "another repository's")
+set(ENV{GIT_INDEX_FILE} ${WORK}/index)
+expect("from another repository's hook" tree "" 2026-02-03)
+unset(ENV{GIT_INDEX_FILE})
+
 # A shallow clone knows the day only of what was changed after its oldest commit.
 foreach(depth 1 2)
   git_in(. clone --quiet --depth=${depth} file://${WORK}/tree depth${depth})

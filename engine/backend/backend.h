@@ -190,6 +190,9 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;
   virtual std::string_view instruction_set() const = 0;
+  // The libraries beside it whose versions decide bits: what was half done with others is begun
+  // anew, and what is finished counts. Empty for none.
+  virtual std::string libraries() const { return {}; }
   virtual int threads() const = 0;
   // part(i) for i in [0, count), side by side on the backend's threads where it has any. What a
   // part asks of the backend is done by its thread alone, so that threads wait for one another at

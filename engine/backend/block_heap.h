@@ -17,7 +17,7 @@ class BlockHeap {
   // Ends the range at `end` at the latest, beyond which nothing may be in use: a block that the
   // range could not grow for is released, and its place is not handed out.
   void end_at(size_t end);
-  // Bytes of the range that were handed out at least once.
+  // Where the range ends: behind all that was handed out, or was to be.
   size_t end() const { return end_; }
   size_t in_use() const { return in_use_; }
   size_t most_in_use() const { return most_in_use_; }

@@ -84,18 +84,16 @@ struct Work {
   const std::function<void(size_t, Prediction)>& on_prediction;
   std::mutex handing_over = {};
   std::atomic<bool> failed = false;
+  bool refused = false;  // by the receiver, which threw
 
   // Never again once it has thrown: what lies behind it (a full disk) would be asked anew by every
   // thread that comes before it learns of the failure.
   void hand_over(size_t index, Prediction prediction) {
     const std::lock_guard lock(handing_over);
-    if (failed) return;
-    try {
-      on_prediction(index, std::move(prediction));
-    } catch (...) {
-      failed = true;
-      throw;
-    }
+    if (refused) return;
+    refused = true;  // and stays so where it throws
+    on_prediction(index, std::move(prediction));
+    refused = false;
   }
 };
 

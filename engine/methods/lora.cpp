@@ -3,6 +3,7 @@
 #include "engine/methods/lora_settings.h"
 #include "engine/methods/low_rank.h"
 #include "engine/methods/pissa.h"
+#include "engine/methods/principal_factors.h"
 #include "engine/methods/registry.h"
 
 namespace rankscope {
@@ -24,6 +25,10 @@ class Lora : public Method {
   std::string formula() const override { return "sum over adapted sites of r (d_in + d_out)"; }
 
   std::map<std::string, std::string> settings() const override { return settings_.canonical(); }
+
+  std::string libraries() const override {
+    return settings_.init == LoraInit::kPissa ? factorisation_library() : std::string();
+  }
 
   std::unique_ptr<Adaptation> adapt(Model& model, uint64_t init_seed) const override {
     if (settings_.init == LoraInit::kPissa) return start_pissa(settings_, model, init_seed);

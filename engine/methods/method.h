@@ -130,6 +130,8 @@ class Method {
   virtual void check_steps(int64_t /*steps*/) const {}
   // Whether check_steps may throw.
   virtual bool heeds_steps() const { return false; }
+  // As Backend::libraries, of what adapt() computes beside the backend.
+  virtual std::string libraries() const { return {}; }
   // Whether adapt() heeds its seed.
   virtual bool draws() const { return true; }
   // init_seed keys the initialisation.

@@ -1,5 +1,7 @@
 #include "engine/methods/principal_factors.h"
 
+#include <fmt/format.h>
+
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
@@ -37,6 +39,11 @@ Rows times(Backend& backend, const Rows& rows, const PackedMatrix& right) {
 }
 
 }  // namespace
+
+std::string factorisation_library() {
+  return fmt::format("Eigen {}.{}.{} by {} and {} KiB", EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION,
+                     EIGEN_MINOR_VERSION, Eigen::l1CacheSize() >> 10, Eigen::l2CacheSize() >> 10);
+}
 
 PrincipalFactors principal_factors(const Model& model, const SiteSpec& spec, int64_t rank,
                                    int iterations, uint64_t seed) {

@@ -1,6 +1,7 @@
 // The principal part of a weight matrix, by subspace iteration.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "engine/models/model.h"
@@ -19,5 +20,9 @@ struct PrincipalFactors {
 // orthogonalisation is in double. The rank is at most min(in, out).
 PrincipalFactors principal_factors(const Model& model, const SiteSpec& spec, int64_t rank,
                                    int iterations, uint64_t seed);
+
+// By which version of what, and with which sizes of blocks (CMakeLists.txt), they are
+// orthogonalised: "Eigen 3.4.0 by 48 and 2048 KiB".
+std::string factorisation_library();
 
 }  // namespace rankscope

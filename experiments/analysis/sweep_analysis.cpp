@@ -29,7 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Raised when the same adapters yield other numbers or quantities than before.
-constexpr int kAnalysisVersion = 4;
+constexpr int kAnalysisVersion = 5;
 // Figure 8 sets an update's directions against the first tenth of W's.
 constexpr double kShareOfBase = 0.1;
 constexpr std::uint64_t kChanceSeed = 0;

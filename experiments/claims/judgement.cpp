@@ -297,7 +297,7 @@ class Scores {
   }
 
   // Settings that cannot be told from the best of their task in their sweep, among those that were
-  // scored on as many examples as most.
+  // scored on the most usual number of examples, of several the largest.
   void mark_best() {
     for (auto& cell : contenders_) {
       auto& contenders = cell.second;

@@ -7,8 +7,9 @@ namespace rankscope {
 
 void add_device_options(CLI::App& command, DeviceSettings& settings) {
   command
-      .add_option("--device", settings.device,
-                  "cpu, cuda, cuda:N, or auto: a GPU where there is one")
+      .add_option(
+          "--device", settings.device,
+          "cpu, cuda, cuda:N, or auto: a GPU of compute capability 8.0 or later where there is one")
       ->capture_default_str();
   command
       .add_option("--precision", settings.precision,

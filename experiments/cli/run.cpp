@@ -176,7 +176,8 @@ void add_run(CLI::App& app, int& exit_code) {
       ->check(not_empty());
   command
       ->add_option("--device", c->device,
-                   "cpu, cuda (all GPUs, the workers taking turns), cuda:N, or auto; default: the "
+                   "cpu, cuda (all GPUs of compute capability 8.0 or later, the workers taking "
+                   "turns), cuda:N, or auto; default: the "
                    "file's, else cpu")
       ->check(not_empty());
   command

@@ -105,7 +105,8 @@ void add_trial(CLI::App& app, int& exit_code) {
       ->check(not_empty());
   command
       ->add_option("--device", c->options.device,
-                   "cpu, cuda, cuda:N, or auto: a GPU where there is one; the precision is the "
+                   "cpu, cuda, cuda:N, or auto: a GPU of compute capability 8.0 or later where "
+                   "there is one; the precision is the "
                    "trial's own")
       ->capture_default_str();
   command->add_option("--threads", c->options.threads, "of the CPU; 0: all processors")

@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kFile = "environment.json";
 constexpr const char* kInstructionSet = "instruction_set";
+constexpr const char* kLibraries = "libraries";
 constexpr const char* kAdapter = "adapter";
 constexpr const char* kWeightsHash = "weights_sha256";
 
@@ -24,6 +25,8 @@ OrderedJson environment_json(const Backend& backend) {
   json["numeric_version"] = std::to_string(kNumericVersion);
   json["backend"] = backend.name();
   json[kInstructionSet] = backend.instruction_set();
+  if (const std::string libraries = backend.libraries(); !libraries.empty())
+    json[kLibraries] = libraries;
   json["threads"] = std::to_string(backend.threads());
   json["processor"] = processor_name();
   json["memory_mib"] = std::to_string(total_memory_mib());
@@ -45,7 +48,8 @@ PredictionSource recorded_source(const std::filesystem::path& folder) {
   try {
     const Json json = read_json_file(folder / kFile);
     JsonObject object(json, kFile);
-    PredictionSource source{object.get_string_or(kInstructionSet, ""), ""};
+    PredictionSource source{object.get_string_or(kInstructionSet, ""),
+                            object.get_string_or(kLibraries, ""), ""};
     if (object.has(kAdapter)) source.adapter = object.get_object(kAdapter).get_string(kWeightsHash);
     return source;
   } catch (const Error&) {

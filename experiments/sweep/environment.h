@@ -11,14 +11,16 @@
 namespace rankscope {
 
 // Texts by key: processor, instruction_set (of a GPU its name, the versions of CUDA and of the
-// kernels' arithmetic, and the precision), threads, memory_mib, compiler, program (the repository's
-// state when it was built), and the numeric version.
+// kernels' arithmetic, and the precision), libraries (where there are, as Backend's), threads,
+// memory_mib, compiler, program (the repository's state when it was built), and the numeric
+// version.
 OrderedJson environment_json(const Backend& backend);
 
 // What an evaluation's predictions are made with: another's are not its bits.
 struct PredictionSource {
   std::string instruction_set;
-  std::string adapter;  // weights_sha256 of rankscope.json; empty: the base alone
+  std::string libraries;  // Backend::libraries
+  std::string adapter;    // weights_sha256 of rankscope.json; empty: the base alone
   bool operator==(const PredictionSource&) const = default;
 };
 // The same and base_parameters, how many the base has, and where there is an adapter its

@@ -69,6 +69,8 @@ void forget_others_predictions(const fs::path& eval_folder, const PredictionSour
   const std::string why = was.instruction_set.empty() ? "nothing says what made them"
                           : was.instruction_set != source.instruction_set
                               ? "another device began them: " + printable(was.instruction_set)
+                          : was.libraries != source.libraries
+                              ? "other libraries began them: " + printable(was.libraries)
                               : "another training's adapter began them, or an older program";
   log::info("the predictions in {} are all made anew ({})", printable_path(eval_folder), why);
   std::error_code error;
@@ -87,7 +89,7 @@ std::string weights_hash(const fs::path& adapter) {
 Adapted adapted(const SweepFolder& folder, const Trial& trial, Model& base) {
   const Backend& backend = base.backend();
   const fs::path eval = folder.eval_folder(trial), adapter = folder.train_folder(trial) / "adapter";
-  const PredictionSource source{std::string(backend.instruction_set()),
+  const PredictionSource source{std::string(backend.instruction_set()), backend.libraries(),
                                 trial.trains() ? weights_hash(adapter) : ""};
   forget_others_predictions(eval, source);
   write_environment(eval, backend, base.shape().parameters(), source.adapter);

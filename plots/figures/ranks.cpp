@@ -25,10 +25,13 @@ struct RankPoint {
   std::optional<double> low, high;
 };
 struct Series {
-  std::string label, targets;
+  std::string label, targets, sweep, variant;
+  std::optional<std::int64_t> train_examples;
   std::vector<RankPoint> points;  // by rank
 };
+using PanelRow = std::pair<TaskMetric, std::vector<Series>>;  // what was measured
 
+// Without labels, which depend on the other panels.
 std::vector<Series> measured_series(const ReportData& data, const std::string& base,
                                     const TaskMetric& of) {
   using Key = std::tuple<std::pair<int, std::string>, std::string, std::optional<std::int64_t>,
@@ -39,6 +42,9 @@ std::vector<Series> measured_series(const ReportData& data, const std::string& b
       continue;
     Series& each = series[{targets_order(s->targets), s->sweep, s->train_examples, s->variant}];
     each.targets = s->targets;
+    each.sweep = s->sweep;
+    each.variant = s->variant;
+    each.train_examples = s->train_examples;
     each.points.push_back({static_cast<double>(*s->rank), *s->mean, s->low, s->high});
   }
   std::erase_if(series, [](const auto& entry) {
@@ -46,31 +52,37 @@ std::vector<Series> measured_series(const ReportData& data, const std::string& b
       return p.rank == entry.second.points[0].rank;
     });
   });
-  // What differs alone, since a legend has room for little; but all that makes of LoRA another
-  // method, which would else be taken for the paper's.
-  std::vector<std::string> variants;
-  for (const auto& [key, each] : series) variants.push_back(std::get<3>(key));
-  const std::vector<std::string> told = without_shared_parts(variants);
-  std::map<std::string, int> uses;
-  std::size_t next = 0;
-  for (auto& [key, each] : series) {
-    const std::string& shorter = told[next++];
-    const std::string& variant = is_plain(std::get<3>(key)) ? shorter : std::get<3>(key);
-    each.label = each.targets + (variant.empty() ? "" : ", ") + variant;
-    ++uses[each.label];
-  }
   std::vector<Series> all;
   for (auto& [key, each] : series) {
-    if (uses[each.label] > 1) {
-      each.label += " (" + std::get<1>(key);
-      if (std::get<2>(key))
-        each.label += fmt::format(", {} examples", shown_examples(std::get<2>(key)));
-      each.label += ")";
-    }
     std::ranges::stable_sort(each.points, {}, &RankPoint::rank);
     all.push_back(std::move(each));
   }
   return all;
+}
+
+// One legend names the lines of all panels. It has room for little, but only an alpha that all of
+// them share may go: without anything else a line would be named as the paper's LoRA.
+void name_series(std::vector<PanelRow>& rows) {
+  std::vector<std::string> variants;
+  for (const auto& [shown, series] : rows)
+    for (const Series& each : series) variants.push_back(each.variant);
+  if (is_plain(shared_parts(variants))) variants = without_shared_parts(variants);
+  std::size_t next = 0;
+  for (auto& [shown, series] : rows) {
+    std::map<std::string, int> uses;
+    for (Series& each : series) {
+      const std::string& variant = variants[next++];
+      each.label = each.targets + (variant.empty() ? "" : ", ") + variant;
+      ++uses[each.label];
+    }
+    for (Series& each : series) {
+      if (uses[each.label] == 1) continue;
+      each.label += " (" + each.sweep;
+      if (each.train_examples)
+        each.label += fmt::format(", {} examples", shown_examples(each.train_examples));
+      each.label += ")";
+    }
+  }
 }
 
 std::vector<Series> published_series(const TaskMetric& of) {
@@ -102,7 +114,7 @@ class RanksDrawing {
                             "source", "task", "metric", "series"};
   }
 
-  Figure draw(const std::vector<std::pair<TaskMetric, std::vector<Series>>>& rows) {
+  Figure draw(const std::vector<PanelRow>& rows) {
     std::vector<std::vector<Series>> published;
     std::size_t longest = 0;
     bool paper = false;
@@ -180,7 +192,7 @@ class RanksDrawing {
   }
 
   // Matrices keep the colours that they have everywhere; what else there is shares the rest.
-  void choose_looks(const std::vector<std::pair<TaskMetric, std::vector<Series>>>& rows,
+  void choose_looks(const std::vector<PanelRow>& rows,
                     const std::vector<std::vector<Series>>& published) {
     std::vector<const Series*> all;
     for (const auto& [shown, measured] : rows)
@@ -207,13 +219,14 @@ class RanksDrawing {
 FigureSet rank_figures(ReportData& data) {
   FigureSet set;
   for (const std::string& base : data.bases()) {
-    std::vector<std::pair<TaskMetric, std::vector<Series>>> rows;
+    std::vector<PanelRow> rows;
     std::size_t left_out = 0;  // lines of the panels that are drawn
     for (const TaskMetric& shown : data.task_metrics()) {
       std::vector<Series> series = measured_series(data, base, shown);
       if (!series.empty()) rows.emplace_back(shown, std::move(series));
     }
     if (rows.empty()) continue;
+    name_series(rows);
     const std::size_t all = rows.size();
     if (all > kMostTasks) rows.resize(kMostTasks);
     for (auto& [shown, series] : rows) {

@@ -171,7 +171,7 @@ TableSet amplification_tables(ReportData& data) {
       "update of zero has none), of the two factors geometric ones, "
       "at the middle one of the layers that were analysed (counted from 0); all layers are in the "
       "CSV. The paper shows layer 48 of 96 of GPT-3; of how many adapters it does not say, and its "
-      "amplifications are quotients of the norms that it prints." +
+      "amplification at rank 64 is the quotient of the norms that it prints." +
       left_out_settings(groups, "the CSV");
   return {{std::move(table)}, {}};
 }

@@ -80,15 +80,21 @@ TableSet best_tables(ReportData& data) {
   if (!no_better.empty())
     table.caption += fmt::format(" The untrained base does no worse than the best on {}.",
                                  fmt::join(no_better, ", "));
+  constexpr std::size_t kNamed = 4;
   std::vector<std::string> others;
   for (const ScoreFinding* s : data.scores())
     if (s->other_examples)
       others.push_back(fmt::format("{} on {} ({:.1f}, {}{})", configuration_label(*s),
                                    task_label(s->task), *s->mean, counted(s->examples, "example"),
                                    data.several_sweeps() ? ", sweep " + s->sweep : ""));
+  if (others.size() > kNamed + 1) {
+    const std::size_t more = others.size() - kNamed;
+    others.resize(kNamed);
+    others.push_back(fmt::format("{} more", more));
+  }
   if (!others.empty())
     table.caption += fmt::format(
-        " Not compared, because they were scored on another number of examples than most: {}.",
+        " Not compared, because they were scored on another number of examples than these: {}.",
         fmt::join(others, "; "));
   if (left_out > 0) table.caption += fmt::format(" {} more are in the table's CSV.", left_out);
   return {{std::move(table)}, {}};

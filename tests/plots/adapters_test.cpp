@@ -189,7 +189,7 @@ TEST_CASE("captions name the middle layer of those analysed, and Table 7 each ro
   CHECK(layers["Wq, alpha 64"] == "0");
   CHECK_THAT(table.tables.at(0).caption, !Contains("layer 0 of 1"));
   // What the paper does not print is not shown as its own.
-  CHECK_THAT(table.tables.at(0).caption, Contains("amplifications are quotients of the norms"));
+  CHECK_THAT(table.tables.at(0).caption, Contains("amplification at rank 64 is the quotient"));
   CHECK(table.tables.at(0).rows.back().back().text == "–");
   CHECK_THAT(spectrum_figures(data).figures.at(0).caption,
              Contains("layer 0 (from 0; 1 analysed)"));

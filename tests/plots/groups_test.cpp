@@ -267,3 +267,25 @@ TEST_CASE(
   CHECK(table.rows.at(0).at(10).text == "2.00");
   CHECK(table.rows.at(1).at(10).text == "1.00");
 }
+
+TEST_CASE("a panel that has nothing more than the others is named plain only where it is") {
+  AnalysedFolder folder("a", "models/one");
+  folder.put_adapters("Wq", {2, 4});
+  ResultsReader results({folder.path()});
+  const auto script = [&](const std::string& less, const std::string& more) {
+    Findings findings;
+    for (const Row& row : results.rows("SELECT DISTINCT setting, rank FROM trials")) {
+      ScoreFinding score;
+      score.sweep = "a";
+      score.setting = text_in(row[0]);
+      score.variant = integer_in(row[1]) == 2 ? less : more;
+      findings.scores.push_back(std::move(score));
+    }
+    ReportData data(results, findings);
+    return amplification_figures(data).figures.at(0).script;
+  };
+  CHECK_THAT(script("", "alpha 8"),
+             Contains("set title 'plain'") && Contains("set title 'alpha 8'"));
+  CHECK_THAT(script("init pissa", "init pissa, alpha 8"),
+             Contains("set title 'init pissa'") && Contains("set title 'alpha 8'"));
+}

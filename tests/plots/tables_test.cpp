@@ -107,7 +107,7 @@ TEST_CASE("what was not compared with the best is named, with its number of exam
   Given other(scores);
   CHECK_THAT(
       best_tables(*other.data).tables.at(0).caption,
-      Contains("on another number of examples than most: LoRA Wv, r = 8 on WikiSQL (95.0, 12 "
+      Contains("on another number of examples than these: LoRA Wv, r = 8 on WikiSQL (95.0, 12 "
                "examples)."));
   const TableSet set = matrix_tables(*other.data);
   CHECK_THAT(shown(set), Contains("| 95.0 ± 1.0 (12 examples) |"));

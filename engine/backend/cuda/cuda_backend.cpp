@@ -47,7 +47,7 @@ class CudaBackend final : public Backend {
         stream_(owned_stream_.stream),
         allocator_(std::make_shared<DeviceAllocator>()),
         wide_(stream_, *allocator_, precision) {
-    instruction_set_ = info_.name + ", " + info_.runtime + ", " + wide_.version() + ", kernels " +
+    instruction_set_ = info_.name + ", " + info_.runtime + ", kernels " +
                        std::to_string(kKernelVersion) + ", " +
                        (precision == DType::kF32 ? "fp32" : "bf16");
   }
@@ -61,6 +61,7 @@ class CudaBackend final : public Backend {
 
   std::string_view name() const override { return "cuda"; }
   std::string_view instruction_set() const override { return instruction_set_; }
+  std::string libraries() const override { return wide_.version(); }
   int threads() const override { return 1; }
   Allocator& allocator() override { return *allocator_; }
   DType precision() const override { return precision_; }

@@ -357,6 +357,10 @@ std::unique_ptr<Backend> make_staged_backend(std::unique_ptr<Backend> device) {
   return std::make_unique<StagedBackend>(std::move(device));
 }
 
+std::unique_ptr<Backend> make_gpu_backend(DType precision) {
+  return make_cuda_backend(usable_gpus(gpus()).at(0), precision);
+}
+
 std::vector<NamedBackend> fake_backends() {
   std::vector<NamedBackend> all;
   for (const DType precision : {DType::kF32, DType::kBF16})
@@ -370,7 +374,7 @@ std::vector<NamedBackend> gpu_backends() {
   if (usable_gpus(gpus()).empty()) return all;
   for (const DType precision : {DType::kF32, DType::kBF16})
     all.push_back({"the GPU in " + text_of(precision), true, precision,
-                   make_staged_backend(make_cuda_backend(0, precision))});
+                   make_staged_backend(make_gpu_backend(precision))});
   return all;
 }
 

@@ -12,6 +12,8 @@ namespace rankscope::tests {
 
 // The CUDA backend on the fake device.
 std::unique_ptr<Backend> make_fake_backend(DType precision);
+// That on the first usable GPU, of which there must be one.
+std::unique_ptr<Backend> make_gpu_backend(DType precision);
 
 // Each kernel's operands go to `device`, activations in its precision, lie there as they lie here
 // (offset to 64 bytes, gaps between rows) with NaN around, and what it writes comes back. Throws

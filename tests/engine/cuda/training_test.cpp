@@ -68,8 +68,6 @@ class Run {
 
 using Make = std::unique_ptr<Backend> (*)(DType precision);
 
-std::unique_ptr<Backend> make_gpu(DType precision) { return make_cuda_backend(0, precision); }
-
 void check_curves(Make make, int64_t steps) {
   for (const std::string name : {"gpt2_tied", "llama_gqa"}) {
     for (const std::string method : {"lora", "full"}) {
@@ -178,7 +176,7 @@ TEST_CASE("cuda: a product's rows keep their bits whatever their number on a GPU
   if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
   constexpr int64_t kRows = 2000;
   for (const DType precision : {DType::kF32, DType::kBF16}) {
-    const auto backend = make_cuda_backend(0, precision);
+    const auto backend = make_gpu_backend(precision);
     const auto drawn = [&](int64_t rows, int64_t cols, const char* name) {
       std::vector<float> values(static_cast<size_t>(rows * cols));
       Draws(1, "test", name).fill_normal(values);
@@ -230,18 +228,18 @@ TEST_CASE("cuda: a product's rows keep their bits whatever their number on a GPU
 
 TEST_CASE("cuda: training on a GPU follows the CPU", "[gpu]") {
   if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
-  check_curves(make_gpu, 50);
+  check_curves(make_gpu_backend, 50);
 }
 
 TEST_CASE("cuda: training has its bits again, after an interruption and in other batches on a GPU",
           "[gpu]") {
   if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
-  check_same_bits(make_gpu);
+  check_same_bits(make_gpu_backend);
 }
 
 TEST_CASE("cuda: decoding on a GPU gives the CPU's tokens", "[gpu]") {
   if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
-  check_decoding(make_gpu, 40);
+  check_decoding(make_gpu_backend, 40);
 }
 
 }  // namespace

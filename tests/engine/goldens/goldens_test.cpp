@@ -206,7 +206,7 @@ TEST_CASE("cuda: the goldens hold on the fake device in fp32", "[slow]") {
 
 TEST_CASE("cuda: the goldens hold on a GPU in fp32", "[gpu]") {
   if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
-  check_all(*make_cuda_backend(0, DType::kF32), golden_cases());
+  check_all(*make_gpu_backend(DType::kF32), golden_cases());
 }
 
 }  // namespace

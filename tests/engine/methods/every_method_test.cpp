@@ -368,6 +368,16 @@ TEST_CASE("methods that change one place are not combined, and keys of two need 
   CHECK(reason("bitfit+adapter_l", {}) == "nothing was thrown");
 }
 
+TEST_CASE("a method names the library that its start depends on") {
+  const auto libraries = [](const std::string& method, const std::vector<std::string>& settings) {
+    return MethodSettings{method, settings}.make()->libraries();
+  };
+  CHECK_THAT(libraries("lora", {"init=pissa"}),
+             Catch::StartsWith("Eigen 3.") && Catch::EndsWith(" by 48 and 2048 KiB"));
+  CHECK(libraries("lora", {"init=gaussian"}).empty());
+  CHECK(libraries("dora", {}).empty());
+}
+
 TEST_CASE("methods' settings that cannot be are refused by key") {
   const ModelShape shape = read_model_shape(GoldenCase("gpt2_tied").folder());
   const auto reason = [&](const std::string& method, const std::vector<std::string>& settings) {

@@ -188,7 +188,7 @@ TEST_CASE("cuda: every method equals PyTorch's on the fake device in fp32", "[sl
 
 TEST_CASE("cuda: every method equals PyTorch's on a GPU in fp32", "[gpu]") {
   if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
-  check_all(*make_cuda_backend(0, DType::kF32), {"gpt2_tied", "llama_gqa"});
+  check_all(*make_gpu_backend(DType::kF32), {"gpt2_tied", "llama_gqa"});
 }
 
 TEST_CASE("PiSSA takes its start out of the base, and what it learns is PyTorch's", "[goldens]") {

@@ -147,7 +147,7 @@ TEST_CASE("cuda: trials trained together have the bits that they have alone on t
 
 TEST_CASE("cuda: trials trained together have the bits that they have alone on a GPU", "[gpu]") {
   if (usable_gpus(gpus()).empty()) RANKSCOPE_SKIP("no GPU");
-  for (const DType precision : {DType::kF32, DType::kBF16}) check(*make_cuda_backend(0, precision));
+  for (const DType precision : {DType::kF32, DType::kBF16}) check(*make_gpu_backend(precision));
 }
 
 }  // namespace
