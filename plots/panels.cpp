@@ -38,7 +38,7 @@ PanelGrid measured_beside_paper(std::size_t tasks, bool paper) {
           .rows = tasks,
           .panel_width = 250,
           .panel_height = 200,
-          .left = 70,
+          .left = 90,
           .right = 190,
           .top = 34,
           .bottom = 60,
@@ -65,8 +65,8 @@ AxisRange axis_range(const std::vector<double>& values, bool logarithmic) {
 std::string logarithmic_tics(const AxisRange& range) {
   const double ratio = range.high / range.low;
   if (ratio >= 1000) return "autofreq";
-  const std::vector<double> steps = ratio >= 100  ? std::vector<double>{1, 5}
-                                    : ratio >= 20 ? std::vector<double>{1, 2, 5}
+  const std::vector<double> steps = ratio >= 100  ? std::vector<double>{1, 3}
+                                    : ratio >= 10 ? std::vector<double>{1, 2, 5}
                                                   : std::vector<double>{1, 2, 3, 4, 5, 7};
   std::vector<std::string> marks;
   for (double decade = std::pow(10, std::floor(std::log10(range.low))); decade <= range.high;

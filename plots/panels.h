@@ -57,7 +57,7 @@ struct AxisRange {
 };
 AxisRange axis_range(const std::vector<double>& values, bool logarithmic);
 // What gnuplot's `set xtics` takes for a logarithmic axis: marks of its own where whole decades
-// alone would leave an axis with one or none.
+// alone would leave an axis with one or none, so few that their labels have room on a panel.
 std::string logarithmic_tics(const AxisRange& range);
 // "[0.1:7]".
 std::string range_text(const AxisRange& range);

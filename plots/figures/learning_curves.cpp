@@ -127,7 +127,7 @@ class CurvesDrawing {
              .rows = (panels_.size() + 2) / 3,
              .panel_width = 200,
              .panel_height = 180,
-             .left = 80,
+             .left = 90,
              .right = 100,
              .top = 30,
              .bottom = 58,
@@ -192,7 +192,7 @@ class CurvesDrawing {
         "set title {} offset 0,-0.5\nset xrange [0:{:.6g}]\nset yrange {}\nset xlabel {}\nset "
         "ylabel {}\n"
         "set grid y lc rgb '#999999' lw 0.3\nunset key\nset xtics {:.6g}\nset logscale y 10\nset "
-        "ytics {}\n",
+        "format y '%g'\nset ytics {}\n",
         gnuplot_string(title, kTitleBytes), last, range_text(axis_range(losses_, true)),
         lowest ? "'step'" : "''", at % grid_.columns == 0 ? "'loss, nats/token'" : "''",
         tic_step(last), logarithmic_tics(axis_range(losses_, true)));

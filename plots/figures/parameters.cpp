@@ -105,7 +105,8 @@ class ParametersDrawing {
     if (floor) ys.push_back(*floor);
     std::string script = grid_.place(at);
     script += fmt::format(
-        "set title {} offset 0,-0.3\nset logscale x 10\nset format x '%.0s%c'\nset xrange {}\nset "
+        "set title {} offset 0,-0.3\nset logscale x 10\nset format x '%.0s%c'\nset format y "
+        "'%g'\nset xrange {}\nset "
         "xtics {}\nset yrange {}\n",
         gnuplot_string((here ? "measured: " : "paper (GPT-3): ") + task_label(shown.task),
                        kTitleBytes),

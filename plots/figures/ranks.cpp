@@ -163,7 +163,8 @@ class RanksDrawing {
                        kTitleBytes),
         tics, range_text(axis_range(xs, true)), range_text(axis_range(ys, false)));
     script += fmt::format(
-        "set xlabel 'rank r'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\n",
+        "set xlabel 'rank r'\nset ylabel {}\nset format y '%g'\nset grid y lc rgb '#999999' lw "
+        "0.3\nunset key\n",
         here ? gnuplot_string(metric_label(shown.metric) + ", %") : "''");
     std::string bands, lines;
     for (const Series& s : series) {

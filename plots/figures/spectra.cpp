@@ -45,7 +45,7 @@ std::optional<Figure> spectra_figure(ReportData& data, const AdapterGroup& group
                        .rows = (sites.size() + 1) / 2,
                        .panel_width = 250,
                        .panel_height = 200,
-                       .left = 80,
+                       .left = 90,
                        .right = 110,
                        .top = 34,
                        .bottom = 60,

@@ -157,7 +157,7 @@ Row score_row(const std::string& task, const ScoreFinding* score, const Publishe
                        score->examples,
                        score->diverged,
                        score->missing,
-                       std::int64_t{score->among_best ? 1 : 0},
+                       score->other_examples ? Cell() : Cell(std::int64_t{score->among_best}),
                        score->sweep,
                        score->base,
                        score->setting};

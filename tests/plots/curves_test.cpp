@@ -5,15 +5,11 @@
 #include <set>
 #include <string_view>
 
-#include "common/files.h"
 #include "plots/figures/makers.h"
-#include "plots/gnuplot.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
 #include "results/cells.h"
 #include "results/store.h"
-#include "tests/plots/tools.h"
-#include "tests/skip.h"
 #include "tests/temporary_folder.h"
 
 using namespace rankscope;
@@ -23,7 +19,7 @@ using Catch::Contains;
 namespace {
 
 // Of one trained trial of each task, of all its examples.
-FigureSet curves_of(const std::vector<std::string>& tasks, double last_loss = 2) {
+FigureSet curves_of(const std::vector<std::string>& tasks) {
   TemporaryFolder folder;
   {
     Store store = Store::open(folder / "results.db");
@@ -36,7 +32,7 @@ FigureSet curves_of(const std::vector<std::string>& tasks, double last_loss = 2)
       trial.role = "scored";
       trial.method = "full";
       trial.steps = 2;
-      trial.curve = {{1, 3.0, 1e-2, 0.5, 100, 10, {}}, {2, last_loss, 1e-2, 0.5, 100, 10, {}}};
+      trial.curve = {{1, 3.0, 1e-2, 0.5, 100, 10, {}}, {2, 2.0, 1e-2, 0.5, 100, 10, {}}};
       store.put_trial(trial);
     }
   }
@@ -63,18 +59,6 @@ TEST_CASE("the data of learning curves says \"all\" of trainings on every exampl
   REQUIRE(data.columns.back() == "examples");
   REQUIRE(data.rows.size() == 2);
   for (const Row& row : data.rows) CHECK(row.back() == Cell("all"));
-}
-
-TEST_CASE("the axis of learning curves has its label beside marks of four characters") {
-  if (!has_gnuplot()) RANKSCOPE_SKIP("gnuplot is not installed");
-  const FigureSet set = curves_of({"mnli"}, 0.04);
-  const TemporaryFolder folder;
-  const Figure& figure = set.figures.at(0);
-  write_file_atomically(folder / (figure.name + ".gp"), gnuplot_file(figure));
-  write_file_atomically(folder / (figure.name + ".csv"), figure_csv(figure));
-  REQUIRE(draw_figures(set.figures, folder.path(), false).figures == std::vector<bool>{true});
-  const std::string svg = read_text_file(folder / (figure.name + ".svg"));
-  CHECK_THAT(svg, Contains("0.05") && Contains("nats/token"));
 }
 
 TEST_CASE("tasks whose learning curves are not drawn are named") {

@@ -112,6 +112,11 @@ TEST_CASE("what was not compared with the best is named, with its number of exam
   const TableSet set = matrix_tables(*other.data);
   CHECK_THAT(shown(set), Contains("| 95.0 ± 1.0 (12 examples) |"));
   CHECK_THAT(set.tables.at(0).caption, Contains("is never bold, nor what was scored on another"));
+  const DataGrid& data = set.tables.at(0).data;
+  const auto at = std::ranges::find(data.columns, "among_best") - data.columns.begin();
+  std::set<Cell> among_best;
+  for (const Row& row : data.rows) among_best.insert(row.at(static_cast<std::size_t>(at)));
+  CHECK(among_best == std::set<Cell>{Cell(), Cell(std::int64_t{1})});
 }
 
 TEST_CASE(
