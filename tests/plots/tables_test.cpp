@@ -1,6 +1,7 @@
 // What each of the paper's tables puts beside what.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <set>
 
 #include "common/files.h"
 #include "plots/report.h"
