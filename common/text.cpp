@@ -48,4 +48,13 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpaces) + 1 - begin);
 }
 
+std::vector<std::string> shortened(std::vector<std::string> entries, std::string_view noun) {
+  constexpr std::size_t kShown = 4;
+  if (entries.size() <= kShown + 1) return entries;
+  const std::size_t more = entries.size() - kShown;
+  entries.resize(kShown);
+  entries.push_back(std::to_string(more) + " more" + std::string(noun));
+  return entries;
+}
+
 }  // namespace rankscope

@@ -1,10 +1,11 @@
-// Text from outside: is it UTF-8, and how is it shown inside a one-line message.
+// Text from outside: is it UTF-8, and how is it, or a list of it, shown inside a one-line message.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rankscope {
 
@@ -20,6 +21,10 @@ std::string printable_path(const std::filesystem::path& path);
 
 // `text` without the ASCII white space around it.
 std::string_view trimmed(std::string_view text);
+
+// A list for a sentence: of more than five entries the first four and "N more", followed by `noun`
+// (" settings").
+std::vector<std::string> shortened(std::vector<std::string> entries, std::string_view noun = {});
 
 // An ASCII capital as its small letter, any other byte as it is.
 constexpr char ascii_lower(char c) {

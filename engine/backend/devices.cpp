@@ -12,11 +12,6 @@ namespace {
 
 constexpr std::string_view kCuda = "cuda";
 
-// "7.5" of 75.
-std::string capability_text(int capability) {
-  return std::to_string(capability / 10) + "." + std::to_string(capability % 10);
-}
-
 void refuse_unusable(const std::string& device, int index, std::span<const GpuInfo> all) {
   const std::vector<int> usable = usable_gpus(all);
   if (all.empty()) throw InputError("device: " + device + ": " + why_no_gpu());
@@ -59,6 +54,10 @@ std::vector<int> usable_gpus(std::span<const GpuInfo> all) {
   for (size_t i = 0; i < all.size(); ++i)
     if (all[i].capability >= kLeastCapability) usable.push_back(static_cast<int>(i));
   return usable;
+}
+
+std::string capability_text(int capability) {
+  return std::to_string(capability / 10) + "." + std::to_string(capability % 10);
 }
 
 std::string why_unusable(int index, const GpuInfo& gpu) {

@@ -39,6 +39,8 @@ struct GpuInfo {
 inline constexpr int kLeastCapability = 80;
 // The indices of those GPUs that have it.
 std::vector<int> usable_gpus(std::span<const GpuInfo> all);
+// "7.5" of 75.
+std::string capability_text(int capability);
 // "cuda:0 is a Tesla T4 of compute capability 7.5; 8.0 or later is needed"
 std::string why_unusable(int index, const GpuInfo& gpu);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "common/text.h"
 #include "results/cells.h"
 
 namespace rankscope {
@@ -44,12 +45,7 @@ std::string text_of(const Clause& clause) {
   if (c.left_out > 1)
     what.push_back(fmt::format("{} examples of the {} data fit in no way and were left out",
                                c.left_out, clause.use));
-  constexpr std::size_t kShown = 4;
-  std::vector<std::string> names = clause.settings;
-  if (names.size() > kShown + 1) {
-    names.resize(kShown);
-    names.push_back(fmt::format("{} more settings", clause.settings.size() - kShown));
-  }
+  std::vector<std::string> names = shortened(clause.settings, " settings");
   const std::string last = std::move(names.back());
   names.pop_back();
   return fmt::format("on {} {}, of {}{}{}", clause.task, fmt::join(what, ", and "),

@@ -31,12 +31,11 @@ struct DoctorOptions {
 };
 
 OrderedJson gpu_report(int index, const GpuInfo& info) {
-  OrderedJson gpu = {
-      {"name", info.name},
-      {"memory_mib", info.memory_bytes >> 20},
-      {"capability", fmt::format("{}.{}", info.capability / 10, info.capability % 10)},
-      {"driver", info.driver},
-      {"runtime", info.runtime}};
+  OrderedJson gpu = {{"name", info.name},
+                     {"memory_mib", info.memory_bytes >> 20},
+                     {"capability", capability_text(info.capability)},
+                     {"driver", info.driver},
+                     {"runtime", info.runtime}};
   if (info.capability < kLeastCapability) {
     gpu["error"] = why_unusable(index, info);
     return gpu;

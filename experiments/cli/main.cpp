@@ -11,6 +11,7 @@
 #include "common/suggest.h"
 #include "common/text.h"
 #include "experiments/cli/commands.h"
+#include "experiments/cli/print_rows.h"
 
 namespace {
 
@@ -43,16 +44,12 @@ void refuse_empty_values(const std::vector<std::string>& words) {
   }
 }
 
-constexpr const char* kNotWritten =
-    "cannot write to standard output; is it closed, or its disk full? What was printed is not "
-    "whole";
-
 // Output that was not written must not end in success.
 void flush_output() {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
   if (rankscope::stop_requested())
     throw rankscope::Interrupted("standard output was closed; what was printed is not whole");
-  throw rankscope::MachineError(kNotWritten);
+  throw rankscope::MachineError(rankscope::kNotWritten);
 }
 
 int run(int argc, char** argv) {
@@ -121,7 +118,7 @@ int main(int argc, char** argv) {
     return 3;
   } catch (const std::exception& e) {
     if (std::ferror(stdout) != 0) {  // fmt::print throws what std::printf leaves to flush_output()
-      std::fprintf(stderr, "rankscope: %s\n", kNotWritten);
+      std::fprintf(stderr, "rankscope: %s\n", rankscope::kNotWritten);
       return 3;
     }
     std::fprintf(stderr, "rankscope: internal error: %s; please report it\n", e.what());

@@ -8,9 +8,7 @@ namespace rankscope {
 
 void print_text(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size()) return;
-  throw MachineError(
-      "cannot write to standard output; is it closed, or its disk full? What was printed is not "
-      "whole");
+  throw MachineError(kNotWritten);
 }
 
 RowFormat row_format(const std::string& name) {

@@ -8,8 +8,12 @@
 
 namespace rankscope {
 
-// The whole text; MachineError at the first piece that cannot be written, so that a long answer
-// does not go on into a full disk.
+inline constexpr const char* kNotWritten =
+    "cannot write to standard output; is it closed, or its disk full? What was printed is not "
+    "whole";
+
+// The whole text; MachineError (kNotWritten) at the first piece that cannot be written, so that a
+// long answer does not go on into a full disk.
 void print_text(std::string_view text);
 
 // "table", "csv", "json" or "markdown".

@@ -2,12 +2,31 @@
 
 #include <algorithm>
 
+#include "common/text.h"
 #include "plots/format.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
 #include "plots/tables/score_cells.h"
 
 namespace rankscope {
+
+namespace {
+
+// What was not compared with the best and why, a sentence with a space before it; empty for none.
+std::string not_compared(const ReportData& data) {
+  std::vector<std::string> names;
+  for (const ScoreFinding* s : data.scores())
+    if (s->other_examples)
+      names.push_back(fmt::format("{} on {} ({:.1f}, {}{})", configuration_label(*s),
+                                  task_label(s->task), *s->mean, counted(s->examples, "example"),
+                                  data.several_sweeps() ? ", sweep " + s->sweep : ""));
+  if (names.empty()) return {};
+  return fmt::format(
+      " Not compared, because they were scored on another number of examples than these: {}.",
+      fmt::join(shortened(std::move(names)), "; "));
+}
+
+}  // namespace
 
 TableSet best_tables(ReportData& data) {
   std::vector<const ScoreFinding*> best;
@@ -80,22 +99,7 @@ TableSet best_tables(ReportData& data) {
   if (!no_better.empty())
     table.caption += fmt::format(" The untrained base does no worse than the best on {}.",
                                  fmt::join(no_better, ", "));
-  constexpr std::size_t kNamed = 4;
-  std::vector<std::string> others;
-  for (const ScoreFinding* s : data.scores())
-    if (s->other_examples)
-      others.push_back(fmt::format("{} on {} ({:.1f}, {}{})", configuration_label(*s),
-                                   task_label(s->task), *s->mean, counted(s->examples, "example"),
-                                   data.several_sweeps() ? ", sweep " + s->sweep : ""));
-  if (others.size() > kNamed + 1) {
-    const std::size_t more = others.size() - kNamed;
-    others.resize(kNamed);
-    others.push_back(fmt::format("{} more", more));
-  }
-  if (!others.empty())
-    table.caption += fmt::format(
-        " Not compared, because they were scored on another number of examples than these: {}.",
-        fmt::join(others, "; "));
+  table.caption += not_compared(data);
   if (left_out > 0) table.caption += fmt::format(" {} more are in the table's CSV.", left_out);
   return {{std::move(table)}, {}};
 }

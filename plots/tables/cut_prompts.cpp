@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/text.h"
 #include "plots/format.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
@@ -48,16 +49,6 @@ void add_numbers(Row& row, const Counts& counts) {
   }
   for (const std::int64_t count : {counts->prompts, counts->cut, counts->tokens, counts->left_out})
     row.emplace_back(count);
-}
-
-std::string names_of(std::vector<std::string> settings) {
-  constexpr std::size_t kShown = 4;
-  if (settings.size() > kShown + 1) {
-    const std::size_t more = settings.size() - kShown;
-    settings.resize(kShown);
-    settings.push_back(fmt::format("{} more", more));
-  }
-  return fmt::format("{}", fmt::join(settings, "; "));
 }
 
 }  // namespace
@@ -106,7 +97,9 @@ TableSet cut_prompt_tables(ReportData& data) {
   if (lines.empty())
     return {{}, "No trial says that a prompt was cut or an example left out.", true};
   for (SameCut& line : lines) {
-    std::vector<ShownCell> row{task_label(line.first->task), names_of(std::move(line.settings))};
+    std::vector<ShownCell> row{
+        task_label(line.first->task),
+        fmt::format("{}", fmt::join(shortened(std::move(line.settings)), "; "))};
     add_cells(row, line.first->scored_cut);
     add_cells(row, line.first->trained_cut);
     if (data.several_sweeps()) row.emplace_back(line.first->sweep);

@@ -46,6 +46,14 @@ TEST_CASE("a misspelt name finds its nearest neighbour") {
                                                      "d"}) == "; did you mean 'se\\x1bd'?");
 }
 
+TEST_CASE("a long list names its first entries and how many more there are") {
+  using Names = std::vector<std::string>;
+  CHECK(shortened({}) == Names{});
+  CHECK(shortened({"a", "b", "c", "d", "e"}) == Names{"a", "b", "c", "d", "e"});
+  CHECK(shortened({"a", "b", "c", "d", "e", "f"}) == Names{"a", "b", "c", "d", "2 more"});
+  CHECK(shortened({"a", "b", "c", "d", "e", "f", "g"}, " settings").back() == "3 more settings");
+}
+
 TEST_CASE("the white space around a text is cut off, and none within it") {
   CHECK(trimmed(" \t\v a b\f\r\n") == "a b");
   CHECK(trimmed("a") == "a");

@@ -9,7 +9,6 @@
 #include "plots/figures/makers.h"
 #include "plots/gnuplot.h"
 #include "plots/panels.h"
-#include "results/store.h"
 #include "tests/plots/given.h"
 #include "tests/plots/tools.h"
 #include "tests/skip.h"
@@ -41,12 +40,7 @@ struct OneAdapter {
   OneAdapter(double last_loss, std::vector<double> singular_values) {
     Store store = Store::open(folder / "results.db");
     store.put_sweep({"s", "name: s\n", "models/tiny", std::string(64, 'c')});
-    TrialRecord trial;
-    trial.trial = "t";
-    trial.task = "mnli";
-    trial.sweep = "s";
-    trial.state = "done";
-    trial.role = "scored";
+    TrialRecord trial = finished_trial("t");
     trial.method = "lora";
     trial.targets = "Wq";
     trial.rank = 2;

@@ -3,7 +3,6 @@
 
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
-#include "results/store.h"
 #include "tests/plots/given.h"
 #include "tests/temporary_folder.h"
 
@@ -62,13 +61,7 @@ TEST_CASE("scored examples say that prompts were cut, and machines have no count
     Store store = Store::open(folder / "results.db");
     store.put_sweep({"s", "name: s\n", "models/tiny", std::string(64, 'c')});
     store.put_dataset({"d", "mnli", "dev", "dev.jsonl", {{"a", "p", "r"}}});
-    TrialRecord trial;
-    trial.trial = "t";
-    trial.sweep = "s";
-    trial.task = "mnli";
-    trial.state = "done";
-    trial.role = "scored";
-    trial.method = "full";
+    TrialRecord trial = finished_trial("t");
     trial.dataset = "d";
     trial.environment = {{"processor", "one"},         {"train_examples", "901"},
                          {"train_prompts_cut", "902"}, {"train_tokens_cut", "903"},

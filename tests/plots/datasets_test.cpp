@@ -27,13 +27,7 @@ std::string datasets_of(const std::vector<std::int64_t>& counts) {
     for (const char* id : {"a", "b", "c"}) dataset.examples.push_back({id, "p", "r"});
     store.put_dataset(dataset);
     for (std::size_t i = 0; i < counts.size(); ++i) {
-      TrialRecord trial;
-      trial.trial = "t" + std::to_string(i);
-      trial.sweep = "s";
-      trial.task = "mnli";
-      trial.state = "done";
-      trial.role = "scored";
-      trial.method = "full";
+      TrialRecord trial = finished_trial("t" + std::to_string(i));
       trial.dataset = "d";
       trial.metrics = {{"exact", 0.5, {}, counts[i], "ok"}, {"rouge1", 1.0, {}, 3, "ok"}};
       store.put_trial(trial);

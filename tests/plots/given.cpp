@@ -33,6 +33,17 @@ ScoreFinding score(const std::string& task, const std::string& method, const std
   return s;
 }
 
+TrialRecord finished_trial(const std::string& id) {
+  TrialRecord trial;
+  trial.trial = id;
+  trial.sweep = "s";
+  trial.task = "mnli";
+  trial.state = "done";
+  trial.role = "scored";
+  trial.method = "full";
+  return trial;
+}
+
 std::string shown(const TableSet& set) {
   std::string text;
   for (const Table& table : set.tables) {

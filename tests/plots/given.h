@@ -9,6 +9,7 @@
 #include "plots/report_data.h"
 #include "plots/table.h"
 #include "results/query.h"
+#include "results/store.h"
 #include "tests/temporary_folder.h"
 
 namespace rankscope::tests {
@@ -25,6 +26,9 @@ struct Given {
 // Of three seeds, with an interval of one point either way, in the sweep "s" on the base "b".
 ScoreFinding score(const std::string& task, const std::string& method, const std::string& targets,
                    std::optional<std::int64_t> rank, std::int64_t parameters, double mean);
+
+// A finished trial of full fine-tuning on MNLI, in the sweep "s".
+TrialRecord finished_trial(const std::string& id);
 
 // The shown texts of a table, cells parted by " | ".
 std::string shown(const TableSet& set);
