@@ -84,7 +84,7 @@ struct ScoreFinding {
   std::int64_t examples = 0, diverged = 0, missing = 0;
   bool headline = false;    // the metric that claims and "best" are about
   bool among_best = false;  // cannot be told from the best of its sweep and task
-  // Not compared with the best: scored on another number of examples than what was compared.
+  // Not compared with the best: scored on other examples than what was compared.
   bool other_examples = false;
   std::string note;  // "1 seed: this run only", ...
   // Of the data that its trials were scored and trained on; none where no trial says.

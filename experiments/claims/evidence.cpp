@@ -251,4 +251,13 @@ RealMatrix Evidence::outcomes(const EvidenceGroup& group, const std::string& met
   return matrix;
 }
 
+std::vector<std::string> Evidence::examples(const EvidenceGroup& group, const std::string& metric) {
+  const EvidenceGroup* base = group.dataset.empty() ? base_of(group) : nullptr;
+  std::vector<std::string> all{base == nullptr ? group.dataset : base->dataset};
+  for (const auto& [example, outcome] :
+       outcomes_that_count(group, group.trials.front()).by_metric.at(metric))
+    all.push_back(example);
+  return all;
+}
+
 }  // namespace rankscope

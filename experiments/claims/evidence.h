@@ -66,6 +66,9 @@ class Evidence {
   // [seeds, examples], from 0 to 1; a diverged trial has the base's outcomes. Examples are in the
   // order of their ids. Empty where a trial lacks outcomes that another has, or all do.
   RealMatrix outcomes(const EvidenceGroup& group, const std::string& metric);
+  // The data and the ids of the examples of outcomes(): equal for the same examples alone. Of a
+  // group that has outcomes.
+  std::vector<std::string> examples(const EvidenceGroup& group, const std::string& metric);
   // The untrained base on the same examples; none where it was not scored.
   const EvidenceGroup* base_of(const EvidenceGroup& group) const;
 

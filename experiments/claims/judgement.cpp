@@ -290,38 +290,46 @@ class Scores {
         if (outcomes.rows() == 1 && group.method != "none")
           score.note = "one seed: the interval is of other examples for this run alone";
         if (score.headline && !group.shuffled_targets && group.method != "none")
-          contenders_[{group.sweep, group.task}].push_back({findings_.scores.size(), outcomes});
+          contenders_[{group.sweep, group.task}].push_back(
+              {findings_.scores.size(), outcomes, evidence_.examples(group, metric)});
       }
       findings_.scores.push_back(std::move(score));
     }
   }
 
+  // A setting that may be the best of its task in its sweep.
+  struct Contender {
+    std::size_t score;  // index in findings_.scores
+    RealMatrix outcomes;
+    std::vector<std::string> examples;
+  };
+
   // Settings that cannot be told from the best of their task in their sweep, among those that were
-  // scored on the most usual number of examples, of several the largest.
+  // scored on the most usual examples, of several the most.
   void mark_best() {
     for (auto& cell : contenders_) {
       auto& contenders = cell.second;
-      std::map<Eigen::Index, std::size_t> settings;  // by their number of examples
-      for (const auto& [index, outcomes] : contenders) ++settings[outcomes.cols()];
-      const Eigen::Index usual = std::ranges::max_element(settings, {}, [](const auto& entry) {
-                                   return std::pair(entry.second, entry.first);
-                                 })->first;
-      std::erase_if(contenders, [&](const auto& c) {
-        const bool is_other = c.second.cols() != usual;
-        if (is_other) findings_.scores[c.first].other_examples = true;
+      std::map<std::vector<std::string>, std::size_t> settings;  // by their examples
+      for (const Contender& c : contenders) ++settings[c.examples];
+      const std::vector<std::string> usual =
+          std::ranges::max_element(settings, {}, [](const auto& entry) {
+            return std::pair(entry.second, entry.first.size());
+          })->first;
+      std::erase_if(contenders, [&](const Contender& c) {
+        const bool is_other = c.examples != usual;
+        if (is_other) findings_.scores[c.score].other_examples = true;
         return is_other;
       });
       std::vector<RealMatrix> groups;
-      for (const auto& [index, outcomes] : contenders) groups.push_back(outcomes);
+      for (const Contender& c : contenders) groups.push_back(c.outcomes);
       for (const std::size_t i : best_set(groups))
-        findings_.scores[contenders[i].first].among_best = true;
+        findings_.scores[contenders[i].score].among_best = true;
     }
   }
 
   Evidence& evidence_;
   Findings& findings_;
-  std::map<std::pair<std::string, std::string>, std::vector<std::pair<std::size_t, RealMatrix>>>
-      contenders_;
+  std::map<std::pair<std::string, std::string>, std::vector<Contender>> contenders_;
 };
 
 }  // namespace

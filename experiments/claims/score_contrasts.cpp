@@ -158,7 +158,8 @@ class ScoreContrasts {
     const std::string metric = headline_metric(*found.left, evidence_.metrics(*found.left));
     const RealMatrix left = evidence_.outcomes(*found.left, metric),
                      right = evidence_.outcomes(*found.right, metric);
-    if (left.size() == 0 || right.size() == 0 || left.cols() != right.cols()) {
+    if (left.size() == 0 || right.size() == 0 ||
+        !on_same_examples(*found.left, *found.right, metric)) {
       made.finding.missing = "the two sides were not scored on the same examples";
       return made;
     }
@@ -189,6 +190,12 @@ class ScoreContrasts {
     return made;
   }
 
+  // Of groups that have outcomes.
+  bool on_same_examples(const EvidenceGroup& left, const EvidenceGroup& right,
+                        const std::string& metric) {
+    return evidence_.examples(left, metric) == evidence_.examples(right, metric);
+  }
+
   static Estimate in_points(Estimate estimate) {
     estimate.value *= kPoints;
     estimate.variance *= kPoints * kPoints;
@@ -214,7 +221,8 @@ class ScoreContrasts {
       const EvidenceGroup* base = evidence_.base_of(*found.left);
       if (base == nullptr) return std::nullopt;
       const RealMatrix outcomes = evidence_.outcomes(*base, metric);
-      if (outcomes.rows() < 1 || outcomes.cols() != right.cols()) return std::nullopt;
+      if (outcomes.rows() < 1 || !on_same_examples(*base, *found.right, metric))
+        return std::nullopt;
       return in_points(
           difference_estimate(outcomes.topRows(1), right, {.left = true, .right = fixed.right}));
     }

@@ -18,12 +18,12 @@ std::string not_compared(const ReportData& data) {
   for (const ScoreFinding* s : data.scores())
     if (s->other_examples)
       names.push_back(fmt::format("{} on {} ({:.1f}, {}{})", configuration_label(*s),
-                                  task_label(s->task), *s->mean, counted(s->examples, "example"),
+                                  task_label(s->task), *s->mean,
+                                  counted(s->examples, "other example"),
                                   data.several_sweeps() ? ", sweep " + s->sweep : ""));
   if (names.empty()) return {};
-  return fmt::format(
-      " Not compared, because they were scored on another number of examples than these: {}.",
-      fmt::join(shortened(std::move(names)), "; "));
+  return fmt::format(" Not compared, because they were scored on other examples than these: {}.",
+                     fmt::join(shortened(std::move(names)), "; "));
 }
 
 }  // namespace

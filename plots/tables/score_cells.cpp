@@ -33,7 +33,8 @@ ShownCell ScoreCells::measured(const ScoreFinding* score) const {
     text += fmt::format(" (n = {})", score->seeds.size());
   if (score->diverged > 0) text += fmt::format(" ({} diverged)", score->diverged);
   if (score->missing > 0) text += fmt::format(" ({} missing)", score->missing);
-  if (score->other_examples) text += fmt::format(" ({})", counted(score->examples, "example"));
+  if (score->other_examples)
+    text += fmt::format(" ({})", counted(score->examples, "other example"));
   // One seed can be told from none: it is among the best whatever its score.
   const bool told = score->seeds.size() > 1;
   return {std::move(text), score->among_best && told ? CellStyle::kStrong : CellStyle::kPlain};
@@ -55,10 +56,9 @@ std::string ScoreCells::caption() const {
          " unless a cell says otherwise (with one, it is over examples for that run alone). Bold: "
          "cannot be told from the best of its task in its sweep; what is of one seed, which can be "
          "told from nothing, is never bold" +
-         (other_examples_
-              ? ", nor what was scored on another number of examples, as its cell says: "
-                "it was not compared"
-              : std::string()) +
+         (other_examples_ ? ", nor what was scored on other examples, as its cell says: "
+                            "it was not compared"
+                          : std::string()) +
          ". "
          "“paper” is what it prints for GPT-3 (175 billion parameters)." +
          rouge_;

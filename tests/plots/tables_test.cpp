@@ -96,7 +96,7 @@ TEST_CASE(
   CHECK(set.tables.at(0).rows.at(3).at(3).style == CellStyle::kStrong);
 }
 
-TEST_CASE("what was not compared with the best is named, with its number of examples") {
+TEST_CASE("what was not compared with the best is named, with the number of its examples") {
   std::vector<ScoreFinding> scores{score("wikisql", "lora", "Wq", 8, 800, 9),
                                    score("wikisql", "lora", "Wv", 8, 800, 95)};
   scores[0].among_best = true;
@@ -106,13 +106,12 @@ TEST_CASE("what was not compared with the best is named, with its number of exam
   scores[1].other_examples = true;
   scores[1].examples = 12;
   Given other(scores);
-  CHECK_THAT(
-      best_tables(*other.data).tables.at(0).caption,
-      Contains("on another number of examples than these: LoRA Wv, r = 8 on WikiSQL (95.0, 12 "
-               "examples)."));
+  CHECK_THAT(best_tables(*other.data).tables.at(0).caption,
+             Contains("on other examples than these: LoRA Wv, r = 8 on WikiSQL (95.0, 12 other "
+                      "examples)."));
   const TableSet set = matrix_tables(*other.data);
-  CHECK_THAT(shown(set), Contains("| 95.0 ± 1.0 (12 examples) |"));
-  CHECK_THAT(set.tables.at(0).caption, Contains("is never bold, nor what was scored on another"));
+  CHECK_THAT(shown(set), Contains("| 95.0 ± 1.0 (12 other examples) |"));
+  CHECK_THAT(set.tables.at(0).caption, Contains("is never bold, nor what was scored on other"));
   const DataGrid& data = set.tables.at(0).data;
   const auto at = std::ranges::find(data.columns, "among_best") - data.columns.begin();
   std::set<Cell> among_best;

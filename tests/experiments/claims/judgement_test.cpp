@@ -290,14 +290,23 @@ TEST_CASE(
   CHECK(findings.scores.size() == 3);
 }
 
-TEST_CASE("the best is sought among those that were scored on as many examples as most") {
+TEST_CASE(
+    "settings are compared on the same examples, the best on those that most were scored on") {
   PlantedResults planted;
-  planted.add({.targets = "Wk", .rank = 8, .share = 0.3, .not_scored = 2});
-  planted.add({.targets = "Wq", .rank = 8, .share = 0.3});
-  planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.6});
-  planted.add({.targets = "Wv", .rank = 8, .share = 0.9, .not_scored = 1});
-  const Findings findings = planted.judge(score_claim("above", 5));
-  REQUIRE(findings.scores.size() == 4);
+  planted.add({.method = "none", .share = 0.1, .not_scored = 1});
+  planted.add({.targets = "Wk", .rank = 8, .share = 0.3});
+  planted.add({.targets = "Wk+Wv", .rank = 4, .diverged = true});
+  planted.add({.targets = "Wq", .rank = 8, .share = 0.3, .not_scored = 1});
+  planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.6, .not_scored = 1});
+  planted.add({.targets = "Wv", .rank = 8, .share = 0.9, .skipped = 1});  // as many of them
+  const std::string on_wv = score_claim(
+      "above", 5, "",
+      "      - {left: {method: lora, targets: Wv}, right: {method: lora, targets: Wq}}\n");
+  const Findings findings = planted.judge(on_wv);
+  CHECK(findings.claims.at(0).contrasts.at(0).missing ==
+        "the two sides were not scored on the same examples");
+  CHECK(planted.judge(score_claim("above", 5)).claims.at(0).verdict == "holds");
+  REQUIRE(findings.scores.size() == 6);
   for (const ScoreFinding& score : findings.scores) {
     INFO(score.targets);
     CHECK(score.among_best == (score.targets == "Wq+Wv"));
