@@ -387,7 +387,8 @@ class AdapterContrasts {
       const std::string lacking = seeds.empty() && trials.size() > 1 ? not_analysed() : "";
       const bool with_controls = contrast.quantity.ends_with("_less_shuffled");
       if (with_controls && controls.empty()) {
-        made.finding.missing = "the sweep has no such group with shuffle_targets: true";
+        made.finding.missing =
+            "the sweep has no such group with shuffle_targets: true and all else alike";
       } else if (begin_alike(trials) || (with_controls && begin_alike(controls))) {
         made.finding.missing =
             "its seeds begin from one init_seed, so none are compared; leave init_seed out";

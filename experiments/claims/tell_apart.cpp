@@ -189,33 +189,26 @@ void tell_apart(std::vector<EvidenceGroup>& groups,
 
 void name_controls(std::vector<EvidenceGroup>& groups,
                    const std::map<std::string, SettingValues>& values_of) {
-  const auto values = [&](const EvidenceGroup& group, bool with_rate) {
+  const auto values = [&](const EvidenceGroup& group) {
     const auto found = values_of.find(group.example_trial);
-    SettingValues all = found == values_of.end() ? SettingValues{} : found->second;
-    if (!with_rate) all.erase("settings.lr");
-    return all;
+    return found == values_of.end() ? SettingValues{} : found->second;
   };
   const auto place = [](const EvidenceGroup& group) {
     return std::tie(group.task, group.method, group.targets, group.rank, group.size);
   };
-  std::set<const EvidenceGroup*> named, repeated;
-  for (const bool with_rate : {true, false}) {
-    for (EvidenceGroup& control : groups) {
-      if (!control.shuffled_targets || named.contains(&control)) continue;
-      const auto setting = std::ranges::find_if(groups, [&](const EvidenceGroup& group) {
-        return !group.shuffled_targets && !repeated.contains(&group) &&
-               place(group) == place(control) &&
-               values(group, with_rate) == values(control, with_rate);
-      });
-      if (setting == groups.end()) continue;
+  std::set<const EvidenceGroup*> repeated;
+  for (EvidenceGroup& control : groups) {
+    if (!control.shuffled_targets) continue;
+    const auto setting = std::ranges::find_if(groups, [&](const EvidenceGroup& group) {
+      return !group.shuffled_targets && !repeated.contains(&group) &&
+             place(group) == place(control) && values(group) == values(control);
+    });
+    if (setting != groups.end()) {
       control.others = setting->others;
       control.variant = setting->variant;
-      named.insert(&control);
       repeated.insert(&*setting);
+      continue;
     }
-  }
-  for (EvidenceGroup& control : groups) {
-    if (!control.shuffled_targets || named.contains(&control)) continue;
     for (std::string* name : {&control.others, &control.variant})
       *name += std::string(name->empty() ? "" : ", ") + "repeats no setting";
   }

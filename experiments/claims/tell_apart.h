@@ -16,8 +16,8 @@ using SettingValues = std::map<std::string, std::string>;
 void tell_apart(std::vector<EvidenceGroup>& groups,
                 const std::map<std::string, SettingValues>& values_of);
 
-// Then gives every control the names of the setting that it repeats, whose rate alone may be
-// another where each was searched for its own; one that repeats none is named so. Among themselves
+// Then gives every control the names of the setting that it repeats; one that repeats none is named
+// so. Rates from searches are no values of a setting: each may have found another. Among themselves
 // controls may differ in less than the settings that they repeat.
 void name_controls(std::vector<EvidenceGroup>& groups,
                    const std::map<std::string, SettingValues>& values_of);

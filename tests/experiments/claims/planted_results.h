@@ -30,6 +30,7 @@ struct Planted {
   int skipped = 0;          // of the first ones
   std::string metric = {};  // that the sweep asks for; the other is wrong everywhere
   std::map<std::string, std::string> settings = {};  // more of them
+  std::string rate_found = {};                       // by a search of its own; empty: none was made
   std::map<std::string, double> timings = {};
   std::map<std::string, std::string> environment = {};
   std::string group = "g";  // in the sweep file
@@ -78,6 +79,7 @@ class PlantedResults {
         t.config["settings." + key] = value;
         t.trial += key + value;
       }
+      if (!p.rate_found.empty()) t.config["tuned.lr"] = p.rate_found;
       if (p.parameters > 0) t.trainable_parameters = p.parameters;
       if (!p.diverged) t.dataset = p.kind;
       t.timings = p.timings;

@@ -131,10 +131,26 @@ TEST_CASE("a control has the name of the setting that it repeats, and else says 
   CHECK(control_of({{}, {{"alpha", "64"}}}, {{"alpha", "64"}}) == "alpha 64");
   CHECK(control_of({{}, {{"alpha", "64"}}}, {}) == "");
   CHECK(control_of({{}, {{"alpha", "64"}}}, {{"alpha", "32"}}) == "repeats no setting");
-  // Its own search may have found another rate; where a setting has its rate it is that one's.
-  CHECK(control_of({{{"alpha", "1"}, {"lr", "0.1"}}, {{"alpha", "64"}, {"lr", "0.1"}}},
-                   {{"alpha", "64"}, {"lr", "0.3"}}) == "alpha 64");
   CHECK(control_of({{{"lr", "0.1"}}, {{"lr", "0.3"}}}, {{"lr", "0.3"}}) == "lr 0.3");
+  // At another fixed rate it may be as good as untrained, and controls nothing.
+  CHECK(control_of({{{"lr", "0.01"}}}, {{"lr", "1e-05"}}) == "repeats no setting");
+  CHECK(control_of({{}}, {{"lr", "1e-05"}}) == "repeats no setting");
+}
+
+TEST_CASE("a control whose own search found another rate repeats the setting that was searched") {
+  PlantedResults planted;
+  for (const auto& [alpha, rate] : {std::pair("1", "0.01"), {"64", "0.03"}})
+    planted.add({.targets = "Wq", .rank = 8, .settings = {{"alpha", alpha}}, .rate_found = rate});
+  planted.add({.targets = "Wq",
+               .rank = 8,
+               .shuffled = true,
+               .settings = {{"alpha", "64"}},
+               .rate_found = "0.001",
+               .group = "control"});
+  const std::vector<ScoreFinding> scores = planted.judge(score_claim("above", 5)).scores;
+  const auto control = std::ranges::find(scores, "lora on shuffled targets", &ScoreFinding::method);
+  REQUIRE(control != scores.end());
+  CHECK(control->variant == "alpha 64");
 }
 
 TEST_CASE(
