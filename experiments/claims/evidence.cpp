@@ -200,8 +200,10 @@ void Evidence::name_settings() {
                      "key IN ('steps', 'epochs', 'precision', 'keep', 'eval_every')"))
     values[text_in(row[0])][text_in(row[1])][text_in(row[2])] = text_in(row[3]);
   for (EvidenceSweep& sweep : sweeps_) {
-    tell_apart(sweep.groups, values[sweep.sweep]);
-    name_controls(sweep.groups, values[sweep.sweep]);
+    for (EvidenceGroup& group : sweep.groups)
+      group.values = values[sweep.sweep][group.example_trial];
+    tell_apart(sweep.groups);
+    name_controls(sweep.groups);
     // Of variants of a method the plain one comes first, then by their names.
     std::ranges::stable_sort(sweep.groups, {}, [](const EvidenceGroup& g) {
       return std::tie(g.task, g.method, g.targets, g.rank, g.variant);

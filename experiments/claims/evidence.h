@@ -13,6 +13,9 @@
 
 namespace rankscope {
 
+// What a setting's training is given, by the configuration's keys: "settings.alpha", "steps".
+using SettingValues = std::map<std::string, std::string>;
+
 struct EvidenceTrial {
   std::string id, state;  // state: done or diverged
   std::uint64_t seed = 0;
@@ -35,6 +38,7 @@ struct EvidenceGroup {
   // them.
   std::string variant;
   std::string size;  // of a method beside targets and rank: "bottleneck 8", "prefix 8, infix 4"
+  SettingValues values;
   std::optional<std::int64_t> rank, parameters, train_examples;
   std::int64_t scored_examples = 0;  // those of its dataset that its scores are means over
   std::optional<CutPrompts> scored_cut, trained_cut;  // none: not recorded

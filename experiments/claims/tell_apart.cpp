@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -58,13 +59,11 @@ SettingValues defaults_of(const EvidenceGroup& group) {
 // Settings of one task, method and targets: what differs between them but their size.
 class Family {
  public:
-  Family(std::vector<EvidenceGroup*> groups, const std::map<std::string, SettingValues>& values_of)
-      : groups_(std::move(groups)) {
+  explicit Family(std::vector<EvidenceGroup*> groups) : groups_(std::move(groups)) {
     for (std::size_t i = 0; i < groups_.size(); ++i) {
       const EvidenceGroup& group = *groups_[i];
       labels_[group.label].push_back(i);
-      const auto found = values_of.find(group.example_trial);
-      values_.push_back(found == values_of.end() ? SettingValues{} : found->second);
+      values_.push_back(group.values);
       defaults_.push_back(defaults_of(group));
     }
   }
@@ -178,30 +177,24 @@ class Family {
 
 }  // namespace
 
-void tell_apart(std::vector<EvidenceGroup>& groups,
-                const std::map<std::string, SettingValues>& values_of) {
+void tell_apart(std::vector<EvidenceGroup>& groups) {
   std::map<std::tuple<std::string, std::string, std::string, bool>, std::vector<EvidenceGroup*>>
       families;
   for (EvidenceGroup& group : groups)
     families[{group.task, group.method, group.targets, group.shuffled_targets}].push_back(&group);
-  for (auto& [key, members] : families) Family(std::move(members), values_of).name();
+  for (auto& [key, members] : families) Family(std::move(members)).name();
 }
 
-void name_controls(std::vector<EvidenceGroup>& groups,
-                   const std::map<std::string, SettingValues>& values_of) {
-  const auto values = [&](const EvidenceGroup& group) {
-    const auto found = values_of.find(group.example_trial);
-    return found == values_of.end() ? SettingValues{} : found->second;
-  };
-  const auto place = [](const EvidenceGroup& group) {
-    return std::tie(group.task, group.method, group.targets, group.rank, group.size);
+void name_controls(std::vector<EvidenceGroup>& groups) {
+  const auto setting_of = [](const EvidenceGroup& group) {
+    return std::tie(group.task, group.method, group.targets, group.rank, group.size, group.values);
   };
   std::set<const EvidenceGroup*> repeated;
   for (EvidenceGroup& control : groups) {
     if (!control.shuffled_targets) continue;
     const auto setting = std::ranges::find_if(groups, [&](const EvidenceGroup& group) {
       return !group.shuffled_targets && !repeated.contains(&group) &&
-             place(group) == place(control) && values(group) == values(control);
+             setting_of(group) == setting_of(control);
     });
     if (setting != groups.end()) {
       control.others = setting->others;
