@@ -86,7 +86,9 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
       "(SELECT value FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key = "
       "'metric'), "
       "(SELECT CAST(value AS INTEGER) FROM environment e WHERE e.sweep = t.sweep AND e.trial = "
-      "t.trial AND e.key = 'train_examples') "
+      "t.trial AND e.key = 'train_examples'), "
+      "(SELECT number FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key IN "
+      "('settings.lr', 'tuned.lr')) "
       "FROM trials t WHERE t.role = 'scored' ORDER BY t.sweep, t.task, t.method, t.targets, "
       "t.rank, "
       "t.setting, t.seed, t.trial");
@@ -121,6 +123,7 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
       group = sweep->groups.end() - 1;
     }
     if (const auto parameters = integer_in(row[8])) group->parameters = parameters;
+    if (const auto rate = number_in(row[17])) group->rate = rate;
     if (const auto read = integer_in(row[16]))
       examples_read[{sweep->sweep, group->task, group->train_examples}] = *read;
     if (!text_in(row[6]).empty()) {

@@ -39,6 +39,7 @@ struct EvidenceGroup {
   std::string variant;
   std::string size;  // of a method beside targets and rank: "bottleneck 8", "prefix 8, infix 4"
   SettingValues values;
+  std::optional<double> rate;  // of learning: given, or what its own search found
   std::optional<std::int64_t> rank, parameters, train_examples;
   std::int64_t scored_examples = 0;  // those of its dataset that its scores are means over
   std::optional<CutPrompts> scored_cut, trained_cut;  // none: not recorded

@@ -17,6 +17,7 @@ namespace rankscope {
 namespace {
 
 constexpr std::string_view kSettings = "settings.";
+constexpr const char* kRate = "settings.lr";  // a setting whose rate is searched for has none
 
 std::string name_of(const std::string& key) {
   return key.starts_with(kSettings) ? key.substr(kSettings.size()) : key;
@@ -66,6 +67,7 @@ class Family {
       values_.push_back(group.values);
       defaults_.push_back(defaults_of(group));
     }
+    settle_rates();
   }
 
   void name() const {
@@ -82,6 +84,21 @@ class Family {
   using Size = std::pair<std::optional<std::int64_t>, std::string>;
   using Values = std::set<std::string>;
   static Size size_of(const EvidenceGroup& group) { return {group.rank, group.size}; }
+
+  // What a search found is its setting's own and is not named. A given rate is, the default too,
+  // beside another one that was given or found.
+  void settle_rates() {
+    std::set<double> rates;
+    bool searched = false;
+    for (std::size_t i = 0; i < groups_.size(); ++i) {
+      if (groups_[i]->rate) rates.insert(*groups_[i]->rate);
+      searched = searched || !values_[i].contains(kRate);
+    }
+    if (rates.size() < 2)
+      for (SettingValues& values : values_) values.erase(kRate);
+    else if (searched)
+      for (SettingValues& defaults : defaults_) defaults.erase(kRate);
+  }
 
   std::string value_of(std::size_t i, const std::string& key) const {
     const auto found = values_[i].find(key);

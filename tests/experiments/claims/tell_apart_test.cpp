@@ -80,6 +80,42 @@ TEST_CASE("variants of a method are named at every rank, and one variant is one 
                      {"", {2, 8}}, {"lr 0.1, rslora", {4, 16}}, {"alpha 64, lr 0.1", {4, 32}}});
 }
 
+TEST_CASE("a given rate is named beside other rates alone, what a search found never") {
+  struct Rate {
+    std::int64_t rank = 0;
+    std::string given = {}, found = {};
+  };
+  const auto names = [](const std::vector<Rate>& rates) {
+    PlantedResults planted;
+    planted.add({.method = "none", .share = 0.1});
+    for (const Rate& rate : rates) {
+      std::map<std::string, std::string> settings;
+      if (!rate.given.empty()) settings["lr"] = rate.given;
+      planted.add({.targets = "Wq",
+                   .rank = rate.rank,
+                   .settings = std::move(settings),
+                   .rate_found = rate.found,
+                   .group = rate.given.empty() ? "searched" : "given"});
+    }
+    std::map<std::int64_t, std::string> all;
+    for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores) {
+      CHECK(score.variant == score.others);
+      if (score.method == "lora") all[*score.rank] = score.others;
+    }
+    return all;
+  };
+  using Names = std::map<std::int64_t, std::string>;
+  CHECK(names({{2, "", "0.01"}, {8, "0.01"}}) == Names{{2, ""}, {8, ""}});
+  // As a file and as a search write it.
+  CHECK(names({{2, "", "0.0003"}, {8, "3e-04"}}) == Names{{2, ""}, {8, ""}});
+  CHECK(names({{2, "", "0.03"}, {8, "0.01"}}) == Names{{2, ""}, {8, "lr 0.01"}});
+  CHECK(names({{2, "", "0.03"}, {8, "2e-04"}}) == Names{{2, ""}, {8, "lr 2e-04"}});
+  CHECK(names({{2, "", "0.03"}, {8, "", "0.01"}}) == Names{{2, ""}, {8, ""}});
+  CHECK(names({{2, "", "0.03"}, {4, "", "0.01"}, {8, "0.01"}}) ==
+        Names{{2, ""}, {4, ""}, {8, "lr 0.01"}});
+  CHECK(names({{2, "0.01"}, {8, "0.01"}}) == Names{{2, ""}, {8, ""}});
+}
+
 TEST_CASE("groups that differ rank by rank alone are lines of their own, named by their groups") {
   PlantedResults planted;
   planted.add({.method = "none", .share = 0.1});
