@@ -20,6 +20,7 @@ struct EvaluatedContrast {
   std::optional<Contrast> control;
   FixedSides fixed;                          // where the untrained base stands
   std::vector<const EvidenceGroup*> scored;  // whose scores are compared
+  std::string unequal_training;              // what the sides were trained with where it differs
 };
 
 // One for each contrast of the claim and task or site that it is about; at least one.

@@ -5,6 +5,7 @@
 
 #include "common/draws.h"
 #include "experiments/claims/contrasts.h"
+#include "experiments/claims/unequal_training.h"
 #include "results/records.h"
 
 namespace rankscope {
@@ -64,6 +65,8 @@ std::vector<EvaluatedContrast> cost_contrasts(const Claim& claim, const Evidence
           swapped.push_back(draws.uniform(0) < 0.5f ? units.back() : -units.back());
         }
       }
+      if (contrast.quantity != "checkpoint")
+        made.unequal_training = unequal_training(left, right, BearsOn::kMemoryAndSpeed);
       add_units(made, units, claim.seeds, contrast.region);
       if (packed && !made.finding.missing.empty())
         made.finding.missing =

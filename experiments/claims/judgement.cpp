@@ -12,6 +12,7 @@
 #include "experiments/claims/cut_prompts.h"
 #include "experiments/claims/latency_evidence.h"
 #include "experiments/claims/paper_kind.h"
+#include "experiments/claims/unequal_training.h"
 #include "metrics/best_set.h"
 #include "metrics/crossed_design.h"
 
@@ -164,6 +165,7 @@ std::string explanation(const Evaluated& e, const std::string& verdict) {
         e.contrasts, [](const EvaluatedContrast& c) { return !c.contrast->estimate.verdict; });
     parts.push_back((open == e.contrasts.end() ? worst : open)->finding.needed);
   }
+  for (std::string& unequal : unequal_trainings(e.contrasts)) parts.push_back(std::move(unequal));
   for (std::string& cut : cuts_of(e.contrasts)) parts.push_back(std::move(cut));
   const std::vector<std::string> absent = tasks_without_trials(*e.claim, *e.sweep);
   if (!absent.empty())

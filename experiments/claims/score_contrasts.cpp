@@ -6,6 +6,7 @@
 
 #include "common/draws.h"
 #include "experiments/claims/contrasts.h"
+#include "experiments/claims/unequal_training.h"
 #include "metrics/crossed_design.h"
 #include "results/parameter_budgets.h"
 
@@ -168,6 +169,7 @@ class ScoreContrasts {
       return made;
     }
     made.scored = {found.left, found.right};
+    made.unequal_training = unequal_training(*found.left, *found.right, BearsOn::kScore);
     made.finding.seeds_left = left.rows();
     made.finding.seeds_right = right.rows();
     made.finding.examples = left.cols();

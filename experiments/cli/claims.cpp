@@ -67,7 +67,7 @@ void print_claim(const ClaimFinding& claim, bool several_sweeps) {
     if (several_sweeps) on += ", sweep " + claim.sweep;
   }
   fmt::print("{}  {}{}\n    {} ({})\n    {}\n", claim.id, claim.verdict, printable(on, 300),
-             claim.title, claim.source, printable(claim.explanation, 600));
+             claim.title, claim.source, printable(claim.explanation, 4000));
   for (const ContrastFinding& c : claim.contrasts) {
     if (!c.missing.empty()) {
       fmt::print("      {}: {}\n", printable(c.name, 200), printable(c.missing, 300));
@@ -76,7 +76,7 @@ void print_claim(const ClaimFinding& claim, bool several_sweeps) {
     fmt::print("      {}: {:.3g} [{:.3g}, {:.3g}] {}, claimed {} {}{:.3g}\n",
                printable(c.name, 200), *c.estimate, *c.low, *c.high, c.unit, c.region,
                c.region == "above"    ? ""
-               : c.region == "within" ? "-+"
+               : c.region == "within" ? "±"
                                       : "-",
                c.margin);
   }

@@ -10,6 +10,7 @@
 using namespace rankscope;
 using namespace rankscope::tests;
 using Catch::Contains;
+using Catch::EndsWith;
 
 TEST_CASE(
     "a planted difference holds, its reverse is contradicted, and the control holds nowhere") {
@@ -662,4 +663,68 @@ TEST_CASE("prompts of the compared settings that were cut stand below the verdic
   planted.add({.targets = "Wo", .rank = 8, .share = 0.6, .environment = cut});
   CHECK_THAT(explained("{method: lora, targets: Wo}", one),
              Contains("was left out, of lora Wo r8 and lora Wq r8; "));
+}
+
+TEST_CASE("what compared settings were not trained alike in stands below the verdict") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.0});
+  planted.add({.targets = "Wq+Wv",
+               .rank = 4,
+               .steps = 20,
+               .share = 0.6,
+               .settings = {{"lr", "0.01"}, {"batch", "8"}, {"alpha", "4"}}});
+  planted.add({.method = "full",
+               .steps = 60,
+               .share = 0.3,
+               .settings = {{"lr", "0.001"}, {"batch", "64"}, {"warmup_ratio", "0.06"}}});
+  planted.add({.method = "bitfit", .steps = 20, .share = 0.3, .settings = {{"lr", "0.1"}}});
+  const auto explained = [&](const std::vector<std::string>& rights) {
+    std::string contrasts;
+    for (const std::string& right : rights)
+      contrasts += "      - {left: {method: lora}, right: {method: " + right + "}}\n";
+    return planted.judge(score_claim("above", 5, "", contrasts)).claims.at(0).explanation;
+  };
+  const std::string differing =
+      "; the two sides were not trained alike: 20 steps against 60 steps, batch 8 against 64 and "
+      "warmup_ratio 0 against 0.06";
+  CHECK_THAT(explained({"full"}), Contains(differing + "; "));
+  CHECK_THAT(explained({"full", "full"}), Contains(differing + ", in every difference; "));
+  CHECK_THAT(explained({"full", "bitfit"}),
+             Contains(differing + ", in wikisql: lora Wq+Wv r4 against full; "));
+  // The rate is each one's own, 8 is the default batch, and the base was not trained.
+  for (const char* right : {"bitfit", "none"})
+    CHECK_THAT(explained({right}), !Contains("trained alike"));
+}
+
+TEST_CASE("what was computed at once stands below a verdict on memory where it was not the same") {
+  PlantedResults planted;
+  const std::map<std::string, double> timings{
+      {"train_peak_memory_mib", 100}, {"train_tokens_per_second", 400}, {"checkpoint_bytes", 1000}};
+  planted.add({.targets = "Wq",
+               .rank = 8,
+               .steps = 20,
+               .settings = {{"batch", "8"}, {"micro_batch_tokens", "128"}},
+               .timings = timings});
+  planted.add({.method = "full",
+               .steps = 60,
+               .settings = {{"batch", "64"}, {"micro_batch_tokens", "8192"}},
+               .timings = timings});
+  const auto explained = [&](const std::string& quantities) {
+    return planted
+        .judge(
+            "claims:\n  - id: D\n    title: t\n    source: s\n    statistic: cost\n"
+            "    contrasts:\n" +
+            quantities +
+            "    left: {method: lora}\n    right: {method: full}\n    control: shuffled\n")
+        .claims.at(0)
+        .explanation;
+  };
+  const std::string memory = "      - {quantity: memory, region: above, margin: 1, reason: r}\n",
+                    checkpoint =
+                        "      - {quantity: checkpoint, region: above, margin: 1, reason: r}\n";
+  CHECK_THAT(explained(memory + checkpoint),
+             EndsWith("; the two sides were not trained alike: batch 8 against 64 and "
+                      "micro_batch_tokens 128 against 8192, in wikisql: memory, lora Wq r8 against "
+                      "full"));
+  CHECK_THAT(explained(checkpoint), !Contains("trained alike"));
 }

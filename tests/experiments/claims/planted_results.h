@@ -1,6 +1,7 @@
 // Results whose truth is planted, and claims on them.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <string>
 
@@ -20,7 +21,7 @@ inline int examples_of(const std::string& kind) {
 // What a group of trials is, and how well it does.
 struct Planted {
   std::string method = "lora", targets = {}, task = "wikisql", kind = "wikisql", sweep = "planted";
-  std::int64_t rank = 0, parameters = 0, limit = 3000;
+  std::int64_t rank = 0, parameters = 0, limit = 3000, steps = 0;
   double share = 0.5;  // of examples that are right
   int seeds = 5;
   int init_seed = 0;        // of all its trials; 0: each has its seed
@@ -79,6 +80,7 @@ class PlantedResults {
         t.config["settings." + key] = value;
         t.trial += key + value;
       }
+      if (p.steps > 0) t.config["steps"] = std::to_string(p.steps);
       if (!p.rate_found.empty()) t.config["tuned.lr"] = p.rate_found;
       if (p.parameters > 0) t.trainable_parameters = p.parameters;
       if (!p.diverged) t.dataset = p.kind;
@@ -104,6 +106,7 @@ class PlantedResults {
   }
 
   Store& store() { return store_; }
+  const std::filesystem::path& folder() const { return folder_.path(); }
 
   Findings judge(const std::string& claims) const {
     ResultsReader results({folder_.path()});
