@@ -11,6 +11,7 @@
 #include "plots/format.h"
 #include "plots/palette.h"
 #include "plots/panels.h"
+#include "plots/rank_lines.h"
 #include "plots/report_data.h"
 #include "results/cells.h"
 
@@ -252,6 +253,11 @@ FigureSet rank_figures(ReportData& data) {
       figure.caption += fmt::format(
           " {} not drawn; table6.csv has all.",
           left_out == 1 ? "1 more line is" : fmt::format("{} more lines are", left_out));
+    std::vector<const ScoreFinding*> scores;
+    std::ranges::copy_if(data.scores(), std::back_inserter(scores), [&](const ScoreFinding* s) {
+      return s->base == base && s->method == "lora" && s->rank && s->mean;
+    });
+    figure.caption += of_one_rank(data, scores);
     set.figures.push_back(std::move(figure));
   }
   if (set.figures.empty())

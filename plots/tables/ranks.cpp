@@ -7,6 +7,7 @@
 #include <set>
 
 #include "plots/format.h"
+#include "plots/rank_lines.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
 #include "plots/tables/score_cells.h"
@@ -15,19 +16,16 @@ namespace rankscope {
 
 namespace {
 
-// What two of which differ in rank alone, as far as a table shows.
-using RankLine = std::tuple<std::pair<int, std::string>, int, TaskMetric,
-                            std::optional<std::int64_t>, std::string, std::string>;
-
 std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
   std::map<RankLine, std::map<std::int64_t, const ScoreFinding*>> lines;
   std::vector<const ScoreFinding*> scores;
   for (const ScoreFinding* s : data.scores()) {
     if (s->base != base || s->method != "lora" || !s->rank) continue;
-    lines[{targets_order(s->targets), task_order(s->task), shown_by(*s), s->train_examples,
-           s->sweep, s->variant}]
-        .emplace(*s->rank, s);
+    lines[rank_line(*s)].emplace(*s->rank, s);
+    scores.push_back(s);
   }
+  const std::string not_shown = of_one_rank(data, scores);
+  scores.clear();
   std::erase_if(lines, [](const auto& line) { return line.second.size() < 2; });
   std::set<std::int64_t> ranks;
   std::set<std::pair<std::string, TaskMetric>> places;
@@ -95,6 +93,7 @@ std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
   if (stands_for)
     table.caption +=
         " The largest rank here stands beside the paper's largest, which the cell names.";
+  table.caption += not_shown;
   return table;
 }
 

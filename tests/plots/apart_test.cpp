@@ -11,6 +11,7 @@
 using namespace rankscope;
 using namespace rankscope::tests;
 using Catch::Contains;
+using Catch::EndsWith;
 
 namespace {
 
@@ -108,6 +109,29 @@ TEST_CASE("the figure of ranks counts the lines that it does not draw") {
   scores.resize(20);
   Given few(scores);
   CHECK_THAT(rank_figures(*few.data).figures.at(0).caption, !Contains("not drawn"));
+}
+
+TEST_CASE("settings of one rank are named below Table 6 and its figure, which leave them out") {
+  std::vector<ScoreFinding> scores{score("wikisql", "lora", "Wq", 1, 100, 5),
+                                   score("wikisql", "lora", "Wq", 8, 800, 6)};
+  const auto captions = [&] {
+    Given given(scores);
+    return std::pair(rank_tables(*given.data).tables.at(0).caption,
+                     rank_figures(*given.data).figures.at(0).caption);
+  };
+  CHECK_THAT(captions().first, !Contains("Not shown"));
+  CHECK_THAT(captions().second, !Contains("Not shown"));
+  scores.push_back(score("wikisql", "lora", "Wv", 8, 800, 7));
+  const auto [table, figure] = captions();
+  for (const std::string& caption : {table, figure})
+    CHECK_THAT(caption, EndsWith(" Not shown: 1 more setting of one rank alone, LoRA Wv, r = 8 on "
+                                 "WikiSQL, logical form; the view table6 has all."));
+  // A second rank without a score is no point of a line.
+  scores.push_back(score("wikisql", "lora", "Wv", 1, 100, 7));
+  scores.back().mean = std::nullopt;
+  const auto [whole, partly] = captions();
+  CHECK_THAT(whole, !Contains("Not shown"));
+  CHECK_THAT(partly, Contains(" Not shown: 1 more setting of one rank alone, LoRA Wv, r = 8 on "));
 }
 
 TEST_CASE("no two lines of the figure of ranks look alike, and matrices keep their colours") {

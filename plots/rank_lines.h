@@ -1,0 +1,25 @@
+// LoRA's scores as lines over the rank.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "plots/report_data.h"
+
+namespace rankscope {
+
+// What two scores of one line have in common, in the order of lines: matrices, task and metric,
+// training examples, sweep, variant.
+using RankLine = std::tuple<std::pair<int, std::string>, int, TaskMetric,
+                            std::optional<std::int64_t>, std::string, std::string>;
+RankLine rank_line(const ScoreFinding& score);
+
+// A sentence with a space before it that counts and names what is not shown because a line has one
+// rank alone; empty where none has. `scores`: of LoRA, with ranks.
+std::string of_one_rank(const ReportData& data, const std::vector<const ScoreFinding*>& scores);
+
+}  // namespace rankscope
