@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -17,10 +18,12 @@ namespace {
 struct Measurement {
   std::string_view name, title;
 };
+// Whole numbers, shown as parameters are.
+constexpr std::string_view kBytes = "checkpoint_bytes";
 constexpr std::array<Measurement, 7> kKnown{{{"train_seconds", "training, s"},
                                              {"train_tokens_per_second", "tokens/s"},
                                              {"train_peak_memory_mib", "peak memory, MiB"},
-                                             {"checkpoint_bytes", "checkpoint, bytes"},
+                                             {kBytes, "checkpoint, bytes"},
                                              {"train_useful_gflops", "useful GFLOP/s"},
                                              {"eval_seconds", "scoring, s"},
                                              {"set_up_seconds", "set-up, s"}}};
@@ -105,10 +108,13 @@ TableSet cost_tables(ReportData& data) {
         grouped(line.trials)};
     for (const std::string& name : names) {
       const auto sum = line.sums.find(name);
-      row.emplace_back(
-          sum == line.sums.end() || sum->second.count == 0
-              ? std::string(kNone)
-              : short_number(sum->second.total / static_cast<double>(sum->second.count)));
+      if (sum == line.sums.end() || sum->second.count == 0) {
+        row.emplace_back(std::string(kNone));
+        continue;
+      }
+      const double mean = sum->second.total / static_cast<double>(sum->second.count);
+      row.emplace_back(name == kBytes ? grouped(static_cast<std::int64_t>(std::llround(mean)))
+                                      : short_number(mean));
     }
     if (several_bases) row.insert(row.begin(), ShownCell(base));
     table.rows.push_back(std::move(row));
@@ -125,7 +131,7 @@ TableSet cost_tables(ReportData& data) {
         " {} trained together with others: what was measured of such trainings is their pack's and "
         "left out.",
         packed == 1 ? "1 trial was" : grouped(packed) + " trials were");
-  if (!measured("checkpoint_bytes")) table.caption += " The size of checkpoints was not recorded.";
+  if (!measured(kBytes)) table.caption += " The size of checkpoints was not recorded.";
   return {{std::move(table)}, {}};
 }
 

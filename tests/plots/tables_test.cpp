@@ -1,6 +1,7 @@
 // What each of the paper's tables puts beside what.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <map>
 #include <set>
 
 #include "common/files.h"
@@ -14,6 +15,22 @@
 using namespace rankscope;
 using namespace rankscope::tests;
 using Catch::Contains;
+
+namespace {
+
+void put_done(const TemporaryFolder& at, const char* trial, const char* sweep,
+              std::map<std::string, double> timings) {
+  Store store = Store::open(at / "results.db");
+  TrialRecord record;
+  record.trial = trial;
+  record.sweep = sweep;
+  record.state = "done";
+  record.role = "scored";
+  record.timings = std::move(timings);
+  store.put_trial(record);
+}
+
+}  // namespace
 
 TEST_CASE(
     "Table 4 sets a method's rows beside the paper's where there are as many, and else apart") {
@@ -154,17 +171,6 @@ TEST_CASE(
 }
 
 TEST_CASE("what was measured of a pack of trials stands in no trial's costs") {
-  const auto put_done = [](const TemporaryFolder& at, const char* trial, const char* sweep,
-                           std::map<std::string, double> timings) {
-    Store store = Store::open(at / "results.db");
-    TrialRecord record;
-    record.trial = trial;
-    record.sweep = sweep;
-    record.state = "done";
-    record.role = "scored";
-    record.timings = std::move(timings);
-    store.put_trial(record);
-  };
   TemporaryFolder folder, other;
   for (const TemporaryFolder* at : {&folder, &other})
     fill_report_sample(*at / "results.db", SampleKind::kEmpty);
@@ -180,6 +186,16 @@ TEST_CASE("what was measured of a pack of trials stands in no trial's costs") {
   CHECK_THAT(shown(set), Contains("| 3 | 20.0 | 500 |"));
   CHECK_THAT(set.tables.at(0).caption,
              Contains("1 trial was trained together") && Contains("held on its GPU"));
+}
+
+TEST_CASE("the bytes of a checkpoint are a whole number, however many") {
+  TemporaryFolder folder;
+  fill_report_sample(folder / "results.db", SampleKind::kEmpty);
+  put_done(folder, "large", "s", {{"checkpoint_bytes", 12345678}});
+  ResultsReader results({folder.path()});
+  const Findings findings;
+  ReportData data(results, findings);
+  CHECK_THAT(shown(cost_tables(data)), Contains("| 12,345,678 |"));
 }
 
 TEST_CASE("a search's time is that of its runs trained alone, and none where all were packed") {
