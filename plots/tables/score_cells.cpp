@@ -13,7 +13,9 @@ namespace rankscope {
 
 ScoreCells::ScoreCells(const std::vector<const ScoreFinding*>& scores)
     : rouge_(rouge_note(scores)),
-      other_examples_(std::ranges::any_of(scores, &ScoreFinding::other_examples)) {
+      other_examples_(std::ranges::any_of(scores, &ScoreFinding::other_examples)),
+      base_(std::ranges::any_of(
+          scores, [](const ScoreFinding* s) { return s->method == "none" && s->mean; })) {
   std::map<std::size_t, int> uses;
   for (const ScoreFinding* score : scores)
     if (score->method != "none") ++uses[score->seeds.size()];
@@ -52,8 +54,10 @@ std::string ScoreCells::caption() const {
   std::string text = "Scores are on a scale to 100: mean and 95 % interval";
   text += usual_seeds_ == 1 ? " where there is one; n = 1 seed"
                             : fmt::format(" over n = {} seeds", usual_seeds_);
-  return text +
-         " unless a cell says otherwise (with one, it is over examples for that run alone). Bold: "
+  return text + " unless a cell says otherwise (with one, it is over examples for that run alone)" +
+         (base_ ? "; the untrained base has no seed, and its interval is over examples alone"
+                : "") +
+         ". Bold: "
          "cannot be told from the best of its task in its sweep; what is of one seed, which can be "
          "told from nothing, is never bold" +
          (other_examples_ ? ", nor what was scored on other examples, as its cell says: "

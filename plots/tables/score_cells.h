@@ -30,6 +30,7 @@ class ScoreCells {
   std::size_t usual_seeds_ = 0;
   std::string rouge_;
   bool other_examples_ = false;  // of some score
+  bool base_ = false;            // is among them
 };
 
 // What ROUGE is here, a sentence with a space before it, where one of the scores is by it; else

@@ -113,6 +113,21 @@ TEST_CASE(
   CHECK(set.tables.at(0).rows.at(3).at(3).style == CellStyle::kStrong);
 }
 
+TEST_CASE("a caption says what the untrained base's interval is over, where the base is shown") {
+  std::vector<ScoreFinding> scores{score("wikisql", "lora", "Wq", 8, 800, 9),
+                                   score("wikisql", "full", "", {}, 90000, 9)};
+  const auto caption = [&] {
+    Given given(scores);
+    return method_tables(*given.data).tables.at(0).caption;
+  };
+  CHECK_THAT(caption(), !Contains("untrained base"));
+  scores.push_back(score("wikisql", "none", "", {}, 0, 1));
+  scores.back().seeds = {1};
+  CHECK_THAT(caption(), Contains("unless a cell says otherwise") &&
+                            Contains("; the untrained base has no seed, and its interval is over "
+                                     "examples alone. Bold: "));
+}
+
 TEST_CASE("what was not compared with the best is named, with the number of its examples") {
   std::vector<ScoreFinding> scores{score("wikisql", "lora", "Wq", 8, 800, 9),
                                    score("wikisql", "lora", "Wv", 8, 800, 95)};
