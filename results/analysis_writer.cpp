@@ -109,6 +109,17 @@ bool AnalysisWriter::has_chance(int64_t rows, int64_t cols, int64_t dimension) {
   return has_row(find_chance_, rows, cols, dimension);
 }
 
+std::vector<std::array<int64_t, 3>> AnalysisWriter::shapes_without_chance() {
+  SQLite::Statement shapes(database_,
+                           "SELECT rows, cols, dimension FROM similarity EXCEPT "
+                           "SELECT rows, cols, dimension FROM chance");
+  std::vector<std::array<int64_t, 3>> all;
+  while (shapes.executeStep())
+    all.push_back({shapes.getColumn(0).getInt64(), shapes.getColumn(1).getInt64(),
+                   shapes.getColumn(2).getInt64()});
+  return all;
+}
+
 std::string AnalysisWriter::stamp(const std::string& one, const std::string& other) {
   std::string stamp;
   bind(find_, 1, one);

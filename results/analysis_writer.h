@@ -3,6 +3,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include <array>
 #include <set>
 #include <string>
 #include <utility>
@@ -22,6 +23,7 @@ class AnalysisWriter {
   void put_similarity(const SimilarityRecord& similarity);
   void put_chance(const ChanceBandRecord& band);
   bool has_chance(int64_t rows, int64_t cols, int64_t dimension);
+  std::vector<std::array<int64_t, 3>> shapes_without_chance();
   std::string stamp(const std::string& one, const std::string& other);
   void remove_not_in(const std::set<std::pair<std::string, std::string>>& kept);
   // Analyses of trials that are no longer stored.

@@ -121,6 +121,11 @@ bool Store::has_chance(int64_t rows, int64_t cols, int64_t dimension) {
                             [&] { return state_->analyses->has_chance(rows, cols, dimension); });
 }
 
+std::vector<std::array<int64_t, 3>> Store::shapes_without_chance() {
+  return with_sqlite_errors(state_->database, state_->shown,
+                            [&] { return state_->analyses->shapes_without_chance(); });
+}
+
 std::string Store::analysis_stamp(const std::string& one, const std::string& other) {
   return with_sqlite_errors(state_->database, state_->shown,
                             [&] { return state_->analyses->stamp(one, other); });

@@ -2,6 +2,7 @@
 // found by natural keys, so that the order of writing leaves no trace in what the tables hold.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/error.h"
 #include "results/analysis_records.h"
@@ -59,6 +61,8 @@ class Store {
   void put_similarity(const SimilarityRecord& similarity);
   void put_chance(const ChanceBandRecord& band);
   bool has_chance(int64_t rows, int64_t cols, int64_t dimension);
+  // {rows, cols, dimension} of similarities that no chance band stands beside.
+  std::vector<std::array<int64_t, 3>> shapes_without_chance();
   // The stamp of a stored AdapterFindings (`other` empty) or SimilarityRecord; empty where there is
   // none.
   std::string analysis_stamp(const std::string& one, const std::string& other);

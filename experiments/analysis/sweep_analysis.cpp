@@ -81,21 +81,14 @@ class Analysis {
 
   AnalysisSummary run(AnalysisScope scope) {
     find_missing(scope);
-    if (adapters_.empty() && pairs_.empty()) return summary_;
-    const bool needs_base = !adapters_.empty() || std::ranges::any_of(pairs_, [](const Pair& p) {
-      return p.plan.relation == "base";
-    });
-    if (needs_base) {
-      backend_ = make_cpu_backend(threads_);
-      model_ = load_model(manifest_.base, *backend_);
-    }
-    for (const Place& place : places_) {
-      if (stop_requested()) throw Interrupted("interrupted; the same command goes on from here");
-      analyse_place(place);
-    }
+    if (!adapters_.empty() || !pairs_.empty()) analyse();
+    // Before the pairs beside which they stand: a pair that is stored says that nothing is missing.
+    for (const auto& [rows, cols, dimension] : bands_) put_band(rows, cols, dimension);
     for (Adapter& adapter : adapters_) store_.put_adapter(adapter.record);
     for (Pair& pair : pairs_) store_.put_similarity(pair.record);
-    for (const auto& [rows, cols, dimension] : bands_) put_band(rows, cols, dimension);
+    // Of pairs that a program stored before their bands, and was ended in between.
+    for (const auto& [rows, cols, dimension] : store_.shapes_without_chance())
+      put_band(rows, cols, dimension);
     summary_.adapters = static_cast<std::int64_t>(adapters_.size());
     summary_.pairs = static_cast<std::int64_t>(pairs_.size());
     return summary_;
@@ -110,6 +103,20 @@ class Analysis {
     AdapterPair plan;
     SimilarityRecord record;
   };
+
+  void analyse() {
+    const bool needs_base = !adapters_.empty() || std::ranges::any_of(pairs_, [](const Pair& p) {
+      return p.plan.relation == "base";
+    });
+    if (needs_base) {
+      backend_ = make_cpu_backend(threads_);
+      model_ = load_model(manifest_.base, *backend_);
+    }
+    for (const Place& place : places_) {
+      if (stop_requested()) throw Interrupted("interrupted; the same command goes on from here");
+      analyse_place(place);
+    }
+  }
 
   std::string stamp_of(const Trial& trial) const {
     return fmt::format("{} {} {} {}", kAnalysisVersion, analysis_json(settings_).dump(),

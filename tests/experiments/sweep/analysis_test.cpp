@@ -1,4 +1,6 @@
 // The analysis that a sweep file asks for, on the small sweep.
+#include <SQLiteCpp/SQLiteCpp.h>
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -231,6 +233,31 @@ TEST_CASE(
   CHECK(ask(out, "SELECT * FROM amplifications").empty());
   CHECK(ask(out, "SELECT * FROM adapter_values WHERE quantity = 'intruder_dimensions'").empty());
   CHECK(adapter_times(out) == adapter_times(sweep.out("undisturbed")));
+}
+
+TEST_CASE(
+    "an analysis that is ended between the pairs and their bands leaves none without its own") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("bands");
+  const fs::path out = sweep.out("bands");
+  const std::string before = database_rows(out);
+  const auto change = [&](const std::string& sql) {
+    SQLite::Database((out / "results.db").string(), SQLite::OPEN_READWRITE).exec(sql);
+  };
+  // As a program that stored the pairs first left it: their stamps say that nothing is missing.
+  change("DELETE FROM chance");
+  REQUIRE(database_rows(out) != before);
+  REQUIRE(run_program({"collect", out.string()}).exit_code == 0);
+  CHECK(database_rows(out) == before);
+  // Ended where the first band is stored.
+  change(
+      "DELETE FROM analysis WHERE other <> ''; DELETE FROM similarity; DELETE FROM chance; CREATE "
+      "TRIGGER ended BEFORE INSERT ON chance BEGIN SELECT RAISE(ABORT, 'ended'); END");
+  CHECK(run_program({"collect", out.string()}).exit_code != 0);
+  CHECK(ask(out, "SELECT * FROM analysis WHERE other <> ''").empty());
+  change("DROP TRIGGER ended");
+  REQUIRE(run_program({"collect", out.string()}).exit_code == 0);
+  CHECK(database_rows(out) == before);
 }
 
 TEST_CASE("an adapter that cannot be read is named, and the others are analysed") {
