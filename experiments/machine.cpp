@@ -1,5 +1,6 @@
 #include "experiments/machine.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -88,6 +89,19 @@ double peak_memory_mib() {
 double peak_memory_mib(const Backend& backend) {
   const std::int64_t bytes = backend.peak_bytes();
   return bytes > 0 ? static_cast<double>(bytes) / (1 << 20) : peak_memory_mib();
+}
+
+bool restart_peak_memory(Backend& backend) {
+  if (backend.peak_bytes() > 0) {
+    backend.restart_peak();
+    return true;
+  }
+#ifdef __GLIBC__
+  malloc_trim(0);  // freed, and kept for what comes
+#endif
+  std::ofstream marks("/proc/self/clear_refs");
+  marks << "5" << std::flush;
+  return marks.good();
 }
 
 std::string onednn_version() { return reference_library_version(); }

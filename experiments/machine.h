@@ -19,11 +19,15 @@ std::optional<std::int64_t> control_group_memory(const std::filesystem::path& ro
 // What this process and those that it starts may take: the machine's, within the control groups'
 // limits and that of the process (RLIMIT_AS, which schedulers set to what a job asked for).
 std::int64_t usable_memory_mib();
-// The most memory this process has had resident, in MiB (VmHWM); 0 where the system does not say.
+// The most memory this process has had resident since its start, or since restart_peak_memory(), in
+// MiB (VmHWM); 0 where the system does not say.
 double peak_memory_mib();
 // The most memory of the backend's device that its tensors took, in MiB; the process's where the
 // backend does not count.
 double peak_memory_mib(const Backend& backend);
+// Makes peak_memory_mib() that of what follows, of the process and of the backend; whether the
+// system let it.
+bool restart_peak_memory(Backend& backend);
 std::string onednn_version();
 // GFLOP/s of the backend's own product [m, k] x [k, n], the median over about `seconds`.
 double product_gflops(Backend& backend, std::int64_t m, std::int64_t n, std::int64_t k,

@@ -204,6 +204,8 @@ class Backend {
   virtual Allocator& allocator() = 0;
   // The most bytes of tensors at one time, where the backend counts them; else 0.
   virtual int64_t peak_bytes() const { return 0; }
+  // peak_bytes() is of what follows.
+  virtual void restart_peak() {}
   // The element type of activations.
   virtual DType precision() const { return DType::kF32; }
   // An activation, and a matrix that is F32 on every backend; both uninitialised.

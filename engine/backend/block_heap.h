@@ -21,6 +21,8 @@ class BlockHeap {
   size_t end() const { return end_; }
   size_t in_use() const { return in_use_; }
   size_t most_in_use() const { return most_in_use_; }
+  // most_in_use() is of what follows.
+  void restart_most() { most_in_use_ = in_use_; }
 
  private:
   void insert_free(size_t offset, size_t bytes);

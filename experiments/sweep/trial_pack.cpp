@@ -56,13 +56,15 @@ void train_together(const SweepFolder& folder, std::span<const PackedTrial> tria
   for (const auto& training : trainings)
     if (!folder.is_trained(training->packed.trial)) untrained.push_back(training.get());
   for (Training* training : untrained) training->clock.emplace(training->timings, untrained.size());
+  const bool own_peak = begin_peak_of_training(runs.front());
   const std::vector<TrainOutcome> outcomes =
       run_joint_training(runs, [&](size_t run, const TrainProgress& p) {
         if (trainings[run]->clock) trainings[run]->clock->stepped(p.step.step);
         on_progress(trainings[run]->packed.trial, {TrialProgress::Phase::kTraining, p.step.step,
                                                    p.steps, p.step.loss, p.tokens_per_second});
       });
-  for (size_t i = 0; i < outcomes.size(); ++i) record_training(trainings[i]->timings, outcomes[i]);
+  for (size_t i = 0; i < outcomes.size(); ++i)
+    record_training(trainings[i]->timings, outcomes[i], own_peak);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "experiments/device_names.h"
 #include "experiments/file_hashes.h"
 #include "experiments/folder_lock.h"
+#include "experiments/machine.h"
 #include "experiments/sweep/evaluation.h"
 #include "experiments/sweep/gpu_fit.h"
 #include "experiments/sweep/scoring.h"
@@ -81,12 +82,16 @@ TrainRunOptions training_of(const SweepFolder& folder, const Manifest& manifest,
   return run;
 }
 
-void record_training(Timings& timings, const TrainOutcome& outcome) {
+bool begin_peak_of_training(const TrainRunOptions& run) {
+  return restart_peak_memory(run.base->model(run.model, run.device).backend());
+}
+
+void record_training(Timings& timings, const TrainOutcome& outcome, bool own_peak) {
   // All steps may have been made by a process that was killed before it could say so.
   if (outcome.already_done || outcome.steps == outcome.resumed_from) return;
   timings.set("train_tokens_per_second", outcome.tokens_per_second);
   timings.set("train_useful_gflops", outcome.useful_gflops);
-  timings.set("train_peak_memory_mib", outcome.peak_memory_mib);
+  if (own_peak) timings.set("train_peak_memory_mib", outcome.peak_memory_mib);
   timings.save();
 }
 
@@ -99,12 +104,13 @@ bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& tri
   const TrainRunOptions run = training_of(folder, manifest, trial, options, base, hashes);
   Timings timings(run.out);
   TrainingClock clock(timings, 1);
+  const bool own_peak = begin_peak_of_training(run);
   const TrainOutcome outcome = run_training(run, [&](const TrainProgress& p) {
     clock.stepped(p.step.step);
     on_progress(
         {TrialProgress::Phase::kTraining, p.step.step, p.steps, p.step.loss, p.tokens_per_second});
   });
-  record_training(timings, outcome);
+  record_training(timings, outcome, own_peak);
   // With done.json in place nothing goes on from it, and it is three times the adapter's size.
   std::error_code ignored;
   fs::remove(run.out / "state.safetensors", ignored);

@@ -37,7 +37,11 @@ TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const 
 // `base` and `hashes` must outlive the run.
 TrainRunOptions training_of(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
                             const TrialRunOptions& options, LoadedBase& base, FileHashes& hashes);
-// Saves what the training took, in the trial's own folder.
-void record_training(Timings& timings, const TrainOutcome& outcome);
+// Reads the base and counts peak memory from here on, so that a training's is its own, whether its
+// process read the base for it or had it from another; false where the system does not let it.
+bool begin_peak_of_training(const TrainRunOptions& run);
+// Saves what the training took, in the trial's own folder; without the memory where that is not its
+// own.
+void record_training(Timings& timings, const TrainOutcome& outcome, bool own_peak);
 
 }  // namespace rankscope

@@ -68,6 +68,7 @@ class CudaBackend final : public Backend {
   int64_t logits_at_once() const override { return kGpuLogitsAtOnce; }
   bool in_host_memory() const override { return false; }
   int64_t peak_bytes() const override { return static_cast<int64_t>(allocator_->most_in_use()); }
+  void restart_peak() override { allocator_->restart_most(); }
 
   void upload(const float* from, Matrix to) override {
     if (to.rows == 0 || to.cols == 0) return;

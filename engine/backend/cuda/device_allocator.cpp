@@ -62,6 +62,11 @@ size_t DeviceAllocator::most_in_use() const {
   return heap_.most_in_use();
 }
 
+void DeviceAllocator::restart_most() {
+  const std::lock_guard lock(mutex_);
+  heap_.restart_most();
+}
+
 size_t DeviceAllocator::committed() const {
   const std::lock_guard lock(mutex_);
   return arena_->committed();

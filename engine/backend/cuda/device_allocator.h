@@ -21,6 +21,7 @@ class DeviceAllocator final : public Allocator {
   void release(void* pointer, size_t bytes) noexcept override;
   bool owns(const void* pointer) const;
   size_t most_in_use() const;
+  void restart_most();
   size_t committed() const;
   // How often a block was released that holds an address that is watched, which ends with it.
   void watch(const void* address);

@@ -1,10 +1,18 @@
 // What a training is said to have cost is what its own steps took.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <memory>
+
+#include <sys/mman.h>
+
 #include "common/files.h"
+#include "engine/backend/devices.h"
+#include "experiments/machine.h"
 #include "experiments/sweep/timings.h"
 #include "results/records.h"
 #include "tests/experiments/sweep/small_sweep.h"
+#include "tests/experiments/trials/trial_here.h"
 
 using namespace rankscope;
 using namespace rankscope::tests;
@@ -92,4 +100,28 @@ TEST_CASE("a pack that falls apart is no pack, and what starts over counts anew"
   const std::map<std::string, double> values = timings_in(train_folder(out, whole));
   CHECK_FALSE(values.contains(kTrainedTogether));
   CHECK(values.at("train_seconds") < kLongAgo);
+}
+
+TEST_CASE("a training's memory is its own, whatever its process did before") {
+  SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("memory");
+  const fs::path out = sweep.out("memory");
+  const Json trial = trial_of(out, "wide", "pick");
+  fs::remove_all(train_folder(out, trial));
+  const std::unique_ptr<Backend> backend = make_backend({});
+  const bool restarts = restart_peak_memory(*backend);
+  // No allocator holds on to it.
+  constexpr std::size_t kTaken = std::size_t{256} << 20;
+  void* const taken =
+      mmap(nullptr, kTaken, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(taken != MAP_FAILED);
+  std::fill_n(static_cast<char*>(taken), kTaken, '\1');
+  munmap(taken, kTaken);
+  const double before = peak_memory_mib();
+  REQUIRE(before >= 256);
+  run_trial_here(out, trial, [](std::int64_t) {});
+  const std::map<std::string, double> values = timings_in(train_folder(out, trial));
+  REQUIRE(values.contains("train_seconds"));
+  REQUIRE(values.contains("train_peak_memory_mib") == restarts);
+  if (restarts) CHECK(values.at("train_peak_memory_mib") < before - 128);
 }
