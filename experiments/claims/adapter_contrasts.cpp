@@ -61,6 +61,22 @@ class AdapterContrasts {
          results_.rows("SELECT trial, value FROM config WHERE sweep = ? AND key = 'init_seed'",
                        {sweep_.sweep}))
       init_seeds_[text_in(row[0])] = text_in(row[1]);
+    std::set<std::string> analysed;
+    for (const Row& row :
+         results_.rows("SELECT trial FROM adapter_values WHERE sweep = ? UNION SELECT one FROM "
+                       "similarities WHERE sweep = ? UNION SELECT other FROM similarities WHERE "
+                       "sweep = ?",
+                       {sweep_.sweep, sweep_.sweep, sweep_.sweep}))
+      analysed.insert(text_in(row[0]));
+    std::set<std::string> trainings;
+    for (const EvidenceGroup& group : sweep_.groups)
+      for (const EvidenceTrial& trial : group.trials)
+        if (analysed.contains(trial.id) && !trial.train_hash.empty())
+          trainings.insert(trial.train_hash);
+    for (const EvidenceGroup& group : sweep_.groups)
+      for (const EvidenceTrial& trial : group.trials)
+        if (!analysed.contains(trial.id) && trainings.contains(trial.train_hash))
+          analysed_elsewhere_.insert(trial.id);
   }
 
   std::vector<EvaluatedContrast> run() {
@@ -100,10 +116,19 @@ class AdapterContrasts {
     return claim_.statistic == "amplification" ? "log2" : "excess of phi over chance";
   }
 
+  // Without those that score adapters which are analysed under another task, as MNLI's mismatched
+  // half does: they have no adapters to compare.
   std::vector<std::string> tasks() const {
     std::vector<std::string> names;
-    for (const EvidenceGroup& group : sweep_.groups)
+    std::set<std::string> repeated;
+    for (const EvidenceGroup& group : sweep_.groups) {
       if (std::ranges::find(names, group.task) == names.end()) names.push_back(group.task);
+      if (counts(group) && std::ranges::any_of(group.trials, [&](const EvidenceTrial& trial) {
+            return analysed_elsewhere_.contains(trial.id);
+          }))
+        repeated.insert(group.task);
+    }
+    std::erase_if(names, [&](const std::string& task) { return repeated.contains(task); });
     return names;
   }
 
@@ -501,6 +526,7 @@ class AdapterContrasts {
   ResultsReader& results_;
   std::set<std::string> pissa_trials_;
   std::map<std::string, std::string> init_seeds_;  // by trial
+  std::set<std::string> analysed_elsewhere_;       // trials whose adapter is another's
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "common/draws.h"
 #include "experiments/claims/contrasts.h"
@@ -42,9 +43,16 @@ std::vector<EvaluatedContrast> cost_contrasts(const Claim& claim, const Evidence
         !select_groups(claim.right, sweep, group.task).empty())
       tasks.push_back(group.task);
   }
+  std::set<std::string> trainings;
   for (const std::string& task : tasks) {
     const EvidenceGroup& left = *select_groups(claim.left, sweep, task).front();
     const EvidenceGroup& right = *select_groups(claim.right, sweep, task).front();
+    // Tasks that score the same trainings have one cost.
+    bool is_new = false;
+    for (const EvidenceGroup* side : {&left, &right})
+      for (const EvidenceTrial& trial : side->trials)
+        is_new |= trial.train_hash.empty() || trainings.insert(trial.train_hash).second;
+    if (!is_new) continue;
     for (const ClaimContrast& contrast : claim.contrasts) {
       EvaluatedContrast made =
           begin_contrast(contrast,

@@ -88,7 +88,7 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
       "(SELECT CAST(value AS INTEGER) FROM environment e WHERE e.sweep = t.sweep AND e.trial = "
       "t.trial AND e.key = 'train_examples'), "
       "(SELECT number FROM config c WHERE c.sweep = t.sweep AND c.trial = t.trial AND c.key IN "
-      "('settings.lr', 'tuned.lr')) "
+      "('settings.lr', 'tuned.lr')), t.train_hash "
       "FROM trials t WHERE t.role = 'scored' ORDER BY t.sweep, t.task, t.method, t.targets, "
       "t.rank, "
       "t.setting, t.seed, t.trial");
@@ -142,7 +142,7 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
     }
     const std::string id = text_in(row[9]);
     group->trials.push_back({id, state, static_cast<std::uint64_t>(integer_in(row[11]).value_or(0)),
-                             timings[{sweep->sweep, id}]});
+                             timings[{sweep->sweep, id}], text_in(row[18])});
   }
   // A limit may be more than the file has, which one finished training tells of all.
   for (EvidenceSweep& sweep : sweeps_)

@@ -20,6 +20,7 @@ struct EvidenceTrial {
   std::string id, state;  // state: done or diverged
   std::uint64_t seed = 0;
   std::map<std::string, double> timings;
+  std::string train_hash;  // of one training that several tasks score, all have it
 };
 
 // Trials that differ in their seeds alone.

@@ -255,6 +255,26 @@ TEST_CASE("what a sweep's analysis lacks is named, and not taken for seeds that 
   CHECK(between_seeds() == "2 seeds are finished and analysed, 3 are needed");
 }
 
+TEST_CASE("a task that scores adapters which are analysed under another is passed over") {
+  PlantedResults planted;
+  // One training of each seed, scored on both halves of MNLI; the analysis has it once.
+  for (const std::string task : {"mnli", "mismatched"})
+    planted.add({.targets = "Wq+Wv", .task = task, .kind = "mnli", .rank = 6, .trainings = "mnli"});
+  const auto trial = [](int seed) { return "plantedmnliloraWq+Wv6s" + std::to_string(seed); };
+  for (int seed = 1; seed <= 5; ++seed)
+    for (int other = seed + 1; other <= 5; ++other)
+      planted.store().put_similarity(
+          of_two_seeds(trial(seed), trial(other), 0.4, 0.4 + 0.001 * (seed + other)));
+  const ClaimFinding claim = judge_sharing(planted, "second");
+  CHECK(claim.verdict == "holds");
+  REQUIRE(claim.contrasts.size() == 1);
+  CHECK(claim.contrasts[0].name == "mnli: Wv, rank 6");
+  CHECK_THAT(claim.explanation, Contains("not compared of the sweep's tasks: mismatched"));
+  // Another training of the task's own lacks its analysis.
+  planted.add({.targets = "Wq+Wv", .task = "wikisql", .rank = 6, .trainings = "wikisql"});
+  CHECK(judge_sharing(planted, "second").verdict == "not run");
+}
+
 TEST_CASE("of seeds that begin from one init_seed a claim on pairs of seeds says so") {
   PlantedResults planted;
   // Of seed 1 the start is the seed, and so is not stored.

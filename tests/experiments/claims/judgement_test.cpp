@@ -514,6 +514,40 @@ TEST_CASE("costs are compared seed by seed") {
   CHECK(*none.contrasts.at(2).estimate == Approx(6));
 }
 
+TEST_CASE("tasks that score the same trainings have one cost") {
+  PlantedResults planted;
+  const auto add = [&](const std::string& task, const std::string& trainings) {
+    for (const std::string method : {"lora", "full"})
+      planted.add({.method = method,
+                   .targets = method == "lora" ? "Wq" : "",
+                   .task = task,
+                   .kind = "mnli",
+                   .rank = method == "lora" ? 8 : 0,
+                   .timings = {{"train_peak_memory_mib", method == "lora" ? 100.0 : 400.0}},
+                   .trainings = trainings});
+  };
+  const auto contrasts = [&] {
+    return planted
+        .judge(R"(claims:
+  - id: D
+    title: t
+    source: s
+    statistic: cost
+    contrasts: [{quantity: memory, region: above, margin: 1, reason: r}]
+    left: {method: lora}
+    right: {method: full}
+    control: shuffled
+)")
+        .claims.at(0)
+        .contrasts.size();
+  };
+  add("mismatched", "mnli");
+  add("mnli", "mnli");
+  CHECK(contrasts() == 1);
+  add("mnli_100", "fewer");
+  CHECK(contrasts() == 2);
+}
+
 TEST_CASE("a setting of which every trial diverged counts as the base, on either side of a claim") {
   PlantedResults planted;
   planted.add({.method = "none", .share = 0.1});

@@ -34,7 +34,8 @@ struct Planted {
   std::string rate_found = {};                       // by a search of its own; empty: none was made
   std::map<std::string, double> timings = {};
   std::map<std::string, std::string> environment = {};
-  std::string group = "g";  // in the sweep file
+  std::string group = "g";     // in the sweep file
+  std::string trainings = {};  // a name that tasks of the same trainings share
 };
 
 class PlantedResults {
@@ -56,6 +57,8 @@ class PlantedResults {
       TrialRecord t;
       t.trial = p.sweep + p.task + p.method + p.targets + std::to_string(p.rank) +
                 (p.shuffled ? "x" : "s") + std::to_string(seed);
+      if (!p.trainings.empty())
+        t.train_hash = p.trainings + p.method + std::to_string(p.rank) + std::to_string(seed);
       t.sweep = p.sweep;
       t.group = p.group;
       t.state = p.diverged ? "diverged" : "done";
