@@ -176,10 +176,24 @@ class AdapterContrasts {
 
   EvaluatedContrast begin(const ClaimContrast& contrast, const Compared& compared,
                           const std::string& what) const {
-    return begin_contrast(
+    EvaluatedContrast made = begin_contrast(
         contrast,
         compared.task + ": " + what + (compared.variant.empty() ? "" : ", " + compared.variant),
         unit(), contrast.margin);
+    const bool with_controls = needs_controls(contrast);
+    for (const EvidenceGroup& group : sweep_.groups)
+      if (is_of(compared, group) && (with_controls || !group.shuffled_targets) &&
+          std::ranges::find(compared.ranks, *group.rank) != compared.ranks.end())
+        made.trained.push_back(&group);
+    return made;
+  }
+
+  static bool needs_controls(const ClaimContrast& contrast) {
+    return contrast.quantity.ends_with("_less_shuffled");
+  }
+
+  bool is_of(const Compared& compared, const EvidenceGroup& group) const {
+    return group.task == compared.task && group.variant == compared.variant && counts(group);
   }
 
   // The trials whose adapters are compared at this rank. Its controls are trained on shuffled
@@ -188,8 +202,7 @@ class AdapterContrasts {
   Trials trials_of(const Compared& compared, std::int64_t rank, bool shuffled = false) const {
     Trials trials;
     for (const EvidenceGroup& group : sweep_.groups)
-      if (group.task == compared.task && group.variant == compared.variant && group.rank == rank &&
-          group.shuffled_targets == shuffled && counts(group))
+      if (is_of(compared, group) && group.rank == rank && group.shuffled_targets == shuffled)
         for (const EvidenceTrial& trial : group.trials) trials.insert(trial.id);
     return trials;
   }
@@ -410,7 +423,7 @@ class AdapterContrasts {
           begin(contrast, compared, fmt::format("{}, rank {}", name_of(contrast.quantity), rank));
       made.finding.seeds_left = made.finding.seeds_right = static_cast<std::int64_t>(seeds.size());
       const std::string lacking = seeds.empty() && trials.size() > 1 ? not_analysed() : "";
-      const bool with_controls = contrast.quantity.ends_with("_less_shuffled");
+      const bool with_controls = needs_controls(contrast);
       if (with_controls && controls.empty()) {
         made.finding.missing =
             "the sweep has no such group with shuffle_targets: true and all else alike";

@@ -18,9 +18,10 @@ struct EvaluatedContrast {
   ContrastFinding finding;           // `missing` says why there is no contrast
   std::optional<Contrast> contrast;  // in the finding's unit
   std::optional<Contrast> control;
-  FixedSides fixed;                          // where the untrained base stands
-  std::vector<const EvidenceGroup*> scored;  // whose scores are compared
-  std::string unequal_training;              // what the sides were trained with where it differs
+  FixedSides fixed;                           // where the untrained base stands
+  std::vector<const EvidenceGroup*> scored;   // whose scores are compared
+  std::string unequal_training;               // what the sides were trained with where it differs
+  std::vector<const EvidenceGroup*> trained;  // whose adapters or costs are
 };
 
 // One for each contrast of the claim and task or site that it is about; at least one.

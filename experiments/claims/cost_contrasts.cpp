@@ -59,6 +59,7 @@ std::vector<EvaluatedContrast> cost_contrasts(const Claim& claim, const Evidence
                          task + ": " + contrast.quantity + ", " + group_name(left) + " against " +
                              group_name(right),
                          "log2", contrast.margin);
+      made.trained = {&left, &right};
       std::vector<double> units, swapped;
       bool packed = false;
       for (const EvidenceTrial& one : left.trials) {

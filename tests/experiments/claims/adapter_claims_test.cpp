@@ -96,6 +96,23 @@ TEST_CASE(
   CHECK(second.verdict == "holds");
   CHECK(second.control_verdict != "holds");
   CHECK(*second.contrasts.at(0).estimate == Approx(0.1 + 0.06).margin(1e-9));
+  CHECK_THAT(second.explanation, !Contains("not finished"));
+  TrialRecord failed;
+  failed.trial = "failed";
+  failed.sweep = "planted";
+  failed.state = "failed";
+  failed.role = "scored";
+  failed.method = "lora";
+  failed.task = "wikisql";
+  failed.targets = "Wq+Wv";
+  failed.rank = 6;
+  failed.seed = 6;
+  failed.config = {{"score.task", "wikisql"}, {"train.limit", "3000"},       {"seed", "6"},
+                   {"settings.rank", "6"},    {"settings.targets", "Wq+Wv"}, {"method", "lora"},
+                   {"task", "wikisql"}};
+  planted.store().put_trial(failed);
+  CHECK_THAT(judged("shared_between_seeds", sites, "second", 0.02).explanation,
+             Contains("on wikisql 1 trial of lora Wq+Wv r6 is failed or not finished"));
   CHECK(judged("shared_between_seeds", "    sites: [Wq, Wv]\n    ranks: [largest]\n    seeds: 6\n",
                "first", 0.02)
             .verdict == "not run");

@@ -462,6 +462,22 @@ TEST_CASE("a diverged trial counts as the base, and unfinished ones as missing")
     CHECK(score.missing == 1);
   }
   CHECK(trained > 0);
+  planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.2});
+  const auto explained = [&] {
+    return planted.judge(score_claim("above", 5)).claims.at(0).explanation;
+  };
+  CHECK_THAT(explained(),
+             Contains("; on wikisql 1 trial of lora Wq r8 is failed or not finished and is left "
+                      "out") &&
+                 !Contains("of lora Wq+Wv r4 "));
+  failed.trial = "waiting";
+  failed.state = "pending";
+  failed.seed = 5;
+  failed.config["seed"] = "5";
+  planted.store().put_trial(failed);
+  CHECK_THAT(
+      explained(),
+      Contains("; on wikisql 2 trials of lora Wq r8 are failed or not finished and are left out"));
 }
 
 TEST_CASE("costs are compared seed by seed") {
