@@ -299,7 +299,6 @@ class AdapterContrasts {
       const std::int64_t seed = integer_of(row[0]), rows = integer_of(row[1]),
                          cols = integer_of(row[2]);
       const std::int64_t dimension = integer_of(row[3]), layer = integer_of(row[5]);
-      if (std::min(rows, cols) < 2) continue;
       keep(top, difference, seed,
            shared_of(floats_of_blob(text_in(row[4]), rows * cols), rows, cols, dimension));
       const auto name = [&](std::int64_t rank) {

@@ -160,6 +160,7 @@ class ClaimReader {
  private:
   void read_score_keys() {
     region_ = region_of(need(map_, "region"));
+    refuse_held_by_control(need(map_, "control"), region_, "control: base, or region: above");
     reason_ = need(map_, "reason").text();
     const YamlValue margins = need(map_, "margins");
     for (const YamlValue& margin : margins.entries())
@@ -228,10 +229,28 @@ class ClaimReader {
     refuse_unknown_keys(map, {"quantity", "region", "margin", "reason"});
     ClaimContrast contrast;
     contrast.quantity = word_of_statistic(need(map, "quantity"), &Statistic::quantities);
-    contrast.region = region_of(need(map, "region"));
+    const YamlValue region = need(map, "region");
+    contrast.region = region_of(region);
+    if (claim_.statistic != "latency" || contrast.region != Region::kWithin)
+      refuse_held_by_control(region, contrast.region, "region: above");
+    else if (contrast.quantity == "lora")
+      region.fail("the control of 'within' is lora itself; give region: above");
+    if (contrast.quantity == "top_minus_others" && claim_.ranks.front() == 1)
+      need(map, "quantity")
+          .fail(
+              "an adapter of rank 1 has no other directions; give 'ranks' a small rank of 2 at "
+              "least, or quantity: top");
     contrast.margin = margin_of(need(map, "margin"));
     contrast.reason = need(map, "reason").text();
     return contrast;
+  }
+
+  // What is dealt out anew differs by about 0, which lies outside of `above` alone.
+  void refuse_held_by_control(const YamlValue& at, Region region, const char* instead) const {
+    if (claim_.control == "shuffled" && region != Region::kAbove)
+      at.fail(std::string("the control 'shuffled' leaves a difference of about 0, which lies in "
+                          "the claim's region too, and there the claim must not hold; give ") +
+              instead);
   }
 
   const YamlValue& map_;

@@ -142,7 +142,9 @@ void add_units(EvaluatedContrast& into, const std::vector<double>& units, std::i
   const auto count = static_cast<std::int64_t>(units.size());
   into.finding.seeds_left = into.finding.seeds_right = count;
   if (count < least) {
-    into.finding.missing = fmt::format("{} seeds are finished, {} are needed", count, least);
+    into.finding.missing = fmt::format(
+        "{} on both sides, {} are needed",
+        count == 1 ? "1 seed has values" : fmt::format("{} seeds have values", count), least);
     return;
   }
   add_estimate(into, unit_estimate(Eigen::Map<const RealVector>(units.data(), count)), region);

@@ -268,7 +268,7 @@ TEST_CASE("what a sweep's analysis lacks is named, and not taken for seeds that 
   // With them it is a matter of seeds.
   add("3s2", "6s2", "ranks", "a");
   add("6s3", "6s4", "seeds", "a");
-  CHECK(between_ranks() == "1 seeds are finished, 2 are needed");
+  CHECK(between_ranks() == "1 seed has values on both sides, 2 are needed");
   CHECK(between_seeds() == "2 seeds are finished and analysed, 3 are needed");
 }
 
@@ -290,6 +290,32 @@ TEST_CASE("a task that scores adapters which are analysed under another is passe
   // Another training of the task's own lacks its analysis.
   planted.add({.targets = "Wq+Wv", .task = "wikisql", .rank = 6, .trainings = "wikisql"});
   CHECK(judge_sharing(planted, "second").verdict == "not run");
+}
+
+TEST_CASE("a small adapter of one direction shares it, and has no others") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq+Wv", .rank = 1});
+  planted.add({.targets = "Wq+Wv", .rank = 6});
+  for (int seed = 1; seed <= 5; ++seed) {
+    const auto trial = [&](int rank) {
+      return "plantedwikisqlloraWq+Wv" + std::to_string(rank) + "s" + std::to_string(seed);
+    };
+    const std::vector<float> phi(6, static_cast<float>(0.9 + 0.01 * seed));
+    planted.store().put_similarity({.one = trial(1),
+                                    .other = trial(6),
+                                    .relation = "ranks",
+                                    .stamp = "s",
+                                    .sites = {{0, "Wq", "a", 1, 6, 64, phi, "", {}, {}, {}, 0.9}}});
+  }
+  const std::string keys = "    sites: [Wq]\n    ranks: [1, largest]\n";
+  const ClaimFinding top =
+      planted.judge(adapter_claim("shared_directions", keys, "top", 0.5)).claims.at(0);
+  CHECK(top.verdict == "holds");
+  const double chance = 1.0 / 64;
+  CHECK(*top.contrasts.at(0).estimate == Approx((0.93 - chance) / (1 - chance)).margin(1e-6));
+  CHECK_THROWS_WITH(
+      planted.judge(adapter_claim("shared_directions", keys, "top_minus_others", 0.5)),
+      Contains("rank 1 has no other directions"));
 }
 
 TEST_CASE("of seeds that begin from one init_seed a claim on pairs of seeds says so") {

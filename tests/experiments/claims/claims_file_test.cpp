@@ -191,6 +191,36 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a region that the control lies in is refused at its line") {
+  const auto shuffled = [](const std::string& region) {
+    std::string text = kScore;
+    text.replace(text.find("above"), 5, region);
+    return text.replace(text.find("base"), 4, "shuffled");
+  };
+  CHECK(refusal(shuffled("above")) == "nothing was thrown");
+  for (const char* region : {"within", "not_below"}) {
+    CHECK_THAT(refusal(shuffled(region)), Contains("c.yaml:11: 'claims.0.control'") &&
+                                              Contains("about 0") && Contains("control: base"));
+    CHECK(refusal(with("region: above", std::string("region: ") + region)) == "nothing was thrown");
+  }
+  const auto of = [](const std::string& statistic, const std::string& quantity,
+                     const std::string& region) {
+    return refusal("claims:\n  - id: D\n    title: t\n    source: s\n    control: shuffled\n" +
+                   std::string("    statistic: ") + statistic + "\n    contrasts: [{quantity: " +
+                   quantity + ", region: " + region + ", margin: 1, reason: r}]\n");
+  };
+  const std::string cost = "cost\n    left: {method: lora}\n    right: {method: full}",
+                    latency = "latency\n    length: 8\n    share: 0.03";
+  for (const char* region : {"within", "not_below"})
+    CHECK_THAT(of(cost, "memory", region),
+               Contains("c.yaml:9: 'claims.0.contrasts.0.region'") && Contains("region: above"));
+  CHECK(of(cost, "memory", "above") == "nothing was thrown");
+  // Merged LoRA is set against LoRA that was not merged.
+  CHECK(of(latency, "lora_merged", "within") == "nothing was thrown");
+  CHECK_THAT(of(latency, "lora", "within"), Contains("c.yaml:9") && Contains("lora itself"));
+  CHECK_THAT(of(latency, "lora_merged", "not_below"), Contains("c.yaml:9") && Contains("about 0"));
+}
+
 TEST_CASE("a claim on scores is shown from one seed on, where it asks for no more") {
   CHECK(parse_claims(kScore, "c.yaml").claims.at(0).seeds == 1);
   CHECK(parse_claims(kScore + "    seeds: 4\n", "c.yaml").claims.at(0).seeds == 4);

@@ -530,6 +530,26 @@ TEST_CASE("costs are compared seed by seed") {
   CHECK(*none.contrasts.at(2).estimate == Approx(6));
 }
 
+TEST_CASE("of costs that trials do not have, it is not said that their seeds are not finished") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq", .rank = 8, .timings = {{"checkpoint_bytes", 1000}}});
+  planted.add({.method = "full", .diverged = true});  // which left no checkpoint
+  const ClaimFinding claim = planted
+                                 .judge(R"(claims:
+  - id: D
+    title: t
+    source: s
+    statistic: cost
+    contrasts: [{quantity: checkpoint, region: above, margin: 1, reason: r}]
+    left: {method: lora}
+    right: {method: full}
+    control: shuffled
+)")
+                                 .claims.at(0);
+  CHECK(claim.verdict == "not run");
+  CHECK(claim.contrasts.at(0).missing == "0 seeds have values on both sides, 2 are needed");
+}
+
 TEST_CASE("tasks that score the same trainings have one cost") {
   PlantedResults planted;
   const auto add = [&](const std::string& task, const std::string& trainings) {

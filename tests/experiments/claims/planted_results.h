@@ -127,11 +127,12 @@ inline std::string score_claim(const std::string& region, double margin,
                                const std::string& contrasts =
                                    "      - {left: {method: lora, targets: Wq+Wv}, right: {method: "
                                    "lora, targets: Wq}}\n",
-                               const std::string& control = "shuffled") {
+                               const std::string& control = "") {
+  const std::string failing = region == "above" ? "shuffled" : "base";
   return "claims:\n  - id: A\n    title: t\n    source: s\n    statistic: score\n    region: " +
          region + "\n    margins: {wikisql: " + std::to_string(margin) +
          ", mnli: " + std::to_string(margin) + "}\n    reason: r\n" + more + "    contrasts:\n" +
-         contrasts + "    control: " + control + "\n";
+         contrasts + "    control: " + (control.empty() ? failing : control) + "\n";
 }
 
 }  // namespace rankscope::tests
