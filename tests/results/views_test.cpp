@@ -1,6 +1,10 @@
 // The views: what they average, and what they show.
 #include <catch2/catch.hpp>
 
+#include <filesystem>
+#include <tuple>
+
+#include "common/files.h"
 #include "results/query.h"
 #include "results/store.h"
 #include "tests/results/sample.h"
@@ -125,4 +129,31 @@ TEST_CASE("views name trials, scores, curves, predictions and where they came fr
         "name,value\r\npeak_memory_mib,300.0\r\ntrain_seconds,12.5\r\n");
   CHECK_THAT(answer(reader, "sweeps"), Contains(",9,6,1,1,0,1\r\n"));
   CHECK_THAT(answer(reader, "datasets"), Contains("d1,wikisql,dev,dev.jsonl,2\r\n"));
+}
+
+TEST_CASE("SCHEMA.md's query has one score of the base for each task, of its own decoding") {
+  TemporaryFolder folder;
+  {
+    Store store = Store::open(folder / "results.db");
+    // The file is one; the third task is decoded as the first.
+    for (const auto& [task, beams, score] :
+         {std::tuple{"greedy", "1", 0.25}, {"searched", "4", 0.5}, {"more", "1", 0.0}}) {
+      TrialRecord lora = lora_trial("Wq", 1, 0, 1), base = lora_trial("Wq", 2, 0, score);
+      for (TrialRecord* trial : {&lora, &base}) {
+        trial->trial += task;
+        trial->task = task;
+        trial->config["score.file"] = "one";
+        trial->config["decoding.beams"] = beams;
+      }
+      base.method = "none";
+      store.put_trial(lora);
+      if (score > 0) store.put_trial(base);
+    }
+  }
+  const std::string page =
+      read_text_file(std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "results" / "SCHEMA.md");
+  const std::size_t begin = page.find('"', page.find("Of every task the base's scores")) + 1;
+  ResultsReader reader({folder.path()});
+  CHECK(answer(reader, page.substr(begin, page.find('"', begin) - begin)) ==
+        "task,metric,value\r\ngreedy,exact,0.25\r\nmore,exact,0.25\r\nsearched,exact,0.5\r\n");
 }
