@@ -204,7 +204,12 @@ std::filesystem::path YamlValue::file_path(const std::filesystem::path& file) co
   if (error && std::filesystem::path(text()).is_relative())
     fail("is of the current folder, which cannot be told (" + system_error_text(error.value()) +
          "); give the whole path");
-  return (folder / text()).lexically_normal();
+  std::filesystem::path path = (folder / text()).lexically_normal();
+  // A sweep's folder holds its paths in JSON, from which another text would come back.
+  if (!valid_utf8(path.native()))
+    fail("the path '" + printable_path(path) +
+         "' is not UTF-8; rename the folder, or move the file to one whose name is");
+  return path;
 }
 
 std::string YamlValue::choice(std::initializer_list<std::string_view> allowed) const {

@@ -99,6 +99,22 @@ TEST_CASE("a path that can name nothing is refused in a line") {
   }
 }
 
+TEST_CASE("a sweep below a folder whose name is not UTF-8 is refused before anything is made") {
+  const OpenFolder open;
+  const TemporaryFolder place;
+  const std::filesystem::path folder = place / "caf\xe9";
+  std::error_code error;
+  std::filesystem::create_directory(folder, error);
+  if (error) RANKSCOPE_SKIP("the file system takes no such name");
+  std::filesystem::copy(data_file("own"), folder / "own");
+  put(folder / "s.yaml", "base: " + open.path() +
+                             "\ntasks:\n  own:\n    data: own\nmethod: lora\nsteps: 1\n"
+                             "seeds: [0]\n");
+  check_refused(run_program({"run", (folder / "s.yaml").string(), "--dir", place / "sweep"}),
+                "caf\\xe9/own' is not UTF-8");
+  CHECK_FALSE(std::filesystem::exists(place / "sweep"));
+}
+
 TEST_CASE("a path with control characters is shown with them spelt out") {
   const OpenFolder open;
   const TemporaryFolder place;
