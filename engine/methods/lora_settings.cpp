@@ -46,7 +46,11 @@ std::vector<std::pair<int64_t, int64_t>> read_layers(const std::string& text) {
       throw SettingError("layers", text,
                          "layers must be 'all' or rising numbers and ranges from 0, as 0-5+8");
     }
-    ranges.emplace_back(first, last);
+    // One set of layers has one text.
+    if (!ranges.empty() && first == ranges.back().second + 1)
+      ranges.back().second = last;
+    else
+      ranges.emplace_back(first, last);
   }
   return ranges;
 }

@@ -179,6 +179,11 @@ class Maker {
                            "set it to 0 in a copy of the config");
       }
       settings = method->settings();
+      // As trials are named that say nothing of layers.
+      const std::int64_t last = shape_.config.layers - 1;
+      const std::string whole = last == 0 ? "0" : fmt::format("0-{}", last);
+      for (auto& [key, value] : settings)
+        if (is_setting(key, "layers") && value == whole) value = "all";
       std::map<std::string, std::string> trained = training.canonical();
       for (const auto& [key, fallback] : training_settings()) {
         if (!key.starts_with("warmup")) settings[key] = trained.at(key);

@@ -213,6 +213,11 @@ TEST_CASE("Settings in force are told in full, in canonical form") {
   CHECK(told == expected);
 }
 
+TEST_CASE("One set of layers is told in one way") {
+  for (const char* layers : {"layers=0-2+5", "layers=0+1+2+5", "layers=0-1+2+5"})
+    CHECK(method("lora", {layers})->settings().at("layers") == "0-2+5");
+}
+
 TEST_CASE("What `ranks` leaves without use is no setting in force") {
   const auto in_force = [](const std::string& name, const std::vector<std::string>& assignments) {
     std::string text;

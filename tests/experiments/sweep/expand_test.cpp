@@ -131,6 +131,21 @@ TEST_CASE("a list outside grid is one value") {
       "it under grid:");
 }
 
+TEST_CASE("layers that are all that the base has are a trial's that names none") {
+  const SweepFolder folder;
+  const auto layers = [&](const std::string& method, const std::string& line,
+                          const std::string& key = "layers") {
+    return values_of(folder.read(kExpandedHead + "method: " + method + "\nsteps: 1\n" + line, {},
+                                 gpt2_shape(4, 8, 2)),
+                     key);
+  };
+  CHECK(layers("lora", "") == "all");
+  for (const char* all : {"all", "0-3", "[0, 1, 2, 3]", "0-1+2-3"})
+    CHECK(layers("lora", std::string("layers: ") + all + "\n") == "all");
+  CHECK(layers("lora+prefix_embed", "lora_layers: 0-3\n", "lora_layers") == "all");
+  CHECK(layers("lora", "layers: [0, 1, 3]\n") == "0-1+3");
+}
+
 TEST_CASE("groups have methods, tasks and seeds of their own") {
   const SweepFolder folder;
   const Sweep sweep = folder.read(R"(
