@@ -108,4 +108,9 @@ void Settings::refuse_unknown(const std::string& where) const {
   }
 }
 
+std::string setting_text(double number) {
+  char buffer[32];
+  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, number).ptr};
+}
+
 }  // namespace rankscope

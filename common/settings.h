@@ -50,4 +50,7 @@ class Settings {
   std::vector<std::string> known_;
 };
 
+// A number as settings hold it: the shortest text that reads back as the same double.
+std::string setting_text(double number);
+
 }  // namespace rankscope

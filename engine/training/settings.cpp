@@ -1,10 +1,9 @@
 // TrainSettings from KEY=VALUE settings.
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "common/error.h"
-
+#include "common/settings.h"
 #include "engine/training/trainer.h"
 
 namespace rankscope {
@@ -64,25 +63,19 @@ TrainSettings TrainSettings::from(Settings& settings) {
 }
 
 std::map<std::string, std::string> TrainSettings::canonical() const {
-  // Enough digits that two doubles differ in text where they differ in value.
-  auto text = [](double x) {
-    char buffer[32];
-    const auto end = std::to_chars(buffer, buffer + sizeof buffer, x).ptr;
-    return std::string(buffer, end);
-  };
   constexpr const char* kWarmups[] = {"steps", "tokens", "ratio"};
   return {{"steps", std::to_string(steps)},
           {"batch", std::to_string(batch)},
           {"micro_batch_tokens", std::to_string(micro_batch_tokens)},
-          {"lr", text(learning_rate)},
+          {"lr", setting_text(learning_rate)},
           {"schedule", std::string(kSchedules.at(static_cast<size_t>(schedule)))},
-          {"warmup", text(warmup.amount) + " " + kWarmups[static_cast<int>(warmup.unit)]},
-          {"beta1", text(adamw.beta1)},
-          {"beta2", text(adamw.beta2)},
-          {"epsilon", text(adamw.epsilon)},
-          {"weight_decay", text(adamw.weight_decay)},
-          {"clip", text(max_gradient_norm)},
-          {"label_smoothing", text(label_smoothing)},
+          {"warmup", setting_text(warmup.amount) + " " + kWarmups[static_cast<int>(warmup.unit)]},
+          {"beta1", setting_text(adamw.beta1)},
+          {"beta2", setting_text(adamw.beta2)},
+          {"epsilon", setting_text(adamw.epsilon)},
+          {"weight_decay", setting_text(adamw.weight_decay)},
+          {"clip", setting_text(max_gradient_norm)},
+          {"label_smoothing", setting_text(label_smoothing)},
           {"base_dropout", base_dropout ? "true" : "false"},
           {"init_seed", std::to_string(init_seed)},
           {"data_seed", std::to_string(data_seed)}};

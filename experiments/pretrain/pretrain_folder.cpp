@@ -1,10 +1,9 @@
 #include "experiments/pretrain/pretrain_folder.h"
 
-#include <charconv>
-
 #include "common/error.h"
 #include "common/files.h"
 #include "common/folders.h"
+#include "common/settings.h"
 #include "common/text.h"
 #include "engine/methods/method.h"
 #include "engine/training/numeric_version.h"
@@ -17,12 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kIdentityFile = "identity.json";
-
-// Enough digits that two doubles differ in text where they differ in value.
-std::string text_of(double number) {
-  char buffer[32];
-  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, number).ptr};
-}
 
 }  // namespace
 
@@ -42,7 +35,7 @@ PretrainIdentity identity_of(const PretrainPlan& plan, const Documents& document
   identity["model.n_layer"] = std::to_string(plan.model.n_layer);
   identity["model.n_head"] = std::to_string(plan.model.n_head);
   identity["model.n_positions"] = std::to_string(plan.model.n_positions);
-  identity["model.initializer_range"] = text_of(plan.model.initializer_range);
+  identity["model.initializer_range"] = setting_text(plan.model.initializer_range);
   identity["model.initial_positions"] = plan.model.sinusoidal_positions ? "sinusoidal" : "normal";
   Settings settings(plan.training);
   for (const auto& [key, value] : TrainSettings::from(settings).canonical()) {

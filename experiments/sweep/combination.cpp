@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <charconv>
-
+#include "common/settings.h"
 #include "common/suggest.h"
 #include "engine/methods/method.h"
 #include "engine/training/trainer.h"
@@ -212,12 +211,6 @@ Combination::Combination(const GroupPlan& group, std::map<std::string, YamlValue
                          const std::map<std::string, YamlValue>& training,
                          const ModelShape& shape) {
   Maker(*this, group, std::move(values), shape).make(training);
-}
-
-std::string setting_text(double number) {
-  char buffer[32];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, number).ptr;
-  return std::string(buffer, end);
 }
 
 }  // namespace rankscope

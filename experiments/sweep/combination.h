@@ -23,7 +23,4 @@ struct Combination {
   std::string note;  // what a rank budget missed; empty: nothing
 };
 
-// A number as settings hold it: the shortest text that reads back as the same double.
-std::string setting_text(double number);
-
 }  // namespace rankscope

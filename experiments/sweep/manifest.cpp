@@ -157,9 +157,7 @@ Manifest read_manifest_for(const SweepFolder& folder, const std::string& id) {
 
 const Trial& find_trial(const Manifest& manifest, const std::string& id) {
   const Trial* found = nullptr;
-  std::vector<std::string> ids;
   for (const Trial& trial : manifest.trials) {
-    ids.push_back(trial.id());
     if (trial.id() == id) return trial;
     if (id.empty() || !trial.id().starts_with(id)) continue;
     if (found != nullptr)
@@ -167,10 +165,11 @@ const Trial& find_trial(const Manifest& manifest, const std::string& id) {
                        trial.id() + "; give more of the id");
     found = &trial;
   }
-  if (found == nullptr)
-    throw InputError("the sweep has no trial '" + printable(id) + "'" + did_you_mean(id, ids) +
-                     "; `rankscope status DIR` lists them");
-  return *found;
+  if (found != nullptr) return *found;
+  std::vector<std::string> ids;
+  for (const Trial& trial : manifest.trials) ids.push_back(trial.id());
+  throw InputError("the sweep has no trial '" + printable(id) + "'" + did_you_mean(id, ids) +
+                   "; `rankscope status DIR` lists them");
 }
 
 }  // namespace rankscope

@@ -2,8 +2,8 @@
 
 #include "common/error.h"
 #include "common/files.h"
+#include "common/settings.h"
 #include "common/text.h"
-#include "experiments/sweep/combination.h"
 #include "experiments/sweep/data_check.h"
 #include "experiments/sweep/expand.h"
 #include "experiments/yaml/overrides.h"

@@ -37,3 +37,11 @@ TEST_CASE("a key or value of any bytes is one printable line in a setting's erro
   CHECK(error.key() == "a\nb");
   CHECK(std::string(error.what()) == "setting 'a\\nb=\\xff': must be a word");
 }
+
+TEST_CASE("a number's text reads back as the same number, and is the shortest") {
+  for (const auto& [number, text] :
+       {std::pair{0.1, "0.1"}, {1e-4, "1e-04"}, {1.0 / 3, "0.3333333333333333"}, {20.0, "20"}}) {
+    CHECK(setting_text(number) == text);
+    CHECK(std::stod(text) == number);
+  }
+}
