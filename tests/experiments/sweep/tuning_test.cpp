@@ -22,6 +22,24 @@ const std::string kTuning = "tuning: {lr: [1e-3, 1e-2], steps: 20, examples: 30}
 
 }  // namespace
 
+TEST_CASE("trials that differ in what a search does not have share it, a control's among them") {
+  const SweepFolder folder;
+  const Sweep sweep = folder.read(
+      kTunedHead + "tuning: {lr: [1e-3, 1e-2], steps: 20, examples: 30, per: trial}\n" +
+      "groups:\n"
+      "- {method: lora, lr: tuned, rank: 2}\n"
+      "- {method: lora, lr: tuned, rank: 2, shuffle_targets: true}\n"
+      "- {method: lora, lr: tuned, rank: 2, eval_every: 5, keep: best, data_seed: 3}\n");
+  std::set<std::string> searches;
+  for (const TrialConfig& trial : trained(sweep))
+    for (const TrialConfig& run : tuning_trials(trial)) {
+      CHECK_FALSE(run.shuffle_targets);
+      CHECK(run.keep == "last");
+      searches.insert(trial_identity(run));
+    }
+  CHECK(searches.size() == 2);
+}
+
 TEST_CASE("a method is tuned once, by the settings of its first trial") {
   const SweepFolder folder;
   const Sweep sweep =
