@@ -365,6 +365,19 @@ TEST_CASE("a device's memory is handed out again after more than it has was refu
   CHECK(has(allocator, 10 * kMiB));
 }
 
+TEST_CASE("the most of a device's memory that was in use is counted anew where it is asked for",
+          "[cuda]") {
+  DeviceAllocator allocator;
+  void* const kept = allocator.acquire(1024);
+  const size_t before = allocator.most_in_use();
+  CHECK(has(allocator, size_t{1} << 20));
+  CHECK(allocator.most_in_use() >= before + (size_t{1} << 20));
+  allocator.restart_most();
+  CHECK(allocator.most_in_use() == before);
+  allocator.release(kept, 1024);
+  CHECK(allocator.most_in_use() == before);
+}
+
 TEST_CASE("the fake device's wide products", "[cuda]") {
   const auto gemm = make_gemm(Stream{});
   const std::vector<float> left{1, 2, 3, 4, 5, 6};    // [2, 3]
