@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/error.h"
+#include "engine/backend/cuda/device_memory.h"
 
 namespace rankscope::RANKSCOPE_CUDA {
 
@@ -54,17 +55,21 @@ void WideProducts::widen(ConstMatrix& left, WeightView& right, ConstMatrix& adde
 }
 
 // As `m` lies, by its stride and its address modulo 16, which an algorithm is chosen by; but of
-// `rows` rows, uninitialised.
+// `rows` rows, those behind m's own zeros.
 Matrix WideProducts::more_rows(ConstMatrix m, int64_t rows, Tensor& memory) {
   const auto offset =
       static_cast<int64_t>(reinterpret_cast<uintptr_t>(m.data) % 16 / dtype_size(m.dtype));
   const int64_t stride = std::max(m.stride, m.cols);
   memory = Tensor(allocator_, 1, offset + rows * stride, m.dtype);
-  return {element_at(memory.data(), offset, m.dtype), rows, m.cols, stride, m.dtype};
+  const Matrix more{element_at(memory.data(), offset, m.dtype), rows, m.cols, stride, m.dtype};
+  const size_t each = dtype_size(m.dtype);
+  fill_zero_2d(stream_, more.row(m.rows), static_cast<size_t>(stride) * each,
+               static_cast<size_t>(m.cols) * each, static_cast<size_t>(rows - m.rows));
+  return more;
 }
 
 // False, with nothing done, where there is no product with this bias. The algorithm stays that of
-// every number of rows also where it does not take this one: rows without a meaning are added.
+// every number of rows also where it does not take this one: rows of zeros are added.
 GemmResult WideProducts::multiply_block(ConstMatrix left, const WeightView& right, float scale,
                                         ConstMatrix addend, Matrix out, const void* bias) {
   constexpr int64_t kRows = Gemm::kTypicalRows;
