@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 #include <numeric>
+#include <stdexcept>
 #include <string>
 
 #include "common/error.h"
@@ -549,6 +550,8 @@ class CudaBackend final : public Backend {
   void any_product(std::span<const NarrowTerm> narrow, std::span<const ProductTerm> wide,
                    const ProductEpilogue& e, Matrix out) {
     if (out.rows == 0 || out.cols == 0) return;
+    if (e.residual.data && e.residual.dtype != out.dtype)
+      throw std::logic_error("a product's residual is not of its result's type");
     if (e.activation == Activation::kNone && e.multiplier.data == nullptr)
       add_product(narrow, wide, e, out);
     else
@@ -628,8 +631,7 @@ class CudaBackend final : public Backend {
   ConstMatrix begin_product(std::span<const NarrowTerm> narrow, std::span<const ProductTerm> wide,
                             const ProductEpilogue& e, Matrix out) {
     ConstMatrix addend = e.residual;
-    if (e.bias || !narrow.empty() || (e.residual.data && e.accumulate) || wide.empty() ||
-        addend.dtype != (addend.data ? out.dtype : addend.dtype)) {
+    if (e.bias || !narrow.empty() || (e.residual.data && e.accumulate) || wide.empty()) {
       start(narrow, e, e.accumulate, out);
       addend = out;
     } else if (e.accumulate) {
