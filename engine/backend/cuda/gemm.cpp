@@ -24,17 +24,9 @@ void check(cublasStatus_t status, const char* what) {
 
 cudaDataType_t type_of(DType dtype) { return dtype == DType::kF32 ? CUDA_R_32F : CUDA_R_16BF; }
 
-// The largest power of two up to 16 that divides the address and the distance of rows, in bytes.
-uint32_t alignment(const void* data, int64_t stride, DType dtype) {
-  const auto bits = reinterpret_cast<uintptr_t>(data) |
-                    static_cast<uintptr_t>(stride * static_cast<int64_t>(dtype_size(dtype)));
-  uint32_t aligned = 16;
-  while (bits % aligned != 0) aligned /= 2;
-  return aligned;
-}
-
 class Layout {
  public:
+  Layout(DType dtype, const GemmLayout& of) : Layout(dtype, of.rows, of.cols, of.ld) {}
   Layout(DType dtype, int64_t rows, int64_t cols, int64_t ld) {
     check(cublasLtMatrixLayoutInit(&layout_, type_of(dtype), static_cast<uint64_t>(rows),
                                    static_cast<uint64_t>(cols), ld),
@@ -50,19 +42,19 @@ class Layout {
 // each the same memory read the other way.
 struct Problem {
   const void* a;  // right
-  int64_t a_rows, a_cols, lda;
+  GemmLayout a_layout;
   cublasOperation_t transa;
   const void* b;  // left
-  int64_t b_rows, b_cols, ldb;
+  GemmLayout b_layout;
   cublasOperation_t transb;
   DType in;
   int64_t n, k;  // k < 0: any (an outer product's depth is its number of rows)
   float alpha;
   float beta;
   const void* c;
-  int64_t ldc;
+  GemmLayout c_layout;
   void* d;
-  int64_t ldd;
+  GemmLayout d_layout;
   DType out;
   int64_t m;
   const void* bias;
@@ -146,24 +138,19 @@ class LtGemm final : public Gemm {
   // All but transb, k, alpha and bias.
   static Problem problem_of(ConstMatrix left, const WeightView& right, ConstMatrix addend,
                             Matrix out) {
-    const bool plain = right.col_stride == 1;  // rows of `right` lie end to end
     Problem p{};
     p.a = right.data;
-    p.a_rows = plain ? right.cols : right.rows;
-    p.a_cols = plain ? right.rows : right.cols;
-    p.lda = plain ? right.row_stride : right.col_stride;
-    p.transa = plain ? CUBLAS_OP_N : CUBLAS_OP_T;
+    p.a_layout = GemmLayout::of(right);
+    p.transa = right.col_stride == 1 ? CUBLAS_OP_N : CUBLAS_OP_T;
     p.b = left.data;
-    p.b_rows = left.cols;
-    p.b_cols = left.rows;
-    p.ldb = left.stride;
+    p.b_layout = GemmLayout::of(left);
     p.in = left.dtype;
     p.n = out.cols;
     p.beta = addend.data ? 1.0f : 0.0f;
     p.c = addend.data ? addend.data : out.data;
-    p.ldc = addend.data ? addend.stride : out.stride;
+    p.c_layout = GemmLayout::of(addend.data ? addend : ConstMatrix(out));
     p.d = out.data;
-    p.ldd = out.stride;
+    p.d_layout = GemmLayout::of(out);
     p.out = out.dtype;
     p.m = out.rows;
     return p;
@@ -186,8 +173,7 @@ class LtGemm final : public Gemm {
     if (p.bias) set(desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
     const std::optional<cublasLtMatmulAlgo_t>& algorithm = algorithm_of(p, depth, desc);
     if (!algorithm) return GemmResult::kBiasRefused;
-    Layout a(p.in, p.a_rows, p.a_cols, p.lda), b(p.in, p.b_rows, p.b_cols, p.ldb);
-    Layout c(p.out, p.n, p.m, p.ldc), d(p.out, p.n, p.m, p.ldd);
+    Layout a(p.in, p.a_layout), b(p.in, p.b_layout), c(p.out, p.c_layout), d(p.out, p.d_layout);
     const cublasStatus_t status =
         cublasLtMatmul(handle_, desc, &p.alpha, p.a, a.get(), p.b, b.get(), &p.beta, p.c, c.get(),
                        p.d, d.get(), &*algorithm, workspace_, kWorkspaceBytes, stream_);
@@ -201,8 +187,12 @@ class LtGemm final : public Gemm {
   // bias.
   const std::optional<cublasLtMatmulAlgo_t>& algorithm_of(const Problem& p, int64_t depth,
                                                           cublasLtMatmulDesc_t desc) {
-    const uint32_t align_a = alignment(p.a, p.lda, p.in), align_b = alignment(p.b, p.ldb, p.in);
-    const uint32_t align_c = std::min(alignment(p.c, p.ldc, p.out), alignment(p.d, p.ldd, p.out));
+    const int64_t lda = p.a_layout.ld, ldb = p.b_layout.ld;
+    const int64_t ldc = p.c_layout.ld, ldd = p.d_layout.ld;
+    const uint32_t align_a = gemm_alignment(p.a, lda, p.in),
+                   align_b = gemm_alignment(p.b, ldb, p.in);
+    const uint32_t align_c =
+        std::min(gemm_alignment(p.c, ldc, p.out), gemm_alignment(p.d, ldd, p.out));
     const bool outer = p.transb == CUBLAS_OP_T, biased = p.bias != nullptr;
     const Key key{p.n,
                   p.k,
@@ -215,16 +205,16 @@ class LtGemm final : public Gemm {
                   align_a,
                   align_b,
                   align_c,
-                  {p.lda, p.ldb, p.ldc, p.ldd},
+                  {lda, ldb, ldc, ldd},
                   outer ? p.m : -1};
     const auto found = algorithms_.find(key);
     if (found != algorithms_.end()) return found->second;
 
     const int64_t m = outer ? p.m : kTypicalRows;
     const int64_t k = p.k < 0 ? kTypicalRows : depth;
-    Layout a(p.in, p.transa == CUBLAS_OP_N ? p.n : k, p.transa == CUBLAS_OP_N ? k : p.n, p.lda);
-    Layout b(p.in, p.transb == CUBLAS_OP_N ? k : m, p.transb == CUBLAS_OP_N ? m : k, p.ldb);
-    Layout c(p.out, p.n, m, p.ldc), d(p.out, p.n, m, p.ldd);
+    Layout a(p.in, p.transa == CUBLAS_OP_N ? p.n : k, p.transa == CUBLAS_OP_N ? k : p.n, lda);
+    Layout b(p.in, p.transb == CUBLAS_OP_N ? k : m, p.transb == CUBLAS_OP_N ? m : k, ldb);
+    Layout c(p.out, p.n, m, ldc), d(p.out, p.n, m, ldd);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, align_a);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, align_b);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, align_c);

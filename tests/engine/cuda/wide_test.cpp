@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 #include "engine/backend/devices.h"
 #include "tests/engine/cuda/staged_backend.h"
@@ -170,7 +171,56 @@ void check_biases(Backend& b, int64_t n) {
   }
 }
 
+// Matrices of one row or one column, seen as they lie and transposed.
+void check_one_column(Backend& b) {
+  for (const int64_t n : {1, 3, 70, 72}) {
+    INFO("n " << n);
+    const int64_t m = 5;
+    const std::vector<float> x = numbers(n), y = numbers(m, 0.5f);
+    const Tensor column = placed(b, x, n, 1, DType::kF32), left = placed(b, y, m, 1, DType::kF32);
+    for (const WeightView& row : {WeightView{column.data(), DType::kF32, 1, n, 1, 1},
+                                  WeightView::of(column.view()).transposed()}) {
+      const PackedMatrix packed = b.pack(row);
+      const Tensor out = b.zeros(m, n);
+      const ProductTerm term{left.view(), &packed};
+      b.product({&term, 1}, {.accumulate = true}, out.matrix());
+      const std::vector<float> got = b.to_host(out.view());
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < n; ++j)
+          CHECK(got[size_t(i * n + j)] == y[size_t(i)] * x[size_t(j)]);
+    }
+    // One row of both, and its outer product.
+    const Tensor all = placed(b, std::vector<float>(size_t(n * n), 1.0f), n, n, DType::kF32);
+    const PackedMatrix packed = b.pack(WeightView::of(all.view()));
+    const Tensor sum = b.floats(1, n), outer = b.zeros(n, n);
+    const Matrix row{column.data(), 1, n, 1};
+    const ProductTerm term{row, &packed};
+    b.product({&term, 1}, {}, {sum.data(), 1, n, 1});
+    float expected = 0;
+    for (const float v : x) expected += v;
+    CHECK(b.to_host(sum.view())[0] == Approx(expected).margin(1e-4));
+    b.accumulate_outer(row, row, outer.matrix());
+    CHECK(b.to_host(outer.view())[size_t(n - 1)] == x[0] * x[size_t(n - 1)]);
+  }
+}
+
+void check_residual(Backend& b) {
+  const int64_t m = 3, n = 72;
+  const Tensor right = placed(b, numbers(n * n), n, n, b.precision());
+  const Tensor left = placed(b, numbers(m * n), m, n, b.precision());
+  const PackedMatrix packed = b.pack(WeightView::of(right.view()));
+  const DType other = b.precision() == DType::kF32 ? DType::kBF16 : DType::kF32;
+  const Tensor residual(b.allocator(), m, n, other), out = b.empty(m, n);
+  const ProductTerm term{left.view(), &packed};
+  for (const Activation activation : {Activation::kNone, Activation::kRelu})
+    CHECK_THROWS_AS(b.product({&term, 1}, {.activation = activation, .residual = residual.view()},
+                              out.matrix()),
+                    std::logic_error);
+}
+
 void check_all(Backend& b, bool on_gpu) {
+  check_residual(b);
+  check_one_column(b);
   check_vocabulary(b, 83, 72, 12, !on_gpu);
   check_vocabulary(b, 131, 72, 13, !on_gpu);
   if (on_gpu) check_vocabulary(b, 50257, 1024, 200, false);
