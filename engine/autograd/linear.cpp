@@ -77,8 +77,9 @@ struct LinearBackward {
   std::shared_ptr<Gradient> residual_gradient;
   std::shared_ptr<Gradient> out_gradient;
   Tensor x;    // kept where the weight or an A is trained
-  Tensor low;  // scale * dropout(x) A^T, [rows, largest r]
+  Tensor low;  // scale * dropout(x) A^T, [rows, largest r up to kSharedRank]
   std::vector<LowRankRange> updates;
+  std::vector<Tensor> own_low;  // of each update, empty up to kSharedRank
   const ColumnScale* column_scale = nullptr;
   Tensor unscaled;  // what the columns' factors multiplied; kept where the magnitude is trained
 
@@ -86,12 +87,15 @@ struct LinearBackward {
   Tensor through_scale(Backend& backend, ConstMatrix dy);
 };
 
-std::vector<LowRankRows> rows_of(std::span<const LowRankRange> updates) {
+std::vector<LowRankRows> rows_of(std::span<const LowRankRange> updates,
+                                 std::span<const Tensor> own_low) {
   std::vector<LowRankRows> rows;
-  for (const LowRankRange& r : updates) {
+  for (size_t i = 0; i < updates.size(); ++i) {
+    const LowRankRange& r = updates[i];
     const Parameter &a = *r.update.a, &b = *r.update.b;
     rows.push_back({r.begin, r.end, a.value.view(), b.value.view(), r.update.scale,
-                    r.update.dropout, r.draws, a.gradient.matrix(), b.gradient.matrix()});
+                    r.update.dropout, r.draws, a.gradient.matrix(), b.gradient.matrix(),
+                    own_low[i].matrix()});
   }
   return rows;
 }
@@ -131,7 +135,7 @@ void LinearBackward::run(Backend& backend) {
     back = &weight->backward_packed(backend);
   }
   if (!updates.empty()) {
-    backend.low_rank_backward(x.view(), low.view(), dy, back, rows_of(updates), epilogue,
+    backend.low_rank_backward(x.view(), low.view(), dy, back, rows_of(updates, own_low), epilogue,
                               target.matrix);
   } else if (x_gradient) {
     const ProductTerm term{dy, back};
@@ -153,11 +157,15 @@ Var linear(Tape& tape, const Var& x, const LinearWeight& weight, const LinearOpt
     throw std::logic_error("a trained weight with scaled columns");
 
   bool a_trained = false, update_trained = false;
-  int64_t largest_rank = 0;
+  int64_t largest_rank = 0;  // of those that share a matrix
+  std::vector<Tensor> own_low;
   for (const LowRankRange& r : options.updates) {
     a_trained = a_trained || r.update.a->trainable();
     update_trained = update_trained || r.update.a->trainable() || r.update.b->trainable();
-    largest_rank = std::max(largest_rank, r.update.a->value.rows());
+    const int64_t rank = r.update.a->value.rows();
+    const bool shared = rank <= kSharedRank;
+    if (shared) largest_rank = std::max(largest_rank, rank);
+    own_low.push_back(shared ? Tensor() : backend.floats(r.end - r.begin, rank));
   }
   update_trained = update_trained || (column_scale && column_scale->magnitude->trainable());
   const bool residual_wanted = options.residual && options.residual->needs_gradient();
@@ -182,7 +190,8 @@ Var linear(Tape& tape, const Var& x, const LinearWeight& weight, const LinearOpt
   } else {
     low = backend.floats(rows, largest_rank);
     backend.low_rank_product(x.value.view(), weight.forward_packed(backend),
-                             rows_of(options.updates), product_epilogue, low.matrix(), product);
+                             rows_of(options.updates, own_low), product_epilogue, low.matrix(),
+                             product);
   }
   if (column_scale)
     backend.finish_product(product, column_scale->factor.data(), epilogue, out.matrix());
@@ -195,6 +204,7 @@ Var linear(Tape& tape, const Var& x, const LinearWeight& weight, const LinearOpt
                          .x = {},
                          .low = low,
                          .updates = {},
+                         .own_low = std::move(own_low),
                          .column_scale = column_scale,
                          .unscaled = {}};
     if (options.residual) saved.residual_gradient = options.residual->gradient;

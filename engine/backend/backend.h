@@ -154,6 +154,11 @@ struct DropoutDraws {
   int64_t first_row = 0;
 };
 
+// Up to this rank the updates of several ranges of rows share one matrix `low`. One of a larger
+// rank is a library's to multiply by, whose choice of an algorithm, and so the bits, may follow the
+// distance of rows, which in a shared matrix is a neighbour's rank.
+inline constexpr int64_t kSharedRank = 64;
+
 // The low-rank update of rows [begin, end) of a product [rows, in] x [in, out]: + scale *
 // (dropout(left) A^T) B^T. All F32. Rows of several trials have each their own.
 struct LowRankRows {
@@ -166,7 +171,16 @@ struct LowRankRows {
   DropoutDraws draws;  // of row 0 of the whole product
   Matrix a_gradient;   // like a and b; empty where frozen
   Matrix b_gradient;
+  Matrix own_low = {};  // [end - begin, r], F32, where r is above kSharedRank
 };
+
+// Where scale * dropout(left) A^T of an update's rows lies.
+template <typename M>
+M low_of(const LowRankRows& update, M shared) {
+  const int64_t r = update.a.rows;
+  return r > kSharedRank ? M(update.own_low)
+                         : shared.row_range(update.begin, update.end).columns(0, r);
+}
 
 struct AdamWStep {
   double beta1 = 0.9;
@@ -250,8 +264,9 @@ class Backend {
   // ---- Products with low-rank updates: by the kernels above and dropout(), unless the device has
   // something better. Ranges of rows are disjoint and rise; rows in none have no update. A row's
   // bits, and those of a range's gradients, are what they are where the range is alone.
-  // out = epilogue(left * right + updates). low [rows, at least the largest r], F32, gets scale *
-  // dropout(left) A^T for the backward.
+  // out = epilogue(left * right + updates). low [rows, at least the largest r up to
+  // kSharedRank], F32, and of larger ones their own, get scale * dropout(left) A^T for the
+  // backward.
   virtual void low_rank_product(ConstMatrix left, const PackedMatrix& right,
                                 std::span<const LowRankRows> updates,
                                 const ProductEpilogue& epilogue, Matrix low, Matrix out);

@@ -64,7 +64,7 @@ void Backend::low_rank_product(ConstMatrix left, const PackedMatrix& right,
       Tensor memory;
       const PackedMatrix a = pack(WeightView::of(update->a).transposed());
       const ProductTerm down{dropped(*this, terms[0].left, *update, begin, memory), &a};
-      const Matrix low_rows = low.row_range(begin, end).columns(0, a.n());
+      const Matrix low_rows = low_of(*update, low);
       product({&down, 1}, {.scale = update->scale}, low_rows);
       b = pack(WeightView::of(update->b).transposed());
       terms[count++] = {low_rows, &b};
@@ -86,7 +86,7 @@ void Backend::low_rank_backward(ConstMatrix left, ConstMatrix low, ConstMatrix d
     if (update != nullptr) {
       const int64_t r = update->a.rows;
       if (update->b_gradient.data)
-        accumulate_outer(dy_rows, rows_of(low, begin, end).columns(0, r), update->b_gradient);
+        accumulate_outer(dy_rows, low_of(*update, low), update->b_gradient);
       const PackedMatrix b = pack(WeightView::of(update->b));
       dlow = floats(dy_rows.rows, r);
       const ProductTerm down{dy_rows, &b};

@@ -19,13 +19,14 @@ namespace rankscope::RANKSCOPE_CUDA {
 
 namespace {
 
-// Up to this depth or width a product is one of the narrow kernels'.
-constexpr int64_t kNarrow = 64;
+// Up to this depth or width a product is one of the narrow kernels', which take all ranges of rows
+// whose updates share a matrix in one launch.
+constexpr int64_t kNarrow = kSharedRank;
 // Bytes of a checkpoint's matrix that are moved and converted at a time.
 constexpr int64_t kPlaceBytes = int64_t{64} << 20;
 // The version of this backend's arithmetic, a part of its instruction set: raised whenever a
 // kernel's bits change, so that what was begun with other bits is not gone on with.
-constexpr int kKernelVersion = 3;
+constexpr int kKernelVersion = 4;
 
 bool is_plain(const ProductEpilogue& e) {
   return e.bias == nullptr && e.activation == Activation::kNone && e.multiplier.data == nullptr &&

@@ -30,6 +30,9 @@ const std::vector<TrialSettings>& trials() {
       {{"rank=7", "targets=Wv", "layers=1"}, 5, 1, 4096, 1e-2, 0, 0, 3},
       {{"rank=4", "targets=Wq+Wv", "dropout=0.2"}, 4, 5, 40, 1e-2, 1.0, 0, 1},
       {{"rank=2", "targets=W2", "layers=0"}, 5, 2, 4096, 1e-2, 0, 0, 5},
+      // Above kSharedRank, one of which no 4 divides.
+      {{"rank=66", "targets=Wq+Wv"}, 2, 3, 4096, 1e-2, 0, 0, 6},
+      {{"rank=128", "targets=Wq+Wv+W2"}, 2, 2, 4096, 1e-2, 0, 0, 7},
   };
   return all;
 }
@@ -109,10 +112,11 @@ void check(Backend& backend) {
       CHECK((joint[i].parameters == alone[i].parameters));
     }
     // Other neighbours, in another order.
-    const std::vector<TrialSettings> some = {trials()[3], trials()[0]};
+    const std::vector<TrialSettings> some = {trials()[3], trials()[5], trials()[0]};
     const std::vector<Outcome> others = trained(name, backend, some, true);
     CHECK((others[0] == alone[3]));
-    CHECK((others[1] == alone[0]));
+    CHECK((others[1] == alone[5]));
+    CHECK((others[2] == alone[0]));
   }
 }
 
