@@ -520,13 +520,15 @@ class CudaBackend final : public Backend {
         ->layout;
   }
 
-  // Where no converted copy is needed: low-rank factors, and what lies in the right type already.
+  // Where no converted copy is needed: narrow factors, and what lies in the right type already. F32
+  // factors above kNarrow are cuBLASLt's, for whose products in BF16 they are rounded to it.
   bool multiplies_in_place(const WeightView& right) const {
     if (right.dtype == DType::kF32 && std::min(right.rows, right.cols) <= kNarrow) return true;
     return right.dtype == precision_ && WideProducts::has_unit_stride(right);
   }
 
-  // F32 factors are multiplied as they are: rounding them to BF16 would round the update.
+  // A product of two F32 matrices, as the second factor's of an update is, is exact in BF16 too,
+  // whatever its depth: the rounding of both would round the update.
   // In fp32 the first term is cuBLASLt's whatever its depth, as in low_rank_product.
   bool is_narrow(const ProductTerm& term, bool first) const {
     if (term.left.dtype != DType::kF32 || term.right->view().dtype != DType::kF32) return false;
