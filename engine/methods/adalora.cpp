@@ -51,8 +51,13 @@ class AdaLora : public Method {
     adaptation->refresh(model);
     return adaptation;
   }
+  // Of each trained number its sensitivity and uncertainty; diag(E) A with its gradient; the masks.
   TrainingReach reach(const ModelShape& shape) const override {
-    return settings_.lora.reach(shape);
+    TrainingReach reach = settings_.lora.reach(shape);
+    reach.state = 2 * trainable_parameters(shape);
+    for (const auto& [spec, rank] : settings_.lora.sites(shape))
+      reach.state += settings_.first_rank(rank) * (2 * spec->in + 1);
+    return reach;
   }
   std::vector<std::string> places(const ModelShape& shape) const override {
     return settings_.lora.places(shape);

@@ -168,6 +168,8 @@ class Combined : public Method {
       const TrainingReach one = method->reach(shape);
       all.lowest_layer = std::min(all.lowest_layer, one.lowest_layer);
       all.kept_per_token += one.kept_per_token;
+      all.state += one.state;
+      all.rewrites_sites |= one.rewrites_sites;
       all.base_weights |= one.base_weights;
       for (SiteKind kind : one.sites.kinds()) all.sites.insert(kind);
     }

@@ -37,11 +37,13 @@ class Dora : public Method {
     adaptation->refresh(model);
     return adaptation;
   }
-  // Beside what LoRA keeps, each site's outputs before they are scaled.
+  // Beside what LoRA keeps, each site's outputs before they are scaled, and the scales.
   TrainingReach reach(const ModelShape& shape) const override {
     TrainingReach reach = settings_.reach(shape);
-    for (const auto& [spec, rank] : settings_.sites(shape))
+    for (const auto& [spec, rank] : settings_.sites(shape)) {
       if (spec->site.layer == reach.lowest_layer) reach.kept_per_token += spec->out;
+      reach.state += 2 * spec->out;
+    }
     return reach;
   }
   std::vector<std::string> places(const ModelShape& shape) const override {

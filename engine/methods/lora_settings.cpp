@@ -191,6 +191,7 @@ std::vector<RankedSite> LoraSettings::sites(const ModelShape& shape) const {
 
 TrainingReach LoraSettings::reach(const ModelShape& shape) const {
   TrainingReach reach{.lowest_layer = static_cast<int>(shape.config.layers)};
+  reach.rewrites_sites = init == LoraInit::kPissa;
   for (const auto& [spec, r] : sites(shape)) {
     reach.lowest_layer = std::min(reach.lowest_layer, spec->site.layer);
     reach.sites.insert(spec->site.kind);

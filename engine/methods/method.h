@@ -98,6 +98,10 @@ struct TrainingReach {
   SiteSet sites = {};    // whose weight or low-rank update is trained, in some layer
   // Numbers that a token keeps for the backward pass in each layer, beyond what those sites need.
   int64_t kept_per_token = 0;
+  // Numbers that the method keeps beside trained parameters, their gradients and moments.
+  int64_t state = 0;
+  // Whether the base's weights at the sites, which stay frozen, are written when training starts.
+  bool rewrites_sites = false;
   // Whether it is the base's own weights, not updates beside them, that are trained at the sites.
   bool base_weights = false;
 };

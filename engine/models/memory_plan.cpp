@@ -79,6 +79,15 @@ bool is_layers(const ModelShape& shape, const TensorSpec& tensor) {
   return tensor.name.starts_with(shape.layer_prefix);
 }
 
+// The tensors that hold a site which is trained or adapted (GPT-2's c_attn holds three).
+std::set<std::string_view> touched_tensors(const ModelShape& shape, const TrainingReach& reach) {
+  std::set<std::string_view> touched;
+  for (const SiteSpec& spec : shape.sites)
+    if (spec.site.layer >= reach.lowest_layer && reach.sites.contains(spec.site.kind))
+      touched.insert(spec.weight);
+  return touched;
+}
+
 // A tensor that is adapted in some part (GPT-2's c_attn holds three sites) is an fp32 copy and its
 // packed form when the adapter is merged for evaluation, as much as both directions of one that is
 // trained.
@@ -90,10 +99,7 @@ void plan_cpu_weights(const ModelShape& shape, const TrainingReach& reach, int64
   const int64_t head = shape.config.vocabulary * shape.config.width;
   plan.packed_weights = (head_trained ? kFloat : each) * head * (trainable > 0 ? both : 1);
   const auto reached = [&](const SiteSpec& spec) { return spec.site.layer >= reach.lowest_layer; };
-  std::set<std::string_view> adapted;
-  for (const SiteSpec& spec : shape.sites) {
-    if (reached(spec) && reach.sites.contains(spec.site.kind)) adapted.insert(spec.weight);
-  }
+  const std::set<std::string_view> adapted = touched_tensors(shape, reach);
   for (const SiteSpec& spec : shape.sites) {
     const int64_t bytes = adapted.contains(spec.weight) ? (head_trained ? both : 2) * kFloat
                           : reached(spec)               ? both * each
@@ -111,19 +117,41 @@ void plan_cpu_weights(const ModelShape& shape, const TrainingReach& reach, int64
 void plan_gpu_weights(const ModelShape& shape, const TrainingReach& reach, DType precision,
                       MemoryPlan& plan) {
   const auto each = static_cast<int64_t>(dtype_size(precision));
-  const bool trained = reach.base_weights && reach.lowest_layer < 0;
-  const bool copied = trained && precision != DType::kF32;
+  const bool all_trained = reach.base_weights && reach.lowest_layer < 0;
+  const int64_t copy = precision == DType::kF32 ? 0 : each;
+  const std::set<std::string_view> touched = touched_tensors(shape, reach);
   for (const TensorSpec& tensor : shape.tensors) {
     const bool matrix = tensor.shape.size() == 2;
     const bool multiplied = is_layers(shape, tensor) || tensor.name == "lm_head.weight";
     if (!matrix) {
-      if (!trained) plan.packed_weights += kFloat * tensor.size();
-    } else if (multiplied || (trained && tensor.name == shape.head())) {
-      plan.packed_weights += (copied ? 2 : trained ? 0 : 1) * each * tensor.size();
-    } else if (!trained) {
+      if (!all_trained) plan.packed_weights += kFloat * tensor.size();
+    } else if (multiplied || (all_trained && tensor.name == shape.head())) {
+      const bool trained = all_trained || (reach.base_weights && touched.contains(tensor.name));
+      plan.packed_weights += (trained ? 2 * copy : each) * tensor.size();
+    } else if (!all_trained) {
       plan.mapped_tables += each * tensor.size();
     }
   }
+}
+
+// Frozen weights that were written are fp32, as those that are trained are: PiSSA's when it starts,
+// an adapter's when it is merged, which is multiplied by forwards alone. While one tensor is copied
+// it lies there twice.
+void plan_written_weights(const ModelShape& shape, const TrainingReach& reach,
+                          const PlanTarget& target, int64_t trainable, MemoryPlan& plan) {
+  if (reach.base_weights || reach.sites.kinds().empty()) return;
+  const auto each = static_cast<int64_t>(dtype_size(target.precision));
+  const int64_t copy = target.precision == DType::kF32 ? 0 : each;
+  int64_t written = 0, largest = 0;
+  for (const std::string_view name : touched_tensors(shape, reach)) {
+    const int64_t size = shape.find_tensor(name)->size();
+    written += size;
+    largest = std::max(largest, size);
+  }
+  if (reach.rewrites_sites) plan.trained += (kFloat + 2 * copy - each) * written + each * largest;
+  if (!target.merged) return;
+  plan.merged = (kFloat + copy - each) * written;
+  plan.predicting = each * largest + 2 * kFloat * trainable;
 }
 
 }  // namespace
@@ -139,7 +167,8 @@ MemoryPlan plan_memory(const ModelShape& shape, const Method& method, int64_t mi
   } else {
     plan_cpu_weights(shape, reach, trainable, target.stored, plan);
   }
-  plan.trained = 4 * kFloat * trainable;
+  plan.trained = kFloat * (4 * trainable + reach.state);
+  if (target.gpu) plan_written_weights(shape, reach, target, trainable, plan);
   const int64_t recorded =
       config.layers - std::clamp<int64_t>(reach.lowest_layer, 0, config.layers);
   const PerToken kept = kept_per_token(config, reach.sites);
@@ -148,10 +177,15 @@ MemoryPlan plan_memory(const ModelShape& shape, const Method& method, int64_t mi
   const int64_t floats = recorded * (kept.floats + low_rank_floats(shape, reach, trainable));
   const auto each = static_cast<int64_t>(dtype_size(target.gpu ? target.precision : DType::kF32));
   // All factors come from outside, and their product may pass 64 bits.
-  const double bytes_per_token = static_cast<double>(each) * static_cast<double>(activations) +
-                                 static_cast<double>(kFloat) * static_cast<double>(floats);
-  plan.activations = static_cast<int64_t>(
-      std::min(4e18, static_cast<double>(micro_batch_tokens) * bytes_per_token));
+  const auto of_all_tokens = [&](double bytes_per_token) {
+    return static_cast<int64_t>(
+        std::min(2e18, static_cast<double>(micro_batch_tokens) * bytes_per_token));
+  };
+  plan.activations = of_all_tokens(static_cast<double>(each) * static_cast<double>(activations) +
+                                   static_cast<double>(kFloat) * static_cast<double>(floats));
+  if (plan.predicting > 0)
+    plan.predicting +=
+        of_all_tokens(static_cast<double>(each) * static_cast<double>(in_flight_per_token(config)));
   plan.logits = kFloat * logits_floats(config, micro_batch_tokens, target.gpu);
   return plan;
 }

@@ -96,6 +96,7 @@ OrderedJson memory_json(const MemoryPlan& plan, const PlanTarget& target,
           {"trained", plan.trained},
           {"activations", plan.activations},
           {"logits", plan.logits},
+          {"merged", plan.merged},
           {"total", plan.total()}};
 }
 
@@ -124,10 +125,12 @@ void print_text(const ModelShape& shape, const Method& method, const MemoryPlan&
                         c.context - taken);
   text += fmt::format(
       "memory{} for micro-batches of {} tokens: {:.0f} MiB (packed weights {:.0f}, {}tables "
-      "{:.0f}, trained {:.0f}, activations {:.0f}, logits {:.0f})\n",
+      "{:.0f}, trained {:.0f}, activations {:.0f}, logits {:.0f}{})\n",
       target.gpu ? fmt::format(" of a GPU in {}", precision_name(target)) : "", micro_batch_tokens,
       mib(plan.total()), mib(plan.packed_weights), target.gpu ? "" : "mapped ",
-      mib(plan.mapped_tables), mib(plan.trained), mib(plan.activations), mib(plan.logits));
+      mib(plan.mapped_tables), mib(plan.trained), mib(plan.activations), mib(plan.logits),
+      plan.merged == 0 ? ""
+                       : fmt::format("; merged for predictions {:.0f} more", mib(plan.merged)));
   std::fputs(text.c_str(), stdout);
 }
 

@@ -17,8 +17,12 @@ constexpr std::int64_t kOfDriver = std::int64_t{1} << 30;
 
 std::int64_t mib(std::int64_t bytes) { return bytes >> 20; }
 
+bool is_narrow(const Trial& trial) { return trial.config.precision == "bf16"; }
+
 PlanTarget target_of(const Trial& trial) {
-  return {.gpu = true, .precision = trial.config.precision == "bf16" ? DType::kBF16 : DType::kF32};
+  return {.gpu = true,
+          .precision = is_narrow(trial) ? DType::kBF16 : DType::kF32,
+          .merged = trial.config.task.score.merged};
 }
 
 // What happened, without the general advice behind it.
@@ -34,9 +38,15 @@ GpuFit gpu_fit(const Trial& trial, const ModelShape& shape, std::int64_t availab
   GpuFit fit;
   fit.available = available;
   fit.micro_batch = micro_batch_of(trial);
-  fit.needed = gpu_plan(trial, shape).total();
-  fit.largest_micro_batch =
-      largest_micro_batch(shape, *method_of(trial), target_of(trial), available);
+  fit.narrow = is_narrow(trial);
+  const MemoryPlan plan = gpu_plan(trial, shape);
+  fit.needed = plan.total();
+  fit.merged = plan.merged;
+  PlanTarget target = target_of(trial);
+  const auto method = method_of(trial);
+  fit.largest_micro_batch = largest_micro_batch(shape, *method, target, available);
+  target.merged = false;
+  fit.largest_unmerged = largest_micro_batch(shape, *method, target, available);
   return fit;
 }
 
@@ -58,9 +68,15 @@ std::int64_t plan_memory_of_worker(const RunOptions& options, std::span<const Gp
 }
 
 std::string advice(const GpuFit& fit) {
+  if (fit.largest_micro_batch == 0 && fit.largest_unmerged > 0)
+    return fmt::format(
+        "no micro_batch_tokens fits, since merging the adapter takes {} MiB; with score.merged: "
+        "false micro_batch_tokens={} fits",
+        mib(fit.merged), fit.largest_unmerged);
   if (fit.largest_micro_batch == 0)
-    return "no micro_batch_tokens fits; use precision: bf16, fewer workers a GPU, or a GPU with "
-           "more memory";
+    return fmt::format(
+        "no micro_batch_tokens fits; use {}fewer workers a GPU, or a GPU with more memory",
+        fit.narrow ? "" : "precision: bf16, ");
   return fmt::format("micro_batch_tokens={} fits", fit.largest_micro_batch);
 }
 
@@ -78,11 +94,17 @@ std::string training_refusal(const std::string& error, const GpuFit& fit) {
                      fit.largest_micro_batch == 0 ? "" : " (it makes another trial)");
 }
 
-std::string evaluation_refusal(const std::string& error) {
+std::string evaluation_refusal(const std::string& error, const GpuFit& fit) {
+  const std::string unmerged =
+      fit.merged == 0 ? ""
+                      : fmt::format(
+                            "merging the adapter takes {} MiB of it, which score.merged: "
+                            "false (it makes another trial) saves; or ",
+                            mib(fit.merged));
   return fmt::format(
-      "{}, in making predictions; run fewer workers a GPU, or use precision: bf16 (it makes "
-      "another trial) or a GPU with more memory",
-      first_part(error));
+      "{}, in making predictions; {}run fewer workers a GPU, or use {}a GPU with more memory",
+      first_part(error), unmerged,
+      fit.narrow ? "" : "precision: bf16 (it makes another trial) or ");
 }
 
 }  // namespace rankscope

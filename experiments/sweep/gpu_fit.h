@@ -1,4 +1,4 @@
-// Whether trials fit a GPU, by the memory plan of their training.
+// Whether trials fit a GPU, by the memory plan of their training and predictions.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +17,13 @@ struct GpuFit {
   std::int64_t available = 0;            // for it
   std::int64_t micro_batch = 0;          // the trial's bound, in tokens
   std::int64_t largest_micro_batch = 0;  // that fits; 0: none does
+  std::int64_t largest_unmerged = 0;     // that fits where score.merged is false
+  std::int64_t merged = 0;               // what merging the adapter for predictions takes
+  bool narrow = false;                   // the trial is in bf16
   bool fits() const { return needed <= available; }
 };
 
-// Of the trial's training in its own precision and micro-batches.
+// Of the trial in its own precision and micro-batches.
 MemoryPlan gpu_plan(const Trial& trial, const ModelShape& shape);
 
 GpuFit gpu_fit(const Trial& trial, const ModelShape& shape, std::int64_t available);
@@ -36,6 +39,6 @@ std::string advice(const GpuFit& fit);
 // What a trial is refused with that ran out of it. The bound of the micro-batches names the trial,
 // so it is for people to change.
 std::string training_refusal(const std::string& error, const GpuFit& fit);
-std::string evaluation_refusal(const std::string& error);
+std::string evaluation_refusal(const std::string& error, const GpuFit& fit);
 
 }  // namespace rankscope

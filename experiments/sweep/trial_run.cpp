@@ -127,12 +127,11 @@ auto within_gpu_memory(Work&& work, Refusal&& refusal) {
   }
 }
 
-std::string training_refusal(const std::string& error, const Manifest& manifest, const Trial& trial,
-                             const DeviceSettings& device) {
+// On the GPU that the trial computes on.
+GpuFit fit_of(const Manifest& manifest, const Trial& trial, const DeviceSettings& device) {
   const std::vector<GpuInfo> all = gpus();
   const auto index = static_cast<std::size_t>(gpu_of(resolved(device).device, all));
-  return training_refusal(
-      error, gpu_fit(trial, read_model_shape(manifest.base), plan_memory_of(all.at(index))));
+  return gpu_fit(trial, read_model_shape(manifest.base), plan_memory_of(all.at(index)));
 }
 
 }  // namespace
@@ -155,7 +154,7 @@ TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const 
       within_gpu_memory(
           [&] { return train(folder, manifest, trial, options, base, hashes, on_progress); },
           [&](const std::string& error) {
-            return training_refusal(error, manifest, trial, device);
+            return training_refusal(error, fit_of(manifest, trial, device));
           });
   const fs::path out = folder.eval_folder(trial);
   if (diverged) {
@@ -172,7 +171,9 @@ TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const 
               },
               [&] { refuse_changed_files(manifest, trial, hashes); });
         },
-        evaluation_refusal);
+        [&](const std::string& error) {
+          return evaluation_refusal(error, fit_of(manifest, trial, device));
+        });
   } catch (const NonFiniteOutput&) {
     if (!trial.trains()) throw;  // the base itself
     // The last update did it: no loss was computed after it.

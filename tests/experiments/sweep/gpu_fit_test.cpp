@@ -97,7 +97,48 @@ TEST_CASE("a trial that does not fit is told the bound that would, and it alone 
   CHECK_THAT(training_refusal(error, small), Catch::Contains("up to " + bound));
   // A worker's last message is cut at 500 bytes.
   for (const GpuFit& fit : {small, large}) CHECK(training_refusal(error, fit).size() < 500);
-  CHECK_THAT(evaluation_refusal(error), Catch::Contains("in making predictions"));
+  CHECK_THAT(evaluation_refusal(error, small), Catch::Contains("in making predictions"));
+}
+
+TEST_CASE("what merging and PiSSA take of a GPU is planned, and refusals name what saves it") {
+  const ModelShape shape = gpt2_small();
+  // Wq and Wv are in tensors of three sites.
+  const std::int64_t adapted = 12 * 768 * 3 * 768;
+  CHECK(plan("lora", kBf16).merged == 4 * adapted);
+  CHECK(plan("lora", kFp32).merged == 0);
+  CHECK(plan("full", kBf16).merged == 0);
+  CHECK(plan("bitfit", kBf16).merged == 0);
+  Settings settings;
+  settings.add("init=pissa");
+  const MemoryPlan pissa = plan_memory(shape, *make_method("lora", settings), 1024, kBf16);
+  CHECK(pissa.trained == plan("lora", kBf16).trained + 6 * adapted + 2 * adapted / 12);
+  CHECK(pissa.packed_weights == plan("lora", kBf16).packed_weights);
+  // Sensitivities, uncertainties, diag(E) A and masks.
+  CHECK(plan("adalora", kFp32).trained > 24 * 3 * 294'912 / 2);
+
+  const std::string error = "out of GPU memory: 512 MiB more than 7000 MiB; less";
+  Trial trial = trial_of("bf16", "8");
+  // The frozen weights fit, what merging makes of them does not.
+  const std::int64_t between =
+      plan("lora", kBf16).packed_weights + plan("lora", kBf16).mapped_tables + 3 * adapted;
+  const GpuFit merged = gpu_fit(trial, shape, between);
+  CHECK_FALSE(merged.fits());
+  CHECK_THAT(advice(merged), Catch::Contains("with score.merged: false micro_batch_tokens="));
+  CHECK_THAT(evaluation_refusal(error, merged), Catch::Contains("score.merged: false"));
+  CHECK_THAT(evaluation_refusal(error, merged), !Catch::Contains("precision: bf16"));
+  trial.config.task.score.merged = false;
+  const GpuFit beside = gpu_fit(trial, shape, between);
+  CHECK(beside.largest_micro_batch == merged.largest_unmerged);
+  CHECK(beside.merged == 0);
+  CHECK_THAT(evaluation_refusal(error, beside), !Catch::Contains("score.merged"));
+  CHECK_THAT(advice(gpu_fit(trial, shape, 1 << 20)), !Catch::Contains("precision: bf16"));
+  trial.config.precision = "fp32";
+  CHECK_THAT(evaluation_refusal(error, gpu_fit(trial, shape, between)),
+             Catch::Contains("precision: bf16"));
+  for (const GpuFit& fit : {merged, beside}) {
+    CHECK(evaluation_refusal(error, fit).size() < 500);
+    CHECK(training_refusal(error, fit).size() < 500);
+  }
 }
 
 TEST_CASE("workers of one GPU share its memory") {
