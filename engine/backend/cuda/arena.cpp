@@ -79,7 +79,12 @@ class MappedArena final : public Arena {
     CUmemAccessDesc access{};
     access.location = property_.location;
     access.flags = CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
-    check(map_(base_ + committed_, more, 0, handle, 0), "the mapping of memory");
+    const CUdeviceptr at = base_ + committed_;
+    const CUresult mapped = map_or_release([&] { return map_(at, more, 0, handle, 0); },
+                                           [&] { return set_access_(at, more, &access, 1); },
+                                           [&] { unmap_(at, more); }, [&] { release_(handle); });
+    if (mapped == CUDA_ERROR_OUT_OF_MEMORY) return false;
+    check(mapped, "the mapping of memory");
     handles_.push_back(handle);
     check(set_access_(base_ + committed_, more, &access, 1), "the mapping of memory");
     committed_ += more;

@@ -9,6 +9,20 @@
 
 namespace rankscope::RANKSCOPE_CUDA {
 
+// Maps memory and opens it for access; where either fails, takes back what was done and releases
+// the memory. Each gives a code, 0 for success; the first other one is returned.
+template <typename Map, typename Open, typename Unmap, typename Release>
+auto map_or_release(Map&& map, Open&& open, Unmap&& unmap, Release&& release) {
+  auto code = map();
+  if (static_cast<int>(code) == 0) {
+    code = open();
+    if (static_cast<int>(code) == 0) return code;
+    unmap();
+  }
+  release();
+  return code;
+}
+
 class Arena {
  public:
   virtual ~Arena() = default;

@@ -18,6 +18,9 @@ namespace {
 
 void check(cublasStatus_t status, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
+  if (status == CUBLAS_STATUS_ALLOC_FAILED)
+    throw OutOfGpuMemory(std::string("out of GPU memory: cuBLASLt had none left for ") + what +
+                         "; see what else uses this GPU, or run fewer workers on it");
   throw MachineError(std::string("cuBLASLt: ") + what +
                      " failed: " + cublasLtGetStatusString(status));
 }

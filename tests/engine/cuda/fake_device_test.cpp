@@ -347,6 +347,25 @@ bool has(DeviceAllocator& allocator, size_t bytes) {
   }
 }
 
+TEST_CASE("memory that cannot be mapped is released, and unmapped where it was", "[cuda]") {
+  std::string done;
+  const auto mapped = [&](int map, int open) {
+    done.clear();
+    const auto step = [&](char name, int code) {
+      done += name;
+      return code;
+    };
+    return map_or_release([&] { return step('m', map); }, [&] { return step('o', open); },
+                          [&] { done += 'u'; }, [&] { done += 'r'; });
+  };
+  CHECK(mapped(0, 0) == 0);
+  CHECK(done == "mo");
+  CHECK(mapped(2, 0) == 2);
+  CHECK(done == "mr");
+  CHECK(mapped(0, 2) == 2);
+  CHECK(done == "mour");
+}
+
 TEST_CASE("a device's memory is handed out again after more than it has was refused", "[cuda]") {
   constexpr size_t kMiB = size_t{1} << 20;
   const Limit limit("10485760");
