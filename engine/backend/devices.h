@@ -31,8 +31,8 @@ struct GpuInfo {
   std::string name;
   int64_t memory_bytes = 0;
   int capability = 0;   // major * 10 + minor
-  std::string driver;   // the CUDA version that the driver supports
-  std::string runtime;  // and the program's
+  std::string driver;   // its version where it is known, and for which CUDA: "580.1 for CUDA 13.0"
+  std::string runtime;  // the program's: "CUDA 13.0"
 };
 
 // The least GpuInfo::capability that code is compiled for (cmake/rankscope_cuda.cmake).

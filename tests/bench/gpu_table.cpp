@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <memory>
 
 #include "common/files.h"
 #include "common/jsonl.h"
@@ -59,8 +60,13 @@ struct Measured {
 
 using Clock = std::chrono::steady_clock;
 
+// On the GPU that all is measured on.
+std::unique_ptr<Backend> make_first_backend() {
+  return make_backend({.device = "cuda", .precision = "bf16"});
+}
+
 Measured train(const TrainingWork& w, const fs::path& root) {
-  const auto backend = make_cuda_backend(0, DType::kBF16);
+  const auto backend = make_first_backend();
   const auto model = load_model(model_folder(root, w.shape), *backend);
   const std::vector<TokenExample> examples =
       read_token_file(token_file(root, w.shape, w.task), model->config());
@@ -92,7 +98,7 @@ struct Trials {
   double together = 0, in_turn = 0;
 };
 Trials train_trials(const fs::path& root) {
-  const auto backend = make_cuda_backend(0, DType::kBF16);
+  const auto backend = make_first_backend();
   const auto model = load_model(model_folder(root, "stories3m"), *backend);
   const std::vector<TokenExample> examples =
       read_token_file(token_file(root, "stories3m", "wikisql"), model->config());
@@ -136,7 +142,7 @@ Trials train_trials(const fs::path& root) {
 }
 
 double decode(const fs::path& root) {
-  const auto backend = make_cuda_backend(0, DType::kBF16);
+  const auto backend = make_first_backend();
   const auto model = load_model(model_folder(root, "gpt2-medium"), *backend);
   std::vector<std::vector<int32_t>> prompts;
   JsonlReader reader(token_file(root, "gpt2-medium", "wikisql"));
@@ -186,16 +192,18 @@ std::map<std::string, Json> peer_lines(Table& table, const char* python) {
 
 int print_gpu_table() {
   const std::vector<GpuInfo> found = gpus();
-  if (usable_gpus(found).empty()) {
+  const std::vector<int> usable = usable_gpus(found);
+  if (usable.empty()) {
     std::printf("gpu: no GPU here; nothing is measured\n");
     return 0;
   }
   const fs::path root = fs::path(RANKSCOPE_BENCH_FOLDER);
   fs::create_directories(root);
-  std::printf("%s, driver for CUDA %s\n", found[0].name.c_str(), found[0].driver.c_str());
+  const GpuInfo& gpu = found[static_cast<size_t>(usable.front())];
+  std::printf("%s, driver %s\n", gpu.name.c_str(), gpu.driver.c_str());
   double gemm = 0;
   {
-    const auto backend = make_cuda_backend(0, DType::kBF16);
+    const auto backend = make_first_backend();
     gemm = product_gflops(*backend, 8192, 8192, 8192, 0.3) * 1e9;
     std::printf("bf16 products %.0f TFLOP/s, memory %.0f GB/s\n", gemm * 1e-12,
                 memory_gigabytes(*backend, 0.1));
