@@ -112,6 +112,9 @@ struct AttentionLayout {
 inline constexpr int64_t kLogitsAtOnce = 10'000'000;
 inline constexpr int64_t kGpuLogitsAtOnce = 40'000'000;
 
+// The widest head that attention on a GPU computes.
+inline constexpr int64_t kMostGpuHeadDim = 128;
+
 // Positions of a page of kept keys and values.
 inline constexpr int64_t kPageTokens = 16;
 

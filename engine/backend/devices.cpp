@@ -70,6 +70,14 @@ int gpu_of(std::string_view device, std::span<const GpuInfo> all) {
   return device == kCuda ? usable_gpus(all).at(0) : gpu_index(device).value();
 }
 
+void refuse_head_dim(std::string_view device, int64_t head_dim) {
+  if (device == "cpu" || head_dim <= kMostGpuHeadDim) return;
+  throw InputError("device: " + std::string(device) +
+                   ": the base has attention heads of a width of " + std::to_string(head_dim) +
+                   ", and a GPU computes up to " + std::to_string(kMostGpuHeadDim) +
+                   "; use --device cpu");
+}
+
 DeviceSettings resolved(const DeviceSettings& settings) {
   // CUDA's start takes time, which a computation on the CPU need not wait for.
   return resolved(settings, settings.device == "cpu" ? std::vector<GpuInfo>() : gpus());

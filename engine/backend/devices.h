@@ -54,6 +54,9 @@ DeviceSettings resolved(const DeviceSettings& settings, std::span<const GpuInfo>
 // Which of the GPUs a process computes on, of "cuda" and "cuda:N" as resolved.
 int gpu_of(std::string_view device, std::span<const GpuInfo> all);
 
+// Throws InputError where `device`, as resolved, is a GPU and computes no heads of that width.
+void refuse_head_dim(std::string_view device, int64_t head_dim);
+
 // Why gpus() is empty, and what to do: now, and with such a gpu_fault().
 std::string why_no_gpu();
 std::string why_no_gpu(const std::string& fault);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/hash.h"
+#include "engine/backend/devices.h"
 
 namespace rankscope {
 namespace {
@@ -186,6 +187,7 @@ std::string Model::weights_hash() const {
 
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Backend& backend) {
   ModelShape shape = read_model_shape(folder);
+  if (!backend.in_host_memory()) refuse_head_dim(backend.name(), shape.config.head_dim);
   for (const ModelFamily& family : model_families()) {
     if (family.model_type != shape.config.family) continue;
     auto weights = std::make_shared<const Weights>(folder, shape, family.is_buffer);

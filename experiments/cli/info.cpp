@@ -144,6 +144,7 @@ int run_info(const InfoCommand& c) {
   const TrainSettings training = TrainSettings::from(settings);
   settings.refuse_unknown("method " + c.method);
   const PlanTarget target = plan_target(c);
+  if (target.gpu) refuse_head_dim("cuda", shape.config.head_dim);
   const MemoryPlan plan = plan_memory(shape, *method, training.micro_batch_tokens, target);
   if (!c.json) {
     print_text(shape, *method, plan, target, training.micro_batch_tokens);

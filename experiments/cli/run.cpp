@@ -73,6 +73,8 @@ RunOptions options_of(const RunCommand& c, const Sweep& sweep) {
   RunOptions options = c.options;
   options.device =
       resolved({.device = asked.empty() ? "cpu" : asked, .precision = sweep.precision}).device;
+  if (options.device != "cpu")
+    refuse_head_dim(options.device, read_model_shape(sweep.base).config.head_dim);
   options.gpus = usable_gpus(gpus());
   options.pack = c.pack_trials < 0 ? sweep.pack_trials : c.pack_trials;
   if (asked.empty() && !options.gpus.empty()) log::info("a GPU is here: --device cuda uses it");

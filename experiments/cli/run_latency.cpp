@@ -28,6 +28,8 @@ Manifest manifest_for(const Sweep& sweep, FileHashes& hashes, const LatencyComma
   settings.precision = sweep.precision;
   settings.device =
       resolved({.device = asked.empty() ? "cpu" : asked, .precision = sweep.precision}).device;
+  if (settings.device != "cpu")
+    refuse_head_dim(settings.device, read_model_shape(sweep.base).config.head_dim);
   if (c.threads > 0) settings.threads = c.threads;
   return manifest;
 }

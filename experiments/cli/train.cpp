@@ -68,6 +68,8 @@ int run_train(TrainCommand& c) {
   c.run.eval_data = held_out(c);
   c.run.out = c.out;
   c.run.device = resolved(c.run.device);
+  if (c.run.device.device != "cpu")
+    refuse_head_dim(c.run.device.device, read_model_shape(c.model).config.head_dim);
   for (const std::string& assignment : c.assignments) c.run.settings.add(assignment);
   log::Progress progress;
   const TrainOutcome o = run_training(c.run, [&](const TrainProgress& p) {

@@ -3,11 +3,15 @@
 
 #include <catch2/catch.hpp>
 
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "common/error.h"
+#include "engine/models/model.h"
+#include "tests/engine/cuda/staged_backend.h"
 #include "tests/error_text.h"
+#include "tests/temporary_folder.h"
 
 namespace rankscope::tests {
 namespace {
@@ -59,6 +63,25 @@ TEST_CASE("a GPU that is not there is refused with what there is") {
   CHECK(refusal_of("cuda", {}) == "device: cuda: " + why_no_gpu());
   CHECK(refusal_of("cuda:2", {kA100, kA100}) ==
         "device: cuda:2: there are 2 GPUs, numbered from 0; `rankscope doctor` lists them");
+}
+
+TEST_CASE(
+    "a base whose heads are too wide for a GPU is refused there, before its weights are read") {
+  CHECK_NOTHROW(refuse_head_dim("cuda", kMostGpuHeadDim));
+  CHECK_NOTHROW(refuse_head_dim("cpu", 2 * kMostGpuHeadDim));
+  const std::string refusal =
+      "attention heads of a width of 256, and a GPU computes up to 128; use --device cpu";
+  CHECK_THAT(error_text<InputError>([] { refuse_head_dim("cuda:1", 256); }),
+             Catch::StartsWith("device: cuda:1: ") && Catch::EndsWith(refusal));
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "config.json")
+      << R"({"model_type": "gpt2", "vocab_size": 7, "n_positions": 8, "n_embd": 512, "n_layer": 1,)"
+      << R"( "n_head": 2, "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5})";
+  const auto gpu = make_fake_backend(DType::kF32), cpu = make_cpu_backend(1);
+  CHECK_THAT(error_text<InputError>([&] { load_model(folder.path(), *gpu); }),
+             Catch::EndsWith(refusal));
+  CHECK_THAT(error_text<InputError>([&] { load_model(folder.path(), *cpu); }),
+             Catch::Contains("model.safetensors"));
 }
 
 }  // namespace

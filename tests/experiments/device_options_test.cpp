@@ -1,6 +1,10 @@
 // --device and --precision of the commands that compute, and what doctor and info say of GPUs.
 #include <catch2/catch.hpp>
 
+#include <filesystem>
+#include <fstream>
+
+#include "common/json.h"
 #include "engine/backend/devices.h"
 #include "tests/experiments/bad_input.h"
 #include "tests/skip.h"
@@ -108,7 +112,16 @@ TEST_CASE("info plans the memory of a GPU whether there is one or not") {
   CHECK(bf16.at("trained") == cpu.at("trained"));
   CHECK(bf16.at("activations") < fp32.at("activations"));
   CHECK(bf16.at("packed_weights") < fp32.at("packed_weights"));
-  const Scene scene;
+  Scene scene;
+  Json config = read_json_file(std::filesystem::path(scene.arguments[2]) / "config.json");
+  config["n_embd"] = 512;
+  config["n_head"] = 2;
+  const std::filesystem::path wide = scene.beside("wide");
+  std::filesystem::create_directories(wide);
+  std::ofstream(wide / "config.json") << config.dump();
+  CHECK(run_program({"info", wide.string()}).exit_code == 0);
+  check_refused(run_program({"info", wide.string(), "--device", "cuda"}),
+                "device: cuda: the base has attention heads of a width of 256");
   check_refused(run_program({"info", scene.arguments[2], "--device", "gpu"}),
                 "device: 'gpu' is none of cpu, cuda, cuda:N or auto");
   check_refused(run_program({"info", scene.arguments[2], "--precision", "half"}),

@@ -150,7 +150,6 @@ struct DeviceLayout {
   int64_t longest_keys = 0;  // of any sequence
   int64_t longest_queries = 0;
 };
-inline constexpr int64_t kMostHeadDim = 128;
 void attention(Stream stream, const AttentionShape& shape, const DeviceLayout& layout,
                ConstMatrix q, ConstMatrix k, ConstMatrix v, Matrix out, Matrix log_sum);
 // dq, dk, dv are overwritten; each may be empty. scratch: query rows x heads floats.

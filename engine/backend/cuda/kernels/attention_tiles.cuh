@@ -9,7 +9,6 @@
 #include <string>
 #include <type_traits>
 
-#include "common/error.h"
 #include "engine/backend/cuda/device.h"
 #include "engine/backend/cuda/kernels.h"
 
@@ -66,10 +65,8 @@ void with_head_width(int64_t head_dim, F&& f) {
   if (head_dim <= 32) return f(std::integral_constant<int, 32>{});
   if (head_dim <= 64) return f(std::integral_constant<int, 64>{});
   if (head_dim <= 96) return f(std::integral_constant<int, 96>{});
-  if (head_dim <= kMostHeadDim) return f(std::integral_constant<int, kMostHeadDim>{});
-  throw InputError("head_dim " + std::to_string(head_dim) +
-                   ": the CUDA backend computes head widths up to " + std::to_string(kMostHeadDim) +
-                   "; use device: cpu");
+  if (head_dim <= kMostGpuHeadDim) return f(std::integral_constant<int, kMostGpuHeadDim>{});
+  throw std::logic_error("a model of head_dim " + std::to_string(head_dim) + " on a GPU");
 }
 
 // The query rows of this block, and the keys of their sequence; no rows: none are left.
