@@ -65,7 +65,6 @@ class MappedArena final : public Arena {
   }
 
   char* base() const override { return reinterpret_cast<char*>(base_); }
-  size_t reserved() const override { return reserved_; }
   size_t committed() const override { return committed_; }
 
   bool commit(size_t bytes) override {
@@ -86,7 +85,6 @@ class MappedArena final : public Arena {
     if (mapped == CUDA_ERROR_OUT_OF_MEMORY) return false;
     check(mapped, "the mapping of memory");
     handles_.push_back(handle);
-    check(set_access_(base_ + committed_, more, &access, 1), "the mapping of memory");
     committed_ += more;
     return true;
   }

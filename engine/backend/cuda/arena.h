@@ -27,7 +27,6 @@ class Arena {
  public:
   virtual ~Arena() = default;
   virtual char* base() const = 0;
-  virtual size_t reserved() const = 0;
   // Puts memory behind the first `bytes` of the range. False where the GPU has no more.
   virtual bool commit(size_t bytes) = 0;
   virtual size_t committed() const = 0;

@@ -513,8 +513,7 @@ class CudaBackend final : public Backend {
                      placed->keys = upload_array(layout.keys.data(), layout.keys.size());
                      placed->layout = {static_cast<const int32_t*>(placed->pages.get()),
                                        static_cast<const int64_t*>(placed->page_begin.get()),
-                                       static_cast<const int32_t*>(placed->keys.get()),
-                                       *std::max_element(layout.keys.begin(), layout.keys.end())};
+                                       static_cast<const int32_t*>(placed->keys.get())};
                      return placed;
                    }))
         ->layout;

@@ -52,11 +52,6 @@ int64_t DeviceAllocator::watched_releases() const {
   return watched_releases_;
 }
 
-bool DeviceAllocator::owns(const void* pointer) const {
-  const auto* p = static_cast<const char*>(pointer);
-  return p >= arena_->base() && p < arena_->base() + arena_->reserved();
-}
-
 size_t DeviceAllocator::most_in_use() const {
   const std::lock_guard lock(mutex_);
   return heap_.most_in_use();
@@ -65,11 +60,6 @@ size_t DeviceAllocator::most_in_use() const {
 void DeviceAllocator::restart_most() {
   const std::lock_guard lock(mutex_);
   heap_.restart_most();
-}
-
-size_t DeviceAllocator::committed() const {
-  const std::lock_guard lock(mutex_);
-  return arena_->committed();
 }
 
 }  // namespace rankscope::RANKSCOPE_CUDA

@@ -16,13 +16,11 @@ namespace rankscope::RANKSCOPE_CUDA {
 class DeviceAllocator final : public Allocator {
  public:
   DeviceAllocator() : arena_(make_arena()) {}
-  // Aligned to 256 bytes. Throws MachineError where the GPU's memory does not suffice.
+  // Aligned to 256 bytes. Throws OutOfGpuMemory where the GPU's memory does not suffice.
   void* acquire(size_t bytes) override;
   void release(void* pointer, size_t bytes) noexcept override;
-  bool owns(const void* pointer) const;
   size_t most_in_use() const;
   void restart_most();
-  size_t committed() const;
   // How often a block was released that holds an address that is watched, which ends with it.
   void watch(const void* address);
   int64_t watched_releases() const;

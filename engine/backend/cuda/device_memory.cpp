@@ -72,7 +72,6 @@ DeviceInfo device_info(int index) {
 
   DeviceInfo info;
   info.name = properties.name;
-  info.multiprocessors = properties.multiProcessorCount;
   info.total_bytes = properties.totalGlobalMem;
   info.capability = 10 * properties.major + properties.minor;
   // The runtime knows only which CUDA the driver is for; its own version is Linux's to tell.

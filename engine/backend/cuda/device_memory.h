@@ -12,7 +12,6 @@ namespace rankscope::RANKSCOPE_CUDA {
 
 struct DeviceInfo {
   std::string name;
-  int multiprocessors = 0;
   size_t total_bytes = 0;
   int capability = 0;  // 10 * major + minor
   std::string driver;

@@ -164,7 +164,6 @@ struct DevicePages {
   const int32_t* pages;
   const int64_t* page_begin;  // [query rows]
   const int32_t* keys;        // [query rows]
-  int64_t most_keys = 0;
 };
 void store_pages(Stream stream, const AttentionShape& shape, ConstMatrix k, ConstMatrix v,
                  const int32_t* slots, const KeyValuePages& pages);

@@ -108,7 +108,6 @@ class FakeArena final : public Arena {
   FakeArena& operator=(const FakeArena&) = delete;
 
   char* base() const override { return base_; }
-  size_t reserved() const override { return reserved_; }
   size_t committed() const override { return committed_; }
   bool commit(size_t bytes) override {
     if (bytes <= committed_) return true;
@@ -151,7 +150,7 @@ DeviceInfo device_info(int index) {
   if (index != 0)
     throw InputError("there is no CUDA device " + std::to_string(index) +
                      ": there are 0 (fake device)");
-  return {"fake device", 4, limit(), 80, "fake", "fake"};
+  return {"fake device", limit(), 80, "fake", "fake"};
 }
 
 DeviceInfo select_device(int index) { return device_info(index); }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/backend/cuda/kernels.h"
+#include "engine/backend/cuda/kernels/chunk.cuh"
 
 namespace rankscope::RANKSCOPE_CUDA {
 
@@ -118,8 +119,6 @@ __global__ void adamw_blocks(const __grid_constant__ AdamWTable table,
     a.second_moment[i] = second;
   }
 }
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // launch(table, blocks, blocks before it) for tables of all arrays, in order.
 template <typename Filled, typename Arrays, typename Fill, typename Launch>

@@ -2,6 +2,7 @@
 // of the heads that share a key/value head. It walks over the keys 256 at a time, always from the
 // first, with running maxima and sums, so that a row's bits follow from its own keys alone.
 #include "engine/backend/cuda/kernels.h"
+#include "engine/backend/cuda/kernels/chunk.cuh"
 
 namespace rankscope::RANKSCOPE_CUDA {
 
@@ -36,8 +37,6 @@ template <int kCount>
 struct alignas(kCount >= 4 ? 16 : 4 * kCount) Group {
   float x[kCount];
 };
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // What lies in shared memory, in floats: queries [kHeads, padded head_dim], scores [kHeads, keys],
 // weights [keys, kHeads], factors and sums [kHeads] each, pages [kTilePages].
