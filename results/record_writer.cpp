@@ -49,7 +49,7 @@ std::string trial_name(const std::string& trial) { return "trial '" + printable(
 std::string setting_of(const std::map<std::string, std::string>& config) {
   Sha256 hash;
   for (const auto& [key, value] : config) {
-    if (!key.ends_with("seed") && !key.starts_with("tuned."))
+    if (key != "seed" && !key.ends_with(".seed") && !key.starts_with("tuned."))
       hash.update_field(key).update_field(value);
   }
   return hash.hex().substr(0, 16);

@@ -56,8 +56,9 @@ class RecordWriter {
   std::vector<SQLite::Statement> delete_trial_;
 };
 
-// What trials that differ only in their seeds have in common: 16 hex digits over the configuration
-// without the keys whose last word ends in "seed".
+// What trials that differ in their seed alone have in common: 16 hex digits over the configuration
+// without the keys whose last word is "seed", and without what tuning found. A start or an order of
+// data of its own (init_seed, data_seed) makes another setting.
 std::string setting_of(const std::map<std::string, std::string>& config);
 
 }  // namespace rankscope

@@ -54,7 +54,7 @@ struct TrialRecord {
   std::optional<int64_t> rank;
   int64_t seed = 0;
   // Every configuration value by its dotted key: "training.lr", "method.rank", "data.train.limit".
-  // Keys whose last word ends in "seed" tell seeds apart; all others tell settings apart.
+  // All but those that setting_of leaves out tell settings apart.
   std::map<std::string, std::string> config;
   // Processor, instruction set, library and program versions, git state, hashes.
   std::map<std::string, std::string> environment;

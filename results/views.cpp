@@ -7,7 +7,7 @@ namespace rankscope {
 
 namespace {
 
-// Trials that differ in nothing but their seeds share a `setting`; the standard deviation is the
+// Trials that differ in nothing but their `seed` share a `setting`; the standard deviation is the
 // sample's (n - 1), from the distances to the mean. The mean of equal scores is that score, which
 // their sum need not give to the last bit: their deviation is zero. A trial that has not ended, or
 // failed, has no scores, and is missing.

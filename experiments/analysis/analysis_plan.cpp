@@ -65,7 +65,9 @@ AnalysisPlan analysis_plan(const Manifest& manifest, const AnalysisSettings& set
   std::map<IdentityKeys, std::vector<const Trial*>> ranks, seeds, shuffled;
   for (const Trial* trial : plan.adapters) {
     ranks[family_of(*trial, {"settings.rank", "settings.alpha"})].push_back(trial);
-    seeds[family_of(*trial, {"seed", "init_seed", "data_seed"})].push_back(trial);
+    IdentityKeys setting = family_of(*trial, {"seed"});
+    setting.merge(given_seeds(trial->config));
+    seeds[std::move(setting)].push_back(trial);
     shuffled[family_of(*trial, {"shuffle_targets", "seed", "init_seed", "data_seed"})].push_back(
         trial);
   }

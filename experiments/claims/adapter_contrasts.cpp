@@ -235,7 +235,7 @@ class AdapterContrasts {
     for (const EvidenceGroup& group : sweep_.groups)
       for (const EvidenceTrial& trial : group.trials)
         if (trials.contains(trial.id)) {
-          const auto given = init_seeds_.find(trial.id);  // stored where it is not the seed
+          const auto given = init_seeds_.find(trial.id);  // stored where the sweep file gives it
           starts.insert(given == init_seeds_.end() ? std::to_string(trial.seed) : given->second);
         }
     return trials.size() > 1 && starts.size() == 1;

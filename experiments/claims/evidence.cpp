@@ -200,7 +200,8 @@ void Evidence::name_settings() {
   std::map<std::string, std::map<std::string, SettingValues>> values;  // by sweep and trial
   for (const Row& row :
        results_.rows("SELECT sweep, trial, key, value FROM config WHERE key LIKE 'settings.%' OR "
-                     "key IN ('steps', 'epochs', 'precision', 'keep', 'eval_every')"))
+                     "key IN ('steps', 'epochs', 'precision', 'keep', 'eval_every', 'init_seed', "
+                     "'data_seed')"))
     values[text_in(row[0])][text_in(row[1])][text_in(row[2])] = text_in(row[3]);
   for (EvidenceSweep& sweep : sweeps_) {
     for (EvidenceGroup& group : sweep.groups)

@@ -23,7 +23,7 @@ struct EvidenceTrial {
   std::string train_hash;  // of one training that several tasks score, all have it
 };
 
-// Trials that differ in their seeds alone.
+// Trials that differ in their seed alone.
 struct EvidenceGroup {
   std::string sweep, setting, label;  // label: the group in the sweep file
   std::string task;                   // its name in the sweep

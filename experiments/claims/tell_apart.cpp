@@ -203,22 +203,32 @@ void tell_apart(std::vector<EvidenceGroup>& groups) {
 }
 
 void name_controls(std::vector<EvidenceGroup>& groups) {
-  const auto setting_of = [](const EvidenceGroup& group) {
-    return std::tie(group.task, group.method, group.targets, group.rank, group.size, group.values);
+  const auto values = [](const EvidenceGroup& group, const std::vector<std::string>& without) {
+    SettingValues all = group.values;
+    for (const std::string& key : without) all.erase(key);
+    return all;
   };
-  std::set<const EvidenceGroup*> repeated;
-  for (EvidenceGroup& control : groups) {
-    if (!control.shuffled_targets) continue;
-    const auto setting = std::ranges::find_if(groups, [&](const EvidenceGroup& group) {
-      return !group.shuffled_targets && !repeated.contains(&group) &&
-             setting_of(group) == setting_of(control);
-    });
-    if (setting != groups.end()) {
+  const auto place = [](const EvidenceGroup& group) {
+    return std::tie(group.task, group.method, group.targets, group.rank, group.size);
+  };
+  std::set<const EvidenceGroup*> named, repeated;
+  for (const std::vector<std::string>& without :
+       std::initializer_list<std::vector<std::string>>{{}, {"init_seed", "data_seed"}}) {
+    for (EvidenceGroup& control : groups) {
+      if (!control.shuffled_targets || named.contains(&control)) continue;
+      const auto setting = std::ranges::find_if(groups, [&](const EvidenceGroup& group) {
+        return !group.shuffled_targets && !repeated.contains(&group) &&
+               place(group) == place(control) && values(group, without) == values(control, without);
+      });
+      if (setting == groups.end()) continue;
       control.others = setting->others;
       control.variant = setting->variant;
+      named.insert(&control);
       repeated.insert(&*setting);
-      continue;
     }
+  }
+  for (EvidenceGroup& control : groups) {
+    if (!control.shuffled_targets || named.contains(&control)) continue;
     for (std::string* name : {&control.others, &control.variant})
       *name += std::string(name->empty() ? "" : ", ") + "repeats no setting";
   }

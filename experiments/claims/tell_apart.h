@@ -10,8 +10,9 @@ namespace rankscope {
 // Fills `others` and `variant` of a sweep's groups.
 void tell_apart(std::vector<EvidenceGroup>& groups);
 
-// Then gives every control the names of the setting that it repeats; one that repeats none is named
-// so. Rates from searches are no values of a setting: each may have found another. Among themselves
+// Then gives every control the names of the setting that it repeats, but for a start or an order of
+// data of its own where one of them has it; one that repeats none is named so. Rates from searches
+// are no values of a setting: each may have found another. Among themselves
 // controls may differ in less than the settings that they repeat.
 void name_controls(std::vector<EvidenceGroup>& groups);
 

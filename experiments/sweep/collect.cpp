@@ -47,7 +47,7 @@ Store open_store(const fs::path& file) {
 }
 
 // Raised when the same folders yield other rows than before, so that all are read again.
-constexpr int kCollectorVersion = 6;
+constexpr int kCollectorVersion = 7;
 
 // Of the weights that training leaves.
 std::uint64_t checkpoint_bytes(const fs::path& folder) {
@@ -156,6 +156,8 @@ std::string Collector::collect(const Trial& trial) {
   const fs::path train = folder_.train_folder(trial), eval = folder_.eval_folder(trial);
   std::string stamp = fmt::format("{} {} {} {}", kCollectorVersion, manifest_.name,
                                   trial.config.group, trial.config.task.name);
+  for (const auto& [key, seed] : given_seeds(trial.config))
+    stamp += fmt::format(" {}={}", key, seed);
   for (const fs::path& file : {train / "done.json", train / "timings.json", eval / "done.json",
                                eval / "timings.json", eval / "errors.json"})
     stamp += " " + file_stamp(file);
@@ -235,6 +237,7 @@ TrialRecord Collector::pending_record(const Trial& trial) const {
       record.config[key] = value;
   for (const auto& [key, value] : trial.eval)
     if (key != "train" && key != "numeric_version") record.config[key] = value;
+  record.config.merge(given_seeds(config));
   // As tuned.lr an outcome of the tuning, not of the file: `setting` leaves them out.
   if (!trial.tuning_trials.empty())
     record.config["tuned.runs"] = fmt::format("{}", fmt::join(trial.tuning_trials, " "));

@@ -19,7 +19,7 @@ namespace {
 
 struct SummaryRow {
   std::string task, method, targets, rank, lr;
-  IdentityKeys setting;  // all that names it but the seeds
+  IdentityKeys setting;  // all that names it but the seed
   std::string others;    // what else tells it from other rows of its task and method
   std::string metric;
   std::vector<double> scores;
@@ -33,11 +33,9 @@ IdentityKeys setting_of(const Trial& trial) {
   IdentityKeys keys = trial.train;
   for (const auto& [key, value] : trial.eval) keys.emplace(key, value);
   std::erase_if(keys, [](const auto& entry) {
-    static constexpr std::array<std::string_view, 4> kOfOneTrial{"seed", "init_seed", "data_seed",
-                                                                 "train"};
-    return std::ranges::find(kOfOneTrial, entry.first) != kOfOneTrial.end() ||
-           entry.first.starts_with("tuning.");
+    return entry.first == "seed" || entry.first == "train" || entry.first.starts_with("tuning.");
   });
+  keys.merge(given_seeds(trial.config));
   return keys;
 }
 

@@ -76,9 +76,8 @@ IdentityKeys train_keys(const TrialConfig& config, const fs::path& base, FileHas
   for (const auto& [key, value] : config.settings) keys["settings." + key] = value;
   add_data(config.task.train, "train", hashes, keys);
   keys["seed"] = std::to_string(config.seed);
-  for (const auto& [key, given] :
-       {std::pair("init_seed", config.init_seed), {"data_seed", config.data_seed}})
-    if (given.value_or(config.seed) != config.seed) keys[key] = std::to_string(*given);
+  for (const auto& [key, given] : given_seeds(config))
+    if (given != keys["seed"]) keys[key] = given;
   if (config.steps > 0) keys["steps"] = std::to_string(config.steps);
   if (config.epochs > 0) keys["epochs"] = number(config.epochs);
   keys["keep"] = config.keep;
@@ -134,6 +133,14 @@ std::string hash_of(const IdentityKeys& keys) {
 std::string Trial::setting(const std::string& key) const {
   const auto found = config.settings.find(key);
   return found == config.settings.end() ? "" : found->second;
+}
+
+IdentityKeys given_seeds(const TrialConfig& config) {
+  IdentityKeys keys;
+  if (config.method == "none") return keys;
+  if (config.init_seed) keys["init_seed"] = std::to_string(*config.init_seed);
+  if (config.data_seed) keys["data_seed"] = std::to_string(*config.data_seed);
+  return keys;
 }
 
 std::unique_ptr<Method> method_of(const Trial& trial) {

@@ -33,6 +33,10 @@ struct Trial {
   std::string setting(const std::string& key) const;
 };
 
+// init_seed and data_seed, where the sweep file gives them: what a setting has, whichever seed its
+// trials have. Of a name they are a part only where they are not the seed.
+IdentityKeys given_seeds(const TrialConfig& config);
+
 std::unique_ptr<Method> method_of(const Trial& trial);
 // The bound of its micro-batches, in tokens.
 std::int64_t micro_batch_of(const Trial& trial);

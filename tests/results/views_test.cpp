@@ -45,6 +45,26 @@ TEST_CASE("seeds of different settings are never averaged") {
         "mean,n\r\n0.0,1\r\n1.0,1\r\n");
 }
 
+TEST_CASE("a start or an order of data that is given makes another setting, and the seed none") {
+  TemporaryFolder folder;
+  {
+    Store store = Store::open(folder / "results.db");
+    double score = 0;
+    for (const char* given : {"", "init_seed", "data_seed"})
+      for (const int seed : {1, 2, 7}) {
+        TrialRecord trial = lora_trial("Wq", 1, seed, score);
+        trial.trial += given;
+        if (*given != 0) trial.config[given] = "7";
+        trial.config["tuning.seed"] = std::to_string(1000 + seed);
+        store.put_trial(trial);
+        score += 0.0625;
+      }
+  }
+  ResultsReader reader({folder.path()});
+  CHECK(answer(reader, "SELECT mean, n FROM means ORDER BY mean") ==
+        "mean,n\r\n0.0625,3\r\n0.25,3\r\n0.4375,3\r\n");
+}
+
 TEST_CASE("means count the trials of a setting that failed or have not ended as missing") {
   TemporaryFolder folder;
   {

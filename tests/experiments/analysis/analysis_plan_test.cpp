@@ -37,16 +37,21 @@ TEST_CASE("a rank is set against the largest with its alpha, and with its alpha 
   CHECK(pairs() == std::vector<std::string>{"r8 a16 - r64 a32"});
 }
 
-TEST_CASE("seeds that begin from one initialisation are no pair") {
+TEST_CASE("seeds are paired within a setting, but for those that begin from one initialisation") {
   Manifest manifest;
-  const auto add = [&](std::uint64_t seed, std::optional<std::uint64_t> init_seed) {
+  using Given = std::optional<std::uint64_t>;
+  const auto add = [&](std::uint64_t seed, Given init_seed, Given data_seed) {
     Trial trial;
     trial.config.method = "lora";
     trial.config.seed = seed;
     trial.config.init_seed = init_seed;
+    trial.config.data_seed = data_seed;
     trial.train = {{"seed", std::to_string(seed)}};
-    if (init_seed) trial.train["init_seed"] = std::to_string(*init_seed);
     trial.train_hash = std::to_string(seed);
+    for (const auto& [key, given] : given_seeds(trial.config)) {
+      if (given != trial.train["seed"]) trial.train[key] = given;
+      trial.train_hash += " " + key;
+    }
     manifest.trials.push_back(trial);
   };
   const auto pairs = [&] {
@@ -58,8 +63,14 @@ TEST_CASE("seeds that begin from one initialisation are no pair") {
       found.push_back(pair.one->train_hash + " - " + pair.other->train_hash);
     return found;
   };
-  for (const std::uint64_t seed : {1, 2}) add(seed, 7);
+  for (const std::uint64_t seed : {1, 7}) add(seed, 7, {});
   CHECK(pairs().empty());
-  add(3, {});
-  CHECK(pairs() == std::vector<std::string>{"1 - 3", "2 - 3"});
+  add(3, {}, {});
+  CHECK(pairs().empty());
+  add(4, {}, {});
+  CHECK(pairs() == std::vector<std::string>{"3 - 4"});
+  // Two starts on one order of the data, of which one's seed is that order's.
+  manifest.trials.clear();
+  for (const std::uint64_t seed : {1, 9}) add(seed, {}, 9);
+  CHECK(pairs() == std::vector<std::string>{"1 data_seed - 9 data_seed"});
 }

@@ -320,7 +320,6 @@ TEST_CASE("a small adapter of one direction shares it, and has no others") {
 
 TEST_CASE("of seeds that begin from one init_seed a claim on pairs of seeds says so") {
   PlantedResults planted;
-  // Of seed 1 the start is the seed, and so is not stored.
   planted.add({.targets = "Wq+Wv", .rank = 6, .init_seed = 1});
   planted.add({.targets = "Wq+Wv", .rank = 4});
   planted.add({.targets = "Wq+Wv", .rank = 4, .init_seed = 7, .shuffled = true});

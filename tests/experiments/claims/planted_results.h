@@ -25,6 +25,7 @@ struct Planted {
   double share = 0.5;  // of examples that are right
   int seeds = 5;
   int init_seed = 0;        // of all its trials; 0: each has its seed
+  int data_seed = 0;        // likewise
   bool shuffled = false;    // trained on shuffled targets
   bool diverged = false;    // all its trials
   int not_scored = 0;       // of the last examples
@@ -76,8 +77,12 @@ class PlantedResults {
                   {"method", p.method},
                   {"task", p.task}};
       if (p.shuffled) t.config["shuffle_targets"] = "true";
-      if (p.init_seed > 0 && p.init_seed != seed)
-        t.config["init_seed"] = std::to_string(p.init_seed);
+      for (const auto& [key, given] :
+           {std::pair("init_seed", p.init_seed), {"data_seed", p.data_seed}}) {
+        if (given == 0) continue;
+        t.config[key] = std::to_string(given);
+        t.trial += key;
+      }
       if (!p.metric.empty()) t.config["metric"] = p.metric;
       for (const auto& [key, value] : p.settings) {
         t.config["settings." + key] = value;

@@ -189,6 +189,32 @@ TEST_CASE("a control whose own search found another rate repeats the setting tha
   CHECK(control->variant == "alpha 64");
 }
 
+TEST_CASE("groups with a start or an order of data of their own are settings of their own") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.1});
+  planted.add({.method = "full", .share = 0.5});
+  planted.add({.targets = "Wq", .rank = 4, .seeds = 3, .group = "plain"});
+  planted.add({.targets = "Wq", .rank = 4, .seeds = 3, .init_seed = 2, .group = "fixinit"});
+  planted.add({.targets = "Wq", .rank = 4, .seeds = 3, .data_seed = 9, .group = "fixdata"});
+  // One that repeats the plain setting, dealt out anew by a seed of its own.
+  planted.add({.targets = "Wq", .rank = 4, .data_seed = 5, .shuffled = true, .group = "control"});
+  const Findings found =
+      planted.judge(score_claim("above", 1, "",
+                                "      - {left: {method: lora, group: fixinit}, right: {method: "
+                                "full}}\n"));
+  std::map<std::string, std::pair<std::string, std::size_t>> groups;
+  for (const ScoreFinding& score : found.scores)
+    if (score.targets == "Wq") groups[score.group] = {score.others, score.seeds.size()};
+  CHECK(groups ==
+        std::map<std::string, std::pair<std::string, std::size_t>>{{"plain", {"", 3}},
+                                                                   {"fixinit", {"init_seed 2", 3}},
+                                                                   {"fixdata", {"data_seed 9", 3}},
+                                                                   {"control", {"", 5}}});
+  const ContrastFinding& contrast = found.claims.at(0).contrasts.at(0);
+  CHECK(contrast.name == "wikisql: lora Wq r4, init_seed 2 against full");
+  CHECK(contrast.seeds_left == 3);
+}
+
 TEST_CASE(
     "of several settings that fit, a claim takes the plain method's, or the group's it names") {
   PlantedResults planted;

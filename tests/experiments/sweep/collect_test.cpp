@@ -62,6 +62,18 @@ TEST_CASE("a folder takes its sweep under another name, and no other sweep") {
   CHECK(texts(out, "SELECT DISTINCT sweep FROM trials") == std::vector<std::string>{"other"});
 }
 
+TEST_CASE(
+    "a start that is given is stored with all trials of its group, of the seed that it is too") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("given_start");
+  sweep.finish("given_start", {"groups.1.init_seed=1", "report=false"});
+  const fs::path out = sweep.out("given_start");
+  CHECK(texts(out,
+              "SELECT c.value FROM config c JOIN trials t USING (trial) WHERE t.grp = 'wide' AND "
+              "c.key = 'init_seed'") == std::vector<std::string>{"1", "1"});
+  CHECK(texts(out, "SELECT DISTINCT setting FROM trials WHERE grp = 'wide'").size() == 1);
+}
+
 TEST_CASE("what was read stands beside each result") {
   const fs::path out = shared_sweep().out("undisturbed");
   CHECK(texts(out, "SELECT DISTINCT value FROM environment WHERE key = 'train_examples'") ==

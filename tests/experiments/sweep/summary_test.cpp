@@ -56,6 +56,25 @@ TEST_CASE("the summary tells settings of a method apart by what differs between 
         "mnli  adapter_h                 bottleneck 8  0.01  2  accuracy  61.0 ± 1.4\n");
 }
 
+TEST_CASE("the summary has a line for each start and order of data that is given") {
+  Results results;
+  for (const std::uint64_t seed : {1, 7}) {
+    for (const char* given : {"", "init_seed", "data_seed"}) {
+      results.add("lora", {{"rank", "4"}, {"targets", "Wq"}, {"lr", "0.01"}}, 0.5, seed);
+      Trial& trial = results.manifest().trials.back();
+      const std::string key = given;
+      if (key == "init_seed") trial.config.init_seed = 7;
+      if (key == "data_seed") trial.config.data_seed = 7;
+      if (!key.empty() && seed != 7) trial.train[key] = "7";
+    }
+  }
+  CHECK(results.table() ==
+        "task  method  targets  rank  settings     lr    n  metric    score, %\n"
+        "mnli  lora    Wq       4                  0.01  2  accuracy  50.0 ± 0.0\n"
+        "mnli  lora    Wq       4     init_seed 7  0.01  2  accuracy  50.0 ± 0.0\n"
+        "mnli  lora    Wq       4     data_seed 7  0.01  2  accuracy  50.0 ± 0.0\n");
+}
+
 TEST_CASE("the summary shows ranks by site as the ranks that they are") {
   Results results;
   results.add("lora", {{"ranks", "Wq:3,Wv:5"}, {"targets", "Wq+Wv"}, {"lr", "0.01"}}, 0.5);
