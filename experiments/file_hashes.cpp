@@ -67,6 +67,15 @@ std::string FileHashes::named(const std::map<std::string, fs::path>& files) {
   return hash.hex();
 }
 
+bool FileHashes::same_content(const fs::path& one, const fs::path& other) {
+  std::error_code not_there;
+  if (fs::equivalent(one, other, not_there)) return true;
+  if (not_there) return false;
+  const std::uintmax_t size = fs::file_size(one, not_there);
+  if (not_there || size != fs::file_size(other, not_there) || not_there) return false;
+  return file(one) == file(other);
+}
+
 std::string FileHashes::model(const fs::path& folder) {
   std::map<std::string, fs::path> files;
   if (is_folder(folder))

@@ -17,6 +17,8 @@ class FileHashes {
   // Of a file's bytes. A kept hash counts as long as inode, size and the times of
   // modification and of status change are the same.
   std::string file(const std::filesystem::path& path);
+  // Whether two paths name one file or two of the same bytes. False where one is not there.
+  bool same_content(const std::filesystem::path& one, const std::filesystem::path& other);
   // Of a base: config.json and every *.safetensors, by name.
   std::string model(const std::filesystem::path& folder);
   // Of the files that make a base's tokenizer, by name; empty where it has none.

@@ -99,7 +99,7 @@ std::string title_of(const ReportData& data) {
   return names.empty() ? "Report" : "Report on " + joined(names);
 }
 
-std::vector<std::string> summary_lead(const ReportData& data) {
+std::vector<std::string> summary_lead(ReportData& data) {
   SweepFacts all;
   for (const SweepFacts& sweep : data.sweeps()) {
     all.trials += sweep.trials;
@@ -113,6 +113,11 @@ std::vector<std::string> summary_lead(const ReportData& data) {
       grouped(all.done), grouped(all.diverged), grouped(all.failed), grouped(all.pending))};
   if (all.pending > 0)
     lead.emplace_back("The sweep is not finished: what follows is of the trials that are.");
+  if (const std::vector<std::string> tasks = tasks_scored_on_training(data); !tasks.empty())
+    lead.push_back(
+        "Scored examples are trained on, so that scores, intervals and verdicts say "
+        "nothing of unseen ones: " +
+        joined(tasks) + ".");
   return lead;
 }
 

@@ -78,6 +78,42 @@ std::vector<ScoredDataset> scored_datasets(ReportData& data) {
   return all;
 }
 
+std::vector<std::string> tasks_scored_on_training(ReportData& data) {
+  struct Read {
+    std::string hash;
+    std::int64_t skip = 0, limit = 0;  // limit 0: to the end
+    bool begins_before_end_of(const Read& other) const {
+      return other.limit == 0 || skip < other.skip + other.limit;
+    }
+  };
+  using SweepTaskTrial = std::array<std::string, 3>;
+  std::map<SweepTaskTrial, std::map<std::string, Read>> reads;  // by "train" and "score"
+  for (const Row& row :
+       data.rows("SELECT t.sweep, t.task, t.trial, c.key, c.value, c.number FROM config c JOIN "
+                 "trials t ON t.sweep = c.sweep AND t.trial = c.trial WHERE t.role = 'scored' AND "
+                 "c.key IN ('train.file', 'train.skip', 'train.limit', 'score.file', 'score.skip', "
+                 "'score.limit')")) {
+    const std::string key = text_in(row[3]), side = key.substr(0, key.find('.'));
+    Read& read = reads[{text_in(row[0]), text_in(row[1]), text_in(row[2])}][side];
+    const auto number = static_cast<std::int64_t>(number_in(row[5]).value_or(0));
+    if (key.ends_with(".skip")) read.skip = number;
+    if (key.ends_with(".limit")) read.limit = number;
+    if (!key.ends_with(".file")) continue;
+    const std::vector<std::string> hashes = hashes_in(text_in(row[4]));
+    if (!hashes.empty()) read.hash = hashes.front();
+  }
+  std::vector<std::string> tasks;
+  for (auto& [trial, of_trial] : reads) {
+    const Read train = of_trial["train"], score = of_trial["score"];
+    if (train.hash.empty() || train.hash != score.hash || !train.begins_before_end_of(score) ||
+        !score.begins_before_end_of(train))
+      continue;
+    std::string task = fmt::format("{} (sweep {})", task_label(trial[1]), trial[0]);
+    if (std::ranges::find(tasks, task) == tasks.end()) tasks.push_back(std::move(task));
+  }
+  return tasks;
+}
+
 std::string dataset_label(const ScoredDataset& dataset, const std::string& more) {
   std::vector<std::string> names, in_brackets;
   for (const std::string& name : dataset.names) names.push_back(task_label(name));

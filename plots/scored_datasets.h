@@ -28,6 +28,10 @@ struct ScoredDataset {
 // In the paper's order of tasks, then by kind, split and file.
 std::vector<ScoredDataset> scored_datasets(ReportData& data);
 
+// The tasks, by sweep, of which trials are trained on examples that they are scored on, be it in a
+// copy of the file: "pick (sweep s)". A file is known by its hash.
+std::vector<std::string> tasks_scored_on_training(ReportData& data);
+
 // Its tasks by their names, the kind in brackets where none of them has that name, and before
 // `more`: "MNLI, few", "pick (own)", "pick (own, dev)".
 std::string dataset_label(const ScoredDataset& dataset, const std::string& more = {});

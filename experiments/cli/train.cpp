@@ -12,6 +12,7 @@
 #include "experiments/cli/data_options.h"
 #include "experiments/cli/device_options.h"
 #include "experiments/cli/train_output.h"
+#include "experiments/file_hashes.h"
 #include "experiments/limits.h"
 #include "experiments/train_run.h"
 
@@ -33,8 +34,7 @@ void refuse_trained(const DataSource& held_out, const DataSource& trained, const
   const auto file = [](const DataSource& source) {
     return source.task.empty() ? source.data : file_of(source);
   };
-  std::error_code not_there;  // which is said where it is read
-  if (std::filesystem::equivalent(file(held_out), file(trained), not_there))
+  if (FileHashes().same_content(file(held_out), file(trained)))
     throw InputError(std::string(option) +
                      ": held-out examples must not be trained on, and both are those of " +
                      printable_path(file(trained)) + "; give another file or split");

@@ -14,6 +14,7 @@
 #include "engine/methods/method.h"
 #include "engine/training/trainer.h"
 #include "experiments/base_tokenizer.h"
+#include "experiments/file_hashes.h"
 #include "experiments/limits.h"
 #include "experiments/task_examples.h"
 #include "experiments/train_session.h"
@@ -160,13 +161,15 @@ Range range_of(const DataSource& source, const YamlValue& place) {
   });
 }
 
-bool overlap(const Range& a, const Range& b) {
-  return a.file == b.file && a.begin < b.end && b.begin < a.end;
+// A copy of a file under another name holds the same examples.
+bool overlap(const Range& a, const Range& b, FileHashes& hashes) {
+  return a.begin < b.end && b.begin < a.end && hashes.same_content(a.file, b.file);
 }
 
 }  // namespace
 
 void check_data(const SweepPlan& plan, const ModelConfig& whole_base, Sweep& sweep) {
+  FileHashes hashes;
   // Of a base without one every trial says so.
   std::optional<BaseTokenizer> tokenizer;
   if (has_tokenizer(plan.base)) tokenizer.emplace(plan.base, whole_base);
@@ -197,7 +200,7 @@ void check_data(const SweepPlan& plan, const ModelConfig& whole_base, Sweep& swe
       check_texts(task.config.train, task.train_place);
       check_epochs(plan, sweep, task, *tokenizer, whole_base);
     }
-    if (overlap(train, score)) {
+    if (overlap(train, score, hashes)) {
       sweep.notes.push_back(
           fmt::format("task '{}': scored examples are trained on", task.config.name));
     }
@@ -205,10 +208,13 @@ void check_data(const SweepPlan& plan, const ModelConfig& whole_base, Sweep& swe
     const Range held_out = range_of(task.config.held_out, task.tune_place);
     if (tokenizer) check_texts(task.config.held_out, task.tune_place);
     for (const auto& [other, what] : {std::pair{&score, "scored"}, {&train, "trained on"}}) {
-      if (!overlap(held_out, *other)) continue;
-      task.tune_place.fail(fmt::format(
-          "examples that tune or choose must not be {}: both take {} from example {}", what,
-          printable_path(held_out.file), std::max(held_out.begin, other->begin) + 1));
+      if (!overlap(held_out, *other, hashes)) continue;
+      std::string file = printable_path(held_out.file);
+      if (held_out.file != other->file)
+        file += ", of which " + printable_path(other->file) + " is a copy,";
+      task.tune_place.fail(
+          fmt::format("examples that tune or choose must not be {}: both take {} from example {}",
+                      what, file, std::max(held_out.begin, other->begin) + 1));
     }
   }
 }

@@ -9,8 +9,8 @@ namespace rankscope {
 
 // Throws InputError with the place in the sweep file where a file is missing or ends before the
 // first example that is asked for, where lengths go beyond the base's context, where there is no
-// token that ends a text, or where held-out examples are trained on or scored. Scored examples that
-// are trained on are a note.
+// token that ends a text, or where held-out examples are trained on or scored, be it in a copy of
+// the file. Scored examples that are trained on are a note.
 void check_data(const SweepPlan& plan, const ModelConfig& base, Sweep& sweep);
 
 }  // namespace rankscope

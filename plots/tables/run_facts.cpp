@@ -222,6 +222,8 @@ TableSet dataset_tables(ReportData& data) {
   if (cut > 0)
     table.caption +=
         fmt::format(" With {} prompts were cut, as the next table says.", counted(cut, "setting"));
+  if (const std::vector<std::string> tasks = tasks_scored_on_training(data); !tasks.empty())
+    table.caption += fmt::format(" Trained on, too, are examples of {}.", fmt::join(tasks, ", "));
   return {{std::move(table)}, {}};
 }
 

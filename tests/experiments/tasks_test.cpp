@@ -139,6 +139,10 @@ TEST_CASE("train holds out nothing that it trains on") {
   refuse({"--eval-data", folder_of(own) + "/train.jsonl", "--eval-split", "train"},
          "is no folder of splits");
   refuse({"--eval-data", folder_of(own) + "/../own/train.jsonl"}, "must not be trained on");
+  const TemporaryFolder folder;
+  const std::string copy = folder / "copy.jsonl";
+  std::filesystem::copy(folder_of(own) + "/train.jsonl", copy);
+  refuse({"--eval-data", copy}, "must not be trained on");
 }
 
 TEST_CASE("what a task's file holds, was skipped, cut and left out is reported") {

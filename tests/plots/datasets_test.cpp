@@ -118,3 +118,43 @@ TEST_CASE("hashes are those of the files that were scored, under the tasks' name
                                                   Contains("pick (own) | dev | dev.jsonl | 1 | ") &&
                                                   Contains("tell (own) | dev | dev.jsonl | 1 | "));
 }
+
+TEST_CASE("tasks whose scored examples are trained on are named, of a copy of the file too") {
+  const std::string one(64, '1'), other(64, '2'), tables = "+" + std::string(64, '3');
+  TemporaryFolder folder;
+  {
+    Store store = Store::open(folder / "results.db");
+    store.put_sweep({"s", "name: s\n", "models/tiny", std::string(64, 'c')});
+    store.put_dataset({"d", "own", "dev", "dev.jsonl", {{"a", "p", "r"}}});
+    const auto add = [&](const std::string& task, const std::string& train_file,
+                         const std::string& train_range, const std::string& score_range) {
+      TrialRecord trial = finished_trial(task);
+      trial.task = task;
+      trial.dataset = "d";
+      const auto read = [&](const std::string& side, const std::string& range) {
+        trial.config[side + ".skip"] = range.substr(0, range.find(' '));
+        trial.config[side + ".limit"] = range.substr(range.find(' ') + 1);
+      };
+      read("score", score_range);
+      trial.config["score.file"] = "dev:" + one + tables;
+      if (!train_file.empty()) {
+        read("train", train_range);
+        trial.config["train.file"] = train_file;
+      }
+      store.put_trial(trial);
+    };
+    add("base", "", "", "0 0");
+    add("another", "dev:" + other + tables, "0 0", "0 0");
+    add("behind", "dev:" + one + tables, "8 0", "0 8");
+    add("before", "dev:" + one + tables, "0 8", "8 4");
+    add("copy", "train:" + one + tables, "0 0", "0 8");
+    add("part", "dev:" + one + tables, "7 2", "0 8");
+  }
+  ResultsReader results({folder.path()});
+  const Findings findings;
+  ReportData data(results, findings);
+  CHECK(tasks_scored_on_training(data) ==
+        std::vector<std::string>{"copy (sweep s)", "part (sweep s)"});
+  CHECK_THAT(dataset_tables(data).tables.at(0).caption,
+             Contains("Trained on, too, are examples of copy (sweep s), part (sweep s)."));
+}

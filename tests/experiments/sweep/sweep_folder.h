@@ -29,7 +29,7 @@ class SweepFolder {
   SweepFolder() {
     std::filesystem::create_directories(folder_ / "data");
     for (const char* name : {"train.jsonl", "dev.jsonl", "dev_matched.jsonl", "extra.jsonl"}) {
-      std::ofstream(folder_ / "data" / name) << "\n";
+      std::ofstream(folder_ / "data" / name) << name << "\n";
     }
   }
 
