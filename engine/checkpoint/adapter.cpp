@@ -3,6 +3,7 @@
 #include "common/error.h"
 #include "common/files.h"
 #include "common/text.h"
+#include "engine/checkpoint/adapter_base.h"
 #include "engine/checkpoint/base_adapter.h"
 #include "engine/checkpoint/peft_adapter.h"
 #include "engine/checkpoint/peft_prompt.h"
@@ -13,6 +14,44 @@ namespace rankscope {
 namespace {
 
 constexpr const char* kPickledFile = "adapter_model.bin";
+
+// A whole model is its own.
+bool stands_on_a_base(SavedForm form) {
+  return form != SavedForm::kNothing && form != SavedForm::kModel;
+}
+
+std::unique_ptr<Adaptation> read_of_peft(const std::filesystem::path& folder, Model& model) {
+  if (!is_there(folder / kPeftConfigFile))
+    throw InputError("adapter folder '" + printable_path(folder) + "' has neither " + kRecordFile +
+                     " nor " + kPeftConfigFile + "; give a folder that 'train' or PEFT wrote");
+  if (!is_there(folder / kPeftWeightsFile) && is_there(folder / kPickledFile))
+    throw InputError("'" + printable_path(folder / kPickledFile) +
+                     "' is a pickle, which is not read; save the adapter as " + kPeftWeightsFile +
+                     " with PEFT (save_pretrained)");
+  if (is_peft_prompt(folder)) return read_peft_prompt(folder, model, nullptr);
+  return read_peft_adapter(folder, model, nullptr);
+}
+
+std::unique_ptr<Adaptation> read_recorded(const std::filesystem::path& folder, Model& model,
+                                          const AdapterRecord& record, SavedForm form) {
+  if (form == SavedForm::kNothing) {
+    Settings settings;
+    return make_method(record.method, settings)->adapt(model, 0);
+  }
+  const std::string where = printable_path(folder / kRecordFile);
+  if (record.weights_file.empty()) {
+    throw InputError(where + ": field 'weights_file' is missing; the adapter is incomplete");
+  }
+  if (form == SavedForm::kModel || form == SavedForm::kBiases)
+    return read_base_adapter(folder, model, form, record);
+  if (record.weights_file == kTrainedFile) return read_trained_tensors(folder, model, record);
+  if (record.weights_file != kPeftWeightsFile) {
+    throw InputError(where + ": field 'weights_file' is neither " + kPeftWeightsFile + " nor " +
+                     kTrainedFile + "; restore the file");
+  }
+  if (form == SavedForm::kLowRank) return read_peft_adapter(folder, model, &record);
+  return read_peft_prompt(folder, model, &record);
+}
 
 }  // namespace
 
@@ -43,48 +82,28 @@ void save_adapter(const std::filesystem::path& folder, const Model& model, Adapt
     case SavedForm::kTensors:
       write_trained_tensors(transaction.path(), model, adaptation, record);
   }
+  if (stands_on_a_base(method.saved_form())) record.base_sample = model.stored_sample_hash();
   write_record(transaction.path(), record);
   transaction.commit();
 }
 
 std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Model& model) {
   if (!is_there(folder / kRecordFile)) {
-    if (is_there(folder / kPeftConfigFile)) {
-      if (!is_there(folder / kPeftWeightsFile) && is_there(folder / kPickledFile))
-        throw InputError("'" + printable_path(folder / kPickledFile) +
-                         "' is a pickle, which is not read; save the adapter as " +
-                         kPeftWeightsFile + " with PEFT (save_pretrained)");
-      if (is_peft_prompt(folder)) return read_peft_prompt(folder, model, nullptr);
-      return read_peft_adapter(folder, model, nullptr);
-    }
-    throw InputError("adapter folder '" + printable_path(folder) + "' has neither " + kRecordFile +
-                     " nor " + kPeftConfigFile + "; give a folder that 'train' or PEFT wrote");
+    std::unique_ptr<Adaptation> adaptation = read_of_peft(folder, model);
+    warn_of_other_base(folder, nullptr, model);
+    return adaptation;
   }
   const AdapterRecord record = read_record(folder);
-  const std::string where = printable_path(folder / kRecordFile);
   const SavedForm form = [&] {
     try {
       return saved_form_of(record.method);
     } catch (const InputError& error) {
-      throw InputError(where + ": field 'method': " + error.what());
+      throw InputError(printable_path(folder / kRecordFile) + ": field 'method': " + error.what());
     }
   }();
-  if (form == SavedForm::kNothing) {
-    Settings settings;
-    return make_method(record.method, settings)->adapt(model, 0);
-  }
-  if (record.weights_file.empty()) {
-    throw InputError(where + ": field 'weights_file' is missing; the adapter is incomplete");
-  }
-  if (form == SavedForm::kModel || form == SavedForm::kBiases)
-    return read_base_adapter(folder, model, form, record);
-  if (record.weights_file == kTrainedFile) return read_trained_tensors(folder, model, record);
-  if (record.weights_file != kPeftWeightsFile) {
-    throw InputError(where + ": field 'weights_file' is neither " + kPeftWeightsFile + " nor " +
-                     kTrainedFile + "; restore the file");
-  }
-  if (form == SavedForm::kLowRank) return read_peft_adapter(folder, model, &record);
-  return read_peft_prompt(folder, model, &record);
+  std::unique_ptr<Adaptation> adaptation = read_recorded(folder, model, record, form);
+  if (stands_on_a_base(form)) warn_of_other_base(folder, &record, model);
+  return adaptation;
 }
 
 std::unique_ptr<Adaptation> load_merged_adapter(const std::filesystem::path& folder, Model& model) {

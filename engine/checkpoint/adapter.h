@@ -17,7 +17,8 @@ void save_adapter(const std::filesystem::path& folder, const Model& model, Adapt
 
 // Reads what save_adapter wrote, bit for bit, or an adapter that PEFT wrote: LoRA, DoRA, AdaLoRA,
 // prefix tuning or prompt tuning. For full and bitfit the model's tensors are overwritten, and
-// nothing has a gradient. Throws InputError for a damaged folder, one that does not fit the model,
+// nothing has a gradient. An adapter that was made on another base is loaded with a warning. Throws
+// InputError for a damaged folder, one that does not fit the model,
 // and by name for what PEFT can do and this engine cannot.
 std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Model& model);
 

@@ -37,6 +37,7 @@ void write_record(const std::filesystem::path& folder, const AdapterRecord& reco
     json["weights_file"] = record.weights_file;
     json["weights_sha256"] = sha256_file(folder / record.weights_file);
   }
+  if (!record.base_sample.empty()) json["base_sample"] = record.base_sample;
   if (!record.sites.empty()) {
     json["sites"] = OrderedJson::array();
     for (const SiteShare& share : record.sites) {
@@ -74,6 +75,7 @@ AdapterRecord read_record(const std::filesystem::path& folder) {
                         kRecordFile + " to read the folder as PEFT would");
     }
   }
+  record.base_sample = json.get_string_or("base_sample", "");
   if (const Json* sites = json.find_array("sites")) {
     for (const Json& site : *sites) record.sites.push_back(read_share(site, where));
   }

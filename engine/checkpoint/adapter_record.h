@@ -28,6 +28,7 @@ struct AdapterRecord {
   std::map<std::string, std::string> settings;
   std::string weights_file;      // the safetensors file, or empty
   std::string weights_sha256;    // of its bytes
+  std::string base_sample;       // Model::stored_sample_hash of its base, or empty
   std::vector<SiteShare> sites;  // lora
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "common/error.h"
 #include "common/files.h"
@@ -51,6 +52,17 @@ AdapterToWrite about_base(const std::vector<AdapterPart>& parts) {
     }
   }
   return about;
+}
+
+// Of the folders' records, where they agree on it; else empty.
+std::string common_base_sample(const std::vector<AdapterPart>& parts) {
+  std::set<std::string> samples;
+  for (const AdapterPart& part : parts) {
+    const Json record = read_json_file(part.folder / kRecordFile);
+    samples.insert(
+        JsonObject(record, shown(part.folder / kRecordFile)).get_string_or("base_sample", ""));
+  }
+  return samples.size() == 1 ? *samples.begin() : std::string();
 }
 
 void check_same_shape(const Source& first, const Source& other) {
@@ -157,7 +169,10 @@ CombinedAdapter combine_adapters(const std::filesystem::path& out,
   record.weights_file = kPeftWeightsFile;
   const std::vector<ModuleToWrite> modules = stacked(all, record);
   write_peft_files(transaction.path(), modules, about);
-  if (recorded) write_record(transaction.path(), record);
+  if (recorded) {
+    record.base_sample = common_base_sample(parts);
+    write_record(transaction.path(), record);
+  }
   transaction.commit();
 
   CombinedAdapter made;

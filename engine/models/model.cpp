@@ -1,6 +1,7 @@
 #include "engine/models/model.h"
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 #include <utility>
 
@@ -23,6 +24,11 @@ Tensor float_copy(Backend& backend, const WeightView& stored) {
     backend.upload(values.data(), copy.matrix());
   }
   return copy;
+}
+
+void add_shape(const TensorSpec& spec, Sha256& hash) {
+  hash.update_field(spec.name).update_u64(spec.shape.size());
+  for (int64_t dimension : spec.shape) hash.update_u64(static_cast<uint64_t>(dimension));
 }
 
 }  // namespace
@@ -174,13 +180,25 @@ std::string Model::weights_hash() const {
   Sha256 hash;
   std::vector<float> block(kHashBlock);
   for (const TensorSpec& spec : shape_.tensors) {
-    hash.update_field(spec.name).update_u64(spec.shape.size());
-    for (int64_t dimension : spec.shape) hash.update_u64(static_cast<uint64_t>(dimension));
+    add_shape(spec, hash);
     for (int64_t first = 0; first < spec.size(); first += kHashBlock) {
       const int64_t count = std::min(kHashBlock, spec.size() - first);
       copy_values(spec.name, first, count, block.data());
       hash.update(std::as_bytes(std::span(block.data(), static_cast<size_t>(count))));
     }
+  }
+  return hash.hex();
+}
+
+std::string Model::stored_sample_hash() const {
+  constexpr int64_t kSample = 256;  // values of a tensor
+  Sha256 hash;
+  std::array<float, kSample> values{};
+  for (const TensorSpec& spec : shape_.tensors) {
+    const int64_t count = std::min(kSample, spec.size());
+    copy_as_float(weights_->view(spec.name), 0, count, values.data());
+    add_shape(spec, hash);
+    hash.update(std::as_bytes(std::span(values.data(), static_cast<size_t>(count))));
   }
   return hash.hex();
 }

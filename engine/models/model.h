@@ -99,6 +99,10 @@ class Model {
   void pack_once();
   // SHA-256 over all tensors' names, shapes and fp32 values as now in memory.
   std::string weights_hash() const;
+  // SHA-256 over all tensors' names and shapes and the first fp32 values of each as the checkpoint
+  // has them, in microseconds for any size: tells a trained base from what it came from, and not
+  // how its files are cut, called or, where no value is rounded, typed.
+  std::string stored_sample_hash() const;
 
   // The base applies dropout inside attention when its config asks for it; this engine does not.
   bool has_attention_dropout() const { return config().attention_dropout > 0; }

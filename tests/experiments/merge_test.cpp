@@ -127,6 +127,48 @@ TEST_CASE("merge writes the type that is asked for") {
   check_same_folder(folder / "base", folder / "bf16");
 }
 
+TEST_CASE(
+    "an adapter of another base is applied with a warning, and on a copy of its own without") {
+  const TemporaryFolder folder;
+  const std::string golden = "dtypes/bf16";
+  const fs::path base = golden_folder(golden), adapter = folder / "adapter";
+  save_drawn(adapter, golden, "lora", {"rank=3", "targets=all"});
+  save_drawn(folder / "none", golden, "none");
+  save_drawn(folder / "full", golden, "full");
+  const auto warnings = [&](const fs::path& model, const fs::path& of) {
+    const ProgramResult result =
+        run_program({"nll", "--threads", "1", "--model", model.string(), "--data",
+                     (base / "batch.jsonl").string(), "--adapter", of.string()});
+    REQUIRE(result.exit_code == 0);
+    return result.err;
+  };
+  const auto merged = [&](const char* with, const std::vector<std::string>& more) {
+    const fs::path out = folder / (std::string("with_") + with);
+    REQUIRE(run_with(merge_command(base, folder / with, out), more).exit_code == 0);
+    return out;
+  };
+  // The same values in another type and folder, and others.
+  const fs::path copy = merged("none", {"--dtype", "f32"}), other = merged("full", {});
+  CHECK(warnings(base, adapter) == "");
+  CHECK(warnings(copy, adapter) == "");
+  CHECK(warnings(other, folder / "full") == "");
+  const std::string told = warnings(other, adapter);
+  CHECK_THAT(told, Catch::Contains("adapter' was trained on other weights than those of '") &&
+                       Catch::Contains("with_full'"));
+  CHECK(std::ranges::count(told, '\n') == 1);
+  // A sum of adapters stands on the base of them all.
+  REQUIRE(run_program({"combine", "--type", "cat", "--adapter", adapter.string(), "--adapter",
+                       adapter.string(), "--out", (folder / "sum").string()})
+              .exit_code == 0);
+  CHECK(warnings(copy, folder / "sum") == "");
+  CHECK(warnings(other, folder / "sum") != "");
+  // PEFT's own folder has a name alone.
+  fs::remove(adapter / "rankscope.json");
+  CHECK(warnings(base, adapter) == "");
+  CHECK_THAT(warnings(other, adapter),
+             Catch::Contains("says that its base is '" + base.string() + "'"));
+}
+
 TEST_CASE("merge takes the tokenizer's files along") {
   TextModel base;
   const TemporaryFolder folder;
