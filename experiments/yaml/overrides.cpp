@@ -24,9 +24,26 @@ void clear_lines(YamlNode& node) {
   }
 }
 
+bool begins_as_yaml(std::string_view text) {
+  return !text.empty() && std::string_view("[{\"'").find(text.front()) != std::string_view::npos;
+}
+
+// A template that begins with a placeholder was meant as a text.
+std::string advice_to_quote(std::string_view text) {
+  if (text.front() != '{' && text.front() != '[') return "";
+  return fmt::format("; a text that begins with {} needs quotes: KEY='\"{} ...\"'", text.front(),
+                     text.front() == '{' ? "{prompt}" : "[1]");
+}
+
 YamlNode parse_value(std::string_view text, const std::string& source) {
-  if (!text.empty() && std::string_view("[{\"'").find(text.front()) != std::string_view::npos) {
-    YamlNode node = parse_yaml(text, source);
+  if (begins_as_yaml(text)) {
+    YamlNode node = [&] {
+      try {
+        return parse_yaml(text, source);
+      } catch (const InputError& error) {
+        throw InputError(error.what() + advice_to_quote(text));
+      }
+    }();
     clear_lines(node);
     return node;
   }

@@ -82,6 +82,11 @@ TEST_CASE("wrong overrides are quoted in the message") {
   CHECK(refused("training.batch=") ==
         "override 'training.batch=': 'training.batch': must be a decimal number, not empty");
   CHECK_THAT(refused("training.batch=[1"), Catch::StartsWith("override 'training.batch=[1':1: "));
+  CHECK_THAT(refused("template.prompt={prompt} Answer:"),
+             Catch::EndsWith("; a text that begins with { needs quotes: KEY='\"{prompt} ...\"'"));
+  CHECK_THAT(refused("name=[1] one"),
+             Catch::EndsWith("; a text that begins with [ needs quotes: KEY='\"[1] ...\"'"));
+  CHECK_THAT(refused("name='one"), !Catch::Contains("needs quotes"));
   CHECK_THAT(refused("training.batch=0"),
              Catch::StartsWith("override 'training.batch=0': 'training.batch': setting 'batch=0'"));
   CHECK_THAT(refused("a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a=1"), Catch::Contains("more than 16 keys"));
