@@ -48,6 +48,15 @@ CLI::Validator not_empty() {
       "");
 }
 
+CLI::Validator dash_is_standard_input() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        if (text == "-") text = "/dev/stdin";
+        return "";
+      },
+      "");
+}
+
 CLI::Option* repeatable(CLI::Option* option) { return option->allow_extra_args(false); }
 
 // CLI11 takes a word of the form [a,b] apart wherever more words than are expected may come; so

@@ -162,8 +162,9 @@ void add_generate(CLI::App& app, int& exit_code) {
   command
       ->add_option("--prompts", c->prompts,
                    "lines of {\"id\", \"prompt\" or \"prompt_ids\"}; with \"choices\" (texts) the "
-                   "prediction is the likeliest of them")
-      ->check(not_empty());
+                   "prediction is the likeliest of them; -: from standard input")
+      ->check(not_empty())
+      ->transform(dash_is_standard_input());
   c->data.source.split = "dev";
   add_data_options(*command, c->data, "");
   command->add_option("--max-new", c->decoding.max_new, "most new tokens of a prediction")

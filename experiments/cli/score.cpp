@@ -37,8 +37,11 @@ CLI::App* add_scorer(CLI::App& score, const std::shared_ptr<ScoreCommand>& c,
                      const std::string& references, int (*run)(const ScoreCommand&),
                      int& exit_code) {
   CLI::App* command = score.add_subcommand(name, help);
-  command->add_option("--predictions", c->predictions, "lines of {\"id\", \"prediction\"}")
-      ->required();
+  command
+      ->add_option("--predictions", c->predictions,
+                   "lines of {\"id\", \"prediction\"}; -: from standard input")
+      ->required()
+      ->transform(dash_is_standard_input());
   command->add_option("--references", c->references, references)->required();
   command->add_option("--limit", c->limit, "the first N references; 0: all")
       ->transform(whole_number(0, std::int64_t{1} << 40));

@@ -141,6 +141,18 @@ TEST_CASE("generate gives ids back as they were written, or a line's number") {
   for (const Json& line : got) CHECK(line.size() == 3);
 }
 
+TEST_CASE("generate reads prompts from standard input, whose lines without an id are its own") {
+  const ModelFolder model("gpt2_tied");
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "p.jsonl", to_lines({{{"prompt_ids", {2}}}}));
+  const ProgramResult result = run_program(
+      {"generate", "--json", "--model", model.path().string(), "--prompts", "-", "--max-new", "1"},
+      {.in_file = folder / "p.jsonl"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  CHECK(json_lines(result).at(0).at("id") == "stdin:1");
+}
+
 TEST_CASE("generate takes the id of an ending token where the model has no tokenizer") {
   GenerateScene scene("gpt2_tied");
   const std::vector<Json> prompts = drawn_lines(20);

@@ -43,6 +43,9 @@ std::vector<std::string> lines_of(const std::string& text) {
   constexpr uid_t kNobody = 65534;
   if (options.as_nobody && ::geteuid() == 0 && (::setgid(kNobody) != 0 || ::setuid(kNobody) != 0))
     ::_exit(126);
+  if (options.in_file &&
+      ::dup2(::open(options.in_file->c_str(), O_RDONLY | O_CLOEXEC), STDIN_FILENO) < 0)
+    ::_exit(126);
   if (::dup2(out, STDOUT_FILENO) < 0 || ::dup2(err, STDERR_FILENO) < 0) ::_exit(126);
   if (options.closed) ::close(*options.closed);
   ::execv(arguments[0], arguments);

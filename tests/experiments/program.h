@@ -37,6 +37,8 @@ struct ProgramOptions {
   std::optional<std::uint64_t> address_limit = {};
   // The program runs as nobody, whom a folder's permissions bind, where the tests run as root.
   bool as_nobody = false;
+  // Standard input comes from there.
+  std::optional<std::filesystem::path> in_file = {};
   // Standard output goes there instead of into `out`.
   std::optional<std::filesystem::path> out_file = {};
   // This descriptor is closed, of standard input, output and error.

@@ -91,6 +91,18 @@ TEST_CASE("score wikisql prints a line an example and the means") {
   CHECK(lines[2].at("logical_form") == 0.5);
 }
 
+TEST_CASE("score reads predictions from standard input") {
+  ScoreFolder folder;
+  folder.write("p.jsonl", prediction_lines({{"dev:1", " SELECT Ship FROM table"}, {"dev:2", "x"}}));
+  const ProgramResult of_file = folder.score("wikisql", "dev.jsonl");
+  REQUIRE(of_file.exit_code == 0);
+  const ProgramResult of_stream = run_program({"score", "wikisql", "--json", "--predictions", "-",
+                                               "--references", folder.path("dev.jsonl")},
+                                              {.in_file = folder.path("p.jsonl")});
+  INFO(of_stream.err);
+  CHECK(of_stream.out == of_file.out);
+}
+
 TEST_CASE("score wikisql executes in a .db, for tables without rows, and can mind the order") {
   ScoreFolder folder;
   folder.write("heads.jsonl", R"({"id": "1-1", "header": ["Ship", "Year"]})");
