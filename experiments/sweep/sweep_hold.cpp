@@ -79,7 +79,12 @@ SweepHold::SweepHold(const fs::path& folder, bool of_one_host) : file_(coordinat
     }
   refuse_other_host(folder, of_one_host);
   const OrderedJson json = {{"process", getpid()}, {"host", host_name()}};
-  write_file_atomically(file_, json_text(json) + "\n");
+  try {
+    write_file_atomically(file_, json_text(json) + "\n");
+  } catch (const PermissionDenied& error) {
+    throw InputError(std::string(error.what()) + "; see who may write in '" +
+                     printable_path(folder) + "', or give another --dir");
+  }
 }
 
 SweepHold::~SweepHold() {

@@ -101,6 +101,11 @@ TEST_CASE("a folder that cannot be written is refused in a line") {
   if (result.exit_code == 126 || result.exit_code == 127)
     RANKSCOPE_SKIP("the program cannot be run as nobody");
   check_refused(result, "cannot write");
+  // Another user's lock can be taken, and nothing be written beside it.
+  write_file_atomically(sweep.out("read-only") / kLockFile, "");
+  check_refused(sweep.run("read-only", {}, {.as_nobody = true}),
+                "Permission denied; see who may write in '" + sweep.out("read-only").string() +
+                    "', or give another --dir");
   fs::permissions(sweep.out("read-only"), fs::perms(0755));
 }
 
