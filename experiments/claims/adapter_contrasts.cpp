@@ -140,16 +140,15 @@ class AdapterContrasts {
            !group.trials.empty() && !(is_about_a() && pissa_trials_.contains(group.example_trial));
   }
 
-  // Of the first variant that has the claim's ranks: the plain method, then the others by their
-  // names. None where no variant has them all.
+  // Of the first variant that has the claim's ranks. None where no variant has them all.
   std::optional<Compared> compared_of(const std::string& task) const {
-    std::map<std::string, std::set<std::int64_t>> ranks_by_variant;
+    std::map<VariantOrder, std::set<std::int64_t>> ranks_by_variant;
     for (const EvidenceGroup& group : sweep_.groups)
       if (group.task == task && !group.shuffled_targets && counts(group))
-        ranks_by_variant[group.variant].insert(*group.rank);
+        ranks_by_variant[variant_order(group)].insert(*group.rank);
     for (const auto& [variant, there] : ranks_by_variant)
       if (std::vector<std::int64_t> ranks = ranks_among(there); !ranks.empty())
-        return Compared{task, variant, std::move(ranks)};
+        return Compared{task, variant.second, std::move(ranks)};
     return std::nullopt;
   }
 

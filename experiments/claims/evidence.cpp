@@ -28,6 +28,10 @@ std::string group_name(const EvidenceGroup& g) {
   return name;
 }
 
+VariantOrder variant_order(const EvidenceGroup& group) {
+  return {group.variant_kind, group.variant};
+}
+
 std::string headline_metric(const EvidenceGroup& group, const std::vector<std::string>& metrics) {
   const auto is_there = [&](const std::string& metric) {
     return std::ranges::find(metrics, metric) != metrics.end();
@@ -208,9 +212,8 @@ void Evidence::name_settings() {
       group.values = values[sweep.sweep][group.example_trial];
     tell_apart(sweep.groups);
     name_controls(sweep.groups);
-    // Of variants of a method the plain one comes first, then by their names.
     std::ranges::stable_sort(sweep.groups, {}, [](const EvidenceGroup& g) {
-      return std::tie(g.task, g.method, g.targets, g.rank, g.variant);
+      return std::make_tuple(g.task, g.method, g.targets, g.rank, variant_order(g));
     });
   }
 }

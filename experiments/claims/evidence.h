@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "metrics/singular.h"
@@ -15,6 +16,10 @@ namespace rankscope {
 
 // What a setting's training is given, by the configuration's keys: "settings.alpha", "steps".
 using SettingValues = std::map<std::string, std::string>;
+
+// What a variant names, of which the plain method names at most its rate: that of another setting
+// of the sweep may differ, and makes of neither another method.
+enum class VariantKind { kPlain, kOtherSettings, kOtherMethod };
 
 struct EvidenceTrial {
   std::string id, state;  // state: done or diverged
@@ -38,6 +43,7 @@ struct EvidenceGroup {
   // Of that, what is no matter of its rank and size: settings of one variant are one line over
   // them.
   std::string variant;
+  VariantKind variant_kind = VariantKind::kPlain;
   std::string size;  // of a method beside targets and rank: "bottleneck 8", "prefix 8, infix 4"
   SettingValues values;
   std::optional<double> rate;  // of learning: given, or what its own search found
@@ -51,6 +57,11 @@ struct EvidenceGroup {
 
 // "lora Wq+Wv r4".
 std::string group_name(const EvidenceGroup& group);
+
+// By which variants of a method are ordered: the plain one, those with other settings, what they
+// make another method of; of each kind by name.
+using VariantOrder = std::pair<VariantKind, std::string>;
+VariantOrder variant_order(const EvidenceGroup& group);
 
 struct EvidenceSweep {
   std::string sweep, base;                      // base: as readers call it

@@ -142,6 +142,11 @@ class Family {
     return choices.size() > 1;
   }
 
+  VariantKind kind_of(std::size_t i, const std::string& key) const {
+    if (key == kRate || is_default({i}, key)) return VariantKind::kPlain;
+    return is_always_named(key) ? VariantKind::kOtherMethod : VariantKind::kOtherSettings;
+  }
+
   static void append_to(std::string& text, const std::string& part) {
     text += (text.empty() ? "" : ", ") + part;
   }
@@ -156,7 +161,9 @@ class Family {
         if (value.empty() || (!told && is_default({i}, key))) continue;
         const std::string part = value == "true" ? name_of(key) : name_of(key) + " " + value;
         append_to(groups_[i]->others, part);
-        if (of_variant) append_to(groups_[i]->variant, part);
+        if (!of_variant) continue;
+        append_to(groups_[i]->variant, part);
+        groups_[i]->variant_kind = std::max(groups_[i]->variant_kind, kind_of(i, key));
       }
     }
   }
@@ -223,6 +230,7 @@ void name_controls(std::vector<EvidenceGroup>& groups) {
       if (setting == groups.end()) continue;
       control.others = setting->others;
       control.variant = setting->variant;
+      control.variant_kind = setting->variant_kind;
       named.insert(&control);
       repeated.insert(&*setting);
     }

@@ -7,7 +7,7 @@
 
 namespace rankscope {
 
-// Fills `others` and `variant` of a sweep's groups.
+// Fills `others`, `variant` and `variant_kind` of a sweep's groups.
 void tell_apart(std::vector<EvidenceGroup>& groups);
 
 // Then gives every control the names of the setting that it repeats, but for a start or an order of

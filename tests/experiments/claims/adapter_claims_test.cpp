@@ -437,6 +437,41 @@ TEST_CASE("adapters that are compared across ranks are of one variant, the plain
   CHECK(*plain.contrasts.at(0).estimate == Approx(3).margin(0.05));
 }
 
+TEST_CASE(
+    "plain adapters are compared though their rate is named and a variant's name comes first") {
+  PlantedResults planted;
+  for (const std::string init : {"kaiming", "pissa"}) {
+    const std::string rate = init == "pissa" ? "0.001" : "0.01";
+    for (const int rank : {4, 8}) {
+      planted.add({.targets = "Wq+Wv",
+                   .rank = rank,
+                   .settings = {{"init", init}, {"lr", rate}},
+                   .group = init});
+      for (int seed = 1; seed <= 5; ++seed) {
+        AdapterFindings record{
+            .trial = fmt::format("plantedwikisqlloraWq+Wv{}s{}init{}lr{}", rank, seed, init, rate),
+            .stamp = "s",
+            .values = {},
+            .spectra = {}};
+        for (const std::string quantity :
+             {"projected", "projected_random", "projected_drawn", "projected_weight"})
+          record.values.push_back({0, "Wq", quantity, 1.0, ""});
+        const double norm = init == "pissa" ? 1 : rank == 4 ? 16 : 2;
+        record.values.push_back({0, "Wq", "update_norm", norm + 0.01 * seed, ""});
+        planted.store().put_adapter(record);
+      }
+    }
+  }
+  const ContrastFinding contrast =
+      planted
+          .judge(adapter_claim("amplification", "    sites: [Wq]\n    ranks: [4, largest]\n",
+                               "small_over_large", 1))
+          .claims.at(0)
+          .contrasts.at(0);
+  CHECK(contrast.name == "wikisql: Wq amplification, r4 over r8, lr 0.01");
+  CHECK(*contrast.estimate == Approx(3).margin(0.05));
+}
+
 TEST_CASE("what PiSSA's A share they began with, so that they show no shared directions") {
   PlantedResults planted;
   planted.add({.targets = "Wq+Wv", .rank = 6, .settings = {{"init", "pissa"}}});

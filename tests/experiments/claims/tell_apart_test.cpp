@@ -80,6 +80,32 @@ TEST_CASE("variants of a method are named at every rank, and one variant is one 
                      {"", {2, 8}}, {"lr 0.1, rslora", {4, 16}}, {"alpha 64, lr 0.1", {4, 32}}});
 }
 
+TEST_CASE("a claim takes the plain method though its rate is named, and its default among others") {
+  const auto name = [](const std::vector<std::map<std::string, std::string>>& settings) {
+    PlantedResults planted;
+    planted.add({.method = "none", .share = 0.1});
+    planted.add({.method = "full", .share = 0.5});
+    for (const auto& of_group : settings)
+      for (const std::int64_t rank : {4, 8})
+        planted.add({.targets = "Wq", .rank = rank, .settings = of_group});
+    return planted
+        .judge(score_claim("above", 1, "",
+                           "      - {left: {method: lora, rank: 8}, right: {method: full}}\n"))
+        .claims.at(0)
+        .contrasts.at(0)
+        .name;
+  };
+  const std::string plain = "wikisql: lora Wq r8, lr 0.01 against full";
+  CHECK(name({{{"lr", "0.01"}}, {{"lr", "0.001"}, {"init", "pissa"}}}) == plain);
+  CHECK(name({{{"lr", "0.01"}}, {{"lr", "0.001"}, {"dropout", "0.1"}}}) == plain);
+  CHECK(name({{{"lr", "0.01"}}, {{"lr", "0.001"}, {"alpha", "64"}}}) == plain);
+  CHECK(name({{{"lr", "0.01"}, {"alpha", "64"}}, {{"lr", "0.001"}, {"init", "pissa"}}}) ==
+        "wikisql: lora Wq r8, alpha 64, lr 0.01 against full");
+  // One group of the sweep file names the default of what it lists.
+  CHECK(name({{{"init", "gaussian"}}, {{"init", "kaiming"}}}) ==
+        "wikisql: lora Wq r8, init kaiming against full");
+}
+
 TEST_CASE("a given rate is named beside other rates alone, what a search found never") {
   struct Rate {
     std::int64_t rank = 0;
