@@ -73,9 +73,6 @@ std::vector<std::string> AdapterGroup::shown_sites() const {
 
 std::vector<AdapterGroup> adapter_groups(ReportData& data) {
   std::map<SweepAndTrial, std::string> variants = variants_of(data);
-  std::map<std::string, std::string> bases;  // by sweep
-  std::set<std::string> names;
-  for (const SweepFacts& sweep : data.sweeps()) names.insert(bases[sweep.sweep] = sweep.base);
   using Key = std::tuple<std::string, std::string, std::string, std::string>;
   std::map<Key, AdapterGroup> groups;
   std::map<Key, std::vector<std::string>> controls;
@@ -92,7 +89,7 @@ std::vector<AdapterGroup> adapter_groups(ReportData& data) {
     group.variant = variant;
     add_sorted(group.trials, text_in(row[6]));
     group.sweep = text_in(row[0]);
-    if (names.size() > 1) group.base = bases[group.sweep];
+    if (data.several_bases()) group.base = data.base_of(group.sweep);
     group.task = text_in(row[1]);
     group.targets = text_in(row[2]);
     add_sorted(group.ranks, integer_in(row[3]).value_or(0));

@@ -103,6 +103,18 @@ std::vector<std::string> ReportData::bases() const {
   return bases;
 }
 
+const std::string& ReportData::base_of(const std::string& sweep) const {
+  static const std::string kUnknown;
+  const auto found = std::ranges::find(sweeps_, sweep, &SweepFacts::sweep);
+  return found == sweeps_.end() ? kUnknown : found->base;
+}
+
+std::set<std::string> ReportData::sweep_bases() const {
+  std::set<std::string> bases;
+  for (const SweepFacts& sweep : sweeps_) bases.insert(sweep.base);
+  return bases;
+}
+
 std::vector<std::vector<const LatencyFinding*>> ReportData::latencies_by_sweep() const {
   std::vector<std::vector<const LatencyFinding*>> sweeps;
   for (const LatencyFinding& finding : findings_.latencies) {

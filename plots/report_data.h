@@ -48,6 +48,11 @@ class ReportData {
   std::vector<TaskMetric> task_metrics() const;
   // Of the scores, as they name them.
   std::vector<std::string> bases() const;
+  // As SweepFacts's.
+  const std::string& base_of(const std::string& sweep) const;
+  // Of all sweeps, also of those without a score.
+  std::set<std::string> sweep_bases() const;
+  bool several_bases() const { return sweep_bases().size() > 1; }
   // The latencies of each sweep that has any, in the findings' order.
   std::vector<std::vector<const LatencyFinding*>> latencies_by_sweep() const;
   bool several_sweeps() const { return sweeps_.size() > 1; }

@@ -35,8 +35,6 @@ struct Curve {
 };
 
 std::vector<Curve> curves_of(ReportData& data, const std::string& task) {
-  std::map<std::string, std::string> bases;  // by sweep
-  for (const SweepFacts& sweep : data.sweeps()) bases[sweep.sweep] = sweep.base;
   std::vector<Curve> curves;
   std::string last;
   const std::string question = fmt::format(
@@ -55,7 +53,7 @@ std::vector<Curve> curves_of(ReportData& data, const std::string& task) {
   for (const Row& row : data.rows(question, {kBins, task})) {
     const std::string setting = text_in(row[3]), key = text_in(row[9]) + "/" + setting;
     if (key != last) {
-      Curve curve{.base = bases[text_in(row[9])],
+      Curve curve{.base = data.base_of(text_in(row[9])),
                   .sweep = text_in(row[9]),
                   .method = text_in(row[0]),
                   .targets = text_in(row[1]),
@@ -257,10 +255,8 @@ FigureSet learning_curve_figures(ReportData& data) {
        data.rows("SELECT DISTINCT task FROM trials WHERE role = 'scored' ORDER BY task"))
     tasks.push_back(text_in(row[0]));
   std::ranges::stable_sort(tasks, {}, task_order);
-  std::set<std::string> bases;
-  for (const SweepFacts& sweep : data.sweeps()) bases.insert(sweep.base);
   std::map<std::string, std::vector<Curve>> curves;  // by task, read once for all bases
-  for (const std::string& base : bases) {
+  for (const std::string& base : data.sweep_bases()) {
     std::size_t drawn = 0;
     std::vector<std::string> left_out;
     for (const std::string& task : tasks) {
@@ -272,7 +268,7 @@ FigureSet learning_curve_figures(ReportData& data) {
         left_out.push_back(task_label(task));
         continue;
       }
-      if (bases.size() > 1) figure->title += " on " + base;
+      if (data.several_bases()) figure->title += " on " + base;
       set.figures.push_back(std::move(*figure));
       ++drawn;
     }

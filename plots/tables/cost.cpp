@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "plots/format.h"
 #include "plots/report_data.h"
@@ -63,17 +62,11 @@ TableSet cost_tables(ReportData& data) {
     std::int64_t least = 0, most = 0, trials = 0;
     std::vector<Row> configurations;
   };
-  std::map<std::string, std::string> bases;  // by sweep
-  std::set<std::string> different_bases;
-  for (const SweepFacts& sweep : data.sweeps()) {
-    bases[sweep.sweep] = sweep.base;
-    different_bases.insert(sweep.base);
-  }
   std::map<std::tuple<std::string, int, std::string, int, std::string>, Line> lines;
   for (const Row& row : rows) {
     const std::string task = text_in(row[1]), method = text_in(row[2]);
-    Line& line =
-        lines[{bases[text_in(row[0])], task_order(task), task, method_order(method), method}];
+    Line& line = lines[{data.base_of(text_in(row[0])), task_order(task), task, method_order(method),
+                        method}];
     Sum& sum = line.sums[text_in(row[7])];
     const std::int64_t count = integer_in(row[11]).value_or(0);
     sum.total += number_in(row[8]).value_or(0) * static_cast<double>(count);
@@ -97,7 +90,7 @@ TableSet cost_tables(ReportData& data) {
     names.emplace_back(known.name);
     table.columns.push_back({std::string(known.title), true});
   }
-  const bool several_bases = different_bases.size() > 1;
+  const bool several_bases = data.several_bases();
   if (several_bases) table.columns.insert(table.columns.begin(), {"base"});
   for (const auto& [key, line] : lines) {
     const auto& [base, task_place, task, method_place, method] = key;
