@@ -73,14 +73,16 @@ std::vector<std::string> AdapterGroup::shown_sites() const {
 
 std::vector<AdapterGroup> adapter_groups(ReportData& data) {
   std::map<SweepAndTrial, std::string> variants = variants_of(data);
-  using Key = std::tuple<std::string, std::string, std::string, std::string>;
+  const bool several_bases = data.several_bases();
+  // Whether by site, sweep, task, targets, variant.
+  using Key = std::tuple<bool, std::string, std::string, std::string, std::string>;
   std::map<Key, AdapterGroup> groups;
   std::map<Key, std::vector<std::string>> controls;
   for (const Row& row : data.rows(
-           "SELECT DISTINCT sweep, task, targets, rank, layer, site, trial FROM adapter_values "
-           "WHERE rank IS NOT NULL")) {
+           "SELECT DISTINCT sweep, task, targets, rank, layer, site, trial FROM adapter_values")) {
+    const std::optional<std::int64_t> rank = integer_in(row[3]);
     const std::string variant = variants[{text_in(row[0]), text_in(row[6])}];
-    const Key key{text_in(row[0]), text_in(row[1]), text_in(row[2]), variant};
+    const Key key{!rank, text_in(row[0]), text_in(row[1]), text_in(row[2]), variant};
     if (data.is_control(text_in(row[6]))) {
       add_sorted(controls[key], text_in(row[6]));
       continue;
@@ -89,10 +91,10 @@ std::vector<AdapterGroup> adapter_groups(ReportData& data) {
     group.variant = variant;
     add_sorted(group.trials, text_in(row[6]));
     group.sweep = text_in(row[0]);
-    if (data.several_bases()) group.base = data.base_of(group.sweep);
+    if (several_bases) group.base = data.base_of(group.sweep);
     group.task = text_in(row[1]);
     group.targets = text_in(row[2]);
-    add_sorted(group.ranks, integer_in(row[3]).value_or(0));
+    if (rank) add_sorted(group.ranks, *rank);
     add_sorted(group.layers, integer_in(row[4]).value_or(0));
     const std::string site = text_in(row[5]);
     if (std::ranges::find(group.sites, site) == group.sites.end()) group.sites.push_back(site);
@@ -123,9 +125,15 @@ ShownGroups choose_groups(ReportData& data, const GroupChoice& choice, std::size
     AdapterGroup group;
   };
   std::vector<Candidate> candidates;
-  for (AdapterGroup& group : adapter_groups(data))
-    if (const std::optional<std::int64_t> chosen = choice(group))
+  ShownGroups groups;
+  for (AdapterGroup& group : adapter_groups(data)) {
+    const std::optional<std::int64_t> chosen = choice(group);
+    if (!chosen) continue;
+    if (group.has_ranks_by_site())
+      groups.left_out.push_back(std::move(group));
+    else
       candidates.push_back({merit(group, *chosen), std::move(group)});
+  }
   std::ranges::stable_sort(candidates, [](const Candidate& a, const Candidate& b) {
     const auto place = [](const AdapterGroup& g) {
       return std::make_tuple(task_order(g.task), g.task, g.base);
@@ -133,7 +141,6 @@ ShownGroups choose_groups(ReportData& data, const GroupChoice& choice, std::size
     const auto one = place(a.group), other = place(b.group);
     return one != other ? one < other : a.merit > b.merit;
   });
-  ShownGroups groups;
   std::optional<AdapterGroup> first;
   std::size_t variants = 0;
   for (Candidate& candidate : candidates) {
@@ -169,6 +176,14 @@ std::string left_out_settings(const ShownGroups& groups, const std::string& wher
     text += fmt::format("{}{} of {}", text.empty() ? " Not shown: " : ", ",
                         counted(count, "more setting"), name);
   return text.empty() ? text : text + "; " + where + " has all.";
+}
+
+std::string why_none(const ShownGroups& groups, const std::string& where,
+                     const std::string& otherwise) {
+  if (!groups.shown.empty() || groups.left_out.empty()) return otherwise;
+  return "Not shown: adapters with ranks by site (`ranks` in the sweep file), which have no one "
+         "rank; " +
+         where + " has them.";
 }
 
 ShownGroups compared_groups(ReportData& data, const std::string& relation) {

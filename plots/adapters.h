@@ -18,9 +18,10 @@ struct AdapterGroup {
   std::string variant;  // as ScoreFinding's, where settings differ in more than the rank
   std::vector<std::string> trials;          // of the adapters
   std::vector<std::string> controls;        // trained as these, but on shuffled targets
-  std::vector<std::int64_t> ranks, layers;  // ascending
+  std::vector<std::int64_t> ranks, layers;  // ascending; no ranks: each site has its own
   std::vector<std::string> sites;           // Wq, Wk, Wv, Wo, then others by name
 
+  bool has_ranks_by_site() const { return ranks.empty(); }
   // Where the paper shows one layer it is the 48th of 96. Counted from 0.
   std::int64_t middle_layer() const { return layers[(layers.size() - 1) / 2]; }
   // "layer 1 (from 0; 3 analysed)": with `layers` an adapter has but some of the model's.
@@ -34,7 +35,8 @@ struct AdapterGroup {
   std::vector<std::string> shown_sites() const;
 };
 
-// Every group that was analysed. Adapters trained on shuffled targets make none of their own.
+// Every group that was analysed, those with ranks by site last. Adapters trained on shuffled
+// targets make none of their own.
 std::vector<AdapterGroup> adapter_groups(ReportData& data);
 
 // How much of what a figure draws a group has; none where it has nothing to draw.
@@ -43,10 +45,12 @@ using GroupChoice = std::function<std::optional<std::int64_t>(const AdapterGroup
 GroupChoice with_any_of(ReportData& data, const std::string& question);
 
 struct ShownGroups {
-  // Tasks as ReportData::tasks orders them, each by base; of each the variant that was chosen
+  // Tasks in the paper's order, others by name, each by base; of each the variant that was chosen
   // first.
   std::vector<AdapterGroup> shown;
-  std::vector<AdapterGroup> left_out;  // there would be something to draw of each
+  // There would be something to draw of each, were it not that those with ranks by site have no one
+  // rank.
+  std::vector<AdapterGroup> left_out;
 };
 
 // For each base and task the variants of one set of matrices in one sweep, `most_variants` at most:
@@ -62,6 +66,10 @@ std::string left_out_settings(const ShownGroups& groups, const std::string& wher
 // The same for a figure of pairs of one relation (results/analysis_records.h), by directions of A:
 // of pairs of seeds first those that stand beside controls, which Figure 4 shows.
 ShownGroups compared_groups(ReportData& data, const std::string& relation);
+
+// Why nothing is shown: that all there is has ranks by site and who has it, else `otherwise`.
+std::string why_none(const ShownGroups& groups, const std::string& where,
+                     const std::string& otherwise);
 
 // "WikiSQL", in a report on several bases "WikiSQL on embedded/base".
 std::string task_on_base(const AdapterGroup& group);

@@ -57,7 +57,10 @@ FigureSet amplification_figures(ReportData& data) {
     tasks.insert(task_on_base(group));
     if (tasks.size() <= kMostTasks) panels.emplace_back(group, std::move(points));
   }
-  if (panels.empty()) return {{}, "Not run: no adapter was analysed against its base."};
+  if (panels.empty())
+    return {{},
+            why_none(groups, "the view amplifications",
+                     "Not run: no adapter was analysed against its base.")};
   const std::size_t columns = std::min<std::size_t>(2, panels.size());
   const PanelGrid grid{.columns = columns,
                        .rows = (panels.size() + 1) / 2,

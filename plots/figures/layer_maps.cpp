@@ -134,10 +134,11 @@ std::optional<Figure> sharing_map(ReportData& data, const AdapterGroup& group) {
 }
 
 // Of each base and task the group with the most sites, so that the map is whole.
-void add_maps(ReportData& data, const std::string& adapters, const std::string& view,
-              std::optional<Figure> (*map)(ReportData&, const AdapterGroup&), FigureSet& set) {
+ShownGroups add_maps(ReportData& data, const std::string& adapters, const std::string& view,
+                     std::optional<Figure> (*map)(ReportData&, const AdapterGroup&),
+                     FigureSet& set) {
   const GroupChoice can_be_drawn = with_any_of(data, adapters);
-  const ShownGroups groups = choose_groups(
+  ShownGroups groups = choose_groups(
       data,
       [&](const AdapterGroup& group) -> std::optional<std::int64_t> {
         return can_be_drawn(group) ? std::optional(std::ssize(group.sites)) : std::nullopt;
@@ -146,23 +147,29 @@ void add_maps(ReportData& data, const std::string& adapters, const std::string& 
   const std::size_t before = set.figures.size();
   for (const AdapterGroup& group : groups.shown)
     if (std::optional<Figure> figure = map(data, group)) set.figures.push_back(std::move(*figure));
-  if (set.figures.size() > before)
-    set.figures.back().caption += left_out_settings(groups, "the view " + view);
+  if (set.figures.size() > before) set.figures.back().caption += left_out_settings(groups, view);
+  return groups;
 }
 
 }  // namespace
 
 FigureSet layer_map_figures(ReportData& data) {
+  constexpr const char* kValues = "the view adapter_values";
+  constexpr const char* kPairs = "the view similarities";
   FigureSet set;
-  add_maps(data,
-           "SELECT DISTINCT sweep, trial FROM adapter_values WHERE quantity IN ('effective_rank', "
-           "'stable_rank') AND value IS NOT NULL",
-           "adapter_values", &rank_map, set);
-  add_maps(data,
-           "SELECT DISTINCT sweep, one FROM similarities WHERE relation = 'seeds' AND directions = "
-           "'a' AND mean_excess IS NOT NULL",
-           "similarities", &sharing_map, set);
-  if (set.figures.empty()) set.missing = "Not run: no adapter was analysed.";
+  const ShownGroups ranks = add_maps(
+      data,
+      "SELECT DISTINCT sweep, trial FROM adapter_values WHERE quantity IN ('effective_rank', "
+      "'stable_rank') AND value IS NOT NULL",
+      kValues, &rank_map, set);
+  const ShownGroups sharing = add_maps(
+      data,
+      "SELECT DISTINCT sweep, one FROM similarities WHERE relation = 'seeds' AND directions = "
+      "'a' AND mean_excess IS NOT NULL",
+      kPairs, &sharing_map, set);
+  if (set.figures.empty())
+    set.missing =
+        why_none(ranks, kValues, why_none(sharing, kPairs, "Not run: no adapter was analysed."));
   return set;
 }
 

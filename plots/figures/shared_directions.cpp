@@ -159,9 +159,10 @@ FigureSet for_each_group(ReportData& data, const std::string& name, const std::s
     return set;
   }
   const std::vector<AdapterGroup> analysed = adapter_groups(data);
-  set.missing = analysed.empty()                                  ? kNotAnalysed
-                : lacks_directions_of_a(data, analysed, relation) ? kNotOfA
-                                                                  : missing;
+  set.missing = why_none(groups, kView,
+                         analysed.empty()                                  ? kNotAnalysed
+                         : lacks_directions_of_a(data, analysed, relation) ? kNotOfA
+                                                                           : missing);
   return set;
 }
 

@@ -123,7 +123,9 @@ FigureSet spectrum_figures(ReportData& data) {
   }
   if (!set.figures.empty())
     set.figures.back().caption += left_out_settings(groups, "the view spectra");
-  if (set.figures.empty()) set.missing = "Not run: no adapter's singular values are stored.";
+  if (set.figures.empty())
+    set.missing =
+        why_none(groups, "the view spectra", "Not run: no adapter's singular values are stored.");
   return set;
 }
 

@@ -22,7 +22,8 @@ constexpr std::array<const char*, 7> kQuantities{
     "weight_norm", "amplification",    "relative"};
 
 using Quantities = std::array<std::optional<double>, kQuantities.size()>;
-using Place = std::tuple<std::string, std::int64_t, std::int64_t>;  // site, layer, rank
+// Site, layer, rank; no rank where each site has its own.
+using Place = std::tuple<std::string, std::int64_t, std::optional<std::int64_t>>;
 
 // Of each adapter by sweep and trial, where its amplification is defined. Read once for all groups:
 // the view adds up all that the database holds.
@@ -33,7 +34,7 @@ Amplified amplified_adapters(ReportData& data) {
            "SELECT sweep, trial, site, layer, rank, {} FROM amplifications WHERE amplification > 0",
            fmt::join(kQuantities, ", ")))) {
     Quantities& quantities = all[{text_in(row[0]), text_in(row[1])}][{
-        text_in(row[2]), integer_in(row[3]).value_or(0), integer_in(row[4]).value_or(0)}];
+        text_in(row[2]), integer_in(row[3]).value_or(0), integer_in(row[4])}];
     for (std::size_t i = 0; i < quantities.size(); ++i) quantities[i] = number_in(row[5 + i]);
   }
   return all;
@@ -140,7 +141,7 @@ TableSet amplification_tables(ReportData& data) {
     for (const auto& [place, mean] : means) {
       const auto& [site, layer, rank] = place;
       Row exact{group.sweep, group.task, group.targets, group.variant,
-                site,        layer,      rank,          mean.adapters()};
+                site,        layer,      cell_of(rank), mean.adapters()};
       std::vector<ShownCell> shown{task_on_base(group), matrices_label(group), site, grouped(layer),
                                    grouped(rank)};
       for (std::size_t i = 0; i < kQuantities.size(); ++i) {
@@ -156,8 +157,9 @@ TableSet amplification_tables(ReportData& data) {
   for (const AdapterGroup& group : groups.left_out) add_rows(group, false);
   if (table.rows.empty())
     return {{},
-            "Not run: no adapter here was analysed against its base (`analysis:` in a sweep file "
-            "asks for it)."};
+            why_none(groups, "the view amplifications",
+                     "Not run: no adapter here was analysed against its base (`analysis:` in a "
+                     "sweep file asks for it).")};
   add_paper_rows(table);
   table.caption =
       "Frobenius norms of U'WV with U, V the singular vectors of the update ΔW, of W, and of "

@@ -2,6 +2,7 @@
 // rest.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -40,6 +41,15 @@ class AnalysedFolder {
       if (!smaller.empty()) put_pair(smaller, trials[0], "ranks", sites);
       smaller = trials[0];
     }
+  }
+
+  // Two seeds, set against each other, of ranks by site, which have no one rank.
+  void put_ranks_by_site() {
+    std::vector<std::string> trials;
+    for (const std::int64_t seed : {1, 2})
+      trials.push_back(put_adapter("Wq+Wv", {"Wq", "Wv"}, std::nullopt, seed, false,
+                                   {{"settings.ranks", "Wq:4,Wv:8"}}));
+    put_pair(trials[0], trials[1], "seeds", {"Wq", "Wv"});
   }
 
   // Of one site, set against none.
@@ -94,10 +104,12 @@ class AnalysedFolder {
   }
 
   std::string put_adapter(const std::string& targets, const std::vector<std::string>& sites,
-                          std::int64_t rank, std::int64_t seed, bool shuffled) {
+                          std::optional<std::int64_t> rank, std::int64_t seed, bool shuffled,
+                          const std::map<std::string, std::string>& config = {},
+                          double effective_rank = 1) {
     TrialRecord t;
-    t.trial = sweep_ + "-" + targets + "-" + std::to_string(rank) + "-" + std::to_string(seed) +
-              (shuffled ? "-shuffled" : "");
+    t.trial = sweep_ + "-" + targets + "-" + (rank ? std::to_string(*rank) : "by-site") + "-" +
+              std::to_string(seed) + (shuffled ? "-shuffled" : "");
     t.sweep = sweep_;
     t.state = "done";
     t.role = "scored";
@@ -106,17 +118,18 @@ class AnalysedFolder {
     t.targets = targets;
     t.rank = rank;
     t.seed = seed;
-    t.config = {{"settings.rank", std::to_string(rank)},
-                {"settings.targets", targets},
-                {"seed", std::to_string(seed)}};
+    t.config = {{"settings.targets", targets}, {"seed", std::to_string(seed)}};
+    if (rank) t.config["settings.rank"] = std::to_string(*rank);
+    t.config.insert(config.begin(), config.end());
     if (shuffled) t.config["shuffle_targets"] = "true";
     store_.put_trial(t);
     AdapterFindings record{.trial = t.trial, .stamp = "s", .values = {}, .spectra = {}};
     for (const std::string& site : sites) {
       for (const char* quantity :
            {"projected", "projected_weight", "projected_random", "update_norm", "weight_norm",
-            "amplification", "relative", "effective_rank", "stable_rank"})
+            "amplification", "relative", "stable_rank"})
         record.values.push_back({0, site, quantity, 1.0, ""});
+      record.values.push_back({0, site, "effective_rank", effective_rank, ""});
       record.spectra.push_back({0, site, {2.0, 1.0}});
     }
     store_.put_adapter(record);
@@ -195,6 +208,44 @@ TEST_CASE("settings of adapters that are not shown are counted, and Table 7's CS
                                amplification_figures(report.data), layer_map_figures(report.data)})
     CHECK_THAT(set.figures.back().caption,
                Contains(" Not shown: 3 more settings of other matrices or sweeps on WikiSQL; "));
+}
+
+TEST_CASE(
+    "adapters with ranks by site are counted, and where there are no others said to be there") {
+  AnalysedFolder folder("a", "models/one");
+  folder.put_ranks_by_site();
+  const std::string none = "Not shown: adapters with ranks by site (`ranks` in the sweep file)";
+  {
+    JointReport report({&folder});
+    const TableSet table = amplification_tables(report.data);
+    CHECK(table.tables.empty());
+    CHECK_THAT(table.missing, Contains(none) && Contains("the view amplifications has them."));
+    for (const auto& [set, view] : {std::pair(amplification_figures(report.data), "amplifications"),
+                                    {spectrum_figures(report.data), "spectra"},
+                                    {layer_map_figures(report.data), "adapter_values"},
+                                    {between_seeds_figures(report.data), "similarities"}}) {
+      INFO(view);
+      CHECK(set.figures.empty());
+      CHECK_THAT(set.missing,
+                 Contains(none) && Contains("the view " + std::string(view) + " has them."));
+    }
+    // Of these there is nothing that could be drawn.
+    CHECK_THAT(between_ranks_figures(report.data).missing, Contains("no two ranks of one seed"));
+  }
+  folder.put_adapters("Wq+Wv", {2, 4});
+  JointReport report({&folder});
+  const Table table = amplification_tables(report.data).tables.at(0);
+  CHECK_THAT(table.caption,
+             Contains(" Not shown: 1 more setting of LoRA Wq+Wv on WikiSQL; the CSV"));
+  std::set<std::pair<std::string, bool>> in_csv;  // sites, and whether of a rank
+  for (const Row& row : table.data.rows)
+    in_csv.emplace(text_in(row[4]), integer_in(row[6]).has_value());
+  CHECK(in_csv == std::set<std::pair<std::string, bool>>{
+                      {"Wq", false}, {"Wq", true}, {"Wv", false}, {"Wv", true}});
+  for (const FigureSet& set : {between_seeds_figures(report.data), spectrum_figures(report.data),
+                               amplification_figures(report.data), layer_map_figures(report.data)})
+    CHECK_THAT(set.figures.back().caption,
+               Contains(" Not shown: 1 more setting of LoRA Wq+Wv on WikiSQL; "));
 }
 
 TEST_CASE("Figure 4 shows the adapters that have controls, and Figure 3 those of the most ranks") {
