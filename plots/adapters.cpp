@@ -74,6 +74,10 @@ std::vector<std::string> AdapterGroup::shown_sites() const {
 std::vector<AdapterGroup> adapter_groups(ReportData& data) {
   std::map<SweepAndTrial, std::string> variants = variants_of(data);
   const bool several_bases = data.several_bases();
+  std::set<SweepAndTrial> of_pissa;
+  for (const Row& row :
+       data.rows("SELECT sweep, trial FROM config WHERE key = 'settings.init' AND value = 'pissa'"))
+    of_pissa.insert({text_in(row[0]), text_in(row[1])});
   // Whether by site, sweep, task, targets, variant.
   using Key = std::tuple<bool, std::string, std::string, std::string, std::string>;
   std::map<Key, AdapterGroup> groups;
@@ -90,6 +94,7 @@ std::vector<AdapterGroup> adapter_groups(ReportData& data) {
     AdapterGroup& group = groups[key];
     group.variant = variant;
     add_sorted(group.trials, text_in(row[6]));
+    group.is_pissa = group.is_pissa || of_pissa.contains({text_in(row[0]), text_in(row[6])});
     group.sweep = text_in(row[0]);
     if (several_bases) group.base = data.base_of(group.sweep);
     group.task = text_in(row[1]);
@@ -195,6 +200,12 @@ ShownGroups compared_groups(ReportData& data, const std::string& relation) {
     if (!has_pairs(group)) return std::nullopt;
     return relation == "seeds" && !group.controls.empty() ? 2 : 1;
   });
+}
+
+std::string pissa_ranks(std::span<const AdapterGroup> groups) {
+  if (std::ranges::none_of(groups, &AdapterGroup::is_pissa)) return {};
+  return " The update of init pissa has twice the rank that is stated here: what was trained less "
+         "what it began as.";
 }
 
 std::string task_on_base(const AdapterGroup& group) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,9 @@ namespace rankscope {
 // Adapters that differ in rank and seed, as far as a figure shows.
 struct AdapterGroup {
   std::string sweep, task, targets;
-  std::string base;     // as SweepFacts's, in a report on several; else empty
-  std::string variant;  // as ScoreFinding's, where settings differ in more than the rank
+  std::string base;       // as SweepFacts's, in a report on several; else empty
+  std::string variant;    // as ScoreFinding's, where settings differ in more than the rank
+  bool is_pissa = false;  // trained from W's own directions: `init: pissa`
   std::vector<std::string> trials;          // of the adapters
   std::vector<std::string> controls;        // trained as these, but on shuffled targets
   std::vector<std::int64_t> ranks, layers;  // ascending; no ranks: each site has its own
@@ -70,6 +72,10 @@ ShownGroups compared_groups(ReportData& data, const std::string& relation);
 // Why nothing is shown: that all there is has ranks by site and who has it, else `otherwise`.
 std::string why_none(const ShownGroups& groups, const std::string& where,
                      const std::string& otherwise);
+
+// A sentence with a space before it, that an update of PiSSA has more directions than the rank that
+// its row states; empty where none of the groups is PiSSA's.
+std::string pissa_ranks(std::span<const AdapterGroup> groups);
 
 // "WikiSQL", in a report on several bases "WikiSQL on embedded/base".
 std::string task_on_base(const AdapterGroup& group);

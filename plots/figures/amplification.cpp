@@ -152,7 +152,7 @@ FigureSet amplification_figures(ReportData& data) {
       "Table 7 give 1.9 at rank 64. Dashed is the same with random subspaces of that rank: both "
       "fall as the rank grows, and only the distance between the two lines is the adapters' own. "
       "Below the dashed line an update lies where W holds more than at random.";
-  figure.caption += left_out_settings(groups, "table7.csv");
+  figure.caption += pissa_ranks(groups.shown) + left_out_settings(groups, "table7.csv");
   return {{std::move(figure)}, {}};
 }
 

@@ -27,6 +27,13 @@ class PlaceMeans {
     ++sum.count;
   }
   bool empty() const { return sums_.empty(); }
+  // 0 where there is none.
+  double largest() const {
+    double most = 0;
+    for (const auto& [place, sum] : sums_)
+      most = std::max(most, sum.total / static_cast<double>(sum.count));
+    return most;
+  }
 
   HeatPanel panel(const std::string& title, const AdapterGroup& group) const {
     HeatPanel panel{.title = title,
@@ -89,10 +96,11 @@ std::optional<Figure> rank_map(ReportData& data, const AdapterGroup& group) {
                  {group.sweep, group.trials_text(), group.largest_rank()}))
     means[text_in(row[3])].add(integer_in(row[1]).value_or(0), text_in(row[2]), number_in(row[4]));
   if (means.empty()) return std::nullopt;
-  Figure figure = map_of(
-      {means["effective_rank"].panel("effective rank (entropy)", group),
-       means["stable_rank"].panel("stable rank", group)},
-      group, static_cast<double>(std::max<std::int64_t>(group.largest_rank(), 1)), "of dW", 1);
+  double end = static_cast<double>(std::max<std::int64_t>(group.largest_rank(), 1));
+  for (const auto& [quantity, of_quantity] : means) end = std::max(end, of_quantity.largest());
+  Figure figure = map_of({means["effective_rank"].panel("effective rank (entropy)", group),
+                          means["stable_rank"].panel("stable rank", group)},
+                         group, end, "of dW", 1);
   figure.name = "layer_map_ranks";
   figure.title = fmt::format("Effective rank of the update, rank {} given: {}",
                              group.largest_rank(), group_label(group));
@@ -101,7 +109,8 @@ std::optional<Figure> rank_map(ReportData& data, const AdapterGroup& group) {
       "values' shares in their sum, and its "
       "squared Frobenius over its squared spectral norm; means over adapters. The scale ends at "
       "the rank that it "
-      "was given. Grey: undefined or not there.";
+      "was given, or at the largest value where that is more. Grey: undefined or not there." +
+      pissa_ranks({&group, 1});
   return figure;
 }
 

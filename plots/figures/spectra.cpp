@@ -101,6 +101,7 @@ std::optional<Figure> spectra_figure(ReportData& data, const AdapterGroup& group
       "steep line says that a "
       "few directions carry the update, whatever rank it was given.",
       group.middle_layer_text());
+  figure.caption += pissa_ranks({&group, 1});
   if (all > sites.size())
     figure.caption +=
         fmt::format(" {} of {} sites are drawn; the view spectra has all.", sites.size(), all);

@@ -174,7 +174,7 @@ TableSet amplification_tables(ReportData& data) {
       "at the middle one of the layers that were analysed (counted from 0); all layers are in the "
       "CSV. The paper shows layer 48 of 96 of GPT-3; of how many adapters it does not say, and its "
       "amplification at rank 64 is the quotient of the norms that it prints." +
-      left_out_settings(groups, "the CSV");
+      pissa_ranks(groups.shown) + left_out_settings(groups, "the CSV");
   return {{std::move(table)}, {}};
 }
 

@@ -52,6 +52,12 @@ class AnalysedFolder {
     put_pair(trials[0], trials[1], "seeds", {"Wq", "Wv"});
   }
 
+  // Of PiSSA two seeds, set against none, whose updates use so many directions.
+  void put_pissa(std::int64_t rank, double effective_rank) {
+    for (const std::int64_t seed : {1, 2})
+      put_adapter("Wq", {"Wq"}, rank, seed, false, {{"settings.init", "pissa"}}, effective_rank);
+  }
+
   // Of one site, set against none.
   void put_third_seed(const std::string& site, std::int64_t rank) {
     put_adapter(site, {site}, rank, 3, false);
@@ -246,6 +252,27 @@ TEST_CASE(
                                amplification_figures(report.data), layer_map_figures(report.data)})
     CHECK_THAT(set.figures.back().caption,
                Contains(" Not shown: 1 more setting of LoRA Wq+Wv on WikiSQL; "));
+}
+
+TEST_CASE(
+    "captions say that PiSSA's updates have twice the rank, and the scale of ranks has them") {
+  constexpr const char* kTwice = "The update of init pissa has twice the rank that is stated here";
+  for (const bool pissa : {true, false}) {
+    INFO(pissa);
+    AnalysedFolder folder("a", "models/one");
+    if (pissa)
+      folder.put_pissa(4, 7.5);
+    else
+      folder.put_adapters("Wq", {4});
+    JointReport report({&folder});
+    const Figure map = layer_map_figures(report.data).figures.at(0);
+    for (const std::string& caption :
+         {amplification_tables(report.data).tables.at(0).caption,
+          amplification_figures(report.data).figures.at(0).caption,
+          spectrum_figures(report.data).figures.at(0).caption, map.caption})
+      CHECK((caption.find(kTwice) != std::string::npos) == pissa);
+    CHECK_THAT(map.script, Contains(pissa ? "set cbrange [0:7.5]" : "set cbrange [0:4]"));
+  }
 }
 
 TEST_CASE("Figure 4 shows the adapters that have controls, and Figure 3 those of the most ranks") {
