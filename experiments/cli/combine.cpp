@@ -75,8 +75,8 @@ void add_combine(CLI::App& app, int& exit_code) {
                                  "LoRA folder of PEFT's or of train's; may be repeated"))
       ->required()
       ->check(not_empty());
-  repeatable(
-      command->add_option("--weight", c->weights, "of each adapter, in their order; left out: 1"))
+  repeatable(command->add_option("--weight", c->weights,
+                                 "of an adapter, in their order; may be repeated; left out: 1"))
       ->check(real_number(-kMostWeight, kMostWeight));
   command
       ->add_option(

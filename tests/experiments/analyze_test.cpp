@@ -123,6 +123,19 @@ TEST_CASE("the amplification of an update's first directions needs a gap behind 
   CHECK_THAT(equal.undefined.at(0), Catch::Contains("singular values 2 and 3"));
 }
 
+TEST_CASE("combine's help says how several weights are given, and it takes them so") {
+  const std::string help = run_program({"combine", "--help"}).out;
+  const std::size_t weight = help.find("--weight"), type = help.find("--type");
+  REQUIRE(weight < type);
+  CHECK_THAT(help.substr(weight, type - weight), Catch::Contains("may be repeated"));
+  const TemporaryFolder folder;
+  const std::string adapter = peft("llama_rslora"), out = (folder / "out").string();
+  const std::vector<std::string> combine = {"combine", "--adapter", adapter, "--adapter", adapter,
+                                            "--type",  "cat",       "--out", out};
+  CHECK(run_with(combine, {"--weight", "1"}).exit_code == 2);
+  CHECK(run_with(combine, {"--weight", "0.5", "--weight", "-1"}).exit_code == 0);
+}
+
 TEST_CASE("directions that an update of lower rank than its factors does not have count nowhere") {
   const TemporaryFolder folder;
   const std::string adapter = peft("llama_rslora"), base = kReference + "goldens/llama_gqa";
