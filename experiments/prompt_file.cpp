@@ -58,7 +58,7 @@ class PromptReader {
       object.fail(
           key(object),
           fmt::format("{} tokens and {} behind them are more than the model's context, {}; {}",
-                      prompt.ids.size(), behind, config_.context,
+                      prompt.ids.size(), behind, context_text(config_),
                       room > 0
                           ? fmt::format("shorten it, or cut prompts with --max-prompt {}", room)
                       : prompt.choices.empty() ? "lower --max-new"

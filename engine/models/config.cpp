@@ -144,6 +144,12 @@ int64_t ModelShape::parameters() const {
   return total;
 }
 
+std::string context_text(const ModelConfig& config) {
+  const std::string whole = std::to_string(config.context + config.context_taken);
+  if (config.context_taken == 0) return whole;
+  return whole + ", of which special tokens take " + std::to_string(config.context_taken);
+}
+
 bool ModelShape::has_site_kind(SiteKind kind) const { return find(Site{0, kind}) != nullptr; }
 
 ModelShape parse_model_shape(std::string_view text, const std::string& source_name) {

@@ -32,7 +32,7 @@ struct ModelConfig {
   int64_t head_dim = 0;
   int64_t mlp_width = 0;
   int64_t vocabulary = 0;
-  int64_t context = 0;  // longest sequence
+  int64_t context = 0;        // longest sequence
   int64_t context_taken = 0;  // what special tokens have taken of it (config_beside)
   double norm_epsilon = 1e-5;
   bool tied_head = false;
@@ -46,6 +46,9 @@ struct ModelConfig {
   double attention_dropout = 0.0;
   double residual_dropout = 0.0;
 };
+
+// For messages: the model's own context, and what special tokens have taken of it.
+std::string context_text(const ModelConfig& config);
 
 // One tensor of a checkpoint, by its canonical Hugging Face name with the full prefix
 // ("transformer.h.0.attn.c_attn.weight", "model.layers.0.self_attn.q_proj.weight").

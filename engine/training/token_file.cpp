@@ -35,8 +35,8 @@ std::vector<TokenExample> read_token_file(const std::filesystem::path& file,
       object.fail("target_ids", "must hold at least one token; leave the line out instead");
     if (example.tokens() > config.context)
       object.fail("prompt_ids", "prompt and target are " + std::to_string(example.tokens()) +
-                                    " tokens, the model's context is " +
-                                    std::to_string(config.context) + "; shorten the prompt");
+                                    " tokens, the model's context is " + context_text(config) +
+                                    "; shorten the prompt");
     examples.push_back(std::move(example));
   }
   if (examples.empty())

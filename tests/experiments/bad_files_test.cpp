@@ -190,7 +190,13 @@ TEST_CASE("the program refuses token files that do not fit the model") {
       data_case("binary", std::string("\xff\xfe\x00\x01", 4), "syntax error"),
       data_case("nested without end", std::string(100'000, '['), "nested deeper than"),
       data_case("longer than the context", "{\"prompt_ids\":" + ids(64) + ",\"target_ids\":[1]}",
-                "prompt and target are 65 tokens, the model's context is 64"),
+                "prompt and target are 65 tokens, the model's context is 64; shorten"),
+      {"longer than what special tokens leave of the context",
+       [](Scene& s) {
+         s.write_data("{\"prompt_ids\":" + ids(24) + ",\"target_ids\":[1]}");
+         s.add({"--method", "prefix_embed", "--set", "prefix=40"});
+       },
+       "25 tokens, the model's context is 64, of which special tokens take 40; shorten"},
   });
 }
 

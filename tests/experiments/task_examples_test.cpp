@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "common/error.h"
+#include "common/files.h"
 #include "engine/methods/method.h"
 #include "tests/datasets/test_files.h"
 #include "tests/error_text.h"
@@ -115,4 +116,20 @@ TEST_CASE("special tokens leave less of the context, to max_tokens too") {
   source.max_tokens = 513;
   CHECK_THAT(error_text<InputError>([&] { most_tokens(source, beside); }),
              Catch::Equals("--max-tokens: 513 is more than the model's context, 512"));
+}
+
+TEST_CASE("a prompt that special tokens leave no room for is refused by the model's own context") {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "p.jsonl", "{\"prompt_ids\": [1, 2, 3, 4, 5]}\n");
+  ModelConfig config;
+  config.vocabulary = 10;
+  config.context = 16;
+  const PromptLimits limits{.max_new = 2};
+  CHECK(read_prompt_file(folder / "p.jsonl", nullptr, config, limits).size() == 1);
+  const ModelConfig beside = config_beside(config, {.prefix = 10, .infix = 0});
+  CHECK_THAT(error_text<InputError>(
+                 [&] { read_prompt_file(folder / "p.jsonl", nullptr, beside, limits); }),
+             Catch::EndsWith("5 tokens and 2 behind them are more than the model's context, 16, of "
+                             "which special tokens take 10; shorten it, or cut prompts with "
+                             "--max-prompt 4"));
 }
