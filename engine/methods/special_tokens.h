@@ -20,7 +20,7 @@ inline constexpr int64_t kMostSpecialTokens = 65536;
 //   prefix=8           tokens before the prompt (l_p)
 //   infix=0            tokens between prompt and target (l_i); prefix_kv has none
 //   init=vocabulary    as the base gives them for words drawn from its vocabulary, each once; or
-//                      random: normal with deviation 0.02, the base's own at its start
+//                      random: normal with deviation 0.02, whatever that of the base's own is
 struct SpecialTokenSettings {
   SpecialTokens tokens;
   bool from_vocabulary = true;
