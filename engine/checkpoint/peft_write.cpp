@@ -1,6 +1,6 @@
 #include <cmath>
+#include <stdexcept>
 
-#include "common/error.h"
 #include "common/safetensors.h"
 #include "engine/checkpoint/peft_adapter.h"
 #include "engine/checkpoint/peft_files.h"
@@ -74,11 +74,8 @@ void fill_magnitude(ModuleToWrite& module, const Model& model, const DoraAdaptat
 
 void write_peft_adapter(const std::filesystem::path& folder, const Model& model,
                         const LowRankAdaptation& adaptation, AdapterRecord& record) {
-  if (adaptation.factors().empty()) {
-    throw InputError("method " + record.method +
-                     ": no site has an update left, which PEFT has no "
-                     "folder for; train with a learning rate above 0");
-  }
+  if (adaptation.factors().empty())
+    throw std::logic_error("method " + record.method + " has no site with an update");
   const auto* dora = dynamic_cast<const DoraAdaptation*>(&adaptation);
   std::vector<ModuleToWrite> modules;
   std::vector<TensorToWrite> exact;
