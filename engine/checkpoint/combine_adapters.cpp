@@ -75,18 +75,21 @@ void check_same_shape(const Source& first, const Source& other) {
                   a.in, b.out, b.in));
 }
 
-// The same sites under two names ("model.layers.0..." and, of a model without its head,
-// "layers.0...") would be two updates where the base has room for one.
+// A site under two names ("model.layers.0..." and, of a model without its head, "layers.0...";
+// "attn.c_attn", which holds three, and another family's "self_attn.q_proj") would be two updates
+// where the base has room for one.
 void check_names(const Sources& sources) {
-  std::map<std::pair<int, std::vector<std::string>>, std::string> modules;
+  std::map<std::pair<int, std::string>, std::string> modules;
   for (const auto& [place, some] : sources) {
-    const ModuleSites sites = *sites_of_module(place.first);
-    const auto [found, added] = modules.emplace(std::pair(sites.layer, sites.sites), place.first);
-    if (added || found->second == place.first) continue;
-    throw InputError(
-        fmt::format("the adapters call one module of layer {} '{}' and '{}'; save them "
-                    "from one class of model",
-                    sites.layer, printable(found->second), printable(place.first)));
+    const ModuleSites held = *sites_of_module(place.first);
+    for (const std::string& site : held.sites) {
+      const auto [found, added] = modules.emplace(std::pair(held.layer, site), place.first);
+      if (added || found->second == place.first) continue;
+      throw InputError(fmt::format(
+          "the adapters have {} of layer {} in '{}' and in '{}'; combine adapters of one base, "
+          "saved from one class of model",
+          printable(site), held.layer, printable(found->second), printable(place.first)));
+    }
   }
 }
 

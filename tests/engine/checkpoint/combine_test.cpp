@@ -227,7 +227,15 @@ TEST_CASE("Adapters that cannot be combined are refused, and nothing is written"
       tensors = renamed;
     });
     pair.parts[1].folder = headless.path();
-    CHECK_THAT(refusal(), Contains("one module of layer 0"));
+    CHECK_THAT(refusal(), Contains("have Wq of layer 0 in 'layers.0.self_attn.q_proj' and in "
+                                   "'model.layers.0.self_attn.q_proj'"));
+  }
+  SECTION("a site that one family has in a module of three") {
+    const bool peft = GENERATE(false, true);
+    Trained("gpt2_tied", "lora", {"rank=3"}).save(pair.folder / "gpt2");
+    pair.parts[0].folder = peft ? peft_folder("gpt2_c_attn") : pair.folder / "gpt2";
+    CHECK_THAT(refusal(), Contains("have Wq of layer 0 in 'model.layers.0.self_attn.q_proj' and "
+                                   "in 'transformer.h.0.attn.c_attn'"));
   }
   SECTION("a folder that is there already") {
     std::filesystem::create_directory(pair.folder / "there");
