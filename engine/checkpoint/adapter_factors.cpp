@@ -31,8 +31,8 @@ std::map<std::string, Module> modules_of(const SafetensorsFile& file, const Peft
     throw InputError(
         file.source_name() + ": belongs to an adapter of " +
         (config.kind() == PeftKind::kDora ? "DoRA (use_dora)" : "AdaLoRA (peft_type)") +
-        ", whose update is more than B A; only LoRA adapters can be used here, and for "
-        "`analyze --model` the folder that `merge` makes of it");
+        ", whose update is more than B A; `combine` takes LoRA adapters alone, and `analyze` the "
+        "model that `merge` makes of this one, with the base as --model");
   }
   std::map<std::string, Module> modules;
   for (const TensorEntry& entry : file.entries()) {

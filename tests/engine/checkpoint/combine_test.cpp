@@ -193,6 +193,8 @@ TEST_CASE("Adapters that cannot be combined are refused, and nothing is written"
       pair.parts[1].folder = peft_folder(name);
       CHECK_THAT(refusal(), Contains(".safetensors") || Contains("adapter_config.json"));
     }
+    pair.parts[1].folder = peft_folder("llama_dora_q_v_up");
+    CHECK_THAT(refusal(), Contains("`combine` takes LoRA adapters alone"));
     Trained("llama_gqa", "full").save(pair.folder / "full");
     pair.parts[1].folder = pair.folder / "full";
     CHECK_THAT(refusal(), Contains("adapter_model.safetensors"));
