@@ -11,6 +11,10 @@
 
 namespace rankscope {
 
+// The adapter's record, by its name in the run's folder and under `files` in done.json: it has the
+// hashes of the files beside it, and is itself read for numbers.
+inline constexpr const char* kAdapterRecord = "adapter/rankscope.json";
+
 // The step with the lowest held-out loss so far, the earliest of equal ones.
 struct BestStep {
   std::int64_t step = 0;  // 0: none yet
@@ -47,7 +51,8 @@ class RunFolder {
   // a refused run leaves no folder behind. Throws InputError where the folder cannot be used.
   void prepare();
 
-  // The result of a finished run. Throws InputError where it is of another run.
+  // The result of a finished run. Throws InputError where it is of another run, AlteredFile where
+  // the adapter's record is not the one that the run wrote.
   Json read_done() const;
 
   // Puts the trainer where the resume point stands. Returns the loss of the last step made; NaN
@@ -71,6 +76,7 @@ class RunFolder {
   // A resume point's, which says with which libraries too; a result counts whatever they are.
   Trainer::Identity state_identity() const;
   void forget_other_machines_state();
+  void check_adapter_record(const Json& done) const;
 
   std::filesystem::path out_;
   FolderLock::Busy busy_;

@@ -163,7 +163,8 @@ class AdapterReader::Folder {
     factors.site = share.site;
     factors.module = *share.place->module;
     factors.scale = share.scale;
-    if (!share.exact.empty()) read_exact(share.exact, factors);
+    if (!share.exact.empty())
+      factors.b = read_exact(folder_, share.exact, factors.out, factors.rank);
     return factors;
   }
 
@@ -206,13 +207,6 @@ class AdapterReader::Folder {
                      share.scale, share.exact_beside ? share.site.name() + ".lora_B" : ""});
     }
     return all;
-  }
-
-  void read_exact(const std::string& name, SiteFactors& factors) const {
-    const SafetensorsFile file(folder_ / kExactFile);
-    const TensorEntry& entry = file.at(name);
-    check_stored_tensor(file, entry, {factors.out, factors.rank});
-    factors.b = stored_values(file, entry);
   }
 
   std::filesystem::path folder_;

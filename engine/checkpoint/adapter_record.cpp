@@ -1,16 +1,28 @@
 #include "engine/checkpoint/adapter_record.h"
 
+#include <algorithm>
 #include <set>
 
 #include "common/error.h"
 #include "common/files.h"
 #include "common/hash.h"
 #include "common/json.h"
+#include "common/safetensors.h"
 #include "common/text.h"
 #include "engine/checkpoint/peft_config.h"
+#include "engine/checkpoint/stored_tensor.h"
 
 namespace rankscope {
 namespace {
+
+constexpr const char* kExactHash = "exact_sha256";
+
+void require_hash(const std::filesystem::path& file, const std::string& hash) {
+  if (sha256_file(file) == hash) return;
+  throw AlteredFile(printable_path(file) + ": is not the file that " + kRecordFile +
+                    " describes (their SHA-256 differ); restore it, or remove " + kRecordFile +
+                    " to read the folder as PEFT would");
+}
 
 SiteShare read_share(const Json& value, const std::string& where) {
   JsonObject json(value, where);
@@ -37,6 +49,8 @@ void write_record(const std::filesystem::path& folder, const AdapterRecord& reco
     json["weights_file"] = record.weights_file;
     json["weights_sha256"] = sha256_file(folder / record.weights_file);
   }
+  if (std::ranges::any_of(record.sites, &SiteShare::exact_beside))
+    json[kExactHash] = sha256_file(folder / kExactFile);
   if (!record.base_sample.empty()) json["base_sample"] = record.base_sample;
   if (!record.sites.empty()) {
     json["sites"] = OrderedJson::array();
@@ -69,18 +83,23 @@ AdapterRecord read_record(const std::filesystem::path& folder) {
       json.fail("weights_file", "must be the name of a file in this folder");
     }
     record.weights_sha256 = json.get_string("weights_sha256");
-    if (sha256_file(folder / record.weights_file) != record.weights_sha256) {
-      throw AlteredFile(printable_path(folder / record.weights_file) + ": is not the file that " +
-                        kRecordFile + " describes (their SHA-256 differ); restore it, or remove " +
-                        kRecordFile + " to read the folder as PEFT would");
-    }
+    require_hash(folder / record.weights_file, record.weights_sha256);
   }
+  if (json.has(kExactHash)) require_hash(folder / kExactFile, json.get_string(kExactHash));
   record.base_sample = json.get_string_or("base_sample", "");
   if (const Json* sites = json.find_array("sites")) {
     for (const Json& site : *sites) record.sites.push_back(read_share(site, where));
   }
   json.finish();
   return record;
+}
+
+std::vector<float> read_exact(const std::filesystem::path& folder, const std::string& name,
+                              int64_t rows, int64_t cols) {
+  const SafetensorsFile file(folder / kExactFile);
+  const TensorEntry& entry = file.at(name);
+  check_stored_tensor(file, entry, {rows, cols});
+  return stored_values(file, entry);
 }
 
 std::vector<int64_t> first_ranks(const AdapterRecord& record, const std::filesystem::path& folder,

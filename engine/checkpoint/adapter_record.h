@@ -13,6 +13,8 @@
 namespace rankscope {
 
 inline constexpr const char* kRecordFile = "rankscope.json";
+// The trained B of sites whose B had to be rescaled to fit one scale per module.
+inline constexpr const char* kExactFile = "rankscope.safetensors";
 
 // One site's share of a PEFT module, in the order in which the shares are stacked.
 struct SiteShare {
@@ -33,9 +35,12 @@ struct AdapterRecord {
 };
 
 void write_record(const std::filesystem::path& folder, const AdapterRecord& record);
-// Throws InputError where the record is ill-formed or its weights file is another than it
-// describes.
+// Throws InputError where the record is ill-formed, AlteredFile where its weights file or
+// kExactFile is another than it describes. An older program's record has no hash of the latter.
 AdapterRecord read_record(const std::filesystem::path& folder);
+// The trained B, [rows, cols], of a site whose share is exact_beside, by its parameter's name.
+std::vector<float> read_exact(const std::filesystem::path& folder, const std::string& name,
+                              int64_t rows, int64_t cols);
 
 // Where each site's ranks begin among those of its module, in the record's order. `ranks` are those
 // of the folder's modules; `module_of` names the one that holds a site, null where none does.

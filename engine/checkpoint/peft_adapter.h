@@ -22,8 +22,6 @@ inline constexpr const char* kPeftConfigFile = "adapter_config.json";
 inline constexpr const char* kPeftWeightsFile = "adapter_model.safetensors";
 // What PEFT puts before the path of a base's module in a tensor's name.
 inline constexpr std::string_view kPeftModulePrefix = "base_model.model.";
-// The trained B of sites whose B had to be rescaled to fit one scale per module.
-inline constexpr const char* kExactFile = "rankscope.safetensors";
 
 // Writes the files into `folder`, which exists, and completes the record.
 void write_peft_adapter(const std::filesystem::path& folder, const Model& model,

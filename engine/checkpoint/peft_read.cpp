@@ -4,7 +4,6 @@
 #include "engine/checkpoint/peft_adapter.h"
 #include "engine/checkpoint/peft_config.h"
 #include "engine/checkpoint/peft_modules.h"
-#include "engine/checkpoint/stored_tensor.h"
 
 namespace rankscope {
 namespace {
@@ -80,15 +79,6 @@ std::unique_ptr<LowRankAdaptation> read_from_config(const std::filesystem::path&
   return reader.finish();
 }
 
-void read_exact(const std::filesystem::path& folder, Backend& backend,
-                LowRankAdaptation::Factors& factors) {
-  const SafetensorsFile file(folder / kExactFile);
-  const TensorEntry& entry = file.at(factors.b.name);
-  check_stored_tensor(file, entry, {factors.b.value.rows(), factors.b.value.cols()});
-  const std::vector<float> values = stored_values(file, entry);
-  backend.upload(values.data(), factors.b.value.matrix());
-}
-
 std::unique_ptr<LowRankAdaptation> read_from_record(const std::filesystem::path& folder,
                                                     const SafetensorsFile& file, Model& model,
                                                     const AdapterRecord& record) {
@@ -106,7 +96,10 @@ std::unique_ptr<LowRankAdaptation> read_from_record(const std::filesystem::path&
     const SiteShare& share = record.sites[i];
     LowRankAdaptation::Factors& factors = reader.read(*model.shape().find(share.site), firsts[i],
                                                       share.rank, share.scale, share.dropout);
-    if (share.exact_beside) read_exact(folder, model.backend(), factors);
+    if (!share.exact_beside) continue;
+    const Tensor& b = factors.b.value;
+    model.backend().upload(read_exact(folder, factors.b.name, b.rows(), b.cols()).data(),
+                           b.matrix());
   }
   return reader.finish();
 }

@@ -9,16 +9,20 @@
 
 #include "common/error.h"
 #include "common/files.h"
+#include "common/hash.h"
 #include "common/interrupt.h"
 #include "common/log.h"
 #include "common/parallel.h"
 #include "common/text.h"
 #include "engine/backend/cpu/thread_pool.h"
+#include "engine/checkpoint/adapter_record.h"
 #include "engine/methods/lora_settings.h"
 #include "experiments/analysis/site_vectors.h"
 #include "experiments/analysis/weight_cache.h"
+#include "experiments/run_folder.h"
 #include "experiments/sweep/file_stamp.h"
 #include "experiments/sweep/other_data.h"
+#include "experiments/sweep/trial_files.h"
 #include "metrics/intruder_dimensions.h"
 #include "metrics/subspace_similarity.h"
 
@@ -118,10 +122,28 @@ class Analysis {
     }
   }
 
+  // Of the adapter's record as the training wrote it; empty where an older program did.
+  std::string record_hash(const Trial& trial) const {
+    return recorded_hash(read_json_file(folder_.train_folder(trial) / "done.json"), kAdapterRecord);
+  }
+
   std::string stamp_of(const Trial& trial) const {
-    return fmt::format("{} {} {} {}", kAnalysisVersion, analysis_json(settings_).dump(),
-                       trial.train_hash,
-                       file_stamp(adapter_folder(folder_, trial) / "adapter_model.safetensors"));
+    const fs::path adapter = adapter_folder(folder_, trial);
+    std::string stamp =
+        fmt::format("{} {} {} {}", kAnalysisVersion, analysis_json(settings_).dump(),
+                    trial.train_hash, file_stamp(adapter / "adapter_model.safetensors"));
+    // What an older program left is not analysed anew: nothing tells whether they are as written.
+    if (!record_hash(trial).empty())
+      for (const char* name : {kRecordFile, kExactFile}) stamp += " " + file_stamp(adapter / name);
+    return stamp;
+  }
+
+  void require_record_as_written(const Trial& trial) const {
+    const fs::path record = adapter_folder(folder_, trial) / kRecordFile;
+    const std::string hash = record_hash(trial);
+    if (!hash.empty() && sha256_file(record) != hash)
+      throw AlteredFile(printable_path(record) +
+                        ": is not the file that was written, by its SHA-256");
   }
 
   void find_missing(AnalysisScope scope) {
@@ -181,6 +203,7 @@ class Analysis {
     std::set<const Trial*> unreadable;
     for (const Trial* trial : used_) {
       try {
+        require_record_as_written(*trial);
         const AdapterReader& reader =
             readers_.emplace(trial, adapter_folder(folder_, *trial)).first->second;
         for (const AdaptedSite& site : reader.sites()) {

@@ -57,8 +57,8 @@ Collected collect_into(const std::filesystem::path& database, const SweepFolder&
   for (const std::string& trial : collected.altered)
     collected.problems.push_back("trial " + trial +
                                  ": its adapter is not the one that was written, by its SHA-256; "
-                                 "`run` finds it too, and trains it again when it is given once "
-                                 "more");
+                                 "`run` finds it too, and trains it again, at once or when it is "
+                                 "given once more");
   return collected;
 }
 

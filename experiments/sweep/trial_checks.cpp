@@ -12,6 +12,8 @@
 #include "common/jsonl.h"
 #include "common/safetensors.h"
 #include "common/text.h"
+#include "engine/checkpoint/adapter_record.h"
+#include "experiments/run_folder.h"
 #include "experiments/sweep/sweep_folder.h"
 #include "experiments/sweep/trial_files.h"
 
@@ -43,16 +45,21 @@ std::string altered(const fs::path& file) {
   return printable_path(file) + ": is not the file that was written, by its SHA-256";
 }
 
-// `by_hash`: its values too, which takes reading them.
-void check_adapter(const fs::path& folder, bool by_hash) {
-  if (!is_there(folder / "rankscope.json"))
-    throw InputError("'" + printable_path(folder) + "' holds no adapter");
-  const Json json = read_json_file(folder / "rankscope.json");
-  JsonObject about(json, printable_path(folder / "rankscope.json"));
-  const fs::path weights = folder / about.get_string("weights_file");
-  if (!is_there(weights)) throw InputError("'" + printable_path(weights) + "' is missing");
-  if (by_hash && !is_as_written(weights, about.get_string("weights_sha256")))
-    throw InputError(altered(weights));
+// `record_hash`: of its record, or empty. `by_hash`: its values too, which takes reading them.
+void check_adapter(const fs::path& folder, const std::string& record_hash, bool by_hash) {
+  const fs::path record = folder / kRecordFile;
+  if (!is_there(record)) throw InputError("'" + printable_path(folder) + "' holds no adapter");
+  const Json json = read_json_file(record);
+  if (!record_hash.empty() && !is_as_written(record, record_hash))
+    throw InputError(altered(record));
+  JsonObject about(json, printable_path(record));
+  const auto check_values = [&](const fs::path& file, const std::string& hash) {
+    if (!is_there(file)) throw InputError("'" + printable_path(file) + "' is missing");
+    if (by_hash && !is_as_written(file, hash)) throw InputError(altered(file));
+  };
+  check_values(folder / about.get_string("weights_file"), about.get_string("weights_sha256"));
+  if (about.has("exact_sha256"))
+    check_values(folder / kExactFile, about.get_string("exact_sha256"));
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const fs::directory_entry& entry = *it;
@@ -111,7 +118,8 @@ void check_training(const fs::path& folder, bool is_needed) {
     object.get_int("trainable_parameters", 0);
     object.get_object("identity");
     curve_hash = recorded_hash(json, "curve.jsonl");
-    if (!diverged) check_adapter(folder / "adapter", is_needed);
+    if (!diverged)
+      check_adapter(folder / "adapter", recorded_hash(json, kAdapterRecord), is_needed);
   } else if (resume_at < 0 && is_there(folder / "adapter")) {
     throw InputError("'" + printable_path(folder) +
                      "' has an adapter, but neither done.json nor a resume "

@@ -7,9 +7,13 @@
 
 #include <algorithm>
 
+#include "common/error.h"
+#include "common/files.h"
 #include "common/safetensors.h"
+#include "experiments/sweep/trial_checks.h"
 #include "experiments/train_session.h"
 #include "tests/engine/models/model_folder.h"
+#include "tests/error_text.h"
 #include "tests/experiments/program.h"
 
 using namespace rankscope;
@@ -81,7 +85,7 @@ std::vector<std::string> expected_names(const std::string& method) {
           "state.safetensors"};
 }
 
-int64_t saved_step(const fs::path& out) {
+int64_t step_of_state(const fs::path& out) {
   return std::stoll(SafetensorsFile(out / "state.safetensors").metadata().at("step"));
 }
 
@@ -124,6 +128,38 @@ TEST_CASE("train writes its files and, run again, does nothing") {
   CHECK(Json::parse(again.out).at("loss") == last.at("loss"));
   CHECK(fs::last_write_time(run.out / "done.json") == written);
   CHECK(read_bytes(run.out / "adapter/adapter_model.safetensors") == adapter);
+}
+
+TEST_CASE("what was altered beside the weights of a finished run's adapter is found") {
+  TemporaryFolder folder;
+  Run run(folder / "run", "lora");
+  for (const char* setting : {"targets=Wq+Wv", "ranks=Wq:3,Wv:2", "alpha=6"})
+    run.arguments.insert(run.arguments.end(), {"--set", setting});
+  REQUIRE(run().exit_code == 0);
+  CHECK_NOTHROW(check_training(run.out, true));
+
+  const fs::path exact = run.out / "adapter/rankscope.safetensors";
+  const std::string trained = read_bytes(exact);
+  std::string other = trained;
+  other.back() ^= 1;
+  write_file_atomically(exact, other);
+  CHECK_THAT(error_text<InputError>([&] { check_training(run.out, true); }),
+             Catch::Contains("rankscope.safetensors: is not the file that was written"));
+  write_file_atomically(exact, trained);
+
+  const fs::path record = run.out / "adapter/rankscope.json", done = run.out / "done.json";
+  Json changed = read_json_file(record);
+  changed.at("sites").at(0).at("scale") = 5.0;
+  write_file_atomically(record, changed.dump(2) + "\n");
+  CHECK_THAT(error_text<InputError>([&] { check_training(run.out, false); }),
+             Catch::Contains("rankscope.json: is not the file that was written"));
+  check_refused(run(), "rankscope.json: is not the file that done.json describes");
+  // An older program's has no hash of it.
+  Json older = read_json_file(done);
+  REQUIRE(older.at("files").erase("adapter/rankscope.json") == 1);
+  write_file_atomically(done, older.dump(1) + "\n");
+  CHECK_NOTHROW(check_training(run.out, true));
+  CHECK(run().exit_code == 0);
 }
 
 TEST_CASE("train killed at any moment and run again ends with the same bytes") {
@@ -176,7 +212,7 @@ TEST_CASE("train interrupted leaves a resume point and goes on from it") {
     CHECK_THAT(stopped.err_lines().back(), Catch::StartsWith("rankscope: interrupted after step "));
     CHECK(names_below(run.out) == std::vector<std::string>{"curve.jsonl", "state.safetensors"});
     // The point is of the step that was under way, no earlier one.
-    const int64_t step = saved_step(run.out);
+    const int64_t step = step_of_state(run.out);
     CHECK(step == static_cast<int64_t>(stopped.out_lines().size()));
     CHECK(step >= 3);
     CHECK(step < kSteps);
@@ -194,7 +230,7 @@ TEST_CASE("train whose output nobody reads any more saves what it has") {
   const ProgramResult stopped = run({"--json"}, {.close_after_lines = 3});
   CHECK(stopped.exit_code == 130);
   CHECK_THAT(stopped.err_lines().back(), Catch::StartsWith("rankscope: interrupted after step "));
-  CHECK(saved_step(run.out) >= 3);
+  CHECK(step_of_state(run.out) >= 3);
 }
 
 TEST_CASE("train with a closed output or error writes what it says into no file") {

@@ -389,6 +389,17 @@ TEST_CASE("A damaged adapter of our own is refused") {
     std::filesystem::remove(adapter / "rankscope.safetensors");
     CHECK_THAT(refusal(), Contains("rankscope.safetensors"));
   }
+  SECTION("changed exact factors") {
+    OwnedTensors tensors = tests::read_tensors(adapter / kExactFile);
+    tensors.begin()->second.bytes[0] ^= std::byte{1};
+    tests::write_tensors(adapter / kExactFile, tensors);
+    CHECK_THAT(refusal(), Contains("rankscope.safetensors: is not the file"));
+    CHECK(refusal_without_base() == refusal());
+    // An older program's record has no hash of them.
+    change_record([](Json& r) { REQUIRE(r.erase("exact_sha256") == 1); });
+    CHECK(refusal() == "nothing was thrown");
+    CHECK(refusal_without_base() == "nothing was thrown");
+  }
   SECTION("a site too many") {
     change_record([](Json& r) { r["sites"].push_back(r["sites"][0]); });
     CHECK_THAT(refusal(), Contains("twice"));

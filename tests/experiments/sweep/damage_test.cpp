@@ -227,6 +227,25 @@ TEST_CASE("values that changed on the disk and read like any other count nowhere
   CHECK_THAT(run_program({"status", out.string()}).out, Catch::Contains("1 pending"));
   sweep.finish("flipped");
   check_results(out, expected);
+
+  // The scale of an update, which no hash of weights covers: `collect` finds it though the adapter
+  // was analysed before, and `run` trains it again at once.
+  for (const bool by_run : {false, true}) {
+    INFO(by_run);
+    copy_undisturbed("flipped");
+    const fs::path record = train_folder(out, wide) / "adapter/rankscope.json";
+    Json json = read_json_file(record);
+    json.at("sites").at(0).at("scale") = 5.0;
+    write_file_atomically(record, json.dump(2) + "\n");
+    if (!by_run) {
+      const ProgramResult collected = run_program({"collect", out.string()});
+      INFO(collected.err);
+      CHECK(collected.exit_code == 1);
+      CHECK_THAT(collected.err, Catch::Contains("its adapter is not the one that was written"));
+    }
+    sweep.finish("flipped");
+    check_results(out, expected);
+  }
 }
 
 TEST_CASE("a damaged sweep.json is named, and made anew by the next run") {
