@@ -104,6 +104,9 @@ TEST_CASE("train --task trains on what nll --task scores") {
     TemporaryFolder folder;
     const std::string out = (folder / "out").string(), same = (folder / "same").string();
     std::filesystem::copy(folder_of(file), same, std::filesystem::copy_options::recursive);
+    // The same examples in other bytes: a copy is refused.
+    write_file_atomically(std::filesystem::path(same) / file.file,
+                          read_bytes(folder_of(file) + "/" + file.file) + "\n");
     const std::vector<Json> lines =
         json_lines(run_task("train", model.path(), file,
                             {"--limit", "2", "--eval-data", same, "--eval-split", file.split,
