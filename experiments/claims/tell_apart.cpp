@@ -210,22 +210,27 @@ void tell_apart(std::vector<EvidenceGroup>& groups) {
 }
 
 void name_controls(std::vector<EvidenceGroup>& groups) {
-  const auto values = [](const EvidenceGroup& group, const std::vector<std::string>& without) {
+  // `with_seeds`: with a start and an order of data of its own.
+  const auto values = [](const EvidenceGroup& group, bool with_seeds) {
     SettingValues all = group.values;
-    for (const std::string& key : without) all.erase(key);
+    if (!with_seeds)
+      for (const char* key : {"init_seed", "data_seed"}) all.erase(key);
     return all;
   };
   const auto place = [](const EvidenceGroup& group) {
     return std::tie(group.task, group.method, group.targets, group.rank, group.size);
   };
   std::set<const EvidenceGroup*> named, repeated;
-  for (const std::vector<std::string>& without :
-       std::initializer_list<std::vector<std::string>>{{}, {"init_seed", "data_seed"}}) {
+  // Alike in all first, then where the control, then where the setting has seeds that the other
+  // lacks.
+  for (const auto& own_seeds :
+       {std::pair(true, true), std::pair(true, false), std::pair(false, true)}) {
     for (EvidenceGroup& control : groups) {
       if (!control.shuffled_targets || named.contains(&control)) continue;
       const auto setting = std::ranges::find_if(groups, [&](const EvidenceGroup& group) {
         return !group.shuffled_targets && !repeated.contains(&group) &&
-               place(group) == place(control) && values(group, without) == values(control, without);
+               place(group) == place(control) &&
+               values(group, own_seeds.first) == values(control, own_seeds.second);
       });
       if (setting == groups.end()) continue;
       control.others = setting->others;

@@ -133,16 +133,15 @@ TEST_CASE("a list outside grid is one value") {
 
 TEST_CASE("layers that are all that the base has are a trial's that names none") {
   const SweepFolder folder;
-  const auto layers = [&](const std::string& method, const std::string& line,
-                          const std::string& key = "layers") {
+  const auto layers = [&](const std::string& method, const std::string& line) {
     return values_of(folder.read(kExpandedHead + "method: " + method + "\nsteps: 1\n" + line, {},
                                  gpt2_shape(4, 8, 2)),
-                     key);
+                     "layers");
   };
   CHECK(layers("lora", "") == "all");
   for (const char* all : {"all", "0-3", "[0, 1, 2, 3]", "0-1+2-3"})
     CHECK(layers("lora", std::string("layers: ") + all + "\n") == "all");
-  CHECK(layers("lora+prefix_embed", "lora_layers: 0-3\n", "lora_layers") == "all");
+  CHECK(layers("lora+prefix_embed", "layers: 0-3\n") == "all");
   CHECK(layers("lora", "layers: [0, 1, 3]\n") == "0-1+3");
 }
 

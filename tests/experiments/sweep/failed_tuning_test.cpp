@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 TEST_CASE("trials whose tuning run failed fail with it, once, and name it") {
   const SmallSweep sweep;
   const fs::path out = sweep.out("untuned"), held_out = sweep.data("tune.jsonl");
-  const std::string examples = read_bytes(sweep.data("write_train.jsonl"));
+  // In other bytes than those that are trained on: a copy is refused.
+  const std::string examples = read_bytes(sweep.data("write_train.jsonl")) + "\n";
   write_file_atomically(held_out, examples);
   const std::vector<std::string> words = {
       "groups=[{name: tuned, method: lora, lr: tuned, tasks: write}]",
