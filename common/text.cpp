@@ -57,4 +57,11 @@ std::vector<std::string> shortened(std::vector<std::string> entries, std::string
   return entries;
 }
 
+std::string listed(const std::vector<std::string>& entries) {
+  std::string text;
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == entries.size() ? " and " : ", ") + entries[i];
+  return text;
+}
+
 }  // namespace rankscope

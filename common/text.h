@@ -26,6 +26,9 @@ std::string_view trimmed(std::string_view text);
 // (" settings").
 std::vector<std::string> shortened(std::vector<std::string> entries, std::string_view noun = {});
 
+// "a, b and c".
+std::string listed(const std::vector<std::string>& entries);
+
 // An ASCII capital as its small letter, any other byte as it is.
 constexpr char ascii_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

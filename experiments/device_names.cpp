@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/backend/devices.h"
+#include "engine/models/config.h"
 
 namespace rankscope {
 
@@ -25,6 +26,10 @@ std::string worker_device(const std::string& device, int worker, std::span<const
   if (device != kCuda || usable.empty()) return device;
   const int gpu = usable[static_cast<std::size_t>(worker) % usable.size()];
   return std::string(kCuda) + ":" + std::to_string(gpu);
+}
+
+void refuse_head_dim_of(const std::filesystem::path& base, const std::string& device) {
+  if (device != "cpu") refuse_head_dim(device, read_model_shape(base).config.head_dim);
 }
 
 }  // namespace rankscope

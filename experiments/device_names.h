@@ -1,6 +1,7 @@
 // The names of devices, and which GPU each of a sweep's workers computes on.
 #pragma once
 
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,5 +17,8 @@ inline constexpr std::string_view kDeviceNames = "cpu, cuda, cuda:N or auto";
 // usable GPUs, in turn; "cuda:N" that one alone.
 int gpus_in_use(const std::string& device, std::span<const int> usable);
 std::string worker_device(const std::string& device, int worker, std::span<const int> usable);
+
+// refuse_head_dim of the base in a folder, which is read where the device is a GPU.
+void refuse_head_dim_of(const std::filesystem::path& base, const std::string& device);
 
 }  // namespace rankscope

@@ -70,13 +70,6 @@ void require_replaceable(const fs::path& out) {
                                  printable_path(out), system_error_text(error.value())));
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (std::size_t i = 0; i < words.size(); ++i)
-    text += (i == 0 ? "" : i + 1 == words.size() ? " and " : ", ") + words[i];
-  return text;
-}
-
 std::string subject_of(ReportData& data) {
   if (data.sweeps().empty()) return "On no base and no data: there is no sweep here yet.";
   std::vector<std::string> sets;
@@ -87,8 +80,8 @@ std::string subject_of(ReportData& data) {
   std::vector<std::string> bases;
   for (const SweepFacts& sweep : data.sweeps())
     if (std::ranges::find(bases, sweep.base) == bases.end()) bases.push_back(sweep.base);
-  return fmt::format("On the base{} {}; data: {}.", bases.size() > 1 ? "s" : "", joined(bases),
-                     !sets.empty()                        ? joined(sets)
+  return fmt::format("On the base{} {}; data: {}.", bases.size() > 1 ? "s" : "", listed(bases),
+                     !sets.empty()                        ? listed(sets)
                      : !data.findings().latencies.empty() ? "drawn tokens, for times alone"
                                                           : "nothing was scored yet");
 }
@@ -96,7 +89,7 @@ std::string subject_of(ReportData& data) {
 std::string title_of(const ReportData& data) {
   std::vector<std::string> names;
   for (const SweepFacts& sweep : data.sweeps()) names.push_back(sweep.sweep);
-  return names.empty() ? "Report" : "Report on " + joined(names);
+  return names.empty() ? "Report" : "Report on " + listed(names);
 }
 
 std::vector<std::string> summary_lead(ReportData& data) {
@@ -117,7 +110,7 @@ std::vector<std::string> summary_lead(ReportData& data) {
     lead.push_back(
         "Scored examples are trained on, so that scores, intervals and verdicts say "
         "nothing of unseen ones: " +
-        joined(tasks) + ".");
+        listed(tasks) + ".");
   return lead;
 }
 

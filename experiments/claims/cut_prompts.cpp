@@ -45,11 +45,8 @@ std::string text_of(const Clause& clause) {
   if (c.left_out > 1)
     what.push_back(fmt::format("{} examples of the {} data fit in no way and were left out",
                                c.left_out, clause.use));
-  std::vector<std::string> names = shortened(clause.settings, " settings");
-  const std::string last = std::move(names.back());
-  names.pop_back();
-  return fmt::format("on {} {}, of {}{}{}", clause.task, fmt::join(what, ", and "),
-                     fmt::join(names, ", "), names.empty() ? "" : " and ", last);
+  return fmt::format("on {} {}, of {}", clause.task, fmt::join(what, ", and "),
+                     listed(shortened(clause.settings, " settings")));
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "experiments/claims/unequal_training.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -41,12 +40,6 @@ std::map<std::string, std::string> compared_keys(BearsOn what) {
   return keys;
 }
 
-std::string listed(std::vector<std::string> entries) {
-  const std::string last = std::move(entries.back());
-  entries.pop_back();
-  return fmt::format("{}{}{}", fmt::join(entries, ", "), entries.empty() ? "" : " and ", last);
-}
-
 }  // namespace
 
 std::string unequal_training(const EvidenceGroup& left, const EvidenceGroup& right, BearsOn what) {
@@ -61,7 +54,7 @@ std::string unequal_training(const EvidenceGroup& left, const EvidenceGroup& rig
     if (here != there)
       parts.push_back(fmt::format("{} {} against {}", key.substr(key.find('.') + 1), here, there));
   }
-  return parts.empty() ? std::string() : listed(std::move(parts));
+  return listed(parts);
 }
 
 std::vector<std::string> unequal_trainings(const std::vector<EvaluatedContrast>& contrasts) {

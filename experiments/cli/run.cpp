@@ -13,6 +13,7 @@
 #include "experiments/cli/print_rows.h"
 #include "experiments/cli/run_latency.h"
 #include "experiments/cli/run_plan.h"
+#include "experiments/device_names.h"
 #include "experiments/limits.h"
 #include "experiments/report_run.h"
 #include "experiments/sweep/begin_run.h"
@@ -73,8 +74,7 @@ RunOptions options_of(const RunCommand& c, const Sweep& sweep) {
   RunOptions options = c.options;
   options.device =
       resolved({.device = asked.empty() ? "cpu" : asked, .precision = sweep.precision}).device;
-  if (options.device != "cpu")
-    refuse_head_dim(options.device, read_model_shape(sweep.base).config.head_dim);
+  refuse_head_dim_of(sweep.base, options.device);
   options.gpus = usable_gpus(gpus());
   options.pack = c.pack_trials < 0 ? sweep.pack_trials : c.pack_trials;
   if (asked.empty() && !options.gpus.empty()) log::info("a GPU is here: --device cuda uses it");

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "engine/backend/cpu/reference_rate.h"
 #include "engine/backend/devices.h"
+#include "experiments/device_names.h"
 #include "experiments/latency/latency_run.h"
 #include "experiments/report_run.h"
 #include "experiments/sweep/begin_run.h"
@@ -28,8 +29,7 @@ Manifest manifest_for(const Sweep& sweep, FileHashes& hashes, const LatencyComma
   settings.precision = sweep.precision;
   settings.device =
       resolved({.device = asked.empty() ? "cpu" : asked, .precision = sweep.precision}).device;
-  if (settings.device != "cpu")
-    refuse_head_dim(settings.device, read_model_shape(sweep.base).config.head_dim);
+  refuse_head_dim_of(sweep.base, settings.device);
   if (c.threads > 0) settings.threads = c.threads;
   return manifest;
 }

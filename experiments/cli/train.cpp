@@ -12,6 +12,7 @@
 #include "experiments/cli/data_options.h"
 #include "experiments/cli/device_options.h"
 #include "experiments/cli/train_output.h"
+#include "experiments/device_names.h"
 #include "experiments/file_hashes.h"
 #include "experiments/limits.h"
 #include "experiments/train_run.h"
@@ -68,8 +69,7 @@ int run_train(TrainCommand& c) {
   c.run.eval_data = held_out(c);
   c.run.out = c.out;
   c.run.device = resolved(c.run.device);
-  if (c.run.device.device != "cpu")
-    refuse_head_dim(c.run.device.device, read_model_shape(c.model).config.head_dim);
+  refuse_head_dim_of(c.model, c.run.device.device);
   for (const std::string& assignment : c.assignments) c.run.settings.add(assignment);
   log::Progress progress;
   const TrainOutcome o = run_training(c.run, [&](const TrainProgress& p) {

@@ -9,13 +9,16 @@
 
 namespace rankscope::cuda {
 
+[[noreturn]] inline void throw_out_of_gpu_memory(const char* whose, const char* what) {
+  throw OutOfGpuMemory(std::string("out of GPU memory: ") + whose + " had none left for " + what +
+                       "; see what else uses this GPU, or run fewer workers on it");
+}
+
 // Throws MachineError: `what` failed, and why. OutOfGpuMemory where it lacked memory, as a kernel
 // may whose local memory the driver makes room for at its launch.
 inline void check_cuda(cudaError_t code, const char* what) {
   if (code == cudaSuccess) return;
-  if (code == cudaErrorMemoryAllocation)
-    throw OutOfGpuMemory(std::string("out of GPU memory: CUDA had none left for ") + what +
-                         "; see what else uses this GPU, or run fewer workers on it");
+  if (code == cudaErrorMemoryAllocation) throw_out_of_gpu_memory("CUDA", what);
   throw MachineError(std::string("CUDA: ") + what + " failed: " + cudaGetErrorString(code) +
                      "; `rankscope doctor` shows the GPU, its driver and its memory");
 }

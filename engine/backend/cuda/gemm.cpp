@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "common/error.h"
+#include "engine/backend/cuda/check.h"
 #include "engine/backend/cuda/device_memory.h"
 
 namespace rankscope::cuda {
@@ -18,9 +19,7 @@ namespace {
 
 void check(cublasStatus_t status, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  if (status == CUBLAS_STATUS_ALLOC_FAILED)
-    throw OutOfGpuMemory(std::string("out of GPU memory: cuBLASLt had none left for ") + what +
-                         "; see what else uses this GPU, or run fewer workers on it");
+  if (status == CUBLAS_STATUS_ALLOC_FAILED) throw_out_of_gpu_memory("cuBLASLt", what);
   throw MachineError(std::string("cuBLASLt: ") + what +
                      " failed: " + cublasLtGetStatusString(status));
 }

@@ -97,20 +97,7 @@ TEST_CASE(
   CHECK(second.control_verdict != "holds");
   CHECK(*second.contrasts.at(0).estimate == Approx(0.1 + 0.06).margin(1e-9));
   CHECK_THAT(second.explanation, !Contains("not finished"));
-  TrialRecord failed;
-  failed.trial = "failed";
-  failed.sweep = "planted";
-  failed.state = "failed";
-  failed.role = "scored";
-  failed.method = "lora";
-  failed.task = "wikisql";
-  failed.targets = "Wq+Wv";
-  failed.rank = 6;
-  failed.seed = 6;
-  failed.config = {{"score.task", "wikisql"}, {"train.limit", "3000"},       {"seed", "6"},
-                   {"settings.rank", "6"},    {"settings.targets", "Wq+Wv"}, {"method", "lora"},
-                   {"task", "wikisql"}};
-  planted.store().put_trial(failed);
+  planted.store().put_trial(unscored_trial("failed", "Wq+Wv", 6, 6));
   CHECK_THAT(judged("shared_between_seeds", sites, "second", 0.02).explanation,
              Contains("on wikisql 1 trial of lora Wq+Wv r6 is failed or not finished"));
   CHECK(judged("shared_between_seeds", "    sites: [Wq, Wv]\n    ranks: [largest]\n    seeds: 6\n",
@@ -391,6 +378,16 @@ TEST_CASE("planted amplification is found, relative to random subspaces too") {
   CHECK(*relative.contrasts.at(0).estimate == Approx(-1).margin(0.1));
 }
 
+// W projects alike into all directions.
+AdapterFindings with_update_norm(const std::string& trial, double update_norm) {
+  AdapterFindings record{.trial = trial, .stamp = "s", .values = {}, .spectra = {}};
+  for (const std::string quantity :
+       {"projected", "projected_random", "projected_drawn", "projected_weight"})
+    record.values.push_back({0, "Wq", quantity, 1.0, ""});
+  record.values.push_back({0, "Wq", "update_norm", update_norm, ""});
+  return record;
+}
+
 TEST_CASE("adapters that are compared across ranks are of one variant, the plain one first") {
   PlantedResults planted;
   const auto add = [&](int rank, const std::string& alpha, double update_norm) {
@@ -401,16 +398,10 @@ TEST_CASE("adapters that are compared across ranks are of one variant, the plain
                  .settings = settings,
                  .group = alpha.empty() ? "plain" : "others"});
     for (int seed = 1; seed <= 5; ++seed) {
-      AdapterFindings record{.trial = "plantedwikisqlloraWq+Wv" + std::to_string(rank) + "s" +
-                                      std::to_string(seed) + (alpha.empty() ? "" : "alpha" + alpha),
-                             .stamp = "s",
-                             .values = {},
-                             .spectra = {}};
-      for (const std::string quantity :
-           {"projected", "projected_random", "projected_drawn", "projected_weight"})
-        record.values.push_back({0, "Wq", quantity, 1.0, ""});
-      record.values.push_back({0, "Wq", "update_norm", update_norm + 0.01 * seed, ""});
-      planted.store().put_adapter(record);
+      planted.store().put_adapter(
+          with_update_norm("plantedwikisqlloraWq+Wv" + std::to_string(rank) + "s" +
+                               std::to_string(seed) + (alpha.empty() ? "" : "alpha" + alpha),
+                           update_norm + 0.01 * seed));
     }
   };
   const auto judged = [&] {
@@ -448,17 +439,10 @@ TEST_CASE(
                    .settings = {{"init", init}, {"lr", rate}},
                    .group = init});
       for (int seed = 1; seed <= 5; ++seed) {
-        AdapterFindings record{
-            .trial = fmt::format("plantedwikisqlloraWq+Wv{}s{}init{}lr{}", rank, seed, init, rate),
-            .stamp = "s",
-            .values = {},
-            .spectra = {}};
-        for (const std::string quantity :
-             {"projected", "projected_random", "projected_drawn", "projected_weight"})
-          record.values.push_back({0, "Wq", quantity, 1.0, ""});
         const double norm = init == "pissa" ? 1 : rank == 4 ? 16 : 2;
-        record.values.push_back({0, "Wq", "update_norm", norm + 0.01 * seed, ""});
-        planted.store().put_adapter(record);
+        planted.store().put_adapter(with_update_norm(
+            fmt::format("plantedwikisqlloraWq+Wv{}s{}init{}lr{}", rank, seed, init, rate),
+            norm + 0.01 * seed));
       }
     }
   }

@@ -432,26 +432,8 @@ TEST_CASE("a diverged trial counts as the base, and unfinished ones as missing")
   PlantedResults planted;
   planted.add({.method = "none", .share = 0.1});
   planted.add({.targets = "Wq", .rank = 8, .share = 0.9, .seeds = 2});
-  TrialRecord diverged;
-  diverged.trial = "diverged";
-  diverged.sweep = "planted";
-  diverged.state = "diverged";
-  diverged.role = "scored";
-  diverged.method = "lora";
-  diverged.task = "wikisql";
-  diverged.targets = "Wq";
-  diverged.rank = 8;
-  diverged.seed = 3;
-  diverged.config = {{"score.task", "wikisql"}, {"train.limit", "3000"},    {"seed", "3"},
-                     {"settings.rank", "8"},    {"settings.targets", "Wq"}, {"method", "lora"},
-                     {"task", "wikisql"}};
-  planted.store().put_trial(diverged);
-  TrialRecord failed = diverged;
-  failed.trial = "failed";
-  failed.state = "failed";
-  failed.seed = 4;
-  failed.config["seed"] = "4";
-  planted.store().put_trial(failed);
+  planted.store().put_trial(unscored_trial("diverged", "Wq", 8, 3));
+  planted.store().put_trial(unscored_trial("failed", "Wq", 8, 4));
   int trained = 0;
   for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores) {
     if (score.method == "none") continue;
@@ -470,11 +452,7 @@ TEST_CASE("a diverged trial counts as the base, and unfinished ones as missing")
              Contains("; on wikisql 1 trial of lora Wq r8 is failed or not finished and is left "
                       "out") &&
                  !Contains("of lora Wq+Wv r4 "));
-  failed.trial = "waiting";
-  failed.state = "pending";
-  failed.seed = 5;
-  failed.config["seed"] = "5";
-  planted.store().put_trial(failed);
+  planted.store().put_trial(unscored_trial("pending", "Wq", 8, 5));
   CHECK_THAT(
       explained(),
       Contains("; on wikisql 2 trials of lora Wq r8 are failed or not finished and are left out"));
@@ -530,22 +508,20 @@ TEST_CASE("costs are compared seed by seed") {
   CHECK(*none.contrasts.at(2).estimate == Approx(6));
 }
 
+// LoRA against full fine-tuning.
+std::string cost_claim(const std::string& quantity) {
+  return "claims:\n  - id: D\n    title: t\n    source: s\n    statistic: cost\n    contrasts: "
+         "[{quantity: " +
+         quantity +
+         ", region: above, margin: 1, reason: r}]\n    left: {method: lora}\n    right: {method: "
+         "full}\n    control: shuffled\n";
+}
+
 TEST_CASE("of costs that trials do not have, it is not said that their seeds are not finished") {
   PlantedResults planted;
   planted.add({.targets = "Wq", .rank = 8, .timings = {{"checkpoint_bytes", 1000}}});
   planted.add({.method = "full", .diverged = true});  // which left no checkpoint
-  const ClaimFinding claim = planted
-                                 .judge(R"(claims:
-  - id: D
-    title: t
-    source: s
-    statistic: cost
-    contrasts: [{quantity: checkpoint, region: above, margin: 1, reason: r}]
-    left: {method: lora}
-    right: {method: full}
-    control: shuffled
-)")
-                                 .claims.at(0);
+  const ClaimFinding claim = planted.judge(cost_claim("checkpoint")).claims.at(0);
   CHECK(claim.verdict == "not run");
   CHECK(claim.contrasts.at(0).missing == "0 seeds have values on both sides, 2 are needed");
 }
@@ -563,19 +539,7 @@ TEST_CASE("tasks that score the same trainings have one cost") {
                    .trainings = trainings});
   };
   const auto contrasts = [&] {
-    return planted
-        .judge(R"(claims:
-  - id: D
-    title: t
-    source: s
-    statistic: cost
-    contrasts: [{quantity: memory, region: above, margin: 1, reason: r}]
-    left: {method: lora}
-    right: {method: full}
-    control: shuffled
-)")
-        .claims.at(0)
-        .contrasts.size();
+    return planted.judge(cost_claim("memory")).claims.at(0).contrasts.size();
   };
   add("mismatched", "mnli");
   add("mnli", "mnli");

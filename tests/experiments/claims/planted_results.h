@@ -127,6 +127,29 @@ class PlantedResults {
   Store store_;
 };
 
+// A trial of LoRA on wikisql that ended in `state` without scores.
+inline TrialRecord unscored_trial(const std::string& state, const std::string& targets,
+                                  std::int64_t rank, std::int64_t seed) {
+  TrialRecord t;
+  t.trial = state;
+  t.sweep = "planted";
+  t.state = state;
+  t.role = "scored";
+  t.method = "lora";
+  t.task = "wikisql";
+  t.targets = targets;
+  t.rank = rank;
+  t.seed = seed;
+  t.config = {{"score.task", "wikisql"},
+              {"train.limit", "3000"},
+              {"seed", std::to_string(seed)},
+              {"settings.rank", std::to_string(rank)},
+              {"settings.targets", targets},
+              {"method", "lora"},
+              {"task", "wikisql"}};
+  return t;
+}
+
 inline std::string score_claim(const std::string& region, double margin,
                                const std::string& more = "",
                                const std::string& contrasts =
