@@ -19,6 +19,11 @@ constexpr int kPages = heads == 1   ? 4
                        : heads == 2 ? 3
                                     : 2;
 
+// Whether the sums of two chunks of an output's columns fit into the registers beside one another:
+// the loads of the weights are shared then.
+template <int heads>
+constexpr bool kPairs = kParts == 1 && heads < 4;
+
 // Scores of `pages` pages from `page` on, of `heads` heads at q, to scores + head * stride. (Every
 // loop over sums is unrolled whole: an array that is indexed in a loop lives in memory.)
 template <int heads, int pages>
@@ -81,15 +86,18 @@ float softmax_numerators(float* scores, int64_t keys) {
 }
 
 // Columns [c, c + n), n <= 16, of `heads` outputs at out + head * head_dim: the weighted sums of
-// the values.
-template <int heads>
+// the values. Of two chunks of columns, n is that of the second.
+template <int heads, int chunks>
 void weighted_values(const PagedAttentionTask& t, const float* weights, int64_t stride,
                      const float* inverse, int64_t c, int64_t n, float* out) {
-  F16 total[heads][4];
+  F16 total[heads][4][chunks];
 #pragma GCC unroll 4
   for (int h = 0; h < heads; ++h) {
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) total[h][j] = F16::zero();
+    for (int j = 0; j < 4; ++j) {
+#pragma GCC unroll 2
+      for (int i = 0; i < chunks; ++i) total[h][j][i] = F16::zero();
+    }
   }
   for (int64_t begin = 0; begin < t.keys; begin += kPage) {
     const float* values =
@@ -101,19 +109,30 @@ void weighted_values(const PagedAttentionTask& t, const float* weights, int64_t 
 #pragma GCC unroll 4
       for (int j = 0; j < 4; ++j) {
         if (p + j >= positions) break;
-        const F16 value = n == kLanes ? F16::load(values + (p + j) * t.head_dim)
-                                      : F16::load_first(values + (p + j) * t.head_dim, n);
+        const float* const row = values + (p + j) * t.head_dim;
+        F16 value[chunks];
+#pragma GCC unroll 2
+        for (int i = 0; i < chunks; ++i)
+          value[i] = i + 1 < chunks || n == kLanes ? F16::load(row + i * kLanes)
+                                                   : F16::load_first(row + i * kLanes, n);
 #pragma GCC unroll 4
-        for (int h = 0; h < heads; ++h)
-          total[h][j] =
-              multiply_add(F16::broadcast(weights[h * stride + begin + p + j]), value, total[h][j]);
+        for (int h = 0; h < heads; ++h) {
+          const F16 weight = F16::broadcast(weights[h * stride + begin + p + j]);
+#pragma GCC unroll 2
+          for (int i = 0; i < chunks; ++i)
+            total[h][j][i] = multiply_add(weight, value[i], total[h][j][i]);
+        }
       }
     }
   }
 #pragma GCC unroll 4
   for (int h = 0; h < heads; ++h) {
-    const F16 all = (total[h][0] + total[h][1]) + (total[h][2] + total[h][3]);
-    (all * F16::broadcast(inverse[h])).store_first(out + h * t.head_dim + c, n);
+#pragma GCC unroll 2
+    for (int i = 0; i < chunks; ++i) {
+      const F16 all = (total[h][0][i] + total[h][1][i]) + (total[h][2][i] + total[h][3][i]);
+      (all * F16::broadcast(inverse[h]))
+          .store_first(out + h * t.head_dim + c + i * kLanes, i + 1 < chunks ? kLanes : n);
+    }
   }
 }
 
@@ -122,6 +141,7 @@ void attend(const PagedAttentionTask& t, int64_t first) {
   const int64_t pages = (t.keys + kPage - 1) / kPage;
   const int64_t stride = pages * kPage;
   const float* q = t.q + first * t.head_dim;
+  float* const out = t.out + first * t.head_dim;
   int64_t page = 0;
   for (; page + kPages<heads> <= pages; page += kPages<heads>)
     score_pages<heads, kPages<heads>>(t, q, page, t.scratch, stride);
@@ -129,9 +149,22 @@ void attend(const PagedAttentionTask& t, int64_t first) {
   float inverse[heads];
   for (int h = 0; h < heads; ++h)
     inverse[h] = 1.0f / softmax_numerators(t.scratch + h * stride, t.keys);
-  each_chunk(t.head_dim, [&](int64_t c, int64_t n) RANKSCOPE_INLINE {
-    weighted_values<heads>(t, t.scratch, stride, inverse, c, n, t.out + first * t.head_dim);
-  });
+  int64_t c = 0;
+  if constexpr (kPairs<heads>) {
+    for (; c + kLanes < t.head_dim; c += 2 * kLanes) {
+      const int64_t n = t.head_dim - c - kLanes;
+      if (n >= kLanes)
+        weighted_values<heads, 2>(t, t.scratch, stride, inverse, c, kLanes, out);
+      else
+        weighted_values<heads, 2>(t, t.scratch, stride, inverse, c, n, out);
+    }
+  }
+  for (; c < t.head_dim; c += kLanes) {
+    if (t.head_dim - c >= kLanes)
+      weighted_values<heads, 1>(t, t.scratch, stride, inverse, c, kLanes, out);
+    else
+      weighted_values<heads, 1>(t, t.scratch, stride, inverse, c, t.head_dim - c, out);
+  }
 }
 
 }  // namespace

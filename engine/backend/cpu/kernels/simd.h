@@ -70,7 +70,7 @@ struct F16 {
 
   static F16 broadcast(float x) {
     F16 r;
-    for (auto& p : r.part) p = NativeF{} + x;
+    for (auto& p : r.part) p = x - NativeF{};
     return r;
   }
   static F16 zero() { return broadcast(0.0f); }
