@@ -38,8 +38,18 @@ const PackedMatrix& LinearWeight::backward_packed(Backend& backend) const {
   return backward_;
 }
 
+const Screen* LinearWeight::screen(Backend& backend) const {
+  if (!screened_) {
+    screen_ = bias() == nullptr ? backend.screen(view_) : nullptr;
+    screened_ = true;
+  }
+  return screen_.get();
+}
+
 void LinearWeight::refresh(Backend& backend) {
   if (!trainable()) return;
+  screened_ = false;
+  screen_ = nullptr;
   const Tensor& value = parameter_->value;
   const int64_t stored_rows = stored_transposed_ ? out() : in();
   const int64_t stored_cols = stored_transposed_ ? in() : out();

@@ -31,6 +31,8 @@ class LinearWeight {
   void pack_once() { packed_once_ = true; }
   const PackedMatrix& forward_packed(Backend& backend) const;   // [in, out]
   const PackedMatrix& backward_packed(Backend& backend) const;  // [out, in]
+  // Null where the backend has none of this matrix, or where it has a bias.
+  const Screen* screen(Backend& backend) const;
   // After the parameter became trainable (its memory moved) or changed: views and packs anew.
   void refresh(Backend& backend);
   // Adds x^T dy to the parameter's gradient and the column sums of dy to the bias's.
@@ -48,6 +50,8 @@ class LinearWeight {
   bool packed_once_ = false;
   mutable PackedMatrix forward_;
   mutable PackedMatrix backward_;
+  mutable bool screened_ = false;
+  mutable std::shared_ptr<const Screen> screen_;
 };
 
 // x W + b + scale * (dropout(x) A^T) B^T: A [r, in], B [out, r]. Either factor may be frozen.

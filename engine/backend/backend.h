@@ -73,6 +73,13 @@ class PackedMatrix {
   bool across_ = false;
 };
 
+// What a backend keeps of the right operand of a product to find the largest element of each row
+// without forming them all.
+class Screen {
+ public:
+  virtual ~Screen() = default;
+};
+
 // left [m, k] times right [k, n].
 struct ProductTerm {
   ConstMatrix left;
@@ -308,6 +315,15 @@ class Backend {
   // not chosen; what is then missing is id -1.
   virtual void best_tokens(Matrix logits, const BannedTokens& banned, int64_t count, int32_t* ids,
                            float* log_probs) = 0;
+  // For best_columns(): of a right operand [k, n] whose memory stays as it is as long as the screen
+  // is used. Null where this backend, or this matrix, has none.
+  virtual std::shared_ptr<const Screen> screen(const WeightView&) { return nullptr; }
+  // For each row of left [m, k] the column, not banned, with the largest element of left x right:
+  // the id that best_tokens() of that product gives for a count of 1, whatever bits the screen has.
+  // False, and `ids` [m] is not written, where forming the product is the better way.
+  virtual bool best_columns(ConstMatrix, const Screen&, const BannedTokens&, int32_t*) {
+    return false;
+  }
 
   // ---- Rows -----------------------------------------------------------------------------------
   // LayerNorm: out = (x - mean) * rstd * gain + bias, variance over d (not d - 1).

@@ -158,17 +158,23 @@ class Lane {
     Backend& backend = work_.model.backend();
     const Tensor hidden = run_segments(work_.model, work_.adaptation, cache_, segments());
     const LinearWeight& head = work_.model.head();
-    const Tensor memory = backend.floats(hidden.rows(), logits_width(head.out()));
-    const Matrix logits = memory.matrix().columns(0, head.out());
-    const ProductTerm term{hidden.view(), &head.forward_packed(backend)};
-    backend.product({&term, 1}, {.bias = head.bias()}, logits);
+    const PackedMatrix& packed = head.forward_packed(backend);
     const Search& any = *active_[0].search;
     const auto each = static_cast<size_t>(any.candidates());
     ids_.resize(static_cast<size_t>(hidden.rows()) * each);
     log_probs_.resize(any.needs_log_probs() ? ids_.size() : 0);
     const BannedTokens banned_tokens = banned();
-    backend.best_tokens(logits, banned_tokens, any.candidates(), ids_.data(),
-                        any.needs_log_probs() ? log_probs_.data() : nullptr);
+    const Screen* const screen =
+        each == 1 && !any.needs_log_probs() ? head.screen(backend) : nullptr;
+    if (screen == nullptr ||
+        !backend.best_columns(hidden.view(), *screen, banned_tokens, ids_.data())) {
+      const Tensor memory = backend.floats(hidden.rows(), logits_width(head.out()));
+      const Matrix logits = memory.matrix().columns(0, head.out());
+      const ProductTerm term{hidden.view(), &packed};
+      backend.product({&term, 1}, {.bias = head.bias()}, logits);
+      backend.best_tokens(logits, banned_tokens, any.candidates(), ids_.data(),
+                          any.needs_log_probs() ? log_probs_.data() : nullptr);
+    }
     for (size_t row = 0; row * each < ids_.size(); ++row) {
       const bool offers =
           ids_[row * each] >= 0 && (log_probs_.empty() || !std::isnan(log_probs_[row * each]));

@@ -97,7 +97,8 @@ void plan_cpu_weights(const ModelShape& shape, const TrainingReach& reach, int64
   const bool head_trained = reach.base_weights && reach.lowest_layer < 0;
   const int64_t both = shape.packed_once() ? 1 : 2;
   const int64_t head = shape.config.vocabulary * shape.config.width;
-  plan.packed_weights = (head_trained ? kFloat : each) * head * (trainable > 0 ? both : 1);
+  // And a byte of each of the head's elements, which greedy predictions look at first.
+  plan.packed_weights = ((head_trained ? kFloat : each) * (trainable > 0 ? both : 1) + 1) * head;
   const auto reached = [&](const SiteSpec& spec) { return spec.site.layer >= reach.lowest_layer; };
   const std::set<std::string_view> adapted = touched_tensors(shape, reach);
   for (const SiteSpec& spec : shape.sites) {

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "common/error.h"
+#include "engine/backend/cpu/cpu_screen.h"
 #include "engine/backend/cpu/kernels/kernels.h"
 #include "engine/backend/cpu/memory.h"
 #include "engine/backend/cpu/thread_pool.h"
@@ -234,6 +235,16 @@ class CpuBackend final : public Backend {
       kernels_.best_tokens(logits.row(row), logits.cols, banned.ids.data() + begin, end - begin,
                            count, ids + row * count, log_probs ? log_probs + row * count : nullptr);
     });
+  }
+
+  std::shared_ptr<const Screen> screen(const WeightView& right) override {
+    return cpu::CpuScreen::make(right, dtype_code(right.dtype), kernels_, pool_, memory_);
+  }
+
+  bool best_columns(ConstMatrix left, const Screen& screen, const BannedTokens& banned,
+                    int32_t* ids) override {
+    return static_cast<const cpu::CpuScreen&>(screen).best_columns(left, banned, pool_, memory_,
+                                                                   ids);
   }
 
   void layer_norm(ConstMatrix x, const float* gain, const float* bias, float epsilon, Matrix out,

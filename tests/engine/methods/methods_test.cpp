@@ -280,12 +280,13 @@ TEST_CASE("The memory plan counts 16-bit weights as they are stored, fp32 where 
     return plan_memory(shape, *method(name, set), 1024, {.stored = stored}).packed_weights;
   };
   const int64_t head = 768 * shape.config.vocabulary, layer = 12 * 768 * 768;
-  CHECK(weights("none", {}, DType::kF32) == 4 * (head + 12 * layer));
-  CHECK(weights("none", {}, DType::kBF16) == 2 * (head + 12 * layer));
-  CHECK(weights("lora", {"targets=all"}, DType::kBF16) == 2 * 2 * head + 8 * 12 * layer);
+  // And the head's bytes, a fourth of it in fp32.
+  CHECK(weights("none", {}, DType::kF32) == 4 * (head + 12 * layer) + head);
+  CHECK(weights("none", {}, DType::kBF16) == 2 * (head + 12 * layer) + head);
+  CHECK(weights("lora", {"targets=all"}, DType::kBF16) == 2 * 2 * head + 8 * 12 * layer + head);
   // Wq, Wk and Wv are one tensor.
   CHECK(weights("lora", {"targets=Wq"}, DType::kF16) ==
-        2 * 2 * (head + 12 * layer) + 4 * 12 * 3 * 768 * 768);
+        2 * 2 * (head + 12 * layer) + 4 * 12 * 3 * 768 * 768 + head);
   CHECK(weights("full", {}, DType::kBF16) == weights("full", {}, DType::kF32));
 
   // A large model's matrices are packed once for both directions.
@@ -294,7 +295,7 @@ TEST_CASE("The memory plan counts 16-bit weights as they are stored, fp32 where 
   CHECK(large.packed_once());
   CHECK_FALSE(shape.packed_once());
   CHECK(packed ==
-        4 * (1280 * large.config.vocabulary + 36 * 12 * 1280 * 1280) + 4 * 36 * 3 * 1280 * 1280);
+        (4 + 1) * 1280 * large.config.vocabulary + int64_t{4} * 36 * (12 + 3) * 1280 * 1280);
 }
 
 TEST_CASE("The memory plan grows with what is trained and with the micro-batch") {

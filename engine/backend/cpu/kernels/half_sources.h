@@ -8,11 +8,13 @@ namespace rankscope::cpu::RANKSCOPE_ISA {
 typedef uint32_t Words __attribute__((vector_size(kNativeLanes * 4)));
 typedef uint16_t Halves __attribute__((vector_size(kNativeLanes * 2)));
 
-// A source widens sixteen elements that follow one another, and the first or the second half of a
+// A source widens sixteen elements that follow one another, one (only where the processor widens
+// that of every type by itself), and the first or the second half of a
 // row of a panel (pack.cpp says where its elements lie).
 struct F32Source {
   using Element = float;
   static F16 widen(const float* values) { return F16::load(values); }
+  static float widen_one(const float* value) { return *value; }
   static NativeF half_row(const float* row, int half) {
     return load_native(row + half * kNativeLanes);
   }
@@ -27,6 +29,12 @@ inline Words words_of(const uint16_t* values) {
 
 struct BF16Source {
   using Element = uint16_t;
+  static float widen_one(const uint16_t* value) {
+    const uint32_t bits = static_cast<uint32_t>(*value) << 16;
+    float r;
+    __builtin_memcpy(&r, &bits, sizeof r);
+    return r;
+  }
   static F16 widen(const uint16_t* values) {
     F16 r;
     for (int i = 0; i < kParts; ++i)
@@ -42,6 +50,9 @@ struct BF16Source {
 
 struct F16Source {
   using Element = uint16_t;
+#if defined(__F16C__)
+  static float widen_one(const uint16_t* value) { return _cvtsh_ss(*value); }
+#endif
   static F16 widen(const uint16_t* values) {
     F16 r;
     for (int i = 0; i < kParts; ++i) r.part[i] = widen_native(values + i * kNativeLanes);

@@ -70,6 +70,29 @@ struct PagedAttentionTask {
   float* scratch;       // paged_attention_scratch() floats
 };
 
+// What a row of floats is as bytes: element i about scale * (bytes[i] - 128).
+struct ByteRow {
+  float scale;
+  float norm;       // of the row
+  float rest_norm;  // of what the bytes leave of it
+};
+
+// A product of such rows by a matrix of bytes in panels: panel p begins at byte p * groups * 4 *
+// panel_width, as [groups][panel_width][4], four steps of k together. out = row_scale * scale *
+// (sum - offset), a whole panel's columns always.
+struct ByteProduct {
+  const uint8_t* left;
+  int64_t left_stride;  // bytes, at least 4 * groups
+  int64_t rows;
+  const float* row_scales;  // [rows]
+  const int8_t* panels;
+  int64_t groups;
+  const float* scales;     // [columns]
+  const int32_t* offsets;  // [columns]: 128 times the sum of a column's bytes
+  float* out;
+  int64_t out_stride;
+};
+
 struct KernelTable {
   const char* instruction_set;
   int panel_width;  // columns of a packed panel
@@ -102,6 +125,22 @@ struct KernelTable {
   // kernels/best_tokens.cpp: one row, as in backend.h.
   void (*best_tokens)(float* logits, int64_t cols, const int32_t* banned, int64_t banned_count,
                       int64_t count, int32_t* ids, float* log_probs);
+
+  // kernels/screen.cpp. The others are called only where has_byte_products().
+  bool (*has_byte_products)();
+  // k floats as bytes, and 128 from k on to `padded`.
+  ByteRow (*bytes_of_row)(const float* row, int64_t k, uint8_t* bytes, int64_t padded);
+  void (*byte_product)(const ByteProduct& task, int64_t panel_begin, int64_t panel_end);
+  // The columns, in order, that can hold the largest of a row's elements, column c being within
+  // norm * by_norm[c] + rest_norm * by_rest[c] of estimates[c]. Returns their number; most + 1,
+  // with `columns` [most] full, where there are more.
+  int64_t (*screened_columns)(const float* estimates, const float* by_norm, const float* by_rest,
+                              int64_t cols, float norm, float rest_norm, int32_t* columns,
+                              int64_t most);
+  // The elements of a product's row in some columns, with the bits that product_tile() gives them.
+  // Column c of the right operand is k elements that follow one another from c * stride on.
+  void (*column_products)(const float* left, const void* right, int dtype, int64_t stride,
+                          int64_t k, const int32_t* columns, int64_t count, float* out);
 
   // kernels/norm.cpp: `rows` rows, strides in floats. Formulas as in backend.h.
   void (*layer_norm)(const float* x, int64_t x_stride, const float* gain, const float* bias,

@@ -2,6 +2,7 @@
 #include "engine/backend/cpu/kernels/attention.h"
 #include "engine/backend/cpu/kernels/product.h"
 #include "engine/backend/cpu/kernels/row_kernels.h"
+#include "engine/backend/cpu/kernels/screen.h"
 
 namespace rankscope::cpu {
 
@@ -21,6 +22,11 @@ const KernelTable& RANKSCOPE_KERNELS() {
       .paged_attention = isa::paged_attention,
       .paged_attention_scratch = isa::paged_attention_scratch,
       .best_tokens = isa::best_tokens,
+      .has_byte_products = isa::has_byte_products,
+      .bytes_of_row = isa::bytes_of_row,
+      .byte_product = isa::byte_product,
+      .screened_columns = isa::screened_columns,
+      .column_products = isa::column_products,
       .layer_norm = isa::layer_norm,
       .layer_norm_dx = isa::layer_norm_dx,
       .layer_norm_dgain = isa::layer_norm_dgain,
