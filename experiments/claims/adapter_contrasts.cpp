@@ -140,12 +140,23 @@ class AdapterContrasts {
            !group.trials.empty() && !(is_about_a() && pissa_trials_.contains(group.example_trial));
   }
 
+  bool is_compared(const EvidenceGroup& group, const std::string& task) const {
+    return group.task == task && !group.shuffled_targets && counts(group);
+  }
+
   // Of the first variant that has the claim's ranks. None where no variant has them all.
   std::optional<Compared> compared_of(const std::string& task) const {
+    // One alpha for all ranks is the default at one of them: of a variant's kinds the first counts.
+    std::map<std::string, VariantKind> kinds;
+    for (const EvidenceGroup& group : sweep_.groups)
+      if (is_compared(group, task)) {
+        const auto [kind, added] = kinds.emplace(group.variant, group.variant_kind);
+        kind->second = std::min(kind->second, group.variant_kind);
+      }
     std::map<VariantOrder, std::set<std::int64_t>> ranks_by_variant;
     for (const EvidenceGroup& group : sweep_.groups)
-      if (group.task == task && !group.shuffled_targets && counts(group))
-        ranks_by_variant[variant_order(group)].insert(*group.rank);
+      if (is_compared(group, task))
+        ranks_by_variant[{kinds.at(group.variant), group.variant}].insert(*group.rank);
     for (const auto& [variant, there] : ranks_by_variant)
       if (std::vector<std::int64_t> ranks = ranks_among(there); !ranks.empty())
         return Compared{task, variant.second, std::move(ranks)};

@@ -149,6 +149,8 @@ int run_sweep(const RunCommand& c) {
     log::info("{}", end);
   else
     print_text(end + "\n");
+  // Before what the report says of itself on standard error, where both go to one file.
+  std::fflush(stdout);
   if (sweep.report) report_into(folder.path());
   if (c.json) {
     const OrderedJson line = {{"trials", manifest.trials.size()},

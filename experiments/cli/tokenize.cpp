@@ -11,6 +11,7 @@
 #include "common/jsonl.h"
 #include "common/text.h"
 #include "datasets/tokenizer/tokenizer.h"
+#include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/texts.h"
 
@@ -99,7 +100,9 @@ void add_tokenize(CLI::App& app, int& exit_code) {
   command
       ->add_option("--model", c->model, "folder with tokenizer.json, or vocab.json and merges.txt")
       ->required();
-  command->add_option("file", c->file, "one text a line")->required();
+  command->add_option("file", c->file, "one text a line; -: from standard input")
+      ->required()
+      ->transform(dash_is_standard_input());
   CLI::Option* jsonl = command->add_flag("--jsonl", c->jsonl, "each line is a JSON string");
   CLI::Option* bare = command->add_flag("--no-special-tokens", c->bare,
                                         "leave out what the tokenizer's template adds");

@@ -1,5 +1,7 @@
 #include "experiments/sweep/sweep_file.h"
 
+#include <algorithm>
+
 #include "common/error.h"
 #include "common/files.h"
 #include "common/settings.h"
@@ -9,6 +11,28 @@
 #include "experiments/yaml/overrides.h"
 
 namespace rankscope {
+namespace {
+
+// A key of a task makes none: what was meant for another sweep would train and score a task more,
+// of default settings. A task given as a whole is one to be added.
+void refuse_new_task(const YamlNode& root, const std::string& assignment) {
+  constexpr std::string_view kTasks = "tasks.";
+  const std::string_view path = std::string_view(assignment).substr(0, assignment.find('='));
+  if (!path.starts_with(kTasks)) return;
+  const std::string_view rest = path.substr(kTasks.size());
+  const std::string_view name = rest.substr(0, rest.find('.'));
+  const auto tasks = std::ranges::find(root.entries, "tasks", &YamlEntry::key);
+  if (name.size() == rest.size() || name.empty() || tasks == root.entries.end()) return;
+  std::vector<std::string> known;
+  for (const YamlEntry& task : tasks->value.entries) known.push_back(task.key);
+  if (known.empty() || std::ranges::find(known, name) != known.end()) return;
+  throw InputError("override '" + printable(assignment) + "': the sweep has no task '" +
+                   printable(name) + "'; its tasks are " + listed(known) +
+                   "; a task is added as a whole, by tasks." + printable(name) +
+                   "={data: DIR, ...}");
+}
+
+}  // namespace
 
 Sweep read_sweep(const std::filesystem::path& file, std::span<const std::string> overrides,
                  const ShapeOf& shape_of) {
@@ -25,7 +49,10 @@ Sweep parse_sweep(std::string_view text, const std::filesystem::path& file,
   if (root.kind == YamlNode::Kind::kNull && overrides.empty()) {
     throw InputError(printable_path(file) + ": the file is empty");
   }
-  for (const std::string& assignment : overrides) apply_override(root, assignment);
+  for (const std::string& assignment : overrides) {
+    refuse_new_task(root, assignment);
+    apply_override(root, assignment);
+  }
   const SweepPlan plan = read_plan(root, sweep.file);
   sweep.name = plan.name;
   sweep.base = plan.base;

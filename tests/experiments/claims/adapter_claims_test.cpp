@@ -428,6 +428,28 @@ TEST_CASE("adapters that are compared across ranks are of one variant, the plain
   CHECK(*plain.contrasts.at(0).estimate == Approx(3).margin(0.05));
 }
 
+TEST_CASE("one alpha for all ranks is one variant, though it is the default at one of them") {
+  PlantedResults planted;
+  for (const int rank : {4, 8, 16}) {
+    planted.add({.targets = "Wq+Wv", .rank = rank, .settings = {{"alpha", "8"}}, .group = "alpha"});
+    for (int seed = 1; seed <= 5; ++seed)
+      planted.store().put_adapter(with_update_norm(
+          fmt::format("plantedwikisqlloraWq+Wv{}s{}alpha8", rank, seed), 16 / rank + 0.01 * seed));
+  }
+  // Beside another group the alpha is named.
+  planted.add({.targets = "Wq+Wv", .rank = 4, .settings = {{"lr_ratio", "16"}}, .group = "plus"});
+  const auto compared = [&](const std::string& ranks) {
+    return planted
+        .judge(adapter_claim("amplification", "    sites: [Wq]\n    ranks: " + ranks + "\n",
+                             "small_over_large", 1))
+        .claims.at(0)
+        .contrasts.at(0)
+        .name;
+  };
+  CHECK(compared("[4, largest]") == "wikisql: Wq amplification, r4 over r16, alpha 8");
+  CHECK(compared("[8, largest]") == "wikisql: Wq amplification, r8 over r16, alpha 8");
+}
+
 TEST_CASE(
     "plain adapters are compared though their rate is named and a variant's name comes first") {
   PlantedResults planted;

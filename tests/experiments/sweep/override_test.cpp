@@ -81,6 +81,10 @@ TEST_CASE("wrong overrides are quoted in the message") {
         "override 'base.x=1': there is no 'x', what stands before it is no map");
   CHECK(refused("training.batch=") ==
         "override 'training.batch=': 'training.batch': must be a decimal number, not empty");
+  CHECK(refused("tasks.samsum.data=d") ==
+        "override 'tasks.samsum.data=d': the sweep has no task 'samsum'; its tasks are own; a task "
+        "is added as a whole, by tasks.samsum={data: DIR, ...}");
+  CHECK(folder.refusal(kText, {"tasks.samsum={data: d}"}).find("has no task") == std::string::npos);
   CHECK_THAT(refused("training.batch=[1"), Catch::StartsWith("override 'training.batch=[1':1: "));
   CHECK_THAT(refused("template.prompt={prompt} Answer:"),
              Catch::EndsWith("; a text that begins with { needs quotes: KEY='\"{prompt} ...\"'"));
