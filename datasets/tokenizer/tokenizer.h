@@ -39,7 +39,8 @@ class Tokenizer {
  public:
   // From the folder's tokenizer.json or, where there is none, its vocab.json and merges.txt, which
   // are read as GPT-2's: its pattern, and "<|endoftext|>" as a special token where it is one of the
-  // vocabulary's. tokenizer_config.json is not read: where it says other than tokenizer.json
+  // vocabulary's; a tokenizer_config.json or config.json that names another kind is an InputError.
+  // Nothing else of tokenizer_config.json is read: where it says other than tokenizer.json
   // (add_prefix_space, tokens of its own), transformers' ids are others. InputError names file and
   // field of what is wrong or not supported.
   static Tokenizer load(const std::filesystem::path& folder);

@@ -212,6 +212,35 @@ TEST_CASE("vocab.json with merges.txt is read as GPT-2's") {
              Catch::Contains("neither tokenizer.json nor vocab.json"));
 }
 
+TEST_CASE("a folder without tokenizer.json that is not GPT-2's is refused") {
+  const tests::TemporaryFolder folder;
+  write_file_atomically(folder / "vocab.json", R"({"a": 0, "b": 1, "ab": 2})");
+  write_file_atomically(folder / "merges.txt", "a b\n");
+  const auto refusal = [&] {
+    return error_text<InputError>([&] { Tokenizer::load(folder.path()); });
+  };
+  write_file_atomically(folder / "config.json", R"({"model_type": "gpt2", "n_ctx": 8})");
+  for (const char* kind : {"GPT2Tokenizer", "GPT2TokenizerFast"}) {
+    write_file_atomically(folder / "tokenizer_config.json",
+                          Json{{"tokenizer_class", kind}, {"pad_token", nullptr}}.dump());
+    CHECK(Tokenizer::load(folder.path()).encode("ab") == std::vector<int32_t>{2});
+  }
+  write_file_atomically(folder / "config.json", R"({"model_type": "qwen2"})");
+  CHECK_THAT(refusal(), Catch::Contains("/config.json: field 'model_type': is 'qwen2'") &&
+                            Catch::Contains("convert the folder to tokenizer.json"));
+  write_file_atomically(folder / "tokenizer_config.json",
+                        R"({"tokenizer_class": "Qwen2Tokenizer"})");
+  CHECK_THAT(refusal(), Catch::Contains(
+                            "tokenizer_config.json: field 'tokenizer_class': is 'Qwen2Tokenizer'"));
+  std::filesystem::remove(folder / "config.json");
+  CHECK_THAT(refusal(), Catch::Contains("'Qwen2Tokenizer'"));
+  std::filesystem::remove(folder / "tokenizer_config.json");
+  CHECK(Tokenizer::load(folder.path()).id_count() == 3);
+
+  std::filesystem::create_symlink("nowhere", folder / "tokenizer.json");
+  CHECK_THAT(refusal(), Catch::Contains("tokenizer.json: is a link to a file that is not there"));
+}
+
 // A text's tokens do not depend on what else the tokenizer has seen, nor on other threads.
 TEST_CASE("encoding in several threads gives each text its own ids") {
   const Tokenizer tokenizer = Tokenizer::load(kFolder / "llama2");
