@@ -117,10 +117,12 @@ double to_double(std::string_view text) {
 // decimal.Decimal(text), then float(). Nothing where Decimal raises InvalidOperation; `raises`
 // where float() does.
 std::optional<double> decimal_value(std::string text, bool& raises) {
-  std::erase(text, '_');
   const std::size_t begin = text.find_first_not_of(" \t\n\v\f\r");
   if (begin == std::string::npos) return {};
   text = text.substr(begin, text.find_last_not_of(" \t\n\v\f\r") + 1 - begin);
+  // Decimal drops these behind its trimming: white space that one held off the end stays, and is no
+  // number's.
+  std::erase(text, '_');
   for (char& c : text) c = ascii_lower(c);
   std::string_view rest = text;
   const bool negative = rest.starts_with('-');

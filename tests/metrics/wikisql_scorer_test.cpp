@@ -135,6 +135,17 @@ TEST_CASE("lower case is Python's") {
   CHECK(python_lower("A\xFF\xC3Z") == "a\xFF\xC3z");
 }
 
+// Values of Python's Decimal("1000 _") and so on: it raises, and dbengine's pattern looks for a
+// number.
+TEST_CASE("an underline is dropped from a number behind the white space around it, as in Python") {
+  CHECK(wikisql_number("1,000 _") == 1.0);
+  CHECK(wikisql_number("-5 _") == 5.0);
+  CHECK(wikisql_number("_ -5") == 5.0);
+  CHECK(wikisql_number("1e3 _") == 1.0);
+  CHECK(wikisql_number(" 1_000_ ") == 1000.0);
+  CHECK_FALSE(wikisql_number("_"));
+}
+
 TEST_CASE("a text that is no query is wrong, not an error") {
   const std::vector<WikisqlTable> tables = golden_tables();
   WikisqlDatabase database;
