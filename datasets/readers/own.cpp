@@ -46,11 +46,15 @@ void read_choices(const JsonRecords& records, const std::optional<std::string_vi
                   Record& record) {
   record.choices = records.strings("choices");
   if (record.choices.size() < 2) records.fail("choices", "must be at least two texts");
-  std::vector<std::string> sorted = record.choices;
+  // Answers are compared without the white space around them.
+  std::vector<std::string_view> sorted;
+  for (const std::string& choice : record.choices) sorted.push_back(trimmed(choice));
   std::ranges::sort(sorted);
+  if (sorted.front().empty()) records.fail("choices", "one of them is empty or white space alone");
   const auto twice = std::ranges::adjacent_find(sorted);
   if (twice != sorted.end()) {
-    records.fail("choices", "'" + printable(*twice) + "' is given twice");
+    records.fail("choices", "'" + printable(*twice) +
+                                "' is given twice; white space around a choice does not count");
   }
   refuse_other_references(records, record);
   if (!target) return;

@@ -71,6 +71,13 @@ TEST_CASE("what is wrong in an own task's file is named") {
              Contains("field 'choices': must be at least two"));
   CHECK_THAT(records_refusal(R"({"prompt": "p", "target": "t", "choices": ["t", "t"]})"),
              Contains("field 'choices': 't' is given twice"));
+  CHECK_THAT(records_refusal(R"({"prompt": "p", "target": "t", "choices": ["t", "u", " t\n"]})"),
+             Contains("field 'choices': 't' is given twice"));
+  for (const char* choices : {R"(["", "t"])", R"(["t", " \t"])"}) {
+    CHECK_THAT(records_refusal(R"({"prompt": "p", "target": "t", "choices": )" +
+                               std::string(choices) + "}"),
+               Contains("field 'choices': one of them is empty"));
+  }
   const std::string chosen = R"({"prompt": "p", "target": " a", "choices": [" a", " b"], )";
   CHECK_THAT(records_refusal(kLine + "\n" + chosen + R"("reference": "one"})"),
              Contains("own.jsonl:2: field 'reference': 'one' is none of the choices"));
