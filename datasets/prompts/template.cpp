@@ -71,6 +71,7 @@ CompiledTemplate::CompiledTemplate(const Task& task, PromptTemplate text)
         task.labels.empty() ? "" : fmt::format(", for {}", fmt::join(task.labels, ", "))));
   }
   for (const std::string& word : sorted) {
+    if (!valid_utf8(word)) throw InputError("template 'verbalisers': is not valid UTF-8");
     if (word.empty())
       throw InputError("template 'verbalisers': one of them is empty; give a word for each label");
   }

@@ -134,6 +134,7 @@ TEST_CASE("what is wrong with a template is said") {
   CHECK_THAT(template_refusal("mnli", "verbalisers", "yes,no\t,no"), Contains("3 different words"));
   CHECK_THAT(template_refusal("mnli", "verbalisers", "yes,\t,no"),
              Contains("one of them is empty"));
+  CHECK_THAT(template_refusal("mnli", "verbalisers", "\xff,maybe,no"), Contains("UTF-8"));
   CHECK(template_refusal("mnli", "verbalisers", " yes, maybe, no") == "nothing was thrown");
   CHECK_THAT(template_refusal("samsum", "verbalisers", "yes"), Contains("0 different words"));
   CHECK_THAT(template_refusal("samsum", "promt", "x"), Contains("did you mean 'prompt'?"));
