@@ -58,7 +58,13 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
     std::vector<std::string> choices = form.choices(record);
     limits.reserved_tokens =
         rank && !choices.empty() ? 0 : static_cast<std::size_t>(reserved_tokens);
-    auto example = encode_example(form, record, encode, limits, out.encoded);
+    std::optional<EncodedExample> example;
+    try {
+      example = encode_example(form, record, encode, limits, out.encoded);
+    } catch (const InputError& error) {
+      throw InputError(
+          fmt::format("{}:{}: {}", printable_path(out.file), record.line, error.what()));
+    }
     if (!example) continue;
     if (example->prompt.empty()) {
       throw InputError(

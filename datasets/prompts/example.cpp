@@ -1,7 +1,12 @@
 #include "datasets/prompts/example.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
+
+#include "common/error.h"
+#include "common/text.h"
 
 namespace rankscope {
 namespace {
@@ -109,6 +114,13 @@ std::optional<EncodedExample> encode_example(const CompiledTemplate& form, const
   std::size_t behind = limits.reserved_tokens;
   const auto answer = [&](const std::string& text) {
     std::vector<std::int32_t> tokens = encode(text, Part::kContinuation);
+    if (std::ranges::find(tokens, limits.end_token) != tokens.end()) {
+      throw InputError(
+          fmt::format("the answer '{}' of '{}' holds the end token, {}: no text that is generated "
+                      "goes on behind it; take its text out of the answer, or choose another end "
+                      "token",
+                      printable(text), printable(record.id), limits.end_token));
+    }
     tokens.push_back(limits.end_token);
     // Room for the gold answer would tell the model that generates its length.
     if (limits.reserved_tokens == 0) behind = std::max(behind, tokens.size());

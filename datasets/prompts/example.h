@@ -64,7 +64,7 @@ struct EncodeReport {
 // Never cuts a target. Where the whole does not fit, the fields that the template names give way,
 // each by the least number of its units that is enough, found with a logarithmic number of calls of
 // `encode`: the cut prompt's tokens are those of its own text. Nothing where no cut is enough.
-// Counts into `report`.
+// Counts into `report`. InputError where the target's own tokens or a choice's hold the end token.
 std::optional<EncodedExample> encode_example(const CompiledTemplate& form, const Record& record,
                                              const Encode& encode, const EncodeLimits& limits,
                                              EncodeReport& report);

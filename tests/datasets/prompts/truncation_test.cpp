@@ -1,11 +1,14 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "common/error.h"
 #include "common/text.h"
 #include "datasets/prompts/example.h"
 #include "datasets/task.h"
+#include "tests/error_text.h"
 
 using namespace rankscope;
+using rankscope::tests::error_text;
 
 namespace {
 
@@ -28,7 +31,7 @@ struct Outcome {
 };
 
 Outcome encode(const char* name, std::vector<std::string> fields, std::size_t max_tokens,
-               std::size_t reserved = 0) {
+               std::size_t reserved = 0, std::int32_t end_token = kEnd) {
   const Task& task = find_task(name);
   const CompiledTemplate form(task, task.default_template());
   Record record;
@@ -39,7 +42,8 @@ Outcome encode(const char* name, std::vector<std::string> fields, std::size_t ma
   Outcome outcome;
   outcome.example = encode_example(
       form, record, bytes,
-      {.max_tokens = max_tokens, .reserved_tokens = reserved, .end_token = kEnd}, outcome.report);
+      {.max_tokens = max_tokens, .reserved_tokens = reserved, .end_token = end_token},
+      outcome.report);
   return outcome;
 }
 
@@ -58,6 +62,19 @@ TEST_CASE("what fits is left whole, its target ends with the end token") {
   CHECK(cut.prompt() == "a\n\n");
   CHECK(cut.report.truncated == 1);
   CHECK(cut.report.dropped_tokens == 1);
+}
+
+TEST_CASE("an answer that holds the end token is refused") {
+  const auto refusal = [](const char* name, std::vector<std::string> fields, char end) {
+    return error_text<InputError>([&] { encode(name, std::move(fields), 200, 0, end); });
+  };
+  CHECK_THAT(refusal("samsum", {"ab", "s. t"}, '.'),
+             Catch::Contains("the answer ' s. t' of 'r' holds the end token, 46"));
+  // A choice, where the target has none.
+  CHECK_THAT(refusal("mnli", {"p q", "h", "", "neutral"}, 'u'),
+             Catch::Contains("the answer ' true' of 'r' holds the end token"));
+  // In a prompt it ends nothing.
+  CHECK(encode("samsum", {"a. b", "s t"}, 200, 0, '.').prompt() == "a. b\n\n");
 }
 
 TEST_CASE("a dialogue loses whole utterances from its end, and as few as it must") {
