@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "common/error.h"
+#include "common/files.h"
 #include "common/text.h"
 #include "metrics/unicode.h"
 
@@ -182,9 +183,15 @@ WikisqlDatabase::WikisqlDatabase() : state_(std::make_unique<State>()) {}
 WikisqlDatabase::WikisqlDatabase(const std::filesystem::path& db_file)
     : state_(std::make_unique<State>()) {
   state_->file = printable_path(db_file);
+  // SQLite waits for a pipe's writer, and takes an empty device and names of its own (":memory:")
+  // for databases without a table.
+  require_regular_file(db_file);
+  if (!is_there(db_file))
+    throw InputError(state_->file +
+                     ": is not there; give an SQLite database such as WikiSQL's dev.db");
   try {
-    state_->databases.push_back(
-        std::make_unique<SQLite::Database>(db_file.string(), SQLite::OPEN_READONLY));
+    state_->databases.push_back(std::make_unique<SQLite::Database>(
+        std::filesystem::absolute(db_file).string(), SQLite::OPEN_READONLY));
     SQLite::Database& database = *state_->databases.back();
     // A schema from outside may hold functions and views; nothing of it is to be run.
     sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);

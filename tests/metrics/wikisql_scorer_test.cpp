@@ -1,6 +1,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
-#include <catch2/catch.hpp>
+#include <sys/stat.h>
 
+#include <catch2/catch.hpp>
 #include <limits>
 
 #include "common/error.h"
@@ -206,8 +207,19 @@ TEST_CASE("tables that cannot be are refused by name") {
   database.add_table(table);
   const WikisqlTable same_name{"1_1", {"a"}, {"text"}, {}};
   CHECK_THROWS_AS(database.add_table(same_name), InputError);
+}
+
+TEST_CASE("a .db that is no database file is refused at once, by name") {
+  const auto refusal = [](const std::filesystem::path& path) {
+    return tests::error_text<InputError>([&] { WikisqlDatabase database(path); });
+  };
   const tests::TemporaryFolder folder;
-  CHECK_THROWS_AS(WikisqlDatabase(folder / "absent.db"), InputError);
+  CHECK_THAT(refusal(folder / "absent.db"), Catch::Contains("absent.db: is not there"));
+  CHECK_THAT(refusal(":memory:"), Catch::Contains(":memory:: is not there"));
+  CHECK_THAT(refusal(folder.path()), Catch::Contains("Is a directory"));
+  REQUIRE(mkfifo((folder / "pipe.db").c_str(), 0600) == 0);
+  CHECK_THAT(refusal(folder / "pipe.db"), Catch::Contains("pipe.db': not a regular file"));
+  CHECK_THAT(refusal("/dev/zero"), Catch::Contains("not a regular file"));
   write_file_atomically(folder / "text.db", std::string(5000, 'x'));
-  CHECK_THROWS_AS(WikisqlDatabase(folder / "text.db"), InputError);
+  CHECK_THAT(refusal(folder / "text.db"), Catch::Contains("text.db: file is not a database"));
 }
