@@ -44,8 +44,7 @@ AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens,
       }
       node = next;
     }
-    // Of two tokens that normalise to one text the first is found.
-    if (node != 0 && ends_[node] < 0) ends_[node] = static_cast<int32_t>(i);
+    if (node != 0) ends_[node] = static_cast<int32_t>(i);
   }
 }
 

@@ -29,7 +29,8 @@ struct Piece {
 // Finds tokens in a text: the leftmost, of those at one place the longest, then on behind it.
 class AddedTokenMatcher {
  public:
-  // `texts[i]` is what tokens[i] looks like in the searched text; empty ones are never found.
+  // `texts[i]` is what tokens[i] looks like in the searched text; empty ones are never found, and
+  // no two others are the same.
   AddedTokenMatcher() = default;
   AddedTokenMatcher(std::vector<AddedToken> tokens, const std::vector<std::string>& texts);
 

@@ -1,7 +1,10 @@
 #include "datasets/tokenizer/normalizer.h"
 
+#include <algorithm>
+
 #include "common/error.h"
 #include "common/text.h"
+#include "common/utf8.h"
 #include "datasets/tokenizer/nfc.h"
 
 namespace rankscope::tokenizer {
@@ -66,6 +69,13 @@ void Normalizer::read(JsonObject& json) {
     refuse_type(json, type, "NFC, Prepend, Replace, Sequence");
   }
   json.finish();
+}
+
+bool Normalizer::may_move_start() const {
+  return std::ranges::any_of(steps_, [](const Step& step) {
+    return step.kind == Kind::kReplace &&
+           (step.content.empty() || first_code_point(step.pattern).bytes < step.pattern.size());
+  });
 }
 
 std::string Normalizer::apply(std::string_view text, bool prefix) const {

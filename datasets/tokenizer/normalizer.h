@@ -24,6 +24,9 @@ class Normalizer {
   explicit Normalizer(JsonObject json);
 
   bool empty() const { return steps_.empty(); }
+  // Whether a text may begin behind its first character afterwards: a Replace of several characters
+  // by others, or of one by nothing.
+  bool may_move_start() const;
   // `text` is well-formed UTF-8. An empty text stays empty. Without `prefix` nothing is prepended:
   // the text goes on behind another. InputError beyond grown_limit().
   std::string apply(std::string_view text, bool prefix = true) const;

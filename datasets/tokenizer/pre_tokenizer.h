@@ -28,6 +28,8 @@ class PreTokenizer {
   bool byte_level() const { return byte_level_; }
   // Does prepare() do anything?
   bool prepares() const { return add_prefix_space_ || !replacement_.empty(); }
+  // Is the prefix put before the beginning of the input alone?
+  bool prefixes_start_alone() const { return prefix_ == Prefix::kFirst; }
   // The piece with its spaces replaced and its prefix added.
   std::string prepare(std::string_view piece, Place place) const;
 

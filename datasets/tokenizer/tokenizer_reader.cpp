@@ -20,6 +20,8 @@ namespace {
 constexpr JsonLimits kTokenizerLimits{.max_bytes = uint64_t{64} << 20, .max_depth = 16};
 // Of the files beside a vocab.json; tokens' descriptions can be many.
 constexpr JsonLimits kConfigLimits{.max_bytes = uint64_t{64} << 20, .max_depth = 64};
+// At each place of a text as many bytes may be compared; real ones have some dozens.
+constexpr size_t kMaxAddedTokenBytes = 4096;
 constexpr std::string_view kEndOfText = "<|endoftext|>";
 
 // Tables are indexed by id: a small file must not ask for a large one.
@@ -124,10 +126,19 @@ Bpe read_model(JsonObject model, bool byte_level) {
   return Bpe(std::move(vocabulary), merges, std::move(settings));
 }
 
+// `text` is an added token's, as it stands or behind the normalizer.
+void require_short(const JsonObject& json, std::string_view text) {
+  if (text.size() <= kMaxAddedTokenBytes) return;
+  json.fail("content", "'" + printable(text, 40) + "' has " + std::to_string(text.size()) +
+                           " bytes; an added token may have " +
+                           std::to_string(kMaxAddedTokenBytes));
+}
+
 AddedToken read_added_token(JsonObject& json) {
   AddedToken token;
   token.content = json.get_string("content");
   if (token.content.empty()) json.fail("content", "must not be empty");
+  require_short(json, token.content);
   token.id = static_cast<int32_t>(json.get_int("id", 0, std::numeric_limits<int32_t>::max()));
   token.special = json.get_bool_or("special", false);
   token.single_word = json.get_bool_or("single_word", false);
@@ -140,19 +151,29 @@ AddedToken read_added_token(JsonObject& json) {
 
 // An added token has its id in the vocabulary, or the next behind all before it: Hugging Face's
 // tokenizers counts so, whatever the file says.
-std::vector<AddedToken> read_added_tokens(JsonObject& json, const Vocabulary& vocabulary) {
+std::vector<AddedToken> read_added_tokens(JsonObject& json, const Vocabulary& vocabulary,
+                                          const Normalizer& normalizer) {
   std::vector<AddedToken> tokens;
   if (!json.has("added_tokens")) return tokens;
   std::unordered_set<int32_t> taken;
   for (const auto& [token, id] : vocabulary) taken.insert(id);
   auto next = static_cast<int64_t>(vocabulary.size());
-  std::unordered_set<std::string> contents;
+  std::unordered_set<std::string> contents, normalized_contents;
   const int64_t limit = id_limit(vocabulary.size() + json.get_array("added_tokens").size());
   for (JsonObject& item : sequence_items(json, "added_tokens")) {
     AddedToken token = read_added_token(item);
     const std::string shown = "'" + printable(token.content) + "'";
     if (!contents.insert(token.content).second)
       item.fail("content", shown + " is an added token twice");
+    if (token.normalized) {
+      std::string normalized = normalizer.apply(token.content);
+      require_short(item, normalized);
+      // Which of two is found depends in Hugging Face's tokenizers on what else they are.
+      if (!normalized.empty() && !normalized_contents.insert(std::move(normalized)).second)
+        item.fail("content", shown +
+                                 " is the same as another added token behind the normalizer, "
+                                 "which is not supported");
+    }
     const auto found = vocabulary.find(token.content);
     if (found != vocabulary.end() && found->second != token.id) {
       item.fail("id", "of " + shown + " is " + std::to_string(token.id) +
@@ -249,9 +270,15 @@ Tokenizer Tokenizer::parse(std::string_view json_text, const std::string& source
   if (json.has("normalizer")) parts.normalizer = Normalizer(json.get_object("normalizer"));
   if (json.has("pre_tokenizer"))
     parts.pre_tokenizer = PreTokenizer(json.get_object("pre_tokenizer"));
+  // Hugging Face's tokenizers takes such a text for one that stands inside the input.
+  if (parts.pre_tokenizer.prefixes_start_alone() && parts.normalizer.may_move_start()) {
+    json.fail("pre_tokenizer",
+              "has prepend_scheme 'first' behind a normalizer's Replace of several characters, or "
+              "of one by nothing, which is not supported");
+  }
   if (json.has("decoder")) parts.decoder = Decoder(json.get_object("decoder"));
   parts.model = read_model(json.get_object("model"), parts.pre_tokenizer.byte_level());
-  parts.added = read_added_tokens(json, parts.model.vocabulary());
+  parts.added = read_added_tokens(json, parts.model.vocabulary(), parts.normalizer);
   if (json.has("post_processor")) {
     parts.post_processor = read_post_processor(json.get_object("post_processor"), count_ids(parts));
   }

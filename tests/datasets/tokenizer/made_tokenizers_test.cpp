@@ -4,8 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "common/error.h"
 #include "common/json.h"
 #include "datasets/tokenizer/tokenizer.h"
+#include "tests/error_text.h"
 
 namespace rankscope {
 namespace {
@@ -23,6 +25,10 @@ Json two_marks() {
 }
 
 Json added_token(const char* content, int id) { return {{"id", id}, {"content", content}}; }
+
+std::string refusal(const Json& json) {
+  return tests::error_text<InputError>([&] { Tokenizer::parse(json.dump(), "t.json"); });
+}
 
 Tokenizer made(const Json& json) { return Tokenizer::parse(json.dump(), "t.json"); }
 
@@ -65,6 +71,53 @@ TEST_CASE(
   CHECK(made(json).decode(ids, true) == " a b");
   json["added_tokens"][0]["normalized"] = false;
   CHECK(made(json).decode(ids) == " a<t> x b");
+}
+
+TEST_CASE("two added tokens that are one behind the normalizer are refused") {
+  Json json = two_marks();
+  Json first = added_token(" x", 5), second = added_token("▁x", 6);
+  for (const bool special : {false, true}) {
+    second["special"] = special;
+    second["normalized"] = true;
+    json["added_tokens"] = Json::array({first, second});
+    CHECK_THAT(refusal(json),
+               Catch::Contains("added_tokens[1]: field 'content': '▁x' is the same as another"));
+  }
+  second["normalized"] = false;
+  json["added_tokens"] = Json::array({first, second});
+  CHECK(made(json).encode("a xb▁x") == Ids{2, 5, 4, 6});
+}
+
+TEST_CASE("a prefix at the input's beginning is refused where the normalizer may move that") {
+  Json json = two_marks();
+  json["pre_tokenizer"] = {
+      {"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}, {"split", false}};
+  const auto replace = [&](const char* pattern, const char* content) {
+    json["normalizer"] = {
+        {"type", "Replace"}, {"pattern", {{"String", pattern}}}, {"content", content}};
+    return refusal(json);
+  };
+  CHECK_THAT(replace("``", "a"), Catch::Contains("prepend_scheme 'first'"));
+  CHECK_THAT(replace("b", ""), Catch::Contains("prepend_scheme 'first'"));
+  CHECK(replace("é", "aa") == "nothing was thrown");
+  CHECK(made(json).encode("éb") == Ids{3, 2, 4});
+  json["pre_tokenizer"]["prepend_scheme"] = "always";
+  CHECK(replace("``", "a") == "nothing was thrown");
+}
+
+TEST_CASE("an added token of more than 4 KiB is refused by name, behind the normalizer too") {
+  Json json = two_marks();
+  const auto with = [&](const std::string& content) {
+    Json token = added_token(content.c_str(), 5);
+    token["normalized"] = true;
+    json["added_tokens"] = Json::array({token});
+    return refusal(json);
+  };
+  CHECK(with(std::string(4096, 'x')) == "nothing was thrown");
+  CHECK_THAT(with(std::string(4097, 'x')),
+             Catch::Contains("added_tokens[0]: field 'content': 'xxx") &&
+                 Catch::Contains("has 4097 bytes; an added token may have 4096"));
+  CHECK_THAT(with(std::string(2000, ' ')), Catch::Contains("has 6000 bytes"));
 }
 
 TEST_CASE("an added token of white space that another one took has no id") {
