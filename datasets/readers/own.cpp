@@ -22,10 +22,12 @@ void note_unread_keys(const JsonRecords& records, ReadReport& report) {
   for (const std::string_view key : records.keys()) {
     if (std::ranges::find(kKeys, key) != kKeys.end()) continue;
     const std::string name = printable(key);
-    if (report.unread_keys.size() < kUnreadKeysShown &&
-        std::ranges::find(report.unread_keys, name) == report.unread_keys.end()) {
-      report.unread_keys.push_back(name);
+    if (std::ranges::find(report.unread_keys, name) != report.unread_keys.end()) continue;
+    if (report.unread_keys.size() == kUnreadKeysShown) {
+      report.more_unread_keys = true;
+      return;
     }
+    report.unread_keys.push_back(name);
   }
 }
 

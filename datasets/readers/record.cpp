@@ -60,7 +60,8 @@ std::string report_text(const ReadReport& report) {
   }
   if (report.blank_lines > 0) text += fmt::format("; {} blank lines", report.blank_lines);
   if (!report.unread_keys.empty()) {
-    text += fmt::format("; keys that nothing reads: {}", fmt::join(report.unread_keys, ", "));
+    text += fmt::format("; keys that nothing reads: {}{}", fmt::join(report.unread_keys, ", "),
+                        report.more_unread_keys ? " and more" : "");
   }
   return text;
 }

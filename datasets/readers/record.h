@@ -47,8 +47,10 @@ struct ReadReport {
   std::uint64_t blank_lines = 0;  // lines of white space between entries
   bool stopped_at_limit = false;  // what follows the last entry kept was not looked at
   std::vector<Skipped> skipped;
-  // An own task's keys that nothing reads, in the order met: a misspelt key shows here.
+  // An own task's keys that nothing reads, the first few in the order met: a misspelt key shows
+  // here.
   std::vector<std::string> unread_keys;
+  bool more_unread_keys = false;  // than those
 
   void skip(const std::string& reason, const std::string& where);
   std::uint64_t skipped_total() const;

@@ -9,6 +9,15 @@
 
 namespace rankscope::tokenizer {
 
+namespace {
+
+[[noreturn]] void refuse_growth(const std::string& what, size_t limit) {
+  throw InputError("the tokenizer's " + what + " a text longer than the " + std::to_string(limit) +
+                   " bytes allowed for it; is the tokenizer file intact?");
+}
+
+}  // namespace
+
 std::string replace_all(std::string_view text, std::string_view pattern, std::string_view content,
                         size_t limit) {
   std::string out;
@@ -18,11 +27,8 @@ std::string replace_all(std::string_view text, std::string_view pattern, std::st
        found = text.find(pattern, at)) {
     out.append(text.substr(at, found - at)).append(content);
     at = found + pattern.size();
-    if (out.size() + (text.size() - at) > limit) {
-      throw InputError("the tokenizer's replacements of '" + printable(pattern) +
-                       "' make a text longer than the " + std::to_string(limit) +
-                       " bytes allowed for it; is the tokenizer file intact?");
-    }
+    if (out.size() + (text.size() - at) > limit)
+      refuse_growth("replacements of '" + printable(pattern) + "' make", limit);
   }
   return out.append(text.substr(at));
 }
@@ -88,6 +94,7 @@ std::string Normalizer::apply(std::string_view text, bool prefix) const {
       out = replace_all(out, step.pattern, step.content, limit);
     } else if (prefix && !out.empty()) {
       out.insert(0, step.content);
+      if (out.size() > limit) refuse_growth("Prepend makes", limit);
     }
   }
   return out;

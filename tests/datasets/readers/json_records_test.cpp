@@ -40,6 +40,13 @@ TEST_CASE("an own task is read: choices, references, keys that nothing reads") {
   CHECK(set.records[2].references == std::vector<std::string>{"Hi"});
   CHECK(set.report.unread_keys == std::vector<std::string>{"sourse"});
   CHECK_THAT(report_text(set.report), Contains("sourse"));
+  Json many = {{"prompt", "p"}, {"target", "t"}};
+  for (char c = 'a'; c < 'a' + 20; ++c) many[std::string(1, c)] = 0;
+  CHECK_THAT(report_text(read(many.dump()).report), Catch::EndsWith(", s, t"));
+  many["u"] = 0;
+  const RecordSet long_set = read(many.dump());
+  CHECK(long_set.report.unread_keys.size() == 20);
+  CHECK_THAT(report_text(long_set.report), Catch::EndsWith(", s, t and more"));
   // White space around a text counts for as little as when answers are scored.
   CHECK(read(R"({"prompt": "p", "target": " a", "choices": [" a", " b"], "reference": "a"})")
             .records[0]

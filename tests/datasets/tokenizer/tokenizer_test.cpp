@@ -191,6 +191,14 @@ TEST_CASE("replacements that multiply are stopped") {
   CHECK_FALSE(tokenizer.encode("none of it in this").empty());
 }
 
+TEST_CASE("a prefix that makes a text grow beyond its limit is refused") {
+  Json json = read_kind("llama2");
+  json["normalizer"] = {{"type", "Prepend"}, {"prepend", std::string(size_t{2} << 20, 'a')}};
+  const Tokenizer tokenizer = Tokenizer::parse(json.dump(), "t.json");
+  CHECK_THAT(error_text<InputError>([&] { tokenizer.encode("a"); }),
+             Catch::Contains("the tokenizer's Prepend makes a text longer than the 1048640 bytes"));
+}
+
 TEST_CASE("vocab.json with merges.txt is read as GPT-2's") {
   const tests::TemporaryFolder folder;
   const Json json = read_kind("gpt2");
