@@ -5,6 +5,7 @@
 // Names and values stand bare wherever that parses back to the same query. Elsewhere a name is put
 // in double quotes and a value in single quotes, the quote doubled inside, as in SQL:
 //   SELECT title FROM table WHERE "score =" = 'loss AND title = 3'
+// Where a query of more than 64 conditions needs any quotes, all its names and values have them.
 // A header may hold a name more than once; the k-th of a name is written "name"#k.
 #pragma once
 

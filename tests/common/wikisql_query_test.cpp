@@ -94,6 +94,23 @@ TEST_CASE("every query comes back from its text") {
   CHECK(quoted > 100);
 }
 
+// Trying each of its parts without quotes would take many seconds.
+TEST_CASE("a query of thousands of conditions that need quotes has all in quotes, and comes back") {
+  const auto text = [](WikisqlQuery& q, std::size_t conditions) {
+    q.conditions.assign(conditions, {1, 0, {"a AND no. = 3"}});
+    return render_query(q, kPlain);
+  };
+  WikisqlQuery q = query(0, 3);
+  CHECK_THAT(text(q, 64), Catch::StartsWith("SELECT COUNT(player) FROM table WHERE no. = 'a AND"));
+  CHECK_THAT(text(q, 65), Catch::StartsWith("SELECT COUNT(\"player\") FROM table WHERE \"no.\" = "
+                                            "'a AND"));
+  const std::string longest = text(q, 4000);
+  CHECK(parse_query(longest, kPlain) == q);
+  // Without a need for them there are none.
+  q.conditions.assign(4000, {1, 0, {"3"}});
+  CHECK_THAT(render_query(q, kPlain), !Catch::Contains("'") && !Catch::Contains("\""));
+}
+
 TEST_CASE("a query is understood in other letter case and spacing") {
   const WikisqlQuery want = query(2, 3, {{1, 0, {"21"}}, {0, 0, {"Bo"}}});
   for (const char* text :
