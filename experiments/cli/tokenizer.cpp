@@ -41,17 +41,32 @@ int run_tokenizer_train(TokenizerTrainCommand& c) {
   if (is_there(path))
     throw InputError("'" + printable_path(path) + "' exists; give another --out folder");
   BpeTrainer trainer(c.settings);
+  bool any_text = false;
   for (const std::string& file : c.data) {
     for_each_text(file, c.jsonl, [&](std::string_view text, const std::string&) {
+      any_text |= !text.empty();
       // A line's end is part of the text that a model will see.
       trainer.add(c.jsonl ? std::string(text) : std::string(text) + "\n");
     });
+  }
+  if (!any_text) {
+    std::vector<std::string> files;
+    for (const std::string& file : c.data) files.push_back(printable_path(file));
+    throw InputError("--data: there is no text in " + listed(shortened(files, " files")) +
+                     "; give files of text to learn from");
   }
   const std::string json = trainer.train();
   const Tokenizer tokenizer = Tokenizer::parse(json, printable_path(path));
   make_folder(c.out, "give another --out folder");
   write_file_atomically(path, json);
   const auto ids = static_cast<long long>(tokenizer.id_count());
+  if (ids < c.settings.vocabulary) {
+    log::info(
+        "{} ids came out of {} asked for: no other pair of tokens stands in the text {}; give "
+        "more text, or ask for fewer",
+        ids, c.settings.vocabulary,
+        c.settings.min_count == 1 ? "once" : fmt::format("{} times", c.settings.min_count));
+  }
   if (c.json) {
     std::printf("{\"ids\":%lld}\n", ids);
   } else {

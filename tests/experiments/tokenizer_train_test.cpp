@@ -69,6 +69,30 @@ TEST_CASE("tokenizer train refuses what it cannot do, and writes nothing") {
   refuse(text, {"--vocab", "400", "--pattern", "gtp2"}, "known are gpt2, llama3, qwen2");
   refuse("nowhere.txt", {"--vocab", "400"}, "'nowhere.txt'");
   refuse(text, {"--vocab", "400", "--jsonl"}, "text.txt:1:");
+  for (const char* nothing : {"", "\n\r\n"}) {
+    const std::string empty = put(folder / "empty.txt", nothing).string();
+    refuse(empty, {"--vocab", "400"}, "--data: there is no text in " + empty);
+  }
+  refuse(put(folder / "empty.jsonl", "\"\"\n").string(), {"--vocab", "400", "--jsonl"},
+         "--data: there is no text in ");
+}
+
+TEST_CASE("tokenizer train says where fewer ids come out than were asked for") {
+  const TemporaryFolder folder;
+  const std::string text = put(folder / "text.txt", "ab ab ac\n").string();
+  const auto train = [&](const char* out, const char* vocab, const char* count) {
+    return run_program({"tokenizer", "train", "--data", text, "--vocab", vocab, "--min-count",
+                        count, "--out", (folder / out).string()});
+  };
+  // <|endoftext|>, the bytes, and of the pairs "ab" alone twice.
+  const ProgramResult few = train("few", "300", "2");
+  CHECK_THAT(few.out, Catch::EndsWith(": 258 ids\n"));
+  CHECK_THAT(few.err, Catch::Contains("258 ids came out of 300 asked for: no other pair of tokens "
+                                      "stands in the text 2 times"));
+  CHECK_THAT(train("once", "300", "1").err, Catch::Contains("stands in the text once"));
+  const ProgramResult all = train("all", "258", "2");
+  CHECK_THAT(all.out, Catch::EndsWith(": 258 ids\n"));
+  CHECK(all.err.empty());
 }
 
 TEST_CASE("tokenizer train leaves a model's tokenizer as it is") {
