@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "common/error.h"
@@ -16,23 +17,45 @@ constexpr std::size_t kMaxTableWords = (std::size_t{1} << 30) / sizeof(std::uint
 
 void LongestCommonSubsequence::set_reference(std::span<const std::uint32_t> reference,
                                              std::size_t tokens) {
-  reference_ = reference;
+  // Only what the last one left: a text's sentences are many, and so are its tokens.
+  for (const std::uint32_t token : reference_) {
+    if (words_ <= 1) {
+      match_[token] = 0;
+    } else {
+      occurrences_[token] = {};
+    }
+  }
+  reference_.assign(reference.begin(), reference.end());
   words_ = (reference.size() + 63) / 64;
   if (words_ <= 1) {
-    match_.assign(tokens, 0);
+    match_.resize(std::max(match_.size(), tokens));
     for (std::size_t i = 0; i < reference.size(); ++i) {
       match_[reference[i]] |= std::uint64_t{1} << i;
     }
     return;
   }
-  match_.assign(words_, 0);
-  first_.assign(tokens + 2, 0);
-  for (const std::uint32_t token : reference) ++first_[token + 2];
-  for (std::size_t t = 2; t <= tokens; ++t) first_[t + 1] += first_[t];
-  // first_[t + 1] is where token t's group begins; filling moves it to the group's end.
-  positions_.resize(reference.size());
+  occurrences_.resize(std::max(occurrences_.size(), tokens));
+  previous_.resize(reference.size());
   for (std::size_t i = 0; i < reference.size(); ++i) {
-    positions_[first_[reference[i] + 1]++] = static_cast<std::uint32_t>(i);
+    Occurrences& token = occurrences_[reference[i]];
+    previous_[i] = token.last;
+    token.last = static_cast<std::uint32_t>(i);
+    ++token.count;
+  }
+  masks_.assign(words_, 0);
+  for (const std::uint32_t token : reference) {
+    Occurrences& frequent = occurrences_[token];
+    if (frequent.count <= words_ || frequent.mask != kScratch) continue;
+    frequent.mask = masks_.size();
+    masks_.resize(masks_.size() + words_, 0);
+    set_bits(frequent);
+  }
+}
+
+void LongestCommonSubsequence::set_bits(const Occurrences& token) {
+  std::uint64_t* const mask = masks_.data() + token.mask;
+  for (std::uint32_t i = token.last; i != kNowhere; i = previous_[i]) {
+    mask[i / 64] |= std::uint64_t{1} << (i % 64);
   }
 }
 
@@ -44,18 +67,21 @@ void LongestCommonSubsequence::advance(std::uint32_t token) {
     column_[0] = (v + u) | (v - u);
     return;
   }
-  const auto group =
-      std::span(positions_).subspan(first_[token], first_[token + 1] - first_[token]);
-  for (const std::uint32_t i : group) match_[i / 64] |= std::uint64_t{1} << (i % 64);
+  const Occurrences& occurrences = occurrences_[token];
+  if (occurrences.count == 0) return;
+  const bool is_rare = occurrences.mask == kScratch;
+  if (is_rare) set_bits(occurrences);
+  std::uint64_t* const mask = masks_.data() + occurrences.mask;
   std::uint64_t carry = 0;
   for (std::size_t w = 0; w < words_; ++w) {
     const std::uint64_t v = column_[w];
-    const std::uint64_t partial = v + (v & match_[w]);
+    const std::uint64_t partial = v + (v & mask[w]);
     const std::uint64_t sum = partial + carry;
     carry = (partial < v) | (sum < partial);
-    column_[w] = sum | (v & ~match_[w]);
+    column_[w] = sum | (v & ~mask[w]);
   }
-  for (const std::uint32_t i : group) match_[i / 64] = 0;
+  if (!is_rare) return;
+  for (std::uint32_t i = occurrences.last; i != kNowhere; i = previous_[i]) mask[i / 64] = 0;
 }
 
 std::size_t LongestCommonSubsequence::length(std::span<const std::uint32_t> prediction) {
@@ -78,6 +104,12 @@ void LongestCommonSubsequence::mark_positions(std::span<const std::uint32_t> pre
   }
   column_.assign(words_, ~std::uint64_t{0});
   table_.clear();
+  // Growing by halves it would take up to half as much again; the smaller one goes first.
+  const std::size_t table_words = prediction.size() * words_;
+  if (table_.capacity() < table_words) {
+    table_ = std::vector<std::uint64_t>();
+    table_.reserve(table_words);
+  }
   for (const std::uint32_t token : prediction) {
     advance(token);
     table_.insert(table_.end(), column_.begin(), column_.end());

@@ -15,7 +15,6 @@ class LongestCommonSubsequence {
  public:
   static constexpr std::uint32_t kElsewhere = ~std::uint32_t{0};
 
-  // The reference must stay where it is until the next one is set.
   void set_reference(std::span<const std::uint32_t> reference, std::size_t tokens);
 
   std::size_t length(std::span<const std::uint32_t> prediction);
@@ -26,17 +25,31 @@ class LongestCommonSubsequence {
   void mark_positions(std::span<const std::uint32_t> prediction, std::vector<bool>& taken);
 
  private:
-  void advance(std::uint32_t token);
+  static constexpr std::uint32_t kNowhere = ~std::uint32_t{0};
+  static constexpr std::size_t kScratch = 0;
+  // Of a token in a reference of more than 64.
+  struct Occurrences {
+    std::uint32_t last = kNowhere;  // those before it by previous_
+    std::uint32_t count = 0;
+    std::size_t mask = kScratch;  // where its bits begin in masks_
+  };
 
-  std::span<const std::uint32_t> reference_;
+  void advance(std::uint32_t token);
+  // Sets the bits of the token's positions in its mask.
+  void set_bits(const Occurrences& token);
+
+  std::vector<std::uint32_t> reference_;
   std::size_t words_ = 0;
   // Bit i of the column is unset where the length grows from i to i + 1 reference tokens.
   std::vector<std::uint64_t> column_;
-  // Where a token stands in the reference: with up to 64 reference tokens a mask per token, else
-  // scratch that advance() fills from the positions.
+  // By token, all unset but the reference's: with up to 64 reference tokens where it stands, else
+  // its occurrences.
   std::vector<std::uint64_t> match_;
-  std::vector<std::uint32_t> positions_;  // in the reference, grouped by token
-  std::vector<std::uint32_t> first_;      // where a token's group begins
+  std::vector<Occurrences> occurrences_;
+  std::vector<std::uint32_t> previous_;  // by position: the one before it of the same token
+  // Of words_ words each: one that rare tokens share, unset between them, then those of the tokens
+  // of more positions than words_, 64 at most.
+  std::vector<std::uint64_t> masks_;
   std::vector<std::uint64_t> table_;
 };
 

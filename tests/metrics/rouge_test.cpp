@@ -105,7 +105,7 @@ TEST_CASE("the longest common subsequence is the one that the plain table gives"
   };
   LongestCommonSubsequence common;
   for (const std::size_t size : {1, 5, 63, 64, 65, 127, 128, 129, 200, 300}) {
-    for (const std::size_t tokens : {1, 3, 20}) {
+    for (const std::size_t tokens : {1, 3, 20, 200}) {
       CAPTURE(size, tokens);
       std::vector<std::uint32_t> r(size), p(1 + draw(2 * size));
       for (auto& token : r) token = static_cast<std::uint32_t>(draw(tokens));
@@ -122,6 +122,39 @@ TEST_CASE("the longest common subsequence is the one that the plain table gives"
       CHECK(common.length(p) ==
             static_cast<std::size_t>(std::count(want.begin(), want.end(), true)));
     }
+  }
+}
+
+// Going through all tokens for each line, or through all places of a token for each of its like,
+// would take minutes.
+TEST_CASE("references of many lines, and of few words often, are scored in time") {
+  RougeScorer scorer(false);
+  std::string lines, pairs, prediction;
+  for (int i = 0; i < 200000; ++i) lines += "w" + std::to_string(i) + "\n";
+  const RougeScores many = scorer.score(lines, "w5 w7\nw199999 none");
+  CHECK(many.rougeLsum.precision == 0.75);
+  CHECK(many.rougeLsum.recall == 3 / 200000.0);
+  for (int i = 0; i < 100000; ++i) pairs += "a b ";
+  for (int i = 0; i < 20000; ++i) prediction += "a ";
+  const RougeScores often = scorer.score(pairs, prediction);
+  CHECK(often.rougeL.precision == 1);
+  CHECK(often.rougeL.recall == 0.1);
+}
+
+TEST_CASE("a scorer that forgot its words scores as a fresh one") {
+  RougeScorer fresh(true);
+  RougeScorer used(true);
+  std::string words;
+  for (int i = 0; i <= 1 << 20; ++i) words += std::to_string(i) + " ";
+  CHECK(used.score(words, "7 8").rouge1.precision == 1);
+  for (const char* prediction : {"a runner ran\nhome runs", "7 home"}) {
+    const RougeScores a = fresh.score("the runner runs\nhome", prediction);
+    const RougeScores b = used.score("the runner runs\nhome", prediction);
+    CHECK(a.rouge1.f == b.rouge1.f);
+    CHECK(a.rouge2.f == b.rouge2.f);
+    CHECK(a.rougeL.f == b.rougeL.f);
+    CHECK(a.rougeLsum.f == b.rougeLsum.f);
+    CHECK(a.rouge1.f > 0);
   }
 }
 
