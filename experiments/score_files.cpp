@@ -185,4 +185,14 @@ std::string answer_of(const std::string& prediction, const TextReference& refere
   return right ? reference.texts.front() : answer;
 }
 
+RougeScores rouge_of(const std::string& prediction, const TextReference& reference,
+                     RougeScorer& scorer) {
+  try {
+    return scorer.score_best(reference.texts, reference.frame.answer_in(prediction));
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}: '{}' and its prediction: {}", reference.where,
+                                 printable(reference.id), error.what()));
+  }
+}
+
 }  // namespace rankscope

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "datasets/prompts/template.h"
+#include "metrics/rouge.h"
 
 namespace rankscope {
 
@@ -61,5 +62,9 @@ TextReferences read_text_references(const std::filesystem::path& path, const std
 // What a prediction stands for: the first reference where it is right; else the label whose target
 // it is, or what it has within the target's frame.
 std::string answer_of(const std::string& prediction, const TextReference& reference);
+
+// ROUGE of what a prediction has within the target's frame. InputError names the reference.
+RougeScores rouge_of(const std::string& prediction, const TextReference& reference,
+                     RougeScorer& scorer);
 
 }  // namespace rankscope

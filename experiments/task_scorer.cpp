@@ -89,8 +89,7 @@ class TextTaskScorer : public TaskScorer {
     const TextReference& reference = entry(id);
     const bool right = exact_match(answer_of(prediction, reference), reference.texts.front());
     if (labelled_ || !reference.labels.empty()) return {{"accuracy", right}};
-    const RougeScores rouge =
-        rouge_.score_best(reference.texts, reference.frame.answer_in(prediction));
+    const RougeScores rouge = rouge_of(prediction, reference, rouge_);
     Outcomes out = {{"rouge1", rouge.rouge1.f},
                     {"rouge2", rouge.rouge2.f},
                     {"rougeL", rouge.rougeL.f},

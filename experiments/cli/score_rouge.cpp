@@ -43,8 +43,7 @@ int run_score_rouge(const ScoreCommand& c) {
   RougeScorer scorer(c.stemmer);
   for (const TextReference& reference : references) {
     const std::string& prediction = predictions.take(reference.id, reference.where);
-    const RougeScores best =
-        scorer.score_best(reference.texts, reference.frame.answer_in(prediction));
+    const RougeScores best = rouge_of(prediction, reference, scorer);
     for (RougeColumn& column : columns) column.scores.push_back(best.*column.score);
   }
   // A prediction for an entry that was skipped is no mistake.

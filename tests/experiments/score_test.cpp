@@ -361,6 +361,27 @@ TEST_CASE("score takes an own task whose entries have references and no target")
   }
 }
 
+TEST_CASE("score rouge names the line whose sentences are too long") {
+  ScoreFolder folder;
+  const auto repeated = [](const std::string& word, int times) {
+    std::string text;
+    for (int i = 0; i < times; ++i) text += word + " ";
+    return text;
+  };
+  const auto reference_line = [](const char* id, const std::string& text) {
+    return Json({{"id", id}, {"reference", text}}).dump() + "\n";
+  };
+  // A bit for each pair of tokens must stay below a gibibyte.
+  folder.write("r.jsonl",
+               reference_line("short", "a b") + reference_line("long", repeated("a", 1 << 19)));
+  folder.write("p.jsonl",
+               prediction_lines({{"short", "a b"}, {"long", "a\n" + repeated("b", 20000)}}));
+  check_refused(folder.score("rouge", "r.jsonl"),
+                folder.path("r.jsonl") +
+                    ":2: 'long' and its prediction: sentences of 524288 and 20000 tokens are too "
+                    "long for rougeLsum; put line ends between sentences");
+}
+
 TEST_CASE("score wikisql names a .db of which a page is damaged") {
   ScoreFolder folder;
   folder.write("heads.jsonl", R"({"id": "1-1", "header": ["Ship", "Year"]})");
