@@ -102,6 +102,26 @@ TEST_CASE("skip leaves out the first examples, limit counts those behind them") 
       Catch::EndsWith("train.jsonl: has 5 usable examples, none is left behind the first 5"));
 }
 
+TEST_CASE("an answer that holds the end token's text is refused with its line") {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "train.jsonl",
+                        "{\"prompt\": \"a\", \"target\": \" b\"}\n"
+                        "{\"id\": \"e\", \"prompt\": \"a\", \"target\": \" b</s> c\"}\n");
+  const BaseTokenizer tokenizer = base_tokenizer(kLlama2, 800);
+  ModelConfig config;
+  config.vocabulary = 800;
+  config.context = 32;
+  config.eos_ids = {2};
+  DataSource source;
+  source.task = "own";
+  source.data = folder.path();
+  const auto read = [&] { return read_task_examples(source, tokenizer, config, 0, true); };
+  CHECK_THAT(error_text<InputError>(read),
+             Catch::Contains("train.jsonl:2: the answer ' b</s> c' of 'e' holds the end token, 2"));
+  source.end_token = "<s>";
+  CHECK(read().examples.size() == 2);
+}
+
 TEST_CASE("special tokens leave less of the context, to max_tokens too") {
   ModelConfig config;
   config.context = 512;
