@@ -11,6 +11,7 @@
 #include "common/text.h"
 #include "engine/methods/method.h"
 #include "experiments/sweep/combination.h"
+#include "experiments/sweep/trial.h"
 #include "experiments/sweep/trial_identity.h"
 
 namespace rankscope {
@@ -91,7 +92,7 @@ class Expander {
       trial.group = group.name;
       trial.task = task.config;
       if (trial.method == "none") {
-        add_base(std::move(trial));
+        add_base(std::move(trial), group.place);
         continue;
       }
       if (trial.eval_every == 0) {
@@ -109,7 +110,7 @@ class Expander {
       for (const std::uint64_t seed : group.seeds) {
         trial.seed = seed;
         refuse_same_run(made.data_seed_place.value_or(group.place), trial);
-        add(trial);
+        add(trial, group.place);
       }
     }
   }
@@ -174,22 +175,43 @@ class Expander {
   }
 
   // The base learns nothing: what says how to train is no part of its trial.
-  void add_base(TrialConfig trial) {
+  void add_base(TrialConfig trial, const YamlValue& place) {
     trial.seed = 0;
     trial.task.train.data.clear();
     trial.task.train.limit = trial.task.train.skip = 0;
     trial.task.held_out = {};
-    add(std::move(trial));
+    add(std::move(trial), place);
   }
 
-  void add(TrialConfig trial) {
+  void add(TrialConfig trial, const YamlValue& place) {
     trial.precision = plan_.precision;
-    const auto [known, is_new] = known_.emplace(trial_identity(trial), trial.group);
+    const Origin origin{trial.group, given_seeds(trial)};
+    const auto [known, is_new] = known_.emplace(trial_identity(trial), origin);
+    const Origin& first = known->second;
     if (is_new) {
       sweep_.trials.push_back(std::move(trial));
+    } else if (first.given != origin.given) {
+      place.fail(
+          fmt::format("seed {} of {} is the trial of {} and would count there alone; leave "
+                      "that seed out of one of the two",
+                      trial.seed, text_of(origin), text_of(first)));
     } else {
-      ++merged_[{known->second, trial.group}];
+      ++merged_[{first.group, trial.group}];
     }
+  }
+
+  // Where a trial stands in the file. The seeds that its group gives it are a part of its setting,
+  // though they are no part of its identity where they are its seed anyway.
+  struct Origin {
+    std::string group;
+    IdentityKeys given;
+  };
+
+  static std::string text_of(const Origin& origin) {
+    std::vector<std::string> given;
+    for (const auto& [key, seed] : origin.given) given.push_back("'" + key + "' is " + seed);
+    const std::string group = "group '" + origin.group + "'";
+    return given.empty() ? group : group + ", whose " + listed(given) + ",";
   }
 
   void add_bases() {
@@ -204,7 +226,7 @@ class Expander {
       base.group = "base";
       base.method = "none";
       base.task = task.config;
-      add_base(std::move(base));
+      add_base(std::move(base), task.place);
       std::move(sweep_.trials.begin() + static_cast<std::ptrdiff_t>(before), sweep_.trials.end(),
                 std::back_inserter(bases));
       sweep_.trials.resize(before);
@@ -239,7 +261,7 @@ class Expander {
   const ModelShape& shape_;
   Sweep& sweep_;
   std::size_t asked_ = 0;
-  std::map<std::string, std::string> known_;  // trial_identity -> group
+  std::map<std::string, Origin> known_;  // by trial_identity
   // Without the label of its seed -> the label and the group that come first.
   std::map<std::string, std::pair<std::uint64_t, std::string>> runs_;
   std::map<std::pair<std::string, std::string>, std::size_t> merged_;

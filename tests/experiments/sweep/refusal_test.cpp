@@ -221,15 +221,44 @@ TEST_CASE("one run under the labels of two seeds is refused") {
                                      "or leave 'data_seed' out"));
   CHECK(refused("groups:\n- {method: full, seeds: [1, 2], init_seed: 7}\n") ==
         "nothing was thrown");
-  // What differs in one of them, or has no label of its own, is a run of its own or known as one.
+  // What differs in one of them is a run of its own.
   for (const char* given :
        {"init_seed: 7, seeds: [1, 2]", "data_seed: 7, seeds: [1, 2]",
         "init_seed: 7, data_seed: 7, seeds: 1", "grid: {init_seed: [1, 2], data_seed: [1, 2]}"})
     CHECK(refused(std::string("groups:\n- {method: lora, ") + given + "}\n") ==
           "nothing was thrown");
-  CHECK(refused("groups:\n- {method: lora, seeds: 7}\n"
-                "- {method: lora, seeds: 7, init_seed: 7, data_seed: 7}\n") ==
-        "nothing was thrown");
+}
+
+TEST_CASE("one trial of two settings, one of which would lack its seed, is refused") {
+  const SweepFolder folder;
+  const auto refused = [&](const std::string& first, const std::string& second) {
+    return folder.refusal(kRefusedHead + "training: {steps: 1}\nseeds: [21, 22]\ngroups:\n- {" +
+                          first + "}\n- {" + second + "}\n");
+  };
+  const std::string plain = "name: plain, method: lora",
+                    one_start = "name: one_start, method: lora, init_seed: 21",
+                    one_order = "name: one_order, method: lora, data_seed: 22";
+  const std::string advice = "and would count there alone; leave that seed out of one of the two";
+  CHECK(refused(one_start, plain) ==
+        "s.yaml:7: 'groups.1': seed 21 of group 'plain' is the trial of group 'one_start', whose "
+        "'init_seed' is 21, " +
+            advice);
+  CHECK(refused(plain, one_start) ==
+        "s.yaml:7: 'groups.1': seed 21 of group 'one_start', whose 'init_seed' is 21, is the trial "
+        "of group 'plain' " +
+            advice);
+  CHECK(refused(plain, one_order) ==
+        "s.yaml:7: 'groups.1': seed 22 of group 'one_order', whose 'data_seed' is 22, is the trial "
+        "of group 'plain' " +
+            advice);
+  CHECK(refused(plain, one_start + ", data_seed: 21, seeds: 21") ==
+        "s.yaml:7: 'groups.1': seed 21 of group 'one_start', whose 'data_seed' is 21 and "
+        "'init_seed' is 21, is the trial of group 'plain' " +
+            advice);
+  // With that seed in one of them alone, and where both give the same.
+  CHECK(refused(plain, one_start + ", seeds: 22") == "nothing was thrown");
+  CHECK(refused(plain + ", seeds: 22", one_start) == "nothing was thrown");
+  CHECK(refused(one_start, "name: again, method: lora, init_seed: 21") == "nothing was thrown");
 }
 
 TEST_CASE("a negative zero is zero, and makes no other trial") {
