@@ -1,6 +1,7 @@
 #include "plots/report_data.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -141,6 +142,12 @@ std::int64_t ReportData::trained_together(const std::string& role) {
       "WHERE t.role = ? AND i.name = ?",
       {role, kTrainedTogether});
   return integer_in(count.at(0).at(0)).value_or(0);
+}
+
+std::string machines_of(const std::vector<const LatencyFinding*>& latencies) {
+  std::set<std::string> machines;
+  for (const LatencyFinding* latency : latencies) machines.insert(latency->machine);
+  return fmt::format("{}", fmt::join(machines, "; and "));
 }
 
 std::map<std::pair<std::string, std::string>, std::string> trial_sizes(ReportData& data) {

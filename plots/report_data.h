@@ -75,6 +75,9 @@ class ReportData {
   std::set<std::string> controls_, control_settings_;
 };
 
+// What these were measured on, each machine once, for a sentence: a machine's name has commas.
+std::string machines_of(const std::vector<const LatencyFinding*>& latencies);
+
 // As ScoreFinding::size, of each trial that has one, by sweep and trial.
 std::map<std::pair<std::string, std::string>, std::string> trial_sizes(ReportData& data);
 

@@ -70,7 +70,7 @@ class LatencyDrawing {
         "batches "
         "of 32 and 16. Measured "
         "on {}.",
-        any.machine);
+        machines_of(all_));
     if (all > lengths.size())
       figure_.caption +=
           fmt::format(" {} more lengths are not drawn; table1.csv has them.", all - lengths.size());

@@ -104,11 +104,9 @@ Table table_of(const std::vector<const LatencyFinding*>& all) {
                         "base_parameters", "machine", "sweep", "base", "paper_slowdown_percent"},
                        {}}};
   std::set<BatchAndLength> cells;
-  std::set<std::string> machines;
   std::int64_t fewest = all.front()->rounds, most = fewest;
   for (const LatencyFinding* f : all) {
     cells.insert({f->batch, f->length});
-    machines.insert(f->machine);
     fewest = std::min(fewest, f->rounds);
     most = std::max(most, f->rounds);
     table.data.rows.push_back(data_row(*f));
@@ -140,8 +138,6 @@ Table table_of(const std::vector<const LatencyFinding*>& all) {
          paper_slowdown_cell(published_of(cell, "adapter_l", "latency_increase")),
          paper_slowdown_cell(published_of(cell, "adapter_h", "latency_increase"))});
   }
-  std::string machine;
-  for (const std::string& each : machines) machine += (machine.empty() ? "" : "; and ") + each;
   table.caption = fmt::format(
       "One pass with logits at every position; what a variant adds to the base's time, in percent, "
       "with "
@@ -154,7 +150,7 @@ Table table_of(const std::vector<const LatencyFinding*>& all) {
       "fully fine-tuned model and merged LoRA are one row; its adapters at batch 32 have 0.5M "
       "parameters.",
       fewest == most ? std::to_string(most) : fmt::format("{} to {}", fewest, most),
-      100 * kPaperShare, machine);
+      100 * kPaperShare, machines_of(all));
   return table;
 }
 

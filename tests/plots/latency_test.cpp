@@ -103,6 +103,16 @@ TEST_CASE("Figure 5 has a panel a kind and length, and a line a batch over all w
   CHECK_THAT(figure.caption, Contains("Table 1 has 2.2 to 8.4 % at batches of 32 and 16"));
 }
 
+TEST_CASE("cells that were timed on two machines have both in both captions") {
+  GivenTimings given;
+  for (LatencyFinding& cell : given.findings.latencies)
+    if (cell.batch == 4) cell.machine = "no processor, avx512, 2 threads";
+  const char* const both =
+      "Measured on a processor, avx2, 1 thread; and no processor, avx512, 2 threads.";
+  CHECK_THAT(latency_tables(*given.data).tables.at(0).caption, Contains(both));
+  CHECK_THAT(latency_figures(*given.data).figures.at(0).caption, Contains(both));
+}
+
 TEST_CASE("where no pass was timed both say so") {
   TemporaryFolder folder;
   fill_report_sample(folder / "results.db", SampleKind::kEmpty);
