@@ -1,5 +1,5 @@
-// What runs say of claims: a claim holds, is contradicted, or is left open, with one bound on the
-// probability of any wrong verdict.
+// What runs say of claims: a claim holds, is contradicted, or is left open, by a procedure that for
+// independent claims bounds the probability of any wrong verdict.
 #pragma once
 
 #include <span>
@@ -43,11 +43,11 @@ RegionTest test_region(const Contrast& contrast);
 RegionTest test_claim(std::span<const Contrast> contrasts);
 
 // Of all claims of a report at once: Holm's procedure over claims, each with the smaller of its two
-// p-values, so that any wrong verdict has probability alpha at most. Each claim has one wrong
-// verdict, so m claims count as m; that the step down keeps alpha with verdicts in two directions
-// is proved for independent claims (Shaffer 1980). A claim with a contrast whose estimate has
-// verdict == false is underpowered and not counted. Throws std::invalid_argument unless 0 < alpha <
-// 0.5.
+// p-values. Each claim has one wrong verdict, so m claims count as m. That any wrong verdict has
+// probability alpha at most, with verdicts in two directions, is proved for independent claims
+// (Shaffer 1980); claims on the same trials are not, and tests simulate some. A claim with a
+// contrast whose estimate has verdict == false is underpowered and not counted. Throws
+// std::invalid_argument unless 0 < alpha < 0.5.
 std::vector<ClaimVerdict> judge(std::span<const std::vector<Contrast>> claims, double alpha);
 
 // Holm's adjusted p-values (1979) in the order of p: what is at most alpha may be rejected, with

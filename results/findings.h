@@ -48,7 +48,8 @@ struct ContrastFinding {
   double margin = 0;
   std::string reason;  // for the margin
   std::optional<double> estimate, low, high, df;
-  std::optional<double> p_inside, p_outside;  // one-sided, before Holm
+  // Before Holm. One-sided; of "within" the larger of two such, and twice the smaller of two.
+  std::optional<double> p_inside, p_outside;
   // The same on the claim's control.
   std::optional<double> control_estimate = {}, control_low = {}, control_high = {};
   std::int64_t seeds_left = 0, seeds_right = 0, examples = 0;

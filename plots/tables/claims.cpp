@@ -112,7 +112,10 @@ TableSet contrast_tables(ReportData& data) {
                        {}}};
   const std::int64_t tested = data.findings().claims_tested;
   table.caption = fmt::format(
-      "Two-sided 95 % intervals; p inside and p outside are one-sided, before Holm's correction. "
+      "Two-sided 95 % intervals; p inside and p outside are one-sided, before Holm's correction; "
+      "of "
+      "what is claimed within a margin, which has two ends, p inside is the larger of two such "
+      "p-values and p outside twice the smaller of two. "
       "Verdicts are by it: p outside within the claim{}. Seeds: of the left and the right side; of "
       "latencies the rounds count. What telling it would take has power 0.8 at 5 %, before that "
       "correction too.",

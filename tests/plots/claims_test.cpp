@@ -100,7 +100,9 @@ TEST_CASE("differences are shown with what corrects them: over the claims that w
   contrast.region = "above";
   contrast.estimate = 1;
   CHECK_THAT(contrast_tables(*given.data).tables.at(0).caption,
-             Contains("over the 7 that were tested"));
+             Contains("over the 7 that were tested") &&
+                 Contains("p inside is the larger of two such p-values and p outside twice the "
+                          "smaller of two. Verdicts"));
   CHECK_THAT(contrast_figures(*given.data).figures.at(0).caption,
              Contains("over the 7 claims tested"));
 }
