@@ -8,7 +8,6 @@
 #include <set>
 
 #include "common/error.h"
-#include "common/files.h"
 #include "common/hash.h"
 #include "common/interrupt.h"
 #include "common/log.h"
@@ -19,10 +18,6 @@
 #include "engine/methods/lora_settings.h"
 #include "experiments/analysis/site_vectors.h"
 #include "experiments/analysis/weight_cache.h"
-#include "experiments/run_folder.h"
-#include "experiments/sweep/file_stamp.h"
-#include "experiments/sweep/other_data.h"
-#include "experiments/sweep/trial_files.h"
 #include "metrics/intruder_dimensions.h"
 #include "metrics/subspace_similarity.h"
 
@@ -32,18 +27,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Raised when the same adapters yield other numbers or quantities than before.
-constexpr int kAnalysisVersion = 5;
 // Figure 8 sets an update's directions against the first tenth of W's.
 constexpr double kShareOfBase = 0.1;
 constexpr std::uint64_t kChanceSeed = 0;
 constexpr const char* kInitial = "initial";
 
 using Place = std::pair<int, std::string>;  // layer, site
-
-fs::path adapter_folder(const SweepFolder& folder, const Trial& trial) {
-  return folder.train_folder(trial) / "adapter";
-}
 
 // What one adapter has at one site.
 struct SiteState {
@@ -76,11 +65,13 @@ SiteSimilarity similarity_of(const Place& place, const std::string& directions,
 
 class Analysis {
  public:
-  Analysis(const SweepFolder& folder, const Manifest& manifest, Store& store)
+  Analysis(const SweepFolder& folder, const Manifest& manifest, Store& store,
+           FinishedAdapters& finished)
       : folder_(folder),
         manifest_(manifest),
         settings_(*manifest.analysis),
         store_(store),
+        finished_(finished),
         threads_(cpu::available_processors()) {}
 
   AnalysisSummary run(AnalysisScope scope) {
@@ -122,25 +113,9 @@ class Analysis {
     }
   }
 
-  // Of the adapter's record as the training wrote it; empty where an older program did.
-  std::string record_hash(const Trial& trial) const {
-    return recorded_hash(read_json_file(folder_.train_folder(trial) / "done.json"), kAdapterRecord);
-  }
-
-  std::string stamp_of(const Trial& trial) const {
-    const fs::path adapter = adapter_folder(folder_, trial);
-    std::string stamp =
-        fmt::format("{} {} {} {}", kAnalysisVersion, analysis_json(settings_).dump(),
-                    trial.train_hash, file_stamp(adapter / "adapter_model.safetensors"));
-    // What an older program left is not analysed anew: nothing tells whether they are as written.
-    if (!record_hash(trial).empty())
-      for (const char* name : {kRecordFile, kExactFile}) stamp += " " + file_stamp(adapter / name);
-    return stamp;
-  }
-
   void require_record_as_written(const Trial& trial) const {
     const fs::path record = adapter_folder(folder_, trial) / kRecordFile;
-    const std::string hash = record_hash(trial);
+    const std::string& hash = found_.at(&trial)->record_hash;
     if (!hash.empty() && sha256_file(record) != hash)
       throw AlteredFile(printable_path(record) +
                         ": is not the file that was written, by its SHA-256");
@@ -150,40 +125,31 @@ class Analysis {
     bool closed = false;
     const AnalysisPlan plan = analysis_plan(manifest_, settings_, [&](const Trial& trial) {
       try {
-        if (trial_state(folder_, trial) != TrialState::kDone ||
-            !is_there(adapter_folder(folder_, trial) / "adapter_model.safetensors"))
-          return false;
-        const fs::path train = folder_.train_folder(trial);
-        refuse_other_data(read_json_file(train / "done.json"), trial.train.at("train.file"), train);
-        return true;
+        const FinishedAdapters::Facts* const facts = finished_.find(trial);
+        if (facts != nullptr) found_[&trial] = facts;
+        return facts != nullptr;
       } catch (const PermissionDenied&) {
         closed = true;
-        return false;
-      } catch (const InputError&) {  // damaged, or of other data: the collector says where
-        return false;
-      } catch (const Json::exception&) {
         return false;
       }
     });
     // Which adapters are compared depends on all of them: what is stored stays.
     if (closed) return;
     std::set<std::pair<std::string, std::string>> wanted;
-    std::map<const Trial*, std::string> stamps;
     for (const Trial* trial : plan.adapters) {
-      stamps[trial] = stamp_of(*trial);
+      const std::string& stamp = found_.at(trial)->stamp;
       wanted.emplace(trial->id(), "");
-      if (scope == AnalysisScope::kAdapters ||
-          store_.analysis_stamp(trial->id(), "") == stamps[trial])
+      if (scope == AnalysisScope::kAdapters || store_.analysis_stamp(trial->id(), "") == stamp)
         continue;
       adapters_.push_back(
-          {trial, {.trial = trial->id(), .stamp = stamps[trial], .values = {}, .spectra = {}}});
+          {trial, {.trial = trial->id(), .stamp = stamp, .values = {}, .spectra = {}}});
       used_.insert(trial);
     }
     for (const AdapterPair& pair : plan.pairs) {
       wanted.emplace(pair.one->id(), pair.other_id());
       if (scope == AnalysisScope::kAdapters && pair.relation == "base") continue;
-      const std::string stamp =
-          stamps[pair.one] + (pair.other == nullptr ? "" : " " + stamps[pair.other]);
+      const std::string stamp = found_.at(pair.one)->stamp +
+                                (pair.other == nullptr ? "" : " " + found_.at(pair.other)->stamp);
       if (store_.analysis_stamp(pair.one->id(), pair.other_id()) == stamp) continue;
       pairs_.push_back({pair,
                         {.one = pair.one->id(),
@@ -430,8 +396,10 @@ class Analysis {
   const Manifest& manifest_;
   const AnalysisSettings& settings_;
   Store& store_;
+  FinishedAdapters& finished_;
   int threads_;
   AnalysisSummary summary_;
+  std::map<const Trial*, const FinishedAdapters::Facts*> found_;
   std::vector<Adapter> adapters_;
   std::vector<Pair> pairs_;
   std::set<const Trial*> used_;
@@ -446,12 +414,14 @@ class Analysis {
 }  // namespace
 
 AnalysisSummary analyse_sweep(const SweepFolder& folder, const Manifest& manifest, Store& store,
-                              AnalysisScope scope) {
+                              AnalysisScope scope, FinishedAdapters& finished) {
   if (!manifest.analysis) {
     if (scope == AnalysisScope::kAll) store.remove_analyses_not_in({});
     return {};
   }
-  return Analysis(folder, manifest, store).run(scope);
+  // What is stored in the end is by what the files are then.
+  if (scope == AnalysisScope::kAll) finished.forget();
+  return Analysis(folder, manifest, store, finished).run(scope);
 }
 
 }  // namespace rankscope

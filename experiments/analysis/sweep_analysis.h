@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "experiments/analysis/analysis_plan.h"
+#include "experiments/analysis/finished_adapters.h"
 #include "results/store.h"
 
 namespace rankscope {
@@ -19,9 +20,10 @@ struct AnalysisSummary {
 // kAdapters: pairs of adapters alone. kAll: also what needs the base's matrices.
 enum class AnalysisScope { kAdapters, kAll };
 
-// With kAll the store forgets analyses that the sweep does not ask for any more. Throws Interrupted
-// where a stop was requested; what is stored by then stays.
+// `finished`: of this sweep; kAll makes it forget and reads all trials anew. With kAll the store
+// forgets analyses that the sweep does not ask for any more. Throws Interrupted where a stop was
+// requested; what is stored by then stays.
 AnalysisSummary analyse_sweep(const SweepFolder& folder, const Manifest& manifest, Store& store,
-                              AnalysisScope scope);
+                              AnalysisScope scope, FinishedAdapters& finished);
 
 }  // namespace rankscope

@@ -112,7 +112,8 @@ Collector::Collector(const SweepFolder& folder, const Manifest& manifest, const 
     : folder_(folder),
       manifest_(manifest),
       hashes_(folder.hashes()),
-      store_(open_store(database)) {}
+      store_(open_store(database)),
+      finished_(folder, manifest) {}
 
 std::vector<std::string> Collector::collect_all() {
   std::vector<std::string> problems;
@@ -191,7 +192,7 @@ void Collector::put_unread(const Trial& trial) {
 }
 
 AnalysisSummary Collector::analyse(AnalysisScope scope) {
-  AnalysisSummary summary = analyse_sweep(folder_, manifest_, store_, scope);
+  AnalysisSummary summary = analyse_sweep(folder_, manifest_, store_, scope, finished_);
   if (summary.adapters + summary.pairs > 0)
     log::debug("analysed {} adapters and {} pairs", summary.adapters, summary.pairs);
   return summary;

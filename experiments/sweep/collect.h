@@ -37,7 +37,7 @@ class Collector {
   // empty: all is stored.
   std::string collect(const Trial& trial);
   // The analysis that the sweep asks for, as far as finished trials allow it and the database lacks
-  // it.
+  // it. Of kAdapters each finished trial is read once.
   AnalysisSummary analyse(AnalysisScope scope);
 
  private:
@@ -56,6 +56,7 @@ class Collector {
   const Manifest& manifest_;
   FileHashes hashes_;
   Store store_;
+  FinishedAdapters finished_;
   std::size_t stored_ = 0;
   std::set<std::string> refused_;
 };

@@ -18,6 +18,13 @@ namespace fs = std::filesystem;
 
 constexpr int kManifestVersion = 1;
 
+// A sweep.json that was changed by hand may have a trial twice: the first counts.
+void set_trials(Manifest& manifest, std::vector<Trial> trials) {
+  manifest.trials = std::move(trials);
+  for (std::size_t i = 0; i < manifest.trials.size(); ++i)
+    manifest.places.emplace(manifest.trials[i].id(), i);
+}
+
 Manifest manifest_from(const Json& json, const std::string& where) {
   JsonObject object(json, where);
   object.get_int("version", kManifestVersion, kManifestVersion);
@@ -35,9 +42,11 @@ Manifest manifest_from(const Json& json, const std::string& where) {
     object.get_object("latency");
     manifest.latency = latency_from_json(json.at("latency"), object.where() + ": latency");
   }
+  std::vector<Trial> trials;
   for (const Json& trial : object.get_array("trials"))
-    manifest.trials.push_back(trial_from_json(
-        trial, fmt::format("{}: trial {}", object.where(), manifest.trials.size())));
+    trials.push_back(
+        trial_from_json(trial, fmt::format("{}: trial {}", object.where(), trials.size())));
+  set_trials(manifest, std::move(trials));
   object.finish();
   return manifest;
 }
@@ -89,7 +98,7 @@ Manifest manifest_of(const Sweep& sweep, std::vector<Trial> trials) {
   manifest.latency = sweep.latency;
   manifest.base = sweep.base;
   if (!trials.empty()) manifest.base_hash = trials.front().train.at("model");
-  manifest.trials = std::move(trials);
+  set_trials(manifest, std::move(trials));
   return manifest;
 }
 
@@ -156,18 +165,19 @@ Manifest read_manifest_for(const SweepFolder& folder, const std::string& id) {
 }
 
 const Trial& find_trial(const Manifest& manifest, const std::string& id) {
-  const Trial* found = nullptr;
-  for (const Trial& trial : manifest.trials) {
-    if (trial.id() == id) return trial;
-    if (id.empty() || !trial.id().starts_with(id)) continue;
-    if (found != nullptr)
-      throw InputError("several trials begin with '" + printable(id) + "': " + found->id() + ", " +
-                       trial.id() + "; give more of the id");
-    found = &trial;
+  const auto begins = [&](auto place) {
+    return place != manifest.places.end() && place->first.starts_with(id);
+  };
+  const auto found = manifest.places.lower_bound(id);
+  if (!id.empty() && begins(found)) {
+    const auto next = std::next(found);
+    if (found->first != id && begins(next))
+      throw InputError("several trials begin with '" + printable(id) + "': " + found->first + ", " +
+                       next->first + "; give more of the id");
+    return manifest.trials[found->second];
   }
-  if (found != nullptr) return *found;
   std::vector<std::string> ids;
-  for (const Trial& trial : manifest.trials) ids.push_back(trial.id());
+  for (const auto& [known, place] : manifest.places) ids.push_back(known);
   throw InputError("the sweep has no trial '" + printable(id) + "'" + did_you_mean(id, ids) +
                    "; `rankscope status DIR` lists them");
 }

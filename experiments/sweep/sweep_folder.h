@@ -39,7 +39,7 @@ class SweepFolder {
 // Makes both. Errors as make_folder()'s.
 void make_trial_folder(const SweepFolder& folder, const Trial& trial);
 
-// What sweep.json holds.
+// What sweep.json holds, as manifest_of() and read_manifest() make it.
 struct Manifest {
   std::string name, file_text, base_hash;
   std::vector<std::string> overrides;
@@ -47,6 +47,7 @@ struct Manifest {
   std::optional<AnalysisSettings> analysis;
   std::optional<LatencySettings> latency;
   std::vector<Trial> trials;
+  std::map<std::string, std::size_t> places = {};  // of the trials, by their ids
 };
 
 Manifest manifest_of(const Sweep& sweep, std::vector<Trial> trials);

@@ -83,7 +83,9 @@ int print_analysis_table() {
   fs::remove(folder.database());
   const double sweep = seconds_of([&] {
     Store store = Store::open(folder.database());
-    const AnalysisSummary done = analyse_sweep(folder, manifest, store, AnalysisScope::kAll);
+    FinishedAdapters finished(folder, manifest);
+    const AnalysisSummary done =
+        analyse_sweep(folder, manifest, store, AnalysisScope::kAll, finished);
     if (std::cmp_not_equal(done.adapters, manifest.trials.size()))
       throw MachineError("not every adapter was analysed: what was timed is less");
   });
