@@ -13,45 +13,14 @@ namespace rankscope {
 
 namespace {
 
-struct Group {
-  double seeds = 0, examples = 0;
-  double mean = 0;
-  RealVector example_means;  // [examples], over seeds
-  double seed_variance = 0;  // s2_g; 0 of one seed
-  double residual = 0;       // MSE_g; 0 of one seed
-  bool binary = false;
-  bool fixed = false;
-
-  bool knows_its_seeds() const { return fixed || seeds > 1; }
-};
-
 // Sum of squared deviations from the mean; exactly 0 of equal values.
 double squares_of(const RealVector& values) {
   const RealVector shifted = values.array() - values[0];
   return (shifted.array() - shifted.mean()).square().sum();
 }
 
-Group group_of(const RealMatrix& outcomes) {
-  if (outcomes.rows() < 1) throw std::invalid_argument("a group needs at least one seed");
-  if (outcomes.cols() < 2) throw std::invalid_argument("a group needs at least two examples");
-  if (!outcomes.allFinite()) throw std::invalid_argument("outcomes must be finite");
-  Group group{.seeds = static_cast<double>(outcomes.rows()),
-              .examples = static_cast<double>(outcomes.cols()),
-              .example_means = outcomes.colwise().mean().transpose(),
-              .binary = (outcomes.array() == 0 || outcomes.array() == 1).all()};
-  const RealVector seed_means = outcomes.rowwise().mean();
-  group.mean = seed_means.mean();
-  if (group.seeds == 1) return group;
-  group.seed_variance = squares_of(seed_means) / (group.seeds - 1);
-  double squares = 0;
-  RealVector residuals(outcomes.rows());
-  for (Eigen::Index e = 0; e < outcomes.cols(); ++e) {
-    residuals = outcomes.col(e) - seed_means;
-    residuals.array() -= group.example_means[e] - group.mean;
-    squares += residuals.squaredNorm();
-  }
-  group.residual = squares / ((group.seeds - 1) * (group.examples - 1));
-  return group;
+bool knows_its_seeds(const CrossedGroup& group, bool is_fixed) {
+  return is_fixed || group.seeds > 1;
 }
 
 // Where the quantiles of an estimate's parts are put together.
@@ -105,58 +74,69 @@ Estimate estimate_of(double value, const SeedPart& seeds, const ExamplePart& exa
 }
 
 // `example_squares`: of D, over examples.
-Estimate estimate_of(double value, std::initializer_list<const Group*> groups,
-                     double example_squares) {
+Estimate estimate_of(double value, std::initializer_list<const CrossedGroup*> groups,
+                     double example_squares, bool verdict) {
   const double examples = (*groups.begin())->examples;
   SeedPart seeds;
   double residual = 0;
-  bool verdict = true;
-  for (const Group* group : groups) {
+  for (const CrossedGroup* group : groups) {
     seeds.add(group->seed_variance, group->seeds, group->binary ? 0.5 / (examples * examples) : 0);
     residual += group->residual / (group->seeds * examples);
-    verdict = verdict && group->knows_its_seeds();
   }
   ExamplePart part{.variance = example_squares / (examples - 1) / examples, .df = examples - 1};
   if (seeds.variance() > 0) part.variance = std::max(0.0, part.variance - residual);
   return estimate_of(value, seeds, part, verdict);
 }
 
-Estimate mean_estimate_of(const Group& group) {
+Estimate mean_estimate_of(const CrossedGroup& group) {
   double squares = squares_of(group.example_means);
   if (squares == 0 && group.seed_variance == 0) squares = 0.5;
-  return estimate_of(group.mean, {&group}, squares);
+  return estimate_of(group.mean, {&group}, squares, knows_its_seeds(group, false));
 }
 
-struct Compared {
-  Group left, right;
-  double difference_squares = 0;  // of D, with what is added
-};
-
-Compared compared(const RealMatrix& left, const RealMatrix& right, FixedSides fixed) {
-  Compared both{.left = group_of(left), .right = group_of(right)};
-  if (left.cols() != right.cols())
+// Of D, with what is added.
+double difference_squares(const CrossedGroup& left, const CrossedGroup& right, FixedSides fixed) {
+  if (left.examples != right.examples)
     throw std::invalid_argument("two groups must be scored on the same examples");
-  if ((fixed.left && left.rows() != 1) || (fixed.right && right.rows() != 1))
+  if ((fixed.left && left.seeds != 1) || (fixed.right && right.seeds != 1))
     throw std::invalid_argument("a fixed side of a difference is one row");
-  both.left.fixed = fixed.left;
-  both.right.fixed = fixed.right;
-  double& squares = both.difference_squares;
-  squares = squares_of(both.left.example_means - both.right.example_means);
-  const bool all_agree =
-      squares == 0 && both.left.seed_variance == 0 && both.right.seed_variance == 0;
-  if (all_agree)
-    squares = 1;
-  else if (both.left.binary && both.right.binary)
-    squares += (1 / both.left.seeds + 1 / both.right.seeds) / 2;
-  return both;
+  const double squares = squares_of(left.example_means - right.example_means);
+  const bool all_agree = squares == 0 && left.seed_variance == 0 && right.seed_variance == 0;
+  if (all_agree) return 1;
+  if (left.binary && right.binary) return squares + (1 / left.seeds + 1 / right.seeds) / 2;
+  return squares;
 }
 
 }  // namespace
 
-Estimate mean_estimate(const RealMatrix& outcomes) { return mean_estimate_of(group_of(outcomes)); }
+CrossedGroup::CrossedGroup(const RealMatrix& outcomes) {
+  if (outcomes.rows() < 1) throw std::invalid_argument("a group needs at least one seed");
+  if (outcomes.cols() < 2) throw std::invalid_argument("a group needs at least two examples");
+  if (!outcomes.allFinite()) throw std::invalid_argument("outcomes must be finite");
+  seeds = static_cast<double>(outcomes.rows());
+  examples = static_cast<double>(outcomes.cols());
+  example_means = outcomes.colwise().mean().transpose();
+  binary = (outcomes.array() == 0 || outcomes.array() == 1).all();
+  const RealVector seed_means = outcomes.rowwise().mean();
+  mean = seed_means.mean();
+  if (seeds == 1) return;
+  seed_variance = squares_of(seed_means) / (seeds - 1);
+  double squares = 0;
+  RealVector residuals(outcomes.rows());
+  for (Eigen::Index e = 0; e < outcomes.cols(); ++e) {
+    residuals = outcomes.col(e) - seed_means;
+    residuals.array() -= example_means[e] - mean;
+    squares += residuals.squaredNorm();
+  }
+  residual = squares / ((seeds - 1) * (examples - 1));
+}
+
+Estimate mean_estimate(const RealMatrix& outcomes) {
+  return mean_estimate_of(CrossedGroup(outcomes));
+}
 
 Interval mean_interval(const RealMatrix& outcomes, double confidence) {
-  const Group group = group_of(outcomes);
+  const CrossedGroup group(outcomes);
   const Estimate estimate = mean_estimate_of(group);
   Interval plain = interval(estimate, confidence);  // refuses what is no confidence
   if (!group.binary) {
@@ -173,31 +153,38 @@ Interval mean_interval(const RealMatrix& outcomes, double confidence) {
   return {.low = std::max(0.0, middle - half), .high = std::min(1.0, middle + half)};
 }
 
-Estimate difference_estimate(const RealMatrix& left, const RealMatrix& right, FixedSides fixed) {
-  const Compared both = compared(left, right, fixed);
-  return estimate_of(both.left.mean - both.right.mean, {&both.left, &both.right},
-                     both.difference_squares);
+Estimate difference_estimate(const CrossedGroup& left, const CrossedGroup& right,
+                             FixedSides fixed) {
+  const double squares = difference_squares(left, right, fixed);
+  return estimate_of(left.mean - right.mean, {&left, &right}, squares,
+                     knows_its_seeds(left, fixed.left) && knows_its_seeds(right, fixed.right));
 }
 
-Needed needed_for(const RealMatrix& left, const RealMatrix& right, double size, FixedSides fixed) {
+Estimate difference_estimate(const RealMatrix& left, const RealMatrix& right, FixedSides fixed) {
+  return difference_estimate(CrossedGroup(left), CrossedGroup(right), fixed);
+}
+
+Needed needed_for(const RealMatrix& left_outcomes, const RealMatrix& right_outcomes, double size,
+                  FixedSides fixed) {
   if (!(size > 0) || std::isinf(size))
     throw std::invalid_argument("a difference to find is above 0");
-  const Compared both = compared(left, right, fixed);
-  if (!both.left.knows_its_seeds() || !both.right.knows_its_seeds()) return {};
-  const double examples_here = both.left.examples;
-  double example_variance = both.difference_squares / (examples_here - 1);
-  for (const Group* group : {&both.left, &both.right})
+  const CrossedGroup left(left_outcomes), right(right_outcomes);
+  const double squares = difference_squares(left, right, fixed);
+  if (!knows_its_seeds(left, fixed.left) || !knows_its_seeds(right, fixed.right)) return {};
+  const double examples_here = left.examples;
+  double example_variance = squares / (examples_here - 1);
+  for (const CrossedGroup* group : {&left, &right})
     example_variance -= group->residual / group->seeds;
   example_variance = std::max(0.0, example_variance);
   const auto enough = [&](double left_seeds, double right_seeds, double examples) {
     SeedPart seeds;
-    const auto add = [&](const Group& group, double count) {
-      if (group.fixed) return;
+    const auto add = [&](const CrossedGroup& group, bool is_fixed, double count) {
+      if (is_fixed) return;
       const double effect = std::max(0.0, group.seed_variance - group.residual / examples_here);
       seeds.add(effect + group.residual / examples, count);
     };
-    add(both.left, left_seeds);
-    add(both.right, right_seeds);
+    add(left, fixed.left, left_seeds);
+    add(right, fixed.right, right_seeds);
     const ExamplePart part{.variance = example_variance / examples, .df = examples - 1};
     const Estimate estimate = estimate_of(size, seeds, part, true);
     return is_told(size, estimate.variance, estimate.df);
@@ -210,7 +197,7 @@ Needed needed_for(const RealMatrix& left, const RealMatrix& right, double size, 
       return enough(seeds, seeds, examples_here);
     });
   needed.examples = smallest_number(2, kMostExamples, [&](std::int64_t n) {
-    return enough(both.left.seeds, both.right.seeds, static_cast<double>(n));
+    return enough(left.seeds, right.seeds, static_cast<double>(n));
   });
   return needed;
 }

@@ -43,8 +43,22 @@
 #include <optional>
 
 #include "metrics/estimate.h"
+#include "metrics/singular.h"
 
 namespace rankscope {
+
+// All that estimates need of a group's outcomes: where each of many groups is compared with all
+// others, its matrix is read once.
+struct CrossedGroup {
+  explicit CrossedGroup(const RealMatrix& outcomes);
+
+  double seeds = 0, examples = 0;
+  double mean = 0;
+  RealVector example_means;  // [examples], over seeds
+  double seed_variance = 0;  // s2_g; 0 of one seed
+  double residual = 0;       // MSE_g; 0 of one seed
+  bool binary = false;
+};
 
 // Where all outcomes agree, half a square is added to the sum of squares over examples, as of half
 // an example of the other outcome: no estimate is free of doubt.
@@ -64,6 +78,8 @@ struct FixedSides {
 // decides differently each way for every seed, (1 / S_left + 1 / S_right) / 2: of single runs, 1
 // (Agresti and Min 2005); a fixed side is a single run in this. Where neither seeds nor examples
 // differ, 1 whatever the outcomes.
+Estimate difference_estimate(const CrossedGroup& left, const CrossedGroup& right,
+                             FixedSides fixed = {});
 Estimate difference_estimate(const RealMatrix& left, const RealMatrix& right,
                              FixedSides fixed = {});
 

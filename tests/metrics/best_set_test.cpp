@@ -7,6 +7,8 @@
 #include <cmath>
 #include <string>
 
+#include "metrics/crossed_design.h"
+#include "metrics/verdict.h"
 #include "tests/metrics/synthetic_outcomes.h"
 
 using namespace rankscope;
@@ -42,10 +44,50 @@ TEST_CASE("the best of one group, of none, and of equal ones") {
   const RealMatrix ones = RealMatrix::Ones(3, 20);
   CHECK(best_set(std::vector<RealMatrix>{ones}) == Indices{0});
   CHECK(best_set(std::vector<RealMatrix>{ones, ones, ones}) == Indices{0, 1, 2});
+  CHECK(best_set(std::vector<RealMatrix>{RealMatrix::Ones(1, 1)}) == Indices{0});
   CHECK_THROWS_AS(best_set(std::vector<RealMatrix>{ones}, 0), std::invalid_argument);
   CHECK_THROWS_AS(best_set(std::vector<RealMatrix>{ones}, 1), std::invalid_argument);
   CHECK_THROWS_AS(best_set(std::vector<RealMatrix>{ones, RealMatrix::Ones(3, 21)}),
                   std::invalid_argument);
+}
+
+TEST_CASE("groups that are read once are compared as two matrices are, to the last bit") {
+  for (std::uint64_t number = 0; number < 8; ++number) {
+    const SyntheticExamples set("pairs", number, 60);
+    std::vector<RealMatrix> groups;
+    for (int g = 0; g < 7; ++g) {
+      const double p = 0.4 + 0.05 * g;
+      const std::string name = std::to_string(g);
+      groups.push_back(g % 3 == 2 ? set.rouge(name, 3, 0.001) : set.binary(name, 1 + g, p, 0.002));
+    }
+    groups.push_back(groups[1]);
+    const std::vector<CrossedGroup> read(groups.begin(), groups.end());
+    std::vector<std::vector<double>> below(groups.size());
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      for (std::size_t j = 0; j < groups.size(); ++j) {
+        if (i == j) continue;
+        const bool one_row = groups[j].rows() == 1;
+        const Estimate expected = difference_estimate(groups[i], groups[j], {.right = one_row});
+        const Estimate got = difference_estimate(read[i], read[j], {.right = one_row});
+        CHECK(got.value == expected.value);
+        CHECK(got.variance == expected.variance);
+        CHECK(got.df == expected.df);
+        CHECK(got.verdict == expected.verdict);
+        if (i > j) continue;
+        const Estimate pair = difference_estimate(groups[i], groups[j]);
+        if (!pair.verdict) continue;
+        below[i].push_back(p_below(pair, 0));
+        below[j].push_back(p_above(pair, 0));
+      }
+    }
+    for (const double alpha : {0.01, 0.05, 0.3}) {
+      Indices expected;
+      for (std::size_t i = 0; i < groups.size(); ++i)
+        if (below[i].empty() || std::ranges::min(holm_adjusted(below[i])) > alpha)
+          expected.push_back(i);
+      CHECK(best_set(groups, alpha) == expected);
+    }
+  }
 }
 
 TEST_CASE("the best is left out of few sets, however many equal it") {
