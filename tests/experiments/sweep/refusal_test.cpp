@@ -16,7 +16,7 @@ const std::string kRefusedHead = "base: model\ntasks: {own: {data: data}}\n";
 }  // namespace
 
 TEST_CASE("unknown keys name the nearest known one") {
-  const SweepFolder folder;
+  const tests::SweepFolder folder;
   const std::string lora = kRefusedHead + "method: lora\nsteps: 1\n";
   CHECK(folder.refusal(lora + "grd: {rank: [1]}\n") ==
         "s.yaml:5: 'grd': there is no such key; did you mean 'grid'?");
@@ -49,7 +49,7 @@ TEST_CASE("unknown keys name the nearest known one") {
 }
 
 TEST_CASE("a key with a dot is none of the keys behind its dot") {
-  const SweepFolder folder;
+  const tests::SweepFolder folder;
   const std::string lora = kRefusedHead + "method: lora\nsteps: 1\n";
   const auto refused = [&](const std::string& text, const std::string& place) {
     INFO(text);
@@ -75,7 +75,7 @@ TEST_CASE("a key with a dot is none of the keys behind its dot") {
 }
 
 TEST_CASE("what is missing is named") {
-  const SweepFolder folder;
+  const tests::SweepFolder folder;
   CHECK(folder.refusal("tasks: {own: {data: data}}\nmethod: lora\n") ==
         "s.yaml:1: 'base' is missing: the folder of the model that is adapted");
   CHECK_THAT(folder.refusal("base: m\nmethod: lora\n"),
@@ -103,7 +103,7 @@ TEST_CASE("what is missing is named") {
 }
 
 TEST_CASE("types are those of the page, with nothing read in two ways") {
-  const SweepFolder folder;
+  const tests::SweepFolder folder;
   const auto refused = [&](const std::string& line) {
     return folder.refusal(kRefusedHead + "training: {steps: 1}\ngroups:\n- method: lora\n  " +
                           line + "\n");
@@ -140,7 +140,7 @@ TEST_CASE("types are those of the page, with nothing read in two ways") {
 }
 
 TEST_CASE("what the engine would refuse later is refused here, at its line") {
-  const SweepFolder folder;
+  const tests::SweepFolder folder;
   const auto refused = [&](const std::string& lines) {
     return folder.refusal(kRefusedHead + "method: lora\nsteps: 1\n" + lines);
   };
@@ -179,7 +179,7 @@ TEST_CASE("what the engine would refuse later is refused here, at its line") {
 }
 
 TEST_CASE("a value under training is refused at its line though every group replaces it") {
-  const SweepFolder folder;
+  const tests::SweepFolder folder;
   const auto refused = [&](const std::string& line) {
     const std::string key = line.substr(0, line.find(':'));
     return folder.refusal(kRefusedHead + "training:\n  steps: 1\n  " + line +
@@ -198,7 +198,7 @@ TEST_CASE("a value under training is refused at its line though every group repl
 }
 
 TEST_CASE("one run under the labels of two seeds is refused") {
-  const SweepFolder folder;
+  const tests::SweepFolder folder;
   const auto refused = [&](const std::string& lines) {
     return folder.refusal(kRefusedHead + "training: {steps: 1}\n" + lines);
   };
@@ -230,7 +230,7 @@ TEST_CASE("one run under the labels of two seeds is refused") {
 }
 
 TEST_CASE("one trial of two settings, one of which would lack its seed, is refused") {
-  const SweepFolder folder;
+  const tests::SweepFolder folder;
   const auto refused = [&](const std::string& first, const std::string& second) {
     return folder.refusal(kRefusedHead + "training: {steps: 1}\nseeds: [21, 22]\ngroups:\n- {" +
                           first + "}\n- {" + second + "}\n");
@@ -262,7 +262,7 @@ TEST_CASE("one trial of two settings, one of which would lack its seed, is refus
 }
 
 TEST_CASE("a negative zero is zero, and makes no other trial") {
-  const SweepFolder folder;
+  const tests::SweepFolder folder;
   const auto penalty = [&](const std::string& zero) {
     const Sweep sweep = folder.read(
         "base: model\nmethod: lora\nsteps: 1\ntasks: {own: {data: data, "
@@ -278,7 +278,7 @@ TEST_CASE("a negative zero is zero, and makes no other trial") {
 }
 
 TEST_CASE("a grid that explodes is refused before it is made") {
-  const SweepFolder folder;
+  const tests::SweepFolder folder;
   std::string grid = kRefusedHead + "method: lora\nsteps: 1\ngrid:\n";
   for (const char* key : {"rank", "alpha", "batch", "clip", "weight_decay", "micro_batch_tokens"}) {
     grid += std::string("  ") + key + ": [";
