@@ -18,6 +18,7 @@
 #include "experiments/cli/commands.h"
 #include "experiments/folder_lock.h"
 #include "experiments/latency/latency_cells.h"
+#include "experiments/sweep/changed_keys.h"
 #include "experiments/sweep/live_view.h"
 #include "experiments/sweep/summary.h"
 #include "experiments/sweep/trial_checks.h"
@@ -32,30 +33,6 @@ struct StatusCommand {
   std::string folder;
   bool json = false;
 };
-
-// The keys in which a training differs from the former one that is nearest to it: what was changed
-// since.
-std::string changed_keys(const Trial& trial, const std::map<std::string, IdentityKeys>& former) {
-  constexpr std::size_t kMostKeys = 4;
-  std::vector<std::string> fewest;
-  std::string nearest;
-  for (const auto& [id, keys] : former) {
-    std::vector<std::string> differing;
-    for (const auto& [key, value] : trial.train) {
-      const auto found = keys.find(key);
-      if (found == keys.end() || found->second != value) differing.push_back(key);
-    }
-    for (const auto& [key, value] : keys)
-      if (!trial.train.contains(key)) differing.push_back(key);
-    if (differing.empty() || differing.size() > kMostKeys) continue;
-    if (nearest.empty() || differing.size() < fewest.size()) {
-      fewest = std::move(differing);
-      nearest = id;
-    }
-  }
-  if (nearest.empty()) return "";
-  return fmt::format("new: {} changed since {}", fmt::join(fewest, ", "), nearest);
-}
 
 // How far a trial that is not finished has come, by what its folders hold; empty: not begun.
 OrderedJson standing(const SweepFolder& folder, const Trial& trial) {
@@ -120,7 +97,7 @@ int run_status(const StatusCommand& c) {
     if (ended == TrialState::kFailed) remark = trial_errors(folder, trial).back();
     if (ended == TrialState::kPending) {
       if (!former) former = former_trainings(folder, manifest);
-      remark = changed_keys(trial, *former);
+      remark = changed_keys(trial.train, *former);
     }
     if (!results[i].damage.empty()) {
       remark = results[i].damage + "; `run` mends it";
