@@ -109,7 +109,7 @@ class Lane {
   // Until no prompt is left, or another lane has failed.
   void run() {
     try {
-      while (!work_.failed && step()) {
+      while (!work_.failed && step(in_flight_)) {
         if (stop_requested()) throw Interrupted("interrupted while generating");
       }
     } catch (...) {
@@ -118,10 +118,10 @@ class Lane {
     }
   }
 
-  // One token more of each. False where there was nothing to do.
-  bool step() {
+  // One token more of each, of up to `most` prompts. False where there was nothing to do.
+  bool step(int64_t most) {
     const size_t continued = active_.size();
-    for (const size_t index : work_.waiting.take(in_flight_ - std::ssize(active_))) {
+    for (const size_t index : work_.waiting.take(most - std::ssize(active_))) {
       Active one{index, make_search(work_.settings), {}, {}, {}};
       one.prompt = with_special_tokens(work_.special, work_.prompts[index]);
       one.kept.emplace_back();
@@ -268,8 +268,10 @@ void generate(const Model& model, const Adaptation* adaptation,
   std::vector<std::unique_ptr<Lane>> lanes;
   for (int64_t i = 0; i < count; ++i)
     lanes.push_back(std::make_unique<Lane>(work, (in_flight + count - 1) / count));
-  // Alone and by all threads: the model packs its weights.
-  if (!lanes[0]->step()) return;
+  // Alone and by all threads: the model packs its weights. Of several lanes the first begins with
+  // one prompt, so that all end together: with as many as it can hold it was ahead of the others
+  // throughout, and at the end waited for them.
+  if (!lanes[0]->step(count == 1 ? in_flight : 1)) return;
   model.backend().run_parts(count, [&](int64_t i) { lanes[static_cast<size_t>(i)]->run(); });
 }
 
