@@ -12,6 +12,7 @@
 #include "experiments/claims/cut_prompts.h"
 #include "experiments/claims/latency_evidence.h"
 #include "experiments/claims/paper_kind.h"
+#include "experiments/claims/trial_states.h"
 #include "experiments/claims/unequal_training.h"
 #include "metrics/best_set.h"
 #include "metrics/crossed_design.h"
@@ -143,26 +144,6 @@ std::string not_run(const Evaluated& e) {
   return text;
 }
 
-// A clause for each setting that is compared with fewer trials than the sweep asks for.
-std::vector<std::string> unfinished_of(const std::vector<EvaluatedContrast>& contrasts) {
-  std::vector<std::string> clauses;
-  for (const EvaluatedContrast& c : contrasts) {
-    for (const auto& groups : {c.scored, c.trained}) {
-      for (const EvidenceGroup* group : groups) {
-        if (group->unfinished == 0) continue;
-        const bool one = group->unfinished == 1;
-        std::string clause =
-            fmt::format("on {} {} {} of {} {} failed or not finished and {} left out", group->task,
-                        group->unfinished, one ? "trial" : "trials", group_name(*group),
-                        one ? "is" : "are", one ? "is" : "are");
-        if (std::ranges::find(clauses, clause) == clauses.end())
-          clauses.push_back(std::move(clause));
-      }
-    }
-  }
-  return clauses;
-}
-
 // The sentence below a verdict.
 std::string explanation(const Evaluated& e, const std::string& verdict) {
   if (verdict == "not run") return not_run(e);
@@ -180,6 +161,8 @@ std::string explanation(const Evaluated& e, const std::string& verdict) {
                               *worst->finding.estimate, *worst->finding.low, *worst->finding.high,
                               worst->finding.unit));
   for (std::string& clause : unfinished_of(e.contrasts)) parts.push_back(std::move(clause));
+  for (std::string& clause : diverged_of(e.contrasts, e.claim->statistic))
+    parts.push_back(std::move(clause));
   if (verdict == "underpowered") {
     // One seed on a side leaves the claim open, whatever the weakest shows.
     const auto open = std::ranges::find_if(

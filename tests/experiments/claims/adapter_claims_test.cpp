@@ -99,7 +99,11 @@ TEST_CASE(
   CHECK_THAT(second.explanation, !Contains("not finished"));
   planted.store().put_trial(unscored_trial("failed", "Wq+Wv", 6, 6));
   CHECK_THAT(judged("shared_between_seeds", sites, "second", 0.02).explanation,
-             Contains("on wikisql 1 trial of lora Wq+Wv r6 is failed or not finished"));
+             Contains("on wikisql 1 trial of lora Wq+Wv r6 is failed or not finished") &&
+                 !Contains("diverged"));
+  planted.store().put_trial(unscored_trial("diverged", "Wq+Wv", 6, 7));
+  CHECK_THAT(judged("shared_between_seeds", sites, "second", 0.02).explanation,
+             Contains("; on wikisql 1 of 6 trials of lora Wq+Wv r6 diverged and has no adapter"));
   CHECK(judged("shared_between_seeds", "    sites: [Wq, Wv]\n    ranks: [largest]\n    seeds: 6\n",
                "first", 0.02)
             .verdict == "not run");

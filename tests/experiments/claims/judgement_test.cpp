@@ -449,6 +449,9 @@ TEST_CASE("a diverged trial counts as the base, and unfinished ones as missing")
     return planted.judge(score_claim("above", 5)).claims.at(0).explanation;
   };
   CHECK_THAT(explained(),
+             Contains("; on wikisql 1 of 3 trials of lora Wq r8 diverged and counts as the "
+                      "untrained base"));
+  CHECK_THAT(explained(),
              Contains("; on wikisql 1 trial of lora Wq r8 is failed or not finished and is left "
                       "out") &&
                  !Contains("of lora Wq+Wv r4 "));
@@ -524,6 +527,15 @@ TEST_CASE("of costs that trials do not have, it is not said that their seeds are
   const ClaimFinding claim = planted.judge(cost_claim("checkpoint")).claims.at(0);
   CHECK(claim.verdict == "not run");
   CHECK(claim.contrasts.at(0).missing == "0 seeds have values on both sides, 2 are needed");
+
+  planted.add({.targets = "Wk", .rank = 8, .timings = {{"train_peak_memory_mib", 100}}});
+  planted.add({.method = "bitfit", .diverged = true, .timings = {{"train_peak_memory_mib", 400}}});
+  std::string memory = cost_claim("memory");
+  memory.replace(memory.find("full"), 4, "bitfit");
+  memory.replace(memory.find("method: lora"), 12, "method: lora, targets: Wk");
+  CHECK_THAT(planted.judge(memory).claims.at(0).explanation,
+             Contains("; on wikisql 5 of 5 trials of bitfit diverged: their memory and speed are "
+                      "of the steps before, and they left no checkpoint"));
 }
 
 TEST_CASE("tasks that score the same trainings have one cost") {
@@ -558,6 +570,9 @@ TEST_CASE("a setting of which every trial diverged counts as the base, on either
   CHECK(claim.verdict == "contradicted");
   REQUIRE(claim.contrasts.at(0).estimate);
   CHECK(*claim.contrasts.at(0).estimate == Approx(-50).margin(8));
+  const std::string counting =
+      "; on wikisql 5 of 5 trials of lora Wq+Wv r4 diverged and count as the untrained base";
+  CHECK_THAT(claim.explanation, Contains(counting));
   const auto score = std::ranges::find(findings.scores, "Wq+Wv", &ScoreFinding::targets);
   REQUIRE(score != findings.scores.end());
   CHECK(*score->mean == Approx(10).margin(5));
@@ -565,7 +580,9 @@ TEST_CASE("a setting of which every trial diverged counts as the base, on either
   CHECK(score->metric == "logical_form");
   const std::string reversed =
       "      - {left: {method: lora, targets: Wq}, right: {method: lora, targets: Wq+Wv}}\n";
-  CHECK(planted.judge(score_claim("above", 5, "", reversed)).claims.at(0).verdict == "holds");
+  const ClaimFinding holding = planted.judge(score_claim("above", 5, "", reversed)).claims.at(0);
+  CHECK(holding.verdict == "holds");
+  CHECK_THAT(holding.explanation, Contains(counting) && !Contains("trials of lora Wq r8"));
 }
 
 TEST_CASE("tasks that are scored on the same data share one trial of the base") {
