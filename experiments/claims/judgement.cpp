@@ -145,7 +145,8 @@ std::string not_run(const Evaluated& e) {
 }
 
 // The sentence below a verdict.
-std::string explanation(const Evaluated& e, const std::string& verdict) {
+std::string explanation(const Evaluated& e, const ClaimFinding& finding) {
+  const std::string& verdict = finding.verdict;
   if (verdict == "not run") return not_run(e);
   std::vector<std::string> parts;
   std::int64_t inside = 0;
@@ -160,6 +161,9 @@ std::string explanation(const Evaluated& e, const std::string& verdict) {
   parts.push_back(fmt::format("the weakest is {}, {:.3g} [{:.3g}, {:.3g}] {}", worst->finding.name,
                               *worst->finding.estimate, *worst->finding.low, *worst->finding.high,
                               worst->finding.unit));
+  if ((verdict == "holds" || verdict == "reproduced") && finding.control_verdict == "holds")
+    parts.push_back(
+        fmt::format("it holds on its control ({}) too, and so says nothing", finding.control));
   for (std::string& clause : unfinished_of(e.contrasts)) parts.push_back(std::move(clause));
   for (std::string& clause : diverged_of(e.contrasts, e.claim->statistic))
     parts.push_back(std::move(clause));
@@ -359,7 +363,7 @@ Findings judge_results(const ClaimsFile& claims, Evidence& evidence) {
     if (finding.verdict == "holds" && is_of_paper_kind(*evaluated[i].sweep))
       finding.verdict = "reproduced";
     if (on_control[i]) finding.control_verdict = verdict_word(*on_control[i]);
-    finding.explanation = explanation(evaluated[i], finding.verdict);
+    finding.explanation = explanation(evaluated[i], finding);
     findings.claims.push_back(std::move(finding));
   }
   Scores(evidence, findings).add_all();

@@ -98,6 +98,22 @@ TEST_CASE(
   CHECK(planted.judge(score_claim("within", 0.5)).claims.at(0).verdict == "underpowered");
 }
 
+TEST_CASE("a claim that holds on its control too is said to say nothing") {
+  const auto explained = [](double base) {
+    PlantedResults planted;
+    planted.add({.method = "none", .share = base});
+    planted.add({.targets = "Wq", .rank = 8, .share = 0.5});
+    planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.5});
+    const ClaimFinding claim = planted.judge(score_claim("within", 15)).claims.at(0);
+    CHECK(claim.verdict == "holds");
+    CHECK(claim.control_verdict == (base == 0.5 ? "holds" : "contradicted"));
+    return claim.explanation;
+  };
+  const std::string nothing = "; it holds on its control (base) too, and so says nothing";
+  CHECK_THAT(explained(0.5), Contains(nothing));
+  CHECK_THAT(explained(0.0), !Contains("control"));
+}
+
 TEST_CASE("one seed gives no verdict, and a missing side no run") {
   PlantedResults planted;
   planted.add({.targets = "Wq", .rank = 8, .share = 0.1, .seeds = 1});
