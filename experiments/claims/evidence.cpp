@@ -8,6 +8,7 @@
 
 #include "datasets/task.h"
 #include "experiments/claims/cut_prompts.h"
+#include "experiments/claims/rate_search.h"
 #include "experiments/claims/tell_apart.h"
 #include "results/cells.h"
 
@@ -78,6 +79,7 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
         fmt::format("{}={}\n", text_in(row[2]), text_in(row[3]));
   const auto scored_cut = cut_prompts(results, "scored"),
              trained_cut = cut_prompts(results, "train");
+  const auto searches = rate_searches(results);
   const auto rows = results.rows(
       "SELECT t.sweep, t.setting, t.grp, t.task, t.method, t.targets, t.dataset, t.rank, "
       "t.trainable_parameters, t.trial, t.state, t.seed, "
@@ -139,6 +141,8 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
       group->scored_cut = cut->second;
     if (const auto cut = trained_cut.find(trial); cut != trained_cut.end())
       group->trained_cut = cut->second;
+    if (const auto search = searches.find(trial); search != searches.end())
+      group->search = search->second;
     const std::string state = text_in(row[10]);
     if (!is_finished_state(state)) {
       ++group->unfinished;

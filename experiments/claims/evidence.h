@@ -21,6 +21,13 @@ using SettingValues = std::map<std::string, std::string>;
 // of the sweep may differ, and makes of neither another method.
 enum class VariantKind { kPlain, kOtherSettings, kOtherMethod };
 
+// A search for a learning rate; 0: not recorded.
+struct RateSearch {
+  std::int64_t rates = 0;  // that were tried, a run each
+  std::int64_t steps = 0;  // of each run
+  bool operator==(const RateSearch&) const = default;
+};
+
 struct EvidenceTrial {
   std::string id, state;  // state: done or diverged
   std::uint64_t seed = 0;
@@ -46,7 +53,8 @@ struct EvidenceGroup {
   VariantKind variant_kind = VariantKind::kPlain;
   std::string size;  // of a method beside targets and rank: "bottleneck 8", "prefix 8, infix 4"
   SettingValues values;
-  std::optional<double> rate;  // of learning: given, or what its own search found
+  std::optional<double> rate;        // of learning: given, or what its own search found
+  std::optional<RateSearch> search;  // for the rate; none: it was given
   std::optional<std::int64_t> rank, parameters, train_examples;
   std::int64_t scored_examples = 0;  // those of its dataset that its scores are means over
   std::optional<CutPrompts> scored_cut, trained_cut;  // none: not recorded

@@ -12,6 +12,7 @@
 #include "experiments/claims/cut_prompts.h"
 #include "experiments/claims/latency_evidence.h"
 #include "experiments/claims/paper_kind.h"
+#include "experiments/claims/rate_search.h"
 #include "experiments/claims/trial_states.h"
 #include "experiments/claims/unequal_training.h"
 #include "metrics/best_set.h"
@@ -174,6 +175,7 @@ std::string explanation(const Evaluated& e, const ClaimFinding& finding) {
     parts.push_back((open == e.contrasts.end() ? worst : open)->finding.needed);
   }
   for (std::string& unequal : unequal_trainings(e.contrasts)) parts.push_back(std::move(unequal));
+  for (std::string& search : unequal_searches(e.contrasts)) parts.push_back(std::move(search));
   for (std::string& cut : cuts_of(e.contrasts)) parts.push_back(std::move(cut));
   const std::vector<std::string> absent = tasks_without_trials(*e.claim, *e.sweep);
   if (!absent.empty())

@@ -763,6 +763,77 @@ TEST_CASE("what compared settings were not trained alike in stands below the ver
     CHECK_THAT(explained({right}), !Contains("trained alike"));
 }
 
+TEST_CASE("rates that the compared settings found in other ways stand below the verdict") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.0});
+  const auto add = [&](const std::string& method, const std::string& found,
+                       const std::string& tried, int steps) {
+    planted.add({.method = method,
+                 .targets = method == "lora" ? "Wq+Wv" : "",
+                 .rank = method == "lora" ? 4 : 0,
+                 .share = method == "lora" ? 0.6 : 0.3,
+                 .settings = found.empty() ? std::map<std::string, std::string>{{"lr", "0.001"}}
+                                           : std::map<std::string, std::string>{},
+                 .rate_found = found,
+                 .rates_tried = tried,
+                 .search_steps = steps});
+  };
+  const std::string five = "0.0001 0.0003 0.001 0.003 0.01";
+  add("lora", "0.001", five, 100);
+  add("full", "", "", 0);
+  add("bitfit", "0.003", "0.001 0.003 0.01", 100);
+  add("adapter_h", "0.003", five, 20);
+  add("adapter_l", "0.01", five, 100);
+  add("prefix_embed", "0.01", "", 0);  // of whose search nothing else is recorded
+  const auto explained = [&](const std::string& left, const std::string& right) {
+    return planted
+        .judge(
+            score_claim("above", 5, "",
+                        "      - {left: {method: " + left + "}, right: {method: " + right + "}}\n"))
+        .claims.at(0)
+        .explanation;
+  };
+  CHECK_THAT(explained("lora", "full"),
+             Contains("; the rate of lora Wq+Wv r4 was searched for among 5, that of full was "
+                      "given; "));
+  CHECK_THAT(explained("full", "lora"),
+             Contains("; the rate of full was given, that of lora Wq+Wv r4 was searched for among "
+                      "5; "));
+  CHECK_THAT(explained("lora", "bitfit"),
+             Contains("; the rate of lora Wq+Wv r4 was searched for among 5, that of bitfit was "
+                      "searched for among 3; "));
+  CHECK_THAT(explained("lora", "adapter_h"),
+             Contains("; the rate of lora Wq+Wv r4 was searched for among 5 in runs of 100 steps, "
+                      "that of adapter_h was searched for among 5 in runs of 20 steps; "));
+  CHECK_THAT(explained("full", "prefix_embed"),
+             Contains("; the rate of full was given, that of prefix_embed was searched for; "));
+  for (const char* alike : {"adapter_l", "none"})
+    CHECK_THAT(explained("lora", alike), !Contains("the rate of"));
+}
+
+TEST_CASE("of several tasks those are named where the rates were found in other ways") {
+  PlantedResults planted;
+  for (const std::string task : {"mnli", "wikisql"}) {
+    planted.add({.targets = "Wq+Wv",
+                 .task = task,
+                 .kind = task,
+                 .rank = 4,
+                 .share = 0.6,
+                 .rate_found = "0.001",
+                 .rates_tried = "0.001 0.01"});
+    planted.add({.targets = "Wq",
+                 .task = task,
+                 .kind = task,
+                 .rank = 8,
+                 .share = 0.3,
+                 .rate_found = "0.001",
+                 .rates_tried = task == "mnli" ? "0.001" : "0.001 0.01"});
+  }
+  CHECK_THAT(planted.judge(score_claim("above", 5)).claims.at(0).explanation,
+             Contains("; on mnli the rate of lora Wq+Wv r4 was searched for among 2, that of lora "
+                      "Wq r8 was searched for among 1"));
+}
+
 TEST_CASE("what was computed at once stands below a verdict on memory where it was not the same") {
   PlantedResults planted;
   const std::map<std::string, double> timings{

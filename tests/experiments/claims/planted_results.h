@@ -33,6 +33,8 @@ struct Planted {
   std::string metric = {};  // that the sweep asks for; the other is wrong everywhere
   std::map<std::string, std::string> settings = {};  // more of them
   std::string rate_found = {};                       // by a search of its own; empty: none was made
+  std::string rates_tried = {};                      // by that search, parted by spaces
+  int search_steps = 0;                              // of each of its runs
   std::map<std::string, double> timings = {};
   std::map<std::string, std::string> environment = {};
   std::string group = "g";     // in the sweep file
@@ -90,6 +92,8 @@ class PlantedResults {
       }
       if (p.steps > 0) t.config["steps"] = std::to_string(p.steps);
       if (!p.rate_found.empty()) t.config["tuned.lr"] = p.rate_found;
+      if (!p.rates_tried.empty()) t.config["tuning.rates"] = p.rates_tried;
+      if (p.search_steps > 0) t.config["tuning.steps"] = std::to_string(p.search_steps);
       if (p.parameters > 0) t.trainable_parameters = p.parameters;
       if (!p.diverged) t.dataset = p.kind;
       t.timings = p.timings;
