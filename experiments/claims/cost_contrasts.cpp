@@ -6,6 +6,7 @@
 
 #include "common/draws.h"
 #include "experiments/claims/contrasts.h"
+#include "experiments/claims/training_device.h"
 #include "experiments/claims/unequal_training.h"
 #include "results/records.h"
 
@@ -16,6 +17,17 @@ namespace {
 // What was measured of a pack of trials is none's own.
 bool is_packed(const EvidenceTrial& trial) { return trial.timings.contains(kTrainedTogether); }
 
+// Why the two trainings cannot be set against each other; empty where they can.
+std::string not_comparable(const EvidenceTrial& left, const EvidenceTrial& right) {
+  if (is_packed(left) || is_packed(right))
+    return "the trials were trained in packs, whose cost is no trial's own; run the sweep without "
+           "pack_trials in another folder";
+  const std::string differing = unequal_devices(left.device, right.device);
+  if (differing.empty()) return {};
+  return "the two sides were not trained on one device, which is part of what they cost: " +
+         differing + "; run the sweep on one device, with one number of threads, in another folder";
+}
+
 // Above 1 where the left side is the cheaper one.
 std::optional<double> gain(const std::string& quantity, const EvidenceTrial& left,
                            const EvidenceTrial& right) {
@@ -23,7 +35,6 @@ std::optional<double> gain(const std::string& quantity, const EvidenceTrial& lef
   const std::string name = quantity == "memory"       ? "train_peak_memory_mib"
                            : quantity == "throughput" ? "train_tokens_per_second"
                                                       : "checkpoint_bytes";
-  if (name.starts_with("train_") && (is_packed(left) || is_packed(right))) return std::nullopt;
   const auto one = left.timings.find(name), other = right.timings.find(name);
   if (one == left.timings.end() || other == right.timings.end() || one->second <= 0 ||
       other->second <= 0)
@@ -60,27 +71,29 @@ std::vector<EvaluatedContrast> cost_contrasts(const Claim& claim, const Evidence
                              group_name(right),
                          "log2", contrast.margin);
       made.trained = {&left, &right};
+      // A checkpoint is as large wherever it was made.
+      const bool of_training = contrast.quantity != "checkpoint";
       std::vector<double> units, swapped;
-      bool packed = false;
+      std::string refused;
       for (const EvidenceTrial& one : left.trials) {
         for (const EvidenceTrial& other : right.trials) {
           if (one.seed != other.seed) continue;
           const std::optional<double> ratio = gain(contrast.quantity, one, other);
-          packed = packed || (!ratio && (is_packed(one) || is_packed(other)));
           if (!ratio) continue;
+          if (const std::string why = of_training ? not_comparable(one, other) : ""; !why.empty()) {
+            refused = why;
+            continue;
+          }
           units.push_back(std::log2(*ratio));
           // Who is whom is drawn anew for each seed.
           const Draws draws(one.seed, "null", claim.id + ": " + made.finding.name);
           swapped.push_back(draws.uniform(0) < 0.5f ? units.back() : -units.back());
         }
       }
-      if (contrast.quantity != "checkpoint")
+      if (of_training)
         made.unequal_training = unequal_training(left, right, BearsOn::kMemoryAndSpeed);
       add_units(made, units, claim.seeds, contrast.region);
-      if (packed && !made.finding.missing.empty())
-        made.finding.missing =
-            "the trials were trained in packs, whose cost is no trial's own; run the sweep without "
-            "pack_trials in another folder";
+      if (!refused.empty() && !made.finding.missing.empty()) made.finding.missing = refused;
       if (made.contrast)
         made.control = Contrast{unit_estimate(Eigen::Map<const RealVector>(
                                     swapped.data(), static_cast<Eigen::Index>(swapped.size()))),

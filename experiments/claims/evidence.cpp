@@ -10,6 +10,7 @@
 #include "experiments/claims/cut_prompts.h"
 #include "experiments/claims/rate_search.h"
 #include "experiments/claims/tell_apart.h"
+#include "experiments/claims/training_device.h"
 #include "results/cells.h"
 
 namespace rankscope {
@@ -80,6 +81,7 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
   const auto scored_cut = cut_prompts(results, "scored"),
              trained_cut = cut_prompts(results, "train");
   const auto searches = rate_searches(results);
+  auto devices = training_devices(results);
   const auto rows = results.rows(
       "SELECT t.sweep, t.setting, t.grp, t.task, t.method, t.targets, t.dataset, t.rank, "
       "t.trainable_parameters, t.trial, t.state, t.seed, "
@@ -150,7 +152,7 @@ Evidence::Evidence(ResultsReader& results) : results_(results) {
     }
     const std::string id = text_in(row[9]);
     group->trials.push_back({id, state, static_cast<std::uint64_t>(integer_in(row[11]).value_or(0)),
-                             timings[{sweep->sweep, id}], text_in(row[18])});
+                             timings[trial], text_in(row[18]), devices[trial]});
   }
   // A limit may be more than the file has, which one finished training tells of all.
   for (EvidenceSweep& sweep : sweeps_)

@@ -28,11 +28,18 @@ struct RateSearch {
   bool operator==(const RateSearch&) const = default;
 };
 
+// Empty: not recorded.
+struct TrainingDevice {
+  std::string backend, instruction_set;  // of a GPU its name and software
+  std::string processor, threads;
+};
+
 struct EvidenceTrial {
   std::string id, state;  // state: done or diverged
   std::uint64_t seed = 0;
   std::map<std::string, double> timings;
   std::string train_hash;  // of one training that several tasks score, all have it
+  TrainingDevice device;
 };
 
 // Trials that differ in their seed alone.

@@ -536,6 +536,66 @@ std::string cost_claim(const std::string& quantity) {
          "full}\n    control: shuffled\n";
 }
 
+TEST_CASE("memory and speed are not compared across devices, checkpoints are") {
+  using Environment = std::map<std::string, std::string>;
+  const auto judged = [](const std::string& quantity, const Environment& lora,
+                         const Environment& full) {
+    PlantedResults planted;
+    for (const bool is_lora : {true, false})
+      planted.add({.method = is_lora ? "lora" : "full",
+                   .targets = is_lora ? "Wq" : "",
+                   .rank = is_lora ? 8 : 0,
+                   .timings = {{"train_peak_memory_mib", is_lora ? 100.0 : 400.0},
+                               {"train_tokens_per_second", is_lora ? 400.0 : 100.0},
+                               {"checkpoint_bytes", is_lora ? 1000.0 : 4000.0}},
+                   .environment = is_lora ? lora : full});
+    return planted.judge(cost_claim(quantity)).claims.at(0);
+  };
+  const auto cpu = [](const std::string& processor, const std::string& threads) {
+    return Environment{{"backend", "cpu"},       {"instruction_set", "avx512"},
+                       {"processor", processor}, {"threads", threads},
+                       {"train_backend", "cpu"}, {"train_instruction_set", "avx512"}};
+  };
+  const auto gpu = [](const std::string& name, const std::string& precision) {
+    return Environment{{"train_backend", "cuda"},
+                       {"train_instruction_set", name + ", CUDA 12, kernels 3, " + precision}};
+  };
+  const auto differing = [&](const Environment& lora, const Environment& full) {
+    for (const char* quantity : {"memory", "throughput"}) {
+      const ClaimFinding claim = judged(quantity, lora, full);
+      CHECK(claim.verdict == "not run");
+      CHECK_FALSE(claim.contrasts.at(0).estimate);
+      CHECK_THAT(claim.explanation,
+                 Contains("not trained on one device") && Contains("in another folder"));
+    }
+    CHECK(judged("checkpoint", lora, full).verdict == "holds");
+    const std::string text = judged("memory", lora, full).contrasts.at(0).missing;
+    const std::size_t begin = text.find(": ") + 2;
+    return text.substr(begin, text.find("; ") - begin);
+  };
+  CHECK(differing(gpu("H100", "fp32"), cpu("EPYC", "2")) == "backend cuda against cpu");
+  CHECK(differing(gpu("H100", "fp32"), gpu("H200", "fp32")) ==
+        "instruction set H100, CUDA 12, kernels 3 against H200, CUDA 12, kernels 3");
+  CHECK(differing(cpu("EPYC", "2"), cpu("Xeon", "8")) ==
+        "processor EPYC against Xeon and threads 2 against 8");
+  // An older program recorded the device that scored alone.
+  CHECK(differing({{"backend", "cuda"}}, {{"backend", "cpu"}}) == "backend cuda against cpu");
+
+  // Scored elsewhere, whose processor says nothing of the training's.
+  Environment scored_elsewhere = cpu("Xeon", "8");
+  scored_elsewhere["instruction_set"] = "avx2";
+  for (const auto& [lora, full] :
+       std::vector<std::pair<Environment, Environment>>{{cpu("EPYC", "2"), cpu("EPYC", "2")},
+                                                        {cpu("EPYC", "2"), scored_elsewhere},
+                                                        {cpu("EPYC", "2"), {}},
+                                                        {gpu("H100", "fp32"), gpu("H100", "bf16")}})
+    for (const char* quantity : {"memory", "throughput"}) {
+      const ClaimFinding claim = judged(quantity, lora, full);
+      CHECK(claim.verdict == "holds");
+      CHECK(*claim.contrasts.at(0).estimate == Approx(2));
+    }
+}
+
 TEST_CASE("of costs that trials do not have, it is not said that their seeds are not finished") {
   PlantedResults planted;
   planted.add({.targets = "Wq", .rank = 8, .timings = {{"checkpoint_bytes", 1000}}});
