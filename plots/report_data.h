@@ -37,6 +37,7 @@ class ReportData {
   std::vector<Row> rows(const std::string& question, const Row& parameters = {}) {
     return results_.rows(question, parameters);
   }
+  ResultsReader& results() { return results_; }
   const Findings& findings() const { return findings_; }
   const std::vector<SweepFacts>& sweeps() const { return sweeps_; }
 

@@ -10,22 +10,11 @@
 
 #include "plots/format.h"
 #include "results/cells.h"
+#include "results/seen_examples.h"
 
 namespace rankscope {
 
 namespace {
-
-// Of "STEM:HASH" or "STEM:HASH+HASH"; a stem may have any sign, a hash none but hex digits.
-std::vector<std::string> hashes_in(const std::string& read) {
-  std::vector<std::string> hashes;
-  if (read.empty()) return hashes;
-  for (std::size_t begin = read.rfind(':') + 1; begin <= read.size();) {
-    const std::size_t end = std::min(read.find('+', begin), read.size());
-    hashes.push_back(read.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return hashes;
-}
 
 void add_counts(ReportData& data, std::vector<ScoredDataset>& all) {
   std::set<std::array<std::string, 3>> headlines;  // sweep, setting and metric
@@ -79,38 +68,10 @@ std::vector<ScoredDataset> scored_datasets(ReportData& data) {
 }
 
 std::vector<std::string> tasks_scored_on_training(ReportData& data) {
-  struct Read {
-    std::string hash;
-    std::int64_t skip = 0, limit = 0;  // limit 0: to the end
-    bool begins_before_end_of(const Read& other) const {
-      return other.limit == 0 || skip < other.skip + other.limit;
-    }
-  };
-  using SweepTaskTrial = std::array<std::string, 3>;
-  std::map<SweepTaskTrial, std::map<std::string, Read>> reads;  // by "train" and "score"
-  for (const Row& row :
-       data.rows("SELECT t.sweep, t.task, t.trial, c.key, c.value, c.number FROM config c JOIN "
-                 "trials t ON t.sweep = c.sweep AND t.trial = c.trial WHERE t.role = 'scored' AND "
-                 "c.key IN ('train.file', 'train.skip', 'train.limit', 'score.file', 'score.skip', "
-                 "'score.limit')")) {
-    const std::string key = text_in(row[3]), side = key.substr(0, key.find('.'));
-    Read& read = reads[{text_in(row[0]), text_in(row[1]), text_in(row[2])}][side];
-    const auto number = static_cast<std::int64_t>(number_in(row[5]).value_or(0));
-    if (key.ends_with(".skip")) read.skip = number;
-    if (key.ends_with(".limit")) read.limit = number;
-    if (!key.ends_with(".file")) continue;
-    const std::vector<std::string> hashes = hashes_in(text_in(row[4]));
-    if (!hashes.empty()) read.hash = hashes.front();
-  }
   std::vector<std::string> tasks;
-  for (auto& [trial, of_trial] : reads) {
-    const Read train = of_trial["train"], score = of_trial["score"];
-    if (train.hash.empty() || train.hash != score.hash || !train.begins_before_end_of(score) ||
-        !score.begins_before_end_of(train))
-      continue;
-    std::string task = fmt::format("{} (sweep {})", task_label(trial[1]), trial[0]);
-    if (std::ranges::find(tasks, task) == tasks.end()) tasks.push_back(std::move(task));
-  }
+  for (const SeenTask& seen : seen_tasks(data.results()))
+    if (seen.trained)
+      tasks.push_back(fmt::format("{} (sweep {})", task_label(seen.task), seen.sweep));
   return tasks;
 }
 

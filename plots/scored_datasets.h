@@ -28,8 +28,8 @@ struct ScoredDataset {
 // In the paper's order of tasks, then by kind, split and file.
 std::vector<ScoredDataset> scored_datasets(ReportData& data);
 
-// The tasks, by sweep, of which trials are trained on examples that they are scored on, be it in a
-// copy of the file: "pick (sweep s)". A file is known by its hash.
+// The tasks, by sweep, of which trials are trained on examples that they are scored on: "pick
+// (sweep s)".
 std::vector<std::string> tasks_scored_on_training(ReportData& data);
 
 // Its tasks by their names, the kind in brackets where none of them has that name, and before

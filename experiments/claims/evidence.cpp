@@ -49,12 +49,16 @@ std::string headline_metric(const EvidenceGroup& group, const std::vector<std::s
 
 Evidence::Evidence(ResultsReader& results) : results_(results) {
   for (const auto& [sweep, base] : shown_bases(results))
-    sweeps_.push_back({sweep, base, std::nullopt, {}});
+    sweeps_.push_back({sweep, base, std::nullopt, {}, {}});
   for (const Row& row : results.rows(
            "SELECT sweep, CAST(value AS INTEGER) FROM environment WHERE key = 'base_parameters' "
            "GROUP BY sweep HAVING min(value) = max(value)")) {
     const auto sweep = std::ranges::find(sweeps_, text_in(row[0]), &EvidenceSweep::sweep);
     if (sweep != sweeps_.end()) sweep->base_parameters = integer_in(row[1]);
+  }
+  for (SeenTask& seen : seen_tasks(results)) {
+    const auto sweep = std::ranges::find(sweeps_, seen.sweep, &EvidenceSweep::sweep);
+    if (sweep != sweeps_.end()) sweep->seen.push_back(std::move(seen));
   }
   std::map<std::pair<std::string, std::string>, std::int64_t> scored;
   for (const Row& row :

@@ -11,6 +11,7 @@
 #include "metrics/singular.h"
 #include "results/findings.h"
 #include "results/query.h"
+#include "results/seen_examples.h"
 
 namespace rankscope {
 
@@ -82,6 +83,7 @@ struct EvidenceSweep {
   std::string sweep, base;                      // base: as readers call it
   std::optional<std::int64_t> base_parameters;  // none: recorded by no trial
   std::vector<EvidenceGroup> groups;            // scored trials' alone
+  std::vector<SeenTask> seen;                   // its tasks whose scored examples were not unseen
 };
 
 class Evidence {

@@ -104,6 +104,21 @@ std::vector<std::string> tasks_in(const std::vector<EvaluatedContrast>& contrast
   return tasks;
 }
 
+// That scored examples were not unseen: of a claim on scores on the tasks that it compares, and of
+// any that holds on the paper's size on all of the sweep, where it is not called reproduced for it.
+std::string seen_clause(const Evaluated& e, const std::string& verdict) {
+  const bool refused =
+      verdict == "holds" && is_of_paper_size(*e.sweep) && !is_of_paper_kind(*e.sweep);
+  std::vector<std::string> tasks;
+  if (e.claim->statistic == "score") tasks = tasks_in(e.contrasts);
+  if (refused)
+    for (const SeenTask& seen : e.sweep->seen) tasks.push_back(seen.task);
+  const std::string seen = seen_examples_of(*e.sweep, tasks);
+  if (seen.empty()) return {};
+  return seen + (refused ? ", so that it is not called reproduced"
+                         : ", so that the verdict says nothing of unseen ones");
+}
+
 // Names with a margin that no trial of the sweep has as its task or its task's kind.
 std::vector<std::string> tasks_without_trials(const Claim& claim, const EvidenceSweep& sweep) {
   std::vector<std::string> names;
@@ -174,6 +189,7 @@ std::string explanation(const Evaluated& e, const ClaimFinding& finding) {
         e.contrasts, [](const EvaluatedContrast& c) { return !c.contrast->estimate.verdict; });
     parts.push_back((open == e.contrasts.end() ? worst : open)->finding.needed);
   }
+  if (std::string seen = seen_clause(e, verdict); !seen.empty()) parts.push_back(std::move(seen));
   for (std::string& unequal : unequal_trainings(e.contrasts)) parts.push_back(std::move(unequal));
   for (std::string& search : unequal_searches(e.contrasts)) parts.push_back(std::move(search));
   for (std::string& cut : cuts_of(e.contrasts)) parts.push_back(std::move(cut));

@@ -69,8 +69,8 @@ TableSet verdict_tables(ReportData& data) {
   table.caption = fmt::format(
       "Each claim is a region that a difference must lie in. The margins stand in {}. "
       "✓ holds: the difference lies inside, at α = {}; ✓ reproduced: it does on the paper's kind, "
-      "a "
-      "base no smaller than GPT-2 medium and a whole validation set; ✗ contradicted: outside; ? "
+      "a base no smaller than GPT-2 medium and a whole validation set of unseen examples; ✗ "
+      "contradicted: outside; ? "
       "underpowered: these seeds and examples cannot tell; ○ not run.",
       claims_origin(data.findings()), data.findings().alpha);
   if (std::ranges::find(claims, "score", &ClaimFinding::statistic) != claims.end())

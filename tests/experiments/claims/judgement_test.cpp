@@ -77,6 +77,63 @@ TEST_CASE(
   CHECK(verdict("wikisql", "above", "354823168") == "holds");  // 200 of its 8,421 examples
 }
 
+TEST_CASE("what was scored on examples that were trained on is not called reproduced") {
+  const std::string one(64, '1'), other(64, '2');
+  const auto read = [](const std::string& use, const std::string& file, const std::string& skip,
+                       const std::string& limit) {
+    return std::map<std::string, std::string>{
+        {use + ".file", file}, {use + ".skip", skip}, {use + ".limit", limit}};
+  };
+  const auto judged = [&](std::map<std::string, std::string> more, const std::string& parameters) {
+    more.merge(read("score", "dev:" + one, "0", "818"));
+    PlantedResults planted;
+    const auto add = [&](const std::string& targets, std::int64_t rank, double share) {
+      planted.add({.targets = targets,
+                   .task = "chat",
+                   .kind = "samsum",
+                   .rank = rank,
+                   .share = share,
+                   .read = more,
+                   .environment = {{"base_parameters", parameters}}});
+    };
+    add("Wq", 8, 0.3);
+    add("Wq+Wv", 4, 0.6);
+    std::string claim = score_claim("above", 5);
+    claim.replace(claim.find("mnli"), 4, "samsum");
+    return planted.judge(claim).claims.at(0);
+  };
+  const std::string large = "354823168", small = "354823167";
+  std::map<std::string, std::string> unseen = read("train", "train:" + other, "0", "0");
+  unseen.merge(read("tuning.train", "train:" + other, "0", "0"));
+  unseen.merge(read("tuning.score", "dev:" + one, "818", "0"));
+  unseen.merge(read("held_out", "dev:" + one, "0", "100"));  // by which no step was chosen
+  const ClaimFinding reproduced = judged(unseen, large);
+  CHECK(reproduced.verdict == "reproduced");
+  CHECK_THAT(reproduced.explanation, !Contains("scored examples"));
+
+  // A copy of the file, and its last example alone.
+  for (const auto& trained :
+       {read("train", "train:" + one, "0", "0"), read("train", "dev:" + one, "817", "9")}) {
+    const ClaimFinding claim = judged(trained, large);
+    CHECK(claim.verdict == "holds");
+    CHECK_THAT(claim.explanation,
+               Contains("; scored examples of chat were trained on, so that it is not called "
+                        "reproduced"));
+  }
+  CHECK_THAT(judged(read("train", "dev:" + one, "0", "0"), small).explanation,
+             Contains("; scored examples of chat were trained on, so that the verdict says nothing "
+                      "of unseen ones"));
+  std::map<std::string, std::string> kept = read("held_out", "dev:" + one, "0", "100");
+  kept["keep"] = "best";
+  for (const auto& chosen : {read("tuning.score", "dev:" + one, "0", "100"), kept}) {
+    const ClaimFinding claim = judged(chosen, large);
+    CHECK(claim.verdict == "holds");
+    CHECK_THAT(claim.explanation,
+               Contains("; learning rates or steps were chosen by scored examples of chat, so that "
+                        "it is not called reproduced"));
+  }
+}
+
 TEST_CASE(
     "equal groups are equivalent within a margin that they can show, and the untrained base is "
     "not") {

@@ -35,6 +35,7 @@ struct Planted {
   std::string rate_found = {};                       // by a search of its own; empty: none was made
   std::string rates_tried = {};                      // by that search, parted by spaces
   int search_steps = 0;                              // of each of its runs
+  std::map<std::string, std::string> read = {};      // of which files, by the configuration's keys
   std::map<std::string, double> timings = {};
   std::map<std::string, std::string> environment = {};
   std::string group = "g";     // in the sweep file
@@ -78,6 +79,7 @@ class PlantedResults {
                   {"settings.targets", p.targets},
                   {"method", p.method},
                   {"task", p.task}};
+      for (const auto& [key, value] : p.read) t.config[key] = value;
       if (p.shuffled) t.config["shuffle_targets"] = "true";
       for (const auto& [key, given] :
            {std::pair("init_seed", p.init_seed), {"data_seed", p.data_seed}}) {
