@@ -82,7 +82,8 @@ TEST_CASE(
   const std::string two = "    sites: [Wq]\n    ranks: [3, largest]\n";
   const ClaimFinding top = judged("shared_directions", two, "top", 0.5);
   CHECK(top.verdict == "holds");
-  CHECK(top.control_verdict != "holds");
+  CHECK(top.control_verdict == "contradicted");
+  CHECK(*top.contrasts.at(0).control_estimate == Approx(0).margin(0.1));
   const double chance = 3.0 / 64;
   CHECK(*top.contrasts.at(0).estimate == Approx((0.87 - chance) / (1 - chance)).margin(1e-6));
   CHECK(top.contrasts.at(0).seeds_left == 5);
@@ -95,6 +96,8 @@ TEST_CASE(
   const ClaimFinding second = judged("shared_between_seeds", sites, "second", 0.02);
   CHECK(second.verdict == "holds");
   CHECK(second.control_verdict != "holds");
+  CHECK(second.control_verdict != "not run");
+  CHECK(*second.contrasts.at(0).control_estimate == Approx(0).margin(0.05));
   CHECK(*second.contrasts.at(0).estimate == Approx(0.1 + 0.06).margin(1e-9));
   CHECK_THAT(second.explanation, !Contains("not finished"));
   planted.store().put_trial(unscored_trial("failed", "Wq+Wv", 6, 6));
@@ -149,7 +152,9 @@ TEST_CASE(
   CHECK(*judged("second_less_shuffled", 0.02).contrasts.at(0).estimate ==
         Approx(0.25).margin(1e-9));
   CHECK(judged("first_less_shuffled", 0.2).verdict == "holds");
-  CHECK(judged("first_less_shuffled", 0.2).control_verdict != "holds");
+  const ClaimFinding less_shuffled = judged("first_less_shuffled", 0.2);
+  CHECK(less_shuffled.control_verdict == "contradicted");
+  CHECK(*less_shuffled.contrasts.at(0).control_estimate == Approx(0).margin(0.05));
   CHECK(judged("first_less_shuffled", 0.3).verdict == "contradicted");
   const ClaimFinding amplified =
       planted
@@ -369,7 +374,10 @@ TEST_CASE("planted amplification is found, relative to random subspaces too") {
   REQUIRE(over.contrasts.size() == 2);
   CHECK(*over.contrasts.at(1).estimate == Approx(2));
   CHECK(judged("update_over_random", 0.9).verdict == "holds");
-  CHECK(judged("update_over_random", 0.9).control_verdict != "holds");
+  const ClaimFinding of_update = judged("update_over_random", 0.9);
+  CHECK(of_update.control_verdict == "contradicted");
+  // The mean log2 of what is planted between a drawn subspace and random ones, 1.02 to 1.1.
+  CHECK(*of_update.contrasts.at(0).control_estimate == Approx(0.084).margin(0.001));
   CHECK(judged("small_over_large", 2).verdict == "holds");
   // A margin in the middle of what is uncertain.
   const double seen = *judged("small_over_large", 2).contrasts.at(0).estimate;

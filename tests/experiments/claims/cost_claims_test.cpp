@@ -1,5 +1,6 @@
 // Verdicts on what training costs.
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <map>
 #include <utility>
 #include <vector>
@@ -53,6 +54,10 @@ TEST_CASE("costs are compared seed by seed") {
   const ClaimFinding finding = planted.judge(claim).claims.at(0);
   CHECK(finding.verdict == "holds");
   CHECK(finding.control_verdict != "holds");
+  CHECK(finding.control_verdict != "not run");
+  // Of seeds whose sides were drawn, some cancel.
+  for (const ContrastFinding& contrast : finding.contrasts)
+    CHECK(std::abs(*contrast.control_estimate) < *contrast.estimate - 0.1);
   CHECK(*finding.contrasts.at(0).estimate == Approx(2));
   CHECK(*finding.contrasts.at(1).estimate == Approx(2));
   CHECK(*finding.contrasts.at(2).estimate == Approx(6));

@@ -20,11 +20,13 @@ TEST_CASE(
   const ClaimFinding above = planted.judge(score_claim("above", 5)).claims.at(0);
   CHECK(above.verdict == "holds");
   CHECK(above.control_verdict != "holds");
+  CHECK(above.control_verdict != "not run");
   CHECK(above.base == "models/tiny");
   CHECK(above.data == "wikisql");
   REQUIRE(above.contrasts.size() == 1);
   CHECK(*above.contrasts[0].estimate == Approx(30).margin(6));
   CHECK(*above.contrasts[0].low < 30);
+  CHECK(*above.contrasts[0].control_estimate == Approx(0).margin(8));
   CHECK(above.contrasts[0].examples == kExamples);
   CHECK(above.contrasts[0].seeds_left == 5);
   CHECK(planted.judge(score_claim("within", 5)).claims.at(0).verdict == "contradicted");
@@ -93,6 +95,7 @@ TEST_CASE(
             .claims.at(0);
     CHECK(finding.verdict == "holds");
     CHECK(finding.control_verdict == "contradicted");
+    CHECK(*finding.contrasts.at(0).control_estimate == Approx(-50).margin(8));
   }
   CHECK(planted.judge(score_claim("within", 0.5)).claims.at(0).verdict == "underpowered");
 }
@@ -538,6 +541,8 @@ TEST_CASE(
   const ClaimFinding better = judged("Wq");
   CHECK(better.verdict == "holds");
   CHECK(better.control_verdict != "holds");
+  CHECK(better.control_verdict != "not run");
+  CHECK(*better.contrasts.at(0).control_estimate == Approx(0).margin(15));
   CHECK(better.contrasts.at(0).seeds_left == 5);
   CHECK(better.contrasts.at(0).seeds_right == 1);
   CHECK(judged("Wq+Wv").verdict != "holds");
