@@ -158,6 +158,7 @@ class Lane {
     Backend& backend = work_.model.backend();
     const Tensor hidden = run_segments(work_.model, work_.adaptation, cache_, segments());
     const LinearWeight& head = work_.model.head();
+    // Also where bytes may do without: packed while one lane is alone, as all weights are.
     const PackedMatrix& packed = head.forward_packed(backend);
     const Search& any = *active_[0].search;
     const auto each = static_cast<size_t>(any.candidates());

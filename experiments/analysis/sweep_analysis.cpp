@@ -115,7 +115,7 @@ class Analysis {
 
   void require_record_as_written(const Trial& trial) const {
     const fs::path record = adapter_folder(folder_, trial) / kRecordFile;
-    const std::string& hash = found_.at(&trial)->record_hash;
+    const std::string& hash = finished_.find(trial)->record_hash;
     if (!hash.empty() && sha256_file(record) != hash)
       throw AlteredFile(printable_path(record) +
                         ": is not the file that was written, by its SHA-256");
@@ -125,9 +125,7 @@ class Analysis {
     bool closed = false;
     const AnalysisPlan plan = analysis_plan(manifest_, settings_, [&](const Trial& trial) {
       try {
-        const FinishedAdapters::Facts* const facts = finished_.find(trial);
-        if (facts != nullptr) found_[&trial] = facts;
-        return facts != nullptr;
+        return finished_.find(trial) != nullptr;
       } catch (const PermissionDenied&) {
         closed = true;
         return false;
@@ -137,7 +135,7 @@ class Analysis {
     if (closed) return;
     std::set<std::pair<std::string, std::string>> wanted;
     for (const Trial* trial : plan.adapters) {
-      const std::string& stamp = found_.at(trial)->stamp;
+      const std::string& stamp = finished_.find(*trial)->stamp;
       wanted.emplace(trial->id(), "");
       if (scope == AnalysisScope::kAdapters || store_.analysis_stamp(trial->id(), "") == stamp)
         continue;
@@ -148,8 +146,8 @@ class Analysis {
     for (const AdapterPair& pair : plan.pairs) {
       wanted.emplace(pair.one->id(), pair.other_id());
       if (scope == AnalysisScope::kAdapters && pair.relation == "base") continue;
-      const std::string stamp = found_.at(pair.one)->stamp +
-                                (pair.other == nullptr ? "" : " " + found_.at(pair.other)->stamp);
+      std::string stamp = finished_.find(*pair.one)->stamp;
+      if (pair.other != nullptr) stamp += " " + finished_.find(*pair.other)->stamp;
       if (store_.analysis_stamp(pair.one->id(), pair.other_id()) == stamp) continue;
       pairs_.push_back({pair,
                         {.one = pair.one->id(),
@@ -399,7 +397,6 @@ class Analysis {
   FinishedAdapters& finished_;
   int threads_;
   AnalysisSummary summary_;
-  std::map<const Trial*, const FinishedAdapters::Facts*> found_;
   std::vector<Adapter> adapters_;
   std::vector<Pair> pairs_;
   std::set<const Trial*> used_;

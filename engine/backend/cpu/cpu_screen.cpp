@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <utility>
 
 namespace rankscope::cpu {
 
@@ -59,9 +58,10 @@ bool CpuScreen::fill(ThreadPool& pool) {
     for (int64_t column = panel * width; column < (panel + 1) * width; ++column)
       if (!fill_column(column, values[static_cast<size_t>(thread)])) finite = false;
   });
+  float largest_norm = 0.0f;
   for (size_t i = 0; i < by_norm_.size(); ++i)
-    largest_norm_ = std::max(largest_norm_, by_norm_[i] + by_rest_[i]);
-  return finite && largest_norm_ < kMostNorm;
+    largest_norm = std::max(largest_norm, by_norm_[i] + by_rest_[i]);
+  return finite && largest_norm < kMostNorm;
 }
 
 bool CpuScreen::fill_column(int64_t column, std::vector<float>& values) {

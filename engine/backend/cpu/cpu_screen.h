@@ -42,7 +42,6 @@ class CpuScreen final : public Screen {
   // An estimate of column c is off by at most a row's norm times by_norm_[c] and the norm of what
   // its bytes leave of the row times by_rest_[c].
   std::vector<float> by_norm_, by_rest_;
-  float largest_norm_ = 0.0f;
   // Products that were, and those whose estimates ruled too little out.
   mutable std::atomic<int64_t> tried_ = 0, failed_ = 0;
 };

@@ -9,8 +9,8 @@ typedef uint32_t Words __attribute__((vector_size(kNativeLanes * 4)));
 typedef uint16_t Halves __attribute__((vector_size(kNativeLanes * 2)));
 
 // A source widens sixteen elements that follow one another, one (only where the processor widens
-// that of every type by itself), and the first or the second half of a
-// row of a panel (pack.cpp says where its elements lie).
+// that of every type by itself), and the first or the second half of a row of a panel (pack.cpp says
+// where its elements lie).
 struct F32Source {
   using Element = float;
   static F16 widen(const float* values) { return F16::load(values); }

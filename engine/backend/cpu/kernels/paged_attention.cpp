@@ -86,7 +86,7 @@ float softmax_numerators(float* scores, int64_t keys) {
 }
 
 // Columns [c, c + n), n <= 16, of `heads` outputs at out + head * head_dim: the weighted sums of
-// the values. Of two chunks of columns, n is that of the second.
+// the values; of two chunks of columns both are whole.
 template <int heads, int chunks>
 void weighted_values(const PagedAttentionTask& t, const float* weights, int64_t stride,
                      const float* inverse, int64_t c, int64_t n, float* out) {
@@ -113,8 +113,8 @@ void weighted_values(const PagedAttentionTask& t, const float* weights, int64_t 
         F16 value[chunks];
 #pragma GCC unroll 2
         for (int i = 0; i < chunks; ++i)
-          value[i] = i + 1 < chunks || n == kLanes ? F16::load(row + i * kLanes)
-                                                   : F16::load_first(row + i * kLanes, n);
+          value[i] =
+              chunks > 1 || n == kLanes ? F16::load(row + i * kLanes) : F16::load_first(row, n);
 #pragma GCC unroll 4
         for (int h = 0; h < heads; ++h) {
           const F16 weight = F16::broadcast(weights[h * stride + begin + p + j]);
@@ -130,8 +130,7 @@ void weighted_values(const PagedAttentionTask& t, const float* weights, int64_t 
 #pragma GCC unroll 2
     for (int i = 0; i < chunks; ++i) {
       const F16 all = (total[h][0][i] + total[h][1][i]) + (total[h][2][i] + total[h][3][i]);
-      (all * F16::broadcast(inverse[h]))
-          .store_first(out + h * t.head_dim + c + i * kLanes, i + 1 < chunks ? kLanes : n);
+      (all * F16::broadcast(inverse[h])).store_first(out + h * t.head_dim + c + i * kLanes, n);
     }
   }
 }
@@ -151,20 +150,12 @@ void attend(const PagedAttentionTask& t, int64_t first) {
     inverse[h] = 1.0f / softmax_numerators(t.scratch + h * stride, t.keys);
   int64_t c = 0;
   if constexpr (kPairs<heads>) {
-    for (; c + kLanes < t.head_dim; c += 2 * kLanes) {
-      const int64_t n = t.head_dim - c - kLanes;
-      if (n >= kLanes)
-        weighted_values<heads, 2>(t, t.scratch, stride, inverse, c, kLanes, out);
-      else
-        weighted_values<heads, 2>(t, t.scratch, stride, inverse, c, n, out);
-    }
+    for (; c + 2 * kLanes <= t.head_dim; c += 2 * kLanes)
+      weighted_values<heads, 2>(t, t.scratch, stride, inverse, c, kLanes, out);
   }
-  for (; c < t.head_dim; c += kLanes) {
-    if (t.head_dim - c >= kLanes)
-      weighted_values<heads, 1>(t, t.scratch, stride, inverse, c, kLanes, out);
-    else
-      weighted_values<heads, 1>(t, t.scratch, stride, inverse, c, t.head_dim - c, out);
-  }
+  each_chunk(t.head_dim - c, [&](int64_t begin, int64_t n) RANKSCOPE_INLINE {
+    weighted_values<heads, 1>(t, t.scratch, stride, inverse, c + begin, n, out);
+  });
 }
 
 }  // namespace
