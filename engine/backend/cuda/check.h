@@ -18,6 +18,7 @@ namespace rankscope::cuda {
 // may whose local memory the driver makes room for at its launch.
 inline void check_cuda(cudaError_t code, const char* what) {
   if (code == cudaSuccess) return;
+  cudaGetLastError();  // CUDA keeps it: the next launch would fail by what was dealt with here
   if (code == cudaErrorMemoryAllocation) throw_out_of_gpu_memory("CUDA", what);
   throw MachineError(std::string("CUDA: ") + what + " failed: " + cudaGetErrorString(code) +
                      "; `rankscope doctor` shows the GPU, its driver and its memory");

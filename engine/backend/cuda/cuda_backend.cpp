@@ -33,6 +33,12 @@ bool is_plain(const ProductEpilogue& e) {
          e.residual.data == nullptr && !e.accumulate;
 }
 
+// In bytes. The only row of a matrix may have any stride, of which CUDA's copies take none below
+// the row's width.
+size_t pitch_of(ConstMatrix m) {
+  return static_cast<size_t>(std::max(m.stride, m.cols)) * dtype_size(m.dtype);
+}
+
 struct OwnedStream {
   Stream stream = make_stream();
   OwnedStream() = default;
@@ -83,7 +89,7 @@ class CudaBackend final : public Backend {
       source = narrow.data();
     }
     const size_t each = dtype_size(to.dtype), width = static_cast<size_t>(to.cols) * each;
-    copy_2d_to_device(stream_, to.data, static_cast<size_t>(to.stride) * each, source, width, width,
+    copy_2d_to_device(stream_, to.data, pitch_of(to), source, width, width,
                       static_cast<size_t>(to.rows));
     // The copy may still read `source`.
     synchronize(stream_);
@@ -98,8 +104,8 @@ class CudaBackend final : public Backend {
       narrow.resize(static_cast<size_t>(from.rows * from.cols));
       target = narrow.data();
     }
-    copy_2d_from_device(stream_, target, width, from.data, static_cast<size_t>(from.stride) * each,
-                        width, static_cast<size_t>(from.rows));
+    copy_2d_from_device(stream_, target, width, from.data, pitch_of(from), width,
+                        static_cast<size_t>(from.rows));
     synchronize(stream_);
     std::transform(narrow.begin(), narrow.end(), to, bf16_to_float);
   }
@@ -107,9 +113,8 @@ class CudaBackend final : public Backend {
   void fill_zero(Matrix m) override {
     if (m.rows == 0 || m.cols == 0) return;
     wide_.forget_biases(m.data, (m.rows - 1) * m.stride + m.cols);
-    const size_t each = dtype_size(m.dtype);
-    fill_zero_2d(stream_, m.data, static_cast<size_t>(m.stride) * each,
-                 static_cast<size_t>(m.cols) * each, static_cast<size_t>(m.rows));
+    fill_zero_2d(stream_, m.data, pitch_of(m), static_cast<size_t>(m.cols) * dtype_size(m.dtype),
+                 static_cast<size_t>(m.rows));
   }
 
   // Zero rows follow a number of rows that is no whole multiple: WideProducts tells what for.

@@ -32,4 +32,10 @@ TEST_CASE("cuda: what a launch lacks memory for ends a trial, other faults the r
   CHECK_THAT(lack,
              Catch::StartsWith("out of GPU memory: CUDA had none left for a kernel's launch"));
 }
+
+TEST_CASE("cuda: a fault that was thrown is not the next launch's") {
+  using namespace rankscope;
+  CHECK_THROWS_AS(cuda::check_cuda(cudaSetDevice(1000), "selecting a GPU"), Error);
+  CHECK(cudaPeekAtLastError() == cudaSuccess);
+}
 #endif

@@ -313,6 +313,7 @@ TEST_CASE("the fake device's memory is limited, NaN and apart from the host's", 
   CHECK_THROWS_AS(copy_to_device(stream, a, a + 50, 4), std::logic_error);
   CHECK_THROWS_AS(copy_from_device(stream, host.data(), a + 1, bytes), std::logic_error);
   CHECK_THROWS_AS(fill_zero_2d(stream, a + 2, 40, 40, 15), std::logic_error);
+  CHECK_THROWS_AS(fill_zero_2d(stream, a, 4, 40, 1), std::logic_error);
   synchronize(stream);
   destroy_stream(stream);
   device_free(a);

@@ -189,6 +189,12 @@ void check_one_column(Backend& b) {
         for (int64_t j = 0; j < n; ++j)
           CHECK(got[size_t(i * n + j)] == y[size_t(i)] * x[size_t(j)]);
     }
+    // A column's elements as the only row of a matrix keep its distance.
+    const Matrix thin{const_cast<float*>(column.data()), 1, n, 1};
+    CHECK(b.to_host(thin) == x);
+    b.fill_zero(thin);
+    CHECK(b.to_host(thin) == std::vector<float>(size_t(n)));
+    b.upload(x.data(), thin);
     // One row of both, and its outer product.
     const Tensor all = placed(b, std::vector<float>(size_t(n * n), 1.0f), n, n, DType::kF32);
     const PackedMatrix packed = b.pack(WeightView::of(all.view()));

@@ -75,8 +75,8 @@ void expect_host(const void* pointer, size_t bytes, const char* what) {
 }
 
 size_t span_2d(size_t pitch, size_t width_bytes, size_t rows) {
-  if (pitch < width_bytes && rows > 1)
-    throw std::logic_error("fake device: a pitch of " + std::to_string(pitch) + " for rows of " +
+  if (pitch < width_bytes)
+    throw std::logic_error("fake device: a pitch of " + std::to_string(pitch) + " for a row of " +
                            std::to_string(width_bytes) + " bytes");
   return (rows - 1) * pitch + width_bytes;
 }
