@@ -41,6 +41,7 @@ const PackedMatrix& LinearWeight::backward_packed(Backend& backend) const {
 const Screen* LinearWeight::screen(Backend& backend) const {
   if (!screened_) {
     screen_ = bias() == nullptr ? backend.screen(view_) : nullptr;
+    if (screen_ && release_) release_();
     screened_ = true;
   }
   return screen_.get();

@@ -24,7 +24,8 @@ class LinearWeight {
   const float* bias() const;
   bool trainable() const { return parameter_ != nullptr && parameter_->trainable(); }
   bool bias_trainable() const { return bias_ != nullptr && bias_->trainable(); }
-  // Called whenever a packed form was made from the view: what the view maps can be let go.
+  // Called whenever a packed form or a screen was made from the view: what the view maps can be let
+  // go.
   void on_packed(std::function<void()> release) { release_ = std::move(release); }
   // Of a backend in host memory, before the first product: both directions read one packed form,
   // for half of the memory.

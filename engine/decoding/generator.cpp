@@ -242,10 +242,12 @@ class Lane {
 // Where the weights stay in a processor's cache, threads that wait for one another at every product
 // lose more time than reading the weights once each costs: each continues prompts of its own then.
 // Not beside an adaptation, which may keep something of its own.
-int64_t lane_count(const Model& model, const Adaptation* adaptation, int64_t rows) {
+int64_t lane_count(const Model& model, const Adaptation* adaptation, int64_t in_flight,
+                   int64_t beams) {
   constexpr int64_t kCached = 8'000'000, kLeastRows = 8;
   if (adaptation != nullptr || model.shape().parameters() > kCached) return 1;
-  return std::clamp<int64_t>(rows / kLeastRows, 1, model.backend().threads());
+  const auto most = std::min<int64_t>(in_flight, model.backend().threads());
+  return std::clamp<int64_t>(in_flight * beams / kLeastRows, 1, most);
 }
 
 }  // namespace
@@ -265,14 +267,15 @@ void generate(const Model& model, const Adaptation* adaptation,
             special,      Waiting(prompts, special.count(), options.prompt_tokens_at_once),
             on_prediction};
   const int64_t in_flight = std::min(options.in_flight, std::ssize(prompts));
-  const int64_t count = lane_count(model, adaptation, in_flight * settings.beams);
+  if (in_flight == 0) return;
+  const int64_t count = lane_count(model, adaptation, in_flight, settings.beams);
+  const auto share = [&](int64_t i) { return in_flight * (i + 1) / count - in_flight * i / count; };
   std::vector<std::unique_ptr<Lane>> lanes;
-  for (int64_t i = 0; i < count; ++i)
-    lanes.push_back(std::make_unique<Lane>(work, (in_flight + count - 1) / count));
+  for (int64_t i = 0; i < count; ++i) lanes.push_back(std::make_unique<Lane>(work, share(i)));
   // Alone and by all threads: the model packs its weights. Of several lanes the first begins with
   // one prompt, so that all end together: with as many as it can hold it was ahead of the others
   // throughout, and at the end waited for them.
-  if (!lanes[0]->step(count == 1 ? in_flight : 1)) return;
+  lanes[0]->step(count == 1 ? in_flight : 1);
   model.backend().run_parts(count, [&](int64_t i) { lanes[static_cast<size_t>(i)]->run(); });
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "common/draws.h"
 #include "common/error.h"
@@ -87,6 +88,26 @@ TEST_CASE(
                   Interrupted);
   clear_stop_request();
   CHECK(count < 40 + static_cast<size_t>(options.in_flight));  // what the steps under way finished
+}
+
+TEST_CASE("decoding: threads continue no more prompts together than are to be in flight") {
+  const auto backend = make_cpu_backend(4);
+  const auto model = GoldenCase("llama_gqa").load(*backend);
+  const auto prompts = drawn_prompts(40, 20, model->config().vocabulary);
+  DecodingSettings settings;
+  settings.max_new = 16;
+  settings.beams = 16;
+  for (int32_t id = 0; id < 400; ++id) settings.end_ids.push_back(id);
+  // One after the other they end in their order, however long each becomes.
+  std::vector<size_t> ended;
+  std::set<size_t> lengths;
+  generate(*model, nullptr, prompts, settings, {.in_flight = 1}, [&](size_t index, Prediction p) {
+    ended.push_back(index);
+    lengths.insert(p.ids.size());
+  });
+  REQUIRE(ended.size() == prompts.size());
+  CHECK(lengths.size() > 1);
+  CHECK(std::ranges::is_sorted(ended));
 }
 
 std::vector<std::vector<double>> rank(const Model& model, const std::vector<RankedPrompt>& prompts,

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "common/draws.h"
+#include "engine/autograd/operations.h"
 #include "tests/engine/kernels/operation.h"
 
 namespace rankscope::tests {
@@ -238,6 +239,21 @@ TEST_CASE("kernels: a screen leaves to the product what bytes cannot say") {
     const auto zeros = backend->screen(some.view());
     CHECK(by_screen(*backend, *zeros, some, rows_with(1.0f), {}) ==
           by_product(*backend, some, rows_with(1.0f), {}));
+  }
+}
+
+TEST_CASE("kernels: what a head maps is let go again when its screen was made") {
+  for (const auto& backend : screening_backends(1)) {
+    const Head head = random_head(96, 2000, DType::kF32, 5);
+    LinearWeight weight(head.view(), nullptr, nullptr, true, 0, 0, 0);
+    int released = 0;
+    weight.on_packed([&] { ++released; });
+    weight.forward_packed(*backend);
+    CHECK(released == 1);
+    REQUIRE(weight.screen(*backend) != nullptr);
+    CHECK(released == 2);
+    weight.screen(*backend);
+    CHECK(released == 2);
   }
 }
 
