@@ -38,6 +38,11 @@ BaseParameterAdaptation::BaseParameterAdaptation(Model& model,
     }
     parameters_.push_back(&model.parameter(name));
     lowest_layer_ = std::min(lowest_layer_, layer_of(shape, *shape.find_tensor(name)));
+    trains_head_ |= name == shape.head();
+  }
+  for (const std::string& name : names) {
+    const TensorSpec& tensor = *shape.find_tensor(name);
+    if (layer_of(shape, tensor) == lowest_layer_ && tensor.norm) lowest_place_ = LayerPlace::kInput;
   }
   const std::set<std::string> trained(names.begin(), names.end());
   for (const SiteSpec& spec : shape.sites) {

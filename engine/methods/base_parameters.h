@@ -19,7 +19,9 @@ class BaseParameterAdaptation : public Adaptation {
   std::vector<TrainedParameter> trained() override;
   void refresh(Model& model) override { model.refresh(); }
   int lowest_trained_layer() const override { return lowest_layer_; }
+  LayerPlace lowest_trained_place() const override { return lowest_place_; }
   bool trains_site_weight(Site site) const override;
+  bool trains_head() const override { return trains_head_; }
   bool merges_whole() const override { return true; }
   const std::vector<Parameter*>& parameters() const { return parameters_; }
 
@@ -27,6 +29,8 @@ class BaseParameterAdaptation : public Adaptation {
   std::vector<Parameter*> parameters_;
   std::vector<Site> site_weights_;  // sorted
   int lowest_layer_ = 0;
+  LayerPlace lowest_place_ = LayerPlace::kProjections;  // biases
+  bool trains_head_ = false;
 };
 
 // Method::places of who trains the chosen tensors: their names, and the sites whose weights they

@@ -50,6 +50,9 @@ class BottleneckAdaptation : public Adaptation {
     for (const auto& [site, bottleneck] : bottlenecks_) bottleneck->refresh(model.backend());
   }
   int lowest_trained_layer() const override { return 0; }
+  LayerPlace lowest_trained_place() const override {
+    return follows({0, SiteKind::Wo}) ? LayerPlace::kMlp : LayerPlace::kOutput;
+  }
   double added_flops(int) const override { return flops_; }
 
  private:

@@ -99,6 +99,14 @@ class CombinedAdaptation : public Adaptation {
     for (const auto& part : parts_) lowest = std::min(lowest, part->lowest_trained_layer());
     return lowest;
   }
+  LayerPlace lowest_trained_place() const override {
+    const int lowest = lowest_trained_layer();
+    LayerPlace first = LayerPlace::kOutput;
+    for (const auto& part : parts_)
+      if (part->lowest_trained_layer() == lowest)
+        first = std::min(first, part->lowest_trained_place());
+    return first;
+  }
   bool trains_site_weight(Site site) const override {
     return std::ranges::any_of(parts_,
                                [&](const auto& part) { return part->trains_site_weight(site); });

@@ -31,7 +31,8 @@ struct RankedSite {
 // Settings, as KEY=VALUE:
 //   rank=8         r, 1 to 65536
 //   alpha=RANK     the update is scaled by alpha / r. Left out, alpha is each site's own r, a scale
-//                  of 1; the paper keeps alpha constant while r varies
+//                  of 1 (of adalora, which divides by the rank that training begins with, its r at
+//                  the end); the paper keeps alpha constant while r varies
 //   rslora=false   true: scaled by alpha / sqrt(r) (Kalajdzievski, arXiv 2312.03732)
 //   dropout=0      on the input of A, in training
 //   targets=Wq+Wv  sites; "all" leaves out W3 where the model has none

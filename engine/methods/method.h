@@ -30,6 +30,14 @@ struct UpdateReport {
   double gradient_scale = 1;  // what clipping multiplied the gradients by
 };
 
+// Places in a layer, in the order of the forward pass.
+enum class LayerPlace {
+  kInput,        // the norm before attention
+  kProjections,  // what Wq, Wk and Wv give
+  kMlp,          // behind attention
+  kOutput,
+};
+
 // A method at work on one model, which must outlive it.
 class Adaptation {
  public:
@@ -76,6 +84,8 @@ class Adaptation {
   // The lowest layer that holds a trained parameter: gradients flow down to it; used to count
   // useful FLOPs. Trained embeddings give -1; the number of layers means that none holds any.
   virtual int lowest_trained_layer() const = 0;
+  // Where in it the first thing stands that is trained beside sites' weights and updates.
+  virtual LayerPlace lowest_trained_place() const { return LayerPlace::kOutput; }
   virtual bool trains_site_weight(Site) const { return false; }
   virtual bool trains_head() const { return false; }
   virtual int64_t update_rank(Site) const { return 0; }

@@ -70,10 +70,13 @@ double useful_flops(const ModelShape& shape, const Batch& batch, const BatchPart
     const bool last = layer + 1 == c.layers;
     const double rows = last ? targets : all;
     auto at = [&](SiteKind kind) { return Site{layer, kind}; };
-    const bool below = stream;
-    const bool q = below || count.trained(at(SiteKind::Wq));
-    const bool k = below || count.trained(at(SiteKind::Wk));
-    const bool v = below || count.trained(at(SiteKind::Wv));
+    const bool lowest = backward && layer == adaptation.lowest_trained_layer();
+    const LayerPlace place = adaptation.lowest_trained_place();
+    const bool below = stream || (lowest && place == LayerPlace::kInput);
+    const bool projections = below || (lowest && place <= LayerPlace::kProjections);
+    const bool q = projections || count.trained(at(SiteKind::Wq));
+    const bool k = projections || count.trained(at(SiteKind::Wk));
+    const bool v = projections || count.trained(at(SiteKind::Wv));
     count.site(at(SiteKind::Wq), rows, below, q);
     count.site(at(SiteKind::Wk), all, below, k);
     count.site(at(SiteKind::Wv), all, below, v);
@@ -84,15 +87,15 @@ double useful_flops(const ModelShape& shape, const Batch& batch, const BatchPart
     count.total += 2 * product;
     count.total += product * ((v ? 1 : 0) + (q || k ? 1 : 0) + (q ? 1 : 0) + (k ? 1 : 0));
     const bool mixed = q || k || v;
-    stream = stream || mixed || count.trained(at(SiteKind::Wo));
+    stream =
+        stream || mixed || count.trained(at(SiteKind::Wo)) || (lowest && place <= LayerPlace::kMlp);
     count.site(at(SiteKind::Wo), rows, mixed, stream);
     const bool up = stream || count.trained(at(SiteKind::W1)) || count.trained(at(SiteKind::W3));
     count.site(at(SiteKind::W1), rows, stream, up);
     count.site(at(SiteKind::W3), rows, stream, up);
     const bool down = up || count.trained(at(SiteKind::W2));
     count.site(at(SiteKind::W2), rows, up, down);
-    // What is trained elsewhere in the layer (biases, norms, bottlenecks) needs the stream's
-    // gradient.
+    // What is trained at the layer's end needs the stream's gradient.
     stream = down || (backward && layer >= adaptation.lowest_trained_layer());
     count.total += (stream ? 3 : 1) * adaptation.added_flops(layer) * rows;
   }
