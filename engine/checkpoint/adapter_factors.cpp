@@ -52,11 +52,13 @@ std::map<std::string, Module> modules_of(const SafetensorsFile& file, const Peft
   }
   for (const auto& [name, module] : modules) {
     const bool complete = module.a != nullptr && module.b != nullptr;
-    if (complete && module.a->shape[0] == module.b->shape[1] && module.a->shape[0] > 0) continue;
-    throw InputError(
-        file.source_name() + ": module '" + printable(name) + "' " +
-        (complete ? "has factors of different ranks" : "lacks one of its two factors") +
-        "; the adapter is damaged");
+    const bool alike = complete && module.a->shape[0] == module.b->shape[1];
+    if (alike && module.a->elements() > 0 && module.b->elements() > 0) continue;
+    throw InputError(file.source_name() + ": module '" + printable(name) + "' " +
+                     (!complete ? "lacks one of its two factors"
+                      : !alike  ? "has factors of different ranks"
+                                : "has a factor without elements") +
+                     "; the adapter is damaged");
   }
   return modules;
 }

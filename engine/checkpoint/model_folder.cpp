@@ -23,10 +23,14 @@ const char* config_name(DType dtype) {
   return dtype == DType::kF16 ? "float16" : "float32";
 }
 
-// What loads the folder goes by the config's type.
+// What loads the folder goes by the config's type, under its new name where both stand there.
 void write_config(const std::filesystem::path& folder, const Model& model, WrittenDType dtype) {
   Json config = read_json_file(model.folder() / "config.json");
-  if (dtype) config[config.contains("torch_dtype") ? "torch_dtype" : "dtype"] = config_name(*dtype);
+  if (dtype) {
+    const bool old_name = config.contains("torch_dtype");
+    if (old_name) config["torch_dtype"] = config_name(*dtype);
+    if (!old_name || config.contains("dtype")) config["dtype"] = config_name(*dtype);
+  }
   write_file_atomically(folder / "config.json", config.dump(2) + "\n");
 }
 

@@ -144,6 +144,18 @@ TEST_CASE("Damaged adapters are refused by name") {
                         {2, 4},
                         values.data()}});
     CHECK_THAT(refused(), Contains("lacks one of its two factors"));
+    for (const auto& [in, out] : {std::pair<int64_t, int64_t>{0, 4}, {4, 0}}) {
+      write_safetensors(folder / "adapter/adapter_model.safetensors",
+                        {{"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight",
+                          DType::kF32,
+                          {2, in},
+                          values.data()},
+                         {"base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight",
+                          DType::kF32,
+                          {out, 2},
+                          values.data()}});
+      CHECK_THAT(refused(), Contains("has a factor without elements"));
+    }
     write_safetensors(
         folder / "adapter/adapter_model.safetensors",
         {{"base_model.model.lm_head.lora_A.weight", DType::kF32, {2, 4}, values.data()},

@@ -86,6 +86,21 @@ TEST_CASE("A model's folder keeps each tensor's type, or has the one that is ask
                                 : "float16"));
 }
 
+TEST_CASE("A config that names its type twice names the written one twice") {
+  const TemporaryFolder folder;
+  std::filesystem::copy(golden_folder("dtypes/bf16"), folder / "base",
+                        std::filesystem::copy_options::recursive);
+  Json config = read_json_file(folder / "base/config.json");
+  config["dtype"] = config["torch_dtype"] = "bfloat16";
+  write_file_atomically(folder / "base/config.json", config.dump());
+  const auto backend = make_cpu_backend(1);
+  const auto model = load_model(folder / "base", *backend);
+  write_model(folder / "copy", *model, DType::kF32, NotFinite::kRefuse);
+  config = read_json_file(folder / "copy/config.json");
+  CHECK(config.at("dtype") == "float32");
+  CHECK(config.at("torch_dtype") == "float32");
+}
+
 TEST_CASE("Values that the written type does not hold are refused by name, or kept where asked") {
   const float value = GENERATE(1e5f, INFINITY, NAN);
   Trained trained("gpt2_tied", "full");
