@@ -170,7 +170,7 @@ class Maker {
       const std::unique_ptr<Method> method = make_method(made_.trial.method, engine);
       const TrainSettings training = TrainSettings::from(engine);
       engine.refuse_unknown("sweep");
-      method->trainable_parameters(shape_);
+      if (!fits(*method)) return;
       if (made_.trial.steps > 0) method->check_steps(made_.trial.steps);
       if (training.base_dropout && shape_.config.attention_dropout > 0) {
         throw SettingError("base_dropout", "true",
@@ -196,6 +196,18 @@ class Maker {
     // An empty text is a setting left out.
     std::erase_if(settings, [](const auto& entry) { return entry.second.empty(); });
     if (made_.tuned) settings.erase("lr");
+  }
+
+  // Throws InputError where the method does not fit the base and the group is not optional.
+  bool fits(const Method& method) {
+    try {
+      method.trainable_parameters(shape_);
+      return true;
+    } catch (const InputError& error) {
+      if (!group_.optional) throw;
+      made_.left_out = error.what();
+      return false;
+    }
   }
 
   Combination& made_;

@@ -21,6 +21,8 @@ struct Combination {
   std::optional<YamlValue> lr_place;
   std::optional<YamlValue> data_seed_place;
   std::string note;  // what a rank budget missed; empty: nothing
+  // Why the base cannot have it, in a group that is optional: it is no trial then. Empty: it can.
+  std::string left_out;
 };
 
 }  // namespace rankscope

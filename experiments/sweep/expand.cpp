@@ -85,6 +85,12 @@ class Expander {
   void add_combination(const GroupPlan& group, std::map<std::string, YamlValue> values) {
     const Combination made(group, std::move(values), plan_.training, shape_);
     if (!made.note.empty()) note(fmt::format("group '{}': {}", group.name, made.note));
+    if (!made.left_out.empty()) {
+      note(fmt::format(
+          "group '{}' is optional, and left out of it is what this base cannot have: {}",
+          group.name, made.left_out));
+      return;
+    }
     for (const std::string& name : group.tasks) {
       const TaskPlan& task =
           *std::ranges::find(plan_.tasks, name, [](const TaskPlan& t) { return t.config.name; });

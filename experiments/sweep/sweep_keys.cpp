@@ -32,7 +32,8 @@ const std::vector<Section>& sections() {
        {"batch", "length", "bottleneck", "rank", "targets", "rounds", "tokens", "threads"}},
       {"training", {"steps", "epochs", "eval_every", "keep", "shuffle_targets"}},
       {"group",
-       {"name", "method", "tasks", "seeds", "init_seed", "data_seed", "parameters", "grid", "zip"}},
+       {"name", "method", "tasks", "seeds", "optional", "init_seed", "data_seed", "parameters",
+        "grid", "zip"}},
   };
   return all;
 }

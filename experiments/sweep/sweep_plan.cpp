@@ -212,9 +212,16 @@ class SweepReader {
     }
   }
 
+  // What no configuration has.
+  static bool is_of_group_alone(const std::string& key) {
+    return key == "name" || key == "tasks" || key == "seeds" || key == "optional" ||
+           key == "grid" || key == "zip";
+  }
+
   void read_group(const YamlValue& value, SweepPlan& plan) const {
     GroupPlan group(value);
     group.seeds = seeds_;
+    if (const auto optional = value.find("optional")) group.optional = optional->flag();
     const bool top = !grouped();
     const std::vector<std::string> sweep = sweep_keys("sweep");
     if (!top) refuse_unknown_keys(value, group_keys(value));
@@ -222,8 +229,7 @@ class SweepReader {
     for (const YamlValue& entry : value.entries()) {
       const std::string key = entry.key();
       if (top && std::ranges::find(sweep, key) != sweep.end()) continue;
-      if (key == "name" || key == "tasks" || key == "seeds" || key == "grid" || key == "zip")
-        continue;
+      if (is_of_group_alone(key)) continue;
       values.push_back(entry);
     }
     add_values(values, group.values);
@@ -251,9 +257,7 @@ class SweepReader {
     const std::optional<YamlValue> map = group.find(section);
     if (!map) return;
     std::vector<std::string> known = group_keys(group);
-    std::erase_if(known, [](const std::string& key) {
-      return key == "name" || key == "tasks" || key == "seeds" || key == "grid" || key == "zip";
-    });
+    std::erase_if(known, is_of_group_alone);
     for (const YamlValue& value : map->entries()) {
       if (value.key() == "seed" || value.key() == "seeds") {
         value.fail("seeds are listed under 'seeds', of the sweep or of a group");

@@ -38,6 +38,7 @@ struct GroupPlan {
   std::string name;
   std::vector<std::string> tasks;
   std::vector<std::uint64_t> seeds;
+  bool optional = false;  // what the base cannot have is left out
   std::map<std::string, YamlValue> values;  // neither in grid nor in zip
   std::vector<Axis> grid, zip;
 };

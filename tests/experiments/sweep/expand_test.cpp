@@ -1,6 +1,7 @@
 // Groups, grids, pairs and seeds: which trials, in which order, with exactly which settings.
 #include <catch2/catch.hpp>
 
+#include "experiments/sweep/trial_identity.h"
 #include "tests/experiments/sweep/sweep_folder.h"
 
 using namespace rankscope;
@@ -201,6 +202,30 @@ TEST_CASE("the base stands once, whether the file names it or not") {
   CHECK(sweep.notes.empty());
   CHECK_THAT(folder.refusal(kExpandedHead + "groups: [{method: none, steps: 4}]\n"),
              Catch::StartsWith("s.yaml:3: 'groups.0.steps': method none trains nothing"));
+}
+
+TEST_CASE("of an optional group what the base cannot have is left out, and said") {
+  const SweepFolder folder;
+  const std::string group = "method: lora, steps: 5, grid: {layers: ['0', '5', '1']}";
+  const std::string refused = folder.refusal(kExpandedHead + "groups: [{" + group + "}]\n");
+  CHECK_THAT(refused, Catch::StartsWith("s.yaml:3: 'groups.0"));
+  const Sweep sweep = folder.read(kExpandedHead + "groups: [{" + group + ", optional: true}]\n");
+  CHECK(values_of(sweep, "layers") == "0 1");
+  REQUIRE(sweep.notes.size() == 1);
+  CHECK_THAT(sweep.notes[0],
+             Catch::StartsWith("group 'lora' is optional, and left out of it is what this base "
+                               "cannot have: ") &&
+                 Catch::Contains("5"));
+  // It names no trial, and hides nothing else that is wrong.
+  const std::string given = "method: lora, steps: 5";
+  const auto named = [&](const std::string& more) {
+    const Sweep same = folder.read(kExpandedHead + "groups: [{" + given + more + "}]\n");
+    REQUIRE(same.trials.size() == 2);
+    return trial_identity(same.trials[1]);
+  };
+  CHECK(named(", optional: true") == named(""));
+  CHECK_THAT(folder.refusal(kExpandedHead + "groups: [{" + given + ", rank: 0, optional: true}]\n"),
+             Catch::StartsWith("s.yaml:3: 'groups.0.rank'"));
 }
 
 TEST_CASE("a configuration that occurs twice runs once") {

@@ -219,6 +219,7 @@ TEST_CASE("every key is taken with a value that fits it") {
       {"group.method", "lora"},
       {"group.tasks", "own"},
       {"group.seeds", "[8]"},
+      {"group.optional", "true"},
       {"group.init_seed", "8"},
       {"group.data_seed", "8"},
       {"group.grid", "{batch: [1, 2]}"},
