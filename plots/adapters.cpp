@@ -225,7 +225,7 @@ std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group,
                              const std::string& relation, bool of_controls) {
   std::vector<PhiKey> keys;
   for (const Row& row : data.rows("SELECT DISTINCT one, other, rank_one, rank_other, layer, site, "
-                                  "directions, mean_excess, "
+                                  "directions, rows, cols, dimension, mean_excess, "
                                   "projection_metric FROM similarities WHERE relation = ? AND "
                                   "sweep = ? AND task = ? AND targets = ? "
                                   "ORDER BY one, other, layer, site, directions",
@@ -236,15 +236,19 @@ std::vector<PhiKey> phi_keys(ReportData& data, const AdapterGroup& group,
       return std::ranges::binary_search(of_controls ? group.controls : group.trials, trial);
     };
     if (!is_wanted(one) || (has_other && !is_wanted(other))) continue;
-    keys.push_back({.one = one,
+    keys.push_back({.sweep = group.sweep,
+                    .one = one,
                     .other = other,
                     .rank_one = integer_in(row[2]).value_or(0),
                     .rank_other = integer_in(row[3]),
                     .layer = integer_in(row[4]).value_or(0),
                     .site = text_in(row[5]),
                     .directions = text_in(row[6]),
-                    .mean_excess = number_in(row[7]),
-                    .projection_metric = number_in(row[8])});
+                    .rows = integer_in(row[7]).value_or(0),
+                    .cols = integer_in(row[8]).value_or(0),
+                    .dimension = integer_in(row[9]).value_or(0),
+                    .mean_excess = number_in(row[10]),
+                    .projection_metric = number_in(row[11])});
   }
   return keys;
 }
@@ -253,15 +257,14 @@ std::optional<PhiMean> mean_phi(ReportData& data, const std::vector<PhiKey>& key
   std::optional<PhiMean> mean;
   for (const PhiKey& key : keys) {
     const std::vector<Row> rows = data.rows(
-        "SELECT phi, rows, cols, dimension FROM similarity WHERE one = ? AND other = ? AND layer = "
-        "? AND "
-        "site = ? AND directions = ? LIMIT 1",
-        {key.one, key.other, key.layer, key.site, key.directions});
-    if (rows.empty()) continue;
-    const PhiMean shape{.rows = integer_in(rows[0][1]).value_or(0),
-                        .cols = integer_in(rows[0][2]).value_or(0),
-                        .dimension = integer_in(rows[0][3]).value_or(0)};
-    const std::vector<float> phi = floats_of_blob(text_in(rows[0][0]));
+        fmt::format("SELECT {} FROM (SELECT ? AS sweep, ? AS one, ? AS other, ? AS layer, ? AS "
+                    "site, ? AS directions) s",
+                    kPhiOfRow),
+        {key.sweep, key.one, key.other, key.layer, key.site, key.directions});
+    const std::string stored = text_in(rows.at(0).at(0));
+    if (stored.empty()) continue;
+    const PhiMean shape{.rows = key.rows, .cols = key.cols, .dimension = key.dimension};
+    const std::vector<float> phi = floats_of_blob(stored);
     if (phi.empty() || std::ssize(phi) != shape.rows * shape.cols) continue;
     if (!mean) {
       mean = shape;

@@ -87,11 +87,12 @@ std::string group_label(const AdapterGroup& group);
 // A stored phi between two adapters, or of one against W ("base") or what it began with
 // ("initial").
 struct PhiKey {
-  std::string one, other;
+  std::string sweep, one, other;
   std::int64_t rank_one = 0;
   std::optional<std::int64_t> rank_other;
   std::int64_t layer = 0;
   std::string site, directions;
+  std::int64_t rows = 0, cols = 0, dimension = 0;  // of phi, and of the space
   std::optional<double> mean_excess, projection_metric;
 };
 // Of a group's adapters, or of its controls; `relation` as in results/analysis_records.h.

@@ -20,7 +20,8 @@ struct SweepFacts {
   std::int64_t pending = 0;  // or running: the database does not know
 };
 
-// Adapters trained on shuffled targets: no results, but what results are set against.
+// Adapters trained on shuffled targets: no results, but what results are set against. A trial's
+// name tells that of it, in every sweep that has it.
 inline constexpr std::string_view kControlTrials =
     "SELECT trial FROM config_value WHERE key = 'shuffle_targets' AND value = 'true'";
 

@@ -297,13 +297,12 @@ class AdapterContrasts {
       differences[seed].push_back(shared.top - shared.others);
     };
     for (const Row& row : results_.rows(
-             "SELECT s.seed_one, s.rows, s.cols, s.dimension, b.phi, s.layer, s.one, s.other FROM "
-             "similarities s JOIN similarity b "
-             "ON b.one = s.one AND b.other = s.other AND b.layer = s.layer AND b.site = s.site AND "
-             "b.directions = s.directions WHERE s.sweep = ? AND s.task = ? AND s.targets = ? AND "
-             "s.site = ? AND "
-             "s.relation = 'ranks' AND s.directions = 'a' AND s.rank_one = ? AND s.rank_other = ? "
-             "ORDER BY s.seed_one, s.layer",
+             fmt::format(
+                 "SELECT s.seed_one, s.rows, s.cols, s.dimension, {}, s.layer, s.one, s.other FROM "
+                 "similarities s WHERE s.sweep = ? AND s.task = ? AND s.targets = ? AND s.site = ? "
+                 "AND s.relation = 'ranks' AND s.directions = 'a' AND s.rank_one = ? AND "
+                 "s.rank_other = ? ORDER BY s.seed_one, s.layer",
+                 kPhiOfRow),
              {sweep_.sweep, compared.task, claim_.targets, site, ranks[0], ranks[1]})) {
       if (!small.contains(text_in(row[6])) || !large.contains(text_in(row[7]))) continue;
       const std::int64_t seed = integer_of(row[0]), rows = integer_of(row[1]),

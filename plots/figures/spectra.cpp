@@ -20,10 +20,8 @@ using Spectra = std::map<std::string, std::map<std::int64_t, std::vector<double>
 
 Spectra spectra_of(ReportData& data, const AdapterGroup& group) {
   Spectra spectra;
-  for (const Row& row : data.rows("SELECT s.site, t.rank, s.position, avg(s.value) FROM "
-                                  "spectrum_value s JOIN (SELECT DISTINCT trial, rank FROM "
-                                  "trials WHERE sweep = ? AND instr(?, ' ' || trial || ' ') > 0) t "
-                                  "ON t.trial = s.trial WHERE s.layer = ? "
+  for (const Row& row : data.rows("SELECT site, rank, position, avg(value) FROM spectra WHERE "
+                                  "sweep = ? AND instr(?, ' ' || trial || ' ') > 0 AND layer = ? "
                                   "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
                                   {group.sweep, group.trials_text(), group.middle_layer()}))
     spectra[text_in(row[0])][integer_in(row[1]).value_or(0)].push_back(

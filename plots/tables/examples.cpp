@@ -88,10 +88,9 @@ TableSet example_tables(ReportData& data) {
     const std::vector<Row> rows = data.rows(
         "SELECT DISTINCT p.example, e.position, p.prompt, p.reference, p.outcome, p.prediction "
         "FROM predictions_scored p "
-        "JOIN example e ON e.example = p.example WHERE p.trial = ? AND p.metric = ? AND e.dataset "
-        "= ? "
-        "ORDER BY e.position",
-        {trial, best->metric, text_in(trials[0][2])});
+        "JOIN example e ON e.example = p.example WHERE p.sweep = ? AND p.trial = ? AND p.metric = "
+        "? AND e.dataset = ? ORDER BY e.position",
+        {best->sweep, trial, best->metric, text_in(trials[0][2])});
     const bool binary = is_binary(rows);
     for (const Row& row : chosen_rows(rows, binary)) {
       const double outcome = number_in(row[4]).value_or(0);

@@ -503,3 +503,43 @@ TEST_CASE("what PiSSA's A share they began with, so that they show no shared dir
   CHECK(claim.verdict == "not run");
   CHECK_THAT(claim.explanation, Contains("init pissa"));
 }
+
+TEST_CASE("of sweeps whose trials have the same names a claim reads one sweep's phi alone") {
+  PlantedResults strong, weak;
+  for (PlantedResults* const planted : {&strong, &weak}) {
+    for (const int rank : {3, 6}) planted->add({.targets = "Wq+Wv", .rank = rank});
+    for (int seed = 1; seed <= 5; ++seed) {
+      const auto trial = [&](int rank) {
+        return "plantedwikisqlloraWq+Wv" + std::to_string(rank) + "s" + std::to_string(seed);
+      };
+      SimilarityRecord ranks{
+          .one = trial(3), .other = trial(6), .relation = "ranks", .stamp = "s", .sites = {}};
+      ranks.sites.push_back({0,
+                             "Wq",
+                             "a",
+                             3,
+                             6,
+                             64,
+                             planted_phi((planted == &strong ? 0.9 : 0.3) - 0.01 * seed, 0.1),
+                             "",
+                             {},
+                             {},
+                             {},
+                             0.3});
+      planted->store().put_similarity(ranks);
+    }
+  }
+  const std::string claim =
+      adapter_claim("shared_directions", "    sites: [Wq]\n    ranks: [3, largest]\n", "top", 0.2);
+  ResultsReader both({strong.folder(), weak.folder()});
+  Evidence evidence(both);
+  const ClaimFinding together =
+      judge_results(parse_claims(claim, "claims.yaml"), evidence).claims.at(0);
+  // Of one name, the sweeps are told apart by their folders.
+  const bool of_strong = together.sweep.find(strong.folder().string()) != std::string::npos;
+  const ClaimFinding alone = (of_strong ? strong : weak).judge(claim).claims.at(0);
+  REQUIRE(together.contrasts.at(0).estimate);
+  CHECK(*together.contrasts.at(0).estimate == Approx(*alone.contrasts.at(0).estimate));
+  CHECK(*together.contrasts.at(0).low == Approx(*alone.contrasts.at(0).low));
+  CHECK(together.verdict == alone.verdict);
+}

@@ -1,0 +1,136 @@
+// Sweeps that share their trials' names, as where one file was run on two machines, read together:
+// each keeps its own.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <map>
+
+#include "plots/figures/makers.h"
+#include "plots/report_data.h"
+#include "plots/tables/makers.h"
+#include "results/cells.h"
+#include "results/store.h"
+#include "tests/plots/sample.h"
+
+using namespace rankscope;
+using namespace rankscope::tests;
+
+namespace {
+
+// Two ranks of two seeds with all that the figures of adapters show, of which every number is
+// another than that of a sweep with another `shift`.
+void fill_shifted(const std::filesystem::path& db, const std::string& name, float shift) {
+  Store store = Store::open(db);
+  store.put_sweep({name, "name: " + name + "\n", "models/" + name, name + std::string(60, 'c')});
+  store.put_dataset({"d", "wikisql", "dev", "dev.jsonl", {{"e0", "asked", "right"}}});
+  const auto trial_name = [](std::int64_t rank, std::int64_t seed) {
+    return "r" + std::to_string(rank) + "-" + std::to_string(seed);
+  };
+  const auto put_pair = [&](const std::string& one, std::int64_t rows, const std::string& other,
+                            const std::string& relation, std::int64_t cols) {
+    SimilarityRecord pair{
+        .one = one, .other = other, .relation = relation, .stamp = "s", .sites = {}};
+    for (const int layer : {0, 1}) {
+      SiteSimilarity similarity;
+      similarity.layer = layer;
+      similarity.site = "Wq";
+      similarity.directions = "a";
+      similarity.rows = rows;
+      similarity.cols = cols;
+      similarity.dimension = 32;
+      similarity.phi.assign(static_cast<std::size_t>(rows * cols), 0.25F + shift);
+      pair.sites.push_back(similarity);
+    }
+    store.put_similarity(pair);
+  };
+  for (const std::int64_t rank : {2, 4})
+    for (const std::int64_t seed : {1, 2}) {
+      TrialRecord t;
+      t.trial = trial_name(rank, seed);
+      t.sweep = name;
+      t.group = "g";
+      t.state = "done";
+      t.role = "scored";
+      t.method = "lora";
+      t.task = "wikisql";
+      t.targets = "Wq";
+      t.rank = rank;
+      t.seed = seed;
+      t.trainable_parameters = 100 * rank;
+      t.dataset = "d";
+      t.config = {{"settings.rank", std::to_string(rank)}, {"seed", std::to_string(seed)}};
+      t.predictions = {{"e0", "from " + name, {{"logical_form", 0.0}}}};
+      t.metrics = {{"logical_form", 0.5, 0.1, 1, "ok"}};
+      store.put_trial(t);
+      AdapterFindings record{.trial = t.trial, .stamp = "s", .values = {}, .spectra = {}};
+      for (const int layer : {0, 1}) {
+        record.values.push_back({layer, "Wq", "effective_rank", 1.0, ""});
+        record.spectra.push_back({layer, "Wq", {2.0 + shift, 1.0 + shift}});
+      }
+      store.put_adapter(record);
+      put_pair(t.trial, rank, "base", "base", 4);
+    }
+  for (const std::int64_t seed : {1, 2})
+    put_pair(trial_name(2, seed), 2, trial_name(4, seed), "ranks", 4);
+  for (const std::int64_t rank : {2, 4})
+    put_pair(trial_name(rank, 1), rank, trial_name(rank, 2), "seeds", rank);
+}
+
+// The CSVs of the figures that read stored matrices and spectra, by title; titles end in the sweep.
+std::map<std::string, std::string> figures_on(const std::vector<std::filesystem::path>& folders) {
+  ResultsReader results(folders);
+  const Findings findings = findings_of(results);
+  ReportData data(results, findings);
+  std::map<std::string, std::string> by_title;
+  for (const FigureSet& set :
+       {between_ranks_figures(data), between_seeds_figures(data), between_ranks_layer_figures(data),
+        between_seeds_layer_figures(data), base_figures(data), spectrum_figures(data)})
+    for (const Figure& figure : set.figures) {
+      std::string title = figure.title;
+      // A report on one base does not name it.
+      if (const std::size_t at = title.find(" on models/"); at != std::string::npos)
+        title.erase(at, title.find(" (sweep") - at);
+      by_title[title] = figure_csv(figure);
+    }
+  return by_title;
+}
+
+// What the examples' table shows, by sweep's base.
+std::map<std::string, std::vector<std::string>> predictions_on(
+    const std::vector<std::filesystem::path>& folders) {
+  ResultsReader results(folders);
+  const Findings findings = findings_of(results);
+  ReportData data(results, findings);
+  const DataGrid grid = example_tables(data).tables.at(0).data;
+  const auto prediction = std::ranges::find(grid.columns, "prediction") - grid.columns.begin();
+  const auto base = std::ranges::find(grid.columns, "base") - grid.columns.begin();
+  std::map<std::string, std::vector<std::string>> by_base;
+  for (const Row& row : grid.rows)
+    by_base[text_in(row.at(static_cast<std::size_t>(base)))].push_back(
+        text_in(row.at(static_cast<std::size_t>(prediction))));
+  return by_base;
+}
+
+}  // namespace
+
+TEST_CASE("of sweeps whose trials have the same names each figure and example is its own sweep's") {
+  TemporaryFolder one, other;
+  fill_shifted(one / "results.db", "one", 0);
+  fill_shifted(other / "results.db", "two", 0.5F);
+  const std::vector<std::filesystem::path> both{one.path(), other.path()};
+  const auto together = figures_on(both);
+  CHECK(together.size() == 12);
+  std::size_t alone = 0;
+  for (const std::filesystem::path& folder : both)
+    for (const auto& [title, csv] : figures_on({folder})) {
+      INFO(title);
+      REQUIRE(together.contains(title));
+      CHECK(together.at(title) == csv);
+      ++alone;
+    }
+  CHECK(alone == together.size());
+
+  const auto predicted = predictions_on(both);
+  CHECK(predicted.size() == 2);
+  for (const auto& [base, predictions] : predicted)
+    CHECK(predictions == std::vector<std::string>{"from " + base.substr(base.find('/') + 1)});
+}
