@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <map>
 #include <set>
 
@@ -278,25 +277,6 @@ std::optional<PhiMean> mean_phi(ReportData& data, const std::vector<PhiKey>& key
   if (mean)
     for (double& value : mean->values) value /= static_cast<double>(mean->pairs);
   return mean;
-}
-
-std::vector<double> chance_phi(const PhiMean& like) {
-  std::vector<double> values;
-  for (std::int64_t i = 1; i <= like.rows; ++i)
-    for (std::int64_t j = 1; j <= like.cols; ++j)
-      values.push_back(static_cast<double>(std::max(i, j)) / static_cast<double>(like.dimension));
-  return values;
-}
-
-PhiBand chance_band_of(ReportData& data, const PhiMean& like) {
-  const std::vector<Row> rows = data.rows(
-      "SELECT low, high FROM chance WHERE rows = ? AND cols = ? AND dimension = ? "
-      "LIMIT 1",
-      {like.rows, like.cols, like.dimension});
-  if (rows.empty()) return {};
-  PhiBand band{floats_of_blob(text_in(rows[0][0])), floats_of_blob(text_in(rows[0][1]))};
-  if (band.low.size() != like.values.size() || band.high.size() != like.values.size()) return {};
-  return band;
 }
 
 }  // namespace rankscope

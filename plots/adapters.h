@@ -106,12 +106,4 @@ struct PhiMean {
 };
 std::optional<PhiMean> mean_phi(ReportData& data, const std::vector<PhiKey>& keys);
 
-// max(i, j) / dimension, [rows, cols]: the expectation of phi between random subspaces.
-std::vector<double> chance_phi(const PhiMean& like);
-// The stored 95 % band of the phi of one pair of random subspaces; empty where none is stored.
-struct PhiBand {
-  std::vector<float> low, high;  // [rows, cols]
-};
-PhiBand chance_band_of(ReportData& data, const PhiMean& like);
-
 }  // namespace rankscope

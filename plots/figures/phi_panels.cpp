@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "plots/chance.h"
+
 namespace rankscope {
 
 namespace {
@@ -65,11 +67,8 @@ HeatPanel phi_panel(const std::string& title, const std::optional<PhiMean>& mean
   panel.values = mean->values;
   const std::vector<double> chance = chance_phi(*mean);
   const PhiBand band = chance_band_of(data, *mean);
-  // The stored band is of one pair; phi of random pairs is independent, also where two share a
-  // seed.
-  const double narrower = std::sqrt(static_cast<double>(std::max<std::int64_t>(mean->pairs, 1)));
-  const auto bound = [&](const std::vector<float>& of_one, std::size_t i) {
-    return of_one.empty() ? Cell() : Cell(chance[i] + (double{of_one[i]} - chance[i]) / narrower);
+  const auto bound = [](const std::vector<double>& bounds, std::size_t i) {
+    return bounds.empty() ? Cell() : Cell(bounds[i]);
   };
   for (std::size_t i = 0; i < panel.values.size(); ++i)
     panel.more.push_back({chance[i], bound(band.low, i), bound(band.high, i), mean->pairs});

@@ -38,8 +38,8 @@ class PhiPairs {
   std::vector<PhiKey> keys_, shuffled_;
 };
 
-// With chance and the 95 % band of a mean over as many random pairs, by their standard error,
-// beside each value in the CSV; where there are no pairs, of one. Empty where there is none.
+// With chance and the 95 % band of a mean over as many random pairs (plots/chance.h) beside each
+// value in the CSV. Empty where there is none.
 HeatPanel phi_panel(const std::string& title, const std::optional<PhiMean>& mean, ReportData& data);
 HeatPanel chance_panel(const PhiMean& like, ReportData& data);
 
