@@ -1,10 +1,13 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
+#include <set>
 
+#include "common/natural_order.h"
 #include "plots/format.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
@@ -27,18 +30,76 @@ constexpr std::array<Measurement, 7> kKnown{{{"train_seconds", "training, s"},
                                              {"eval_seconds", "scoring, s"},
                                              {"set_up_seconds", "set-up, s"}}};
 
+using SweepAndTrial = std::pair<std::string, std::string>;
+
+// "EPYC, avx512, 4 threads": what a trial was measured on, as far as it says.
+std::map<SweepAndTrial, std::string> devices_of(ReportData& data) {
+  std::map<SweepAndTrial, std::map<std::string, std::string>> facts;
+  for (const Row& row :
+       data.rows("SELECT sweep, trial, key, value FROM environment WHERE key IN ('processor', "
+                 "'instruction_set', 'train_instruction_set', 'threads') AND value <> ''"))
+    facts[{text_in(row[0]), text_in(row[1])}][text_in(row[2])] = text_in(row[3]);
+  std::map<SweepAndTrial, std::string> devices;
+  for (auto& [trial, of_trial] : facts) {
+    std::vector<std::string> parts;
+    for (const char* key : {"processor", "instruction_set"})
+      if (of_trial.contains(key)) parts.push_back(of_trial[key]);
+    if (const std::string threads = of_trial["threads"]; !threads.empty())
+      parts.push_back(threads + (threads == "1" ? " thread" : " threads"));
+    std::string& device = devices[trial];
+    device = fmt::format("{}", fmt::join(parts, ", "));
+    const std::string trained_with = of_trial["train_instruction_set"];
+    if (!trained_with.empty() && trained_with != of_trial["instruction_set"])
+      device = fmt::format("trained on {}, scored on {}", trained_with, device);
+  }
+  return devices;
+}
+
+// By setting and device, so that no mean mixes two: rows of the CSV.
+std::vector<Row> means_by_setting(ReportData& data) {
+  const std::map<SweepAndTrial, std::string> devices = devices_of(data);
+  struct Measured {
+    double total = 0, least = 0, most = 0;
+    std::int64_t count = 0;
+  };
+  std::map<Row, Measured> all;
+  for (const Row& row : data.rows(fmt::format(
+           "SELECT t.sweep, t.task, t.method, t.targets, t.rank, t.trainable_parameters, "
+           "t.setting, t.trial, i.name, i.value FROM trials t JOIN timings i ON i.trial = t.trial "
+           "AND i.sweep = t.sweep WHERE t.role = 'scored' AND t.state = 'done' AND t.trial NOT IN "
+           "({}) AND i.name <> 'trained_together' AND NOT (i.name LIKE 'train\\_%' ESCAPE '\\' AND "
+           "EXISTS (SELECT 1 FROM timings p WHERE p.trial = t.trial AND p.sweep = t.sweep AND "
+           "p.name = 'trained_together'))",
+           kControlTrials))) {
+    const auto device = devices.find({text_in(row[0]), text_in(row[7])});
+    Row key(row.begin(), row.begin() + 7);
+    key.emplace_back(device == devices.end() ? std::string() : device->second);
+    key.push_back(row[8]);
+    Measured& measured = all[key];
+    const std::optional<double> value = number_in(row[9]);
+    if (!value) continue;
+    const bool first = measured.count++ == 0;
+    measured.total += *value;
+    measured.least = first ? *value : std::min(measured.least, *value);
+    measured.most = first ? *value : std::max(measured.most, *value);
+  }
+  std::vector<Row> rows;
+  for (const auto& [key, measured] : all) {
+    rows.push_back(key);
+    if (measured.count == 0)
+      rows.back().insert(rows.back().end(), {Cell(), Cell(), Cell()});
+    else
+      rows.back().insert(rows.back().end(), {measured.total / static_cast<double>(measured.count),
+                                             measured.least, measured.most});
+    rows.back().emplace_back(measured.count);
+  }
+  return rows;
+}
+
 }  // namespace
 
 TableSet cost_tables(ReportData& data) {
-  // By setting in the CSV, so that no mean there mixes two.
-  const std::vector<Row> rows = data.rows(fmt::format(
-      "SELECT t.sweep, t.task, t.method, t.targets, t.rank, t.trainable_parameters, t.setting, "
-      "i.name, avg(i.value), min(i.value), max(i.value), count(i.value) FROM trials t JOIN timings "
-      "i ON i.trial = t.trial AND i.sweep = t.sweep WHERE t.role = 'scored' AND t.state = 'done' "
-      "AND t.trial NOT IN ({}) AND i.name <> 'trained_together' AND NOT (i.name LIKE 'train\\_%' "
-      "ESCAPE '\\' AND EXISTS (SELECT 1 FROM timings p WHERE p.trial = t.trial AND p.sweep = "
-      "t.sweep AND p.name = 'trained_together')) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8",
-      kControlTrials));
+  const std::vector<Row> rows = means_by_setting(data);
   if (rows.empty()) return {{}, "No finished trial has measurements yet."};
   Table table{.name = "cost",
               .title = "Cost by method",
@@ -46,12 +107,14 @@ TableSet cost_tables(ReportData& data) {
               .answers = {},
               .columns = {{"task"},
                           {"method"},
+                          {"sweep"},
+                          {"measured on"},
                           {"configurations", true},
                           {"parameters", true},
                           {"trials", true}},
               .rows = {},
               .data = {{"sweep", "task", "method", "targets", "rank", "parameters", "setting",
-                        "measurement", "mean", "least", "most", "trials"},
+                        "device", "measurement", "mean", "least", "most", "trials"},
                        rows}};
   struct Sum {
     double total = 0;
@@ -62,14 +125,25 @@ TableSet cost_tables(ReportData& data) {
     std::int64_t least = 0, most = 0, trials = 0;
     std::vector<Row> configurations;
   };
-  std::map<std::tuple<std::string, int, std::string, int, std::string>, Line> lines;
+  // Base, task, method, sweep, device.
+  using Key = std::tuple<std::string, int, std::string, int, std::string,
+                         std::pair<std::string, std::string>, std::string>;
+  std::map<Key, Line> lines;
+  std::set<std::string> devices;
   for (const Row& row : rows) {
     const std::string task = text_in(row[1]), method = text_in(row[2]);
-    Line& line = lines[{data.base_of(text_in(row[0])), task_order(task), task, method_order(method),
-                        method}];
-    Sum& sum = line.sums[text_in(row[7])];
-    const std::int64_t count = integer_in(row[11]).value_or(0);
-    sum.total += number_in(row[8]).value_or(0) * static_cast<double>(count);
+    const std::string sweep = text_in(row[0]), device = text_in(row[7]);
+    devices.insert(device);
+    Line& line = lines[{data.base_of(sweep),
+                        task_order(task),
+                        task,
+                        method_order(method),
+                        method,
+                        {natural_key(sweep), sweep},
+                        device}];
+    Sum& sum = line.sums[text_in(row[8])];
+    const std::int64_t count = integer_in(row[12]).value_or(0);
+    sum.total += number_in(row[9]).value_or(0) * static_cast<double>(count);
     sum.count += count;
     line.trials = std::max(line.trials, sum.count);
     const std::int64_t parameters = integer_in(row[5]).value_or(0);
@@ -90,15 +164,22 @@ TableSet cost_tables(ReportData& data) {
     names.emplace_back(known.name);
     table.columns.push_back({std::string(known.title), true});
   }
-  const bool several_bases = data.several_bases();
+  const bool several_bases = data.several_bases(), several_devices = devices.size() > 1;
+  constexpr std::ptrdiff_t kSweepColumn = 2, kDeviceColumn = 3;
+  if (!several_devices) table.columns.erase(table.columns.begin() + kDeviceColumn);
+  if (!data.several_sweeps()) table.columns.erase(table.columns.begin() + kSweepColumn);
   if (several_bases) table.columns.insert(table.columns.begin(), {"base"});
   for (const auto& [key, line] : lines) {
-    const auto& [base, task_place, task, method_place, method] = key;
-    std::vector<ShownCell> row{
-        task_label(task), method_label(method), grouped(std::ssize(line.configurations)),
-        line.least == line.most ? grouped(line.most)
-                                : grouped(line.least) + " to " + grouped(line.most),
-        grouped(line.trials)};
+    const auto& [base, task_place, task, method_place, method, sweep, device] = key;
+    std::vector<ShownCell> row{task_label(task),
+                               method_label(method),
+                               sweep.second,
+                               device.empty() ? std::string(kNone) : device,
+                               grouped(std::ssize(line.configurations)),
+                               line.least == line.most
+                                   ? grouped(line.most)
+                                   : grouped(line.least) + " to " + grouped(line.most),
+                               grouped(line.trials)};
     for (const std::string& name : names) {
       const auto sum = line.sums.find(name);
       if (sum == line.sums.end() || sum->second.count == 0) {
@@ -109,15 +190,18 @@ TableSet cost_tables(ReportData& data) {
       row.emplace_back(name == kBytes ? grouped(static_cast<std::int64_t>(std::llround(mean)))
                                       : short_number(mean));
     }
+    if (!several_devices) row.erase(row.begin() + kDeviceColumn);
+    if (!data.several_sweeps()) row.erase(row.begin() + kSweepColumn);
     if (several_bases) row.insert(row.begin(), ShownCell(base));
     table.rows.push_back(std::move(row));
   }
   table.caption =
-      "Means over all settings' scored trials that did not diverge, controls left out, as measured "
-      "while "
-      "they ran, beside whatever else the machine "
-      "did; "
-      "by configuration in the CSV, with the least and the most. Memory is the most that a trial's "
+      "Means over all settings of a method in one sweep on one device, of the scored trials that "
+      "did "
+      "not diverge, controls left out, as measured while they ran, beside whatever else the "
+      "machine "
+      "did; by configuration in the CSV, with the least and the most. Memory is the most that a "
+      "trial's "
       "process had resident, or held on its GPU.";
   if (const std::int64_t packed = data.trained_together("scored"); packed > 0)
     table.caption += fmt::format(

@@ -19,7 +19,8 @@ using Catch::Contains;
 namespace {
 
 void put_done(const TemporaryFolder& at, const char* trial, const char* sweep,
-              std::map<std::string, double> timings) {
+              std::map<std::string, double> timings,
+              std::map<std::string, std::string> environment = {}) {
   Store store = Store::open(at / "results.db");
   TrialRecord record;
   record.trial = trial;
@@ -27,6 +28,7 @@ void put_done(const TemporaryFolder& at, const char* trial, const char* sweep,
   record.state = "done";
   record.role = "scored";
   record.timings = std::move(timings);
+  record.environment = std::move(environment);
   store.put_trial(record);
 }
 
@@ -198,9 +200,56 @@ TEST_CASE("what was measured of a pack of trials stands in no trial's costs") {
   const Findings findings;
   ReportData data(results, findings);
   const TableSet set = cost_tables(data);
-  CHECK_THAT(shown(set), Contains("| 3 | 20.0 | 500 |"));
+  CHECK_THAT(shown(set), Contains("| 2 | 10.0 | 500 |") && Contains("| 1 | 30.0 | 500 |"));
   CHECK_THAT(set.tables.at(0).caption,
              Contains("1 trial was trained together") && Contains("held on its GPU"));
+}
+
+TEST_CASE("what two sweeps or two devices cost is averaged in no line") {
+  TemporaryFolder folder, other;
+  for (const TemporaryFolder* at : {&folder, &other})
+    fill_report_sample(*at / "results.db", SampleKind::kEmpty);
+  using Facts = std::map<std::string, std::string>;
+  const Facts one_thread{{"processor", "EPYC"}, {"instruction_set", "avx512"}, {"threads", "1"}},
+      four{{"processor", "EPYC"}, {"instruction_set", "avx512"}, {"threads", "4"}},
+      gpu{{"processor", "Xeon"}, {"instruction_set", "H100, bf16"}, {"threads", "1"}},
+      trained_elsewhere{{"processor", "EPYC"},
+                        {"instruction_set", "avx512"},
+                        {"train_instruction_set", "H100, bf16"},
+                        {"threads", "1"}};
+  for (const auto& [at, sweep] : {std::pair(&folder, "cpu"), {&other, "gpu"}})
+    Store::open(*at / "results.db")
+        .put_sweep({sweep, "name: s\n", "models/tiny", std::string(64, 'c')});
+  put_done(folder, "a", "cpu", {{"train_tokens_per_second", 100}}, one_thread);
+  put_done(folder, "b", "cpu", {{"train_tokens_per_second", 300}}, one_thread);
+  {
+    ResultsReader results({folder.path()});
+    const Findings findings;
+    ReportData data(results, findings);
+    const Table table = cost_tables(data).tables.at(0);
+    CHECK(std::ranges::none_of(table.columns, [](const TableColumn& column) {
+      return column.title == "sweep" || column.title == "measured on";
+    }));
+    CHECK(table.rows.size() == 1);
+    CHECK_THAT(shown(cost_tables(data)), Contains("| 2 | 200 |"));
+  }
+  put_done(folder, "c", "cpu", {{"train_tokens_per_second", 700}}, four);
+  put_done(folder, "d", "cpu", {{"train_tokens_per_second", 800}}, trained_elsewhere);
+  put_done(other, "a", "gpu", {{"train_tokens_per_second", 9000}}, gpu);
+  ResultsReader results({folder.path(), other.path()});
+  const Findings findings;
+  ReportData data(results, findings);
+  const TableSet set = cost_tables(data);
+  CHECK(set.tables.at(0).rows.size() == 4);
+  CHECK_THAT(shown(set), Contains("| cpu | EPYC, avx512, 1 thread | 1 | 0 | 2 | 200 |") &&
+                             Contains("| cpu | EPYC, avx512, 4 threads | 1 | 0 | 1 | 700 |") &&
+                             Contains("| cpu | trained on H100, bf16, scored on EPYC, avx512, 1 "
+                                      "thread | 1 | 0 | 1 | 800 |") &&
+                             Contains("| gpu | Xeon, H100, bf16, 1 thread | 1 | 0 | 1 | 9,000 |"));
+  // One setting was run on three devices in one sweep.
+  CHECK(set.tables.at(0).data.rows.size() == 4);
+  for (const Row& row : set.tables.at(0).data.rows)
+    CHECK(row.size() == set.tables.at(0).data.columns.size());
 }
 
 TEST_CASE("the bytes of a checkpoint are a whole number, however many") {
