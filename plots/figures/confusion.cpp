@@ -111,7 +111,8 @@ std::optional<Figure> confusion_of(ReportData& data, const std::string& base,
           total == 0 ? 0 : 100.0 * static_cast<double>(cells[at]) / static_cast<double>(total));
       const std::size_t column = at % columns;
       panel.more.push_back({cells[at], labels[at / columns],
-                            column < labels.size() ? labels[column] : std::string("other")});
+                            column < labels.size() ? labels[column] : std::string("other"),
+                            score->sweep});
     }
     map.panels.push_back(std::move(panel));
   }
@@ -133,7 +134,7 @@ std::optional<Figure> confusion_of(ReportData& data, const std::string& base,
   map.left = 110;
   map.panel_width = 200;
   map.panel_height = 150;
-  map.more_columns = {"predictions", "expected", "predicted"};
+  map.more_columns = {"predictions", "expected", "predicted", "sweep"};
   Figure figure;
   draw_heat_map(map, figure);
   figure.name = "confusion_" + file_word(of.task);
@@ -145,6 +146,12 @@ std::optional<Figure> confusion_of(ReportData& data, const std::string& base,
       "column is a label "
       "that is "
       "answered whatever was asked.";
+  if (data.several_sweeps()) {
+    std::vector<std::string> whose;
+    for (const auto& [score, counts] : panels)
+      whose.push_back(fmt::format("{} (sweep {})", configuration_label(*score), score->sweep));
+    figure.caption += fmt::format(" Drawn: {}.", fmt::join(whose, "; "));
+  }
   if (!left_out.empty())
     figure.caption += fmt::format(" Not drawn: {}; the view predictions_scored has all.",
                                   fmt::join(left_out, ", "));

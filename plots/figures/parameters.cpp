@@ -1,9 +1,11 @@
 // Figure 2 of the paper.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
 
+#include "common/text.h"
 #include "plots/escape.h"
 #include "plots/figures/makers.h"
 #include "plots/format.h"
@@ -21,7 +23,12 @@ struct ParametersPoint {
   std::optional<std::int64_t> rank;
   double parameters = 0, mean = 0;
   std::optional<double> low, high;
+  std::string sweep = {};
+  std::optional<std::int64_t> train_examples = {}, seeds = {};
 };
+// The untrained base's score, and the sweeps in which it is this one: where they scored other data
+// it is another.
+using BaseLine = std::pair<double, std::vector<std::string>>;
 
 std::string config_text(const ParametersPoint& p) {
   std::string text = p.targets + (p.rank ? fmt::format(" r{}", *p.rank) : std::string());
@@ -38,8 +45,9 @@ class ParametersDrawing {
     grid_ = measured_beside_paper(rows_.size(), paper);
     figure_.name = "figure2";
     figure_.answers = "Figure 2 and Table 15";
-    figure_.data.columns = {"panel",  "parameters", "mean",   "low",    "high",
-                            "source", "task",       "metric", "method", "configuration"};
+    figure_.data.columns = {"panel",  "parameters",     "mean",   "low",    "high",
+                            "source", "task",           "metric", "method", "configuration",
+                            "sweep",  "train_examples", "seeds"};
   }
 
   Figure draw() {
@@ -59,6 +67,7 @@ class ParametersDrawing {
     figure_.script = "set multiplot\n" + panels +
                      legend(grid_, entries, grid_.width() - grid_.right + 8, grid_.top) +
                      "unset multiplot\n";
+    figure_.caption = base_lines_text() + sweeps_text();
     return std::move(figure_);
   }
 
@@ -69,7 +78,8 @@ class ParametersDrawing {
       if (s->base == base_ && shown_by(*s) == of && s->method != "none" && s->mean &&
           s->parameters && *s->parameters > 0)
         points.push_back({s->method, s->targets, told_apart(*s), s->rank,
-                          static_cast<double>(*s->parameters), *s->mean, s->low, s->high});
+                          static_cast<double>(*s->parameters), *s->mean, s->low, s->high, s->sweep,
+                          s->train_examples, std::ssize(s->seeds)});
     return points;
   }
 
@@ -83,10 +93,39 @@ class ParametersDrawing {
     return points;
   }
 
-  std::optional<double> base_score(const TaskMetric& of) const {
-    for (const ScoreFinding* s : data_.scores())
-      if (s->base == base_ && shown_by(*s) == of && s->method == "none") return s->mean;
-    return std::nullopt;
+  std::vector<BaseLine> base_lines(const TaskMetric& of) const {
+    std::vector<BaseLine> lines;
+    for (const ScoreFinding* s : data_.scores()) {
+      if (s->base != base_ || shown_by(*s) != of || s->method != "none" || !s->mean) continue;
+      const auto same = std::ranges::find(lines, *s->mean, &BaseLine::first);
+      if (same == lines.end())
+        lines.push_back({*s->mean, {s->sweep}});
+      else
+        same->second.push_back(s->sweep);
+    }
+    return lines;
+  }
+
+  // A sentence with a space before it; empty where one sweep gave each panel one line at most.
+  std::string base_lines_text() const {
+    std::vector<std::string> panels;
+    for (const TaskMetric& shown : rows_) {
+      std::vector<std::string> scores;
+      for (const auto& [score, sweeps] : base_lines(shown))
+        scores.push_back(fmt::format("{:.1f} ({} {})", score,
+                                     sweeps.size() == 1 ? "sweep" : "sweeps", listed(sweeps)));
+      if (scores.size() > 1 || (data_.several_sweeps() && !scores.empty()))
+        panels.push_back(task_metric_label(shown) + " " + listed(scores));
+    }
+    if (panels.empty()) return {};
+    return fmt::format(" The untrained base's lines: {}.", fmt::join(panels, "; "));
+  }
+
+  // The same, empty in a report on one sweep.
+  std::string sweeps_text() const {
+    if (!data_.several_sweeps()) return {};
+    return fmt::format(" Measured in {} {}; the CSV has the sweep of each point.",
+                       sweeps_.size() == 1 ? "the sweep" : "the sweeps", listed(sweeps_));
   }
 
   std::string panel(std::size_t at, const TaskMetric& shown, std::vector<ParametersPoint> points,
@@ -101,8 +140,8 @@ class ParametersDrawing {
       for (const std::optional<double>& y : {std::optional(p.mean), p.low, p.high})
         if (y) ys.push_back(*y);
     }
-    const std::optional<double> floor = here ? base_score(shown) : std::nullopt;
-    if (floor) ys.push_back(*floor);
+    const std::vector<BaseLine> floors = here ? base_lines(shown) : std::vector<BaseLine>();
+    for (const auto& [score, sweeps] : floors) ys.push_back(score);
     std::string script = grid_.place(at);
     script += fmt::format(
         "set title {} offset 0,-0.3\nset logscale x 10\nset format x '%.0s%c'\nset format y "
@@ -116,12 +155,12 @@ class ParametersDrawing {
         "set xlabel 'trainable parameters'\nset ylabel {}\nset grid y lc rgb '#999999' lw "
         "0.3\nunset key\nunset arrow\n",
         here ? gnuplot_string(metric_label(shown.metric) + ", %") : "''");
-    if (floor) {
+    for (const auto& [score, sweeps] : floors) {
       base_line_ = true;
       script += fmt::format(
           "set arrow from graph 0, first {0:.6g} to graph 1, first {0:.6g} nohead dt 2 lw 1.5 lc "
           "rgb '{1}'\n",
-          *floor, method_colour("none"));
+          score, method_colour("none"));
     }
     std::string plots;
     for (std::size_t i = 0; i < points.size();) {
@@ -134,7 +173,10 @@ class ParametersDrawing {
         intervals = intervals || p.low;
         figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.parameters, p.mean,
                                      cell_of(p.low), cell_of(p.high), here ? "measured" : "paper",
-                                     shown.task, shown.metric, method, config_text(p)});
+                                     shown.task, shown.metric, method, config_text(p), p.sweep,
+                                     exact_examples(p.train_examples), cell_of(p.seeds)});
+        if (here && std::ranges::find(sweeps_, p.sweep) == sweeps_.end())
+          sweeps_.push_back(p.sweep);
       }
       const std::string from =
           fmt::format("{}data {} skip 1 using", plots.empty() ? "" : ", ", range.every());
@@ -156,7 +198,7 @@ class ParametersDrawing {
   std::vector<TaskMetric> rows_;
   PanelGrid grid_;
   Figure figure_;
-  std::vector<std::string> methods_;
+  std::vector<std::string> methods_, sweeps_;
   bool base_line_ = false;
 };
 
@@ -180,6 +222,7 @@ FigureSet parameter_figures(ReportData& data) {
     Figure figure = ParametersDrawing(data, base, rows).draw();
     figure.title = "Score against trainable parameters" +
                    (data.bases().size() > 1 ? " on " + base : std::string());
+    const std::string sweeps = std::move(figure.caption);
     figure.caption =
         "Each point is one configuration: its mean over seeds with the 95 % interval, over its "
         "trainable "
@@ -188,7 +231,8 @@ FigureSet parameter_figures(ReportData& data) {
         "fine-tuning (far right) on WikiSQL and above it on MNLI, while prefixes fall beyond a "
         "size: "
         "PrefixEmbed is best with 256 + 8 tokens, PrefixLayer with 8 + 8 on WikiSQL and 32 + 4 on "
-        "MNLI.";
+        "MNLI." +
+        sweeps;
     if (all > rows.size())
       figure.caption += fmt::format(
           " The first {} of {} rows of panels are drawn; table15.csv has all.", rows.size(), all);

@@ -69,8 +69,8 @@ TableSet example_tables(ReportData& data) {
               .answers = {},
               .columns = {{"task"}, {"asked"}, {"expected"}, {"predicted"}, {"outcome"}},
               .rows = {},
-              .data = {{"task", "trial", "example", "position", "metric", "outcome", "prompt",
-                        "reference", "prediction", "base"},
+              .data = {{"sweep", "task", "trial", "example", "position", "metric", "outcome",
+                        "prompt", "reference", "prediction", "base"},
                        {}}};
   const std::vector<std::string> bases = data.bases();
   std::string whose;
@@ -101,11 +101,13 @@ TableSet example_tables(ReportData& data) {
                             {head(text_in(row[5]), kShown), CellStyle::kCode},
                             binary ? (outcome == 1 ? "right" : "wrong")
                                    : metric_label(best->metric) + " " + fixed(100 * outcome, 1)});
-      table.data.rows.push_back(
-          {shown.task, trial, row[0], row[1], best->metric, row[4], row[2], row[3], row[5], base});
+      table.data.rows.push_back({best->sweep, shown.task, trial, row[0], row[1], best->metric,
+                                 row[4], row[2], row[3], row[5], base});
     }
-    whose += fmt::format("{}{}{}: {}, seed {}", whose.empty() ? "" : "; ", task_metric_label(shown),
-                         on_base, configuration_label(*best), integer_in(trials[0][1]).value_or(0));
+    whose +=
+        fmt::format("{}{}{}: {}, seed {}{}", whose.empty() ? "" : "; ", task_metric_label(shown),
+                    on_base, configuration_label(*best), integer_in(trials[0][1]).value_or(0),
+                    data.several_sweeps() ? " (sweep " + best->sweep + ")" : "");
   };
   for (const TaskMetric& shown : data.task_metrics())
     for (const std::string& base : bases) add_rows(base, shown);

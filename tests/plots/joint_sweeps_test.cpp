@@ -9,10 +9,12 @@
 #include "plots/tables/makers.h"
 #include "results/cells.h"
 #include "results/store.h"
+#include "tests/plots/given.h"
 #include "tests/plots/sample.h"
 
 using namespace rankscope;
 using namespace rankscope::tests;
+using Catch::Contains;
 
 namespace {
 
@@ -94,6 +96,12 @@ std::map<std::string, std::string> figures_on(const std::vector<std::filesystem:
   return by_title;
 }
 
+std::size_t column_of(const DataGrid& grid, const std::string& name) {
+  const auto found = std::ranges::find(grid.columns, name);
+  REQUIRE(found != grid.columns.end());
+  return static_cast<std::size_t>(found - grid.columns.begin());
+}
+
 // What the examples' table shows, by sweep's base.
 std::map<std::string, std::vector<std::string>> predictions_on(
     const std::vector<std::filesystem::path>& folders) {
@@ -101,12 +109,10 @@ std::map<std::string, std::vector<std::string>> predictions_on(
   const Findings findings = findings_of(results);
   ReportData data(results, findings);
   const DataGrid grid = example_tables(data).tables.at(0).data;
-  const auto prediction = std::ranges::find(grid.columns, "prediction") - grid.columns.begin();
-  const auto base = std::ranges::find(grid.columns, "base") - grid.columns.begin();
+  const std::size_t prediction = column_of(grid, "prediction"), base = column_of(grid, "base");
   std::map<std::string, std::vector<std::string>> by_base;
   for (const Row& row : grid.rows)
-    by_base[text_in(row.at(static_cast<std::size_t>(base)))].push_back(
-        text_in(row.at(static_cast<std::size_t>(prediction))));
+    by_base[text_in(row.at(base))].push_back(text_in(row.at(prediction)));
   return by_base;
 }
 
@@ -133,4 +139,69 @@ TEST_CASE("of sweeps whose trials have the same names each figure and example is
   CHECK(predicted.size() == 2);
   for (const auto& [base, predictions] : predicted)
     CHECK(predictions == std::vector<std::string>{"from " + base.substr(base.find('/') + 1)});
+}
+
+TEST_CASE("Figure 2 tells one setting in two sweeps apart, and draws the base as each scored it") {
+  TemporaryFolder one, other;
+  fill_shifted(one / "results.db", "one", 0);
+  fill_shifted(other / "results.db", "two", 0);
+  ResultsReader results({one.path(), other.path()});
+  Findings findings;
+  for (const char* sweep : {"one", "two"}) {
+    const bool first = std::string(sweep) == "one";
+    for (ScoreFinding s :
+         {score("wikisql", "none", "", {}, 0, first ? 12 : 15),
+          score("wikisql", "lora", "Wq", 1, 100, 20), score("wikisql", "lora", "Wq", 8, 800, 30)}) {
+      s.sweep = sweep;
+      s.train_examples = first ? 1000 : kAllExamples;
+      if (first) s.seeds = {1};
+      findings.scores.push_back(std::move(s));
+    }
+  }
+  ReportData data(results, findings);
+  const Figure figure = parameter_figures(data).figures.at(0);
+  const std::size_t source = column_of(figure.data, "source"),
+                    sweep = column_of(figure.data, "sweep"),
+                    examples = column_of(figure.data, "train_examples"),
+                    seeds = column_of(figure.data, "seeds");
+  std::map<std::string, int> points;
+  for (const Row& row : figure.data.rows) {
+    if (row.at(source) != Cell("measured")) {
+      CHECK(text_in(row.at(sweep)).empty());
+      continue;
+    }
+    const bool first = text_in(row.at(sweep)) == "one";
+    CHECK(row.at(examples) == (first ? Cell(std::int64_t{1000}) : Cell("all")));
+    CHECK(integer_in(row.at(seeds)) == (first ? 1 : 3));
+    ++points[text_in(row.at(sweep))];
+  }
+  CHECK(points == std::map<std::string, int>{{"one", 2}, {"two", 2}});
+  CHECK_THAT(
+      figure.caption,
+      Contains("WikiSQL, logical form 12.0 (sweep one) and 15.0 (sweep two).") &&
+          Contains("Measured in the sweeps one and two; the CSV has the sweep of each point."));
+  CHECK_THAT(figure.script, Contains("first 12 to") && Contains("first 15 to"));
+}
+
+TEST_CASE("confusion matrices and examples of several sweeps name theirs") {
+  TemporaryFolder one, other;
+  for (const TemporaryFolder* folder : {&one, &other})
+    fill_report_sample(*folder / "results.db", SampleKind::kWhole);
+  for (const bool several : {true, false}) {
+    INFO(several);
+    std::vector<std::filesystem::path> folders{one.path()};
+    if (several) folders.push_back(other.path());
+    ResultsReader results(folders);
+    const Findings findings = findings_of(results);
+    ReportData data(results, findings);
+    const Figure confusion = confusion_figures(data).figures.at(0);
+    const Table examples = example_tables(data).tables.at(0);
+    for (const std::string& caption : {confusion.caption, examples.caption})
+      CHECK((caption.find(" (sweep sweep ") != std::string::npos) == several);
+    for (const DataGrid* grid : {&confusion.data, &examples.data}) {
+      const std::size_t sweep = column_of(*grid, "sweep");
+      REQUIRE_FALSE(grid->rows.empty());
+      for (const Row& row : grid->rows) CHECK_THAT(text_in(row.at(sweep)), Contains("sweep "));
+    }
+  }
 }
