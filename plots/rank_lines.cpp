@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -10,6 +12,24 @@
 #include "plots/format.h"
 
 namespace rankscope {
+
+namespace {
+
+// `which`: "of one rank alone". Empty where there are none.
+std::string left_out_sentence(const ReportData& data,
+                              const std::vector<const ScoreFinding*>& left_out,
+                              std::string_view which, std::string_view view) {
+  if (left_out.empty()) return {};
+  std::vector<std::string> names;
+  for (const ScoreFinding* s : left_out)
+    names.push_back(configuration_label(*s) + " on " + task_metric_label(shown_by(*s)) +
+                    (data.several_sweeps() ? " (sweep " + s->sweep + ")" : ""));
+  const std::string count = counted(std::ssize(names), "more setting");
+  return fmt::format(" Not shown: {} {}, {}; the view {} has all.", count, which,
+                     fmt::join(shortened(std::move(names)), "; "), view);
+}
+
+}  // namespace
 
 RankLine rank_line(const ScoreFinding& score) {
   return {targets_order(score.targets),
@@ -31,17 +51,19 @@ std::string of_one_rank(const ReportData& data, const std::vector<const ScoreFin
     if (line.ranks.empty()) line.first = score;
     line.ranks.insert(*score->rank);
   }
-  std::vector<std::string> names;
-  for (const auto& [key, line] : lines) {
-    if (line.ranks.size() > 1) continue;
-    const ScoreFinding& s = *line.first;
-    names.push_back(configuration_label(s) + " on " + task_metric_label(shown_by(s)) +
-                    (data.several_sweeps() ? " (sweep " + s.sweep + ")" : ""));
-  }
-  if (names.empty()) return {};
-  const std::string count = counted(std::ssize(names), "more setting");
-  return fmt::format(" Not shown: {} of one rank alone, {}; the view table6 has all.", count,
-                     fmt::join(shortened(std::move(names)), "; "));
+  std::vector<const ScoreFinding*> left_out;
+  for (const auto& [key, line] : lines)
+    if (line.ranks.size() == 1) left_out.push_back(line.first);
+  return left_out_sentence(data, left_out, "of one rank alone", "table6");
+}
+
+std::string of_ranks_by_site(const ReportData& data, const std::string& base,
+                             std::string_view view) {
+  std::vector<const ScoreFinding*> left_out;
+  std::ranges::copy_if(data.scores(), std::back_inserter(left_out), [&](const ScoreFinding* s) {
+    return s->base == base && s->method == "lora" && !s->rank;
+  });
+  return left_out_sentence(data, left_out, "with ranks by site", view);
 }
 
 }  // namespace rankscope

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -21,5 +22,9 @@ RankLine rank_line(const ScoreFinding& score);
 // A sentence with a space before it that counts and names what is not shown because a line has one
 // rank alone; empty where none has. `scores`: of LoRA, with ranks.
 std::string of_one_rank(const ReportData& data, const std::vector<const ScoreFinding*>& scores);
+
+// The same of LoRA's settings on this base with ranks by site, which have no one rank to stand by.
+std::string of_ranks_by_site(const ReportData& data, const std::string& base,
+                             std::string_view view);
 
 }  // namespace rankscope

@@ -257,7 +257,7 @@ FigureSet rank_figures(ReportData& data) {
     std::ranges::copy_if(data.scores(), std::back_inserter(scores), [&](const ScoreFinding* s) {
       return s->base == base && s->method == "lora" && s->rank && s->mean;
     });
-    figure.caption += of_one_rank(data, scores);
+    figure.caption += of_one_rank(data, scores) + of_ranks_by_site(data, base, "table6");
     set.figures.push_back(std::move(figure));
   }
   if (set.figures.empty())

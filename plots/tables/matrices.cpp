@@ -5,6 +5,7 @@
 
 #include "common/natural_order.h"
 #include "plots/format.h"
+#include "plots/rank_lines.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
 #include "plots/tables/score_cells.h"
@@ -90,7 +91,7 @@ std::optional<Table> matrices_on(const ReportData& data, const std::string& base
       "LoRA at one budget of trainable parameters, spent on few matrices at a high rank or on many "
       "at "
       "a low one. " +
-      cells.caption() + " The paper's budget is 18 M.";
+      cells.caption() + " The paper's budget is 18 M." + of_ranks_by_site(data, base, "table5");
   return table;
 }
 

@@ -24,7 +24,7 @@ std::optional<Table> ranks_on(const ReportData& data, const std::string& base) {
     lines[rank_line(*s)].emplace(*s->rank, s);
     scores.push_back(s);
   }
-  const std::string not_shown = of_one_rank(data, scores);
+  const std::string not_shown = of_one_rank(data, scores) + of_ranks_by_site(data, base, "table6");
   scores.clear();
   std::erase_if(lines, [](const auto& line) { return line.second.size() < 2; });
   std::set<std::int64_t> ranks;

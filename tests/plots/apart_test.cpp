@@ -134,6 +134,26 @@ TEST_CASE("settings of one rank are named below Table 6 and its figure, which le
   CHECK_THAT(partly, Contains(" Not shown: 1 more setting of one rank alone, LoRA Wv, r = 8 on "));
 }
 
+TEST_CASE("settings with ranks by site are named below Tables 5 and 6 and the figure of ranks") {
+  std::vector<ScoreFinding> scores{
+      score("wikisql", "lora", "Wq", 1, 100, 5), score("wikisql", "lora", "Wq", 8, 800, 6),
+      score("wikisql", "lora", "Wv", 1, 100, 5), score("wikisql", "lora", "Wv", 8, 800, 6)};
+  const auto captions = [&] {
+    Given given(scores);
+    return std::map<std::string, std::string>{
+        {"table5", matrix_tables(*given.data).tables.at(0).caption},
+        {"table6", rank_tables(*given.data).tables.at(0).caption},
+        {"table6 ", rank_figures(*given.data).figures.at(0).caption}};
+  };
+  for (const auto& [view, caption] : captions()) CHECK_THAT(caption, !Contains("Not shown"));
+  scores.push_back(score("wikisql", "lora", "Wq+Wv", {}, 600, 7));
+  scores.back().size = "ranks Wq:4,Wv:8";
+  for (const auto& [view, caption] : captions())
+    CHECK_THAT(caption, EndsWith(" Not shown: 1 more setting with ranks by site, LoRA Wq+Wv, ranks "
+                                 "Wq:4,Wv:8 on WikiSQL, logical form; the view " +
+                                 view.substr(0, 6) + " has all."));
+}
+
 TEST_CASE("no two lines of the figure of ranks look alike, and matrices keep their colours") {
   std::vector<ScoreFinding> scores;
   const auto add = [&](const std::string& targets, const std::string& variant) {
