@@ -55,8 +55,12 @@ class AdaLora : public Method {
   TrainingReach reach(const ModelShape& shape) const override {
     TrainingReach reach = settings_.lora.reach(shape);
     reach.state = 2 * trainable_parameters(shape);
-    for (const auto& [spec, rank] : settings_.lora.sites(shape))
-      reach.state += settings_.first_rank(rank) * (2 * spec->in + 1);
+    reach.floats_per_token = 0;
+    for (const auto& [spec, rank] : settings_.lora.sites(shape)) {
+      const int64_t first = settings_.first_rank(rank);
+      reach.state += first * (2 * spec->in + 1);
+      if (spec->site.layer == reach.lowest_layer) reach.floats_per_token += first;
+    }
     return reach;
   }
   std::vector<std::string> places(const ModelShape& shape) const override {

@@ -176,9 +176,11 @@ class Combined : public Method {
       const TrainingReach one = method->reach(shape);
       all.lowest_layer = std::min(all.lowest_layer, one.lowest_layer);
       all.kept_per_token += one.kept_per_token;
+      all.floats_per_token += one.floats_per_token;
       all.state += one.state;
       all.rewrites_sites |= one.rewrites_sites;
-      all.base_weights |= one.base_weights;
+      if (one.base_from)
+        all.base_from = std::min(all.base_from.value_or(*one.base_from), *one.base_from);
       for (SiteKind kind : one.sites.kinds()) all.sites.insert(kind);
     }
     return all;

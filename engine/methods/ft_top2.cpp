@@ -31,9 +31,8 @@ class FtTop2 : public Method {
   }
   TrainingReach reach(const ModelShape& shape) const override {
     tensors(shape);
-    return {.lowest_layer = static_cast<int>(shape.config.layers - kTop),
-            .sites = SiteSet::parse("all"),
-            .base_weights = true};
+    const auto lowest = static_cast<int>(shape.config.layers - kTop);
+    return {.lowest_layer = lowest, .base_from = lowest};
   }
   std::vector<std::string> places(const ModelShape& shape) const override {
     const auto chosen = tensors(shape);

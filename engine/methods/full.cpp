@@ -23,7 +23,7 @@ class Full : public Method {
     return std::make_unique<BaseParameterAdaptation>(model, names);
   }
   TrainingReach reach(const ModelShape&) const override {
-    return {.lowest_layer = -1, .sites = SiteSet::parse("all"), .base_weights = true};
+    return {.lowest_layer = -1, .base_from = -1};
   }
   std::vector<std::string> places(const ModelShape& shape) const override {
     return places_of_tensors(shape, [](const TensorSpec&) { return true; });

@@ -195,6 +195,7 @@ TrainingReach LoraSettings::reach(const ModelShape& shape) const {
   for (const auto& [spec, r] : sites(shape)) {
     reach.lowest_layer = std::min(reach.lowest_layer, spec->site.layer);
     reach.sites.insert(spec->site.kind);
+    if (spec->site.layer == reach.lowest_layer) reach.floats_per_token += r;  // layers are alike
   }
   return reach;
 }

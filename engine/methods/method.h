@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -105,15 +106,18 @@ inline SpecialTokens special_tokens_of(const Adaptation* adaptation) {
 // How far a method's training reaches into a model.
 struct TrainingReach {
   int lowest_layer = 0;  // as Adaptation::lowest_trained_layer
-  SiteSet sites = {};    // whose weight or low-rank update is trained, in some layer
+  SiteSet sites = {};    // whose low-rank update is trained, in some layer
+  // The lowest layer from which all of the base's own tensors in layers are trained; -1: every
+  // tensor of the model is; nothing: the base's matrices are not.
+  std::optional<int> base_from = std::nullopt;
   // Numbers that a token keeps for the backward pass in each layer, beyond what those sites need.
   int64_t kept_per_token = 0;
+  // And those that are fp32 in every precision: of low-rank updates x A^T.
+  int64_t floats_per_token = 0;
   // Numbers that the method keeps beside trained parameters, their gradients and moments.
   int64_t state = 0;
   // Whether the base's weights at the sites, which stay frozen, are written when training starts.
   bool rewrites_sites = false;
-  // Whether it is the base's own weights, not updates beside them, that are trained at the sites.
-  bool base_weights = false;
 };
 
 // The place of methods that have special tokens.

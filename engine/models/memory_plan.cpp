@@ -21,30 +21,6 @@ struct PerToken {
   int64_t floats = 0;
 };
 
-// Parameters of the low-rank updates' sites, and how many such sites a layer has.
-struct UpdatedSites {
-  int64_t inputs_and_outputs = 0;
-  int64_t kinds = 0;
-};
-
-UpdatedSites updated_sites(const ModelShape& shape, const TrainingReach& reach) {
-  UpdatedSites sites;
-  for (const SiteSpec& spec : shape.sites) {
-    if (spec.site.layer < reach.lowest_layer || !reach.sites.contains(spec.site.kind)) continue;
-    sites.inputs_and_outputs += spec.in + spec.out;
-    sites.kinds += spec.site.layer == std::max(reach.lowest_layer, 0);
-  }
-  return sites;
-}
-
-// What a token keeps of a layer's low-rank updates: x A^T of each, at the average rank.
-int64_t low_rank_floats(const ModelShape& shape, const TrainingReach& reach, int64_t trainable) {
-  const UpdatedSites sites = updated_sites(shape, reach);
-  if (reach.base_weights || sites.inputs_and_outputs == 0) return 0;
-  const int64_t rank = (trainable + sites.inputs_and_outputs - 1) / sites.inputs_and_outputs;
-  return sites.kinds * rank;
-}
-
 // Of what the backward pass of one layer reads: the residual stream at both norms, all that
 // attention and the MLP's activation need, and the inputs of what is trained; in fp32 the sums of
 // attention's softmax and the norms' statistics.
@@ -59,6 +35,10 @@ PerToken kept_per_token(const ModelConfig& config, const SiteSet& trained) {
   if (any_of(trained, {W1, W3})) kept.activations += config.width;
   if (any_of(trained, {W2})) kept.activations += config.mlp_width;
   return kept;
+}
+
+int64_t layers_from(const ModelConfig& config, int lowest) {
+  return config.layers - std::clamp<int64_t>(lowest, 0, config.layers);
 }
 
 // What lives at once inside one layer, forward or backward, beyond what is kept.
@@ -79,32 +59,68 @@ bool is_layers(const ModelShape& shape, const TensorSpec& tensor) {
   return tensor.name.starts_with(shape.layer_prefix);
 }
 
-// The tensors that hold a site which is trained or adapted (GPT-2's c_attn holds three).
-std::set<std::string_view> touched_tensors(const ModelShape& shape, const TrainingReach& reach) {
-  std::set<std::string_view> touched;
-  for (const SiteSpec& spec : shape.sites)
-    if (spec.site.layer >= reach.lowest_layer && reach.sites.contains(spec.site.kind))
-      touched.insert(spec.weight);
-  return touched;
+// Whether a tensor of this layer is itself trained.
+bool is_trained(const TrainingReach& reach, int layer) {
+  return reach.base_from && layer >= *reach.base_from;
 }
 
+// The matrices of sites that hold one which `chosen` says (GPT-2's c_attn holds three).
+template <typename Chosen>
+std::set<std::string_view> tensors_of(const ModelShape& shape, Chosen&& chosen) {
+  std::set<std::string_view> tensors;
+  for (const SiteSpec& spec : shape.sites)
+    if (chosen(spec.site)) tensors.insert(spec.weight);
+  return tensors;
+}
+
+std::set<std::string_view> trained_tensors(const ModelShape& shape, const TrainingReach& reach) {
+  return tensors_of(shape, [&](Site site) { return is_trained(reach, site.layer); });
+}
+
+// Frozen, with a trained update beside them.
+std::set<std::string_view> adapted_tensors(const ModelShape& shape, const TrainingReach& reach) {
+  return tensors_of(shape, [&](Site site) {
+    return site.layer >= reach.lowest_layer && reach.sites.contains(site.kind) &&
+           !is_trained(reach, site.layer);
+  });
+}
+
+struct Elements {
+  int64_t all = 0;
+  int64_t largest = 0;  // of one tensor
+};
+
+Elements elements_of(const ModelShape& shape, const std::set<std::string_view>& tensors) {
+  Elements elements;
+  for (const TensorSpec& tensor : shape.tensors) {
+    if (!tensors.contains(tensor.name)) continue;
+    elements.all += tensor.size();
+    elements.largest = std::max(elements.largest, tensor.size());
+  }
+  return elements;
+}
+
+// Whether every tensor of the model is trained.
+bool trains_all(const TrainingReach& reach) { return reach.base_from && *reach.base_from < 0; }
+
 // A tensor that is adapted in some part (GPT-2's c_attn holds three sites) is an fp32 copy and its
-// packed form when the adapter is merged for evaluation, as much as both directions of one that is
-// trained.
+// packed form when the adapter is merged for evaluation.
 void plan_cpu_weights(const ModelShape& shape, const TrainingReach& reach, int64_t trainable,
                       DType stored, MemoryPlan& plan) {
   const auto each = static_cast<int64_t>(dtype_size(stored));
-  const bool head_trained = reach.base_weights && reach.lowest_layer < 0;
   const int64_t both = shape.packed_once() ? 1 : 2;
   const int64_t head = shape.config.vocabulary * shape.config.width;
   // And a byte of each of the head's elements, which greedy predictions look at first.
-  plan.packed_weights = ((head_trained ? kFloat : each) * (trainable > 0 ? both : 1) + 1) * head;
-  const auto reached = [&](const SiteSpec& spec) { return spec.site.layer >= reach.lowest_layer; };
-  const std::set<std::string_view> adapted = touched_tensors(shape, reach);
+  plan.packed_weights =
+      ((trains_all(reach) ? kFloat : each) * (trainable > 0 ? both : 1) + 1) * head;
+  const std::set<std::string_view> trained = trained_tensors(shape, reach);
+  const std::set<std::string_view> adapted = adapted_tensors(shape, reach);
   for (const SiteSpec& spec : shape.sites) {
-    const int64_t bytes = adapted.contains(spec.weight) ? (head_trained ? both : 2) * kFloat
-                          : reached(spec)               ? both * each
-                                                        : each;
+    const bool reached = spec.site.layer >= reach.lowest_layer;
+    const int64_t bytes = trained.contains(spec.weight)   ? both * kFloat
+                          : adapted.contains(spec.weight) ? 2 * kFloat
+                          : reached                       ? both * each
+                                                          : each;
     plan.packed_weights += bytes * spec.in * spec.out;
   }
   for (const TensorSpec& tensor : shape.tensors) {
@@ -118,17 +134,17 @@ void plan_cpu_weights(const ModelShape& shape, const TrainingReach& reach, int64
 void plan_gpu_weights(const ModelShape& shape, const TrainingReach& reach, DType precision,
                       MemoryPlan& plan) {
   const auto each = static_cast<int64_t>(dtype_size(precision));
-  const bool all_trained = reach.base_weights && reach.lowest_layer < 0;
+  const bool all_trained = trains_all(reach);
   const int64_t copy = precision == DType::kF32 ? 0 : each;
-  const std::set<std::string_view> touched = touched_tensors(shape, reach);
+  const std::set<std::string_view> trained = trained_tensors(shape, reach);
   for (const TensorSpec& tensor : shape.tensors) {
     const bool matrix = tensor.shape.size() == 2;
     const bool multiplied = is_layers(shape, tensor) || tensor.name == "lm_head.weight";
     if (!matrix) {
       if (!all_trained) plan.packed_weights += kFloat * tensor.size();
     } else if (multiplied || (all_trained && tensor.name == shape.head())) {
-      const bool trained = all_trained || (reach.base_weights && touched.contains(tensor.name));
-      plan.packed_weights += (trained ? 2 * copy : each) * tensor.size();
+      const bool is_fp32 = all_trained || trained.contains(tensor.name);
+      plan.packed_weights += (is_fp32 ? 2 * copy : each) * tensor.size();
     } else if (!all_trained) {
       plan.mapped_tables += each * tensor.size();
     }
@@ -140,15 +156,11 @@ void plan_gpu_weights(const ModelShape& shape, const TrainingReach& reach, DType
 // it lies there twice.
 void plan_written_weights(const ModelShape& shape, const TrainingReach& reach,
                           const PlanTarget& target, int64_t trainable, MemoryPlan& plan) {
-  if (reach.base_weights || reach.sites.kinds().empty()) return;
+  const std::set<std::string_view> adapted = adapted_tensors(shape, reach);
+  if (adapted.empty()) return;
   const auto each = static_cast<int64_t>(dtype_size(target.precision));
   const int64_t copy = target.precision == DType::kF32 ? 0 : each;
-  int64_t written = 0, largest = 0;
-  for (const std::string_view name : touched_tensors(shape, reach)) {
-    const int64_t size = shape.find_tensor(name)->size();
-    written += size;
-    largest = std::max(largest, size);
-  }
+  const auto [written, largest] = elements_of(shape, adapted);
   if (reach.rewrites_sites) plan.trained += (kFloat + 2 * copy - each) * written + each * largest;
   if (!target.merged) return;
   plan.merged = (kFloat + copy - each) * written;
@@ -170,12 +182,14 @@ MemoryPlan plan_memory(const ModelShape& shape, const Method& method, int64_t mi
   }
   plan.trained = kFloat * (4 * trainable + reach.state);
   if (target.gpu) plan_written_weights(shape, reach, target, trainable, plan);
-  const int64_t recorded =
-      config.layers - std::clamp<int64_t>(reach.lowest_layer, 0, config.layers);
-  const PerToken kept = kept_per_token(config, reach.sites);
-  const int64_t activations =
-      recorded * (kept.activations + reach.kept_per_token) + in_flight_per_token(config);
-  const int64_t floats = recorded * (kept.floats + low_rank_floats(shape, reach, trainable));
+  const int64_t recorded = layers_from(config, reach.lowest_layer);
+  const int64_t of_base = reach.base_from ? layers_from(config, *reach.base_from) : 0;
+  const PerToken adapted = kept_per_token(config, reach.sites);
+  const PerToken trained = kept_per_token(config, SiteSet::parse("all"));
+  const int64_t activations = (recorded - of_base) * adapted.activations +
+                              of_base * trained.activations + recorded * reach.kept_per_token +
+                              in_flight_per_token(config);
+  const int64_t floats = recorded * (adapted.floats + reach.floats_per_token);
   const auto each = static_cast<int64_t>(dtype_size(target.gpu ? target.precision : DType::kF32));
   // All factors come from outside, and their product may pass 64 bits.
   const auto of_all_tokens = [&](double bytes_per_token) {

@@ -95,7 +95,7 @@ double TrialCosts::of_training(const Trial& trial) const {
   const double examples = config.epochs > 0 ? config.epochs * texts.examples
                                             : static_cast<double>(config.steps) * batch;
   // Forward and the activations' gradients; the weights' gradients where they are trained.
-  const double passes = method_of(trial)->reach(shape_).base_weights ? 3 : 2;
+  const double passes = method_of(trial)->reach(shape_).base_from ? 3 : 2;
   const double length = texts.prompt + texts.target;
   double flops = examples * passes * (length * layers(length) + texts.target * head_);
   if (const auto rank = config.settings.find("rank"); rank != config.settings.end())

@@ -149,7 +149,9 @@ TEST_CASE("cuda: no method takes more memory than its plan on the fake device", 
                                                {"adapter_h", {"bottleneck=5"}},
                                                {"adapter_l", {"bottleneck=5"}},
                                                {"adapter_p", {"bottleneck=5"}},
-                                               {"lora+prefix_embed", {"rank=3", "prefix=2"}}};
+                                               {"lora+prefix_embed", {"rank=3", "prefix=2"}},
+                                               {"lora+ft_top2", {"rank=3", "layers=0-1", all}},
+                                               {"ft_top2+prefix_embed", {"prefix=3"}}};
   for (const DType precision : {DType::kF32, DType::kBF16})
     for (const MethodSettings& settings : methods)
       check_memory(make_fake_backend, folder, settings, precision);

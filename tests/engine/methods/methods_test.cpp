@@ -313,5 +313,38 @@ TEST_CASE("The memory plan grows with what is trained and with the micro-batch")
   CHECK(plan("lora", {}, int64_t{1} << 60).activations > 0);
 }
 
+TEST_CASE("The memory plan of a combination counts the base's layers that none of it trains") {
+  const ModelShape shape = gpt2_shape(768, 12, 12);
+  const auto plan = [&](const std::string& name, const std::vector<std::string>& set,
+                        const PlanTarget& target) {
+    return plan_memory(shape, *method(name, set), 1024, target);
+  };
+  const std::vector<std::string> below = {"targets=all", "layers=0-9"};
+  for (const DType precision : {DType::kF32, DType::kBF16}) {
+    const PlanTarget gpu{.gpu = true, .precision = precision};
+    INFO(dtype_name(precision));
+    const MemoryPlan top = plan("ft_top2", {}, gpu);
+    const MemoryPlan prefixed = plan("ft_top2+prefix_embed", {"prefix=3"}, gpu);
+    CHECK(prefixed.packed_weights == top.packed_weights);
+    CHECK(prefixed.mapped_tables == top.mapped_tables);
+    CHECK(prefixed.mapped_tables > 0);
+    // Gradients pass all layers, of which the upper two keep what their weights' gradients need.
+    CHECK(prefixed.activations > top.activations);
+    CHECK(prefixed.activations < plan("full", {}, gpu).activations);
+    const MemoryPlan lora = plan("lora", below, gpu);
+    const MemoryPlan both = plan("lora+ft_top2", below, gpu);
+    CHECK(both.packed_weights == top.packed_weights);
+    CHECK(both.mapped_tables == top.mapped_tables);
+    CHECK(both.trained == lora.trained + top.trained);
+    CHECK(both.merged * 12 == plan("lora", {"targets=all"}, gpu).merged * 10);
+    CHECK(both.activations == lora.activations);
+  }
+  const MemoryPlan top = plan("ft_top2", {}, {});
+  const int64_t layer = 12 * 768 * 768;
+  // Gradients pass the lower ten: both directions of their packed forms.
+  CHECK(plan("ft_top2+prefix_embed", {"prefix=3"}, {}).packed_weights ==
+        top.packed_weights + 4 * 10 * layer);
+}
+
 }  // namespace
 }  // namespace rankscope
