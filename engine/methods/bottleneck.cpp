@@ -88,10 +88,15 @@ class BottleneckMethod : public Method {
     return std::make_unique<BottleneckAdaptation>(model, places_, settings_, init_seed);
   }
 
-  // Each keeps its input and, twice, its bottleneck: the activation and its derivative.
+  // Each keeps its input and, twice, its bottleneck: the activation and its derivative. With a norm
+  // it keeps the norm's input and statistics as well.
   TrainingReach reach(const ModelShape& shape) const override {
+    const int64_t d = shape.config.width, r = settings_.width;
+    const bool with_norm = places_.sites.empty();
     return {.lowest_layer = 0,
-            .kept_per_token = per_layer() * (shape.config.width + 2 * settings_.width)};
+            .kept_per_token = per_layer() * ((with_norm ? 2 : 1) * d + 2 * r),
+            .floats_per_token = with_norm ? 2 : 0,
+            .packed = shape.config.layers * per_layer() * 2 * d * r};
   }
 
   std::vector<std::string> places(const ModelShape& shape) const override {

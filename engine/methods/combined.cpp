@@ -178,6 +178,7 @@ class Combined : public Method {
       all.kept_per_token += one.kept_per_token;
       all.floats_per_token += one.floats_per_token;
       all.state += one.state;
+      all.packed += one.packed;
       all.rewrites_sites |= one.rewrites_sites;
       if (one.base_from)
         all.base_from = std::min(all.base_from.value_or(*one.base_from), *one.base_from);

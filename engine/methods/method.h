@@ -112,10 +112,13 @@ struct TrainingReach {
   std::optional<int> base_from = std::nullopt;
   // Numbers that a token keeps for the backward pass in each layer, beyond what those sites need.
   int64_t kept_per_token = 0;
-  // And those that are fp32 in every precision: of low-rank updates x A^T.
+  // And those that are fp32 in every precision: of low-rank updates x A^T, of norms statistics.
   int64_t floats_per_token = 0;
   // Numbers that the method keeps beside trained parameters, their gradients and moments.
   int64_t state = 0;
+  // Weights of the method's own, of those trained parameters, that are packed for products both
+  // ways.
+  int64_t packed = 0;
   // Whether the base's weights at the sites, which stay frozen, are written when training starts.
   bool rewrites_sites = false;
 };

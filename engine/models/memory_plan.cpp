@@ -174,13 +174,16 @@ MemoryPlan plan_memory(const ModelShape& shape, const Method& method, int64_t mi
   const ModelConfig& config = shape.config;
   const TrainingReach reach = method.reach(shape);
   const int64_t trainable = method.trainable_parameters(shape);
+  const auto each = static_cast<int64_t>(dtype_size(target.gpu ? target.precision : DType::kF32));
   MemoryPlan plan;
   if (target.gpu) {
     plan_gpu_weights(shape, reach, target.precision, plan);
   } else {
     plan_cpu_weights(shape, reach, trainable, target.stored, plan);
   }
-  plan.trained = kFloat * (4 * trainable + reach.state);
+  // On a GPU fp32 weights are multiplied by where they lie.
+  const bool packs = !target.gpu || target.precision != DType::kF32;
+  plan.trained = kFloat * (4 * trainable + reach.state) + (packs ? 2 * each : 0) * reach.packed;
   if (target.gpu) plan_written_weights(shape, reach, target, trainable, plan);
   const int64_t recorded = layers_from(config, reach.lowest_layer);
   const int64_t of_base = reach.base_from ? layers_from(config, *reach.base_from) : 0;
@@ -190,7 +193,6 @@ MemoryPlan plan_memory(const ModelShape& shape, const Method& method, int64_t mi
                               of_base * trained.activations + recorded * reach.kept_per_token +
                               in_flight_per_token(config);
   const int64_t floats = recorded * (adapted.floats + reach.floats_per_token);
-  const auto each = static_cast<int64_t>(dtype_size(target.gpu ? target.precision : DType::kF32));
   // All factors come from outside, and their product may pass 64 bits.
   const auto of_all_tokens = [&](double bytes_per_token) {
     return static_cast<int64_t>(

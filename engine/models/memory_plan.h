@@ -29,7 +29,8 @@ struct MemoryPlan {
   int64_t mapped_tables = 0;   // embedding rows in the mapped file, if all are touched; on a GPU
                                // the tables
   int64_t trained = 0;         // trained parameters, their gradients, two AdamW moments and what
-                               // the method keeps beside them, in fp32
+                               // the method keeps beside them, in fp32; and the packed forms of
+                               // those that are weights of its own
   int64_t activations = 0;     // of one micro-batch: kept for the backward pass, and in flight
   int64_t logits = 0;          // of the rows whose loss is computed at once
   // Of predictions by a merged adapter, on a GPU: what the adapted tensors take more, since they

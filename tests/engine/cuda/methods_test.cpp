@@ -149,6 +149,8 @@ TEST_CASE("cuda: no method takes more memory than its plan on the fake device", 
                                                {"adapter_h", {"bottleneck=5"}},
                                                {"adapter_l", {"bottleneck=5"}},
                                                {"adapter_p", {"bottleneck=5"}},
+                                               {"adapter_h", {"bottleneck=512"}},
+                                               {"adapter_l", {"bottleneck=512"}},
                                                {"lora+prefix_embed", {"rank=3", "prefix=2"}},
                                                {"lora+ft_top2", {"rank=3", "layers=0-1", all}},
                                                {"ft_top2+prefix_embed", {"prefix=3"}}};

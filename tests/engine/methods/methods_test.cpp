@@ -313,6 +313,27 @@ TEST_CASE("The memory plan grows with what is trained and with the micro-batch")
   CHECK(plan("lora", {}, int64_t{1} << 60).activations > 0);
 }
 
+TEST_CASE("The memory plan counts the packed forms of adapters, and what a norm before one keeps") {
+  const ModelShape shape = gpt2_shape(768, 12, 12);
+  const auto plan = [&](const std::string& name, const PlanTarget& target) {
+    return plan_memory(shape, *method(name, {"bottleneck=64"}), 1024, target);
+  };
+  const auto trainable = [&](const std::string& name) {
+    return method(name, {"bottleneck=64"})->trainable_parameters(shape);
+  };
+  constexpr PlanTarget kFp32{.gpu = true}, kBf16{.gpu = true, .precision = DType::kBF16};
+  const int64_t one = 12 * 2 * 768 * 64;  // down and up in every layer
+  CHECK(plan("adapter_l", {}).trained == 16 * trainable("adapter_l") + 8 * one);
+  CHECK(plan("adapter_h", {}).trained == 16 * trainable("adapter_h") + 8 * 2 * one);
+  CHECK(plan("adapter_h", kFp32).trained == 16 * trainable("adapter_h"));
+  CHECK(plan("adapter_h", kBf16).trained == 16 * trainable("adapter_h") + 4 * 2 * one);
+  // One of the same width and place, but for the norm's input and its two sums.
+  CHECK(plan("adapter_l", {}).activations ==
+        plan("adapter_p", {}).activations + 1024 * 12 * 4 * (768 + 2));
+  CHECK(plan("adapter_l", kBf16).activations ==
+        plan("adapter_p", kBf16).activations + 1024 * 12 * (2 * 768 + 4 * 2));
+}
+
 TEST_CASE("The memory plan of a combination counts the base's layers that none of it trains") {
   const ModelShape shape = gpt2_shape(768, 12, 12);
   const auto plan = [&](const std::string& name, const std::vector<std::string>& set,
