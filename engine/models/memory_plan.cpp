@@ -104,7 +104,8 @@ Elements elements_of(const ModelShape& shape, const std::set<std::string_view>& 
 bool trains_all(const TrainingReach& reach) { return reach.base_from && *reach.base_from < 0; }
 
 // A tensor that is adapted in some part (GPT-2's c_attn holds three sites) is an fp32 copy and its
-// packed form when the adapter is merged for evaluation.
+// packed form when the adapter is merged for evaluation. PiSSA writes it before the training, which
+// packs it in both directions.
 void plan_cpu_weights(const ModelShape& shape, const TrainingReach& reach, int64_t trainable,
                       DType stored, MemoryPlan& plan) {
   const auto each = static_cast<int64_t>(dtype_size(stored));
@@ -115,10 +116,11 @@ void plan_cpu_weights(const ModelShape& shape, const TrainingReach& reach, int64
       ((trains_all(reach) ? kFloat : each) * (trainable > 0 ? both : 1) + 1) * head;
   const std::set<std::string_view> trained = trained_tensors(shape, reach);
   const std::set<std::string_view> adapted = adapted_tensors(shape, reach);
+  const int64_t packed_adapted = reach.rewrites_sites ? both : 1;
   for (const SiteSpec& spec : shape.sites) {
     const bool reached = spec.site.layer >= reach.lowest_layer;
     const int64_t bytes = trained.contains(spec.weight)   ? both * kFloat
-                          : adapted.contains(spec.weight) ? 2 * kFloat
+                          : adapted.contains(spec.weight) ? (1 + packed_adapted) * kFloat
                           : reached                       ? both * each
                                                           : each;
     plan.packed_weights += bytes * spec.in * spec.out;

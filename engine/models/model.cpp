@@ -122,6 +122,7 @@ void Model::make_writable(const std::string& name) {
   if (!writable_.insert(name).second) return;
   Parameter& parameter = *parameters_.at(name);
   parameter.value = float_copy(backend_, weights_->view(name));
+  weights_->release_pages(name);
   placed_.erase(name);
   view_anew(name);
 }

@@ -288,6 +288,9 @@ TEST_CASE("The memory plan counts 16-bit weights as they are stored, fp32 where 
   CHECK(weights("lora", {"targets=Wq"}, DType::kF16) ==
         2 * 2 * (head + 12 * layer) + 4 * 12 * 3 * 768 * 768 + head);
   CHECK(weights("full", {}, DType::kBF16) == weights("full", {}, DType::kF32));
+  // PiSSA trains beside fp32 copies, which are packed in both directions.
+  CHECK(weights("lora", {"targets=W2", "init=pissa"}, DType::kBF16) ==
+        weights("lora", {"targets=W2"}, DType::kBF16) + 4 * 12 * 4 * 768 * 768);
 
   // A large model's matrices are packed once for both directions.
   const ModelShape large = gpt2_shape(1280, 36, 20);
@@ -296,6 +299,8 @@ TEST_CASE("The memory plan counts 16-bit weights as they are stored, fp32 where 
   CHECK_FALSE(shape.packed_once());
   CHECK(packed ==
         (4 + 1) * 1280 * large.config.vocabulary + int64_t{4} * 36 * (12 + 3) * 1280 * 1280);
+  CHECK(plan_memory(large, *method("lora", {"targets=Wq", "init=pissa"}), 1024).packed_weights ==
+        packed);
 }
 
 TEST_CASE("The memory plan grows with what is trained and with the micro-batch") {

@@ -57,6 +57,35 @@ TEST_CASE("Names with and without the prefix, and shards, give the same weights"
   CHECK(hash_of(whole.path()) == sharded);
 }
 
+// Of the file, as this process maps it.
+int64_t resident_kib(const std::filesystem::path& file) {
+  std::ifstream maps("/proc/self/smaps");
+  int64_t kib = 0;
+  bool inside = false;
+  for (std::string line; std::getline(maps, line);) {
+    const std::string first = line.substr(0, line.find(' '));
+    if (!first.ends_with(':')) inside = line.ends_with(file.string());
+    if (inside && first == "Rss:") kib += std::stoll(line.substr(first.size()));
+  }
+  return kib;
+}
+
+TEST_CASE("A tensor that is made writable leaves none of its file in memory") {
+  const std::filesystem::path base =
+      std::filesystem::canonical(RANKSCOPE_SOURCE_DIR) / "datasets/embedded/base";
+  const auto backend = make_cpu_backend(1);
+  const auto model = load_model(base, *backend);
+  const std::string hash = model->weights_hash();  // reads all of it
+  const std::string name = model->shape().embedding;
+  const int64_t before = resident_kib(base / "model.safetensors");
+  model->make_writable(name);
+  const int64_t released = before - resident_kib(base / "model.safetensors");
+  const int64_t stored = 2 * model->shape().find_tensor(name)->size() >> 10;
+  // Pages of neighbours come with those that are read.
+  CHECK(released > stored / 2);
+  CHECK(model->weights_hash() == hash);
+}
+
 TEST_CASE("A folder's matrices are of 16 bits where all of them are") {
   CHECK(matrix_type(tests::golden_folder("gpt2_tied")) == DType::kF32);
   CHECK(matrix_type(tests::golden_folder("dtypes/bf16")) == DType::kBF16);
