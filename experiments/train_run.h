@@ -40,8 +40,11 @@ struct TrainRunOptions {
   int64_t save_every_steps = 0;   // a resume point every so many steps; 0: not by steps
   double save_every_minutes = 5;  // and every so many minutes; 0: not by the clock
   DeviceSettings device;
-  LoadedBase* base = nullptr;                         // kept for further runs; null: the run's own
-  FileHashes* hashes = nullptr;                       // those that are known already, or null
+  LoadedBase* base = nullptr;    // kept for further runs; null: the run's own
+  FileHashes* hashes = nullptr;  // those that are known already, or null
+  // Set, where it is not null, to the tokens of the longest training example as it is computed,
+  // special tokens included: known once the examples are read, even where the training then fails.
+  int64_t* longest_example = nullptr;
   FolderLock::Busy busy = FolderLock::Busy::kRefuse;  // where another process holds `out`
   // Whether a run of another device or instruction set, or half done with other libraries, is no
   // other run: where it is finished it counts, half done it starts over, since its bits are not

@@ -52,6 +52,12 @@ TrainOutcome outcome_of(const Json& done, const std::string& where) {
   return outcome;
 }
 
+int64_t longest_of(const std::vector<TokenExample>& examples) {
+  int64_t longest = 0;
+  for (const TokenExample& example : examples) longest = std::max(longest, example.tokens());
+  return longest;
+}
+
 void require_prediction(const std::vector<TokenExample>& examples, const SpecialTokens& special,
                         const std::string& name) {
   if (std::ranges::none_of(examples, [&](const TokenExample& e) {
@@ -110,6 +116,8 @@ TrainSession::TrainSession(const TrainRunOptions& options, Model& model, Clock::
   loaded_ = &examples_of(options_.data, options_, config, read_);
   const std::vector<TokenExample>& examples = loaded_->examples;
   require_prediction(examples, method_->special_tokens(), name_of(options_.data));
+  if (options_.longest_example != nullptr)
+    *options_.longest_example = longest_of(examples) + method_->special_tokens().count();
   if (options_.epochs > 0)
     train_.steps = steps_of_epochs(options_.epochs, std::ssize(examples), train_.batch);
   held_out_ = is_given(options_.eval_data)

@@ -45,7 +45,8 @@ struct MemoryPlan {
   }
 };
 
-// For micro-batches of up to `micro_batch_tokens` tokens, every one a target.
+// For micro-batches of up to `micro_batch_tokens` tokens, every one a target. An example of more
+// tokens is a micro-batch of its own (split_by_tokens): who knows of one gives its tokens instead.
 MemoryPlan plan_memory(const ModelShape& shape, const Method& method, int64_t micro_batch_tokens,
                        const PlanTarget& target = {});
 

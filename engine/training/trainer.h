@@ -28,8 +28,9 @@ struct Warmup {
 
 struct TrainSettings {
   int64_t steps = 0;
-  int64_t batch = 8;                  // sequences a step
-  int64_t micro_batch_tokens = 1024;  // bound of what is computed at once; sets the memory
+  int64_t batch = 8;  // sequences a step
+  // Bound of what is computed at once, a longer example alone; sets the memory.
+  int64_t micro_batch_tokens = 1024;
   double learning_rate = 2e-4;
   Schedule schedule = Schedule::kLinear;
   Warmup warmup;

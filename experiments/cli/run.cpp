@@ -118,14 +118,14 @@ int run_sweep(const RunCommand& c) {
         "them out",
         former, (folder.path() / "trials").string());
   for (const std::string& healed : heal_trials(folder, manifest)) log::warning("{}", healed);
-  warn_of_memory(folder, manifest, shape, options);
+  const TrialCosts costs(manifest, shape);
+  warn_of_memory(folder, manifest, shape, costs, options);
   if (const std::size_t count = score_again(folder, manifest.trials); count > 0)
     log::info("{} finished trials were scored again, by metrics that are newer than theirs", count);
   Collector collector(folder, manifest);
   for (const std::string& problem : collector.collect_all()) log::warning("{}", problem);
   RunSummary summary;
   {
-    const TrialCosts costs(manifest, shape);
     Observer observer(folder, manifest, costs, collector);
     summary = run_trials(folder, manifest, costs, options, observer);
   }

@@ -83,6 +83,7 @@ void print_trial(const Trial& trial, const TrialResult& result, std::int64_t par
     line["gpu_memory"] = {{"needed", fit->needed},
                           {"available", fit->available},
                           {"fits", fit->fits()},
+                          {"longest_example_tokens", fit->longest_example},
                           {"largest_micro_batch_tokens", fit->largest_micro_batch}};
   }
   std::printf("%s\n", json_text(line).c_str());
@@ -105,7 +106,7 @@ void print_plan(const SweepFolder& folder, const Manifest& manifest, const Model
     const double one = ended ? costs.of(trial) : costs.left_of(trial, folder);
     if (!ended) cost += one;
     std::optional<GpuFit> fit;
-    if (available) fit = gpu_fit(trial, shape, *available);
+    if (available) fit = gpu_fit(trial, shape, *available, costs.longest_example(trial));
     print_trial(trial, results[i], method_of(trial)->trainable_parameters(shape),
                 one / speed.flops_per_second, fit, json);
   }
@@ -115,7 +116,7 @@ void print_plan(const SweepFolder& folder, const Manifest& manifest, const Model
 }
 
 void warn_of_memory(const SweepFolder& folder, const Manifest& manifest, const ModelShape& shape,
-                    const RunOptions& options) {
+                    const TrialCosts& costs, const RunOptions& options) {
   const std::optional<std::int64_t> available = memory_of_worker(options);
   if (!available) return;
   std::size_t count = 0;
@@ -124,7 +125,7 @@ void warn_of_memory(const SweepFolder& folder, const Manifest& manifest, const M
   for (std::size_t i = 0; i < results.size(); ++i) {
     const Trial& trial = manifest.trials[i];
     if (is_finished(results[i].state)) continue;
-    const GpuFit fit = gpu_fit(trial, shape, *available);
+    const GpuFit fit = gpu_fit(trial, shape, *available, costs.longest_example(trial));
     if (fit.fits() || count++ > 0) continue;
     first = fmt::format("trial {} ({}) {}", trial.id(), trial_title(trial), shortage_text(fit));
   }

@@ -13,6 +13,6 @@ void print_plan(const SweepFolder& folder, const Manifest& manifest, const Model
 
 // A warning where trials that are not finished will not fit the GPU.
 void warn_of_memory(const SweepFolder& folder, const Manifest& manifest, const ModelShape& shape,
-                    const RunOptions& options);
+                    const TrialCosts& costs, const RunOptions& options);
 
 }  // namespace rankscope

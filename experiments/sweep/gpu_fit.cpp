@@ -25,6 +25,17 @@ PlanTarget target_of(const Trial& trial) {
           .merged = trial.config.task.score.merged};
 }
 
+// What to set so that no more than `largest` tokens are computed at once.
+std::string bound_text(const GpuFit& fit, std::int64_t largest) {
+  if (fit.longest_example <= largest) return fmt::format("micro_batch_tokens={} fits", largest);
+  const std::int64_t most = std::max<std::int64_t>(largest - fit.special_tokens, 1);
+  return fmt::format(
+      "a training example of {} tokens is computed whole, and {} fit: set max_tokens of the task "
+      "to {} or less{}",
+      fit.longest_example, largest, most,
+      fit.micro_batch > largest ? fmt::format(" and micro_batch_tokens to {}", largest) : "");
+}
+
 // What happened, without the general advice behind it.
 std::string first_part(const std::string& error) { return error.substr(0, error.find(';')); }
 
@@ -34,16 +45,20 @@ MemoryPlan gpu_plan(const Trial& trial, const ModelShape& shape) {
   return plan_memory(shape, *method_of(trial), micro_batch_of(trial), target_of(trial));
 }
 
-GpuFit gpu_fit(const Trial& trial, const ModelShape& shape, std::int64_t available) {
+GpuFit gpu_fit(const Trial& trial, const ModelShape& shape, std::int64_t available,
+               std::int64_t longest_example) {
   GpuFit fit;
   fit.available = available;
   fit.micro_batch = micro_batch_of(trial);
+  fit.longest_example = longest_example;
   fit.narrow = is_narrow(trial);
-  const MemoryPlan plan = gpu_plan(trial, shape);
-  fit.needed = plan.total();
-  fit.merged = plan.merged;
   PlanTarget target = target_of(trial);
   const auto method = method_of(trial);
+  fit.special_tokens = method->special_tokens().count();
+  const MemoryPlan plan =
+      plan_memory(shape, *method, std::max(fit.micro_batch, longest_example), target);
+  fit.needed = plan.total();
+  fit.merged = plan.merged;
   fit.largest_micro_batch = largest_micro_batch(shape, *method, target, available);
   target.merged = false;
   fit.largest_unmerged = largest_micro_batch(shape, *method, target, available);
@@ -71,20 +86,27 @@ std::string advice(const GpuFit& fit) {
   if (fit.largest_micro_batch == 0 && fit.largest_unmerged > 0)
     return fmt::format(
         "no micro_batch_tokens fits, since merging the adapter takes {} MiB; with score.merged: "
-        "false micro_batch_tokens={} fits",
-        mib(fit.merged), fit.largest_unmerged);
+        "false {}",
+        mib(fit.merged), bound_text(fit, fit.largest_unmerged));
   if (fit.largest_micro_batch == 0)
     return fmt::format(
         "no micro_batch_tokens fits; use {}fewer workers a GPU, or a GPU with more memory",
         fit.narrow ? "" : "precision: bf16, ");
-  return fmt::format("micro_batch_tokens={} fits", fit.largest_micro_batch);
+  return bound_text(fit, fit.largest_micro_batch);
 }
 
 std::string training_refusal(const std::string& error, const GpuFit& fit) {
-  const std::string what =
-      fmt::format("{}, in training with micro_batch_tokens={}", first_part(error), fit.micro_batch);
+  const std::string computed = fit.example_sets_memory()
+                                   ? fmt::format("an example of {} tokens", fit.longest_example)
+                                   : fmt::format("micro_batch_tokens={}", fit.micro_batch);
+  const std::string what = fmt::format("{}, in training with {}", first_part(error), computed);
   const std::string plan = fmt::format("the memory plan asks for {} MiB and has {}",
                                        mib(fit.needed), mib(fit.available));
+  if (fit.fits() && fit.example_sets_memory())
+    return fmt::format(
+        "{}; {}, so it fits where the GPU is this trial's alone: run fewer workers, or set a "
+        "smaller max_tokens of the task (it makes another trial)",
+        what, plan);
   if (fit.fits())
     return fmt::format(
         "{}; {}, so up to micro_batch_tokens={} fits where the GPU is this trial's alone: run "

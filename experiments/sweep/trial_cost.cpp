@@ -55,6 +55,8 @@ void TrialCosts::look_into(const DataSource& source, const BaseTokenizer& tokeni
     for (const EncodedExample& example : read.examples) {
       prompt += static_cast<double>(example.prompt.size());
       target += static_cast<double>(example.target.size());
+      texts.longest =
+          std::max(texts.longest, std::ssize(example.prompt) + std::ssize(example.target));
       for (const auto& choice : example.choices) choices += static_cast<double>(choice.size());
     }
     const auto count = static_cast<double>(read.examples.size());
@@ -83,6 +85,13 @@ double TrialCosts::of(const Trial& trial) const {
 
 double TrialCosts::left_of(const Trial& trial, const SweepFolder& folder) const {
   return folder.is_trained(trial) ? of_evaluation(trial) : of(trial);
+}
+
+std::int64_t TrialCosts::longest_example(const Trial& trial) const {
+  if (!trial.trains()) return 0;
+  const std::int64_t longest = texts_of(trial.config.task.train).longest;
+  if (longest == 0) return 0;
+  return std::min(longest + method_of(trial)->special_tokens().count(), shape_.config.context);
 }
 
 double TrialCosts::of_training(const Trial& trial) const {

@@ -19,13 +19,17 @@ class TrialCosts {
   double of(const Trial& trial) const;
   // What is left of them: the evaluation alone where `folder` holds the trained adapter.
   double left_of(const Trial& trial, const SweepFolder& folder) const;
+  // Tokens, special ones included, of the longest training example among those looked into; 0 where
+  // there is none.
+  std::int64_t longest_example(const Trial& trial) const;
 
  private:
   struct Texts {
     double examples = 0;
-    double prompt = 0;   // tokens of an example, on average
-    double target = 0;   // its end included
-    double choices = 0;  // of all choices together; 0: the answer is free
+    double prompt = 0;         // tokens of an example, on average
+    double target = 0;         // its end included
+    double choices = 0;        // of all choices together; 0: the answer is free
+    std::int64_t longest = 0;  // of prompt and target; 0: not known
   };
 
   double of_training(const Trial& trial) const;

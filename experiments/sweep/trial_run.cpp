@@ -97,11 +97,13 @@ void record_training(Timings& timings, const TrainOutcome& outcome, bool own_pea
 
 namespace {
 
-// Whether the training diverged.
+// Whether the training diverged. `longest_example` as TrainRunOptions'.
 bool train(const SweepFolder& folder, const Manifest& manifest, const Trial& trial,
            const TrialRunOptions& options, LoadedBase& base, FileHashes& hashes,
+           std::int64_t& longest_example,
            const std::function<void(const TrialProgress&)>& on_progress) {
-  const TrainRunOptions run = training_of(folder, manifest, trial, options, base, hashes);
+  TrainRunOptions run = training_of(folder, manifest, trial, options, base, hashes);
+  run.longest_example = &longest_example;
   Timings timings(run.out);
   TrainingClock clock(timings, 1);
   const bool own_peak = begin_peak_of_training(run);
@@ -128,10 +130,12 @@ auto within_gpu_memory(Work&& work, Refusal&& refusal) {
 }
 
 // On the GPU that the trial computes on.
-GpuFit fit_of(const Manifest& manifest, const Trial& trial, const DeviceSettings& device) {
+GpuFit fit_of(const Manifest& manifest, const Trial& trial, const DeviceSettings& device,
+              std::int64_t longest_example = 0) {
   const std::vector<GpuInfo> all = gpus();
   const auto index = static_cast<std::size_t>(gpu_of(resolved(device).device, all));
-  return gpu_fit(trial, read_model_shape(manifest.base), plan_memory_of(all.at(index)));
+  return gpu_fit(trial, read_model_shape(manifest.base), plan_memory_of(all.at(index)),
+                 longest_example);
 }
 
 }  // namespace
@@ -149,12 +153,16 @@ TrialState run_trial(const SweepFolder& folder, const Manifest& manifest, const 
   refuse_changed_files(manifest, trial, hashes);
   describe_trial(folder, trial);
   const DeviceSettings device = device_of(trial, options);
+  std::int64_t longest_example = 0;
   const bool diverged =
       trial.trains() &&
       within_gpu_memory(
-          [&] { return train(folder, manifest, trial, options, base, hashes, on_progress); },
+          [&] {
+            return train(folder, manifest, trial, options, base, hashes, longest_example,
+                         on_progress);
+          },
           [&](const std::string& error) {
-            return training_refusal(error, fit_of(manifest, trial, device));
+            return training_refusal(error, fit_of(manifest, trial, device, longest_example));
           });
   const fs::path out = folder.eval_folder(trial);
   if (diverged) {

@@ -31,8 +31,8 @@ size_t rounded(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kA
 [[noreturn]] void out_of_memory(size_t bytes) {
   throw MachineError(
       "out of memory: a tensor of " + std::to_string(bytes) +
-      " bytes does not fit; in training use a smaller micro_batch_tokens, in decoding "
-      "fewer prompts --in-flight or beams; or a machine with more memory");
+      " bytes does not fit; in training use a smaller micro_batch_tokens or shorter examples, in "
+      "decoding fewer prompts --in-flight or beams; or a machine with more memory");
 }
 
 }  // namespace

@@ -25,8 +25,9 @@ void* DeviceAllocator::acquire(size_t bytes) {
     throw OutOfGpuMemory(
         "out of GPU memory: " + std::to_string(bytes >> 20) + " MiB more than the " +
         std::to_string(held >> 20) +
-        " MiB in use do not fit; in training use a smaller micro_batch_tokens, in decoding fewer "
-        "prompts --in-flight or beams; or precision bf16, or a GPU with more memory");
+        " MiB in use do not fit; in training use a smaller micro_batch_tokens or shorter examples, "
+        "in decoding fewer prompts --in-flight or beams; or precision bf16, or a GPU with more "
+        "memory");
   }
   return arena_->base() + offset;
 }

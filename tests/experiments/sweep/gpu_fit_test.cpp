@@ -100,6 +100,50 @@ TEST_CASE("a trial that does not fit is told the bound that would, and it alone 
   CHECK_THAT(evaluation_refusal(error, small), Catch::Contains("in making predictions"));
 }
 
+TEST_CASE("an example longer than the bound sets the memory, and max_tokens is what shortens it") {
+  const ModelShape shape = gpt2_small();
+  const Trial trial = trial_of("bf16", "1024");
+  const std::int64_t memory = plan("lora", kBf16, 2000).total();
+  // One that the bound holds changes nothing.
+  CHECK(gpu_fit(trial, shape, memory, 1000).needed == gpu_fit(trial, shape, memory).needed);
+  CHECK(gpu_fit(trial, shape, memory, 1000).fits());
+
+  const GpuFit large = gpu_fit(trial, shape, memory, 4000);
+  CHECK(large.needed == plan("lora", kBf16, 4000).total());
+  CHECK_FALSE(large.fits());
+  const std::string most = std::to_string(large.largest_micro_batch);
+  CHECK(large.largest_micro_batch >= 2000);
+  CHECK(large.largest_micro_batch < 4000);
+  CHECK_THAT(advice(large), Catch::Contains("example of 4000 tokens"));
+  CHECK_THAT(advice(large), Catch::EndsWith("set max_tokens of the task to " + most + " or less"));
+  CHECK_THAT(advice(large), !Catch::Contains("micro_batch_tokens"));
+  const std::string error = "out of GPU memory: 512 MiB more than 7000 MiB; less";
+  const std::string refusal = training_refusal(error, large);
+  CHECK_THAT(refusal, Catch::Contains("in training with an example of 4000 tokens; "));
+  CHECK_THAT(refusal, Catch::Contains("max_tokens of the task to " + most));
+  CHECK_THAT(refusal, !Catch::Contains("micro_batch_tokens"));
+
+  const GpuFit fits = gpu_fit(trial, shape, memory, 1500);
+  CHECK(fits.fits());
+  CHECK_THAT(training_refusal(error, fits), Catch::Contains("run fewer workers"));
+  CHECK_THAT(training_refusal(error, fits), Catch::Contains("smaller max_tokens of the task"));
+  CHECK_THAT(training_refusal(error, fits), !Catch::Contains("micro_batch_tokens"));
+
+  // Neither the bound nor the example fits.
+  const GpuFit both = gpu_fit(trial_of("bf16", "8000"), shape, memory, 4000);
+  CHECK_THAT(advice(both), Catch::Contains("max_tokens of the task to " + most + " or less"));
+  CHECK_THAT(advice(both), Catch::EndsWith("and micro_batch_tokens to " + most));
+  for (const GpuFit& fit : {large, fits, both}) CHECK(training_refusal(error, fit).size() < 500);
+
+  // Special tokens come on top of what max_tokens bounds.
+  Trial prefixed = trial;
+  prefixed.config.method = "prefix_embed";
+  prefixed.config.settings = {{"prefix", "16"}};
+  const GpuFit longer = gpu_fit(prefixed, shape, memory, 8000);
+  CHECK_THAT(advice(longer),
+             Catch::EndsWith("to " + std::to_string(longer.largest_micro_batch - 16) + " or less"));
+}
+
 TEST_CASE("what merging and PiSSA take of a GPU is planned, and refusals name what saves it") {
   const ModelShape shape = gpt2_small();
   // Wq and Wv are in tensors of three sites.

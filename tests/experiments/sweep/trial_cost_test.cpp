@@ -67,6 +67,27 @@ TEST_CASE("of a trial that is trained the evaluation alone is left") {
   CHECK(costs.left_of(trial, folder) > 0);
 }
 
+TEST_CASE("the longest training example is that of those looked into, with the special tokens") {
+  const Manifest manifest = manifest_with({});
+  const TrialCosts costs(manifest, read_model_shape(manifest.base));
+  Manifest missing = manifest;
+  for (Trial& trial : missing.trials) trial.config.task.train.data = "/nowhere";
+  const TrialCosts unknown(missing, read_model_shape(manifest.base));
+  for (std::size_t i = 0; i < manifest.trials.size(); ++i) {
+    Trial trial = manifest.trials[i];
+    CHECK(unknown.longest_example(missing.trials[i]) == 0);
+    if (!trial.trains()) {
+      CHECK(costs.longest_example(trial) == 0);
+      continue;
+    }
+    const std::int64_t longest = costs.longest_example(trial);
+    CHECK(longest > 0);
+    trial.config.method = "prefix_embed";
+    trial.config.settings = {{"prefix", "3"}};
+    CHECK(costs.longest_example(trial) == longest + 3);
+  }
+}
+
 TEST_CASE("costs go by the examples that the files hold, and where there are none by a guess") {
   const double all = cost_of(manifest_with({"tasks.pick.score.limit=0"}));
   CHECK(cost_of(manifest_with({"tasks.pick.score.limit=100000"})) == Approx(all));
