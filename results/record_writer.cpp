@@ -67,7 +67,7 @@ RecordWriter::RecordWriter(SQLite::Database& database)
       metric_(database, insert_sql("metric_value", 6)),
       prediction_(database, insert_sql("prediction", 4)),
       find_dataset_(database, "SELECT 1 FROM dataset WHERE dataset = ?"),
-      find_trial_(database, "SELECT stamp, sweep, dataset FROM trial WHERE trial = ?"),
+      find_trial_(database, "SELECT stamp, sweep, dataset, state FROM trial WHERE trial = ?"),
       all_trials_(database, "SELECT trial, sweep, dataset FROM trial"),
       sweep_used_(database, "SELECT 1 FROM trial WHERE sweep = ? LIMIT 1"),
       dataset_used_(database, "SELECT 1 FROM trial WHERE dataset = ? LIMIT 1"),
@@ -205,6 +205,14 @@ std::string RecordWriter::trial_stamp(const std::string& trial) {
   if (find_trial_.executeStep()) stamp = find_trial_.getColumn(0).getString();
   find_trial_.reset();
   return stamp;
+}
+
+std::string RecordWriter::trial_state(const std::string& trial) {
+  std::string state;
+  bind(find_trial_, 1, trial);
+  if (find_trial_.executeStep()) state = find_trial_.getColumn(3).getString();
+  find_trial_.reset();
+  return state;
 }
 
 }  // namespace rankscope

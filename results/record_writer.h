@@ -24,6 +24,7 @@ class RecordWriter {
   bool has_dataset(const std::string& dataset);
   bool has_trial(const std::string& trial);
   std::string trial_stamp(const std::string& trial);
+  std::string trial_state(const std::string& trial);
 
  private:
   void insert_trial(const TrialRecord& trial);

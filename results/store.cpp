@@ -154,6 +154,11 @@ std::string Store::trial_stamp(const std::string& trial) {
                             [&] { return state_->writer->trial_stamp(trial); });
 }
 
+std::string Store::trial_state(const std::string& trial) {
+  return with_sqlite_errors(state_->database, state_->shown,
+                            [&] { return state_->writer->trial_state(trial); });
+}
+
 std::set<std::pair<std::string, std::string>> Store::contents() {
   std::set<std::pair<std::string, std::string>> found;
   with_sqlite_errors(state_->database, state_->shown, [&] {

@@ -55,6 +55,8 @@ class Store {
 
   // TrialRecord::stamp of the stored trial; empty where there is none.
   std::string trial_stamp(const std::string& trial);
+  // Likewise TrialRecord::state.
+  std::string trial_state(const std::string& trial);
 
   // As put_trial. What a trial's analysis says goes with the trial, a pair's with either of them.
   void put_adapter(const AdapterFindings& adapter);

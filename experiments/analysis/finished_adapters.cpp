@@ -36,11 +36,15 @@ fs::path adapter_folder(const SweepFolder& folder, const Trial& trial) {
   return folder.train_folder(trial) / "adapter";
 }
 
+bool has_weights(const SweepFolder& folder, const Trial& trial) {
+  return is_there(adapter_folder(folder, trial) / kWeightsFile);
+}
+
 const FinishedAdapters::Facts* FinishedAdapters::find(const Trial& trial) {
   if (const auto known = known_.find(&trial); known != known_.end()) return &known->second;
   const fs::path train = folder_.train_folder(trial), adapter = adapter_folder(folder_, trial);
   try {
-    if (trial_state(folder_, trial) != TrialState::kDone || !is_there(adapter / kWeightsFile))
+    if (trial_state(folder_, trial) != TrialState::kDone || !has_weights(folder_, trial))
       return nullptr;
     const Json done = read_json_file(train / "done.json");
     refuse_other_data(done, trial.train.at("train.file"), train);

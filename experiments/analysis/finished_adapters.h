@@ -10,6 +10,8 @@
 namespace rankscope {
 
 std::filesystem::path adapter_folder(const SweepFolder& folder, const Trial& trial);
+// Whether its weights are in that folder.
+bool has_weights(const SweepFolder& folder, const Trial& trial);
 
 // A run looks at all trials whenever one ends, and finished ones do not change: each is read once.
 class FinishedAdapters {

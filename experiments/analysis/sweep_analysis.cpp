@@ -121,11 +121,24 @@ class Analysis {
                         ": is not the file that was written, by its SHA-256");
   }
 
+  // Of one that has moved away what is stored stays, and so does what the others are set against.
+  bool was_finished(const Trial& trial) {
+    return store_.trial_state(trial.id()) == state_name(TrialState::kDone);
+  }
+
+  void say_what_moved_away(const Trial& trial) {
+    if (has_weights(folder_, trial)) return;  // damaged, as the collector says
+    summary_.problems.push_back(fmt::format(
+        "trial {}: its adapter is not in '{}', and is not analysed; what is stored of it stays; "
+        "put the adapter back, or let `run` train it again",
+        trial.id(), printable_path(adapter_folder(folder_, trial))));
+  }
+
   void find_missing(AnalysisScope scope) {
     bool closed = false;
     const AnalysisPlan plan = analysis_plan(manifest_, settings_, [&](const Trial& trial) {
       try {
-        return finished_.find(trial) != nullptr;
+        return finished_.find(trial) != nullptr || was_finished(trial);
       } catch (const PermissionDenied&) {
         closed = true;
         return false;
@@ -135,19 +148,26 @@ class Analysis {
     if (closed) return;
     std::set<std::pair<std::string, std::string>> wanted;
     for (const Trial* trial : plan.adapters) {
-      const std::string& stamp = finished_.find(*trial)->stamp;
       wanted.emplace(trial->id(), "");
-      if (scope == AnalysisScope::kAdapters || store_.analysis_stamp(trial->id(), "") == stamp)
+      if (scope == AnalysisScope::kAdapters) continue;
+      const FinishedAdapters::Facts* const facts = finished_.find(*trial);
+      if (facts == nullptr) {
+        say_what_moved_away(*trial);
         continue;
+      }
+      if (store_.analysis_stamp(trial->id(), "") == facts->stamp) continue;
       adapters_.push_back(
-          {trial, {.trial = trial->id(), .stamp = stamp, .values = {}, .spectra = {}}});
+          {trial, {.trial = trial->id(), .stamp = facts->stamp, .values = {}, .spectra = {}}});
       used_.insert(trial);
     }
     for (const AdapterPair& pair : plan.pairs) {
       wanted.emplace(pair.one->id(), pair.other_id());
       if (scope == AnalysisScope::kAdapters && pair.relation == "base") continue;
-      std::string stamp = finished_.find(*pair.one)->stamp;
-      if (pair.other != nullptr) stamp += " " + finished_.find(*pair.other)->stamp;
+      const auto* const one = finished_.find(*pair.one);
+      const auto* const other = pair.other == nullptr ? nullptr : finished_.find(*pair.other);
+      if (one == nullptr || (pair.other != nullptr && other == nullptr)) continue;
+      std::string stamp = one->stamp;
+      if (other != nullptr) stamp += " " + other->stamp;
       if (store_.analysis_stamp(pair.one->id(), pair.other_id()) == stamp) continue;
       pairs_.push_back({pair,
                         {.one = pair.one->id(),

@@ -21,8 +21,9 @@ struct AnalysisSummary {
 enum class AnalysisScope { kAdapters, kAll };
 
 // `finished`: of this sweep; kAll makes it forget and reads all trials anew. With kAll the store
-// forgets analyses that the sweep does not ask for any more. Throws Interrupted where a stop was
-// requested; what is stored by then stays.
+// forgets analyses that the sweep does not ask for any more; those of trials that it has as done
+// and whose adapter cannot be found stay. Throws Interrupted where a stop was requested; what is
+// stored by then stays.
 AnalysisSummary analyse_sweep(const SweepFolder& folder, const Manifest& manifest, Store& store,
                               AnalysisScope scope, FinishedAdapters& finished);
 

@@ -141,9 +141,11 @@ TEST_CASE("a trial's stamp is given back, and empty where there is no trial") {
   TrialRecord trial = lora_trial("Wq", 1, 0, 0.5);
   trial.stamp = std::string("a\0b", 3);
   CHECK(store.trial_stamp(trial.trial).empty());
+  CHECK(store.trial_state(trial.trial).empty());
   CHECK_FALSE(store.has_trial(trial.trial));
   store.put_trial(trial);
   CHECK(store.trial_stamp(trial.trial) == trial.stamp);
+  CHECK(store.trial_state(trial.trial) == trial.state);
   CHECK(store.has_trial(trial.trial));
 }
 

@@ -276,6 +276,35 @@ TEST_CASE("an adapter that cannot be read is named, and the others are analysed"
   CHECK(relations(out).front() == " 11");
 }
 
+TEST_CASE(
+    "what is stored of an adapter that has moved away stays, and a line says that it is gone") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("moved adapter");
+  const fs::path out = sweep.out("moved adapter"), away = out / "away";
+  const std::string before = database_rows(out);
+  // The one that other ranks are set against: without it they would be set against another.
+  const std::string trial =
+      text(ask(out, "SELECT other FROM analysis WHERE relation = 'ranks' ORDER BY 1")[0][0]);
+  fs::rename(adapter_of(out, trial), away);
+  const ProgramResult result = run_program({"collect", out.string(), "--json"});
+  INFO(result.err);
+  CHECK(result.exit_code == 1);
+  const Json problems = Json::parse(result.out).at("problems");
+  REQUIRE(problems.size() == 1);
+  CHECK_THAT(problems.at(0).get<std::string>(),
+             Catch::StartsWith("trial " + trial + ": its adapter is not in '") &&
+                 Catch::Contains("what is stored of it stays"));
+  CHECK(database_rows(out) == before);
+  fs::rename(away, adapter_of(out, trial));
+  CHECK(run_program({"collect", out.string()}).exit_code == 0);
+  CHECK(database_rows(out) == before);
+  // Of a trial that is not finished any more nothing stays.
+  fs::rename(out / "trials" / trial.substr(0, 12), away);
+  run_program({"collect", out.string()});
+  CHECK(ask(out, "SELECT * FROM analysis WHERE one = '" + trial + "' OR other = '" + trial + "'")
+            .empty());
+}
+
 TEST_CASE("of PiSSA the trained A alone is compared, beside the A that it began with") {
   const SmallSweep& sweep = shared_sweep();
   const fs::path file = sweep.path() / "pissa.yaml", out = sweep.out("pissa");
