@@ -12,6 +12,7 @@
 #include "common/text.h"
 #include "engine/backend/cpu/reference_rate.h"
 #include "engine/training/numeric_version.h"
+#include "experiments/environment.h"
 #include "experiments/file_hashes.h"
 
 namespace rankscope {
@@ -48,6 +49,7 @@ RunFolder::RunFolder(const TrainRunOptions& options, const Method& method,
   identity_[kBackend] = std::string(backend.name());
   identity_[kInstructionSet] = std::string(backend.instruction_set());
   identity_["numeric_version"] = std::to_string(kNumericVersion);
+  environment_ = environment_json(backend);
   libraries_ = backend.name() == "cpu"
                    ? "oneDNN " + reference_library_version() + ", compiler " __VERSION__
                    : backend.libraries();
@@ -199,6 +201,8 @@ void RunFolder::finish(const TrainOutcome& outcome) {
   done["files"][kCurve] = sha256_hex(curve_);
   if (!outcome.diverged) done["files"][kAdapterRecord] = sha256_file(out_ / kAdapterRecord);
   done["identity"] = identity_;
+  // The process that made the last step; no other run for that.
+  done["environment"] = environment_;
   write_file_atomically(out_ / kDone, done.dump(1) + "\n");
 }
 

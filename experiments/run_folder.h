@@ -83,6 +83,7 @@ class RunFolder {
   bool other_machines_;
   Trainer::Identity identity_;
   std::string libraries_;
+  OrderedJson environment_;                       // environment_json
   OrderedJson accounts_ = OrderedJson::object();  // of the data that was read
   std::string curve_;
   std::optional<FolderLock> lock_;

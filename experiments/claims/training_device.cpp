@@ -38,10 +38,12 @@ TrainingDevice device_of(const Facts& facts) {
   };
   device.backend = trained_on("backend");
   device.instruction_set = without_precision(trained_on("instruction_set"));
-  if (scored_there) {
-    device.processor = fact(facts, "processor");
-    device.threads = fact(facts, "threads");
-  }
+  const auto recorded = [&](const std::string& key) {
+    const std::string trained = fact(facts, "train_" + key);
+    return trained.empty() && scored_there ? fact(facts, key) : trained;
+  };
+  device.processor = recorded("processor");
+  device.threads = recorded("threads");
   return device;
 }
 
@@ -52,7 +54,8 @@ std::map<std::pair<std::string, std::string>, TrainingDevice> training_devices(
   std::map<std::pair<std::string, std::string>, Facts> facts;
   for (const Row& row : results.rows(
            "SELECT sweep, trial, key, value FROM environment WHERE key IN ('train_backend', "
-           "'train_instruction_set', 'backend', 'instruction_set', 'processor', 'threads')"))
+           "'train_instruction_set', 'train_processor', 'train_threads', 'backend', "
+           "'instruction_set', 'processor', 'threads')"))
     facts[{text_in(row[0]), text_in(row[1])}][text_in(row[2])] = text_in(row[3]);
   std::map<std::pair<std::string, std::string>, TrainingDevice> devices;
   for (const auto& [trial, of_trial] : facts) devices[trial] = device_of(of_trial);

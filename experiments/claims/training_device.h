@@ -11,8 +11,8 @@
 
 namespace rankscope {
 
-// By sweep and trial. What is not recorded of a training is of the program that scored its adapter,
-// processor and threads where that was the same kind of device.
+// By sweep and trial. What an older program did not record of a training is of the process that
+// scored its adapter, processor and threads where that was on the same kind of device.
 std::map<std::pair<std::string, std::string>, TrainingDevice> training_devices(
     ResultsReader& results);
 

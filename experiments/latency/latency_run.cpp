@@ -9,8 +9,8 @@
 #include "common/draws.h"
 #include "common/interrupt.h"
 #include "engine/backend/devices.h"
+#include "experiments/environment.h"
 #include "experiments/latency/forward_pass.h"
-#include "experiments/sweep/environment.h"
 
 namespace rankscope {
 

@@ -47,7 +47,7 @@ Store open_store(const fs::path& file) {
 }
 
 // Raised when the same folders yield other rows than before, so that all are read again.
-constexpr int kCollectorVersion = 7;
+constexpr int kCollectorVersion = 8;
 
 // Of the weights that training leaves.
 std::uint64_t checkpoint_bytes(const fs::path& folder) {
@@ -97,8 +97,12 @@ std::string text_that_was_run(const Manifest& manifest) {
          manifest.file_text;
 }
 
-// The device of the training, which need not be the one that scored the adapter.
-void add_training_device(const Json& done, std::map<std::string, std::string>& environment) {
+// What trained, which need not be what scored the adapter. An older program's done.json has the
+// device alone.
+void add_training_environment(const Json& done, std::map<std::string, std::string>& environment) {
+  if (const auto trained = done.find("environment"); trained != done.end())
+    for (const auto& [key, value] : trained->items())
+      if (value.is_string()) environment["train_" + key] = value.get<std::string>();
   for (const std::string key : {"backend", "instruction_set"}) {
     const Json::json_pointer place("/identity/" + key);
     if (done.contains(place) && done[place].is_string())
@@ -288,7 +292,7 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
   record.last_finite_loss = number_at(done, "last_finite_loss");
   if (object.get_string("state") == "diverged") record.diverged_at = *record.steps + 1;
   add_account(done, "train", record.environment);
-  add_training_device(done, record.environment);
+  add_training_environment(done, record.environment);
   refuse_other_data(done, trial.train.at("train.file"), folder);
   record.curve = read_curve(folder, done);
 }
@@ -308,6 +312,9 @@ void Collector::add_evaluation(const Trial& trial, TrialRecord& record) const {
     record.metrics.push_back(std::move(value));
   }
   if (trial.is_tuning()) return;
+  if (const auto version = done.json.find("metrics_version");
+      version != done.json.end() && version->is_number_integer())
+    record.environment["metrics_version"] = std::to_string(version->get<std::int64_t>());
   add_account(done.json, "scored", record.environment);
   record.dataset = dataset_key(trial);
   record.predictions = read_predictions(folder, done.json);

@@ -15,9 +15,9 @@
 #include "common/text.h"
 #include "engine/checkpoint/adapter.h"
 #include "engine/training/trainer.h"
+#include "experiments/environment.h"
 #include "experiments/examples.h"
 #include "experiments/predictions.h"
-#include "experiments/sweep/environment.h"
 #include "experiments/sweep/scoring.h"
 #include "experiments/sweep/timings.h"
 

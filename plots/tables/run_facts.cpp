@@ -45,11 +45,14 @@ std::string several(const std::vector<Value>& values, std::int64_t all) {
   return text;
 }
 
-// Where one of these differs, two trials of one configuration need not be the same to the last bit.
-bool mixes(const std::string& key) {
-  static constexpr std::array<std::string_view, 8> kKeys{
+// Where one of these differs, two trials of one configuration need not be the same to the last bit:
+// of what scored a trial, and with "train_" before it of what trained it.
+bool mixes(std::string_view key) {
+  static constexpr std::array<std::string_view, 7> kKeys{
       "processor", "instruction_set", "numeric_version", "backend",
-      "onednn",    "compiler",        "train_backend",   "train_instruction_set"};
+      "onednn",    "compiler",        "libraries"};
+  constexpr std::string_view kTrained = "train_";
+  if (key.starts_with(kTrained)) key.remove_prefix(kTrained.size());
   return std::ranges::find(kKeys, key) != kKeys.end();
 }
 

@@ -47,6 +47,20 @@ TEST_CASE("an adapter that another device trained mixes machines") {
   CHECK_THAT(mixed.tables.at(0).caption,
              Contains("These trials mix machines: backend, train_backend differ."));
   CHECK_THAT(shown(mixed), Contains("train_backend | cpu (1), cuda (1) | ✗ mixed | \n"));
+  // Half of the seeds before the machine's libraries were replaced, and all scored after it.
+  const auto trained_with = [](const std::string& key, const std::string& value) {
+    return std::map<std::string, std::string>{{key, "new"}, {"train_" + key, value}};
+  };
+  for (const std::string key :
+       {"processor", "onednn", "compiler", "libraries", "numeric_version"}) {
+    CHECK_THAT(
+        machines_of({trained_with(key, "new"), trained_with(key, "old")}).tables.at(0).caption,
+        Contains("These trials mix machines: " + key + ", train_" + key + " differ."));
+    CHECK_THAT(machines_of({trained_with(key, "new")}).tables.at(0).caption,
+               Contains("one kind of machine with one kind of arithmetic"));
+  }
+  CHECK_THAT(machines_of({trained_with("threads", "old")}).tables.at(0).caption,
+             Contains("one kind of machine with one kind of arithmetic"));
   // Where all were trained elsewhere, too.
   CHECK_THAT(machines_of({base, there, there}).tables.at(0).caption,
              Contains("These trials mix machines: backend differ."));

@@ -121,15 +121,30 @@ TEST_CASE("memory and speed are not compared across devices, checkpoints are") {
         "instruction set H100, CUDA 12, kernels 3 against H200, CUDA 12, kernels 3");
   CHECK(differing(cpu("EPYC", "2"), cpu("Xeon", "8")) ==
         "processor EPYC against Xeon and threads 2 against 8");
+  // Trained with other threads, scored with the same.
+  const auto trained_with = [&](const std::string& processor, const std::string& threads) {
+    Environment all = cpu("EPYC", "2");
+    all["train_processor"] = processor;
+    all["train_threads"] = threads;
+    return all;
+  };
+  CHECK(differing(trained_with("EPYC", "1"), trained_with("EPYC", "2")) == "threads 1 against 2");
+  CHECK(differing(trained_with("EPYC", "1"), trained_with("Xeon", "1")) ==
+        "processor EPYC against Xeon");
   // An older program recorded the device that scored alone.
   CHECK(differing({{"backend", "cuda"}}, {{"backend", "cpu"}}) == "backend cuda against cpu");
 
   // Scored elsewhere, whose processor says nothing of the training's.
   Environment scored_elsewhere = cpu("Xeon", "8");
   scored_elsewhere["instruction_set"] = "avx2";
+  // Where the training's are known, the scoring's are not asked for.
+  Environment scored_later = cpu("Xeon", "8");
+  scored_later["train_processor"] = "EPYC";
+  scored_later["train_threads"] = "2";
   for (const auto& [lora, full] :
        std::vector<std::pair<Environment, Environment>>{{cpu("EPYC", "2"), cpu("EPYC", "2")},
                                                         {cpu("EPYC", "2"), scored_elsewhere},
+                                                        {trained_with("EPYC", "2"), scored_later},
                                                         {cpu("EPYC", "2"), {}},
                                                         {gpu("H100", "fp32"), gpu("H100", "bf16")}})
     for (const char* quantity : {"memory", "throughput"}) {

@@ -87,6 +87,51 @@ TEST_CASE("what was read stands beside each result") {
   CHECK(read.at("files").at(0).at("sha256").get<std::string>().size() == 64);
 }
 
+TEST_CASE("what trained stands beside each result, whatever scored it later") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("trained_before");
+  const fs::path out = sweep.out("trained_before");
+  const Json trial = trial_of(out, "wide", "pick");
+  const fs::path done = train_folder(out, trial) / "done.json";
+  const auto facts = [&](const std::string& trained) {
+    return texts(out, "SELECT key || '=' || value FROM environment WHERE trial = '" +
+                          trial.at("id").get<std::string>() + "' AND key IN ('" + trained +
+                          "processor', '" + trained + "threads', '" + trained + "onednn', '" +
+                          trained + "program', '" + trained + "compiler') ORDER BY 1");
+  };
+  const auto collect = [&] {
+    REQUIRE(run_program({"collect", out.string(), "--again"}).exit_code == 0);
+  };
+  const std::vector<std::string> trained = facts("train_"), scored = facts("");
+  REQUIRE(trained.size() == 5);
+  for (std::size_t i = 0; i < trained.size(); ++i) CHECK(trained[i] == "train_" + scored.at(i));
+  CHECK(read_json_file(done).at("environment").at("threads") == "1");
+  CHECK_FALSE(read_json_file(done).at("identity").contains("threads"));
+  CHECK(texts(out, "SELECT DISTINCT value FROM environment WHERE key = 'metrics_version'").size() ==
+        1);
+
+  // Scored again on another machine, as when score.limit changes.
+  const fs::path environment = eval_folder(out, trial) / "environment.json";
+  Json there = read_json_file(environment);
+  for (const char* key : {"processor", "threads", "onednn"}) there[key] = "another";
+  write_file_atomically(environment, there.dump(1) + "\n");
+  collect();
+  CHECK(facts("train_") == trained);
+  CHECK(facts("") != scored);
+  REQUIRE(run_program({"report", out.string(), "--no-png"}).exit_code == 0);
+  CHECK_THAT(read_text_file(out / "report/report.md"),
+             Catch::Contains("These trials mix machines: onednn, processor differ."));
+
+  // An older program's training.
+  Json older = read_json_file(done);
+  REQUIRE(older.erase("environment") == 1);
+  write_file_atomically(done, older.dump(1) + "\n");
+  collect();
+  CHECK(facts("train_").empty());
+  CHECK(texts(out, "SELECT value FROM environment WHERE key = 'train_backend' AND trial = '" +
+                       trial.at("id").get<std::string>() + "'") == std::vector<std::string>{"cpu"});
+}
+
 TEST_CASE("trials are counted as collected though an analysis of theirs has a problem") {
   const SmallSweep& sweep = shared_sweep();
   copy_undisturbed("one_altered");

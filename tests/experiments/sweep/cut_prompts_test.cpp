@@ -40,7 +40,8 @@ class ShortContext {
   fs::path out() const { return sweep_.out("short"); }
   fs::path claims() const { return sweep_.path() / "claims.yaml"; }
 
-  // What the database says of a group's first trial: keys and values, "KEY=VALUE" a line.
+  // What the database says of a group's first trial and its data: keys and values, "KEY=VALUE" a
+  // line.
   std::string recorded(const std::string& group, const std::string& keys = "scored_") const {
     std::string text;
     for (const Json& row :
@@ -50,7 +51,7 @@ class ShortContext {
                                      "' AND key LIKE '" + keys + "%' ORDER BY key",
                                  "--format", "json"})))
       if (const std::string key = row.at("key");
-          key != "train_backend" && key != "train_instruction_set")
+          key.ends_with("_examples") || key.ends_with("_left_out") || key.ends_with("_cut"))
         text += key + "=" + row.at("value").get<std::string>() + "\n";
     return text;
   }

@@ -1,4 +1,4 @@
-#include "experiments/sweep/environment.h"
+#include "experiments/environment.h"
 
 #include "common/error.h"
 #include "common/files.h"
