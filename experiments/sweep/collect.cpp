@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "common/appended_lines.h"
 #include "common/error.h"
@@ -85,6 +86,19 @@ void add_account(const Json& done, const std::string& use,
   for (const char* name : {"prompts_cut", "tokens_cut", "left_out"})
     if (const std::optional<std::int64_t> count = count_read(done, name))
       environment[fmt::format("{}_{}", use, name)] = std::to_string(*count);
+}
+
+// By the done.json of a training.
+std::optional<double> trained_rate(const fs::path& file) {
+  if (!is_there(file)) return {};
+  const Json done = read_json_file(file);
+  JsonObject object(done, printable_path(file));
+  const std::string text = object.get_object("identity").get_string_or("training.lr", "");
+  double rate = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, rate);
+  if (error != std::errc() || rest != end) return {};
+  return rate;
 }
 
 // The file, below what was given in place of its values as comments.
@@ -176,7 +190,10 @@ std::string Collector::collect(const Trial& trial) {
   TrialRecord record;
   try {
     record = record_of(trial);
-    if (state == TrialState::kDone && !trial.is_tuning()) problem = put_dataset(trial);
+    problem = add_tuned_rate(trial, record);
+    if (state == TrialState::kDone && !trial.is_tuning())
+      if (const std::string missing = put_dataset(trial); !missing.empty())
+        problem += (problem.empty() ? "" : "; ") + missing;
   } catch (const OtherData& refused) {
     problem = refused.what();
     record = pending_record(trial);
@@ -184,7 +201,7 @@ std::string Collector::collect(const Trial& trial) {
     record.error = problem;
     refused_.insert(trial.id());
   }
-  // Without one it is collected again, when the data may be back.
+  // Without one it is collected again, when the data may be back, and what is wrong is said again.
   if (problem.empty()) record.stamp = stamp;
   store_.put_trial(record);
   return problem;
@@ -255,7 +272,6 @@ TrialRecord Collector::pending_record(const Trial& trial) const {
 TrialRecord Collector::record_of(const Trial& trial) const {
   TrialRecord record = pending_record(trial);
   record.state = state_name(trial_state(folder_, trial));
-  add_tuned_rate(trial, record);
   const TrialErrors failures = read_trial_errors(folder_.eval_folder(trial));
   if (!failures.final) record.attempts = static_cast<int64_t>(failures.errors.size());
   if (!failures.errors.empty()) record.error = failures.errors.back();
@@ -264,11 +280,19 @@ TrialRecord Collector::record_of(const Trial& trial) const {
   return record;
 }
 
-void Collector::add_tuned_rate(const Trial& trial, TrialRecord& record) const {
-  if (trial.tuning_trials.empty()) return;
-  if (record.state != "done" && record.state != "diverged") return;
-  if (const std::optional<double> rate = tuned_rate(folder_, manifest_, trial))
-    record.config["tuned.lr"] = fmt::format("{}", *rate);
+std::string Collector::add_tuned_rate(const Trial& trial, TrialRecord& record) const {
+  if (trial.tuning_trials.empty()) return {};
+  if (record.state != "done" && record.state != "diverged") return {};
+  const std::optional<double> chosen = tuned_rate(folder_, manifest_, trial);
+  const std::optional<double> trained = trained_rate(folder_.train_folder(trial) / "done.json");
+  const std::optional<double> rate = trained ? trained : chosen;
+  if (rate) record.config["tuned.lr"] = fmt::format("{}", *rate);
+  if (!trained || !chosen || *trained == *chosen) return {};
+  return fmt::format(
+      "was trained at the learning rate {}, which is stored, but its tuning runs choose {} now, as "
+      "where one of them was lost and made again on another device; to train it at that rate, "
+      "remove '{}' and run the sweep again",
+      *trained, *chosen, printable_path(folder_.train_folder(trial)));
 }
 
 void Collector::add_training(const Trial& trial, TrialRecord& record) const {

@@ -33,8 +33,8 @@ class Collector {
   // began.
   const std::set<std::string>& refused() const { return refused_; }
   // One trial, as after its end. One of other data (OtherData) is stored as failed, without
-  // results. Returns why that is, or why the examples that it was scored on are not stored with it;
-  // empty: all is stored.
+  // results. Returns why that is, or why the examples that it was scored on are not stored with it,
+  // and where its learning rate is not the one that its tuning chooses; empty: all is stored.
   std::string collect(const Trial& trial);
   // The analysis that the sweep asks for, as far as finished trials allow it and the database lacks
   // it. Of kAdapters each finished trial is read once.
@@ -45,7 +45,8 @@ class Collector {
   TrialRecord pending_record(const Trial& trial) const;
   void put_unread(const Trial& trial);
   TrialRecord record_of(const Trial& trial) const;
-  void add_tuned_rate(const Trial& trial, TrialRecord& record) const;
+  // The rate that was trained with. Returns what is wrong where its tuning chooses another now.
+  std::string add_tuned_rate(const Trial& trial, TrialRecord& record) const;
   void add_training(const Trial& trial, TrialRecord& record) const;
   void add_evaluation(const Trial& trial, TrialRecord& record) const;
   void add_base_scores(const Trial& trial, TrialRecord& record) const;

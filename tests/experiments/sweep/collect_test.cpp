@@ -3,6 +3,8 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include <algorithm>
+
 #include "common/files.h"
 #include "results/query.h"
 #include "tests/experiments/sweep/small_sweep.h"
@@ -130,6 +132,50 @@ TEST_CASE("what trained stands beside each result, whatever scored it later") {
   CHECK(facts("train_").empty());
   CHECK(texts(out, "SELECT value FROM environment WHERE key = 'train_backend' AND trial = '" +
                        trial.at("id").get<std::string>() + "'") == std::vector<std::string>{"cpu"});
+}
+
+TEST_CASE("the rate that was trained with is stored, though its tuning chooses another now") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("other_rate");
+  const fs::path out = sweep.out("other_rate");
+  const Json trial = trial_of(out, "tuned", "write");
+  const std::string id = trial.at("id");
+  const std::string rates =
+      "SELECT trial || ' ' || value FROM config WHERE key = 'tuned.lr' ORDER BY 1";
+  const std::vector<std::string> before = texts(out, rates);
+  const std::string trained =
+      texts(out, "SELECT value FROM config WHERE key = 'tuned.lr' AND trial = '" + id + "'").at(0);
+  // As if the other rate's run had been made again and ended with a lower loss.
+  std::string chosen;
+  for (const Json& run : trials_of(out)) {
+    const Json& runs = trial.at("tuning_trials");
+    if (std::find(runs.begin(), runs.end(), run.at("id")) == runs.end()) continue;
+    const std::string rate =
+        texts(out, "SELECT value FROM config WHERE key = 'settings.lr' AND trial = '" +
+                       run.at("id").get<std::string>() + "'")
+            .at(0);
+    if (std::stod(rate) == std::stod(trained)) continue;
+    chosen = rate;
+    const fs::path file = eval_folder(out, run) / "done.json";
+    Json done = read_json_file(file);
+    done.at("metrics").at("nll").at("value") = 0.0;
+    write_file_atomically(file, done.dump(1) + "\n");
+  }
+  REQUIRE_FALSE(chosen.empty());
+  // It is said for as long as it is so.
+  for (int i = 0; i < 2; ++i) {
+    const ProgramResult result = run_program({"collect", out.string(), "--json"});
+    INFO(result.err);
+    CHECK(result.exit_code == 1);
+    std::string of_trial;
+    const Json problems = Json::parse(result.out).at("problems");
+    for (const Json& problem : problems)
+      if (problem.get<std::string>().starts_with("trial " + id)) of_trial = problem;
+    CHECK_THAT(of_trial, Catch::Contains("was trained at the learning rate " + trained) &&
+                             Catch::Contains("its tuning runs choose ") &&
+                             Catch::Contains("run the sweep again"));
+    CHECK(texts(out, rates) == before);
+  }
 }
 
 TEST_CASE("trials are counted as collected though an analysis of theirs has a problem") {
