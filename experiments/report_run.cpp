@@ -14,14 +14,16 @@ ReportSummary make_report(const std::vector<std::filesystem::path>& folders,
   return write_report(results, findings, {.out = out, .folders = folders, .png = png});
 }
 
-void report_into(const std::filesystem::path& sweep) {
+bool report_into(const std::filesystem::path& sweep) {
   const std::filesystem::path out = report_folder(sweep);
   try {
     const ReportSummary summary = make_report({sweep}, out, "", true);
     for (const std::string& missing : summary.missing) log::info("{}", missing);
     log::info("report: {}", (out / "report.html").string());
+    return true;
   } catch (const InputError& error) {
     log::warning("no report: {}", error.what());
+    return false;
   }
 }
 

@@ -18,7 +18,7 @@ inline std::filesystem::path report_folder(const std::filesystem::path& sweep) {
   return sweep / "report";
 }
 // A run's end: its report there, and what it lacks in the log. The results are there whether they
-// can be drawn or not, so a report that cannot be made is a warning.
-void report_into(const std::filesystem::path& sweep);
+// can be drawn or not, so one that cannot be made is a warning, and false is returned.
+bool report_into(const std::filesystem::path& sweep);
 
 }  // namespace rankscope

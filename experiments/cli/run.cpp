@@ -151,7 +151,7 @@ int run_sweep(const RunCommand& c) {
     print_text(end + "\n");
   // Before what the report says of itself on standard error, where both go to one file.
   std::fflush(stdout);
-  if (sweep.report) report_into(folder.path());
+  const bool reported = !sweep.report || report_into(folder.path());
   if (c.json) {
     const OrderedJson line = {{"trials", manifest.trials.size()},
                               {"done", summary.done},
@@ -163,7 +163,7 @@ int run_sweep(const RunCommand& c) {
                               {"database", folder.database().string()}};
     std::printf("%s\n", json_text(line).c_str());
   }
-  return summary.failed > 0 || !problems.empty() ? 1 : 0;
+  return summary.failed > 0 || !problems.empty() || !reported ? 1 : 0;
 }
 
 }  // namespace

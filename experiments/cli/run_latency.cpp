@@ -96,7 +96,7 @@ int run_latency(const Sweep& sweep, const SweepFolder& folder, const LatencyComm
   log::info("{} cells: {} timed, {} timed earlier", cells, cells - before, before);
   log::info("results: {}; `query {} latencies` shows them", folder.database().string(),
             folder.path().string());
-  if (sweep.report) report_into(folder.path());
+  const bool reported = !sweep.report || report_into(folder.path());
   if (c.json) {
     const OrderedJson line = {{"cells", cells},
                               {"timed", cells - before},
@@ -104,7 +104,7 @@ int run_latency(const Sweep& sweep, const SweepFolder& folder, const LatencyComm
                               {"database", folder.database().string()}};
     std::printf("%s\n", json_text(line).c_str());
   }
-  return problems.empty() ? 0 : 1;
+  return problems.empty() && reported ? 0 : 1;
 }
 
 }  // namespace rankscope

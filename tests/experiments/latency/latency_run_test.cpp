@@ -211,4 +211,8 @@ TEST_CASE("run, status, query and report of a file that times passes") {
   CHECK_THAT(read_text_file(out / "report/report.md"),
              Contains("Time of a forward pass") && Contains("drawn tokens"));
   CHECK_THAT(run_program({"claims", out.string()}).out, Contains("C8"));
+  write_file_atomically(out / "report/thesis.tex", "years of work");
+  const ProgramResult refused = run_with(run, {});
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err, Contains("no report: '") && Contains("which is no report's"));
 }

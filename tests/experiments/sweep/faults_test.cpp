@@ -477,3 +477,23 @@ TEST_CASE("what the last update makes diverge is a result too, and a tuning that
        query(sweep.out("ruined"), "SELECT value FROM config WHERE key = 'tuned.lr'"))
     CHECK(rate.at("value") == "0.001");
 }
+
+TEST_CASE("a run that cannot write the report that its file asks for does not end well") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("foreign");
+  const fs::path out = sweep.out("foreign"), mine = out / "report/thesis.tex";
+  fs::create_directories(out / "report");
+  write_file_atomically(mine, "years of work");
+  const ProgramResult refused = sweep.run("foreign", {"report=true", "--json"});
+  INFO(refused.err);
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err, Catch::Contains("no report: '") &&
+                              Catch::Contains("holds 'thesis.tex', which is no report's"));
+  REQUIRE_FALSE(refused.out.empty());
+  CHECK(Json::parse(refused.out).at("already_done") == SmallSweep::kTrials);
+  CHECK(read_text_file(mine) == "years of work");
+  CHECK_FALSE(fs::exists(out / "report/report.html"));
+  fs::remove(mine);
+  sweep.finish("foreign", {"report=true"});
+  CHECK(fs::exists(out / "report/report.html"));
+}
