@@ -27,8 +27,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Figure 8 sets an update's directions against the first tenth of W's.
-constexpr double kShareOfBase = 0.1;
 constexpr std::uint64_t kChanceSeed = 0;
 constexpr const char* kInitial = "initial";
 
@@ -190,11 +188,7 @@ class Analysis {
         require_record_as_written(*trial);
         const AdapterReader& reader =
             readers_.emplace(trial, adapter_folder(folder_, *trial)).first->second;
-        for (const AdaptedSite& site : reader.sites()) {
-          places_.emplace(site.layer, site.site);
-          largest_rank_[{site.layer, site.site}] =
-              std::max(largest_rank_[{site.layer, site.site}], site.rank);
-        }
+        for (const AdaptedSite& site : reader.sites()) places_.emplace(site.layer, site.site);
       } catch (const InputError& error) {
         if (dynamic_cast<const AlteredFile*>(&error))
           summary_.altered.push_back(trial->id());
@@ -223,7 +217,7 @@ class Analysis {
     // W first, which takes the longest.
     parallel_for(trials.size() + 1, threads_, [&](std::size_t i) {
       if (i == 0)
-        weight = weight_of(place, states.begin()->second->factors);
+        weight = weight_of(place, states);
       else if (found[i - 1])
         complete(*found[i - 1], *trials[i - 1]);
     });
@@ -285,30 +279,41 @@ class Analysis {
     }
   }
 
+  struct WeightTriples {
+    WeightFacts facts;
+    LeadingVectors right, left;  // empty where there are no triples
+  };
   struct WeightState {
     std::vector<float> values;
-    WeightFacts facts;
-    Eigen::Index share = 0;      // of the directions, that adapters are set against
-    LeadingVectors right, left;  // empty where there are no triples
-    RealMatrix all_left;         // with intruders alone
+    Eigen::Index share = 0;  // of the directions, that adapters are set against
+    std::map<Eigen::Index, WeightTriples> triples;  // by triples_for
+    RealMatrix all_left;                            // with intruders alone
+
+    const WeightTriples& triples_beside(const SiteFactors& factors) const {
+      return triples.at(triples_for(share, factors.rank));
+    }
   };
 
-  std::optional<WeightState> weight_of(const Place& place, const SiteFactors& any) const {
+  std::optional<WeightState> weight_of(
+      const Place& place, const std::map<const Trial*, const SiteState*>& states) const {
     if (!model_) return std::nullopt;
-    const SiteSpec& spec = spec_of(any, *model_, manifest_.base.string());
+    const SiteSpec& spec =
+        spec_of(states.begin()->second->factors, *model_, manifest_.base.string());
     WeightState state;
     state.values = site_weight(*model_, spec);
     const WeightRows rows(state.values, spec.out, spec.in);
-    const auto directions = static_cast<double>(std::min(spec.in, spec.out));
-    state.share = static_cast<Eigen::Index>(std::ceil(kShareOfBase * directions));
-    // One more than is used says whether the last cut is determined.
-    const Eigen::Index k = std::max<Eigen::Index>(state.share, largest_rank_.at(place)) + 1;
-    state.facts = WeightCache(folder_.analysis(), manifest_.base_hash)
-                      .facts(rows, place.first, place.second, k);
-    if (state.facts.leading) {
-      const Singular& leading = *state.facts.leading;
-      state.right = {leading.right, determined_spans(leading.values, leading.right.rows())};
-      state.left = {leading.left, determined_spans(leading.values, leading.left.rows())};
+    state.share = share_of_base(spec.out, spec.in);
+    const WeightCache cache(folder_.analysis(), manifest_.base_hash);
+    for (const auto& [trial, adapter] : states) {
+      const Eigen::Index k = triples_for(state.share, adapter->factors.rank);
+      const auto [found, is_new] = state.triples.try_emplace(k);
+      if (!is_new) continue;
+      WeightTriples& triples = found->second;
+      triples.facts = cache.facts(rows, place.first, place.second, k);
+      if (!triples.facts.leading) continue;
+      const Singular& leading = *triples.facts.leading;
+      triples.right = {leading.right, determined_spans(leading.values, leading.right.rows())};
+      triples.left = {leading.left, determined_spans(leading.values, leading.left.rows())};
     }
     if (settings_.intruders > 0)
       state.all_left = singular_of(matrix_of(state.values, spec.out, spec.in)).left;
@@ -329,13 +334,14 @@ class Analysis {
       return all;
     }
     if (pair.relation == "base") {
-      if (!weight || !weight->facts.leading) return all;
-      // Whatever other adapters are analysed along with this one.
+      if (!weight) return all;
+      const WeightTriples& triples = weight->triples_beside(first.factors);
+      if (!triples.facts.leading) return all;
       const auto count = std::max<Eigen::Index>(weight->share, first.factors.rank);
       for (const std::string& word : settings_.directions)
         all.push_back(
             similarity_of(place, word, first.vectors.at(word),
-                          first_of(word == "dw_left" ? weight->left : weight->right, count)));
+                          first_of(word == "dw_left" ? triples.left : triples.right, count)));
       return all;
     }
     const auto other = states.find(pair.other);
@@ -366,8 +372,8 @@ class Analysis {
       add("update_norm", values.norm(), "");
     } else {
       const WeightRows rows(weight->values, state.factors.out, state.factors.in);
-      const SiteAmplification found =
-          site_amplification(rows, weight->facts, state.update, state.factors.scale);
+      const SiteAmplification found = site_amplification(
+          rows, weight->triples_beside(state.factors).facts, state.update, state.factors.scale);
       std::string reason;
       for (const std::string& why : found.undefined) reason += (reason.empty() ? "" : "; ") + why;
       add("update_norm", found.update_norm, reason);
@@ -422,7 +428,6 @@ class Analysis {
   std::set<const Trial*> used_;
   std::map<const Trial*, AdapterReader> readers_;  // of those in used_
   std::set<Place> places_;
-  std::map<Place, std::int64_t> largest_rank_;
   std::set<std::array<std::int64_t, 3>> bands_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Model> model_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -39,9 +40,8 @@ std::optional<Singular> read_triples(const std::filesystem::path& path, const We
   try {
     const SafetensorsFile file(path);
     const TensorEntry& values = file.at("values");
-    if (values.shape.size() != 1 || values.shape[0] < k) return std::nullopt;
-    const std::int64_t count = values.shape[0];
-    check_stored_tensor(file, values, {count});
+    if (values.shape.size() != 1 || values.shape[0] != k) return std::nullopt;
+    check_stored_tensor(file, values, {k});
     const auto kept = file.metadata().find(kHash);
     if (kept == file.metadata().end() ||
         kept->second !=
@@ -49,15 +49,15 @@ std::optional<Singular> read_triples(const std::filesystem::path& path, const We
       return std::nullopt;
     const auto matrix = [&](const char* name, Eigen::Index rows) -> RealMatrix {
       const TensorEntry& entry = file.at(name);
-      check_stored_tensor(file, entry, {rows, count});
+      check_stored_tensor(file, entry, {rows, k});
       const std::vector<float> stored = stored_values(file, entry);
-      return Eigen::Map<const RowMajor>(stored.data(), rows, count).cast<double>();
+      return Eigen::Map<const RowMajor>(stored.data(), rows, k).cast<double>();
     };
     Singular triples;
     triples.left = matrix("left", weight.rows());
     triples.right = matrix("right", weight.cols());
     const std::vector<float> stored = stored_values(file, values);
-    triples.values = Eigen::Map<const Eigen::VectorXf>(stored.data(), count).cast<double>();
+    triples.values = Eigen::Map<const Eigen::VectorXf>(stored.data(), k).cast<double>();
     return triples;
   } catch (const InputError&) {
     return std::nullopt;
@@ -79,15 +79,30 @@ void write_triples(const std::filesystem::path& path, const Singular& triples) {
 
 }  // namespace
 
+Eigen::Index share_of_base(std::int64_t out, std::int64_t in) {
+  constexpr double kShareOfBase = 0.1;
+  return static_cast<Eigen::Index>(
+      std::ceil(kShareOfBase * static_cast<double>(std::min(in, out))));
+}
+
+Eigen::Index triples_for(Eigen::Index share, std::int64_t rank) {
+  return std::max<Eigen::Index>(share, rank) + 1;
+}
+
 WeightCache::WeightCache(std::filesystem::path folder, const std::string& base_hash)
     : folder_(std::move(folder) / ("base-" + base_hash.substr(0, 16))) {}
 
 WeightFacts WeightCache::facts(const WeightRows& weight, int layer, const std::string& site,
                                Eigen::Index k) const {
   k = std::min({k, weight.rows(), weight.cols()});
-  const std::filesystem::path path = folder_ / fmt::format("layer{}-{}.safetensors", layer, site);
+  const std::filesystem::path path =
+      folder_ / fmt::format("layer{}-{}-{}.safetensors", layer, site, k);
   WeightFacts facts;
   facts.leading = read_triples(path, weight, k);
+  // An older program kept one number of them a site.
+  if (!facts.leading)
+    facts.leading =
+        read_triples(folder_ / fmt::format("layer{}-{}.safetensors", layer, site), weight, k);
   if (facts.leading) {
     facts.norm = weight.frobenius();
     return facts;

@@ -116,6 +116,16 @@ TEST_CASE(
   const std::map<std::string, std::set<std::int64_t>> expected = {
       {"W1", {5}}, {"W2", {5}}, {"W3", {5}}, {"Wk", {3}}, {"Wo", {5}}, {"Wq", {5}}, {"Wv", {3, 4}}};
   CHECK((cols == expected));
+  // One triple more each; those beside rank 1 or 2 do not depend on whether rank 4 is there.
+  std::set<std::string> kept;
+  for (const auto& entry :
+       fs::recursive_directory_iterator(shared_sweep().out("undisturbed") / "analysis"))
+    if (const std::string name = entry.path().filename().string(); name.starts_with("layer0-W"))
+      kept.insert(name);
+  for (const char* name : {"layer0-Wv-4.safetensors", "layer0-Wv-5.safetensors",
+                           "layer0-Wq-6.safetensors", "layer0-Wk-4.safetensors"})
+    CHECK(kept.contains(name));
+  CHECK_FALSE(kept.contains("layer0-Wq-5.safetensors"));
 }
 
 TEST_CASE("a sweep's phi is that of `analyze phi`, number by number") {
