@@ -32,25 +32,40 @@ constexpr std::array<Measurement, 7> kKnown{{{"train_seconds", "training, s"},
 
 using SweepAndTrial = std::pair<std::string, std::string>;
 
-// "EPYC, avx512, 4 threads": what a trial was measured on, as far as it says.
+using Facts = std::map<std::string, std::string>;
+
+// "EPYC, avx512, 4 threads", as far as it is said.
+std::string device_text(const Facts& facts, const std::string& prefix) {
+  const auto fact = [&](const std::string& key) {
+    const auto found = facts.find(prefix + key);
+    return found == facts.end() ? std::string() : found->second;
+  };
+  std::vector<std::string> parts;
+  for (const char* key : {"processor", "instruction_set"})
+    if (std::string part = fact(key); !part.empty()) parts.push_back(std::move(part));
+  if (const std::string threads = fact("threads"); !threads.empty())
+    parts.push_back(threads + (threads == "1" ? " thread" : " threads"));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
 std::map<SweepAndTrial, std::string> devices_of(ReportData& data) {
-  std::map<SweepAndTrial, std::map<std::string, std::string>> facts;
+  std::map<SweepAndTrial, Facts> facts;
   for (const Row& row :
        data.rows("SELECT sweep, trial, key, value FROM environment WHERE key IN ('processor', "
-                 "'instruction_set', 'train_instruction_set', 'threads') AND value <> ''"))
+                 "'instruction_set', 'threads', 'train_processor', 'train_instruction_set', "
+                 "'train_threads') AND value <> ''"))
     facts[{text_in(row[0]), text_in(row[1])}][text_in(row[2])] = text_in(row[3]);
   std::map<SweepAndTrial, std::string> devices;
   for (auto& [trial, of_trial] : facts) {
-    std::vector<std::string> parts;
-    for (const char* key : {"processor", "instruction_set"})
-      if (of_trial.contains(key)) parts.push_back(of_trial[key]);
-    if (const std::string threads = of_trial["threads"]; !threads.empty())
-      parts.push_back(threads + (threads == "1" ? " thread" : " threads"));
-    std::string& device = devices[trial];
-    device = fmt::format("{}", fmt::join(parts, ", "));
-    const std::string trained_with = of_trial["train_instruction_set"];
-    if (!trained_with.empty() && trained_with != of_trial["instruction_set"])
-      device = fmt::format("trained on {}, scored on {}", trained_with, device);
+    // What an older program did not record of a training is of the process that scored its
+    // adapter, where that was the same kind of device.
+    const auto trained_by = of_trial.find("train_instruction_set");
+    if (trained_by == of_trial.end() || trained_by->second == of_trial["instruction_set"])
+      for (const char* key : {"processor", "instruction_set", "threads"})
+        if (of_trial.contains(key)) of_trial.emplace(std::string("train_") + key, of_trial[key]);
+    const std::string scored = device_text(of_trial, ""), trained = device_text(of_trial, "train_");
+    devices[trial] =
+        trained == scored ? scored : fmt::format("trained on {}; scored on {}", trained, scored);
   }
   return devices;
 }

@@ -243,7 +243,7 @@ TEST_CASE("what two sweeps or two devices cost is averaged in no line") {
   CHECK(set.tables.at(0).rows.size() == 4);
   CHECK_THAT(shown(set), Contains("| cpu | EPYC, avx512, 1 thread | 1 | 0 | 2 | 200 |") &&
                              Contains("| cpu | EPYC, avx512, 4 threads | 1 | 0 | 1 | 700 |") &&
-                             Contains("| cpu | trained on H100, bf16, scored on EPYC, avx512, 1 "
+                             Contains("| cpu | trained on H100, bf16; scored on EPYC, avx512, 1 "
                                       "thread | 1 | 0 | 1 | 800 |") &&
                              Contains("| gpu | Xeon, H100, bf16, 1 thread | 1 | 0 | 1 | 9,000 |"));
   // One setting was run on three devices in one sweep.
