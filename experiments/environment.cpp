@@ -11,7 +11,6 @@ namespace rankscope {
 
 namespace {
 
-constexpr const char* kFile = "environment.json";
 constexpr const char* kInstructionSet = "instruction_set";
 constexpr const char* kLibraries = "libraries";
 constexpr const char* kAdapter = "adapter";
@@ -41,13 +40,13 @@ void write_environment(const std::filesystem::path& folder, const Backend& backe
   json["base_parameters"] = std::to_string(base_parameters);
   // An object, as it is no fact about the machine: the environments in results.db are texts by key.
   if (!adapter.empty()) json[kAdapter][kWeightsHash] = adapter;
-  write_file_atomically(folder / kFile, json.dump(1) + "\n");
+  write_file_atomically(folder / kEnvironmentFile, json.dump(1) + "\n");
 }
 
 PredictionSource recorded_source(const std::filesystem::path& folder) {
   try {
-    const Json json = read_json_file(folder / kFile);
-    JsonObject object(json, kFile);
+    const Json json = read_json_file(folder / kEnvironmentFile);
+    JsonObject object(json, kEnvironmentFile);
     PredictionSource source{object.get_string_or(kInstructionSet, ""),
                             object.get_string_or(kLibraries, ""), ""};
     if (object.has(kAdapter)) source.adapter = object.get_object(kAdapter).get_string(kWeightsHash);

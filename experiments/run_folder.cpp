@@ -201,8 +201,8 @@ void RunFolder::finish(const TrainOutcome& outcome) {
   done["files"][kCurve] = sha256_hex(curve_);
   if (!outcome.diverged) done["files"][kAdapterRecord] = sha256_file(out_ / kAdapterRecord);
   done["identity"] = identity_;
-  // The process that made the last step; no other run for that.
-  done["environment"] = environment_;
+  // Beside it, so that done.json is the same whatever made the last step.
+  write_file_atomically(out_ / kEnvironmentFile, environment_.dump(1) + "\n");
   write_file_atomically(out_ / kDone, done.dump(1) + "\n");
 }
 

@@ -17,6 +17,7 @@
 #include "engine/methods/method.h"
 #include "engine/models/config.h"
 #include "experiments/analysis/sweep_analysis.h"
+#include "experiments/environment.h"
 #include "experiments/latency/latency_cells.h"
 #include "experiments/sweep/file_stamp.h"
 #include "experiments/sweep/other_data.h"
@@ -111,12 +112,20 @@ std::string text_that_was_run(const Manifest& manifest) {
          manifest.file_text;
 }
 
-// What trained, which need not be what scored the adapter. An older program's done.json has the
+// Each text of the folder's environment.json under its key, with `prefix` before it.
+void add_environment(const fs::path& folder, const std::string& prefix,
+                     std::map<std::string, std::string>& environment) {
+  if (!is_there(folder / kEnvironmentFile)) return;
+  const Json json = read_json_file(folder / kEnvironmentFile);
+  for (const auto& [key, value] : json.items())
+    if (value.is_string()) environment[prefix + key] = value.get<std::string>();
+}
+
+// What trained, which need not be what scored the adapter. Of an older program done.json has the
 // device alone.
-void add_training_environment(const Json& done, std::map<std::string, std::string>& environment) {
-  if (const auto trained = done.find("environment"); trained != done.end())
-    for (const auto& [key, value] : trained->items())
-      if (value.is_string()) environment["train_" + key] = value.get<std::string>();
+void add_training_environment(const fs::path& folder, const Json& done,
+                              std::map<std::string, std::string>& environment) {
+  add_environment(folder, "train_", environment);
   for (const std::string key : {"backend", "instruction_set"}) {
     const Json::json_pointer place("/identity/" + key);
     if (done.contains(place) && done[place].is_string())
@@ -299,12 +308,7 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
   const fs::path folder = folder_.train_folder(trial);
   const Timings timings(folder);
   for (const auto& [name, value] : timings.values()) record.timings[name] = value;
-  const fs::path environment = folder_.eval_folder(trial) / "environment.json";
-  if (is_there(environment)) {
-    const Json json = read_json_file(environment);
-    for (const auto& [key, value] : json.items())
-      if (value.is_string()) record.environment[key] = value;
-  }
+  add_environment(folder_.eval_folder(trial), "", record.environment);
   if (!folder_.is_trained(trial)) return;
   if (is_there(folder / "adapter"))  // what diverged has none
     record.timings["checkpoint_bytes"] = static_cast<double>(checkpoint_bytes(folder / "adapter"));
@@ -316,7 +320,7 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
   record.last_finite_loss = number_at(done, "last_finite_loss");
   if (object.get_string("state") == "diverged") record.diverged_at = *record.steps + 1;
   add_account(done, "train", record.environment);
-  add_training_environment(done, record.environment);
+  add_training_environment(folder, done, record.environment);
   refuse_other_data(done, trial.train.at("train.file"), folder);
   record.curve = read_curve(folder, done);
 }

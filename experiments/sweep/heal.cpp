@@ -12,6 +12,7 @@
 #include "common/folders.h"
 #include "common/json.h"
 #include "common/text.h"
+#include "experiments/environment.h"
 #include "experiments/folder_lock.h"
 #include "experiments/sweep/trial_checks.h"
 
@@ -75,9 +76,15 @@ void put_training_aside(const fs::path& folder, const std::string& damage, Heale
     healer.put_aside(folder / name, damage + "; the training starts over: " + name);
 }
 
+void read_environment(const fs::path& file) {
+  const Json json = read_json_file(file);
+  JsonObject(json, printable_path(file)).get_string("instruction_set");
+}
+
 // Whether the training is finished and nothing is wrong with it. `is_needed`: an evaluation is
 // going to read it.
 bool heal_training(const fs::path& folder, bool is_needed, Healer& healer) {
+  healer.check(folder / kEnvironmentFile, read_environment);
   const std::string damage = damage_found_by([&] { check_training(folder, is_needed); });
   if (!damage.empty()) put_training_aside(folder, damage, healer);
   return is_there(folder / "done.json");
@@ -85,13 +92,10 @@ bool heal_training(const fs::path& folder, bool is_needed, Healer& healer) {
 
 void heal_evaluation(const fs::path& folder, bool needs_training, bool is_trained, Healer& healer) {
   healer.require_regular(folder, {"eval.json", "predictions.jsonl", "outcomes.jsonl", "errors.json",
-                                  "environment.json", "timings.json"});
+                                  kEnvironmentFile, "timings.json"});
   healer.check(folder / "errors.json",
                [](const fs::path& file) { read_trial_errors(file.parent_path()); });
-  healer.check(folder / "environment.json", [](const fs::path& file) {
-    const Json json = read_json_file(file);
-    JsonObject(json, printable_path(file)).get_string("instruction_set");
-  });
+  healer.check(folder / kEnvironmentFile, read_environment);
   const fs::path done = folder / "done.json";
   if (!is_there(done)) return;
   // The predictions that are whole stay: only the others are made again.

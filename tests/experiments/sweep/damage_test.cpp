@@ -86,6 +86,7 @@ TEST_CASE("a damaged file of a trial is healed by the next run") {
                             train_folder(out, trials[4]) / "adapter/rankscope.json",
                             train_folder(out, trials[5]) / "trial.json",
                             train_folder(out, trials[5]) / "timings.json",
+                            train_folder(out, trials[5]) / "environment.json",
                             train_folder(out, best) / "adapter/model.safetensors",
                             train_folder(out, wild) / "done.json",
                             eval_folder(out, trials[6]) / "done.json",

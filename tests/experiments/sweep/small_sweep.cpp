@@ -151,11 +151,7 @@ std::map<std::string, std::string> result_files(const fs::path& out) {
         last == "log.txt" || last == ".lock" || last == "timings.json" ||
         last == "environment.json")
       continue;
-    std::string& bytes = files[name] = read_bytes(entry.path());
-    if (last == "done.json") {
-      OrderedJson done = OrderedJson::parse(bytes);
-      if (done.erase("environment") > 0) bytes = done.dump(1) + "\n";
-    }
+    files[name] = read_bytes(entry.path());
   }
   return files;
 }

@@ -54,7 +54,7 @@ void remove_database(const std::filesystem::path& out);
 // results.db as JSON Lines, a table after the other: all columns but times and environment.
 std::string database_rows(const std::filesystem::path& out);
 // Every file of the trials' folders by name, but those that hold times or the environment, those
-// that locks are held on, and those that were put aside. What trained is left out of done.json.
+// that locks are held on, and those that were put aside.
 std::map<std::string, std::string> result_files(const std::filesystem::path& out);
 // Demands that both are the same as in the undisturbed run.
 void check_results(const std::filesystem::path& out, const std::filesystem::path& expected);
