@@ -75,13 +75,14 @@ std::vector<std::string> expected_names(const std::string& method) {
   if (method == "full")
     return {
         "adapter",     "adapter/config.json", "adapter/model.safetensors", "adapter/rankscope.json",
-        "curve.jsonl", "done.json",           "state.safetensors"};
+        "curve.jsonl", "done.json",           "environment.json",          "state.safetensors"};
   return {"adapter",
           "adapter/adapter_config.json",
           "adapter/adapter_model.safetensors",
           "adapter/rankscope.json",
           "curve.jsonl",
           "done.json",
+          "environment.json",
           "state.safetensors"};
 }
 

@@ -95,6 +95,7 @@ TEST_CASE("A config that names its type twice names the written one twice") {
   write_file_atomically(folder / "base/config.json", config.dump());
   const auto backend = make_cpu_backend(1);
   const auto model = load_model(folder / "base", *backend);
+  std::filesystem::create_directory(folder / "copy");
   write_model(folder / "copy", *model, DType::kF32, NotFinite::kRefuse);
   config = read_json_file(folder / "copy/config.json");
   CHECK(config.at("dtype") == "float32");

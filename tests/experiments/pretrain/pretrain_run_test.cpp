@@ -134,7 +134,7 @@ TEST_CASE("two runs, and runs on 1 and 2 threads, give the same losses and the s
   for (const char* other : {"again", "threads"}) {
     CHECK(names_below(scene / other) == names);
     for (const std::string& name : names) {
-      if (fs::is_directory(scene / "once" / name)) continue;
+      if (fs::is_directory(scene / "once" / name) || name == "environment.json") continue;
       INFO(other << "/" << name);
       CHECK(read_bytes(scene / other / name) == read_bytes(scene / "once" / name));
     }
