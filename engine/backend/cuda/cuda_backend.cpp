@@ -91,7 +91,7 @@ class CudaBackend final : public Backend {
     const size_t each = dtype_size(to.dtype), width = static_cast<size_t>(to.cols) * each;
     copy_2d_to_device(stream_, to.data, pitch_of(to), source, width, width,
                       static_cast<size_t>(to.rows));
-    // The copy may still read `source`.
+    // Of whole matrices it is not left to the driver whether it still reads `source`.
     synchronize(stream_);
   }
 

@@ -32,7 +32,9 @@ void synchronize(Stream stream);
 void* device_allocate(size_t bytes);
 void device_free(void* pointer) noexcept;
 
-// The host's memory has been read when the call returns; it is written by the next synchronize().
+// `from` on the host may be let go when the call returns: drivers stage pageable memory before they
+// return, which CUDA documents of the synchronous form alone. `to` on the host is written by the
+// next synchronize().
 void copy_to_device(Stream stream, void* to, const void* from, size_t bytes);
 void copy_from_device(Stream stream, void* to, const void* from, size_t bytes);
 // Rows of width_bytes that begin every `pitch` bytes.
