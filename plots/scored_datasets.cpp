@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "common/natural_order.h"
 #include "plots/format.h"
 #include "results/cells.h"
 #include "results/seen_examples.h"
@@ -62,6 +63,7 @@ std::vector<ScoredDataset> scored_datasets(ReportData& data) {
     found->names.push_back(text_in(row[1]));
     if (found->hashes.empty()) found->hashes = hashes_in(text_in(row[2]));
   }
+  for (ScoredDataset& dataset : all) std::ranges::stable_sort(dataset.names, {}, natural_key);
   add_counts(data, all);
   std::ranges::stable_sort(all, {}, [](const ScoredDataset& d) { return task_order(d.kind); });
   return all;

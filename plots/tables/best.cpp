@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/natural_order.h"
 #include "common/text.h"
 #include "plots/format.h"
 #include "plots/report_data.h"
@@ -37,7 +38,8 @@ TableSet best_tables(ReportData& data) {
   };
   std::ranges::stable_sort(best, [&](const ScoreFinding* a, const ScoreFinding* b) {
     const auto contest = [](const ScoreFinding* s) {
-      return std::make_tuple(s->base, task_order(s->task), s->task, s->sweep);
+      return std::make_tuple(s->base, task_order(s->task), natural_key(s->task),
+                             natural_key(s->sweep));
     };
     return contest(a) != contest(b) ? contest(a) < contest(b) : a->mean > b->mean;
   });

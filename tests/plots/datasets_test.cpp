@@ -119,6 +119,14 @@ TEST_CASE("hashes are those of the files that were scored, under the tasks' name
                                                   Contains("tell (own) | dev | dev.jsonl | 1 | "));
 }
 
+TEST_CASE("numbers in tasks' names count as numbers where they are listed") {
+  std::vector<NamedTask> all;
+  for (const char* name : {"mnli_1000", "mnli_100", "mnli_500"})
+    all.push_back({"d", "mnli", name, "m.jsonl", "m:" + std::string(64, '3')});
+  CHECK_THAT(NamedTasks(all).shown_by(&dataset_tables),
+             Contains("mnli_100, mnli_500, mnli_1000 (MNLI) | dev | m.jsonl | 1 | "));
+}
+
 TEST_CASE("tasks whose scored examples are trained on are named, of a copy of the file too") {
   const std::string one(64, '1'), other(64, '2'), tables = "+" + std::string(64, '3');
   TemporaryFolder folder;
