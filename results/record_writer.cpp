@@ -199,20 +199,16 @@ bool RecordWriter::has_dataset(const std::string& dataset) {
 
 bool RecordWriter::has_trial(const std::string& trial) { return has_row(find_trial_, trial); }
 
-std::string RecordWriter::trial_stamp(const std::string& trial) {
-  std::string stamp;
-  bind(find_trial_, 1, trial);
-  if (find_trial_.executeStep()) stamp = find_trial_.getColumn(0).getString();
-  find_trial_.reset();
-  return stamp;
-}
+std::string RecordWriter::trial_stamp(const std::string& trial) { return text_of(trial, 0); }
 
-std::string RecordWriter::trial_state(const std::string& trial) {
-  std::string state;
+std::string RecordWriter::trial_state(const std::string& trial) { return text_of(trial, 3); }
+
+std::string RecordWriter::text_of(const std::string& trial, int column) {
+  std::string text;
   bind(find_trial_, 1, trial);
-  if (find_trial_.executeStep()) state = find_trial_.getColumn(3).getString();
+  if (find_trial_.executeStep()) text = find_trial_.getColumn(column).getString();
   find_trial_.reset();
-  return state;
+  return text;
 }
 
 }  // namespace rankscope

@@ -28,6 +28,8 @@ class RecordWriter {
 
  private:
   void insert_trial(const TrialRecord& trial);
+  // A column of find_trial_; empty where there is no such trial.
+  std::string text_of(const std::string& trial, int column);
   void insert_values(const TrialRecord& trial);
   void insert_curve(const TrialRecord& trial);
   void insert_metrics(const TrialRecord& trial);
