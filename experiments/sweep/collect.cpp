@@ -51,6 +51,9 @@ Store open_store(const fs::path& file) {
 // Raised when the same folders yield other rows than before, so that all are read again.
 constexpr int kCollectorVersion = 8;
 
+// In the configuration of a trial whose rate was searched for.
+constexpr const char* kTunedRate = "tuned.lr";
+
 // Of the weights that training leaves.
 std::uint64_t checkpoint_bytes(const fs::path& folder) {
   std::uint64_t bytes = 0;
@@ -89,12 +92,13 @@ void add_account(const Json& done, const std::string& use,
       environment[fmt::format("{}_{}", use, name)] = std::to_string(*count);
 }
 
-// By the done.json of a training.
-std::optional<double> trained_rate(const fs::path& file) {
-  if (!is_there(file)) return {};
-  const Json done = read_json_file(file);
-  JsonObject object(done, printable_path(file));
-  const std::string text = object.get_object("identity").get_string_or("training.lr", "");
+bool has_tuned_rate(const Trial& trial, const TrialRecord& record) {
+  return !trial.tuning_trials.empty() && (record.state == "done" || record.state == "diverged");
+}
+
+// By a training's done.json.
+std::optional<double> trained_rate(JsonObject& done) {
+  const std::string text = done.get_object("identity").get_string_or("training.lr", "");
   double rate = 0;
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, rate);
@@ -290,18 +294,17 @@ TrialRecord Collector::record_of(const Trial& trial) const {
 }
 
 std::string Collector::add_tuned_rate(const Trial& trial, TrialRecord& record) const {
-  if (trial.tuning_trials.empty()) return {};
-  if (record.state != "done" && record.state != "diverged") return {};
+  if (!has_tuned_rate(trial, record)) return {};
   const std::optional<double> chosen = tuned_rate(folder_, manifest_, trial);
-  const std::optional<double> trained = trained_rate(folder_.train_folder(trial) / "done.json");
-  const std::optional<double> rate = trained ? trained : chosen;
-  if (rate) record.config["tuned.lr"] = fmt::format("{}", *rate);
-  if (!trained || !chosen || *trained == *chosen) return {};
+  if (!chosen) return {};
+  // What trained said already where its record has a rate.
+  const auto [trained, is_new] = record.config.emplace(kTunedRate, fmt::format("{}", *chosen));
+  if (is_new || trained->second == fmt::format("{}", *chosen)) return {};
   return fmt::format(
       "was trained at the learning rate {}, which is stored, but its tuning runs choose {} now, as "
       "where one of them was lost and made again on another device; to train it at that rate, "
       "remove '{}' and run the sweep again",
-      *trained, *chosen, printable_path(folder_.train_folder(trial)));
+      trained->second, *chosen, printable_path(folder_.train_folder(trial)));
 }
 
 void Collector::add_training(const Trial& trial, TrialRecord& record) const {
@@ -319,6 +322,9 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
   record.loss = number_at(done, "loss");
   record.last_finite_loss = number_at(done, "last_finite_loss");
   if (object.get_string("state") == "diverged") record.diverged_at = *record.steps + 1;
+  if (has_tuned_rate(trial, record))
+    if (const auto rate = trained_rate(object))
+      record.config[kTunedRate] = fmt::format("{}", *rate);
   add_account(done, "train", record.environment);
   add_training_environment(folder, done, record.environment);
   refuse_other_data(done, trial.train.at("train.file"), folder);

@@ -46,12 +46,9 @@ void fill_shifted(const std::filesystem::path& db, const std::string& name, floa
   };
   for (const std::int64_t rank : {2, 4})
     for (const std::int64_t seed : {1, 2}) {
-      TrialRecord t;
-      t.trial = trial_name(rank, seed);
+      TrialRecord t = finished_trial(trial_name(rank, seed));
       t.sweep = name;
       t.group = "g";
-      t.state = "done";
-      t.role = "scored";
       t.method = "lora";
       t.task = "wikisql";
       t.targets = "Wq";
