@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <deque>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -33,31 +35,44 @@ int64_t pages_needed(size_t prompt_tokens, const DecodingSettings& settings) {
   return KvCache::pages_for(prompt) + settings.beams * (KvCache::pages_for(settings.max_new) + 2);
 }
 
-// Each prompt has `special` tokens besides its own.
+// Of `count` prompts, each with `special` tokens besides its own: what `in_flight` of them can hold
+// while they are continued, and the prompts alone of as many that were computed ahead, at most
+// `most_tokens` or one.
 int64_t pages_needed(std::span<const std::vector<int32_t>> prompts,
-                     const DecodingSettings& settings, int64_t in_flight, int64_t special) {
-  std::vector<int64_t> needed;
+                     const DecodingSettings& settings, int64_t in_flight, int64_t special,
+                     int64_t most_tokens) {
+  std::vector<size_t> tokens;
   for (const std::vector<int32_t>& prompt : prompts)
-    needed.push_back(pages_needed(prompt.size() + static_cast<size_t>(special), settings));
-  std::ranges::sort(needed, std::greater<>());
-  int64_t total = 0;
-  for (size_t i = 0; i < needed.size() && i < static_cast<size_t>(in_flight); ++i)
-    total += needed[i];
-  return total;
+    tokens.push_back(prompt.size() + static_cast<size_t>(special));
+  std::ranges::sort(tokens, std::greater<>());
+  tokens.resize(std::min(tokens.size(), static_cast<size_t>(in_flight)));
+  int64_t continued = 0, ahead = 0;
+  for (const size_t each : tokens) {
+    continued += pages_needed(each, settings);
+    ahead += KvCache::pages_for(static_cast<int64_t>(each));
+  }
+  const int64_t at_once =
+      std::max(KvCache::pages_for(most_tokens) + in_flight,
+               tokens.empty() ? 0 : KvCache::pages_for(static_cast<int64_t>(tokens.front())));
+  return continued + std::min(ahead, at_once);
 }
 
 // The prompts that wait for their turn, shared by those who continue them.
 class Waiting {
  public:
-  Waiting(std::span<const std::vector<int32_t>> prompts, int64_t special, int64_t most_tokens)
-      : prompts_(prompts), special_(special), most_tokens_(most_tokens) {}
+  Waiting(std::span<const std::vector<int32_t>> prompts, int64_t special, int64_t most_tokens,
+          int64_t lanes)
+      : prompts_(prompts), special_(special), most_tokens_(most_tokens), lanes_(lanes) {}
 
-  // Up to `room` of them, whose tokens can be computed together; at least one where one is left.
-  std::vector<size_t> take(int64_t room) {
+  // Up to `most` of them, whose tokens can be computed together; at least one where one is left.
+  // Beyond `room` of them no more than leaves the other lanes as much, so that all end together.
+  std::vector<size_t> take(int64_t room, int64_t most) {
     const std::lock_guard lock(mutex_);
     std::vector<size_t> taken;
     int64_t tokens = 0;
-    while (next_ < prompts_.size() && std::ssize(taken) < room) {
+    const int64_t left = std::ssize(prompts_) - static_cast<int64_t>(next_);
+    most = std::clamp(left / (2 * lanes_ - 1), room, most);
+    while (next_ < prompts_.size() && std::ssize(taken) < most) {
       const auto length = static_cast<int64_t>(prompts_[next_].size()) + special_;
       if (tokens > 0 && tokens + length > most_tokens_) break;
       tokens += length;
@@ -66,9 +81,11 @@ class Waiting {
     return taken;
   }
 
+  int64_t most_tokens() const { return most_tokens_; }
+
  private:
   std::span<const std::vector<int32_t>> prompts_;
-  int64_t special_, most_tokens_;
+  int64_t special_, most_tokens_, lanes_;
   std::mutex mutex_;
   size_t next_ = 0;
 };
@@ -104,7 +121,8 @@ class Lane {
       : work_(work),
         in_flight_(in_flight),
         cache_(work.model.config(), work.model.backend(),
-               pages_needed(work.prompts, work.settings, in_flight, work.special.count())) {}
+               pages_needed(work.prompts, work.settings, in_flight, work.special.count(),
+                            work.waiting.most_tokens())) {}
 
   // Until no prompt is left, or another lane has failed.
   void run() {
@@ -120,29 +138,45 @@ class Lane {
 
   // One token more of each, of up to `most` prompts. False where there was nothing to do.
   bool step(int64_t most) {
-    const size_t continued = active_.size();
-    for (const size_t index : work_.waiting.take(most - std::ssize(active_))) {
-      Active one{index, make_search(work_.settings), {}, {}, {}};
-      one.prompt = with_special_tokens(work_.special, work_.prompts[index]);
-      one.kept.emplace_back();
-      active_.push_back(std::move(one));
+    while (!ahead_.empty() && std::ssize(active_) < most) {
+      active_.push_back(std::move(ahead_.front()));
+      ahead_.pop_front();
     }
+    const auto continued = std::ssize(active_);
+    if (continued < most) begin(most);
     if (active_.empty()) return false;
-    // Those that begin stand first, in the batch and so among the candidates.
-    std::rotate(active_.begin(), active_.begin() + static_cast<std::ptrdiff_t>(continued),
-                active_.end());
     choose();
     size_t row = 0;
     for (Active& one : active_) row += advance(one, row);
+    // Those that were continued first, before those for whom there may be no place yet.
+    std::rotate(active_.begin(), active_.end() - continued, active_.end());
     std::erase_if(active_, [&](Active& one) {
       if (!one.kept.empty()) return false;
       work_.hand_over(one.index, one.search->take());
       return true;
     });
+    for (; std::ssize(active_) > most; active_.pop_back())
+      ahead_.push_front(std::move(active_.back()));
     return true;
   }
 
  private:
+  // Prompts, of which more may begin than there are places: the tokens with which several begin are
+  // computed once where they are computed together. They stand before those that are continued, in
+  // the batch and so among the candidates.
+  void begin(int64_t most) {
+    std::vector<Active> begun;
+    for (const size_t index : work_.waiting.take(most - std::ssize(active_), most)) {
+      Active& one = begun.emplace_back();
+      one.index = index;
+      one.search = make_search(work_.settings);
+      one.prompt = with_special_tokens(work_.special, work_.prompts[index]);
+      one.kept.emplace_back();
+    }
+    active_.insert(active_.begin(), std::move_iterator(begun.begin()),
+                   std::move_iterator(begun.end()));
+  }
+
   std::vector<Segment> segments() {
     std::vector<Segment> segments;
     for (Active& one : active_) {
@@ -235,6 +269,7 @@ class Lane {
   int64_t in_flight_;
   KvCache cache_;
   std::vector<Active> active_;
+  std::deque<Active> ahead_;  // whose first token was found before there was a place for them
   std::vector<int32_t> ids_;
   std::vector<float> log_probs_;
 };
@@ -262,13 +297,13 @@ void generate(const Model& model, const Adaptation* adaptation,
                               model.config().context)
       throw std::logic_error("a prompt is empty or leaves no room in the model's context");
   }
-  Work work{model,        adaptation,
-            prompts,      settings,
-            special,      Waiting(prompts, special.count(), options.prompt_tokens_at_once),
-            on_prediction};
   const int64_t in_flight = std::min(options.in_flight, std::ssize(prompts));
   if (in_flight == 0) return;
   const int64_t count = lane_count(model, adaptation, in_flight, settings.beams);
+  Work work{model,        adaptation,
+            prompts,      settings,
+            special,      Waiting(prompts, special.count(), options.prompt_tokens_at_once, count),
+            on_prediction};
   const auto share = [&](int64_t i) { return in_flight * (i + 1) / count - in_flight * i / count; };
   std::vector<std::unique_ptr<Lane>> lanes;
   for (int64_t i = 0; i < count; ++i) lanes.push_back(std::make_unique<Lane>(work, share(i)));

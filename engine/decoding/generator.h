@@ -1,5 +1,6 @@
 // Generator: continues prompts, many at a time. A prediction that is finished leaves the batch and
-// the next prompt takes its place; no prediction's bits depend on what it shared a batch with.
+// the next prompt takes its place; what neighbouring prompts begin with is computed once. No
+// prediction's bits depend on what it shared a batch with.
 #pragma once
 
 #include <cstdint>

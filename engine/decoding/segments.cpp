@@ -81,7 +81,7 @@ class SegmentBatch {
 
   CacheRows rows_;
   AttentionLayout full_{{0}, {0}, {}}, loss_{{0}, {0}, {}};
-  TokenRows tokens_{PrefixRows::kShared};
+  TokenRows tokens_{SharedRows::kAny};
   std::vector<int32_t> positions_, loss_rows_, loss_positions_;
   int64_t page_begin_ = 0;  // of the segment's pages, in both layouts
 };

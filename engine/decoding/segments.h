@@ -19,7 +19,8 @@ struct Segment {
   int64_t wanted = 1;
 };
 
-// Segments with their places in a cache. Several may be made of one cache; its shared pages are due
+// Segments with their places in a cache. Tokens with which one of an empty sequence and the one
+// before it begin are computed once. Several may be made of one cache; its shared pages are due
 // to be copied between making them and running them.
 class SegmentPass {
  public:

@@ -3,9 +3,9 @@
 namespace rankscope {
 
 Batch pack_batch(std::span<const TokenExample* const> examples, std::span<const uint64_t> draw_ids,
-                 PrefixRows prefix) {
+                 SharedRows shared) {
   Batch batch;
-  TokenRows rows(prefix);
+  TokenRows rows(shared);
   std::vector<int32_t> positions, loss_rows, loss_positions;
   auto full = std::make_shared<AttentionLayout>();
   auto loss = std::make_shared<AttentionLayout>();
@@ -53,14 +53,13 @@ Batch pack_batch(std::span<const TokenExample* const> examples, std::span<const 
 }
 
 std::vector<size_t> split_by_tokens(std::span<const TokenExample* const> examples, int64_t bound,
-                                    PrefixRows prefix) {
+                                    SharedRows shared) {
   std::vector<size_t> begin{0};
   int64_t held = 0;
   const auto added = [&](size_t i) {
-    const size_t first = begin.back();
-    const std::span<const int32_t> first_prompt =
-        i == first ? std::span<const int32_t>() : examples[first]->prompt;
-    const int64_t rowless = tokens_without_row(examples[i]->prompt, first_prompt, prefix);
+    const std::span<const int32_t> before =
+        i == begin.back() ? std::span<const int32_t>() : examples[i - 1]->prompt;
+    const int64_t rowless = tokens_without_row(examples[i]->prompt, before, shared);
     return examples[i]->tokens() - rowless + (rowless + 3) / 4;
   };
   for (size_t i = 0; i < examples.size(); ++i) {

@@ -37,12 +37,12 @@ struct Batch {
 
 // draw_ids (one a sequence) identify sequences for dropout.
 Batch pack_batch(std::span<const TokenExample* const> examples, std::span<const uint64_t> draw_ids,
-                 PrefixRows prefix = PrefixRows::kShared);
+                 SharedRows shared = SharedRows::kSpecial);
 
 // Consecutive examples, each group holding at most `bound` tokens (an example longer than the bound
 // stands alone). A token without row, which has a key and a value all the same, counts as a
 // quarter. Returns the group boundaries, [groups + 1].
 std::vector<size_t> split_by_tokens(std::span<const TokenExample* const> examples, int64_t bound,
-                                    PrefixRows prefix = PrefixRows::kShared);
+                                    SharedRows shared = SharedRows::kSpecial);
 
 }  // namespace rankscope

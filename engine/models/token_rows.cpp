@@ -42,17 +42,18 @@ std::vector<TokenExample> with_special_tokens(const SpecialTokens& special,
   return all;
 }
 
-int64_t tokens_without_row(std::span<const int32_t> tokens, std::span<const int32_t> first,
-                           PrefixRows prefix, int64_t own) {
-  if (const int64_t alone = leading(tokens, is_keys_alone); alone > 0) return alone;
-  if (prefix == PrefixRows::kOwn) return 0;
-  const int64_t shared = std::min(leading(tokens, is_special), leading(first, is_special));
-  return std::max<int64_t>(0, std::min(shared, std::ssize(tokens) - own));
+int64_t tokens_without_row(std::span<const int32_t> tokens, std::span<const int32_t> before,
+                           SharedRows shared, int64_t own) {
+  const int64_t alone = leading(tokens, is_keys_alone);
+  if (shared == SharedRows::kNone) return alone;
+  int64_t common = std::ranges::mismatch(tokens, before).in1 - tokens.begin();
+  if (shared == SharedRows::kSpecial) common = std::min(common, leading(tokens, is_special));
+  return std::max(alone, std::min(common, std::ssize(tokens) - own));
 }
 
 int64_t TokenRows::begin(std::span<const int32_t> tokens, int64_t own) {
-  const int64_t without_row = tokens_without_row(tokens, first_, prefix_, own);
-  if (rows() == 0) first_ = tokens;
+  const int64_t without_row = tokens_without_row(tokens, before_, shared_, own);
+  const int64_t begin = keys();
   for (int64_t i = 0; i < without_row; ++i) {
     const int32_t token = tokens[static_cast<size_t>(i)];
     if (is_keys_alone(token)) {
@@ -60,9 +61,11 @@ int64_t TokenRows::begin(std::span<const int32_t> tokens, int64_t own) {
       special_ids_.push_back(special_id(token));
       key_rows_.push_back(0);
     } else {
-      key_rows_.push_back(static_cast<int32_t>(i));  // the first sequence begins with row 0
+      key_rows_.push_back(key_rows_[static_cast<size_t>(before_keys_ + i)]);
     }
   }
+  before_ = tokens;
+  before_keys_ = begin;
   return without_row;
 }
 

@@ -1,7 +1,6 @@
 // Which tokens of a batch's sequences are computed, each as a row, and whose key and value each
-// has. A method's special tokens at the beginning of every sequence yield the same in all of them:
-// they are computed once for a batch, or not at all where the method gives their keys and values
-// itself.
+// has. Tokens with which several sequences begin yield the same in all of them: they can be
+// computed once for a batch, or not at all where the method gives their keys and values itself.
 #pragma once
 
 #include <cstdint>
@@ -42,23 +41,24 @@ struct SpecialRows {
   Indices ids;   // which special token is there
 };
 
-// Whether the special tokens at the beginning of sequences are computed once for a batch, or, as it
-// has to be where each sequence has dropout of its own, in every sequence. Forward, no bit depends
-// on it.
-enum class PrefixRows { kShared, kOwn };
+// Which tokens at the beginning of a sequence are not computed again where the sequence before it
+// in the batch has them too: none, as it has to be where each sequence has dropout of its own;
+// special ones; or any. Forward, no bit depends on it; gradients are sums over rows, whose last
+// bits do.
+enum class SharedRows { kNone, kSpecial, kAny };
 
-// How many tokens at the beginning of a sequence get no row: those that are keys alone, or those
-// that the batch's first sequence (empty: this is the first) computes for it. The last `own` tokens
-// but those of keys alone always get rows.
-int64_t tokens_without_row(std::span<const int32_t> tokens, std::span<const int32_t> first,
-                           PrefixRows prefix, int64_t own = 1);
+// How many tokens at the beginning of a sequence get no row: those that are keys alone, and those
+// that it shares with the sequence before it (empty: this is the first). The last `own` tokens but
+// those of keys alone always get rows.
+int64_t tokens_without_row(std::span<const int32_t> tokens, std::span<const int32_t> before,
+                           SharedRows shared, int64_t own = 1);
 
 // The rows of a batch while it grows.
 class TokenRows {
  public:
-  explicit TokenRows(PrefixRows prefix) : prefix_(prefix) {}
-  // Begins a sequence; says how many of its tokens, which must outlive this, get no row. The first
-  // sequence is begun before others' tokens are added.
+  explicit TokenRows(SharedRows shared) : shared_(shared) {}
+  // Begins a sequence; says how many of its tokens, which must outlive this, get no row. The others
+  // are added before the next sequence begins.
   int64_t begin(std::span<const int32_t> tokens, int64_t own = 1);
   // The next token of the sequence, which gets a row.
   void add(int32_t token);
@@ -72,8 +72,9 @@ class TokenRows {
   std::shared_ptr<const SpecialRows> take_special();
 
  private:
-  PrefixRows prefix_;
-  std::span<const int32_t> first_;
+  SharedRows shared_;
+  std::span<const int32_t> before_;  // the sequence begun last
+  int64_t before_keys_ = 0;          // where its rows of keys begin
   std::vector<int32_t> tokens_, key_rows_;
   std::vector<int32_t> special_rows_, special_ids_;
 };

@@ -44,14 +44,14 @@ std::shared_ptr<const std::vector<TokenExample>> computed_form(
 }
 
 // A row's dropout is drawn by its sequence.
-PrefixRows prefix_rows(const Model& model, const Adaptation& adaptation, bool base_dropout) {
+SharedRows shared_rows(const Model& model, const Adaptation& adaptation, bool base_dropout) {
   const ModelConfig& config = model.config();
   bool drawn = base_dropout && (config.embedding_dropout > 0 || config.residual_dropout > 0);
   for (const SiteSpec& spec : model.shape().sites) {
     const LowRankUpdate* update = adaptation.update_at(spec.site);
     drawn = drawn || (update != nullptr && update->dropout > 0);
   }
-  return drawn ? PrefixRows::kOwn : PrefixRows::kShared;
+  return drawn ? SharedRows::kNone : SharedRows::kSpecial;
 }
 
 }  // namespace
@@ -62,7 +62,7 @@ Trainer::Trainer(Model& model, Adaptation& adaptation, const std::vector<TokenEx
       adaptation_(adaptation),
       examples_(computed_form(&adaptation, examples)),
       settings_(settings),
-      prefix_rows_(prefix_rows(model, adaptation, settings.base_dropout)),
+      shared_rows_(shared_rows(model, adaptation, settings.base_dropout)),
       optimizer_(model.backend(), adaptation.trained(), settings.adamw) {
   if (examples.empty()) throw InputError("no training examples; give data with at least one line");
   switch (settings_.warmup.unit) {
@@ -120,13 +120,13 @@ Trainer::StepWork Trainer::begin_step(int64_t step) const {
       work.report.target_tokens > 0 ? 1.0 / static_cast<double>(work.report.target_tokens) : 0.0;
   work.loss_options = {static_cast<float>(settings_.label_smoothing),
                        static_cast<float>(work.per_target)};
-  work.groups = split_by_tokens(work.examples, settings_.micro_batch_tokens, prefix_rows_);
+  work.groups = split_by_tokens(work.examples, settings_.micro_batch_tokens, shared_rows_);
   return work;
 }
 
 Trainer::PreparedStep Trainer::prepare(int64_t step) const {
   PreparedStep prepared{step, begin_step(step), {}};
-  prepared.batch = pack_batch(prepared.work.group(0), prepared.work.group_ids(0), prefix_rows_);
+  prepared.batch = pack_batch(prepared.work.group(0), prepared.work.group_ids(0), shared_rows_);
   return prepared;
 }
 
@@ -178,7 +178,7 @@ StepReport Trainer::step() {
     work.report.useful_flops += useful_flops(model_.shape(), adaptation_, batch, true);
     Batch next;
     if (g + 1 < work.micro_batches()) {
-      next = pack_batch(work.group(g + 1), work.group_ids(g + 1), prefix_rows_);
+      next = pack_batch(work.group(g + 1), work.group_ids(g + 1), shared_rows_);
     } else if (step_ + 1 < settings_.steps) {
       ahead_ = prepare(step_ + 1);
     }
@@ -207,14 +207,18 @@ Evaluation evaluate(const Model& model, const Adaptation* adaptation,
   const auto computed = computed_form(adaptation, examples);
   std::vector<const TokenExample*> all;
   for (const TokenExample& e : *computed) all.push_back(&e);
+  // Prompts that begin alike stand together, and what they share is computed once.
+  std::ranges::stable_sort(all, [](const TokenExample* a, const TokenExample* b) {
+    return std::ranges::lexicographical_compare(a->prompt, b->prompt);
+  });
   const std::vector<uint64_t> draw_ids(all.size());
-  const std::vector<size_t> groups = split_by_tokens(all, micro_batch_tokens);
-  Evaluation result;
+  const std::vector<size_t> groups = split_by_tokens(all, micro_batch_tokens, SharedRows::kAny);
+  Evaluation result{std::vector<double>(all.size()), std::vector<int64_t>(all.size())};
   for (size_t g = 0; g + 1 < groups.size(); ++g) {
     if (before_each) before_each();
     const size_t first = groups[g], size = groups[g + 1] - first;
-    const Batch batch =
-        pack_batch(std::span(all).subspan(first, size), std::span(draw_ids).subspan(first, size));
+    const Batch batch = pack_batch(std::span(all).subspan(first, size),
+                                   std::span(draw_ids).subspan(first, size), SharedRows::kAny);
     Tape tape(model.backend(), false);
     const ForwardContext context{tape, batch, adaptation, std::nullopt, 0.0};
     const Var hidden = model.forward(context);
@@ -223,8 +227,10 @@ Evaluation evaluate(const Model& model, const Adaptation* adaptation,
     for (int64_t s = 0; s < batch.sequences(); ++s) {
       const int64_t begin = batch.loss_begin[static_cast<size_t>(s)];
       const int64_t end = batch.loss_begin[static_cast<size_t>(s) + 1];
-      result.nll.push_back(sum_of(nll, begin, end));
-      result.tokens.push_back(end - begin);
+      const auto example =
+          static_cast<size_t>(all[first + static_cast<size_t>(s)] - computed->data());
+      result.nll[example] = sum_of(nll, begin, end);
+      result.tokens[example] = end - begin;
     }
   }
   return result;

@@ -139,7 +139,7 @@ class Trainer {
   // As they are computed: with the method's special tokens, where it has such.
   std::shared_ptr<const std::vector<TokenExample>> examples_;
   TrainSettings settings_;
-  PrefixRows prefix_rows_;
+  SharedRows shared_rows_;
   AdamW optimizer_;
   int64_t warmup_steps_ = 0;
   bool warmup_is_cut_ = false;

@@ -13,15 +13,15 @@ namespace {
 
 using Numbers = std::vector<int32_t>;
 
-Batch pack(const std::vector<TokenExample>& examples, PrefixRows prefix) {
+Batch pack(const std::vector<TokenExample>& examples, SharedRows shared) {
   std::vector<const TokenExample*> all;
   for (const TokenExample& e : examples) all.push_back(&e);
-  return pack_batch(all, std::vector<uint64_t>(all.size(), 0), prefix);
+  return pack_batch(all, std::vector<uint64_t>(all.size(), 0), shared);
 }
 
 TEST_CASE("a prefix is computed in the first sequence of a batch and read by the others") {
   const std::vector<TokenExample> examples = {{{5, 6}, {7}}, {{8}, {9, 10}}};
-  const Batch batch = pack(with_special_tokens({2, 1}, examples), PrefixRows::kShared);
+  const Batch batch = pack(with_special_tokens({2, 1}, examples), SharedRows::kSpecial);
   CHECK(*batch.tokens == Numbers{0, 0, 5, 6, 0, 7, /**/ 8, 0, 9, 10});
   CHECK(*batch.positions == Numbers{0, 1, 2, 3, 4, 5, /**/ 2, 3, 4, 5});
   CHECK(*batch.key_rows == Numbers{0, 1, 2, 3, 4, 5, /**/ 0, 1, 6, 7, 8, 9});
@@ -33,15 +33,15 @@ TEST_CASE("a prefix is computed in the first sequence of a batch and read by the
   CHECK(batch.full_layout->query_begin == std::vector<int64_t>{0, 6, 10});
   CHECK(batch.loss_layout->query_positions == Numbers{4, 3, 4});
 
-  const Batch own = pack(with_special_tokens({2, 1}, examples), PrefixRows::kOwn);
+  const Batch own = pack(with_special_tokens({2, 1}, examples), SharedRows::kNone);
   CHECK(own.rows() == 12);
   CHECK(own.key_rows == nullptr);
 }
 
 TEST_CASE("a prefix of keys alone has no rows") {
   const std::vector<TokenExample> examples = {{{5}, {7}}, {{8}, {9}}};
-  for (const PrefixRows prefix : {PrefixRows::kShared, PrefixRows::kOwn}) {
-    const Batch batch = pack(with_special_tokens({2, 0, true}, examples), prefix);
+  for (const SharedRows shared : {SharedRows::kSpecial, SharedRows::kNone}) {
+    const Batch batch = pack(with_special_tokens({2, 0, true}, examples), shared);
     CHECK(*batch.tokens == Numbers{5, 7, 8, 9});
     CHECK(*batch.positions == Numbers{2, 3, 2, 3});
     CHECK(batch.special->rows == Numbers{0, 1, 4, 5});
@@ -56,15 +56,15 @@ TEST_CASE("a prefix of keys alone has no rows") {
 TEST_CASE("a row that predicts is always its sequence's own, and no row predicts without one") {
   const std::vector<TokenExample> examples = {{{}, {3, 4}}, {{}, {5}}, {{6}, {7}}};
   const std::vector<TokenExample> shared = with_special_tokens({2, 0}, examples);
-  const Batch batch = pack(shared, PrefixRows::kShared);
+  const Batch batch = pack(shared, SharedRows::kSpecial);
   CHECK(*batch.tokens == Numbers{0, 0, 3, 4, /**/ 0, 5, /**/ 6, 7});
   CHECK(*batch.loss_rows == Numbers{1, 2, 4, 6});
   const std::vector<TokenExample> alone = with_special_tokens({2, 0, true}, examples);
-  const Batch without = pack(alone, PrefixRows::kShared);
+  const Batch without = pack(alone, SharedRows::kSpecial);
   CHECK(without.loss_labels == Numbers{4, 7});
   for (const auto& [all, packed] :
        {std::pair{&shared, &batch}, {&alone, &without}, {&examples, nullptr}}) {
-    const Batch plain = packed ? *packed : pack(*all, PrefixRows::kShared);
+    const Batch plain = packed ? *packed : pack(*all, SharedRows::kSpecial);
     for (size_t s = 0; s < all->size(); ++s)
       CHECK((*all)[s].predicted() == plain.loss_begin[s + 1] - plain.loss_begin[s]);
   }
@@ -78,7 +78,7 @@ TEST_CASE("groups count a prefix once, and its keys as quarters") {
   // 11 tokens of the first, and 3 and 2 of each other.
   CHECK(split_by_tokens(pointers, 21) == std::vector<size_t>{0, 3, 5});
   CHECK(split_by_tokens(pointers, 20) == std::vector<size_t>{0, 2, 4, 5});
-  CHECK(split_by_tokens(pointers, 22, PrefixRows::kOwn) == std::vector<size_t>{0, 2, 4, 5});
+  CHECK(split_by_tokens(pointers, 22, SharedRows::kNone) == std::vector<size_t>{0, 2, 4, 5});
 }
 
 TEST_CASE("a prefix computed once yields the bits of one in every sequence, and its gradients") {
@@ -96,8 +96,8 @@ TEST_CASE("a prefix computed once yields the bits of one in every sequence, and 
           adaptation->special_tokens(),
           more_examples(golden, model->config(), {1, 3, 9, 14, 2, 7}, "examples"));
       std::vector<std::vector<float>> hidden, gradients;
-      for (const PrefixRows prefix : {PrefixRows::kOwn, PrefixRows::kShared}) {
-        const Batch batch = pack(examples, prefix);
+      for (const SharedRows shared : {SharedRows::kNone, SharedRows::kSpecial}) {
+        const Batch batch = pack(examples, shared);
         Tape tape(*backend, true);
         const Var h = model->forward({tape, batch, adaptation.get(), std::nullopt, 0.0});
         hidden.push_back(backend->to_host(h.value.view()));
