@@ -58,14 +58,27 @@ void pick_choices(const Model& model, const Adaptation* adaptation, std::span<co
                });
 }
 
+// What neighbours begin with is computed once.
+void bring_alike_together(std::span<const Prompt> prompts, std::span<std::size_t> chosen) {
+  std::ranges::stable_sort(chosen, [&](std::size_t a, std::size_t b) {
+    return std::ranges::lexicographical_compare(prompts[a].ids, prompts[b].ids);
+  });
+}
+
 }  // namespace
 
 void predict(const Model& model, const Adaptation* adaptation, const BaseTokenizer* tokenizer,
              std::span<const Prompt> prompts, const DecodingSettings& decoding,
-             const GeneratorOptions& options, const OnPrediction& on_prediction) {
+             const GeneratorOptions& options, std::size_t reordered,
+             const OnPrediction& on_prediction) {
   std::vector<std::size_t> free, ranked;
   for (std::size_t i = 0; i < prompts.size(); ++i)
     (prompts[i].choices.empty() ? free : ranked).push_back(i);
+  for (std::vector<std::size_t>* chosen : {&free, &ranked}) {
+    for (std::size_t i = 0; i < chosen->size(); i += reordered)
+      bring_alike_together(prompts,
+                           std::span(*chosen).subspan(i, std::min(reordered, chosen->size() - i)));
+  }
   pick_choices(model, adaptation, prompts, ranked, options, on_prediction);
   generate_free(model, adaptation, tokenizer, prompts, free, decoding, options, on_prediction);
 }

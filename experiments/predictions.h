@@ -24,15 +24,16 @@ struct PromptPrediction {
   std::size_t tokens = 0;               // that were generated or ranked
 };
 
-// Prompts with choices first, then the others, each kind in any order; `on_prediction` gets the
-// prompt's index. `adaptation` null: the base alone, or with a merged adapter; `tokenizer` may be
-// null. Nothing of a prediction depends on `options` or on the other prompts. InputError where a
-// likelihood is not finite or no token can be chosen (an adapter that diverged). Throws Interrupted
-// between two steps.
+// Prompts with choices first, then the others; `on_prediction` gets the prompt's index. Each kind
+// in runs of `reordered` prompts (at least one), within which those that begin alike come together.
+// `adaptation` null: the base alone, or with a merged adapter; `tokenizer` may be null. Nothing of
+// a prediction depends on `options` or on the other prompts. InputError where a likelihood is not
+// finite or no token can be chosen (an adapter that diverged). Throws Interrupted between two
+// steps.
 void predict(
     const Model& model, const Adaptation* adaptation, const BaseTokenizer* tokenizer,
     std::span<const Prompt> prompts, const DecodingSettings& decoding,
-    const GeneratorOptions& options,
+    const GeneratorOptions& options, std::size_t reordered,
     const std::function<void(std::size_t index, PromptPrediction prediction)>& on_prediction);
 
 }  // namespace rankscope

@@ -124,6 +124,8 @@ inline constexpr int64_t kMostGpuHeadDim = 128;
 
 // Positions of a page of kept keys and values.
 inline constexpr int64_t kPageTokens = 16;
+// In the place of a row's slot: the row's key and value are kept already.
+inline constexpr int32_t kKept = -1;
 
 // One layer's kept keys and values, each [pages, kv_heads * head_dim * kPageTokens]. At position t
 // of a page, element i of kv head h is in column (h * head_dim + i) * kPageTokens + t of `keys` and
@@ -300,7 +302,7 @@ class Backend {
 
   // ---- Decoding -------------------------------------------------------------------------------
   // Row r of k and v [rows, kv_heads * head_dim] goes to position slots[r] % kPageTokens of page
-  // slots[r] / kPageTokens.
+  // slots[r] / kPageTokens; nowhere where slots[r] is kKept.
   virtual void store_pages(const AttentionShape& shape, ConstMatrix k, ConstMatrix v,
                            const Indices& slots, const KeyValuePages& pages) = 0;
   // As attention, over kept keys and values: q and out [query rows, heads * head_dim].

@@ -35,9 +35,10 @@ int64_t pages_needed(size_t prompt_tokens, const DecodingSettings& settings) {
   return KvCache::pages_for(prompt) + settings.beams * (KvCache::pages_for(settings.max_new) + 2);
 }
 
-// Of `count` prompts, each with `special` tokens besides its own: what `in_flight` of them can hold
-// while they are continued, and the prompts alone of as many that were computed ahead, at most
-// `most_tokens` or one.
+// Of prompts that have `special` tokens each besides their own: what `in_flight` can hold while
+// they are continued, and the prompts alone of as many that were computed ahead. Of those one is
+// held whole at most, and of the others together `most_tokens` and two pages each that are not
+// full.
 int64_t pages_needed(std::span<const std::vector<int32_t>> prompts,
                      const DecodingSettings& settings, int64_t in_flight, int64_t special,
                      int64_t most_tokens) {
@@ -51,10 +52,9 @@ int64_t pages_needed(std::span<const std::vector<int32_t>> prompts,
     continued += pages_needed(each, settings);
     ahead += KvCache::pages_for(static_cast<int64_t>(each));
   }
-  const int64_t at_once =
-      std::max(KvCache::pages_for(most_tokens) + in_flight,
-               tokens.empty() ? 0 : KvCache::pages_for(static_cast<int64_t>(tokens.front())));
-  return continued + std::min(ahead, at_once);
+  const auto longest = static_cast<int64_t>(tokens.front());
+  return continued + std::min(ahead, KvCache::pages_for(longest) + KvCache::pages_for(most_tokens) +
+                                         2 * in_flight);
 }
 
 // The prompts that wait for their turn, shared by those who continue them.
@@ -73,9 +73,9 @@ class Waiting {
     const int64_t left = std::ssize(prompts_) - static_cast<int64_t>(next_);
     most = std::clamp(left / (2 * lanes_ - 1), room, most);
     while (next_ < prompts_.size() && std::ssize(taken) < most) {
-      const auto length = static_cast<int64_t>(prompts_[next_].size()) + special_;
-      if (tokens > 0 && tokens + length > most_tokens_) break;
-      tokens += length;
+      const int64_t counted = special_ + counted_tokens(taken.empty());
+      if (tokens > 0 && tokens + counted > most_tokens_) break;
+      tokens += counted;
       taken.push_back(next_++);
     }
     return taken;
@@ -84,6 +84,15 @@ class Waiting {
   int64_t most_tokens() const { return most_tokens_; }
 
  private:
+  // Of the next prompt: those with which the one before it begins too have keys and values alone,
+  // as in split_by_tokens().
+  int64_t counted_tokens(bool first) const {
+    const std::vector<int32_t>& prompt = prompts_[next_];
+    const int64_t rowless =
+        first ? 0 : tokens_without_row(prompt, prompts_[next_ - 1], SharedRows::kAny);
+    return std::ssize(prompt) - rowless + (rowless + 3) / 4;
+  }
+
   std::span<const std::vector<int32_t>> prompts_;
   int64_t special_, most_tokens_, lanes_;
   std::mutex mutex_;

@@ -14,13 +14,18 @@ class SegmentBatch {
   void add(const Segment& segment) {
     const int64_t kept = segment.sequence->tokens;
     const auto length = static_cast<int64_t>(segment.tokens.size());
-    rows_.cache.extend(*segment.sequence, length, rows_.slots);
-    if (kept > 0) {
-      begin_continued(*segment.sequence);
-    } else if (rows_.continued.queries() > 0) {
-      throw std::logic_error("segments of empty sequences come first");
+    int64_t begin = 0, stored = 0;
+    if (kept == 0) {
+      if (rows_.continued.queries() > 0)
+        throw std::logic_error("segments of empty sequences come first");
+      begin = tokens_.begin(segment.tokens, segment.wanted);
+      if (fresh_before_ != nullptr)
+        stored = rows_.cache.share(*segment.sequence, *fresh_before_, begin);
+      rows_.slots.insert(rows_.slots.end(), static_cast<size_t>(stored), kKept);
+      fresh_before_ = segment.sequence;
     }
-    const int64_t begin = kept > 0 ? 0 : tokens_.begin(segment.tokens, segment.wanted);
+    rows_.cache.extend(*segment.sequence, length - stored, rows_.slots);
+    if (kept > 0) begin_continued(*segment.sequence);
     for (int64_t i = begin; i < length; ++i) {
       const auto position = static_cast<int32_t>(kept + i);
       const bool wanted = i >= length - segment.wanted;
@@ -83,7 +88,8 @@ class SegmentBatch {
   AttentionLayout full_{{0}, {0}, {}}, loss_{{0}, {0}, {}};
   TokenRows tokens_{SharedRows::kAny};
   std::vector<int32_t> positions_, loss_rows_, loss_positions_;
-  int64_t page_begin_ = 0;  // of the segment's pages, in both layouts
+  int64_t page_begin_ = 0;                        // of the segment's pages, in both layouts
+  const CachedSequence* fresh_before_ = nullptr;  // the last that began here
 };
 
 }  // namespace

@@ -28,6 +28,20 @@ void KvCache::drop_page(int32_t page) {
   if (--users_[static_cast<size_t>(page)] == 0) free_.push_back(page);
 }
 
+void KvCache::use_again(const std::vector<int32_t>& pages) {
+  for (const int32_t page : pages) ++users_[static_cast<size_t>(page)];
+}
+
+int64_t KvCache::share(CachedSequence& sequence, const CachedSequence& from, int64_t tokens) {
+  if (sequence.tokens > 0 || from.tokens < tokens)
+    throw std::logic_error("only an empty sequence can begin as a longer one does");
+  const int64_t full = tokens / kPageTokens;
+  sequence.pages.assign(from.pages.begin(), from.pages.begin() + full);
+  sequence.tokens = full * kPageTokens;
+  use_again(sequence.pages);
+  return sequence.tokens;
+}
+
 void KvCache::extend(CachedSequence& sequence, int64_t tokens, std::vector<int32_t>& slots) {
   if (sequence.tokens % kPageTokens != 0 && tokens > 0) {
     int32_t& last = sequence.pages.back();
@@ -61,7 +75,7 @@ CachedSequence KvCache::fork(const CachedSequence& sequence) {
   CachedSequence copy;
   copy.pages = sequence.pages;
   copy.tokens = sequence.tokens;
-  for (const int32_t page : copy.pages) ++users_[static_cast<size_t>(page)];
+  use_again(copy.pages);
   return copy;
 }
 

@@ -32,6 +32,9 @@ class KvCache {
   static int64_t pages_for(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
   int64_t free_pages() const { return static_cast<int64_t>(free_.size()); }
 
+  // An empty sequence's first `tokens` are those of `from`, which has as many, and so are its pages
+  // as far as they are full of them. Returns how many tokens that are.
+  int64_t share(CachedSequence& sequence, const CachedSequence& from, int64_t tokens);
   // Makes room for `tokens` more tokens of the sequence and appends their slots, in order. In the
   // place of a last page that is shared the sequence gets a copy of its own. Throws
   // std::logic_error where the pages do not suffice.
@@ -47,6 +50,7 @@ class KvCache {
  private:
   int32_t take_page();
   void drop_page(int32_t page);
+  void use_again(const std::vector<int32_t>& pages);
 
   Backend& backend_;
   std::vector<Tensor> keys_, values_;  // [layers]
@@ -59,7 +63,7 @@ class KvCache {
 // they see one another as the batch's layouts say. The rows behind them continue kept sequences.
 struct CacheRows {
   KvCache& cache;
-  Indices slots;  // [rows of keys]: where each row's key and value are kept
+  Indices slots;  // [rows of keys]: where each row's key and value are stored; kKept: they are
   int64_t fresh_rows = 0;
   int64_t fresh_loss_rows = 0;
   PagedLayout continued;       // rows from fresh_rows on

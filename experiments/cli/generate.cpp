@@ -23,6 +23,9 @@ namespace rankscope {
 
 namespace {
 
+// Predictions are printed in the order of the prompts, so the first ones wait for as many others.
+constexpr std::size_t kReordered = 256;
+
 struct GenerateCommand {
   std::string model, adapter, prompts;
   DataOptions data;
@@ -140,7 +143,7 @@ int run_generate(GenerateCommand& c) {
   }
   Printer printer(prompts, c.json);
   predict(*base.model, base.adaptation.get(), base.tokenizer ? &*base.tokenizer : nullptr, prompts,
-          c.decoding, {c.in_flight, c.tokens_at_once},
+          c.decoding, {c.in_flight, c.tokens_at_once}, kReordered,
           [&](std::size_t index, PromptPrediction prediction) {
             printer.add(index, line_of(prompts[index], prediction), prediction.tokens);
           });

@@ -147,6 +147,7 @@ Predicted predict_missing(const Adapted& subject, const Manifest& manifest, cons
   {
     AppendedLines lines(file);
     predict(subject.model, subject.adaptation.get(), &tokenizer, missing, decoding, {},
+            std::max<std::size_t>(missing.size(), 1),
             [&](std::size_t index, PromptPrediction prediction) {
               OrderedJson json;
               json["id"] = missing[index].id;

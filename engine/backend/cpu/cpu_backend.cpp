@@ -182,8 +182,10 @@ class CpuBackend final : public Backend {
                    const KeyValuePages& pages) override {
     by_rows(k.rows, k.cols, [&](int64_t begin, int64_t rows) {
       for (int64_t r = begin; r < begin + rows; ++r) {
-        const int64_t page = slots[static_cast<size_t>(r)] / kPageTokens;
-        const int64_t position = slots[static_cast<size_t>(r)] % kPageTokens;
+        const int32_t slot = slots[static_cast<size_t>(r)];
+        if (slot == kKept) continue;
+        const int64_t page = slot / kPageTokens;
+        const int64_t position = slot % kPageTokens;
         float* keys = pages.keys.row(page) + position;
         for (int64_t i = 0; i < k.cols; ++i) keys[i * kPageTokens] = k.row(r)[i];
         for (int64_t h = 0; h < shape.kv_heads; ++h) {

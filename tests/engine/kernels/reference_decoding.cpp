@@ -11,8 +11,9 @@ void store_pages(const AttentionShape& shape, const Array& k, const Array& v,
                  const std::vector<int32_t>& slots, Array& keys, Array& values) {
   const int64_t d = shape.head_dim;
   for (int64_t r = 0; r < k.rows; ++r) {
-    const int64_t page = slots[static_cast<size_t>(r)] / kPageTokens;
-    const int64_t t = slots[static_cast<size_t>(r)] % kPageTokens;
+    const int32_t slot = slots[static_cast<size_t>(r)];
+    if (slot == kKept) continue;
+    const int64_t page = slot / kPageTokens, t = slot % kPageTokens;
     for (int64_t h = 0; h < shape.kv_heads; ++h)
       for (int64_t i = 0; i < d; ++i) {
         keys.at(page, (h * d + i) * kPageTokens + t) = k.at(r, h * d + i);

@@ -21,7 +21,7 @@ __global__ void store_rows(AttentionShape shape, ConstMatrix k, ConstMatrix v, c
                            KeyValuePages pages) {
   const int64_t index = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   const int64_t row = index / k.cols, col = index - row * k.cols;
-  if (row >= k.rows) return;
+  if (row >= k.rows || slots[row] == kKept) return;
   const int64_t head = col / shape.head_dim, i = col - head * shape.head_dim;
   const int64_t page = slots[row] / kPage, position = slots[row] % kPage;
   const int64_t key = page * pages.keys.stride + col * kPage + position;
