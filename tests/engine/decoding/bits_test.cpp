@@ -9,6 +9,7 @@
 #include "common/error.h"
 #include "common/interrupt.h"
 #include "engine/decoding/ranking.h"
+#include "engine/decoding/segments.h"
 #include "engine/training/trainer.h"
 #include "tests/engine/decoding/decoding_case.h"
 #include "tests/engine/goldens/golden_case.h"
@@ -53,6 +54,61 @@ TEST_CASE("decoding: batch size, order, neighbours and threads change no predict
         CHECK(same(got[i * 7 % prompts.size()], expected[i]));
     }
   }
+}
+
+TEST_CASE("decoding: what prompts begin with in common changes no prediction") {
+  for (const char* name : {"gpt2_tied", "llama_gqa"}) {
+    const auto backend = make_cpu_backend(2);
+    const auto model = GoldenCase(name).load(*backend);
+    const auto prompts = related_prompts(60, 48, model->config().vocabulary);
+    for (const int64_t beams : {1, 3}) {
+      DecodingSettings settings;
+      settings.max_new = 12;
+      settings.beams = beams;
+      settings.end_ids = {3, 7, 11};
+      const auto expected = predict(*model, prompts, settings, {1, 1});
+      for (const int64_t in_flight : {2, 4, 32}) {
+        for (const int64_t at_once : {30, 300, 4096}) {
+          INFO(name << ", beams " << beams << ", " << in_flight << " in flight, " << at_once
+                    << " prompt tokens at once");
+          const auto got = predict(*model, prompts, settings, {in_flight, at_once});
+          for (size_t i = 0; i < prompts.size(); ++i) CHECK(same(got[i], expected[i]));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("decoding: sequences that begin alike are computed and kept once") {
+  const auto backend = make_cpu_backend(2);
+  const auto model = GoldenCase("llama_gqa").load(*backend);
+  const int64_t vocabulary = model->config().vocabulary;
+  std::vector<std::vector<int32_t>> prompts(4, drawn_prompts(1, 1, vocabulary)[0]);
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    for (int32_t t = 0; t < 36; ++t) prompts[i].push_back(t);
+    prompts[i].push_back(static_cast<int32_t>(40 + i));
+  }
+  prompts[3][20] = 50;  // after a page and a bit
+  KvCache cache(model->config(), *backend, 32);
+  std::vector<CachedSequence> kept(prompts.size());
+  std::vector<Segment> segments;
+  for (size_t i = 0; i < prompts.size(); ++i) segments.push_back({&kept[i], prompts[i], 1});
+  const Tensor together = run_segments(*model, nullptr, cache, segments);
+  CHECK(cache.free_pages() == 32 - (3 + 1 + 1 + 2));
+  CHECK(kept[2].pages[1] == kept[0].pages[1]);
+  CHECK(kept[3].pages[0] == kept[0].pages[0]);
+  CHECK(kept[3].pages[1] != kept[0].pages[1]);
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    KvCache own(model->config(), *backend, 4);
+    CachedSequence alone;
+    const Segment segment{&alone, prompts[i], 1};
+    const Tensor hidden = run_segments(*model, nullptr, own, {&segment, 1});
+    CHECK(std::ranges::equal(std::span(hidden.matrix().row(0), static_cast<size_t>(hidden.cols())),
+                             std::span(together.matrix().row(static_cast<int64_t>(i)),
+                                       static_cast<size_t>(hidden.cols()))));
+  }
+  for (CachedSequence& sequence : kept) cache.release(sequence);
+  CHECK(cache.free_pages() == 32);
 }
 
 TEST_CASE(
@@ -125,9 +181,10 @@ TEST_CASE("decoding: a ranking is the likelihood of each whole text, whatever th
     const auto model = GoldenCase(name).load(*backend);
     std::vector<RankedPrompt> prompts;
     const auto drawn = drawn_prompts(60, 30, model->config().vocabulary);
+    const auto related = related_prompts(20, 30, model->config().vocabulary);
     for (size_t i = 0; i < 20; ++i) {
       RankedPrompt& prompt = prompts.emplace_back();
-      prompt.prompt = drawn[i];
+      prompt.prompt = related[i];
       prompt.choices = {drawn[20 + i], drawn[40 + i], {drawn[i][0]}};
     }
     const auto expected = rank(*model, prompts, 1);

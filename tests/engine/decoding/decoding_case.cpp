@@ -44,4 +44,20 @@ std::vector<std::vector<int32_t>> drawn_prompts(size_t count, uint64_t longest,
   return prompts;
 }
 
+std::vector<std::vector<int32_t>> related_prompts(size_t count, uint64_t longest,
+                                                  int64_t vocabulary) {
+  const Draws draws(1, "test", "beginnings");
+  std::vector<std::vector<int32_t>> prompts = drawn_prompts(count, longest, vocabulary);
+  for (size_t i = 1; i < prompts.size(); ++i) {
+    const std::vector<int32_t>& before = prompts[i - 1];
+    const size_t common = i % 5 == 0   ? 0
+                          : i % 5 == 1 ? before.size()
+                                       : draws.below(i, before.size() + 1);
+    prompts[i].insert(prompts[i].begin(), before.begin(),
+                      before.begin() + static_cast<std::ptrdiff_t>(common));
+    prompts[i].resize(std::min<size_t>(prompts[i].size(), i % 3 == 0 ? common + 1 : longest));
+  }
+  return prompts;
+}
+
 }  // namespace rankscope::tests

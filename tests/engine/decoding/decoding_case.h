@@ -26,5 +26,8 @@ std::vector<Prediction> predict(const Model& model,
 
 // `count` prompts of 1 to `longest` drawn tokens.
 std::vector<std::vector<int32_t>> drawn_prompts(size_t count, uint64_t longest, int64_t vocabulary);
+// The same, most of which begin as the one before does: with a part of it, all of it or more.
+std::vector<std::vector<int32_t>> related_prompts(size_t count, uint64_t longest,
+                                                  int64_t vocabulary);
 
 }  // namespace rankscope::tests

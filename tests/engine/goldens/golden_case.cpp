@@ -71,6 +71,22 @@ std::vector<TokenExample> more_examples(const GoldenCase& c, const ModelConfig& 
   return examples;
 }
 
+std::vector<TokenExample> examples_that_begin_alike(const GoldenCase& c,
+                                                    const ModelConfig& config) {
+  std::vector<TokenExample> examples =
+      more_examples(c, config, {1, 3, 9, 14, 2, 7, 3, 1}, "examples");
+  for (size_t i = 1; i < examples.size(); ++i) {
+    const std::vector<int32_t>& before = examples[i - 1].prompt;
+    std::vector<int32_t>& prompt = examples[i].prompt;
+    const size_t common = i % 4 == 0 ? 0 : before.size() - before.size() / 4 * (i % 3);
+    prompt.insert(prompt.begin(), before.begin(),
+                  before.begin() + static_cast<std::ptrdiff_t>(common));
+    if (i % 5 == 0) prompt = before;
+    prompt.resize(std::min<size_t>(prompt.size(), static_cast<size_t>(config.context - 8)));
+  }
+  return examples;
+}
+
 const std::vector<std::string>& golden_cases() {
   static const std::vector<std::string> names{"gpt2_tied",      "gpt2_untied", "llama_gqa",
                                               "llama_mqa_bias", "llama3_rope", "llama_linear_rope",

@@ -39,6 +39,9 @@ std::vector<TokenExample> more_examples(const GoldenCase& c, const ModelConfig& 
                                         const std::vector<int64_t>& lengths,
                                         const std::string& key);
 
+// The same, most of which begin as the one before does.
+std::vector<TokenExample> examples_that_begin_alike(const GoldenCase& c, const ModelConfig& config);
+
 // Names of the cases with weights, losses and gradients.
 const std::vector<std::string>& golden_cases();
 
