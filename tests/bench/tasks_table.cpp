@@ -14,6 +14,7 @@
 #include "engine/decoding/generator.h"
 #include "engine/decoding/ranking.h"
 #include "engine/training/useful_flops.h"
+#include "experiments/task_examples.h"
 #include "metrics/rouge.h"
 #include "tests/bench/bench_inputs.h"
 #include "tests/bench/command_table.h"
@@ -41,49 +42,70 @@ double seconds_of(const std::function<void()>& work) {
   return best;
 }
 
-// The first `count` prompts of the task's token file, as a file that peers read too.
-std::vector<std::vector<int32_t>> prompts_of(const fs::path& root, const std::string& shape,
-                                             size_t count, const fs::path& file) {
-  std::vector<std::vector<int32_t>> prompts;
-  std::string text;
+using Prompts = std::vector<std::vector<int32_t>>;
+
+// Random ids of the lengths of WikiSQL's prompts, no two of which begin alike.
+Prompts unrelated_prompts(const fs::path& root, const std::string& shape, size_t count) {
+  Prompts prompts;
   JsonlReader reader(token_file(root, shape, "wikisql"));
-  for (Json line; prompts.size() < count && reader.next(line);) {
+  for (Json line; prompts.size() < count && reader.next(line);)
     prompts.push_back(line.at("prompt_ids").get<std::vector<int32_t>>());
-    text += Json({{"prompt_ids", prompts.back()}}).dump() + "\n";
-  }
-  write_file_atomically(file, text);
   return prompts;
+}
+
+// WikiSQL's first dev prompts: neighbours ask about the same table.
+Prompts real_prompts(const std::string& tokenizer, const ModelConfig& config, size_t count) {
+  DataSource source;
+  source.task = "wikisql";
+  source.data = shared_data("wikisql");
+  source.split = "dev";
+  source.limit = count;
+  const BaseTokenizer base_tokenizer(shared_model(tokenizer), config);
+  Prompts prompts;
+  for (Prompt& prompt :
+       task_prompts(read_task_examples(source, base_tokenizer, config, kNewTokens, false), false))
+    prompts.push_back(std::move(prompt.ids));
+  return prompts;
+}
+
+// As peers read them.
+void write_prompts(const fs::path& file, const Prompts& prompts) {
+  std::string text;
+  for (const auto& prompt : prompts) text += Json({{"prompt_ids", prompt}}).dump() + "\n";
+  write_file_atomically(file, text);
 }
 
 struct DecodingWork {
   const char* shape;
+  const char* tokenizer;
   int64_t beams;
   size_t prompts;
   double must, aim;
 };
 
-// What the mathematics of continuing the prompts needs: their rows once, each beam's new ones.
-double decoding_flops(Model& model, const std::vector<std::vector<int32_t>>& prompts,
-                      int64_t beams) {
+// What the mathematics of continuing the prompts needs: their rows, of those with which one begins
+// as the one before it does once, and each beam's new ones.
+double decoding_flops(Model& model, const Prompts& prompts, int64_t beams) {
   Settings none;
   const auto adaptation = make_method("none", none)->adapt(model, 0);
-  const auto forward = [&](const std::vector<int32_t>& prompt, int64_t tokens) {
-    const TokenExample example{prompt, std::vector<int32_t>(static_cast<size_t>(tokens))};
-    const TokenExample* const all[] = {&example};
-    const uint64_t draw_ids[] = {0};
-    return useful_flops(model.shape(), *adaptation, pack_batch(all, draw_ids), false);
+  const auto forward = [&](std::span<const std::vector<int32_t>> some, int64_t tokens) {
+    std::vector<TokenExample> examples;
+    for (const std::vector<int32_t>& prompt : some)
+      examples.push_back({prompt, std::vector<int32_t>(static_cast<size_t>(tokens))});
+    std::vector<const TokenExample*> all;
+    for (const TokenExample& example : examples) all.push_back(&example);
+    const Batch batch = pack_batch(all, std::vector<uint64_t>(all.size()), SharedRows::kAny);
+    return useful_flops(model.shape(), *adaptation, batch, false);
   };
-  double flops = 0;
+  double flops = forward(prompts, 1);
   for (const std::vector<int32_t>& prompt : prompts) {
-    const double first = forward(prompt, 1);
-    flops += first + static_cast<double>(beams) * (forward(prompt, kNewTokens) - first);
+    const std::span one(&prompt, 1);
+    flops += static_cast<double>(beams) * (forward(one, kNewTokens) - forward(one, 1));
   }
   return flops;
 }
 
 void decoding_row(Table& table, const char* python, const fs::path& root, const DecodingWork& w) {
-  const fs::path file = root / (std::string(w.shape) + "-prompts.jsonl");
-  const auto prompts = prompts_of(root, w.shape, w.prompts, file);
   const auto backend = make_cpu_backend(kThreads);
   const auto model = load_model(model_folder(root, w.shape), *backend);
   DecodingSettings settings;
@@ -91,14 +113,25 @@ void decoding_row(Table& table, const char* python, const fs::path& root, const 
   settings.beams = w.beams;
   for (const int64_t id : model->config().eos_ids)
     settings.end_ids.push_back(static_cast<int32_t>(id));
-  const auto decode = [&] {
-    generate(*model, nullptr, prompts, settings, {}, [](size_t, Prediction) {});
+  const double tokens = static_cast<double>(w.prompts * kNewTokens);
+  const auto rate_of = [&](const Prompts& prompts, const char* what) {
+    const double rate =
+        tokens / seconds_of([&] {
+          generate(*model, nullptr, prompts, settings, {}, [](size_t, Prediction) {});
+        });
+    std::printf("%s, beams %lld, %s: %.0f new tokens/s\n", w.shape, static_cast<long long>(w.beams),
+                what, rate);
+    return rate;
   };
-  const double tokens = static_cast<double>(prompts.size() * kNewTokens);
-  const double rate = tokens / seconds_of(decode);
-  std::printf("%s, beams %lld: %.0f new tokens/s\n", w.shape, static_cast<long long>(w.beams),
-              rate);
+  Prompts prompts = unrelated_prompts(root, w.shape, w.prompts);
+  double rate = rate_of(prompts, "prompts that share nothing");
+  if (is_there(shared_data("wikisql/dev.jsonl")) && is_there(shared_model(w.tokenizer))) {
+    prompts = real_prompts(w.tokenizer, model->config(), w.prompts);
+    rate = rate_of(prompts, "WikiSQL's prompts");
+  }
   if (python == nullptr) return;
+  const fs::path file = root / (std::string(w.shape) + "-prompts.jsonl");
+  write_prompts(file, prompts);
   const double bound =
       tokens / (decoding_flops(*model, prompts, w.beams) * 1e-9 / reference_sgemm_gflops(kThreads));
   const std::string work = std::string(w.shape) + " beams " + std::to_string(w.beams) +
@@ -230,9 +263,9 @@ int print_tasks_table() {
   fs::create_directories(root);
   const char* python = peers_python();
   Table table(root / "tasks_table.json");
-  for (const DecodingWork& work :
-       {DecodingWork{"stories3m", 1, 256, 6, 13}, DecodingWork{"gpt2-small", 1, 64, 4, 6.5},
-        DecodingWork{"stories3m", 4, 128, 6, 15}})
+  for (const DecodingWork& work : {DecodingWork{"stories3m", "stories3m", 1, 256, 6, 13},
+                                   DecodingWork{"gpt2-small", "gpt2-tokenizer", 1, 64, 4, 6.5},
+                                   DecodingWork{"stories3m", "stories3m", 4, 128, 6, 15}})
     decoding_row(table, python, root, work);
   ranking_row(table, python, root);
   std::vector<fs::path> needed{shared_data("samsum/val.json"), shared_data("wikisql/train.jsonl"),
