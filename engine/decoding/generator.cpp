@@ -73,7 +73,9 @@ class Waiting {
     const int64_t left = std::ssize(prompts_) - static_cast<int64_t>(next_);
     most = std::clamp(left / (2 * lanes_ - 1), room, most);
     while (next_ < prompts_.size() && std::ssize(taken) < most) {
-      const int64_t counted = special_ + counted_tokens(taken.empty());
+      const int64_t counted =
+          special_ + counted_tokens(prompts_[next_], taken.empty() ? std::span<const int32_t>()
+                                                                   : prompts_[next_ - 1]);
       if (tokens > 0 && tokens + counted > most_tokens_) break;
       tokens += counted;
       taken.push_back(next_++);
@@ -84,15 +86,6 @@ class Waiting {
   int64_t most_tokens() const { return most_tokens_; }
 
  private:
-  // Of the next prompt: those with which the one before it begins too have keys and values alone,
-  // as in split_by_tokens().
-  int64_t counted_tokens(bool first) const {
-    const std::vector<int32_t>& prompt = prompts_[next_];
-    const int64_t rowless =
-        first ? 0 : tokens_without_row(prompt, prompts_[next_ - 1], SharedRows::kAny);
-    return std::ssize(prompt) - rowless + (rowless + 3) / 4;
-  }
-
   std::span<const std::vector<int32_t>> prompts_;
   int64_t special_, most_tokens_, lanes_;
   std::mutex mutex_;

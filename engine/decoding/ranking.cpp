@@ -11,14 +11,16 @@ namespace rankscope {
 
 namespace {
 
-int64_t tokens_of(const RankedPrompt& prompt, int64_t special) {
-  size_t tokens = prompt.prompt.size();
-  for (const std::vector<int32_t>& choice : prompt.choices) tokens += choice.size() - 1;
-  return static_cast<int64_t>(tokens) + special;
+int64_t tokens_of(const RankedPrompt& prompt, std::span<const int32_t> before, int64_t special) {
+  int64_t tokens = counted_tokens(prompt.prompt, before) + special;
+  for (const std::vector<int32_t>& choice : prompt.choices) tokens += std::ssize(choice) - 1;
+  return tokens;
 }
 
-int64_t pages_of(const RankedPrompt& prompt, int64_t special) {
-  int64_t pages = KvCache::pages_for(static_cast<int64_t>(prompt.prompt.size()) + special);
+// At most: with special tokens of the prefix before both prompts more of their pages are full.
+int64_t pages_of(const RankedPrompt& prompt, std::span<const int32_t> before, int64_t special) {
+  const int64_t shared = tokens_without_row(prompt.prompt, before, SharedRows::kAny) / kPageTokens;
+  int64_t pages = KvCache::pages_for(std::ssize(prompt.prompt) + special) - shared;
   for (const std::vector<int32_t>& choice : prompt.choices)
     pages += KvCache::pages_for(static_cast<int64_t>(choice.size())) + 1;
   return pages;
@@ -51,9 +53,11 @@ class RankBatch {
       : model_(model), adaptation_(adaptation), prompts_(prompts), kept_(prompts.size()) {
     const SpecialTokens special = special_tokens_of(adaptation);
     int64_t pages = 0;
+    std::span<const int32_t> before;
     for (const RankedPrompt& prompt : prompts) {
       computed_.push_back(with_special_tokens(special, prompt.prompt));
-      pages += pages_of(prompt, special.count());
+      pages += pages_of(prompt, before, special.count());
+      before = prompt.prompt;
     }
     cache_.emplace(model.config(), model.backend(), pages);
   }
@@ -128,10 +132,12 @@ void rank_choices(
   for (size_t begin = 0; begin < prompts.size();) {
     if (stop_requested()) throw Interrupted("interrupted while ranking");
     size_t end = begin;
-    int64_t tokens = 0;
-    do {
-      tokens += tokens_of(prompts[end++], special);
-    } while (end < prompts.size() && tokens + tokens_of(prompts[end], special) <= tokens_at_once);
+    for (int64_t tokens = 0; end < prompts.size(); ++end) {
+      const std::span<const int32_t> before =
+          end == begin ? std::span<const int32_t>() : prompts[end - 1].prompt;
+      tokens += tokens_of(prompts[end], before, special);
+      if (end > begin && tokens > tokens_at_once) break;
+    }
     const std::vector<double> all =
         RankBatch(model, adaptation, prompts.subspan(begin, end - begin)).log_likelihoods();
     std::span<const double> left = all;

@@ -17,9 +17,10 @@ struct RankedPrompt {
 };
 
 // The log-likelihood (nats) of each choice after its prompt, summed over the choice's tokens. The
-// prompt is computed once. Batches hold at most `tokens_at_once` tokens, or one prompt; no result's
-// bits depend on it. Calls on_ranked in the order of the prompts. prompt and choice together must
-// fit into the model's context (std::logic_error). Throws Interrupted between batches.
+// prompt is computed once, and so is what neighbouring prompts begin with. Batches hold at most
+// `tokens_at_once` tokens (counted_tokens), or one prompt; no result's bits depend on it. Calls
+// on_ranked in the order of the prompts. prompt and choice together must fit into the model's
+// context (std::logic_error). Throws Interrupted between batches.
 void rank_choices(
     const Model& model, const Adaptation* adaptation, std::span<const RankedPrompt> prompts,
     int64_t tokens_at_once,

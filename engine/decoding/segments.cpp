@@ -94,6 +94,11 @@ class SegmentBatch {
 
 }  // namespace
 
+int64_t counted_tokens(std::span<const int32_t> tokens, std::span<const int32_t> before) {
+  const int64_t rowless = tokens_without_row(tokens, before, SharedRows::kAny);
+  return std::ssize(tokens) - rowless + (rowless + 7) / 8;
+}
+
 SegmentPass::SegmentPass(KvCache& cache, std::span<const Segment> segments) {
   SegmentBatch rows(cache);
   for (const Segment& segment : segments) rows.add(segment);
