@@ -90,6 +90,8 @@ struct ScoreFinding {
   std::string note;  // "1 seed: this run only", ...
   // Of the data that its trials were scored and trained on; none where no trial says.
   std::optional<CutPrompts> scored_cut = {}, trained_cut = {};
+  // Of accuracy, the label that each word of the template stands for: "neutral" by "neither".
+  std::map<std::string, std::string> label_words = {};
 };
 
 // A variant's forward pass beside the base's at one batch and length.

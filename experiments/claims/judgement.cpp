@@ -10,6 +10,7 @@
 
 #include "experiments/claims/contrasts.h"
 #include "experiments/claims/cut_prompts.h"
+#include "experiments/claims/label_words.h"
 #include "experiments/claims/latency_evidence.h"
 #include "experiments/claims/paper_kind.h"
 #include "experiments/claims/rate_search.h"
@@ -297,6 +298,7 @@ class Scores {
       score.trained_cut = group.trained_cut;
       score.headline = !metric.empty() && metric == headline;
       score.missing = group.unfinished;
+      if (metric == "accuracy") score.label_words = label_words(evidence_.results(), group);
       for (const EvidenceTrial& trial : group.trials) {
         score.seeds.push_back(trial.seed);
         score.diverged += trial.state == "diverged";

@@ -12,7 +12,7 @@
 #include "datasets/task.h"
 #include "engine/training/numeric_version.h"
 #include "engine/training/trainer.h"
-#include "experiments/sweep/sweep_keys.h"
+#include "experiments/sweep/template_text.h"
 
 namespace rankscope {
 
@@ -21,29 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string number(double value) { return fmt::format("{:.17g}", value); }
-
-// Whether this begins as an assignment does: "prompt=", behind any backslashes.
-bool begins_assignment(std::string_view text) {
-  text.remove_prefix(std::min(text.find_first_not_of('\\'), text.size()));
-  return std::ranges::any_of(sweep_keys("template"),
-                             [&](const std::string& key) { return text.starts_with(key + "="); });
-}
-
-// KEY=VALUE a line, in the order of the keys. A line of a value that looks like the next assignment
-// gets a backslash before it, so that no two templates have one text.
-std::string text_of(std::vector<std::string> assignments) {
-  std::ranges::sort(assignments);
-  std::string all;
-  for (const std::string& assignment : assignments) {
-    if (!all.empty()) all += '\n';
-    for (std::size_t i = 0; i < assignment.size(); ++i) {
-      all += assignment[i];
-      if (assignment[i] == '\n' && begins_assignment(std::string_view(assignment).substr(i + 1)))
-        all += '\\';
-    }
-  }
-  return all;
-}
 
 // The data's content and how it is read, under "NAME.KEY".
 void add_data(const DataSource& source, const std::string& name, FileHashes& hashes,
@@ -57,7 +34,7 @@ void add_data(const DataSource& source, const std::string& name, FileHashes& has
   keys[name + ".task"] = source.task;
   keys[name + ".skip"] = std::to_string(source.skip);
   keys[name + ".limit"] = std::to_string(source.limit);
-  keys[name + ".template"] = text_of(source.template_keys);
+  keys[name + ".template"] = template_text(source.template_keys);
   keys[name + ".max_tokens"] = std::to_string(source.max_tokens);
   keys[name + ".end_token"] = source.end_token;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "common/text.h"
 #include "common/utf8.h"
@@ -19,6 +20,9 @@ namespace rankscope {
 namespace {
 
 constexpr std::size_t kMostLabels = 8, kMostMatrices = 3;
+constexpr std::size_t kLongestName = 9;                      // bytes of a label beside a matrix
+constexpr int kLetterWidth = 8, kBetweenNames = 14;          // pixels of the figure
+constexpr int kLeastPanelWidth = 200, kWidestFigure = 1200;  // likewise
 
 // The base, and of each method the configuration with the highest mean, LoRA's first.
 std::vector<const ScoreFinding*> best_configurations(const ReportData& data,
@@ -41,12 +45,14 @@ std::vector<const ScoreFinding*> best_configurations(const ReportData& data,
 struct Counts {
   std::map<std::pair<std::string, std::string>, std::int64_t>
       predictions;  // by reference and prediction
-  // A model answers in a template's words: which reference each means is seen where it was right.
+  // A model answers in a template's words. What each means the finding says; where a target holds
+  // more than the word, it is seen where it was right.
   std::map<std::string, std::string> meaning;
 };
 
 Counts counts_of(ReportData& data, const ScoreFinding& score) {
   Counts counts;
+  counts.meaning = score.label_words;
   for (const Row& row : data.rows("SELECT p.reference, p.prediction, p.outcome, count(*) FROM "
                                   "predictions_scored p WHERE p.metric = ? AND p.trial "
                                   "IN (SELECT trial FROM trials WHERE sweep = ? AND setting = ? "
@@ -56,7 +62,7 @@ Counts counts_of(ReportData& data, const ScoreFinding& score) {
     const std::string reference(trimmed(text_in(row[0])));
     const std::string prediction(trimmed(text_in(row[1])));
     counts.predictions[{reference, prediction}] += integer_in(row[3]).value_or(0);
-    if (number_in(row[2]) == 1.0) counts.meaning[prediction] = reference;
+    if (number_in(row[2]) == 1.0) counts.meaning.emplace(prediction, reference);
   }
   return counts;
 }
@@ -83,21 +89,23 @@ std::optional<Figure> confusion_of(ReportData& data, const std::string& base,
   const auto place = [&](const std::string& label) {
     return static_cast<std::size_t>(std::ranges::find(labels, label) - labels.begin());
   };
-  const auto place_of_prediction = [&](const std::string& prediction) {
-    const auto found = meaning.find(prediction);
-    return place(found == meaning.end() ? prediction : found->second);
+  const auto place_of_prediction = [&](const Counts& counts, const std::string& prediction) {
+    for (const auto* const each : {&counts.meaning, &std::as_const(meaning)})
+      if (const auto found = each->find(prediction); found != each->end())
+        return place(found->second);
+    return place(prediction);
   };
   bool others = false;
   for (const auto& [score, counts] : panels)
     for (const auto& [pair, count] : counts.predictions)
-      others = others || place_of_prediction(pair.second) == labels.size();
+      others = others || place_of_prediction(counts, pair.second) == labels.size();
   const std::size_t columns = labels.size() + (others ? 1 : 0);
 
   HeatMap map;
   for (const auto& [score, counts] : panels) {
     std::vector<std::int64_t> cells(labels.size() * columns), totals(labels.size());
     for (const auto& [pair, count] : counts.predictions) {
-      cells[place(pair.first) * columns + place_of_prediction(pair.second)] += count;
+      cells[place(pair.first) * columns + place_of_prediction(counts, pair.second)] += count;
       totals[place(pair.first)] += count;
     }
     HeatPanel panel{.title = configuration_label(*score),
@@ -116,15 +124,14 @@ std::optional<Figure> confusion_of(ReportData& data, const std::string& base,
     }
     map.panels.push_back(std::move(panel));
   }
-  map.columns = map.panels.size();
   map.high = 100;
   map.x_label = "predicted";
   map.y_label = "expected";
   map.scale_label = "% of a row";
   // Long labels would lie on each other; the CSV has them whole.
   const auto shortened = [](const std::string& label) {
-    if (label.size() <= 9) return label;
-    const std::string begun = label.substr(0, 7);
+    if (label.size() <= kLongestName) return label;
+    const std::string begun = label.substr(0, kLongestName - 2);
     return begun.substr(0, valid_prefix(begun)) + ".";
   };
   for (const std::string& label : labels) map.row_names.push_back(shortened(label));
@@ -132,7 +139,13 @@ std::optional<Figure> confusion_of(ReportData& data, const std::string& base,
   if (others) map.column_names.emplace_back("other");
   map.written_decimals = 0;
   map.left = 110;
-  map.panel_width = 200;
+  std::size_t longest = 0;
+  for (const std::string& name : map.column_names) longest = std::max(longest, name.size());
+  map.panel_width =
+      std::max(kLeastPanelWidth, static_cast<int>(columns) *
+                                     (kLetterWidth * static_cast<int>(longest) + kBetweenNames));
+  map.columns = std::clamp<std::size_t>(static_cast<std::size_t>(kWidestFigure / map.panel_width),
+                                        1, map.panels.size());
   map.panel_height = 150;
   map.more_columns = {"predictions", "expected", "predicted", "sweep"};
   Figure figure;
