@@ -77,18 +77,31 @@ std::string logarithmic_tics(const AxisRange& range) {
   return fmt::format("({})", fmt::join(marks, ", "));
 }
 
+double whole_tic_step(double last) {
+  double step = 1;
+  while (last / step > 4) step *= last / step > 8 ? (last / step > 20 ? 10 : 5) : 2;
+  return step;
+}
+
 std::string range_text(const AxisRange& range) {
   return fmt::format("[{:.6g}:{:.6g}]", range.low, range.high);
 }
 
 namespace {
 
-constexpr int kLegendLetter = 7, kLegendSample = 48;  // pixels
+// Pixels. Names of matrices are capitals and digits, wider than the font is on average.
+constexpr int kLegendLetter = 8;
+
+// In gnuplot's measure and in pixels. A short one shows a single dash, which looks solid.
+struct LegendSample {
+  int length = 2, width = 48;
+};
+LegendSample legend_sample(bool dashes) { return dashes ? LegendSample{4, 66} : LegendSample{}; }
 
 }  // namespace
 
-int legend_width(std::size_t longest_label) {
-  return kLegendSample +
+int legend_width(std::size_t longest_label, bool dashes) {
+  return legend_sample(dashes).width +
          kLegendLetter * static_cast<int>(std::min(longest_label, kWidestLegend) + 2);
 }
 
@@ -97,9 +110,11 @@ std::string legend(const PanelGrid& grid, const std::vector<LegendEntry>& entrie
   std::string text =
       "reset\nset lmargin at screen 0\nset rmargin at screen 1\nset tmargin at screen 1\n"
       "set bmargin at screen 0\nunset border\nunset tics\nset xrange [0:1]\nset yrange [0:1]\n";
-  text += fmt::format("set key at {} left top Left reverse samplen 2 spacing 1.15\nplot ",
-                      grid.at(x, y));
-  const int room = std::max(0, (grid.width() - x - kLegendSample) / kLegendLetter);
+  const LegendSample sample =
+      legend_sample(std::ranges::any_of(entries, [](const LegendEntry& e) { return e.dashed; }));
+  text += fmt::format("set key at {} left top Left reverse samplen {} spacing 1.15\nplot ",
+                      grid.at(x, y), sample.length);
+  const int room = std::max(0, (grid.width() - x - sample.width) / kLegendLetter);
   const std::size_t most = std::max(kLegendBytes, static_cast<std::size_t>(room));
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const LegendEntry& e = entries[i];

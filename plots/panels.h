@@ -59,6 +59,8 @@ AxisRange axis_range(const std::vector<double>& values, bool logarithmic);
 // What gnuplot's `set xtics` takes for a logarithmic axis: marks of its own where whole decades
 // alone would leave an axis with one or none, so few that their labels have room on a panel.
 std::string logarithmic_tics(const AxisRange& range);
+// The same for an axis of whole numbers from 0 or 1 on: the distance between two marks.
+double whole_tic_step(double last);
 // "[0.1:7]".
 std::string range_text(const AxisRange& range);
 
@@ -70,7 +72,8 @@ struct LegendEntry {
   bool dashed = false;
 };
 // What a legend of labels so long (in bytes) needs of a figure's width: up to kWidestLegend bytes.
-int legend_width(std::size_t longest_label);
+// `dashes`: whether one of its lines is dashed.
+int legend_width(std::size_t longest_label, bool dashes);
 // A plot without axes that draws nothing but the legend, from `y` pixels below the top on, at `x`.
 // Labels are cut to what fits beside it, kLegendBytes at least.
 std::string legend(const PanelGrid& grid, const std::vector<LegendEntry>& entries, int x, int y);

@@ -25,6 +25,8 @@ struct AmplificationPoint {
   double measured = 0, least = 0, most = 0, random = 0;
 };
 
+std::string random_label(const std::string& site) { return site + ", random"; }
+
 // Factors are averaged as factors: geometric means.
 std::vector<AmplificationPoint> points_of(ReportData& data, const AdapterGroup& group) {
   std::vector<AmplificationPoint> points;
@@ -61,13 +63,21 @@ FigureSet amplification_figures(ReportData& data) {
     return {{},
             why_none(groups, "the view amplifications",
                      "Not run: no adapter was analysed against its base.")};
+  std::set<std::string> sites;
+  std::size_t longest = 0;  // of the legend's names
+  for (const auto& [group, points] : panels) {
+    for (const AmplificationPoint& p : points) {
+      sites.insert(p.site);
+      longest = std::max(longest, random_label(p.site).size());
+    }
+  }
   const std::size_t columns = std::min<std::size_t>(2, panels.size());
   const PanelGrid grid{.columns = columns,
                        .rows = (panels.size() + 1) / 2,
                        .panel_width = 250,
                        .panel_height = 210,
                        .left = 80,
-                       .right = 190,
+                       .right = std::max(190, legend_width(longest, /*dashes=*/true)),
                        .top = 34,
                        .bottom = 60,
                        .gap_x = 70,
@@ -88,9 +98,6 @@ FigureSet amplification_figures(ReportData& data) {
   const std::vector<std::string> titles =
       panels.size() > 1 ? without_shared_parts(labels) : std::vector<std::string>{""};
   std::vector<LegendEntry> entries;
-  std::set<std::string> sites;
-  for (const auto& [group, points] : panels)
-    for (const AmplificationPoint& p : points) sites.insert(p.site);
   const std::map<std::string, LineLook> looks = LineLooks().of_targets(sites);
   for (std::size_t at = 0; at < panels.size(); ++at) {
     const auto& [group, points] = panels[at];
@@ -125,18 +132,19 @@ FigureSet amplification_figures(ReportData& data) {
           from, look.point, look.colour, from, look.colour);
       if (std::ranges::find(entries, site, &LegendEntry::label) == entries.end()) {
         entries.push_back({site, look.colour, look.point, true, false});
-        entries.push_back({site + ", random", look.colour, 6, true, true});
+        entries.push_back({random_label(site), look.colour, 6, true, true});
       }
     }
+    const AxisRange factors = axis_range(ys, true);
     figure.script += grid.place(at);
     figure.script += fmt::format(
-        "set title {} offset 0,-0.3\nset logscale x 2\nset logscale y 10\nset xtics ({})\nset "
-        "xrange {}\nset yrange {}\n"
+        "set title {} offset 0,-0.3\nset logscale x 2\nset logscale y 10\nset format y "
+        "'%g'\nset xtics ({})\nset xrange {}\nset yrange {}\nset ytics {}\n"
         "set xlabel 'rank r'\nset ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\nplot "
         "{}\n",
         gnuplot_string(title, kTitleBytes), tics, range_text(axis_range(xs, true)),
-        range_text(axis_range(ys, true)), at % columns == 0 ? "'amplification factor'" : "''",
-        plots);
+        range_text(factors), logarithmic_tics(factors),
+        at % columns == 0 ? "'amplification factor'" : "''", plots);
   }
   figure.script +=
       legend(grid, entries, grid.width() - grid.right + 8, grid.top) + "unset multiplot\n";

@@ -109,7 +109,9 @@ class CurvesDrawing {
         sweeps.insert(c->sweep);
         if (c->rank || !c->size.empty())
           steps[scale_of(*c)].insert({c->rank, natural_key(c->size), step_label(*c)});
-        for (const CurvePoint& p : c->points) losses_.push_back(p.loss);
+        // The band too, or its ends would be cut off at the frame.
+        for (const CurvePoint& p : c->points)
+          losses_.insert(losses_.end(), {p.loss, p.least, p.most});
       }
     }
     for (const auto& [scale, all] : steps)
@@ -141,7 +143,7 @@ class CurvesDrawing {
                            ordered_colour(i, labels.size()), 0, true, false});
     }
     for (const LegendEntry& entry : entries) longest = std::max(longest, entry.label.size());
-    grid_.right = std::max(grid_.right, legend_width(longest));
+    grid_.right = std::max(grid_.right, legend_width(longest, false));
     std::string script = "set multiplot\n";
     for (std::size_t at = 0; at < panels_.size(); ++at) script += panel(at);
     figure_.width = grid_.width();
@@ -193,14 +195,8 @@ class CurvesDrawing {
         "format y '%g'\nset ytics {}\n",
         gnuplot_string(title, kTitleBytes), last, range_text(axis_range(losses_, true)),
         lowest ? "'step'" : "''", at % grid_.columns == 0 ? "'loss, nats/token'" : "''",
-        tic_step(last), logarithmic_tics(axis_range(losses_, true)));
+        whole_tic_step(last), logarithmic_tics(axis_range(losses_, true)));
     return script + "plot " + bands + lines + "\n";
-  }
-
-  static double tic_step(double last) {
-    double step = 1;
-    while (last / step > 4) step *= last / step > 8 ? (last / step > 20 ? 10 : 5) : 2;
-    return step;
   }
 
   std::vector<std::vector<const Curve*>> panels_;
@@ -210,6 +206,27 @@ class CurvesDrawing {
   PanelGrid grid_;
   Figure figure_;
 };
+
+// Where there are too many: the methods in turn, so that none lacks a panel while another has two.
+// What is kept stays in its order.
+void keep_some_of_each_method(std::vector<std::vector<const Curve*>>& panels) {
+  if (panels.size() <= kMostPanels) return;
+  const auto precedence = [](const std::string& method) {
+    return method == "lora" ? 0 : method == "full" ? 1 : 2;
+  };
+  std::map<std::string, std::size_t> had;  // by method
+  std::vector<std::tuple<std::size_t, int, std::size_t>> turns;
+  for (std::size_t i = 0; i < panels.size(); ++i) {
+    const std::string& method = panels[i].front()->method;
+    turns.emplace_back(had[method]++, precedence(method), i);
+  }
+  std::ranges::sort(turns);
+  turns.resize(kMostPanels);
+  std::ranges::sort(turns, {}, [](const auto& turn) { return std::get<2>(turn); });
+  std::vector<std::vector<const Curve*>> kept;
+  for (const auto& turn : turns) kept.push_back(std::move(panels[std::get<2>(turn)]));
+  panels = std::move(kept);
+}
 
 std::optional<Figure> learning_curves_of(std::vector<Curve> curves, const std::string& base,
                                          const std::string& task) {
@@ -224,7 +241,7 @@ std::optional<Figure> learning_curves_of(std::vector<Curve> curves, const std::s
   }
   if (panels.empty()) return std::nullopt;
   const std::size_t all = panels.size();
-  panels.resize(std::min(all, kMostPanels));
+  keep_some_of_each_method(panels);
   Figure figure = CurvesDrawing(panels).draw();
   figure.name = "learning_curves_" + file_word(task);
   figure.title = "Learning curves: " + task_label(task);
@@ -241,8 +258,10 @@ std::optional<Figure> learning_curves_of(std::vector<Curve> curves, const std::s
   if (sweeps.size() > 1)
     figure.caption += " What several sweeps have is drawn among the first one's.";
   if (all > panels.size())
-    figure.caption += fmt::format(" {} of {} panels are drawn; the view learning_curves has all.",
-                                  panels.size(), all);
+    figure.caption += fmt::format(
+        " {} of {} panels are drawn, LoRA's first one, then full fine-tuning's and each other "
+        "method's, then each one's second and so on; the view learning_curves has all.",
+        panels.size(), all);
   return figure;
 }
 

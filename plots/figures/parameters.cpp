@@ -51,6 +51,12 @@ class ParametersDrawing {
   }
 
   Figure draw() {
+    std::size_t longest = method_label("none").size();
+    for (const TaskMetric& row : rows_)
+      for (const auto& points : {measured(row), published(row)})
+        for (const ParametersPoint& p : points)
+          longest = std::max(longest, method_label(p.method).size());
+    grid_.right = std::max(grid_.right, legend_width(longest, /*dashes=*/true));
     std::string panels;
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       panels += panel(grid_.columns * i, rows_[i], measured(rows_[i]), true);

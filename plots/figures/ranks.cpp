@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <string_view>
 
 #include "plots/escape.h"
 #include "plots/figures/makers.h"
@@ -20,6 +21,7 @@ namespace rankscope {
 namespace {
 
 constexpr std::size_t kMostSeries = 10;
+constexpr std::string_view kOfThePaper = " (paper)";  // behind a line's name
 
 struct RankPoint {
   double rank = 0, mean = 0;
@@ -106,6 +108,24 @@ std::vector<Series> published_series(const TaskMetric& of) {
   return all;
 }
 
+// A line of the paper whose matrices alone name no measured line has a colour of its own, which
+// the legend would not say to be the paper's where all others' names say whose they are.
+void name_paper_series(const std::vector<PanelRow>& rows,
+                       std::vector<std::vector<Series>>& published) {
+  std::set<std::string> labels;
+  bool more_than_matrices = false;
+  for (const auto& [shown, measured] : rows) {
+    for (const Series& s : measured) {
+      labels.insert(s.label);
+      more_than_matrices = more_than_matrices || s.label != s.targets;
+    }
+  }
+  if (!more_than_matrices) return;
+  for (std::vector<Series>& panel : published)
+    for (Series& s : panel)
+      if (!labels.contains(s.targets)) s.label += kOfThePaper;
+}
+
 class RanksDrawing {
  public:
   RanksDrawing() {
@@ -117,16 +137,21 @@ class RanksDrawing {
 
   Figure draw(const std::vector<PanelRow>& rows) {
     std::vector<std::vector<Series>> published;
-    std::size_t longest = 0;
     bool paper = false;
     for (const auto& [shown, measured] : rows) {
       published.push_back(published_series(shown));
       paper = paper || !published.back().empty();
-      for (const Series& s : measured) longest = std::max(longest, s.label.size());
     }
+    name_paper_series(rows, published);
     choose_looks(rows, published);
+    std::size_t longest = 0;
+    bool dashes = false;
+    for (const auto& [label, look] : looks_) {
+      longest = std::max(longest, label.size());
+      dashes = dashes || look.dashed;
+    }
     grid_ = measured_beside_paper(rows.size(), paper);
-    grid_.right = std::max(grid_.right, legend_width(longest));
+    grid_.right = std::max(grid_.right, legend_width(longest, dashes));
     std::string panels;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       panels += panel(grid_.columns * i, rows[i].first, rows[i].second, true);
@@ -178,7 +203,7 @@ class RanksDrawing {
         band = band || p.low;
         figure_.data.rows.push_back({static_cast<std::int64_t>(at), p.rank, p.mean, cell_of(p.low),
                                      cell_of(p.high), here ? "measured" : "paper", shown.task,
-                                     shown.metric, s.label});
+                                     shown.metric, here ? s.label : s.targets});
       }
       if (band)
         bands += fmt::format(
@@ -193,6 +218,10 @@ class RanksDrawing {
     return script + "plot " + bands + lines + "\n";
   }
 
+  static bool is_of_matrices_alone(const Series& s) {
+    return s.label == s.targets || s.label == s.targets + std::string(kOfThePaper);
+  }
+
   // Matrices keep the colours that they have everywhere; what else there is shares the rest.
   void choose_looks(const std::vector<PanelRow>& rows,
                     const std::vector<std::vector<Series>>& published) {
@@ -203,11 +232,13 @@ class RanksDrawing {
       for (const Series& s : paper) all.push_back(&s);
     std::set<std::string> plain;
     for (const Series* s : all)
-      if (s->label == s->targets) plain.insert(s->label);
+      if (is_of_matrices_alone(*s)) plain.insert(s->targets);
     LineLooks looks;
-    looks_ = looks.of_targets(plain);
-    for (const Series* s : all)
-      if (!looks_.contains(s->label)) looks_[s->label] = looks.another();
+    const std::map<std::string, LineLook> of_matrices = looks.of_targets(plain);
+    for (const Series* s : all) {
+      if (looks_.contains(s->label)) continue;
+      looks_[s->label] = is_of_matrices_alone(*s) ? of_matrices.at(s->targets) : looks.another();
+    }
   }
 
   PanelGrid grid_;

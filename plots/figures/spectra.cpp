@@ -79,11 +79,11 @@ std::optional<Figure> spectra_figure(ReportData& data, const AdapterGroup& group
     figure.script += grid.place(at);
     figure.script += fmt::format(
         "set title {} offset 0,-0.3\nset logscale y 10\nset format y '%g'\nset xrange "
-        "[0.5:{:.6g}]\nset yrange "
+        "[0.5:{:.6g}]\nset xtics {:.6g}\nset yrange "
         "{}\nset ytics {}\nset xlabel 'position'\n"
         "set ylabel {}\nset grid y lc rgb '#999999' lw 0.3\nunset key\nplot {}\n",
-        gnuplot_string(sites[at], kTitleBytes), longest + 0.5, range_text(axis_range(values, true)),
-        logarithmic_tics(axis_range(values, true)),
+        gnuplot_string(sites[at], kTitleBytes), longest + 0.5, whole_tic_step(longest),
+        range_text(axis_range(values, true)), logarithmic_tics(axis_range(values, true)),
         at % columns == 0 ? "'singular value of dW'" : "''", plots);
   }
   std::vector<LegendEntry> entries;

@@ -6,6 +6,7 @@
 
 #include "plots/figures/makers.h"
 #include "plots/tables/makers.h"
+#include "results/cells.h"
 #include "tests/plots/given.h"
 
 using namespace rankscope;
@@ -182,6 +183,25 @@ TEST_CASE("no two lines of the figure of ranks look alike, and matrices keep the
   CHECK_THAT(script, Contains("lc rgb '#0072B2' lw 2 pt 7 ps 0.9 title 'Wq'") &&
                          Contains("lc rgb '#D55E00' lw 2 pt 7 ps 0.9 title 'Wq+Wv'") &&
                          Contains("lc rgb '#009E73' lw 2 pt 7 ps 0.9 title 'Wv'"));
+}
+
+TEST_CASE(
+    "the figure of ranks says which lines are the paper's where measured ones say their own") {
+  const auto figure_of = [](const std::string& variant) {
+    std::vector<ScoreFinding> scores;
+    for (const std::int64_t rank : {1, 8}) {
+      scores.push_back(score("mnli", "lora", "Wq+Wv", rank, 100 * rank, 50));
+      scores.back().others = scores.back().variant = variant;
+    }
+    Given given(scores);
+    return rank_figures(*given.data).figures.at(0);
+  };
+  const Figure plain = figure_of(""), pissa = figure_of("init pissa");
+  CHECK_THAT(plain.script, Contains("title 'Wq+Wv'") && !Contains("(paper)"));
+  CHECK_THAT(pissa.script, Contains("title 'Wq+Wv, init pissa'") && !Contains("title 'Wq+Wv'"));
+  // In the colours that these matrices have everywhere.
+  CHECK_THAT(pissa.script, Contains("lc rgb '#D55E00' lw 2 pt 7 ps 0.9 title 'Wq+Wv (paper)'"));
+  for (const Row& row : pissa.data.rows) CHECK_THAT(text_in(row.back()), !Contains("(paper)"));
 }
 
 TEST_CASE("the figure of ranks names what makes of LoRA another method though all lines have it") {

@@ -16,6 +16,7 @@
 
 using namespace rankscope;
 using namespace rankscope::tests;
+using Catch::Contains;
 
 namespace {
 
@@ -74,6 +75,32 @@ TEST_CASE("the names of axes lie on the figure beside marks of many digits") {
   Given given(scores);
   for (const FigureSet& set : {rank_figures(*given.data), parameter_figures(*given.data)})
     CHECK(left_of("logical form, %", set.figures.at(0)).value_or(0) > 8);
+}
+
+TEST_CASE("positions of singular values are marked by whole numbers") {
+  const OneAdapter adapter(0.5, {4.0, 3.0, 2.0, 1.0});
+  ResultsReader results({adapter.folder.path()});
+  const Findings findings;
+  ReportData data(results, findings);
+  CHECK_THAT(spectrum_figures(data).figures.at(0).script, Contains("set xtics 1\n"));
+  CHECK(whole_tic_step(1) == 1);
+  CHECK(whole_tic_step(8) == 2);
+  CHECK(whole_tic_step(64) == 20);
+}
+
+TEST_CASE("a legend has room for names of capitals, and for dashes that can be seen") {
+  const std::string name = "Wq+Wk+Wv+Wo (table15, 2,000 examples)";
+  const auto legend_of = [&](bool dashed) {
+    PanelGrid grid;
+    grid.right = legend_width(name.size(), dashed);
+    return legend(grid, {{name, "#000000", 7, true, dashed}}, grid.width() - grid.right + 8, 0);
+  };
+  // In gnuplot's SVG and PNG such names take up to eight pixels a letter.
+  CHECK(legend_width(name.size(), false) >= 48 + 8 * static_cast<int>(name.size()));
+  CHECK(legend_width(name.size(), true) > legend_width(name.size(), false));
+  for (const bool dashed : {false, true}) CHECK_THAT(legend_of(dashed), Contains("'" + name + "'"));
+  CHECK_THAT(legend_of(false), Contains("samplen 2 "));
+  CHECK_THAT(legend_of(true), Contains("samplen 4 "));
 }
 
 TEST_CASE("marks of a logarithmic axis are so few that their labels have room") {

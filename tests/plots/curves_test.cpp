@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
+#include <regex>
 #include <set>
 #include <string_view>
 
@@ -170,6 +171,61 @@ TEST_CASE("learning curves of two sweeps have panels of their own, which name th
   for (const Row& row : figure.data.rows)
     panels.emplace(integer_in(row[0]).value_or(-1), text_in(row[static_cast<std::size_t>(at)]));
   CHECK(panels == std::set<std::pair<std::int64_t, std::string>>{{0, "a"}, {1, "b"}});
+}
+
+TEST_CASE("where learning curves have too many panels every method has one before any a second") {
+  std::vector<TrainedSetting> settings;
+  const std::vector<std::string> methods = {"full",         "bitfit",    "prefix_embed",
+                                            "prefix_layer", "adapter_h", "lora"};
+  for (const char* sweep : {"a", "b", "c"})
+    for (const std::string& method : methods) settings.push_back({sweep, method, "", {}});
+  const Figure figure = curves_of_settings(settings);
+  std::map<std::int64_t, std::pair<std::string, std::string>> panels;  // method and sweep
+  const auto column = [&](const char* name) {
+    return static_cast<std::size_t>(std::ranges::find(figure.data.columns, name) -
+                                    figure.data.columns.begin());
+  };
+  for (const Row& row : figure.data.rows)
+    panels[integer_in(row[0]).value_or(-1)] = {text_in(row.at(column("method"))),
+                                               text_in(row.at(column("sweep")))};
+  CHECK(panels.size() == 9);
+  std::map<std::string, int> of_method;
+  for (const auto& [at, panel] : panels) ++of_method[panel.first];
+  // LoRA and full fine-tuning are the first to have a second.
+  CHECK(of_method.size() == methods.size());
+  CHECK(of_method["lora"] == 2);
+  CHECK(of_method["full"] == 2);
+  CHECK_THAT(figure.caption, Contains("9 of 18 panels are drawn, LoRA's first one, then"));
+  settings.resize(9);
+  CHECK_THAT(curves_of_settings(settings).caption, !Contains("panels are drawn"));
+}
+
+TEST_CASE("the band over seeds lies within the frame of learning curves") {
+  TemporaryFolder folder;
+  {
+    Store store = Store::open(folder / "results.db");
+    store.put_sweep({"s", "name: s\n", "models/tiny", std::string(64, 'c')});
+    for (const double loss : {0.01, 1.0, 100.0}) {
+      TrialRecord trial;
+      trial.trial = std::to_string(loss);
+      trial.task = "mnli";
+      trial.sweep = "s";
+      trial.state = "done";
+      trial.role = "scored";
+      trial.method = "full";
+      trial.steps = 1;
+      trial.curve = {{1, loss, 1e-2, 0.5, 100, 10, {}}};
+      store.put_trial(trial);
+    }
+  }
+  ResultsReader results({folder.path()});
+  const Findings findings;
+  ReportData data(results, findings);
+  const std::string script = learning_curve_figures(data).figures.at(0).script;
+  std::smatch range;
+  REQUIRE(std::regex_search(script, range, std::regex("yrange \\[([^:]+):([^\\]]+)\\]")));
+  CHECK(std::stod(range[1]) < 0.01);
+  CHECK(std::stod(range[2]) > 100);
 }
 
 TEST_CASE("what failed or diverged is named with its size, and its attempts where it was tried") {

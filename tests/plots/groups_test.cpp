@@ -173,6 +173,14 @@ bool any_contains(const std::set<std::string>& titles, const std::string& text) 
 
 }  // namespace
 
+TEST_CASE("factors of amplification are marked within a decade, and random ones' dashes are seen") {
+  AnalysedFolder folder("a", "models/one");
+  folder.put_adapters("Wq", {2, 4});
+  JointReport report({&folder});
+  const std::string script = amplification_figures(report.data).figures.at(0).script;
+  CHECK_THAT(script, Contains("set ytics (") && Contains("samplen 4 "));
+}
+
 TEST_CASE("figures and Table 7 of two bases show the adapters of each and name the bases") {
   AnalysedFolder one("a", "models/one"), other("b", "models/two");
   one.put_adapters("Wq+Wv", {2, 4});
