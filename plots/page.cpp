@@ -27,6 +27,8 @@ const char* class_of(CellStyle style) {
       return "quiet";
     case CellStyle::kCode:
       return "code";
+    case CellStyle::kClause:
+      return "clause";
     case CellStyle::kHolds:
       return "verdict holds";
     case CellStyle::kContradicted:

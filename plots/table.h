@@ -20,6 +20,7 @@ enum class CellStyle {
   kPaper,   // a number of the paper
   kQuiet,   // beside the point: not run, no number
   kCode,    // a text of a model or a file, its line ends kept
+  kClause,  // of several words beside narrow columns, kept from being as narrow
   kHolds,
   kContradicted,
   kUnderpowered,

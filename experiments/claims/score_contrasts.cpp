@@ -210,6 +210,8 @@ class ScoreContrasts {
       return "one seed tells nothing of other seeds: run two at least";
     return needed_text(made, [&](double distance) {
       const Needed needed = needed_for(left, right, distance / kPoints, made.fixed);
+      if (!needed.seeds && !needed.examples)
+        return std::string("neither more seeds nor more examples alone suffice");
       return number_text(needed.seeds, "seeds at these examples") + " or " +
              number_text(needed.examples, "examples at these seeds");
     });

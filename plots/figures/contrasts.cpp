@@ -20,7 +20,7 @@ namespace rankscope {
 namespace {
 
 constexpr std::size_t kMostLines = 40;
-constexpr std::size_t kMostOfAName = 64;  // bytes
+constexpr std::size_t kMostOfAName = 90;  // bytes
 constexpr double kCharacterWidth = 7.6;   // of the figure's font, in its pixels, on average
 
 // What tells two sides of a difference apart stands at both ends of its name.

@@ -133,7 +133,8 @@ TableSet contrast_tables(ReportData& data) {
                             c.seeds_left + c.seeds_right == 0
                                 ? std::string(kNone)
                                 : fmt::format("{} | {}", c.seeds_left, c.seeds_right),
-                            count_or_none(c.examples), count_or_none(c.rounds), c.needed});
+                            count_or_none(c.examples), count_or_none(c.rounds),
+                            ShownCell(c.needed, CellStyle::kClause)});
       table.data.rows.push_back({claim.id,
                                  claim.sweep,
                                  claim.base,

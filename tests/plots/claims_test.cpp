@@ -5,6 +5,7 @@
 
 #include "common/text.h"
 #include "plots/figures/makers.h"
+#include "plots/page.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
 #include "results/cells.h"
@@ -161,6 +162,30 @@ TEST_CASE("each statistic has an axis of its own, and long names keep both their
   CHECK(valid_utf8(script));
   CHECK_THAT(script, Contains("C1  wikisql: one, ") && Contains("...") &&
                          Contains(" against another of rank 8"));
+}
+
+TEST_CASE("a difference is named whole where both its sides are long, as C10's are") {
+  Given given(std::vector<ScoreFinding>{});
+  ContrastFinding& contrast =
+      given.findings.claims.emplace_back(found_claim("C10", "holds")).contrasts.emplace_back();
+  contrast.name = "mnli: prefix_embed prefix 64, infix 8 against prefix_embed prefix 128, infix 8";
+  contrast.unit = "points";
+  contrast.region = "above";
+  contrast.estimate = 1;
+  const Figure figure = contrast_figures(*given.data).figures.at(0);
+  CHECK_THAT(figure.script, Contains("'C10  " + contrast.name + "'"));
+}
+
+TEST_CASE("what telling a difference would take is a clause with a width of its own") {
+  Given given(std::vector<ScoreFinding>{});
+  given.findings.claims.emplace_back(found_claim("C1", "underpowered"))
+      .contrasts.emplace_back()
+      .needed = "to tell 2.5 points: 12 seeds";
+  const Table table = contrast_tables(*given.data).tables.at(0);
+  CHECK(table.rows.at(0).back().style == CellStyle::kClause);
+  const std::string page = html_page({"", "", {{"claims", "", {}, {table}}}});
+  CHECK_THAT(page, Contains("<td class=\"clause\">to tell 2.5 points: 12 seeds</td>") &&
+                       Contains(".clause { min-width: "));
 }
 
 TEST_CASE("the verdicts on scores say that examples are taken as independent") {

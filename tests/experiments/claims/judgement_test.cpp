@@ -196,6 +196,17 @@ TEST_CASE("a side of one seed is what a claim lacks, also where another differen
   CHECK_THAT(claim.contrasts.at(0).needed, Contains("seeds at these examples"));
 }
 
+TEST_CASE("where neither seeds nor examples alone would tell a difference that is said at once") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq", .rank = 8, .share = 0.3});
+  planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.6});
+  const double seen = *planted.judge(score_claim("above", 5)).claims.at(0).contrasts[0].estimate;
+  const std::string needed =
+      planted.judge(score_claim("above", seen - 0.001)).claims.at(0).contrasts[0].needed;
+  CHECK_THAT(needed, Contains(" points: neither more seeds nor more examples alone suffice, before "
+                              "Holm's correction"));
+}
+
 TEST_CASE("a claim that asks for seeds is not run on fewer, and says how many it needs") {
   PlantedResults planted;
   planted.add({.method = "none", .share = 0.0});
