@@ -5,19 +5,38 @@
 #include <cmath>
 
 #include "common/json.h"
+#include "common/text.h"
 #include "results/cells.h"
+#include "results/store.h"
 
 namespace rankscope {
 
 namespace {
 
+// A text or a whole number.
+std::string text_of(const Json& json, const char* key, const char* otherwise) {
+  const auto found = json.find(key);
+  if (found == json.end()) return otherwise;
+  if (found->is_string()) return found->get<std::string>();
+  return found->is_number_integer() ? found->dump() : otherwise;
+}
+
 // Of the environment that was recorded with a cell.
 std::string machine_of(const std::string& environment) {
   const Json json = Json::parse(environment, nullptr, false);
   if (!json.is_object()) return {};
-  const std::string threads = json.value("threads", "?");
-  return fmt::format("{}, {}, {} thread{}", json.value("processor", "an unknown processor"),
-                     json.value("instruction_set", "?"), threads, threads == "1" ? "" : "s");
+  const std::string threads = text_of(json, "threads", "?");
+  return fmt::format("{}, {}, {} thread{}", text_of(json, "processor", "an unknown processor"),
+                     text_of(json, "instruction_set", "?"), threads, threads == "1" ? "" : "s");
+}
+
+[[noreturn]] void refuse_time(const std::string& sweep, const LatencySeries& of, double time,
+                              double base) {
+  throw DamagedDatabase(fmt::format(
+      "the results of sweep '{}' are damaged: at batch {} x {} tokens a pass of '{}' has {:g} ms "
+      "beside the base's {:g} ms, and times are above 0; delete its results.db and run `rankscope "
+      "collect` on its folder",
+      printable(sweep), of.batch, of.length, printable(of.variant), time, base));
 }
 
 double percent(double log2_ratio) { return 100 * (std::exp2(log2_ratio) - 1); }
@@ -79,8 +98,11 @@ std::vector<LatencySeries> latency_series(ResultsReader& results, const std::str
       all.push_back(std::move(one));
     }
     const double time = number_in(row[4]).value(), base = number_in(row[5]).value();
+    const double ratio = time / base;
+    if (!(time > 0) || !(ratio > 0) || !std::isfinite(ratio))
+      refuse_time(sweep, all.back(), time, base);
     all.back().milliseconds.push_back(time);
-    all.back().log2_ratios.push_back(std::log2(time / base));
+    all.back().log2_ratios.push_back(std::log2(ratio));
   }
   return all;
 }

@@ -1,4 +1,6 @@
 // Claims on latencies, judged on made-up times whose truth is planted.
+#include <SQLiteCpp/SQLiteCpp.h>
+
 #include <catch2/catch.hpp>
 
 #include <cmath>
@@ -61,6 +63,9 @@ class PlantedTimes {
     ResultsReader results({folder_.path()});
     Evidence evidence(results);
     return judge_results(parse_claims(claims, "claims.yaml"), evidence);
+  }
+  void change(const std::string& sql) {
+    SQLite::Database((folder_ / "results.db").string(), SQLite::OPEN_READWRITE).exec(sql);
   }
   ClaimFinding first(const std::string& claims) const { return judge(claims).claims.at(0); }
 
@@ -150,6 +155,32 @@ TEST_CASE("every variant of a sweep is found with its slowdown and interval") {
   CHECK(h.machine == "p, ?, 1 thread");
   CHECK(findings.latencies[3].variant == "base");
   CHECK(findings.latencies[3].slowdown == 0);
+}
+
+TEST_CASE("a machine is named whatever types its environment has") {
+  PlantedTimes times({cell(1, 128, as_the_paper(), 20)});
+  const auto machine = [&](const std::string& environment) {
+    times.change("UPDATE latency_cell SET environment = '" + environment + "'");
+    return times.judge(claim(kAbove)).latencies.at(0).machine;
+  };
+  CHECK(machine(R"({"threads":1,"processor":"p"})") == "p, ?, 1 thread");
+  CHECK(machine(R"({"threads":"4","processor":[],"instruction_set":null})") ==
+        "an unknown processor, ?, 4 threads");
+  CHECK(machine(R"({"threads":{}})") == "an unknown processor, ?, ? threads");
+}
+
+TEST_CASE("times that no pass can have are refused as a damaged database, with their cell") {
+  for (const char* time : {"0", "-1", "9e999"}) {
+    for (const char* variant : {"base", "lora"}) {
+      INFO(variant << " " << time);
+      PlantedTimes times({cell(1, 128, as_the_paper(), 20)});
+      times.change("UPDATE latency SET milliseconds = " + std::string(time) +
+                   " WHERE round = 3 AND variant = '" + variant + "'");
+      CHECK_THAT(error_text<DamagedDatabase>([&] { times.judge(claim(kAbove)); }),
+                 Contains("sweep 'times'") && Contains("batch 1 x 128 tokens") &&
+                     Contains("rankscope collect"));
+    }
+  }
 }
 
 TEST_CASE("a claim on latencies that is not as the page says is refused with its place") {
