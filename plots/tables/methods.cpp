@@ -90,6 +90,12 @@ std::vector<const ScoreFinding*> compared_scores(const ReportData& data, const s
     });
     if (most || s->method == "none") scores.push_back(s);
   }
+  // The base's other scores, as on Table 16's tasks of fewer examples, have nothing beside them.
+  std::erase_if(scores, [all = scores](const ScoreFinding* s) {
+    return s->method == "none" && std::ranges::none_of(all, [&](const ScoreFinding* other) {
+             return other->method != "none" && shown_by(*other) == shown_by(*s);
+           });
+  });
   return scores;
 }
 

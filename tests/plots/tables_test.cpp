@@ -341,6 +341,9 @@ TEST_CASE(
     scores.push_back(score(task, "full", "", {}, 1600000, 60));
     scores.back().sweep = "a";
     scores.back().train_examples = limit;
+    // Which no number of examples trained.
+    scores.push_back(score(task, "none", "", {}, 0, limit == 40 ? 31 : 33));
+    scores.back().train_examples = {};
   }
   Given given(scores);
   const TableSet set = method_tables(*given.data);
@@ -349,6 +352,7 @@ TEST_CASE(
   const std::string rows = shown(set);
   REQUIRE(rows.find("Wq, r = 1 | 1,000") != std::string::npos);
   CHECK(rows.find("Wq, r = 1 | 1,000") < rows.find("Wq, r = 8 | 9,000"));
+  CHECK_THAT(rows, Contains("33.0 ± 1.0") && !Contains("31.0 ± 1.0"));
   CHECK_THAT(shown(few_example_tables(*given.data)), Contains("MNLI, accuracy | all |"));
 }
 
