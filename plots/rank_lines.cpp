@@ -15,19 +15,21 @@ namespace rankscope {
 
 namespace {
 
-// `which`: "of one rank alone". Empty where there are none.
+// `which`: "of one rank alone"; `where`: what has them all, or nothing. Empty where there are none.
 std::string left_out_sentence(const ReportData& data,
                               const std::vector<const ScoreFinding*>& left_out,
-                              std::string_view which, std::string_view view) {
+                              std::string_view which, const std::string& where) {
   if (left_out.empty()) return {};
   std::vector<std::string> names;
   for (const ScoreFinding* s : left_out)
     names.push_back(configuration_label(*s) + " on " + task_metric_label(shown_by(*s)) +
                     (data.several_sweeps() ? " (sweep " + s->sweep + ")" : ""));
   const std::string count = counted(std::ssize(names), "more setting");
-  return fmt::format(" Not shown: {} {}, {}; the view {} has all.", count, which,
-                     fmt::join(shortened(std::move(names)), "; "), view);
+  return fmt::format(" Not shown: {} {}, {}{}.", count, which,
+                     fmt::join(shortened(std::move(names)), "; "), where);
 }
+
+std::string in_view(std::string_view view) { return fmt::format("; the view {} has all", view); }
 
 }  // namespace
 
@@ -54,7 +56,7 @@ std::string of_one_rank(const ReportData& data, const std::vector<const ScoreFin
   std::vector<const ScoreFinding*> left_out;
   for (const auto& [key, line] : lines)
     if (line.ranks.size() == 1) left_out.push_back(line.first);
-  return left_out_sentence(data, left_out, "of one rank alone", "table6");
+  return left_out_sentence(data, left_out, "of one rank alone", in_view("table6"));
 }
 
 std::string of_ranks_by_site(const ReportData& data, const std::string& base,
@@ -63,7 +65,16 @@ std::string of_ranks_by_site(const ReportData& data, const std::string& base,
   std::ranges::copy_if(data.scores(), std::back_inserter(left_out), [&](const ScoreFinding* s) {
     return s->base == base && s->method == "lora" && !s->rank;
   });
-  return left_out_sentence(data, left_out, "with ranks by site", view);
+  return left_out_sentence(data, left_out, "with ranks by site", in_view(view));
+}
+
+std::string of_unknown_budget(const ReportData& data, const std::string& base) {
+  std::vector<const ScoreFinding*> left_out;
+  std::ranges::copy_if(data.scores(), std::back_inserter(left_out), [&](const ScoreFinding* s) {
+    return s->base == base && s->method == "lora" && s->rank && !s->parameters;
+  });
+  return left_out_sentence(data, left_out,
+                           "without a result that says how many parameters are trained", "");
 }
 
 }  // namespace rankscope

@@ -27,4 +27,7 @@ std::string of_one_rank(const ReportData& data, const std::vector<const ScoreFin
 std::string of_ranks_by_site(const ReportData& data, const std::string& base,
                              std::string_view view);
 
+// The same of LoRA's settings with a rank whose parameters are not known.
+std::string of_unknown_budget(const ReportData& data, const std::string& base);
+
 }  // namespace rankscope

@@ -47,6 +47,12 @@ std::string headline_metric(const EvidenceGroup& group, const std::vector<std::s
   return metrics.empty() ? std::string() : metrics.front();
 }
 
+std::string expected_metric(const EvidenceGroup& group) {
+  if (!group.metric.empty()) return group.metric;
+  const auto task = std::ranges::find(tasks(), group.kind, &Task::name);
+  return task == tasks().end() ? std::string() : std::string(task->metrics.front());
+}
+
 Evidence::Evidence(ResultsReader& results) : results_(results) {
   for (const auto& [sweep, base] : shown_bases(results))
     sweeps_.push_back({sweep, base, std::nullopt, {}, {}});

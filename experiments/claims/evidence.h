@@ -124,5 +124,7 @@ class Evidence {
 // The metric of those that a group is judged by: the one that its sweep asks for, else
 // logical_form, accuracy, rouge1; of another task the first.
 std::string headline_metric(const EvidenceGroup& group, const std::vector<std::string>& metrics);
+// The one that it will be judged by when it has outcomes; empty of a task that is not known.
+std::string expected_metric(const EvidenceGroup& group);
 
 }  // namespace rankscope

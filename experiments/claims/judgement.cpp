@@ -262,6 +262,18 @@ bool is_tested(const Evaluated& e) {
       e.contrasts, [](const EvaluatedContrast& c) { return c.contrast->estimate.verdict; });
 }
 
+// A trial without results does not say how many it trains: on another task they are as many.
+std::optional<std::int64_t> parameters_of(const EvidenceSweep& sweep, const EvidenceGroup& group) {
+  if (group.parameters) return group.parameters;
+  const auto same = [](const EvidenceGroup& g) {
+    return std::tie(g.method, g.targets, g.rank, g.size, g.others);
+  };
+  const auto found = std::ranges::find_if(sweep.groups, [&](const EvidenceGroup& other) {
+    return other.parameters && same(other) == same(group);
+  });
+  return found == sweep.groups.end() ? std::nullopt : found->parameters;
+}
+
 class Scores {
  public:
   Scores(Evidence& evidence, Findings& findings) : evidence_(evidence), findings_(findings) {}
@@ -275,8 +287,9 @@ class Scores {
  private:
   void add(const EvidenceSweep& sweep, const EvidenceGroup& group) {
     std::vector<std::string> metrics = evidence_.metrics(group);
+    // A setting without outcomes has its row, too, which says so.
+    if (metrics.empty()) metrics.push_back(expected_metric(group));
     const std::string headline = headline_metric(group, metrics);
-    if (metrics.empty()) metrics.emplace_back();  // nothing is finished: the row says so
     for (const std::string& metric : metrics) {
       ScoreFinding score;
       score.sweep = group.sweep;
@@ -292,7 +305,7 @@ class Scores {
       score.setting = group.setting;
       score.group = group.label;
       score.rank = group.rank;
-      score.parameters = group.parameters;
+      score.parameters = parameters_of(sweep, group);
       score.train_examples = group.train_examples;
       score.scored_cut = group.scored_cut;
       score.trained_cut = group.trained_cut;

@@ -91,7 +91,8 @@ std::optional<Table> matrices_on(const ReportData& data, const std::string& base
       "LoRA at one budget of trainable parameters, spent on few matrices at a high rank or on many "
       "at "
       "a low one. " +
-      cells.caption() + " The paper's budget is 18 M." + of_ranks_by_site(data, base, "table5");
+      cells.caption() + " The paper's budget is 18 M." + of_unknown_budget(data, base) +
+      of_ranks_by_site(data, base, "table5");
   return table;
 }
 

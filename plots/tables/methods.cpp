@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "common/natural_order.h"
 #include "plots/format.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
@@ -43,6 +44,13 @@ std::vector<MethodLine> lines_of(const std::vector<const ScoreFinding*>& scores)
            std::make_tuple(method_order(b.method), b.method, b.parameters, b.sweep);
   });
   return lines;
+}
+
+// What grows with the parameters of a method's settings: orders those of which no trial has a
+// result that says how many they are.
+auto extent_of(const MethodSetting& setting) {
+  return std::make_pair(setting.rank.value_or(0) * (1 + std::ranges::count(setting.targets, '+')),
+                        natural_key(setting.size));
 }
 
 std::vector<PaperLine> paper_lines(const std::string& method,
@@ -130,6 +138,10 @@ Table table_of(const ReportData& data, const std::vector<const ScoreFinding*>& s
     std::vector<const MethodLine*> measured;
     for (const MethodLine& line : lines)
       if (line.method == method) measured.push_back(&line);
+    if (!std::ranges::all_of(measured,
+                             [](const MethodLine* l) { return l->parameters.has_value(); }))
+      std::ranges::stable_sort(measured, {},
+                               [](const MethodLine* l) { return extent_of(l->setting); });
     const std::vector<PaperLine> printed = paper_lines(method, columns);
     // Only where there are as many is it clear which stand beside which.
     const bool beside = measured.size() == printed.size();

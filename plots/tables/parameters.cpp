@@ -21,7 +21,7 @@ std::optional<Table> parameters_on(const ReportData& data, const std::string& ba
   std::vector<const ScoreFinding*> scores;
   std::set<std::int64_t> counts;
   for (const ScoreFinding* s : data.scores()) {
-    if (s->base != base || (!s->parameters && s->method != "none")) continue;
+    if (s->base != base) continue;
     scores.push_back(s);
     if (s->parameters && *s->parameters > 0) counts.insert(*s->parameters);
   }

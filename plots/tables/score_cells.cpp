@@ -18,7 +18,7 @@ ScoreCells::ScoreCells(const std::vector<const ScoreFinding*>& scores)
           scores, [](const ScoreFinding* s) { return s->method == "none" && s->mean; })) {
   std::map<std::size_t, int> uses;
   for (const ScoreFinding* score : scores)
-    if (score->method != "none") ++uses[score->seeds.size()];
+    if (score->method != "none" && score->mean) ++uses[score->seeds.size()];
   int most = 0;
   for (const auto& [seeds, count] : uses) {
     if (count < most) continue;
@@ -52,8 +52,9 @@ ShownCell ScoreCells::measured(const std::vector<const ScoreFinding*>& line,
 
 std::string ScoreCells::caption() const {
   std::string text = "Scores are on a scale to 100: mean and 95 % interval";
-  text += usual_seeds_ == 1 ? " where there is one; n = 1 seed"
-                            : fmt::format(" over n = {} seeds", usual_seeds_);
+  text += usual_seeds_ == 0   ? " over seeds"
+          : usual_seeds_ == 1 ? " where there is one; n = 1 seed"
+                              : fmt::format(" over n = {} seeds", usual_seeds_);
   return text + " unless a cell says otherwise (with one, it is over examples for that run alone)" +
          (base_ ? "; the untrained base has no seed, and its interval is over examples alone"
                 : "") +

@@ -32,6 +32,15 @@ void put_done(const TemporaryFolder& at, const char* trial, const char* sweep,
   store.put_trial(record);
 }
 
+// Of which no trial is finished.
+ScoreFinding unscored(ScoreFinding of) {
+  of.mean = of.low = of.high = std::nullopt;
+  of.seeds.clear();
+  of.missing = 3;
+  of.note = "no trial is finished";
+  return of;
+}
+
 }  // namespace
 
 TEST_CASE(
@@ -56,6 +65,55 @@ TEST_CASE(
   const std::string apart = shown(method_tables(*one.data));
   CHECK_THAT(apart, Contains("LoRA | Wv, r = 2 | 1,000 | – | 70.0 ± 1.0 | – | \n"));
   CHECK_THAT(apart, Contains("LoRA |  | – | 4.7 M | not run | 73.4 | \n"));
+}
+
+TEST_CASE("a setting of which no trial is finished has its row in every table of scores") {
+  const ScoreFinding pending = unscored(score("wikisql", "lora", "Wv", 2, 1000, 0));
+  Given methods({score("wikisql", "full", "", {}, 1600000, 80), pending,
+                 score("wikisql", "lora", "Wq+Wk+Wv+Wo", 4, 9000, 75),
+                 score("mnli", "full", "", {}, 1600000, 60),
+                 score("mnli", "lora", "Wv", 2, 1000, 55)});
+  const TableSet set = method_tables(*methods.data);
+  CHECK_THAT(shown(set),
+             Contains("LoRA | Wv, r = 2 | 1,000 | 4.7 M | no trial is finished | 73.4 | "
+                      "55.0 ± 1.0 | 91.7 | \n") &&
+                 Contains("LoRA | Wq+Wk+Wv+Wo, r = 4 | 9,000 | 37.7 M | 75.0 ± 1.0 | 74.0 | "));
+  CHECK_THAT(set.tables.at(0).caption, Contains("over n = 3 seeds unless"));
+  CHECK_THAT(shown(parameter_tables(*methods.data)),
+             Contains("LoRA Wv, r = 2 | 1,000 | 1,000 | no trial is finished |"));
+
+  Given ranks({score("wikisql", "lora", "Wq", 1, 100, 2),
+               unscored(score("wikisql", "lora", "Wq", 8, 800, 0)),
+               score("wikisql", "lora", "Wk", 8, 800, 7)});
+  CHECK_THAT(shown(rank_tables(*ranks.data)),
+             Contains("measured | 2.0 ± 1.0 | no trial is finished | \n"));
+  CHECK_THAT(shown(matrix_tables(*ranks.data)), Contains("Wq | 8 | no trial is finished | 70.4 |"));
+
+  std::vector<ScoreFinding> few{score("mnli", "lora", "Wq+Wv", 8, 800, 70),
+                                unscored(score("mnli", "lora", "Wq+Wv", 8, 800, 0))};
+  few[1].train_examples = 100;
+  Given fewer(few);
+  CHECK_THAT(shown(few_example_tables(*fewer.data)),
+             Contains("| 100 | LoRA Wq+Wv, r = 8 | no trial is finished | 63.8 |"));
+}
+
+TEST_CASE("settings whose parameters no trial tells keep their order, or a caption names them") {
+  ScoreFinding small = score("wikisql", "adapter_h", "", {}, 3848, 40),
+               large = unscored(score("wikisql", "adapter_h", "", {}, 0, 0)),
+               lora = unscored(score("wikisql", "lora", "Wo", 8, 0, 0));
+  small.size = "bottleneck 1";
+  large.size = "bottleneck 8";
+  large.parameters = lora.parameters = std::nullopt;
+  Given given({small, large, lora, score("wikisql", "lora", "Wq", 8, 800, 9),
+               score("wikisql", "lora", "Wv", 8, 800, 10)});
+  CHECK_THAT(shown(method_tables(*given.data)),
+             Contains("| bottleneck 1 | 3,848 | 7.1 M | 40.0 ± 1.0 | 71.9 | \n") &&
+                 Contains("| bottleneck 8 | – | 40.1 M | no trial is finished | 73.2 | \n"));
+  CHECK_THAT(shown(parameter_tables(*given.data)),
+             Contains("LoRA Wo, r = 8 | – | 1,000 | no trial is finished |"));
+  CHECK_THAT(matrix_tables(*given.data).tables.at(0).caption,
+             Contains(" Not shown: 1 more setting without a result that says how many parameters "
+                      "are trained, LoRA Wo, r = 8 on WikiSQL, logical form."));
 }
 
 TEST_CASE(

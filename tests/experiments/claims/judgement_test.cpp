@@ -474,6 +474,38 @@ TEST_CASE("a diverged trial counts as the base, and unfinished ones as missing")
       Contains("; on wikisql 2 trials of lora Wq r8 are failed or not finished and are left out"));
 }
 
+TEST_CASE(
+    "a setting of which no trial is finished has its score, without a value, and no verdict") {
+  PlantedResults planted;
+  planted.add({.method = "none", .share = 0.1});
+  planted.add({.targets = "Wq", .rank = 8, .parameters = 800, .share = 0.6});
+  for (const char* state : {"failed", "pending"})
+    planted.store().put_trial(unscored_trial(state, "Wq+Wv", 4, *state));
+  // It trains as many parameters on another task.
+  planted.add({.targets = "Wq+Wv",
+               .task = "mnli",
+               .kind = "mnli",
+               .rank = 4,
+               .parameters = 700,
+               .share = 0.5});
+  const Findings findings = planted.judge(score_claim("above", 5));
+  CHECK(findings.claims.at(0).verdict == "not run");
+  const auto found = std::ranges::find_if(findings.scores, [](const ScoreFinding& s) {
+    return s.task == "wikisql" && s.targets == "Wq+Wv";
+  });
+  REQUIRE(found != findings.scores.end());
+  CHECK(found->metric == "logical_form");
+  CHECK(found->headline);
+  CHECK_FALSE(found->mean);
+  CHECK_FALSE(found->among_best);
+  CHECK(found->seeds.empty());
+  CHECK(found->missing == 2);
+  CHECK(found->note == "no trial is finished");
+  CHECK(found->parameters == 700);
+  // The best is sought among the others.
+  CHECK(std::ranges::count(findings.scores, true, &ScoreFinding::among_best) == 2);
+}
+
 TEST_CASE("a setting of which every trial diverged counts as the base, on either side of a claim") {
   PlantedResults planted;
   planted.add({.method = "none", .share = 0.1});
