@@ -1,11 +1,13 @@
 // Table 1 and Figure 5 from hand-made findings.
+#include <algorithm>
 #include <catch2/catch.hpp>
-
+#include <map>
 #include <optional>
 
 #include "plots/figures/makers.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
+#include "results/cells.h"
 #include "tests/plots/sample.h"
 
 using namespace rankscope;
@@ -83,6 +85,22 @@ TEST_CASE(
   CHECK(table.data.rows.size() == 18);
   CHECK_THAT(table.caption, Contains("a processor, avx2, 1 thread") && Contains("20 rounds") &&
                                 Contains("RTX8000"));
+}
+
+TEST_CASE("Table 1's CSV sets the paper's slowdown beside the widths that the table shows alone") {
+  GivenTimings given;
+  const DataGrid data = latency_tables(*given.data).tables.at(0).data;
+  const auto cell = [&](const Row& row, const char* column) {
+    return row.at(
+        static_cast<std::size_t>(std::ranges::find(data.columns, column) - data.columns.begin()));
+  };
+  std::map<std::pair<std::string, std::int64_t>, double> beside;  // by variant and width
+  for (const Row& row : data.rows)
+    if (const auto printed = number_in(cell(row, "paper_slowdown_percent")))
+      beside[{text_in(cell(row, "variant")), integer_in(cell(row, "bottleneck")).value()}] =
+          *printed;
+  CHECK(beside == std::map<std::pair<std::string, std::int64_t>, double>{
+                      {{"adapter_h", 20}, 30.3}, {{"adapter_l", 40}, 20.7}});
 }
 
 TEST_CASE("Figure 5 has a panel a kind and length, and a line a batch over all widths") {
