@@ -163,6 +163,10 @@ class ParametersDrawing {
         here ? gnuplot_string(metric_label(shown.metric) + ", %") : "''");
     for (const auto& [score, sweeps] : floors) {
       base_line_ = true;
+      for (const std::string& sweep : sweeps)
+        figure_.data.rows.push_back({static_cast<std::int64_t>(at), Cell(), score, Cell(), Cell(),
+                                     "measured", shown.task, shown.metric, "none", "", sweep,
+                                     Cell(), Cell()});
       script += fmt::format(
           "set arrow from graph 0, first {0:.6g} to graph 1, first {0:.6g} nohead dt 2 lw 1.5 lc "
           "rgb '{1}'\n",

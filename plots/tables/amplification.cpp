@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -70,34 +71,42 @@ class QuantityMeans {
   std::array<std::int64_t, kQuantities.size()> counts_{};
 };
 
-// What the paper prints; kNone where it prints nothing.
-std::string printed(const std::string& rank, const std::string& matrix,
-                    const std::string& directions, const std::string& metric) {
-  for (const PublishedNumber& n : published_numbers())
-    if (n.source == "table7" && n.metric == metric && published_setting(n, "rank") == rank &&
-        published_setting(n, "matrix") == matrix &&
-        published_setting(n, "directions") == directions)
-      return n.printed;
-  return std::string(kNone);
+// Of the paper; null where it has none.
+const PublishedNumber* published_of(const std::string& rank, const std::string& matrix,
+                                    const std::string& directions, const std::string& metric) {
+  const auto numbers = published_numbers();
+  const auto found = std::ranges::find_if(numbers, [&](const PublishedNumber& n) {
+    return n.source == "table7" && n.metric == metric && published_setting(n, "rank") == rank &&
+           published_setting(n, "matrix") == matrix &&
+           published_setting(n, "directions") == directions;
+  });
+  return found == numbers.end() ? nullptr : &*found;
 }
 
 void add_paper_rows(Table& table) {
-  for (const std::string rank : {"4", "64"}) {
-    std::vector<ShownCell> row{"paper",
-                               "GPT-3",
-                               "Wq",
-                               "48",
-                               rank,
-                               printed(rank, "Wq", "dWq", "frobenius"),
-                               printed(rank, "Wq", "Wq", "frobenius"),
-                               printed(rank, "Wq", "random", "frobenius"),
-                               printed(rank, "dWq", "", "frobenius"),
-                               printed("", "Wq", "", "frobenius"),
-                               printed(rank, "Wq", "dWq", "amplification"),
-                               std::string(kNone),
-                               std::string(kNone)};
+  constexpr std::int64_t kLayer = 48;
+  for (const std::int64_t of_rank : {4, 64}) {
+    const std::string rank = std::to_string(of_rank);
+    // In the order of kQuantities, which the paper has no last one of.
+    const std::array<const PublishedNumber*, kQuantities.size()> numbers{
+        published_of(rank, "Wq", "dWq", "frobenius"),
+        published_of(rank, "Wq", "Wq", "frobenius"),
+        published_of(rank, "Wq", "random", "frobenius"),
+        published_of(rank, "dWq", "", "frobenius"),
+        published_of("", "Wq", "", "frobenius"),
+        published_of(rank, "Wq", "dWq", "amplification"),
+        nullptr};
+    std::vector<ShownCell> row{"paper", "GPT-3", "Wq", grouped(kLayer), rank};
+    Row exact{"", "", "", "", "Wq", kLayer, of_rank, Cell()};
+    for (const PublishedNumber* number : numbers) {
+      row.emplace_back(number == nullptr ? std::string(kNone) : number->printed);
+      exact.push_back(number == nullptr ? Cell() : cell_of(number->value));
+    }
+    row.emplace_back(std::string(kNone));
+    exact.emplace_back("paper");
     for (ShownCell& cell : row) cell.style = CellStyle::kPaper;
     table.rows.push_back(std::move(row));
+    table.data.rows.push_back(std::move(exact));
   }
 }
 
@@ -125,6 +134,7 @@ TableSet amplification_tables(ReportData& data) {
               .data = {}};
   table.data.columns = {"sweep", "task", "targets", "variant", "site", "layer", "rank", "n"};
   for (const char* quantity : kQuantities) table.data.columns.emplace_back(quantity);
+  table.data.columns.emplace_back("source");
   constexpr std::size_t kAllVariants = std::numeric_limits<std::size_t>::max();
   const Amplified amplified = amplified_adapters(data);
   const auto has_any = [&](const AdapterGroup& group) -> std::optional<std::int64_t> {
@@ -149,6 +159,7 @@ TableSet amplification_tables(ReportData& data) {
         shown.emplace_back(short_number(mean.of(i)));
       }
       shown.emplace_back(grouped(mean.adapters()));
+      exact.emplace_back("measured");
       table.data.rows.push_back(std::move(exact));
       if (is_shown && layer == group.middle_layer()) table.rows.push_back(std::move(shown));
     }
@@ -172,8 +183,10 @@ TableSet amplification_tables(ReportData& data) {
       "(an "
       "update of zero has none), of the two factors geometric ones, "
       "at the middle one of the layers that were analysed (counted from 0); all layers are in the "
-      "CSV. The paper shows layer 48 of 96 of GPT-3; of how many adapters it does not say, and its "
-      "amplification at rank 64 is the quotient of the norms that it prints." +
+      "CSV. The paper shows layer 48 of 96 of GPT-3; of how many adapters it does not say, and "
+      "both "
+      "its amplifications are quotients of the norms that it prints: its text has “as large as 20” "
+      "and “around 2”." +
       pissa_ranks(groups.shown) + left_out_settings(groups, "the CSV");
   return {{std::move(table)}, {}};
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <set>
 
 #include "plots/format.h"
@@ -89,21 +90,37 @@ Row data_row(const LatencyFinding& f, bool is_shown) {
           f.machine,
           f.sweep,
           f.base,
-          printed == nullptr ? Cell() : cell_of(printed->value)};
+          printed == nullptr ? Cell() : cell_of(printed->value),
+          "measured"};
+}
+
+std::vector<Row> paper_data_rows() {
+  std::vector<Row> rows;
+  for (const PublishedNumber& n : published_numbers()) {
+    if (n.source != "table1" || n.metric != "latency_ms") continue;
+    const BatchAndLength cell{std::stoll(published_setting(n, "batch")),
+                              std::stoll(published_setting(n, "sequence"))};
+    const PublishedNumber* const slowdown = published_of(cell, n.method, "latency_increase");
+    rows.push_back({cell.batch, cell.length, n.method, Cell(), cell_of(n.parameters), Cell(),
+                    cell_of(n.value), slowdown == nullptr ? Cell() : cell_of(slowdown->value),
+                    Cell(), Cell(), Cell(), Cell(), "", "", n.model, Cell(), "paper"});
+  }
+  return rows;
 }
 
 Table table_of(const std::vector<const LatencyFinding*>& all) {
-  Table table{.name = "table1",
-              .title = fmt::format("Time of a forward pass, on {} (sweep {})", all.front()->base,
-                                   all.front()->sweep),
-              .caption = {},
-              .answers = "Table 1",
-              .columns = {{"batch", true}, {"tokens", true}, {"base, ms", true}},
-              .rows = {},
-              .data = {{"batch", "length", "variant", "bottleneck", "parameters", "rounds",
-                        "milliseconds", "slowdown_percent", "low", "high", "log2_deviation",
-                        "base_parameters", "machine", "sweep", "base", "paper_slowdown_percent"},
-                       {}}};
+  Table table{
+      .name = "table1",
+      .title = fmt::format("Time of a forward pass, on {} (sweep {})", all.front()->base,
+                           all.front()->sweep),
+      .caption = {},
+      .answers = "Table 1",
+      .columns = {{"batch", true}, {"tokens", true}, {"base, ms", true}},
+      .rows = {},
+      .data = {{"batch", "length", "variant", "bottleneck", "parameters", "rounds", "milliseconds",
+                "slowdown_percent", "low", "high", "log2_deviation", "base_parameters", "machine",
+                "sweep", "base", "paper_slowdown_percent", "source"},
+               {}}};
   std::set<BatchAndLength> cells;
   std::int64_t fewest = all.front()->rounds, most = fewest;
   for (const LatencyFinding* f : all) {
@@ -112,6 +129,7 @@ Table table_of(const std::vector<const LatencyFinding*>& all) {
     most = std::max(most, f->rounds);
     table.data.rows.push_back(data_row(*f, shown_of(all, {f->batch, f->length}, f->variant) == f));
   }
+  std::ranges::move(paper_data_rows(), std::back_inserter(table.data.rows));
   for (const auto& [variant, name] : {std::pair{"lora_merged", "LoRA merged"},
                                       {"lora", "LoRA beside W"},
                                       {"adapter_l", "Adapter(L)"},

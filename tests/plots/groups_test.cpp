@@ -215,7 +215,7 @@ TEST_CASE("settings of adapters that are not shown are counted, and Table 7's CS
       Contains(" Not shown: 3 more settings of other matrices or sweeps on WikiSQL; the CSV has"));
   std::set<std::pair<std::string, std::string>> in_csv;
   for (const Row& row : table.tables.at(0).data.rows)
-    in_csv.emplace(text_in(row[0]), text_in(row[2]));
+    if (row.back() == Cell("measured")) in_csv.emplace(text_in(row[0]), text_in(row[2]));
   CHECK(in_csv == std::set<std::pair<std::string, std::string>>{
                       {"a", "Wq+Wv"}, {"b", "Wk"}, {"b", "Wq"}, {"b", "Wq+Wv"}});
   for (const FigureSet& set : {between_seeds_figures(report.data), spectrum_figures(report.data),
@@ -253,7 +253,8 @@ TEST_CASE(
              Contains(" Not shown: 1 more setting of LoRA Wq+Wv on WikiSQL; the CSV"));
   std::set<std::pair<std::string, bool>> in_csv;  // sites, and whether of a rank
   for (const Row& row : table.data.rows)
-    in_csv.emplace(text_in(row[4]), integer_in(row[6]).has_value());
+    if (row.back() == Cell("measured"))
+      in_csv.emplace(text_in(row[4]), integer_in(row[6]).has_value());
   CHECK(in_csv == std::set<std::pair<std::string, bool>>{
                       {"Wq", false}, {"Wq", true}, {"Wv", false}, {"Wv", true}});
   for (const FigureSet& set : {between_seeds_figures(report.data), spectrum_figures(report.data),
@@ -339,9 +340,11 @@ TEST_CASE(
   folder.put_values("a-Wq-2-2", "Wq", 3.0, 4.0);
   JointReport report({&folder});
   const Table table = amplification_tables(report.data).tables.at(0);
-  REQUIRE(table.data.rows.size() == 2);
+  // And the paper's two.
+  REQUIRE(table.data.rows.size() == 4);
   for (const Row& row : table.data.rows) {
     REQUIRE(row.size() == table.data.columns.size());
+    if (row.back() != Cell("measured")) continue;
     const bool changed = integer_in(row[6]) == 2;
     CHECK(integer_in(row[7]) == 2);
     CHECK(number_in(row[8]).value_or(-1) == Approx(changed ? 2 : 1));
@@ -352,6 +355,26 @@ TEST_CASE(
   CHECK(table.rows.at(0).at(4).text == "2");
   CHECK(table.rows.at(0).at(10).text == "2.00");
   CHECK(table.rows.at(1).at(10).text == "1.00");
+}
+
+TEST_CASE("Table 7's CSV has the paper's rows, as the table shows them") {
+  AnalysedFolder folder("a", "models/one");
+  folder.put_adapters("Wq", {2});
+  JointReport report({&folder});
+  const Table table = amplification_tables(report.data).tables.at(0);
+  std::vector<std::vector<double>> published;
+  for (const Row& row : table.data.rows) {
+    REQUIRE(row.size() == table.data.columns.size());
+    if (row.back() != Cell("paper")) continue;
+    published.emplace_back();
+    for (std::size_t i = 5; i + 1 < row.size(); ++i)
+      if (const auto number = number_in(row[i])) published.back().push_back(*number);
+  }
+  CHECK(published ==
+        std::vector<std::vector<double>>{{48, 4, 0.32, 21.67, 0.02, 6.91, 61.95, 21.5},
+                                         {48, 64, 1.90, 37.71, 0.33, 3.57, 61.95, 1.88}});
+  CHECK(table.rows.at(1).at(5).text == "0.32");
+  CHECK(table.rows.at(2).at(10).text == "1.88");
 }
 
 TEST_CASE("a panel that has nothing more than the others is named plain only where it is") {

@@ -160,11 +160,17 @@ TEST_CASE("Figure 2 tells one setting in two sweeps apart, and draws the base as
   const std::size_t source = column_of(figure.data, "source"),
                     sweep = column_of(figure.data, "sweep"),
                     examples = column_of(figure.data, "train_examples"),
-                    seeds = column_of(figure.data, "seeds");
+                    seeds = column_of(figure.data, "seeds"),
+                    method = column_of(figure.data, "method");
   std::map<std::string, int> points;
+  std::map<std::string, double> base;  // by sweep
   for (const Row& row : figure.data.rows) {
     if (row.at(source) != Cell("measured")) {
       CHECK(text_in(row.at(sweep)).empty());
+      continue;
+    }
+    if (row.at(method) == Cell("none")) {
+      base[text_in(row.at(sweep))] = number_in(row.at(column_of(figure.data, "mean"))).value();
       continue;
     }
     const bool first = text_in(row.at(sweep)) == "one";
@@ -173,6 +179,7 @@ TEST_CASE("Figure 2 tells one setting in two sweeps apart, and draws the base as
     ++points[text_in(row.at(sweep))];
   }
   CHECK(points == std::map<std::string, int>{{"one", 2}, {"two", 2}});
+  CHECK(base == std::map<std::string, double>{{"one", 12}, {"two", 15}});
   CHECK_THAT(
       figure.caption,
       Contains("WikiSQL, logical form 12.0 (sweep one) and 15.0 (sweep two).") &&

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "plots/figures/makers.h"
 #include "plots/report_data.h"
@@ -82,7 +83,8 @@ TEST_CASE(
         "32 | 512 | not run | not run | not run | not run | not run | 1449.4 | +2.2 | +3.0 | \n");
   CHECK(table.columns[5].title == "Adapter(L) r = 40, %");
   CHECK(table.columns[6].title == "Adapter(H) r = 20, %");
-  CHECK(table.data.rows.size() == 18);
+  // And the paper's three cells of four rows.
+  CHECK(table.data.rows.size() == 18 + 12);
   CHECK_THAT(table.caption, Contains("a processor, avx2, 1 thread") && Contains("20 rounds") &&
                                 Contains("RTX8000"));
 }
@@ -101,6 +103,30 @@ TEST_CASE("Table 1's CSV sets the paper's slowdown beside the widths that the ta
           *printed;
   CHECK(beside == std::map<std::pair<std::string, std::int64_t>, double>{
                       {{"adapter_h", 20}, 30.3}, {{"adapter_l", 40}, 20.7}});
+}
+
+TEST_CASE("Table 1's CSV has the paper's rows, told from those that were measured") {
+  GivenTimings given;
+  const DataGrid data = latency_tables(*given.data).tables.at(0).data;
+  REQUIRE(data.columns.back() == "source");
+  int measured = 0;
+  std::map<std::string, std::vector<std::optional<double>>> largest;  // of batch 32, by method
+  for (const Row& row : data.rows) {
+    REQUIRE(row.size() == data.columns.size());
+    measured += row.back() == Cell("measured");
+    if (row.back() != Cell("paper") || row.at(0) != Cell(std::int64_t{32})) continue;
+    CHECK(row.at(1) == Cell(std::int64_t{512}));
+    // Parameters, milliseconds and the slowdown in percent.
+    largest[text_in(row.at(2))] = {number_in(row.at(4)), number_in(row.at(6)),
+                                   number_in(row.at(7))};
+  }
+  CHECK(measured == 18);
+  const std::map<std::string, std::vector<std::optional<double>>> printed{
+      {"full", {{}, 1449.4, {}}},
+      {"lora", {{}, 1449.4, {}}},
+      {"adapter_l", {5e5, 1482.0, 2.2}},
+      {"adapter_h", {5e5, 1492.2, 3.0}}};
+  CHECK(largest == printed);
 }
 
 TEST_CASE("Figure 5 has a panel a kind and length, and a line a batch over all widths") {
