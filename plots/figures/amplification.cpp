@@ -158,9 +158,9 @@ FigureSet amplification_figures(ReportData& data) {
       "‖ΔW‖ over what of W lies in the directions of ΔW: the geometric mean over adapters, and the "
       "band between the least and the most. The norms in the paper's Table 7 give 21.5 at rank 4 "
       "and 1.9 at rank 64; its text has “as large as 20” and “around 2”. Dashed is the same with "
-      "random subspaces of that rank: both "
-      "fall as the rank grows, and only the distance between the two lines is the adapters' own. "
-      "Below the dashed line an update lies where W holds more than at random.";
+      "random subspaces of that rank: both fall as the rank grows, and only the distance between "
+      "the two lines is the adapters' own. Below the dashed line an update lies where W holds more "
+      "than at random.";
   figure.caption += pissa_ranks(groups.shown) + left_out_settings(groups, "table7.csv");
   return {{std::move(figure)}, {}};
 }

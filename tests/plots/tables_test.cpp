@@ -84,7 +84,11 @@ TEST_CASE("a setting of which no trial is finished has its row in every table of
 
   Given ranks({score("wikisql", "lora", "Wq", 1, 100, 2),
                unscored(score("wikisql", "lora", "Wq", 8, 800, 0)),
-               score("wikisql", "lora", "Wk", 8, 800, 7)});
+               score("wikisql", "lora", "Wk", 8, 800, 7),
+               unscored(score("wikisql", "lora", "Wo", 8, 800, 0))});
+  CHECK_THAT(rank_tables(*ranks.data).tables.at(0).caption,
+             Contains("LoRA Wk, r = 8 on WikiSQL, logical form; LoRA Wo, r = 8 on WikiSQL, logical "
+                      "form; the view table6 has those with a score."));
   CHECK_THAT(shown(rank_tables(*ranks.data)),
              Contains("measured | 2.0 ± 1.0 | no trial is finished | \n"));
   CHECK_THAT(shown(matrix_tables(*ranks.data)), Contains("Wq | 8 | no trial is finished | 70.4 |"));
