@@ -106,6 +106,12 @@ void Progress::update(const std::string& text) {
   }
 }
 
+void Progress::keep(const std::string& text) {
+  finish(text);
+  ever_ = true;
+  last_ = output_.now();
+}
+
 void Progress::finish(const std::string& text) {
   clear();
   output_.put(text + "\n");

@@ -54,6 +54,8 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void update(const std::string& text);
+  // A state that must be seen: a line at once, that stays.
+  void keep(const std::string& text);
   // Ends with a last line that stays.
   void finish(const std::string& text);
 

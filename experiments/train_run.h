@@ -72,7 +72,8 @@ struct TrainOutcome {
   bool already_done = false;
   bool diverged = false;
   std::optional<double> last_finite_loss;
-  double loss = 0;  // of the last step
+  double loss = 0;                       // of the last step
+  std::optional<double> last_eval_loss;  // held out, of this process's last measurement
   // With keep_best: whose adapter was kept, and its held-out loss.
   int64_t best_step = 0;
   std::optional<double> best_eval_loss;

@@ -175,6 +175,7 @@ void TrainSession::stepped(const StepReport& step, const OnStep& on_step) {
       (step.step % options_.eval_every == 0 || trainer_->finished()))
     progress.eval_loss =
         evaluate(model_, adaptation_.get(), held_out_->examples, train_.micro_batch_tokens).mean();
+  if (progress.eval_loss) outcome_.last_eval_loss = progress.eval_loss;
   outcome_.loss = step.loss;
   outcome_.tokens_per_second = progress.tokens_per_second;
   outcome_.useful_gflops = progress.useful_gflops;

@@ -57,8 +57,9 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(
       "Also, by the rankscope script: test [FILTER] runs every test, bench [FILTER] every "
-      "benchmark.\nExit codes: 0 done, 1 some trial failed, 2 usage or input error, 3 fault "
-      "of the machine, 130 interrupted.");
+      "benchmark.\nExit codes: 0 done, 1 some trial failed or a training by itself diverged, 2 "
+      "usage "
+      "or input error, 3 fault of the machine, 130 interrupted.");
   int exit_code = 0;
   rankscope::add_run(app, exit_code);
   rankscope::add_status(app, exit_code);

@@ -42,13 +42,12 @@ int run_pretraining(PretrainCommand& c) {
   log::Progress progress;
   const PretrainOutcome outcome = run_pretrain(plan, c.run, [&](const TrainProgress& p) {
     if (c.json) print_json_step(p);
-    progress.update(progress_text(p));
+    show_step(progress, p);
   });
   if (!outcome.already_done) {
     progress.finish(outcome_text(outcome.training, c.out + "/training"));
     if (c.json) print_json_outcome(outcome.training, {.threads = c.run.threads});
   }
-  // Of an adapter that is a result; here there is nothing that could be used.
   if (outcome.training.diverged)
     throw TrialFailed(c.out +
                       ": no base was made, the training diverged; change the settings and "

@@ -1,6 +1,7 @@
 // train: one adapter from token files or a task's data.
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 #include "common/error.h"
 #include "common/files.h"
@@ -71,16 +72,20 @@ int run_train(TrainCommand& c) {
   c.run.device = resolved(c.run.device);
   refuse_head_dim_of(c.model, c.run.device.device);
   for (const std::string& assignment : c.assignments) c.run.settings.add(assignment);
+  // Said with the first step, as a command that is refused should say why and no more.
+  bool to_be_said = c.out.empty();
   log::Progress progress;
   const TrainOutcome o = run_training(c.run, [&](const TrainProgress& p) {
+    if (std::exchange(to_be_said, false)) log::info("nothing is kept: give --out DIR");
     if (c.json) print_json_step(p);
-    progress.update(progress_text(p));
+    show_step(progress, p);
   });
   progress.finish(o.already_done || o.diverged || c.out.empty()
                       ? outcome_text(o, c.out)
                       : outcome_text(o, c.out) + "; adapter in " + c.out + "/adapter");
   if (c.json) print_json_outcome(o, c.run.device);
-  return 0;
+  // What would use the adapter next must not go on: there is none.
+  return o.diverged ? 1 : 0;
 }
 
 }  // namespace
@@ -88,6 +93,7 @@ int run_train(TrainCommand& c) {
 void add_train(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<TrainCommand>();
   CLI::App* command = app.add_subcommand("train", "train one adapter");
+  command->footer("Exit code 1: the training diverged, and there is no adapter.");
   command->add_option("--model", c->model, "Hugging Face folder of the base")
       ->required()
       ->check(not_empty());
@@ -119,7 +125,9 @@ void add_train(CLI::App& app, int& exit_code) {
   command->add_option("--steps", c->run.steps, "optimizer steps")
       ->transform(whole_number(1, kMostSteps));
   CLI::Option* out =
-      command->add_option("--out", c->out, "folder for adapter, curve and resume point")
+      command
+          ->add_option("--out", c->out,
+                       "folder for adapter, curve and resume point; without it nothing is kept")
           ->check(not_empty());
   command
       ->add_option("--save-every", c->run.save_every_steps,

@@ -12,12 +12,7 @@
 
 namespace rankscope {
 
-void print_json_step(const TrainProgress& p) {
-  OrderedJson line = step_json(p);
-  line["seconds"] = p.step.seconds;
-  std::printf("%s\n", line.dump().c_str());
-  std::fflush(stdout);
-}
+namespace {
 
 std::string progress_text(const TrainProgress& p) {
   return fmt::format(
@@ -26,6 +21,22 @@ std::string progress_text(const TrainProgress& p) {
       p.step.step, p.steps, p.step.loss,
       p.eval_loss ? fmt::format("  held-out {:.4f}", *p.eval_loss) : "", p.tokens_per_second,
       p.useful_gflops, p.peak_memory_mib, duration_text(p.seconds_left));
+}
+
+}  // namespace
+
+void print_json_step(const TrainProgress& p) {
+  OrderedJson line = step_json(p);
+  line["seconds"] = p.step.seconds;
+  std::printf("%s\n", line.dump().c_str());
+  std::fflush(stdout);
+}
+
+void show_step(log::Progress& line, const TrainProgress& p) {
+  if (p.eval_loss)
+    line.keep(progress_text(p));
+  else
+    line.update(progress_text(p));
 }
 
 void print_json_outcome(const TrainOutcome& o, const DeviceSettings& device) {
@@ -61,8 +72,10 @@ std::string outcome_text(const TrainOutcome& o, const std::string& out) {
         "diverged at step {}: {} is not finite; last finite loss {}; try a lower lr or clip=1",
         o.steps + 1, std::isfinite(o.loss) ? "a gradient or what was trained" : "the loss",
         o.last_finite_loss ? fmt::format("{:.4f}", *o.last_finite_loss) : "none");
-  return fmt::format("{} steps, loss {:.4f}, {:.0f} tokens/s, {:.0f} MiB at most", o.steps, o.loss,
-                     o.tokens_per_second, o.peak_memory_mib);
+  return fmt::format(
+      "{} steps, loss {:.4f}{}, {:.0f} tokens/s, {:.0f} MiB at most", o.steps, o.loss,
+      o.last_eval_loss ? fmt::format(", held-out loss {:.4f}", *o.last_eval_loss) : "",
+      o.tokens_per_second, o.peak_memory_mib);
 }
 
 }  // namespace rankscope

@@ -224,6 +224,28 @@ TEST_CASE("progress in a pipe is a plain line at most every ten seconds") {
   CHECK(screen.text == "1\n3\ndone\n");
 }
 
+TEST_CASE("progress that must be seen is a line at once, whole, and the next ones wait") {
+  Screen pipe;
+  {
+    log::Progress progress(pipe.output(false));
+    progress.update("1");
+    progress.keep("2");
+    progress.update("3");
+    pipe.wait(10000);
+    progress.update("4");
+  }
+  CHECK(pipe.text == "1\n2\n4\n");
+  Screen terminal;
+  {
+    log::Progress progress(terminal.output(true));
+    progress.update("1");
+    progress.keep("2 of a line that is far too long");
+    terminal.wait(100);
+    progress.update("3");
+  }
+  CHECK(terminal.text == "\r\x1b[K1\r\x1b[K2 of a line that is far too long\n\r\x1b[K3\r\x1b[K");
+}
+
 TEST_CASE("progress on a terminal rewrites one line that fits") {
   Screen screen;
   {

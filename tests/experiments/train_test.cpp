@@ -425,7 +425,7 @@ TEST_CASE("an adapter that is not finite is never written: its run diverged") {
   *(std::ranges::find(run.arguments, "--steps") + 1) = "1";
   const ProgramResult result = run();
   INFO(result.err);
-  CHECK(result.exit_code == 0);
+  CHECK(result.exit_code == 1);
   CHECK_THAT(result.err_lines().back(),
              Catch::StartsWith("diverged at step 1: a gradient or what was trained is not finite"));
   const Json done = read_json_file(run.out / "done.json");
@@ -433,7 +433,9 @@ TEST_CASE("an adapter that is not finite is never written: its run diverged") {
   CHECK(done.at("steps") == 0);
   CHECK(done.at("last_finite_loss") > 0);
   CHECK_FALSE(fs::exists(run.out / "adapter"));
-  CHECK_THAT(run().err, Catch::Contains("diverged earlier, at step 1; nothing to do"));
+  const ProgramResult again = run();
+  CHECK_THAT(again.err, Catch::Contains("diverged earlier, at step 1; nothing to do"));
+  CHECK(again.exit_code == 1);
 }
 
 TEST_CASE("divergence is a result, with the curve up to it") {
@@ -443,7 +445,7 @@ TEST_CASE("divergence is a result, with the curve up to it") {
   *(std::ranges::find(run.arguments, "lr=1e-3")) = "lr=1e18";
   const ProgramResult result = run({"--json"});
   INFO(result.err);
-  CHECK(result.exit_code == 0);
+  CHECK(result.exit_code == 1);
   CHECK_THAT(result.err_lines().back(), Catch::StartsWith("diverged at step "));
   const Json done = read_json_file(run.out / "done.json");
   CHECK(done.at("state") == "diverged");
@@ -457,6 +459,30 @@ TEST_CASE("divergence is a result, with the curve up to it") {
   Json printed = Json::parse(result.out_lines().at(static_cast<size_t>(last.at("step")) - 1));
   printed.erase("seconds");
   CHECK(printed == last);
+}
+
+TEST_CASE("train shows every held-out loss, and says where nothing is kept") {
+  TemporaryFolder folder;
+  const Run kept(folder / "run", "lora");
+  CHECK_THAT(kept().err, !Catch::Contains("nothing is kept"));
+  Run run = kept;
+  for (const char* option : {"--save-every", "--out"}) {
+    const auto given = std::ranges::find(run.arguments, option);
+    run.arguments.erase(given, given + 2);
+  }
+  const ProgramResult result = run();
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  const std::vector<std::string> lines = result.err_lines();
+  CHECK(lines.front() == "nothing is kept: give --out DIR");
+  std::vector<std::string> evaluated;
+  for (const std::string& line : lines)
+    if (line.find("  held-out ") != std::string::npos)
+      evaluated.push_back(line.substr(0, line.find("  loss ")));
+  CHECK(evaluated ==
+        std::vector<std::string>{"step 15/60", "step 30/60", "step 45/60", "step 60/60"});
+  CHECK_THAT(lines.back(), Catch::StartsWith("60 steps, loss "));
+  CHECK_THAT(lines.back(), Catch::Contains(", held-out loss "));
 }
 
 TEST_CASE("epochs are as many steps as their decimals say") {
