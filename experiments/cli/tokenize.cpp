@@ -100,7 +100,10 @@ void add_tokenize(CLI::App& app, int& exit_code) {
   command
       ->add_option("--model", c->model, "folder with tokenizer.json, or vocab.json and merges.txt")
       ->required();
-  command->add_option("file", c->file, "one text a line; -: from standard input")
+  command
+      ->add_option("file", c->file,
+                   "one text a line, in UTF-8 (other bytes are read as U+FFFD, and the lines that "
+                   "hold them counted); -: from standard input")
       ->required()
       ->transform(dash_is_standard_input());
   CLI::Option* jsonl = command->add_flag("--jsonl", c->jsonl, "each line is a JSON string");

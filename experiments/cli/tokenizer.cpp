@@ -83,7 +83,10 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
   CLI::App* group = app.add_subcommand("tokenizer", "make a tokenizer");
   group->require_subcommand(1);
   CLI::App* command = group->add_subcommand("train", "byte-level BPE from text, as tokenizer.json");
-  repeatable(command->add_option("--data", c->data, "a file of one text a line; may be repeated"))
+  repeatable(
+      command->add_option("--data", c->data,
+                          "a file of one text a line, in UTF-8 (other bytes are read as U+FFFD, "
+                          "and the lines that hold them counted); may be repeated"))
       ->required();
   command->add_flag("--jsonl", c->jsonl, "each line is a JSON string");
   command->add_option("--vocab", c->settings.vocabulary, "how many ids, special tokens included")

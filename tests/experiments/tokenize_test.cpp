@@ -71,7 +71,14 @@ TEST_CASE("tokenize bears every line: marks, line ends, a missing end, no UTF-8,
               "\xef\xbb\xbf"
               "ab\r\n\r\nab") == std::vector<std::string>{ab, lines({}, "\n").at(0), ab});
   CHECK(lines({}, "").empty());
-  CHECK(lines({}, "a\xffz") == lines({}, "a\xef\xbf\xbdz"));
+  const ProgramResult latin = tokenize({}, "a\xffz");
+  CHECK(latin.exit_code == 0);
+  CHECK(latin.out_lines() == lines({}, "a\xef\xbf\xbdz"));
+  CHECK_THAT(latin.err, Catch::StartsWith("warning: "));
+  CHECK_THAT(latin.err,
+             Catch::Contains("in.txt: 1 line holds bytes that are no UTF-8, read as U+FFFD"));
+  CHECK_THAT(tokenize({}, "a\xffz\nb\n\xfc\xe4\n").err,
+             Catch::Contains("in.txt: 2 lines hold bytes that are no UTF-8, read as U+FFFD"));
   const std::string megabyte(std::size_t{1} << 20, 'a');
   const Json long_line = Json::parse(lines({}, megabyte).at(0));
   CHECK(Json::parse(lines({"--decode", "--skip-special-tokens"}, long_line.dump()).at(0)) ==

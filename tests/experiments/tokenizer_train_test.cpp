@@ -95,6 +95,20 @@ TEST_CASE("tokenizer train says where fewer ids come out than were asked for") {
   CHECK(all.err.empty());
 }
 
+TEST_CASE("tokenizer train counts the lines that are no UTF-8") {
+  const TemporaryFolder folder;
+  const std::string text = put(folder / "latin.txt",
+                               "\xfc"
+                               "ber\ngut\nm\xf6glich\n")
+                               .string();
+  const ProgramResult result = run_program(
+      {"tokenizer", "train", "--data", text, "--vocab", "258", "--out", (folder / "out").string()});
+  INFO(result.err);
+  CHECK(result.exit_code == 0);
+  CHECK_THAT(result.err,
+             Catch::Contains("latin.txt: 2 lines hold bytes that are no UTF-8, read as U+FFFD"));
+}
+
 TEST_CASE("tokenizer train leaves a model's tokenizer as it is") {
   const TemporaryFolder folder;
   put(folder / "tokenizer.json", "the model's");
