@@ -18,6 +18,10 @@ constexpr const char* kWeightsHash = "weights_sha256";
 
 }  // namespace
 
+std::string program_text() {
+  return "rankscope " + program_version() + ", numeric version " + std::to_string(kNumericVersion);
+}
+
 OrderedJson environment_json(const Backend& backend) {
   OrderedJson json;
   json["program"] = program_version();

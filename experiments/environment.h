@@ -13,6 +13,9 @@ namespace rankscope {
 // In the folder of a training, and in that of an evaluation.
 inline constexpr const char* kEnvironmentFile = "environment.json";
 
+// "rankscope COMMIT, numeric version N": what a report of a fault or a citation names.
+std::string program_text();
+
 // Texts by key: processor, instruction_set (of a GPU its name, the versions of CUDA and of the
 // kernels' arithmetic, and the precision), libraries (where there are, as Backend's), threads,
 // memory_mib, compiler, program (the repository's state when it was built), and the numeric

@@ -16,6 +16,8 @@ namespace rankscope {
 
 namespace {
 
+constexpr const char* kPromptLines = "give lines of {\"id\", \"prompt\"}";
+
 Json id_of(JsonObject& object, const std::filesystem::path& file, std::uint64_t line) {
   const Json* id = object.find("id");
   if (id == nullptr) return fmt::format("{}:{}", printable_path(file.stem()), line);
@@ -33,6 +35,15 @@ void refuse_misspelt_choices(const Json& line, const JsonObject& object) {
   for (const auto& [key, value] : line.items()) {
     const std::string hint = did_you_mean(key, keys);
     if (value.is_array() && !hint.empty()) object.fail(printable(key), "is not known" + hint);
+  }
+}
+
+// Plain text is the likeliest that is no JSON: what a line must be belongs to the refusal.
+bool next_line(JsonlReader& reader, Json& line) {
+  try {
+    return reader.next(line);
+  } catch (const InputError& error) {
+    throw InputError(std::string(error.what()) + "; " + kPromptLines);
   }
 }
 
@@ -131,7 +142,7 @@ std::vector<Prompt> read_prompt_file(const std::filesystem::path& file,
   std::vector<Prompt> all;
   std::map<std::string, std::uint64_t> lines;
   JsonlReader reader(file);
-  for (Json line; reader.next(line);) {
+  for (Json line; next_line(reader, line);) {
     JsonObject object = reader.object(line, JsonObject::Nulls::kAbsent);
     refuse_misspelt_choices(line, object);
     Prompt prompt = prompts.read(object);
@@ -146,8 +157,7 @@ std::vector<Prompt> read_prompt_file(const std::filesystem::path& file,
     all.push_back(std::move(prompt));
   }
   if (all.empty()) {
-    throw InputError(printable_path(file) +
-                     ": holds no prompts; give lines of {\"id\", \"prompt\"}");
+    throw InputError(printable_path(file) + ": holds no prompts; " + kPromptLines);
   }
   return all;
 }

@@ -1,5 +1,7 @@
 #include "engine/training/token_file.h"
 
+#include <utility>
+
 #include "common/error.h"
 #include "common/jsonl.h"
 #include "common/text.h"
@@ -20,6 +22,17 @@ std::vector<int32_t> read_ids(JsonObject& object, const std::string& key, int64_
   return ids;
 }
 
+// Of a task's file, which was given without its task, a key tells which it is.
+void refuse_line_of_task(const Json& line, const JsonObject& object) {
+  constexpr std::pair<const char*, const char*> kKeys[] = {
+      {"prompt", "own"}, {"question", "wikisql"}, {"sentence1", "mnli"}, {"dialogue", "samsum"}};
+  if (line.contains("prompt_ids")) return;
+  for (const auto& [key, task] : kKeys)
+    if (line.contains(key))
+      object.fail("prompt_ids",
+                  std::string("is missing; give --task ") + task + " if this is a task's file");
+}
+
 }  // namespace
 
 std::vector<TokenExample> read_token_file(const std::filesystem::path& file,
@@ -28,6 +41,7 @@ std::vector<TokenExample> read_token_file(const std::filesystem::path& file,
   JsonlReader reader(file);
   for (Json line; reader.next(line);) {
     JsonObject object = reader.object(line);
+    refuse_line_of_task(line, object);
     TokenExample example{read_ids(object, "prompt_ids", config.vocabulary),
                          read_ids(object, "target_ids", config.vocabulary)};
     object.finish();

@@ -51,8 +51,16 @@ CLI::Validator not_empty() {
 CLI::Validator dash_is_standard_input() {
   return CLI::Validator(
       [](std::string& text) -> std::string {
-        if (text == "-") text = "/dev/stdin";
+        if (text == "-") text = kStandardInput;
         return "";
+      },
+      "");
+}
+
+CLI::Validator no_standard_input() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        return text == "-" ? "standard input is not read here; give a file" : "";
       },
       "");
 }

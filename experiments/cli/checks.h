@@ -15,9 +15,13 @@ CLI::Validator whole_number(std::int64_t low, std::int64_t high);
 CLI::Validator real_number(double low, double high);
 // Anything but an empty text, as an unset shell variable gives.
 CLI::Validator not_empty();
+// What "-" stands for.
+inline constexpr const char* kStandardInput = "/dev/stdin";
 // For Option::transform: "-" is standard input, of a file that is read once from its beginning to
 // its end.
 CLI::Validator dash_is_standard_input();
+// Refuses "-", of a file that is read more than once, or that other files lie beside.
+CLI::Validator no_standard_input();
 
 // An option of several values, one each time that it is given: CLI11 would also take the words
 // behind its value, and take a value of the form [a,b] apart.

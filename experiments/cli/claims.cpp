@@ -107,7 +107,8 @@ void add_claims(CLI::App& app, int& exit_code) {
       ->required()
       ->check(not_empty());
   command->add_option("--claims", c->file, "another file of claims (experiments/claims/CLAIMS.md)")
-      ->check(not_empty());
+      ->check(not_empty())
+      ->check(no_standard_input());
   command->add_flag("--json", c->json, "JSON Lines, one a claim");
   command->callback([c, &exit_code] { exit_code = run_claims(*c); });
 }

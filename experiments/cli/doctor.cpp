@@ -14,8 +14,10 @@
 #include "engine/training/numeric_version.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
+#include "experiments/environment.h"
 #include "experiments/limits.h"
 #include "experiments/machine.h"
+#include "experiments/program_version.h"
 
 namespace rankscope {
 
@@ -85,6 +87,7 @@ int run_doctor(const DoctorOptions& options) {
   const double sgemm = reference_sgemm_gflops(backend->threads(), 1.0);
   const double own = product_gflops(*backend, 1024, 768, 768, 1.0);
   OrderedJson report;
+  report["program"] = program_version();
   report["processor"] = processor_name();
   report["threads"] = backend->threads();
   report["instruction_set"] = backend->instruction_set();
@@ -103,6 +106,7 @@ int run_doctor(const DoctorOptions& options) {
     std::printf("%s\n", report.dump().c_str());
     return 0;
   }
+  std::printf("program          %s\n", program_text().c_str());
   std::printf("processor        %s, %d threads used\n", processor_name().c_str(),
               backend->threads());
   std::printf("instruction sets %s (in use: %s)\n", sets.c_str(),

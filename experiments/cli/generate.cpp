@@ -169,7 +169,7 @@ void add_generate(CLI::App& app, int& exit_code) {
       ->check(not_empty())
       ->transform(dash_is_standard_input());
   c->data.source.split = "dev";
-  add_data_options(*command, c->data, "");
+  add_data_options(*command, c->data, "")->transform(dash_is_standard_input());
   command->add_option("--max-new", c->decoding.max_new, "most new tokens of a prediction")
       ->capture_default_str()
       ->transform(whole_number(1, std::int64_t{1} << 30));

@@ -12,6 +12,7 @@
 #include "common/text.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/print_rows.h"
+#include "experiments/environment.h"
 
 namespace {
 
@@ -32,6 +33,44 @@ void refuse_unknown_subcommand(const CLI::App& app, const std::vector<std::strin
     }
     parent = *found;
   }
+}
+
+const CLI::App& chosen_command(const CLI::App& app) {
+  const CLI::App* command = &app;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  return *command;
+}
+
+// The parser puts the value of an unknown option before it. The option comes first, with the known
+// one that it is nearest to.
+std::string unknown_words(const CLI::App& command, std::vector<std::string> words) {
+  const auto values = std::ranges::stable_partition(
+      words, [](const std::string& word) { return word.starts_with('-'); });
+  std::string text = words.size() == 1 ? "The following argument was not expected:"
+                                       : "The following arguments were not expected:";
+  for (const std::string& word : words) text += " " + word;
+  if (values.begin() == words.begin()) return text;
+  // Dashes would make short names nearer than they are.
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options())
+    known.insert(known.end(), option->get_lnames().begin(), option->get_lnames().end());
+  const std::string& first = words.front();
+  const std::size_t begin = std::min(first.find_first_not_of('-'), first.size());
+  const std::string near =
+      rankscope::nearest_name(first.substr(begin, first.find('=') - begin), known);
+  return near.empty() ? text : text + "; did you mean --" + near + "?";
+}
+
+// Of a misspelt option that is required, or that another needs, the parser says that it is missing.
+std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App& command = chosen_command(app);
+  const std::vector<std::string> words = command.remaining();
+  const bool misspelt = std::ranges::any_of(
+      words, [](const std::string& word) { return word.starts_with('-') && word != "--"; });
+  const std::string name = error.get_name();
+  const bool unknown =
+      name == "ExtrasError" || (misspelt && (name == "RequiredError" || name == "RequiresError"));
+  return unknown && !words.empty() ? unknown_words(command, words) : error.what();
 }
 
 // Of --out=, as an unset shell variable gives, the parser would take the next word as the value.
@@ -55,6 +94,9 @@ void flush_output() {
 int run(int argc, char** argv) {
   CLI::App app{"rankscope: how low-rank adaptation of a transformer behaves", "rankscope"};
   app.require_subcommand(1);
+  app.set_version_flag(
+      "--version", rankscope::program_text,
+      "the commit that the program was built from, and the version of its numbers");
   app.footer(
       "Also, by the rankscope script: test [FILTER] runs every test, bench [FILTER] every "
       "benchmark.\nExit codes: 0 done, 1 some trial failed or a training by itself diverged, 2 "
@@ -94,9 +136,11 @@ int run(int argc, char** argv) {
     exit_code = app.exit(e);
   } catch (const CLI::CallForAllHelp& e) {
     exit_code = app.exit(e);
+  } catch (const CLI::CallForVersion& e) {
+    exit_code = app.exit(e);
   } catch (const CLI::ParseError& e) {
     std::fprintf(stderr, "rankscope: %s; --help lists what is known\n",
-                 rankscope::printable(e.what(), 1000).c_str());
+                 rankscope::printable(usage_error(app, e), 1000).c_str());
     return 2;
   }
   flush_output();

@@ -77,7 +77,8 @@ void add_nll(CLI::App& app, int& exit_code) {
   command->add_option("--adapter", c->adapter, "PEFT folder, or one that train wrote")
       ->check(not_empty());
   add_data_options(*command, c->data, "lines of {\"prompt_ids\": [...], \"target_ids\": [...]}")
-      ->required();
+      ->required()
+      ->transform(dash_is_standard_input());
   command
       ->add_option("--micro-batch-tokens", c->micro_batch_tokens,
                    "tokens computed at once (changes memory, no result)")

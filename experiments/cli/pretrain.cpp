@@ -65,7 +65,8 @@ void add_pretrain(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("pretrain", "make a small base model from nothing");
   command->add_option("file", c->file, "what base (experiments/pretrain/PRETRAIN_FILE.md)")
       ->required()
-      ->check(not_empty());
+      ->check(not_empty())
+      ->check(no_standard_input());
   every_word(command->add_option("overrides", c->overrides,
                                  "KEY=VALUE in place of the file's, keys dotted"));
   command->add_option("--out", c->out, "folder of the base and its training; default: runs/NAME")

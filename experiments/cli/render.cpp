@@ -34,6 +34,8 @@ int run_render(const RenderCommand& c) {
   if (!c.tables.empty() && task.name != "wikisql") {
     throw InputError("--tables: " + std::string(task.name) + " has no tables; leave it out");
   }
+  if (task.name == "wikisql" && c.references == kStandardInput && c.tables.empty())
+    throw InputError("--references: no tables lie beside standard input; give --tables");
   const CompiledTemplate form(task, chosen_template(task, c.assignments));
   const RecordSet set =
       read_records(task, c.references, c.tables, {.limit = c.limit, .allow_unlabelled = true});
@@ -58,8 +60,11 @@ void add_render(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<RenderCommand>();
   CLI::App* command = app.add_subcommand("render", "the prompts and targets of a task's file");
   command->add_option("task", c->task, "wikisql, mnli, samsum, own")->required();
-  command->add_option("--references", c->references, "the task's own file")->required();
-  command->add_option("--tables", c->tables, "WikiSQL's *.tables.jsonl; default: the one beside");
+  command->add_option("--references", c->references, "the task's own file; -: from standard input")
+      ->required()
+      ->transform(dash_is_standard_input());
+  command->add_option("--tables", c->tables, "WikiSQL's *.tables.jsonl; default: the one beside")
+      ->check(no_standard_input());
   repeatable(command->add_option(
       "--set", c->assignments, "KEY=VALUE of the template: prompt, target, ...; may be repeated"));
   command->add_option("--limit", c->limit, "the first N examples; 0: all")

@@ -56,7 +56,8 @@ void add_report(CLI::App& app, int& exit_code) {
       ->check(not_empty());
   command
       ->add_option("--claims", c->claims, "another file of claims (experiments/claims/CLAIMS.md)")
-      ->check(not_empty());
+      ->check(not_empty())
+      ->check(no_standard_input());
   command->add_flag("--no-png", c->no_png, "figures as SVG alone");
   command->add_flag("--json", c->json, "one line of JSON at the end");
   command->callback([c, &exit_code] { exit_code = run_report(*c); });

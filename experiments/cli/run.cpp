@@ -173,7 +173,8 @@ void add_run(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("run", "train, predict and score a sweep's trials");
   command->add_option("sweep", c->file, "the sweep file (experiments/sweep/SWEEP_FILE.md)")
       ->required()
-      ->check(not_empty());
+      ->check(not_empty())
+      ->check(no_standard_input());
   every_word(command->add_option("overrides", c->overrides,
                                  "KEY=VALUE in place of the file's, keys dotted"));
   command->add_option("--dir", c->folder, "the sweep's folder; default: runs/NAME")

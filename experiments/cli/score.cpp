@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "common/error.h"
 #include "common/interrupt.h"
 #include "common/json_optional.h"
 #include "experiments/cli/checks.h"
@@ -42,7 +43,9 @@ CLI::App* add_scorer(CLI::App& score, const std::shared_ptr<ScoreCommand>& c,
                    "lines of {\"id\", \"prediction\"}; -: from standard input")
       ->required()
       ->transform(dash_is_standard_input());
-  command->add_option("--references", c->references, references)->required();
+  command->add_option("--references", c->references, references + "; -: from standard input")
+      ->required()
+      ->transform(dash_is_standard_input());
   command->add_option("--limit", c->limit, "the first N references; 0: all")
       ->transform(whole_number(0, std::int64_t{1} << 40));
   repeatable(
@@ -52,6 +55,10 @@ CLI::App* add_scorer(CLI::App& score, const std::shared_ptr<ScoreCommand>& c,
   command->add_flag("--json", c->json, "a line an example, and a last line with the means");
   command->callback([c, run, &exit_code] {
     exit_at_first_signal();
+    if (c->predictions == c->references && c->references == kStandardInput)
+      throw InputError(
+          "--predictions, --references: both are standard input, which is read once; give a file "
+          "as one of them");
     exit_code = run(*c);
   });
   return command;
@@ -72,8 +79,10 @@ void add_score(CLI::App& app, int& exit_code) {
   CLI::App* wikisql =
       add_scorer(*score, c, "wikisql", "logical form, execution and exact match, as evaluate.py's",
                  "WikiSQL's dev.jsonl and its like", run_score_wikisql, exit_code);
-  wikisql->add_option("--tables", c->tables, "*.tables.jsonl (default: beside the references)");
-  wikisql->add_option("--db", c->db, "the official *.db, for tables without rows");
+  wikisql->add_option("--tables", c->tables, "*.tables.jsonl (default: beside the references)")
+      ->check(no_standard_input());
+  wikisql->add_option("--db", c->db, "the official *.db, for tables without rows")
+      ->check(no_standard_input());
   wikisql->add_flag("--ordered", c->ordered, "the order of conditions counts");
   add_scorer(*score, c, "accuracy", "exact match, with the confusion matrix of labels",
              "lines of {\"id\", \"reference\" or \"references\"}, MNLI's file, or an own task's",

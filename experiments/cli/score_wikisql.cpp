@@ -11,6 +11,7 @@
 #include "datasets/readers/wikisql.h"
 #include "datasets/task.h"
 #include "experiments/chosen_template.h"
+#include "experiments/cli/checks.h"
 #include "experiments/cli/score.h"
 #include "experiments/score_files.h"
 #include "metrics/wikisql_database.h"
@@ -40,6 +41,8 @@ int run_score_wikisql(const ScoreCommand& c) {
   const Task& task = find_task("wikisql");
   const CompiledTemplate form(task, chosen_template(task, c.assignments));
   // With a database the rows of the tables are not needed.
+  if (c.references == kStandardInput && c.tables.empty())
+    throw InputError("--references: no tables lie beside standard input; give --tables");
   const WikisqlData data = read_wikisql(c.references, c.tables, {.limit = c.limit}, c.db.empty());
   if (data.gold.empty()) {
     throw InputError(c.references + ": there are no references; is it the right file?");

@@ -86,8 +86,10 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
   repeatable(
       command->add_option("--data", c->data,
                           "a file of one text a line, in UTF-8 (other bytes are read as U+FFFD, "
-                          "and the lines that hold them counted); may be repeated"))
-      ->required();
+                          "and the lines that hold them counted); -: from standard input; may be "
+                          "repeated"))
+      ->required()
+      ->transform(dash_is_standard_input());
   command->add_flag("--jsonl", c->jsonl, "each line is a JSON string");
   command->add_option("--vocab", c->settings.vocabulary, "how many ids, special tokens included")
       ->required()

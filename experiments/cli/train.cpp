@@ -98,13 +98,15 @@ void add_train(CLI::App& app, int& exit_code) {
       ->required()
       ->check(not_empty());
   add_data_options(*command, c->data, "lines of {\"prompt_ids\": [...], \"target_ids\": [...]}")
-      ->required();
+      ->required()
+      ->check(no_standard_input());
   CLI::Option* eval_every =
       command
           ->add_option("--eval-every", c->run.eval_every, "held-out loss every N steps (0: never)")
           ->transform(whole_number(0, kMostSteps));
   command->add_option("--eval-data", c->eval_data, "held-out examples of the same form")
       ->check(not_empty())
+      ->check(no_standard_input())
       ->needs(eval_every);
   command
       ->add_option("--eval-split", c->eval_split,

@@ -6,6 +6,8 @@
 
 #include "common/json.h"
 #include "engine/backend/devices.h"
+#include "experiments/environment.h"
+#include "experiments/program_version.h"
 #include "tests/experiments/bad_input.h"
 #include "tests/skip.h"
 
@@ -82,6 +84,9 @@ TEST_CASE("doctor lists the GPUs, or says why there is none") {
   INFO(result.err);
   REQUIRE(result.exit_code == 0);
   const Json report = Json::parse(result.out);
+  CHECK(report.at("program") == program_version());
+  CHECK_THAT(run_program({"doctor", "--threads", "1"}).out,
+             Catch::StartsWith("program          " + program_text() + "\n"));
   if (gpus().empty()) {
     CHECK(report.at("cuda").is_null());
     CHECK_THAT(report.at("reason").get<std::string>(), Catch::Contains(why_none()));

@@ -51,7 +51,11 @@ TEST_CASE("generate refuses prompts by file, line and field, before it prints an
            {"", "p.jsonl: holds no prompts"},
            {"\n \n", "p.jsonl: holds no prompts"},
            {good + "{\"id\": \"b\", \"prompt\": \"t", "p.jsonl:2:"},
-           {good + "[1, 2]", "p.jsonl:2: must be a JSON object"},
+           {"Once upon a time\n",
+            "p.jsonl:1:1: syntax error while parsing value - invalid literal; last read: 'O'; give "
+            "lines of {\"id\", \"prompt\"}"},
+           {good + "[1, 2]",
+            "p.jsonl:2: must be a JSON object, not an array; give lines of {\"id\", \"prompt\"}"},
            {good + "null", "p.jsonl:2: must be a JSON object"},
            {good + "{\"id\": \"b\", \"prompt\": \"\xff\"}", "p.jsonl:2:"},
            {good + R"({"id": "b", "prompt": "\ud800"})", "p.jsonl:2:"},

@@ -2,6 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include "common/json.h"
+#include "experiments/environment.h"
+#include "experiments/program_version.h"
 #include "tests/engine/models/model_folder.h"
 #include "tests/experiments/program.h"
 #include "tests/skip.h"
@@ -100,6 +102,32 @@ TEST_CASE("nll of an adapter that train wrote is the loss that train reported") 
   }
 }
 
+TEST_CASE("nll reads standard input, and names the task of a task's file") {
+  const std::filesystem::path model = golden_folder("gpt2_tied");
+  const std::vector<std::string> command{"nll",    "--json", "--model",   model.string(),
+                                         "--data", "-",      "--threads", "1"};
+  const ProgramResult streamed = run_program(command, {.in_file = model / "batch.jsonl"});
+  INFO(streamed.err);
+  CHECK(streamed.exit_code == 0);
+  CHECK(streamed.out == run_with(nll_command("gpt2_tied"), {"--threads", "1"}).out);
+
+  const TemporaryFolder folder;
+  for (const auto& [line, task] : std::vector<std::pair<const char*, std::string>>{
+           {R"({"prompt": "2 + 2 =", "target": " 4"})", "own"},
+           {R"({"question": "Who?", "table_id": "1-1", "sql": {}})", "wikisql"},
+           {R"({"sentence1": "a", "sentence2": "b"})", "mnli"},
+           {R"({"dialogue": "a: b", "summary": "c"})", "samsum"}}) {
+    write_file_atomically(folder / "dev.jsonl", line);
+    check_refused(run_program(command, {.in_file = folder / "dev.jsonl"}),
+                  "/dev/stdin:1: field 'prompt_ids': is missing; give --task " + task +
+                      " if this is a task's file");
+  }
+  write_file_atomically(folder / "dev.jsonl", R"({"text": "a"})");
+  const ProgramResult other = run_program(command, {.in_file = folder / "dev.jsonl"});
+  check_refused(other, "field 'prompt_ids': is missing");
+  CHECK_THAT(other.err, !Catch::Contains("--task"));
+}
+
 TEST_CASE("output that cannot be written is a fault of the machine") {
   if (!std::filesystem::exists("/dev/full")) RANKSCOPE_SKIP("no /dev/full");
   for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
@@ -131,4 +159,12 @@ TEST_CASE("help ends with success and lists the subcommands") {
   CHECK(result.exit_code == 0);
   for (const char* command : {"train", "nll", "info", "doctor"})
     CHECK_THAT(result.out, Catch::Contains(command));
+}
+
+TEST_CASE("the program says which it is") {
+  const ProgramResult result = run_program({"--version"});
+  CHECK(result.exit_code == 0);
+  CHECK(result.out == program_text() + "\n");
+  CHECK_THAT(result.out,
+             Catch::StartsWith("rankscope " + program_version() + ", numeric version "));
 }

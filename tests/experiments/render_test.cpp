@@ -47,6 +47,20 @@ TEST_CASE("render prints id, prompt and target, and choices where there are some
   CHECK_FALSE(own[1].contains("choices"));
 }
 
+TEST_CASE("render reads standard input as a file of the same bytes") {
+  for (const auto& [task, file] : std::vector<std::pair<std::string, std::string>>{
+           {"samsum", "samsum/val.jsonl"}, {"own", "own/train.jsonl"}}) {
+    INFO(task);
+    const ProgramResult streamed =
+        run_program({"render", task, "--references", "-"}, {.in_file = data_file(file)});
+    std::vector<Json> lines = json_lines(streamed), of_file = rendered(task, file);
+    // An id that the file does not give begins with the file's name.
+    for (std::vector<Json>* some : {&lines, &of_file})
+      for (Json& line : *some) line.erase("id");
+    CHECK(lines == of_file);
+  }
+}
+
 TEST_CASE("a number with a leading zero is decimal") {
   const TemporaryFolder folder;
   std::vector<Json> lines;
