@@ -16,8 +16,6 @@ namespace {
 
 using Put = std::function<void(std::string_view)>;
 
-constexpr std::size_t kWhole = std::numeric_limits<std::size_t>::max() / 2;
-
 // Exact: a reader gets the same number back. SELECT can make infinities, which JSON has no name
 // for.
 std::string exact_text(double number) {
@@ -39,12 +37,13 @@ std::size_t width_of(std::string_view text) {
 
 class TableWriter : public RowSink {
  public:
-  explicit TableWriter(Put put) : put_(std::move(put)) {}
+  TableWriter(Put put, std::size_t longest_text)
+      : put_(std::move(put)), longest_text_(longest_text) {}
 
   void begin(const std::vector<std::string>& columns) override {
     Line names;
     for (const std::string& column : columns)
-      names.texts.push_back(printable(column, kLongestCell));
+      names.texts.push_back(printable(column, longest_text_));
     names.right.resize(columns.size(), false);
     for (const std::string& text : names.texts) widths_.push_back(width_of(text));
     waiting_.push_back(std::move(names));
@@ -53,7 +52,7 @@ class TableWriter : public RowSink {
   void row(const Row& cells) override {
     Line line;
     for (const Cell& cell : cells) {
-      line.texts.push_back(shown_text(cell, kLongestCell));
+      line.texts.push_back(shown_text(cell, longest_text_));
       line.right.push_back(std::holds_alternative<int64_t>(cell) ||
                            std::holds_alternative<double>(cell));
     }
@@ -73,7 +72,6 @@ class TableWriter : public RowSink {
     std::vector<std::string> texts;
     std::vector<bool> right;  // numbers stand at the right
   };
-  static constexpr std::size_t kLongestCell = 60;
   static constexpr std::size_t kRowsMeasured = 1000;
 
   void flow() {
@@ -102,6 +100,7 @@ class TableWriter : public RowSink {
   }
 
   Put put_;
+  std::size_t longest_text_;
   std::vector<std::size_t> widths_;
   std::vector<Line> waiting_;  // the names, and rows until the widths are known
   bool flowing_ = false;
@@ -186,7 +185,7 @@ class MarkdownWriter : public RowSink {
 
   void row(const Row& cells) override {
     std::string line = "|";
-    for (const Cell& cell : cells) line += " " + escaped(shown_text(cell, kWhole)) + " |";
+    for (const Cell& cell : cells) line += " " + escaped(shown_text(cell, kWholeTexts)) + " |";
     put_(line + "\n");
   }
 
@@ -207,7 +206,7 @@ class MarkdownWriter : public RowSink {
 
 }  // namespace
 
-std::unique_ptr<RowSink> make_row_writer(RowFormat format, Put put) {
+std::unique_ptr<RowSink> make_row_writer(RowFormat format, Put put, std::size_t longest_text) {
   switch (format) {
     case RowFormat::kCsv:
       return std::make_unique<CsvWriter>(std::move(put));
@@ -218,7 +217,7 @@ std::unique_ptr<RowSink> make_row_writer(RowFormat format, Put put) {
     case RowFormat::kTable:
       break;
   }
-  return std::make_unique<TableWriter>(std::move(put));
+  return std::make_unique<TableWriter>(std::move(put), longest_text);
 }
 
 }  // namespace rankscope

@@ -31,7 +31,7 @@ bool is_question(const std::string& word) {
 
 // Without a question: what can be asked.
 void print_views(RowFormat format) {
-  const std::unique_ptr<RowSink> sink = make_row_writer(format, print_text);
+  const std::unique_ptr<RowSink> sink = make_row_writer(format, print_text, kWholeTexts);
   sink->begin({"view", "description"});
   for (const ViewName& view : view_names()) sink->row({view.name, view.description});
   sink->end();

@@ -7,6 +7,7 @@
 #include "common/files.h"
 #include "common/json.h"
 #include "experiments/cli/sparkline.h"
+#include "results/query.h"
 #include "results/store.h"
 #include "tests/experiments/program.h"
 #include "tests/temporary_folder.h"
@@ -103,6 +104,8 @@ TEST_CASE("query answers a view or a SELECT in four formats") {
   CHECK_THAT(out_of({"query", sweep.path()}),
              Contains("table5") && Contains("every metric of every trial"));
   CHECK(out_of({"query", sweep.path(), "--format", "csv"}).starts_with("view,description\r\n"));
+  const std::string listed = out_of({"query", sweep.path()});
+  for (const ViewName& view : view_names()) CHECK_THAT(listed, Contains(view.description));
   CHECK(out_of({"query", sweep.path(), "--format", "markdown"})
             .starts_with("| view | description |\n"));
 }
@@ -201,7 +204,8 @@ TEST_CASE("export writes a CSV file for each view, all or none") {
             .starts_with("trial,metric,value,standard_error,count,state,"));
   const std::vector<std::string> names = names_below(sweep.path("out"));
   CHECK(names.size() == 18);
-  CHECK_THAT(refusal_of({"export", sweep.path(), "--out", sweep.path("out")}), Contains("exists"));
+  CHECK_THAT(refusal_of({"export", sweep.path(), "--out", sweep.path("out")}),
+             Contains("File exists; give another --out folder"));
 
   ProgramOptions full;
   full.file_size_limit = 2000;

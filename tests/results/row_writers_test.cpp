@@ -36,7 +36,9 @@ TEST_CASE("a table aligns columns, numbers at the right, and spells out control 
         "x\n-----------------------\na\\x00b\\x1b[2J\\n\\xff\\x9b\n");
   CHECK(written(RowFormat::kTable, {"only"}, {}) == "only\n----\n");
   const std::string cut = written(RowFormat::kTable, {"x"}, {{std::string(100, 'y')}});
-  CHECK(cut.ends_with("\n" + std::string(60, 'y') + "...\n"));
+  CHECK(cut.ends_with("\n" + std::string(80, 'y') + "...\n"));
+  const std::string hash = "dev_matched:" + std::string(64, 'f');
+  CHECK(written(RowFormat::kTable, {"x"}, {{hash}}).ends_with("\n" + hash + "\n"));
 }
 
 TEST_CASE("a table is written before its last row is known") {
