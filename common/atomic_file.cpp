@@ -52,6 +52,12 @@ void rename_or_throw(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) throw_file_error("cannot write", to, errno);
 }
 
+// Every command that makes a new folder takes its name by --out.
+[[noreturn]] void refuse_existing(const fs::path& folder) {
+  throw InputError("cannot write folder '" + printable_path(folder) +
+                   "': " + system_error_text(EEXIST) + "; give another --out folder");
+}
+
 void remove_tree(const fs::path& path) noexcept {
   std::error_code ignored;
   fs::remove_all(path, ignored);
@@ -180,7 +186,7 @@ FolderTransaction::FolderTransaction(const fs::path& target, Existing existing)
     throw_file_error("cannot write folder", target, ENOTDIR);
   }
   if (fs::exists(status) && existing_ == Existing::kRefuse) {
-    throw_file_error("cannot write folder", target, EEXIST);
+    refuse_existing(target);
   }
   if (fs::exists(status) && fs::is_symlink(fs::symlink_status(target_))) {
     target_ = fs::canonical(target_);
@@ -218,7 +224,7 @@ void FolderTransaction::replace_target() {
   const bool has_flags = errno != EINVAL && errno != ENOSYS;
   if (has_flags && errno != EEXIST) throw_file_error("cannot write folder", target_, errno);
   if (fs::exists(fs::symlink_status(target_)) && existing_ == Existing::kRefuse) {
-    throw_file_error("cannot write folder", target_, EEXIST);
+    refuse_existing(target_);
   }
   if (has_flags &&
       ::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) {

@@ -1,6 +1,7 @@
 // The resume point: state.safetensors, described in experiments/FORMAT.md. Tensors
 // "parameter.<name>", "first_moment.<name>", "second_moment.<name>" in fp32; metadata "step" and
 // the identity of the run, "identity.<key>".
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <set>
@@ -54,12 +55,16 @@ std::string identity_difference(const Trainer::Identity& saved, const Trainer::I
     const auto found = identity.find(key);
     return found == identity.end() ? "(absent)" : found->second;
   };
-  for (const std::string& key : keys) {
-    const std::string was = value_in(saved, key), is = value_in(now, key);
-    if (was != is)
-      return printable(key) + " was " + printable(was) + " and is now " + printable(is);
-  }
-  return "";
+  std::vector<std::string> differing;
+  for (const std::string& key : keys)
+    if (value_in(saved, key) != value_in(now, key)) differing.push_back(key);
+  if (differing.empty()) return "";
+  // Where alpha is not given it follows the rank, which then differs too and was given.
+  const auto given = std::ranges::find_if(
+      differing, [](const std::string& key) { return !key.ends_with(".alpha"); });
+  const std::string& key = given == differing.end() ? differing.front() : *given;
+  return printable(key) + " was " + printable(value_in(saved, key)) + " and is now " +
+         printable(value_in(now, key));
 }
 
 void Trainer::save_state(const std::filesystem::path& file, const Identity& identity) {

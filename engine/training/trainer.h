@@ -150,8 +150,8 @@ class Trainer {
   mutable std::vector<uint64_t> order_;
 };
 
-// "KEY was A and is now B" of the first key in which two identities differ, "(absent)" for the
-// value that one of them lacks; empty where they are the same.
+// "KEY was A and is now B" of the first key in which two identities differ, one that may follow
+// from others last; "(absent)" for the value that one of them lacks; empty where they are the same.
 std::string identity_difference(const Trainer::Identity& saved, const Trainer::Identity& now);
 
 // Evaluates without recording; micro-batches hold at most `micro_batch_tokens`. `before_each` is

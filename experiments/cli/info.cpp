@@ -136,6 +136,7 @@ void print_text(const ModelShape& shape, const Method& method, const MemoryPlan&
 
 int run_info(const InfoCommand& c) {
   exit_at_first_signal();
+  if (c.model.empty()) throw InputError("--model is required: the folder of a model");
   const ModelShape shape = read_model_shape(c.model);
   Settings settings;
   for (const std::string& assignment : c.assignments) settings.add(assignment);
@@ -167,8 +168,10 @@ void add_info(CLI::App& app, int& exit_code) {
   auto c = std::make_shared<InfoCommand>();
   CLI::App* command =
       app.add_subcommand("info", "a model's sites and sizes, and what a method would train");
-  command->add_option("model,--model", c->model, "Hugging Face folder; config.json is enough")
-      ->required()
+  // Required would stand in the help beside both forms, of which either suffices.
+  command
+      ->add_option("model,--model", c->model,
+                   "Hugging Face folder, with or without --model before it; config.json is enough")
       ->check(not_empty());
   command->add_option("--method", c->method, method_list() + "; or several joined by +")
       ->capture_default_str();

@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kTuningSeed = 1000;  // far from the seeds that people score
 constexpr std::int64_t kTuningExamples = 200;
 constexpr double kHighestRate = 1e6;
+constexpr const char* kGrid = "grid";
 constexpr std::size_t kMostRates = 100;
 
 class SweepReader {
@@ -73,7 +74,7 @@ class SweepReader {
   // With those that its joined methods have in common, each under its METHOD_KEY.
   static std::vector<std::string> group_keys(const YamlValue& group) {
     std::vector<std::string> keys = sweep_keys("group");
-    for (const auto& place : {std::optional(group), group.find("grid"), group.find("zip")}) {
+    for (const auto& place : {std::optional(group), group.find(kGrid), group.find("zip")}) {
       const std::optional<YamlValue> method = place ? place->find("method") : std::nullopt;
       if (!method) continue;
       for (const YamlValue& item : method->one_or_more()) {
@@ -214,8 +215,8 @@ class SweepReader {
 
   // What no configuration has.
   static bool is_of_group_alone(const std::string& key) {
-    return key == "name" || key == "tasks" || key == "seeds" || key == "optional" ||
-           key == "grid" || key == "zip";
+    return key == "name" || key == "tasks" || key == "seeds" || key == "optional" || key == kGrid ||
+           key == "zip";
   }
 
   void read_group(const YamlValue& value, SweepPlan& plan) const {
@@ -234,7 +235,7 @@ class SweepReader {
     }
     add_values(values, group.values);
     std::map<std::string, YamlValue> given = group.values;
-    read_axes(value, "grid", given, group.grid);
+    read_axes(value, kGrid, given, group.grid);
     read_axes(value, "zip", given, group.zip);
     const auto method = given.find("method");
     if (method == given.end()) {
@@ -252,7 +253,7 @@ class SweepReader {
     plan.groups.push_back(std::move(group));
   }
 
-  static void read_axes(const YamlValue& group, const char* section,
+  static void read_axes(const YamlValue& group, std::string_view section,
                         std::map<std::string, YamlValue>& given, std::vector<Axis>& axes) {
     const std::optional<YamlValue> map = group.find(section);
     if (!map) return;
@@ -267,9 +268,18 @@ class SweepReader {
     for (const YamlValue& value : map->entries()) {
       refuse_rival(value, value.key(), given);
       axes.push_back({value.key(), value, value.items()});
+      if (section == kGrid) refuse_repeated(axes.back());
       given.emplace(value.key(), value);
     }
     if (axes.empty()) map->fail("is empty; give a key with a list of values, or leave it out");
+  }
+
+  // Its trials would be those of the value before; under zip another key may tell them apart.
+  static void refuse_repeated(const Axis& axis) {
+    std::set<std::string> seen;
+    for (const YamlValue& item : axis.values)
+      if (item.is_scalar() && !seen.insert(item.node().text).second)
+        item.fail("the value " + printable(item.node().text) + " is listed twice");
   }
 
   static void read_zip_lengths(const GroupPlan& group) {

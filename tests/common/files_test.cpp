@@ -212,7 +212,7 @@ TEST_CASE("an existing folder is replaced only on request") {
   fs::create_directory(target);
   write_file_atomically(target / "old", "1");
   CHECK_THAT(tests::error_text<InputError>([&] { FolderTransaction(target, Existing::kRefuse); }),
-             Catch::Contains("File exists"));
+             Catch::Contains("File exists; give another --out folder"));
   {
     FolderTransaction transaction(target, Existing::kReplace);
     write_file_atomically(transaction.path() / "new", "2");

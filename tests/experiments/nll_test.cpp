@@ -154,6 +154,15 @@ TEST_CASE("info needs config.json alone") {
   CHECK(names_below(folder.path()) == std::vector<std::string>{"config.json"});
 }
 
+TEST_CASE("info takes its model as a word or by its option, and asks for neither in the help") {
+  const std::string model = golden_folder("gpt2_tied").string();
+  const ProgramResult word = run_program({"info", model});
+  CHECK(word.exit_code == 0);
+  CHECK(run_program({"info", "--model", model}).out == word.out);
+  CHECK_THAT(run_program({"info", "--help"}).out, !Catch::Contains("REQUIRED"));
+  check_refused(run_program({"info", "--json"}), "--model is required");
+}
+
 TEST_CASE("help ends with success and lists the subcommands") {
   const ProgramResult result = run_program({"--help"});
   CHECK(result.exit_code == 0);

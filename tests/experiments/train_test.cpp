@@ -263,7 +263,8 @@ TEST_CASE("train refuses to mix runs in one folder and names what differs") {
     const std::vector<std::string> names = names_below(run.out);
     const std::string state = read_bytes(run.out / "state.safetensors");
     const std::pair<std::vector<std::string>, const char*> changes[] = {
-        {{"--set", "rank=4", "--set", "alpha=8"}, "method.rank was 8 and is now 4"},
+        {{"--set", "rank=4"}, "method.rank was 8 and is now 4"},
+        {{"--set", "alpha=4"}, "method.alpha was 8 and is now 4"},
         {{"--set", "clip=1"}, "training.clip was 0 and is now 1"},
         {{"--set", "weight_decay=0.5"}, "training.weight_decay was "},
     };

@@ -27,7 +27,8 @@ TEST_CASE("world replaces no file") {
   const std::filesystem::path data = folder / "data";
   std::filesystem::create_directories(data / "wikisql");
   put(data / "wikisql" / "train.jsonl", "the official release");
-  check_refused(run_program({"world", "--out", data.string(), "--documents", "1"}), "File exists");
+  check_refused(run_program({"world", "--out", data.string(), "--documents", "1"}),
+                "File exists; give another --out folder");
   CHECK(names_below(folder.path()) ==
         std::vector<std::string>{"data", "data/wikisql", "data/wikisql/train.jsonl"});
   CHECK(read_bytes(data / "wikisql" / "train.jsonl") == "the official release");

@@ -201,7 +201,7 @@ TEST_CASE(
   fs::create_directories(data / "wikisql");
   write_file_atomically(data / "wikisql" / "train.jsonl", "the official release");
   CHECK_THAT(tests::error_text<InputError>([&] { write_sets(World(kWorldSeed), data); }),
-             Catch::Contains("File exists"));
+             Catch::Contains("File exists; give another --out folder"));
   CHECK(read_text_file(data / "wikisql" / "train.jsonl") == "the official release");
   request_stop();
   CHECK_THROWS_AS(write_sets(World(kWorldSeed), folder / "sets"), Interrupted);
