@@ -18,6 +18,7 @@
 #include "experiments/limits.h"
 #include "experiments/task_examples.h"
 #include "experiments/train_session.h"
+#include "plots/format.h"
 
 namespace rankscope {
 namespace {
@@ -154,7 +155,10 @@ void check_epochs(const SweepPlan& plan, const Sweep& sweep, const TaskPlan& tas
 Range range_of(const DataSource& source, const YamlValue& place) {
   return place.checked([&] {
     const fs::path file = file_of(source);
-    if (!is_there(file)) throw InputError("there is no " + printable_path(file));
+    if (!is_there(file))
+      throw InputError("there is no " + printable_path(file) +
+                       "; give as 'data' the folder of the splits, or one file: a path in the "
+                       "sweep file begins at the file's folder");
     std::error_code error;
     const std::uint64_t end = source.limit > 0 ? source.skip + source.limit : UINT64_MAX;
     return Range{fs::weakly_canonical(file, error), source.skip, end};
@@ -183,6 +187,14 @@ void check_data(const SweepPlan& plan, const ModelConfig& whole_base, Sweep& swe
     };
     check_lengths(task, base);
     if (tokenizer) check_end_token(task, *tokenizer, base);
+    const auto note_of_limit = [&](const DataSource& source, const char* what, std::size_t read) {
+      const std::uint64_t found = read - source.skip;
+      if (source.limit == 0 || found >= source.limit) return;
+      sweep.notes.push_back(fmt::format("task '{}': {} has {}, fewer than its limit of {}",
+                                        task.config.name, what,
+                                        counted(static_cast<std::int64_t>(found), "example"),
+                                        grouped(static_cast<std::int64_t>(source.limit))));
+    };
     bool trains = false, holds_out = false;
     for (const TrialConfig& trial : sweep.trials) {
       if (trial.task.name != task.config.name) continue;
@@ -192,12 +204,15 @@ void check_data(const SweepPlan& plan, const ModelConfig& whole_base, Sweep& swe
     const Range score = range_of(task.config.score.data, task.score_place);
     if (tokenizer) {
       const ScoreSettings& settings = task.config.score;
-      check_metric(task, check_texts(settings.data, task.score_place, &settings));
+      const std::vector<Record> scored = check_texts(settings.data, task.score_place, &settings);
+      check_metric(task, scored);
+      note_of_limit(settings.data, "score", scored.size());
     }
     if (!trains) continue;
     const Range train = range_of(task.config.train, task.train_place);
     if (tokenizer) {
-      check_texts(task.config.train, task.train_place);
+      note_of_limit(task.config.train, "train",
+                    check_texts(task.config.train, task.train_place).size());
       check_epochs(plan, sweep, task, *tokenizer, whole_base);
     }
     if (overlap(train, score, hashes)) {

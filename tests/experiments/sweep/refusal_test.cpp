@@ -24,6 +24,8 @@ TEST_CASE("unknown keys name the nearest known one") {
         "s.yaml:6: 'grid.rnak': there is no such key; did you mean 'rank'?");
   CHECK(folder.refusal(lora + "grid: {seed: [1]}\n") ==
         "s.yaml:5: 'grid.seed': seeds are listed under 'seeds', of the sweep or of a group");
+  CHECK(folder.refusal(lora + "grid: {rank: [2, 4, 2]}\n") ==
+        "s.yaml:5: 'grid.rank.2': the value 2 is listed twice");
   CHECK(folder.refusal("base: m\ntasks:\n  own:\n    data: data\n    score:\n      beam: 3\n") ==
         "s.yaml:6: 'tasks.own.score.beam': there is no such key; did you mean 'beams'?");
   CHECK(
@@ -90,7 +92,8 @@ TEST_CASE("what is missing is named") {
   CHECK_THAT(folder.refusal(kRefusedHead + "method: lora\n"),
              Catch::StartsWith("s.yaml:1: neither 'steps' nor 'epochs' is given"));
   CHECK(folder.refusal("base: m\ntasks: {own: {data: nowhere}}\nmethod: lora\nsteps: 1\n") ==
-        "s.yaml:2: 'tasks.own': there is no nowhere");
+        "s.yaml:2: 'tasks.own': there is no nowhere; give as 'data' the folder of the splits, or "
+        "one file: a path in the sweep file begins at the file's folder");
   CHECK(folder.refusal("base: m\ntasks: {own: {data: data, score: {split: tset}}}\nmethod: lora\n"
                        "steps: 1\n") ==
         "s.yaml:2: 'tasks.own.score': no split 'tset' of own in data; looked for tset.jsonl, "

@@ -6,6 +6,21 @@
 using namespace rankscope;
 using namespace rankscope::tests;
 
+TEST_CASE("a limit beyond the examples that there are is told of, of what it limits") {
+  const SmallSweep& sweep = shared_sweep();
+  const auto told = [&](const std::string& limit) {
+    const ProgramResult result = sweep.run(
+        "limits",
+        {"tasks.write.train.limit=" + limit, "--dry-run", "groups=[{method: lora, tasks: write}]"});
+    INFO(result.err);
+    CHECK(result.exit_code == 0);
+    return result.err;
+  };
+  CHECK_THAT(told("8000"),
+             Catch::Contains("task 'write': train has 16 examples, fewer than its limit of 8,000"));
+  CHECK_THAT(told("16"), !Catch::Contains("fewer than its limit"));
+}
+
 TEST_CASE("two tasks that differ in their names alone are told of") {
   const SmallSweep& sweep = shared_sweep();
   const auto told = [&](const std::string& limit) {
