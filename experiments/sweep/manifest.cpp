@@ -134,17 +134,27 @@ void refuse_other_sweep(const SweepFolder& folder, const Manifest& manifest) {
   } catch (const Error&) {  // damaged: it is made anew
     return;
   }
-  if (former.name == manifest.name) return;
+  const bool renamed = former.name != manifest.name;
+  // A base that was moved is the same one, and one that was changed where it lies is meant.
+  const bool rebased = former.base != manifest.base && former.base_hash != manifest.base_hash;
+  if (!renamed && !rebased) return;
   std::set<std::string> asked;
   for (const Trial& trial : manifest.trials) asked.insert(trial.train_hash);
   bool has_results = former.latency && is_there(folder.latencies());
-  bool kept = former.latency && manifest.latency;
+  bool kept = former.latency && manifest.latency && !rebased;
   for (const Trial& trial : former.trials) {
     if (!trial.trains()) continue;
     has_results |= folder.is_trained(trial);
     kept |= asked.contains(trial.train_hash);
   }
   if (!has_results || kept) return;
+  if (!renamed) {
+    throw InputError(fmt::format(
+        "--dir: '{}' holds results of sweep '{}' on the base {}, and with {} it would keep none of "
+        "them; give another --dir",
+        printable_path(folder.path()), printable(former.name), printable_path(former.base),
+        printable_path(manifest.base)));
+  }
   throw InputError(fmt::format(
       "--dir: '{}' is the folder of sweep '{}', and sweep '{}' would keep nothing of it; give "
       "another --dir, or name={} if this is that sweep, changed",

@@ -54,8 +54,9 @@ Manifest manifest_of(const Sweep& sweep, std::vector<Trial> trials);
 void write_manifest(const SweepFolder& folder, const Manifest& manifest);
 // InputError where there is none ("is DIR a sweep's folder?") or it is damaged.
 Manifest read_manifest(const SweepFolder& folder);
-// InputError where the folder is that of a sweep of another name with no training in common: its
-// results would leave the database. A sweep that was renamed, or renamed and changed, has some.
+// InputError where the folder is that of a sweep of another name, or on another base, with no
+// training in common: its results would leave the database. A sweep that was renamed, or renamed
+// and changed, has some.
 void refuse_other_sweep(const SweepFolder& folder, const Manifest& manifest);
 // read_manifest with only that trial (or those whose ids begin so) and its tuning runs where it is
 // there: what a worker needs, in milliseconds where reading a thousand trials takes a tenth of a

@@ -64,6 +64,28 @@ TEST_CASE("a folder takes its sweep under another name, and no other sweep") {
   CHECK(texts(out, "SELECT DISTINCT sweep FROM trials") == std::vector<std::string>{"other"});
 }
 
+TEST_CASE("a folder keeps the results of its base, wherever that lies, and takes no other base") {
+  const SmallSweep& sweep = shared_sweep();
+  copy_undisturbed("rebased");
+  const fs::path out = sweep.out("rebased");
+  const std::string manifest = read_text_file(out / "sweep.json");
+  const std::vector<std::string> trials = texts(out, "SELECT trial FROM trials ORDER BY 1");
+  TextModel other;
+  other.folder().change_config([](Json& config) { config["rms_norm_eps"] = 2e-5; });
+  const ProgramResult refused = sweep.run("rebased", {"base=" + other.path(), "--device", "cpu"});
+  CHECK(refused.exit_code == 2);
+  CHECK_THAT(refused.err, Catch::Contains("holds results of sweep 'small' on the base ") &&
+                              Catch::Contains(", and with " + other.path() +
+                                              " it would keep none of them; give another --dir"));
+  CHECK(read_text_file(out / "sweep.json") == manifest);
+  CHECK(texts(out, "SELECT trial FROM trials ORDER BY 1") == trials);
+  const TextModel moved;
+  const ProgramResult same = sweep.run("rebased", {"base=" + moved.path(), "--json"});
+  INFO(same.err);
+  REQUIRE(same.exit_code == 0);
+  CHECK(json_lines(same).back().at("already_done") == SmallSweep::kTrials);
+}
+
 TEST_CASE(
     "a start that is given is stored with all trials of its group, of the seed that it is too") {
   const SmallSweep& sweep = shared_sweep();
