@@ -41,8 +41,7 @@ const CLI::App& chosen_command(const CLI::App& app) {
   return *command;
 }
 
-// The parser puts the value of an unknown option before it. The option comes first, with the known
-// one that it is nearest to.
+// The parser would put the value of an unknown option before it, and name no option that is near.
 std::string unknown_words(const CLI::App& command, std::vector<std::string> words) {
   const auto values = std::ranges::stable_partition(
       words, [](const std::string& word) { return word.starts_with('-'); });
