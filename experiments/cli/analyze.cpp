@@ -5,11 +5,13 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "common/error.h"
 #include "common/files.h"
 #include "common/interrupt.h"
 #include "common/text.h"
+#include "engine/checkpoint/adapter_base.h"
 #include "engine/checkpoint/adapter_record.h"
 #include "engine/methods/method.h"
 #include "experiments/analysis/adapter_analysis.h"
@@ -142,12 +144,20 @@ int run_phi(const AnalyzeCommand& c) {
   return 0;
 }
 
+void warn_where_trained_on_another(const std::filesystem::path& adapter, const Model& base) {
+  std::optional<AdapterRecord> record;
+  if (is_there(adapter / kRecordFile)) record = read_record(adapter);
+  warn_of_other_base(adapter, record ? &*record : nullptr, base);
+}
+
 int run_amplification(const AnalyzeCommand& c) {
   const std::vector<SiteFactors> all = factors_of(c.adapter, c.model, c.filter());
   const std::unique_ptr<Backend> backend = make_cpu_backend(static_cast<int>(c.threads));
   const std::unique_ptr<Model> model = load_model(c.model, *backend);
   std::vector<const SiteSpec*> specs;
   for (const SiteFactors& f : all) specs.push_back(&spec_of(f, *model, c.model));
+  // A checkpoint's update is against this base whatever it was trained from.
+  if (!is_checkpoint(c.adapter)) warn_where_trained_on_another(c.adapter, *model);
   if (!c.json) {
     std::puts("||U^T W V^T||_F by the directions of dW, of W and of random matrices (Table 7)");
     std::puts(

@@ -142,6 +142,13 @@ TEST_CASE(
     REQUIRE(result.exit_code == 0);
     return result.err;
   };
+  const auto analysis_warnings = [&](const fs::path& model, const fs::path& of) {
+    const ProgramResult result =
+        run_program({"analyze", "amplification", "--threads", "1", "--layer", "0", "--model",
+                     model.string(), "--adapter", of.string()});
+    REQUIRE(result.exit_code == 0);
+    return result.err;
+  };
   const auto merged = [&](const char* with, const std::vector<std::string>& more) {
     const fs::path out = folder / (std::string("with_") + with);
     REQUIRE(run_with(merge_command(base, folder / with, out), more).exit_code == 0);
@@ -156,6 +163,9 @@ TEST_CASE(
   CHECK_THAT(told, Catch::Contains("adapter' was trained on other weights than those of '") &&
                        Catch::Contains("with_full'"));
   CHECK(std::ranges::count(told, '\n') == 1);
+  CHECK(analysis_warnings(base, adapter) == "");
+  CHECK(analysis_warnings(copy, adapter) == "");
+  CHECK(analysis_warnings(other, adapter) == told);
   // A sum of adapters stands on the base of them all.
   REQUIRE(run_program({"combine", "--type", "cat", "--adapter", adapter.string(), "--adapter",
                        adapter.string(), "--out", (folder / "sum").string()})
@@ -167,6 +177,8 @@ TEST_CASE(
   CHECK(warnings(base, adapter) == "");
   CHECK_THAT(warnings(other, adapter),
              Catch::Contains("says that its base is '" + base.string() + "'"));
+  CHECK(analysis_warnings(base, adapter) == "");
+  CHECK(analysis_warnings(other, adapter) == warnings(other, adapter));
 }
 
 TEST_CASE("merge takes the tokenizer's files along") {
