@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "common/error.h"
 #include "common/files.h"
@@ -11,6 +10,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "engine/checkpoint/adapter_base.h"
 #include "engine/checkpoint/adapter_record.h"
 #include "engine/checkpoint/combine_factors.h"
 #include "engine/checkpoint/module_sites.h"
@@ -31,38 +31,39 @@ struct Source {
 };
 using Sources = std::map<Place, std::vector<Source>>;
 
-// What the folders' configs say of the base; a disagreement is no error, as paths differ from
-// machine to machine.
-AdapterToWrite about_base(const std::vector<AdapterPart>& parts) {
-  AdapterToWrite about;
-  for (const AdapterPart& part : parts) {
-    const Json parsed = read_json_file(part.folder / kPeftConfigFile);
-    JsonObject json(parsed, shown(part.folder / kPeftConfigFile), JsonObject::Nulls::kAbsent);
-    const std::string base = json.get_string_or("base_model_name_or_path", "");
-    const bool fan_in_fan_out = json.get_bool_or("fan_in_fan_out", false);
-    if (&part == &parts.front()) {
-      about.base = base;
-      about.fan_in_fan_out = fan_in_fan_out;
-    } else if (!base.empty() && !about.base.empty() && base != about.base) {
+// A disagreement is no error: a copy of a base rounded to another type is as good.
+void warn_of_other_bases(const std::vector<AdapterPart>& parts,
+                         const std::vector<StatedBase>& bases) {
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    const auto before = bases.begin() + static_cast<std::ptrdiff_t>(i);
+    const auto other = std::find_if(bases.begin(), before, [&](const StatedBase& base) {
+      return of_other_base(base, bases[i]);
+    });
+    if (other == before) continue;
+    const std::string one = shown(parts[static_cast<std::size_t>(other - bases.begin())].folder);
+    if (!other->sample.empty() && !bases[i].sample.empty()) {
+      log::warning(
+          "{} and {} were trained on bases of different weights: their sum means something only "
+          "where one base is a copy of the other",
+          one, shown(parts[i].folder));
+    } else {
       log::warning(
           "{} is of the base '{}', {} of '{}': their sum means something only where these "
           "are one",
-          shown(parts.front().folder), printable(about.base, 300), shown(part.folder),
-          printable(base, 300));
+          one, printable(other->name, 300), shown(parts[i].folder), printable(bases[i].name, 300));
     }
   }
-  return about;
 }
 
-// Of the folders' records, where they agree on it; else empty.
-std::string common_base_sample(const std::vector<AdapterPart>& parts) {
-  std::set<std::string> samples;
-  for (const AdapterPart& part : parts) {
-    const Json record = read_json_file(part.folder / kRecordFile);
-    samples.insert(
-        JsonObject(record, shown(part.folder / kRecordFile)).get_string_or("base_sample", ""));
-  }
-  return samples.size() == 1 ? *samples.begin() : std::string();
+AdapterToWrite about_result(const std::vector<AdapterPart>& parts,
+                            const std::vector<StatedBase>& bases) {
+  const std::filesystem::path first = parts.front().folder / kPeftConfigFile;
+  const Json config = read_json_file(first);
+  AdapterToWrite about;
+  about.base = bases.front().name;
+  about.fan_in_fan_out = JsonObject(config, shown(first), JsonObject::Nulls::kAbsent)
+                             .get_bool_or("fan_in_fan_out", false);
+  return about;
 }
 
 void check_same_shape(const Source& first, const Source& other) {
@@ -150,7 +151,10 @@ CombinedAdapter combine_adapters(const std::filesystem::path& out,
     read.push_back(
         read_factors_of(part.folder, recorded ? FactorUnit::kSites : FactorUnit::kModules));
   }
-  const AdapterToWrite about = about_base(parts);
+  std::vector<StatedBase> bases;
+  for (const AdapterPart& part : parts) bases.push_back(stated_base(part.folder));
+  warn_of_other_bases(parts, bases);
+  const AdapterToWrite about = about_result(parts, bases);
   Sources sources;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     for (const SiteFactors& factors : read[i]) {
@@ -173,7 +177,9 @@ CombinedAdapter combine_adapters(const std::filesystem::path& out,
   const std::vector<ModuleToWrite> modules = stacked(all, record);
   write_peft_files(transaction.path(), modules, about);
   if (recorded) {
-    record.base_sample = common_base_sample(parts);
+    const bool one = std::ranges::all_of(
+        bases, [&](const StatedBase& base) { return base.sample == bases.front().sample; });
+    if (one) record.base_sample = bases.front().sample;
     write_record(transaction.path(), record);
   }
   transaction.commit();

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <cmath>
+#include <tuple>
 
 #include "common/draws.h"
 #include "common/safetensors.h"
@@ -293,6 +294,57 @@ TEST_CASE("combine and merge are the sum of the adapters") {
       run_with(command, {"--type", "cat", "--weight", "1", "--weight", "nan", "--out", out}),
       "--weight");
   CHECK_FALSE(fs::exists(folder / "refused"));
+}
+
+TEST_CASE("combine warns of adapters of different weights, and of none whose base has two paths") {
+  const TemporaryFolder folder;
+  save_drawn(folder / "one", "llama_gqa", "lora", {"rank=3"});
+  save_drawn(folder / "two", "llama_gqa", "lora", {"rank=2"}, 6);
+  // As two runs with `--model base`, or `--model ./base/`, leave them.
+  const auto say = [&](const char* adapter, const char* file, const char* key, const Json& value) {
+    Json json = read_json_file(folder / adapter / file);
+    json[key] = value;
+    write_file_atomically(folder / adapter / file, json.dump());
+  };
+  const auto name = [&](const char* adapter, const char* base) {
+    say(adapter, "adapter_config.json", "base_model_name_or_path", base);
+  };
+  name("one", "base");
+  name("two", "base");
+  int made = 0;
+  const auto combined = [&] {
+    const fs::path out = folder / ("out" + std::to_string(++made));
+    const ProgramResult result =
+        run_program({"combine", "--type", "cat", "--adapter", (folder / "one").string(),
+                     "--adapter", (folder / "two").string(), "--out", out.string()});
+    REQUIRE(result.exit_code == 0);
+    const fs::path record = out / "rankscope.json";
+    return std::pair(result.err,
+                     fs::exists(record) && read_json_file(record).contains("base_sample"));
+  };
+  const auto no_warning = !Catch::Contains("their sum means something only");
+  auto [told, sampled] = combined();
+  CHECK_THAT(told, no_warning);
+  CHECK(sampled);
+  for (const char* path : {"./base/", "/elsewhere/base", "renamed"}) {
+    INFO(path);
+    name("two", path);
+    CHECK_THAT(combined().first, no_warning);
+  }
+  name("two", "base");
+  say("two", "rankscope.json", "base_sample", std::string(64, '0'));
+  std::tie(told, sampled) = combined();
+  CHECK_THAT(told, Catch::Contains("one and ") &&
+                       Catch::Contains("two were trained on bases of different weights: their sum "
+                                       "means something only"));
+  CHECK_FALSE(sampled);
+  // PEFT's folders have a name alone.
+  fs::remove(folder / "two/rankscope.json");
+  name("two", "./base/");
+  CHECK_THAT(combined().first, no_warning);
+  name("two", "other");
+  CHECK_THAT(combined().first,
+             Catch::Contains("is of the base 'base', ") && Catch::Contains("of 'other'"));
 }
 
 TEST_CASE("combine and merge write folders whose names are no UTF-8, and tell of them in JSON") {
