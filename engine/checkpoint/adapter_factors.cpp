@@ -90,7 +90,6 @@ class AdapterReader::Folder {
  public:
   Folder(const std::filesystem::path& folder, FactorUnit unit, PeftConfig::SavedModules saved)
       : folder_(folder),
-        by_record_(unit == FactorUnit::kSites && is_there(folder / kRecordFile)),
         file_(folder / kPeftWeightsFile),
         config_(PeftConfig::read(folder / kPeftConfigFile, saved)),
         modules_(modules_of(file_, config_)) {
@@ -118,7 +117,10 @@ class AdapterReader::Folder {
         }
       }
     }
-    shares_ = by_record_ ? by_record(read_record(folder_)) : by_config();
+    // Of whole modules too: reading it holds the weights file against its hash.
+    std::optional<AdapterRecord> record;
+    if (is_there(folder_ / kRecordFile)) record = read_record(folder_);
+    shares_ = record && unit == FactorUnit::kSites ? by_record(*record) : by_config();
     std::ranges::sort(shares_, {},
                       [](const Share& share) { return std::pair(share.layer, share.site); });
   }
@@ -212,7 +214,6 @@ class AdapterReader::Folder {
   }
 
   std::filesystem::path folder_;
-  bool by_record_;
   SafetensorsFile file_;
   PeftConfig config_;
   std::map<std::string, Module> modules_;

@@ -6,6 +6,7 @@
 #include "engine/checkpoint/adapter_factors.h"
 #include "engine/checkpoint/adapter_record.h"
 #include "engine/checkpoint/combine_adapters.h"
+#include "engine/checkpoint/peft_adapter.h"
 #include "engine/methods/low_rank.h"
 #include "tests/engine/checkpoint/saved_adapter.h"
 
@@ -216,6 +217,14 @@ TEST_CASE("Adapters that cannot be combined are refused, and nothing is written"
     saved.change_config("modules_to_save", {"lm_head"});
     pair.parts[1].folder = saved.path();
     CHECK_THAT(refusal(), Contains("modules_to_save"));
+  }
+  SECTION("weights that are not those of the record, beside a folder that has none") {
+    OwnedTensors tensors = read_tensors(pair.parts[0].folder / kPeftWeightsFile);
+    tensors.begin()->second.bytes[0] ^= std::byte{1};
+    write_tensors(pair.parts[0].folder / kPeftWeightsFile, tensors);
+    pair.parts[1].folder = peft_folder("llama_q_v");
+    CHECK_THAT(refusal(), Contains("one/adapter_model.safetensors: is not the file that "
+                                   "rankscope.json describes"));
   }
   SECTION("one module under two names") {
     const PeftFolder headless("llama_q_v", "llama_gqa");
