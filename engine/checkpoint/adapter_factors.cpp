@@ -175,6 +175,12 @@ class AdapterReader::Folder {
   std::vector<Share> by_config() const {
     std::vector<Share> all;
     for (const auto& [key, place] : places_) {
+      if (!config_.targets(*place.module)) {
+        throw InputError(printable_path(folder_ / kPeftConfigFile) +
+                         ": field 'target_modules' does not cover module '" +
+                         printable(*place.module) + "', which " + file_.source_name() +
+                         " holds; the two files do not belong together");
+      }
       const std::int64_t rank = modules_.at(*place.module).a->shape[0];
       if (config_.rank(*place.module) != rank) {
         throw InputError(printable_path(folder_ / kPeftConfigFile) + ": module '" +

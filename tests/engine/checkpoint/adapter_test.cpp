@@ -229,6 +229,19 @@ TEST_CASE("A PEFT config that disagrees with its tensors is refused") {
   const PeftFolder folder("llama_q_v", "llama_gqa");
   CHECK_THAT(folder.refusal_with("target_modules", Json({"q_proj"})),
              Contains("does not cover module") && Contains("v_proj"));
+  // So they are where the factors are read without their base.
+  for (const auto& [key, value] : {std::pair<const char*, Json>{"target_modules", Json({"q_proj"})},
+                                   {"layers_to_transform", Json({0})}}) {
+    INFO(key);
+    const PeftFolder changed("llama_q_v", "llama_gqa");
+    changed.change_config(key, value);
+    const std::string with_base = changed.refusal();
+    CHECK_THAT(with_base, Contains("does not cover module"));
+    for (const FactorUnit unit : {FactorUnit::kSites, FactorUnit::kModules})
+      CHECK(tests::error_text<InputError>([&] { read_factors_of(changed.path(), unit); }) ==
+            with_base);
+    CHECK(tests::error_text<InputError>([&] { AdapterReader{changed.path()}; }) == with_base);
+  }
   CHECK_THAT(folder.refusal_with("target_modules", Json({"q_proj", "v_proj", "k_proj"})),
              Contains("covers module") && Contains("k_proj"));
   CHECK_THAT(folder.refusal_with("layers_to_transform", Json({0})), Contains("layers.1."));
