@@ -94,26 +94,21 @@ class AdapterReader::Folder {
         config_(PeftConfig::read(folder / kPeftConfigFile, saved)),
         modules_(modules_of(file_, config_)) {
     for (const auto& [name, module] : modules_) {
-      std::optional<ModuleSites> sites = sites_of_module(name);
-      if (!sites) {
-        throw InputError(file_.source_name() + ": module '" + printable(name) +
-                         "' has no layer in its name; it cannot be placed");
-      }
-      if (unit == FactorUnit::kModules) sites->sites = {name};
-      const auto parts = static_cast<std::int64_t>(sites->sites.size());
+      const ModuleSites sites = held_sites(name, unit);
+      const auto parts = static_cast<std::int64_t>(sites.sites.size());
       if (module.b->shape[0] % parts != 0) {
         throw InputError(file_.source_name() + ": module '" + printable(name) + "' holds " +
                          std::to_string(parts) + " sites, which its " +
                          std::to_string(module.b->shape[0]) + " outputs do not divide into");
       }
       for (std::int64_t part = 0; part < parts; ++part) {
-        const std::string& site = sites->sites[static_cast<std::size_t>(part)];
+        const std::string& site = sites.sites[static_cast<std::size_t>(part)];
         const auto [place, added] =
-            places_.emplace(std::pair(sites->layer, site), Place{&name, part, parts});
+            places_.emplace(std::pair(sites.layer, site), Place{&name, part, parts});
         if (!added) {
           throw InputError(file_.source_name() + ": modules '" + printable(*place->second.module) +
                            "' and '" + printable(name) + "' are both " + site + " of layer " +
-                           std::to_string(sites->layer));
+                           std::to_string(sites.layer));
         }
       }
     }
@@ -143,6 +138,15 @@ class AdapterReader::Folder {
   }
 
  private:
+  // A whole module needs no place: combine knows it by its path.
+  ModuleSites held_sites(const std::string& module, FactorUnit unit) const {
+    const std::optional<ModuleSites> found = sites_of_module(module);
+    if (unit == FactorUnit::kModules) return {found ? found->layer : 0, {module}};
+    if (found) return *found;
+    throw InputError(file_.source_name() + ": module '" + printable(module) +
+                     "' has no layer in its name; it cannot be placed");
+  }
+
   struct Place {
     const std::string* module;
     std::int64_t part, parts;

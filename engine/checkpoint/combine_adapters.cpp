@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "common/error.h"
 #include "common/files.h"
@@ -78,18 +79,30 @@ void check_same_shape(const Source& first, const Source& other) {
 
 // A site under two names ("model.layers.0..." and, of a model without its head, "layers.0...";
 // "attn.c_attn", which holds three, and another family's "self_attn.q_proj") would be two updates
-// where the base has room for one.
+// where the base has room for one. Where one folder has both they are two matrices of its base, as
+// an encoder's and a decoder's.
 void check_names(const Sources& sources) {
-  std::map<std::pair<int, std::string>, std::string> modules;
-  for (const auto& [place, some] : sources) {
-    const ModuleSites held = *sites_of_module(place.first);
-    for (const std::string& site : held.sites) {
-      const auto [found, added] = modules.emplace(std::pair(held.layer, site), place.first);
-      if (added || found->second == place.first) continue;
-      throw InputError(fmt::format(
-          "the adapters have {} of layer {} in '{}' and in '{}'; combine adapters of one base, "
-          "saved from one class of model",
-          printable(site), held.layer, printable(found->second), printable(place.first)));
+  std::map<std::string, std::set<const AdapterPart*>> owners;
+  for (const auto& [place, some] : sources)
+    for (const Source& source : some) owners[place.first].insert(source.part);
+  const auto in_one_folder = [&](const std::string& one, const std::string& other) {
+    return std::ranges::any_of(
+        owners.at(one), [&](const AdapterPart* part) { return owners.at(other).contains(part); });
+  };
+  std::map<std::pair<int, std::string>, std::vector<std::string>> modules;
+  for (const auto& [module, parts] : owners) {
+    const std::optional<ModuleSites> held = sites_of_module(module);
+    if (!held) continue;
+    for (const std::string& site : held->sites) {
+      std::vector<std::string>& names = modules[{held->layer, site}];
+      for (const std::string& name : names) {
+        if (in_one_folder(name, module)) continue;
+        throw InputError(fmt::format(
+            "the adapters have {} of layer {} in '{}' and in '{}'; combine adapters of one base, "
+            "saved from one class of model",
+            printable(site), held->layer, printable(name), printable(module)));
+      }
+      names.push_back(module);
     }
   }
 }

@@ -2,7 +2,11 @@
 #include <catch2/catch.hpp>
 
 #include <Eigen/Dense>
+#include <algorithm>
 
+#include "common/files.h"
+#include "common/json.h"
+#include "common/safetensors.h"
 #include "engine/checkpoint/adapter_factors.h"
 #include "engine/checkpoint/adapter_record.h"
 #include "engine/checkpoint/combine_adapters.h"
@@ -170,6 +174,54 @@ TEST_CASE("One adapter can be scaled, or truncated") {
     combine_adapters(out, pair.parts, type, std::nullopt);
     CHECK(apart(updates_of(out), weighted_sum(pair.parts)) < 1e-6);
   }
+}
+
+// A folder of PEFT's form, of rank 1 at those modules.
+void write_peft_folder(const std::filesystem::path& folder, const std::vector<std::string>& modules,
+                       float value, const Json& more = Json::object()) {
+  std::filesystem::create_directory(folder);
+  const std::vector<float> values(4, value);
+  std::vector<TensorToWrite> tensors;
+  for (const std::string& module : modules) {
+    const std::string stem = std::string(kPeftModulePrefix) + module;
+    tensors.push_back({stem + ".lora_A.weight", DType::kF32, {1, 4}, values.data()});
+    tensors.push_back({stem + ".lora_B.weight", DType::kF32, {4, 1}, values.data()});
+  }
+  write_safetensors(folder / kPeftWeightsFile, std::move(tensors));
+  Json config = {{"peft_type", "LORA"}, {"r", 1}, {"lora_alpha", 1}, {"target_modules", modules}};
+  config.update(more);
+  write_file_atomically(folder / kPeftConfigFile, config.dump());
+}
+
+TEST_CASE("PEFT's adapters of any family are summed module by module") {
+  // An encoder's and a decoder's matrices of one layer, and one that stands in no layer.
+  const std::vector<std::string> modules =
+      GENERATE(std::vector<std::string>{"model.decoder.layers.0.encoder_attn.q_proj",
+                                        "model.decoder.layers.0.self_attn.q_proj",
+                                        "model.encoder.layers.0.self_attn.q_proj"},
+               std::vector<std::string>{"decoder.block.0.layer.0.SelfAttention.q",
+                                        "decoder.block.0.layer.1.EncDecAttention.q",
+                                        "encoder.block.0.layer.0.SelfAttention.q"},
+               std::vector<std::string>{"encoder.layer.0.attention.output.dense", "pooler.dense"});
+  const TemporaryFolder folder;
+  write_peft_folder(folder / "one", modules, 1);
+  write_peft_folder(folder / "two", modules, 2);
+  // One of the modules alone.
+  write_peft_folder(folder / "first", {modules.front()}, 3);
+  const auto out = folder / "sum";
+  combine_adapters(out, {{folder / "one", 1}, {folder / "two", 0.5}, {folder / "first", 1}},
+                   CombineType::kCat, std::nullopt);
+  const std::vector<SiteFactors> sum = read_factors_of(out, FactorUnit::kModules);
+  REQUIRE(sum.size() == modules.size());
+  for (const std::string& module : modules) {
+    INFO(module);
+    const auto f = std::ranges::find(sum, module, &SiteFactors::module);
+    REQUIRE(f != sum.end());
+    const double expected = 1 * 1 + 0.5 * 2 * 2 + (module == modules.front() ? 3 * 3 : 0);
+    const Rows update = f->scale * rows_of(f->b, 4, f->rank) * rows_of(f->a, f->rank, 4);
+    CHECK(update.isApprox(Rows::Constant(4, 4, expected), 1e-6));
+  }
+  combine_adapters(folder / "alone", {{folder / "one", 1}}, CombineType::kCat, std::nullopt);
 }
 
 TEST_CASE("Adapters that cannot be combined are refused, and nothing is written") {
