@@ -58,12 +58,18 @@ void warn_of_other_bases(const std::vector<AdapterPart>& parts,
 
 AdapterToWrite about_result(const std::vector<AdapterPart>& parts,
                             const std::vector<StatedBase>& bases) {
-  const std::filesystem::path first = parts.front().folder / kPeftConfigFile;
-  const Json config = read_json_file(first);
   AdapterToWrite about;
   about.base = bases.front().name;
-  about.fan_in_fan_out = JsonObject(config, shown(first), JsonObject::Nulls::kAbsent)
-                             .get_bool_or("fan_in_fan_out", false);
+  std::set<std::string> task_types;
+  for (const AdapterPart& part : parts) {
+    const std::filesystem::path path = part.folder / kPeftConfigFile;
+    const Json parsed = read_json_file(path);
+    JsonObject config(parsed, shown(path), JsonObject::Nulls::kAbsent);
+    task_types.insert(config.get_string_or("task_type", ""));
+    if (&part == &parts.front()) about.fan_in_fan_out = config.get_bool_or("fan_in_fan_out", false);
+  }
+  about.task_type.reset();
+  if (task_types.size() == 1 && !task_types.contains("")) about.task_type = *task_types.begin();
   return about;
 }
 

@@ -70,7 +70,8 @@ Json peft_config(const std::vector<ModuleToWrite>& modules, const AdapterToWrite
   }
   Json config;
   config["peft_type"] = "LORA";
-  config["task_type"] = "CAUSAL_LM";
+  config["task_type"] = nullptr;
+  if (about.task_type) config["task_type"] = *about.task_type;
   config["base_model_name_or_path"] = about.base;
   config["inference_mode"] = true;
   config["bias"] = "none";

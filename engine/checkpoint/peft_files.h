@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,6 +39,8 @@ void stack_shares(ModuleToWrite& module, std::span<const OutputShare> shares);
 // What the config says of the whole adapter.
 struct AdapterToWrite {
   std::string base;  // base_model_name_or_path
+  // Which of PEFT's classes loads it; null: any.
+  std::optional<std::string> task_type = "CAUSAL_LM";
   double dropout = 0;
   bool rslora = false;
   bool dora = false;

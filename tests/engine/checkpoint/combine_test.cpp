@@ -224,6 +224,29 @@ TEST_CASE("PEFT's adapters of any family are summed module by module") {
   combine_adapters(folder / "alone", {{folder / "one", 1}}, CombineType::kCat, std::nullopt);
 }
 
+TEST_CASE("A sum has the task type that all its sources have") {
+  const TemporaryFolder folder;
+  const auto task_type = [&](const Json& one, const Json& two) {
+    const auto write = [&](const char* name, const Json& type) {
+      std::filesystem::remove_all(folder / name);
+      write_peft_folder(folder / name, {"encoder.layer.0.attention.self.query"}, 1,
+                        type.is_discarded() ? Json::object() : Json{{"task_type", type}});
+    };
+    write("one", one);
+    write("two", two);
+    std::filesystem::remove_all(folder / "sum");
+    combine_adapters(folder / "sum", {{folder / "one", 1}, {folder / "two", 1}}, CombineType::kCat,
+                     std::nullopt);
+    return read_json_file(folder / "sum" / kPeftConfigFile).at("task_type");
+  };
+  const Json absent(Json::value_t::discarded);
+  CHECK(task_type("FEATURE_EXTRACTION", "FEATURE_EXTRACTION") == "FEATURE_EXTRACTION");
+  CHECK(task_type("CAUSAL_LM", "CAUSAL_LM") == "CAUSAL_LM");
+  CHECK(task_type("CAUSAL_LM", "FEATURE_EXTRACTION").is_null());
+  CHECK(task_type("CAUSAL_LM", nullptr).is_null());
+  CHECK(task_type(absent, absent).is_null());
+}
+
 TEST_CASE("Adapters that cannot be combined are refused, and nothing is written") {
   Pair pair("llama_gqa", {"rank=3"}, {"rank=2"});
   const auto out = pair.folder / "out";
