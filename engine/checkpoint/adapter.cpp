@@ -6,6 +6,7 @@
 #include "engine/checkpoint/adapter_base.h"
 #include "engine/checkpoint/base_adapter.h"
 #include "engine/checkpoint/peft_adapter.h"
+#include "engine/checkpoint/peft_files.h"
 #include "engine/checkpoint/peft_prompt.h"
 #include "engine/checkpoint/trained_tensors.h"
 
@@ -13,21 +14,13 @@ namespace rankscope {
 
 namespace {
 
-constexpr const char* kPickledFile = "adapter_model.bin";
-
 // A whole model is its own.
 bool stands_on_a_base(SavedForm form) {
   return form != SavedForm::kNothing && form != SavedForm::kModel;
 }
 
 std::unique_ptr<Adaptation> read_of_peft(const std::filesystem::path& folder, Model& model) {
-  if (!is_there(folder / kPeftConfigFile))
-    throw InputError("adapter folder '" + printable_path(folder) + "' has neither " + kRecordFile +
-                     " nor " + kPeftConfigFile + "; give a folder that 'train' or PEFT wrote");
-  if (!is_there(folder / kPeftWeightsFile) && is_there(folder / kPickledFile))
-    throw InputError("'" + printable_path(folder / kPickledFile) +
-                     "' is a pickle, which is not read; save the adapter as " + kPeftWeightsFile +
-                     " with PEFT (save_pretrained)");
+  require_peft_folder(folder);
   if (is_peft_prompt(folder)) return read_peft_prompt(folder, model, nullptr);
   return read_peft_adapter(folder, model, nullptr);
 }
@@ -94,13 +87,7 @@ std::unique_ptr<Adaptation> load_adapter(const std::filesystem::path& folder, Mo
     return adaptation;
   }
   const AdapterRecord record = read_record(folder);
-  const SavedForm form = [&] {
-    try {
-      return saved_form_of(record.method);
-    } catch (const InputError& error) {
-      throw InputError(printable_path(folder / kRecordFile) + ": field 'method': " + error.what());
-    }
-  }();
+  const SavedForm form = saved_form_of(record, folder);
   std::unique_ptr<Adaptation> adaptation = read_recorded(folder, model, record, form);
   if (stands_on_a_base(form)) warn_of_other_base(folder, &record, model);
   return adaptation;

@@ -15,6 +15,7 @@
 #include "engine/checkpoint/module_sites.h"
 #include "engine/checkpoint/peft_adapter.h"
 #include "engine/checkpoint/peft_config.h"
+#include "engine/checkpoint/peft_files.h"
 #include "engine/checkpoint/stored_tensor.h"
 
 namespace rankscope {
@@ -26,13 +27,28 @@ struct Module {
   const TensorEntry* b = nullptr;
 };
 
+// The folder's record, none where PEFT wrote it. InputError where it holds no low-rank update.
+std::optional<AdapterRecord> record_of(const std::filesystem::path& folder) {
+  if (!is_there(folder / kRecordFile)) {
+    require_peft_folder(folder);
+    return std::nullopt;
+  }
+  AdapterRecord record = read_record(folder);
+  if (saved_form_of(record, folder) == SavedForm::kLowRank) return record;
+  throw InputError(
+      printable_path(folder) + ": holds what " + printable(record.method) +
+      " trained, which is no low-rank update; `combine` takes LoRA adapters alone, and `analyze`, "
+      "where `merge --dtype f32` can make a model of this and its base, that model, with the base "
+      "as --model");
+}
+
 std::map<std::string, Module> modules_of(const SafetensorsFile& file, const PeftConfig& config) {
   if (config.kind() != PeftKind::kLora) {
     throw InputError(
         file.source_name() + ": belongs to an adapter of " +
         (config.kind() == PeftKind::kDora ? "DoRA (use_dora)" : "AdaLoRA (peft_type)") +
         ", whose update is more than B A; `combine` takes LoRA adapters alone, and `analyze` the "
-        "model that `merge` makes of this one, with the base as --model");
+        "model that `merge --dtype f32` makes of this one, with the base as --model");
   }
   std::map<std::string, Module> modules;
   for (const TensorEntry& entry : file.entries()) {
@@ -90,6 +106,7 @@ class AdapterReader::Folder {
  public:
   Folder(const std::filesystem::path& folder, FactorUnit unit, PeftConfig::SavedModules saved)
       : folder_(folder),
+        record_(record_of(folder)),
         file_(folder / kPeftWeightsFile),
         config_(PeftConfig::read(folder / kPeftConfigFile, saved)),
         modules_(modules_of(file_, config_)) {
@@ -112,10 +129,7 @@ class AdapterReader::Folder {
         }
       }
     }
-    // Of whole modules too: reading it holds the weights file against its hash.
-    std::optional<AdapterRecord> record;
-    if (is_there(folder_ / kRecordFile)) record = read_record(folder_);
-    shares_ = record && unit == FactorUnit::kSites ? by_record(*record) : by_config();
+    shares_ = record_ && unit == FactorUnit::kSites ? by_record(*record_) : by_config();
     std::ranges::sort(shares_, {},
                       [](const Share& share) { return std::pair(share.layer, share.site); });
   }
@@ -224,6 +238,8 @@ class AdapterReader::Folder {
   }
 
   std::filesystem::path folder_;
+  // Of whole modules too: reading it holds the weights file against its hash.
+  std::optional<AdapterRecord> record_;
   SafetensorsFile file_;
   PeftConfig config_;
   std::map<std::string, Module> modules_;

@@ -94,6 +94,14 @@ AdapterRecord read_record(const std::filesystem::path& folder) {
   return record;
 }
 
+SavedForm saved_form_of(const AdapterRecord& record, const std::filesystem::path& folder) {
+  try {
+    return saved_form_of(record.method);
+  } catch (const InputError& error) {
+    throw InputError(printable_path(folder / kRecordFile) + ": field 'method': " + error.what());
+  }
+}
+
 std::vector<float> read_exact(const std::filesystem::path& folder, const std::string& name,
                               int64_t rows, int64_t cols) {
   const SafetensorsFile file(folder / kExactFile);

@@ -38,6 +38,8 @@ void write_record(const std::filesystem::path& folder, const AdapterRecord& reco
 // Throws InputError where the record is ill-formed, AlteredFile where its weights file or
 // kExactFile is another than it describes. An older program's record has no hash of the latter.
 AdapterRecord read_record(const std::filesystem::path& folder);
+// What the record's method saves. InputError, naming the record, where there is no such method.
+SavedForm saved_form_of(const AdapterRecord& record, const std::filesystem::path& folder);
 // The trained B, [rows, cols], of a site whose share is exact_beside, by its parameter's name.
 std::vector<float> read_exact(const std::filesystem::path& folder, const std::string& name,
                               int64_t rows, int64_t cols);

@@ -5,13 +5,17 @@
 #include <map>
 #include <set>
 
+#include "common/error.h"
 #include "common/files.h"
 #include "common/json.h"
 #include "common/safetensors.h"
+#include "common/text.h"
 #include "engine/checkpoint/peft_adapter.h"
 
 namespace rankscope {
 namespace {
+
+constexpr const char* kPickledFile = "adapter_model.bin";
 
 // alpha = scale * r (or sqrt r), a whole number where it is one but for rounding.
 Json alpha_of(const ModuleToWrite& module, bool rslora) {
@@ -90,6 +94,16 @@ Json peft_config(const std::vector<ModuleToWrite>& modules, const AdapterToWrite
 }
 
 }  // namespace
+
+void require_peft_folder(const std::filesystem::path& folder) {
+  if (!is_there(folder / kPeftConfigFile))
+    throw InputError("adapter folder '" + printable_path(folder) + "' has neither " + kRecordFile +
+                     " nor " + kPeftConfigFile + "; give a folder that 'train' or PEFT wrote");
+  if (!is_there(folder / kPeftWeightsFile) && is_there(folder / kPickledFile))
+    throw InputError("'" + printable_path(folder / kPickledFile) +
+                     "' is a pickle, which is not read; save the adapter as " + kPeftWeightsFile +
+                     " with PEFT (save_pretrained)");
+}
 
 void stack_shares(ModuleToWrite& module, std::span<const OutputShare> shares) {
   module.rank = 0;

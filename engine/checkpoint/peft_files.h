@@ -1,4 +1,5 @@
-// The two files of a PEFT adapter of low-rank updates, from the factors of its modules.
+// The two files of a PEFT adapter: whether they are there, and, of low-rank updates, how they are
+// made from the factors of its modules.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,10 @@
 #include <vector>
 
 namespace rankscope {
+
+// InputError where a folder without a record of ours is none that PEFT wrote, or its weights are a
+// pickle.
+void require_peft_folder(const std::filesystem::path& folder);
 
 // A part of a module's outputs with factors of its own.
 struct OutputShare {

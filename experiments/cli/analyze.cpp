@@ -13,7 +13,6 @@
 #include "common/text.h"
 #include "engine/checkpoint/adapter_base.h"
 #include "engine/checkpoint/adapter_record.h"
-#include "engine/methods/method.h"
 #include "experiments/analysis/adapter_analysis.h"
 #include "experiments/analysis/checkpoint_update.h"
 #include "experiments/analysis/site_amplification.h"
@@ -43,18 +42,6 @@ struct AnalyzeCommand {
   }
 };
 
-// Of what `train` wrote; anything else is for AdapterReader to judge.
-void refuse_without_factors(const std::filesystem::path& folder) {
-  if (!is_there(folder / kRecordFile)) return;
-  const std::string method = read_record(folder).method;
-  if (saved_form_of(method) == SavedForm::kLowRank) return;
-  throw InputError(
-      fmt::format("{}: holds what {} trained, which is no low-rank update; where `merge` can make "
-                  "a model of it "
-                  "and its base, give that model's folder, and the base with --model",
-                  printable_path(folder), printable(method)));
-}
-
 // Of an adapter, or of a checkpoint against its base.
 std::vector<SiteFactors> factors_of(const std::string& folder, const std::string& base,
                                     const SiteFilter& filter) {
@@ -72,7 +59,6 @@ std::vector<SiteFactors> factors_of(const std::string& folder, const std::string
       require_finite(factors, printable(folder, 300) + ", less its base,");
     return all;
   }
-  refuse_without_factors(folder);
   const AdapterReader adapter(folder);
   std::vector<SiteFactors> all = adapter.read(wanted);
   if (all.empty()) {

@@ -335,8 +335,20 @@ TEST_CASE("what is no low-rank update is refused by its method's name, with the 
                          (folder / "d.jsonl").string(), "--method", method, "--steps", "1", "--out",
                          out})
                 .exit_code == 0);
-    check_refused(run_program({"analyze", "spectra", "--adapter", out + "/adapter"}),
-                  "holds what " + method + " trained, which is no low-rank update; where `merge`");
+    const std::string expected =
+        "holds what " + method +
+        " trained, which is no low-rank update; `combine` takes LoRA adapters alone, and "
+        "`analyze`, where `merge --dtype f32` can make a model of this and its base, that model";
+    check_refused(run_program({"analyze", "spectra", "--adapter", out + "/adapter"}), expected);
+    const std::vector<std::string> combine = {"combine", "--type", "cat", "--out",
+                                              (folder / "sum").string()};
+    check_refused(run_with(combine, {"--adapter", out + "/adapter"}), expected);
+    // The folder around it is no adapter.
+    const std::string neither = "adapter folder '" + out +
+                                "' has neither rankscope.json nor adapter_config.json; give a "
+                                "folder that 'train' or PEFT wrote";
+    check_refused(run_program({"analyze", "spectra", "--adapter", out}), neither);
+    check_refused(run_with(combine, {"--adapter", out}), neither);
   }
 }
 

@@ -270,10 +270,11 @@ TEST_CASE("Adapters that cannot be combined are refused, and nothing is written"
       CHECK_THAT(refusal(), Contains(".safetensors") || Contains("adapter_config.json"));
     }
     pair.parts[1].folder = peft_folder("llama_dora_q_v_up");
-    CHECK_THAT(refusal(), Contains("`combine` takes LoRA adapters alone"));
+    CHECK_THAT(refusal(), Contains("`combine` takes LoRA adapters alone") &&
+                              Contains("`merge --dtype f32` makes of this one"));
     Trained("llama_gqa", "full").save(pair.folder / "full");
     pair.parts[1].folder = pair.folder / "full";
-    CHECK_THAT(refusal(), Contains("adapter_model.safetensors"));
+    CHECK_THAT(refusal(), Contains("full: holds what full trained, which is no low-rank update"));
   }
   SECTION("values that are no numbers") {
     Trained broken("llama_gqa", "lora", {"rank=2"});
@@ -286,6 +287,13 @@ TEST_CASE("Adapters that cannot be combined are refused, and nothing is written"
   SECTION("a sum that overflows") {
     pair.parts[0].weight = pair.parts[1].weight = 1e300;
     CHECK_THAT(refusal(), Contains("combined adapter"));
+  }
+  SECTION("weights that PEFT pickled") {
+    const PeftFolder pickled("llama_q_v", "llama_gqa");
+    std::filesystem::rename(pickled.path() / kPeftWeightsFile,
+                            pickled.path() / "adapter_model.bin");
+    pair.parts[1].folder = pickled.path();
+    CHECK_THAT(refusal(), Contains("adapter_model.bin' is a pickle"));
   }
   SECTION("modules that were saved whole") {
     const PeftFolder saved("llama_q_v", "llama_gqa");
