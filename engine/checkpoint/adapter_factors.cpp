@@ -4,7 +4,6 @@
 #include <cmath>
 #include <map>
 #include <optional>
-#include <string_view>
 #include <tuple>
 
 #include "common/error.h"
@@ -12,20 +11,15 @@
 #include "common/safetensors.h"
 #include "common/text.h"
 #include "engine/checkpoint/adapter_record.h"
+#include "engine/checkpoint/factor_modules.h"
 #include "engine/checkpoint/module_sites.h"
 #include "engine/checkpoint/peft_adapter.h"
 #include "engine/checkpoint/peft_config.h"
 #include "engine/checkpoint/peft_files.h"
-#include "engine/checkpoint/stored_tensor.h"
 
 namespace rankscope {
 
 namespace {
-
-struct Module {
-  const TensorEntry* a = nullptr;
-  const TensorEntry* b = nullptr;
-};
 
 // The folder's record, none where PEFT wrote it. InputError where it holds no low-rank update.
 std::optional<AdapterRecord> record_of(const std::filesystem::path& folder) {
@@ -42,64 +36,6 @@ std::optional<AdapterRecord> record_of(const std::filesystem::path& folder) {
       "as --model");
 }
 
-std::map<std::string, Module> modules_of(const SafetensorsFile& file, const PeftConfig& config) {
-  if (config.kind() != PeftKind::kLora) {
-    throw InputError(
-        file.source_name() + ": belongs to an adapter of " +
-        (config.kind() == PeftKind::kDora ? "DoRA (use_dora)" : "AdaLoRA (peft_type)") +
-        ", whose update is more than B A; `combine` takes LoRA adapters alone, and `analyze` the "
-        "model that `merge --dtype f32` makes of this one, with the base as --model");
-  }
-  std::map<std::string, Module> modules;
-  for (const TensorEntry& entry : file.entries()) {
-    std::string_view name = entry.name;
-    if (config.saves(entry.name)) continue;
-    const bool a = name.ends_with(".lora_A.weight"), b = name.ends_with(".lora_B.weight");
-    if (!name.starts_with(kPeftModulePrefix) || !(a || b) || entry.shape.size() != 2) {
-      throw InputError(file.source_name() + ": tensor '" + printable(entry.name) +
-                       "' is no LoRA factor of a matrix; only LoRA adapters can be used here");
-    }
-    name.remove_prefix(kPeftModulePrefix.size());
-    name.remove_suffix(std::string_view(".lora_A.weight").size());
-    (a ? modules[std::string(name)].a : modules[std::string(name)].b) = &entry;
-  }
-  if (modules.empty()) {
-    throw InputError(file.source_name() + ": holds no LoRA factors; the adapter is empty");
-  }
-  for (const auto& [name, module] : modules) {
-    const bool complete = module.a != nullptr && module.b != nullptr;
-    const bool alike = complete && module.a->shape[0] == module.b->shape[1];
-    if (alike && module.a->elements() > 0 && module.b->elements() > 0) continue;
-    throw InputError(file.source_name() + ": module '" + printable(name) + "' " +
-                     (!complete ? "lacks one of its two factors"
-                      : !alike  ? "has factors of different ranks"
-                                : "has a factor without elements") +
-                     "; the adapter is damaged");
-  }
-  return modules;
-}
-
-// Rows [begin, begin + out) and columns [first, first + rank) of B, and those rows of A.
-SiteFactors cut_out(const SafetensorsFile& file, const Module& module, std::int64_t begin,
-                    std::int64_t out, std::int64_t first, std::int64_t rank) {
-  const std::int64_t whole = module.a->shape[0], in = module.a->shape[1];
-  check_stored_tensor(file, *module.a, {whole, in});
-  check_stored_tensor(file, *module.b, module.b->shape);
-  const std::vector<float> a = stored_values(file, *module.a), b = stored_values(file, *module.b);
-  SiteFactors factors;
-  factors.begin = begin;
-  factors.module_out = module.b->shape[0];
-  factors.rank = rank;
-  factors.in = in;
-  factors.out = out;
-  factors.a.assign(a.begin() + first * in, a.begin() + (first + rank) * in);
-  for (std::int64_t row = begin; row < begin + out; ++row) {
-    const auto start = b.begin() + row * whole + first;
-    factors.b.insert(factors.b.end(), start, start + rank);
-  }
-  return factors;
-}
-
 }  // namespace
 
 class AdapterReader::Folder {
@@ -109,7 +45,7 @@ class AdapterReader::Folder {
         record_(record_of(folder)),
         file_(folder / kPeftWeightsFile),
         config_(PeftConfig::read(folder / kPeftConfigFile, saved)),
-        modules_(modules_of(file_, config_)) {
+        modules_(factor_modules(file_, config_, saved)) {
     for (const auto& [name, module] : modules_) {
       const ModuleSites sites = held_sites(name, unit);
       const auto parts = static_cast<std::int64_t>(sites.sites.size());
@@ -144,7 +80,7 @@ class AdapterReader::Folder {
   std::vector<AdaptedSite> sites() const {
     std::vector<AdaptedSite> all;
     for (const Share& share : shares_) {
-      const Module& module = modules_.at(*share.place->module);
+      const FactorModule& module = modules_.at(*share.place->module);
       all.push_back({share.layer, share.site, share.rank, module.a->shape[1],
                      module.b->shape[0] / share.place->parts});
     }
@@ -177,7 +113,7 @@ class AdapterReader::Folder {
   };
 
   SiteFactors values_of(const Share& share) const {
-    const Module& module = modules_.at(*share.place->module);
+    const FactorModule& module = modules_.at(*share.place->module);
     const std::int64_t out = module.b->shape[0] / share.place->parts;
     SiteFactors factors =
         cut_out(file_, module, share.place->part * out, out, share.first, share.rank);
@@ -242,7 +178,7 @@ class AdapterReader::Folder {
   std::optional<AdapterRecord> record_;
   SafetensorsFile file_;
   PeftConfig config_;
-  std::map<std::string, Module> modules_;
+  std::map<std::string, FactorModule> modules_;
   std::map<std::pair<int, std::string>, Place> places_;
   std::vector<Share> shares_;
 };

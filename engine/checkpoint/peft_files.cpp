@@ -8,7 +8,6 @@
 #include "common/error.h"
 #include "common/files.h"
 #include "common/json.h"
-#include "common/safetensors.h"
 #include "common/text.h"
 #include "engine/checkpoint/peft_adapter.h"
 
@@ -103,6 +102,18 @@ void require_peft_folder(const std::filesystem::path& folder) {
     throw InputError("'" + printable_path(folder / kPickledFile) +
                      "' is a pickle, which is not read; save the adapter as " + kPeftWeightsFile +
                      " with PEFT (save_pretrained)");
+}
+
+bool is_saved_whole(std::string_view tensor) {
+  return tensor.starts_with(kPeftModulePrefix) && tensor.find(".lora_") == tensor.npos &&
+         (tensor.ends_with(".weight") || tensor.ends_with(".bias"));
+}
+
+void refuse_saved_whole(const SafetensorsFile& file, const TensorEntry& tensor) {
+  throw InputError(file.source_name() + ": tensor '" + printable(tensor.name) +
+                   "' was saved whole, which is not supported; where it is the base's own, save "
+                   "the adapter with PEFT without it (save_embedding_layers=False), else merge the "
+                   "adapter into its base with PEFT");
 }
 
 void stack_shares(ModuleToWrite& module, std::span<const OutputShare> shares) {

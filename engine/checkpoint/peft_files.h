@@ -7,13 +7,21 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "common/safetensors.h"
 
 namespace rankscope {
 
 // InputError where a folder without a record of ours is none that PEFT wrote, or its weights are a
 // pickle.
 void require_peft_folder(const std::filesystem::path& folder);
+
+// Whether a tensor is a weight or bias of the base that PEFT saved beside the factors: an embedding
+// (save_embedding_layers), a head.
+bool is_saved_whole(std::string_view tensor);
+[[noreturn]] void refuse_saved_whole(const SafetensorsFile& file, const TensorEntry& tensor);
 
 // A part of a module's outputs with factors of its own.
 struct OutputShare {

@@ -5,6 +5,7 @@
 #include "common/error.h"
 #include "common/text.h"
 #include "engine/checkpoint/peft_adapter.h"
+#include "engine/checkpoint/peft_files.h"
 #include "engine/checkpoint/stored_tensor.h"
 
 namespace rankscope {
@@ -44,6 +45,7 @@ PeftModules::PeftModules(const SafetensorsFile& file, const ModelShape& shape, P
     : file_(file), prefix_(shape.prefix), sites_(sites_by_module(shape)) {
   for (const TensorEntry& entry : file.entries()) {
     if (place(entry, shape, kind)) continue;
+    if (is_saved_whole(entry.name)) refuse_saved_whole(file, entry);
     throw InputError(file.source_name() + ": tensor '" + printable(entry.name) +
                      "' is no LoRA factor of a matrix that this " + shape.config.family +
                      " model can adapt; check that the adapter belongs to the model");

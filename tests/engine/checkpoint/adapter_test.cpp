@@ -341,6 +341,14 @@ TEST_CASE("Tensors that are no factors of this model are refused") {
     });
     CHECK_THAT(folder.refusal(), Contains("lora_embedding_A"));
   }
+  SECTION("an embedding that was saved whole") {
+    const auto tensor =
+        GENERATE(as<std::string>(), "base_model.model.model.embed_tokens.weight",
+                 "base_model.model.lm_head.base_layer.weight", "base_model.model.score.bias");
+    folder.change_tensors([&](OwnedTensors& t) { t[tensor] = t.begin()->second; });
+    CHECK_THAT(folder.refusal(),
+               Contains("tensor '" + tensor + "' was saved whole, which is not supported"));
+  }
   SECTION("half a pair") {
     folder.change_tensors([&](OwnedTensors& t) { t.erase(stem + "B.weight"); });
     CHECK_THAT(folder.refusal(), Contains("lora_A but no lora_B"));

@@ -301,6 +301,14 @@ TEST_CASE("Adapters that cannot be combined are refused, and nothing is written"
     pair.parts[1].folder = saved.path();
     CHECK_THAT(refusal(), Contains("modules_to_save"));
   }
+  SECTION("an embedding that was saved whole") {
+    const PeftFolder saved("llama_q_v", "llama_gqa");
+    saved.change_tensors([](OwnedTensors& tensors) {
+      tensors["base_model.model.model.embed_tokens.weight"] = tensors.begin()->second;
+    });
+    pair.parts[1].folder = saved.path();
+    CHECK_THAT(refusal(), Contains("embed_tokens.weight' was saved whole, which is not supported"));
+  }
   SECTION("weights that are not those of the record, beside a folder that has none") {
     OwnedTensors tensors = read_tensors(pair.parts[0].folder / kPeftWeightsFile);
     tensors.begin()->second.bytes[0] ^= std::byte{1};
