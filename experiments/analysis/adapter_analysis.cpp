@@ -47,7 +47,7 @@ OrderedJson spectrum_json(const SiteFactors& f) {
                    {"frobenius", values.norm()},
                    {"effective_rank", number_or_null(effective_rank(values))},
                    {"stable_rank", number_or_null(stable_rank(values))}};
-  if (values.norm() == 0) json["undefined"] = zero_update_reason(f.scale);
+  if (values.norm() == 0) json["undefined"] = OrderedJson::array({zero_update_reason(f.scale)});
   return json;
 }
 

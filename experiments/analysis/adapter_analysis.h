@@ -22,7 +22,8 @@ struct SiteFilter {
 };
 
 // {"layer", "site", "rank", "scale", "singular_values" of dW with its scale, "frobenius",
-// "effective_rank", "stable_rank"}; a rank of a zero update is null, and "undefined" says why.
+// "effective_rank", "stable_rank"}; a rank of a zero update is null, and "undefined": [...] says
+// why.
 OrderedJson spectrum_json(const SiteFactors& factors);
 
 // Of both at once; the first `top` of each, or all for 0.
@@ -43,9 +44,9 @@ OrderedJson phi_json(const SiteFactors& one, const SiteFactors& other, Direction
 // random ones ("projected_random", the root mean square), "weight_norm" ||W||_F,
 // "amplification_random" (the update's norm over "projected_random"), "relative" (amplification /
 // amplification_random) and the two that depend on it without |alpha / r|: "unscaled_update_norm",
-// "unscaled_amplification"}. What is undefined is null, and "undefined" says why. `top`: U and V
-// are the first so many of dW's; 0: all. ||dW|| and all that follows are of those alone. `threads`
-// changes the time alone.
+// "unscaled_amplification"}. What is undefined is null, and "undefined": [...] says why. `top`: U
+// and V are the first so many of dW's; 0: all. ||dW|| and all that follows are of those alone.
+// `threads` changes the time alone.
 OrderedJson amplification_json(const SiteFactors& factors, const std::vector<float>& weight,
                                std::uint64_t seed, int threads, std::int64_t top = 0);
 

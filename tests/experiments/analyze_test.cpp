@@ -188,7 +188,8 @@ TEST_CASE("an alpha below 0 turns the update and no norm, and one of 0 leaves no
   }
   CHECK(json_lines(run_program({"analyze", "spectra", "--adapter", adapter.string(), "--json"}))
             .at(0)
-            .at("undefined") == "the update is zero: its scale is, by an alpha of 0");
+            .at("undefined") ==
+        Json::array({"the update is zero: its scale is, by an alpha of 0"}));
 }
 
 TEST_CASE("an untrained adapter has no spectrum to speak of, and says so") {
@@ -203,7 +204,8 @@ TEST_CASE("an untrained adapter has no spectrum to speak of, and says so") {
   for (const Json& line :
        json_lines(run_program({"analyze", "spectra", "--adapter", adapter, "--json"}))) {
     CHECK(line.at("effective_rank").is_null());
-    CHECK(line.at("undefined").get<std::string>().find("zero") != std::string::npos);
+    CHECK(line.at("undefined") ==
+          Json::array({"the update is zero: B has not moved from its start"}));
   }
   const std::vector<Json> phi =
       json_lines(run_program({"analyze", "phi", "--adapter", adapter, "--other", adapter, "--layer",
