@@ -21,6 +21,7 @@ struct SiteFactors {
   std::vector<float> a;  // [rank, in]
   std::vector<float> b;  // [out, rank]
   double scale = 0;
+  bool of_checkpoint = false;  // what a whole model's matrix differs by, no trained A and B
 };
 
 // InputError where a value of the factors, or their scale, is infinite or not a number; `whose`

@@ -47,7 +47,7 @@ OrderedJson spectrum_json(const SiteFactors& f) {
                    {"frobenius", values.norm()},
                    {"effective_rank", number_or_null(effective_rank(values))},
                    {"stable_rank", number_or_null(stable_rank(values))}};
-  if (values.norm() == 0) json["undefined"] = OrderedJson::array({zero_update_reason(f.scale)});
+  if (values.norm() == 0) json["undefined"] = OrderedJson::array({zero_update_reason(f)});
   return json;
 }
 
@@ -111,7 +111,7 @@ OrderedJson amplification_json(const SiteFactors& f, const std::vector<float>& v
                       .right = update.right.leftCols(top)};
   }
   const SiteAmplification found = site_amplification(
-      weight, weight_facts(weight, update.values.size(), seed), update, f.scale, behind);
+      weight, weight_facts(weight, update.values.size(), seed), update, f, behind);
   OrderedJson json{{"layer", f.layer},
                    {"site", f.site},
                    {"rank", f.rank},

@@ -55,7 +55,8 @@ std::vector<SiteFactors> checkpoint_updates(const std::filesystem::path& folder,
                    .out = spec.out,
                    .a = wide ? std::move(update) : identity_matrix(rank),
                    .b = wide ? identity_matrix(rank) : std::move(update),
-                   .scale = 1});
+                   .scale = 1,
+                   .of_checkpoint = true});
   }
   return all;
 }

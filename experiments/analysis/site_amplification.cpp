@@ -66,7 +66,8 @@ WeightFacts weight_facts(const WeightRows& weight, Eigen::Index k, std::uint64_t
 }
 
 SiteAmplification site_amplification(const WeightRows& weight, const WeightFacts& facts,
-                                     const Singular& update, double scale, double behind) {
+                                     const Singular& update, const SiteFactors& factors,
+                                     double behind) {
   const Amplification found = amplification_of(weight, update);
   const Eigen::Index rank = update.values.size();
   SiteAmplification result;
@@ -93,12 +94,12 @@ SiteAmplification site_amplification(const WeightRows& weight, const WeightFacts
   }
   if (determined) result.amplification = found.factor;
   result.amplification_random = ratio(found.update_norm, result.projected_random);
-  if (scale != 0) {
-    result.unscaled_update_norm = found.update_norm / std::abs(scale);
+  if (factors.scale != 0) {
+    result.unscaled_update_norm = found.update_norm / std::abs(factors.scale);
     if (result.amplification)
-      result.unscaled_amplification = *result.amplification / std::abs(scale);
+      result.unscaled_amplification = *result.amplification / std::abs(factors.scale);
   }
-  if (!moved) result.undefined.emplace_back(zero_update_reason(scale));
+  if (!moved) result.undefined.emplace_back(zero_update_reason(factors));
   if (moved && own_rank == rank && !cut)
     result.undefined.push_back(fmt::format(
         "singular values {} and {} of the update differ by less than {} of the largest: the "

@@ -44,6 +44,7 @@ struct SiteAmplification {
 // `update`: the triples of the factors' dW, or the first of them, with the singular value that
 // follows `behind` them.
 SiteAmplification site_amplification(const WeightRows& weight, const WeightFacts& facts,
-                                     const Singular& update, double scale, double behind = 0);
+                                     const Singular& update, const SiteFactors& factors,
+                                     double behind = 0);
 
 }  // namespace rankscope

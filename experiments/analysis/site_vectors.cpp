@@ -29,6 +29,12 @@ Singular singular_of_update(const SiteFactors& f, int threads, UpdateSides sides
                             threads, sides);
 }
 
+const char* zero_update_reason(const SiteFactors& f) {
+  if (f.of_checkpoint) return "the update is zero: the matrix is that of the base";
+  return f.scale == 0 ? "the update is zero: its scale is, by an alpha of 0"
+                      : "the update is zero: B has not moved from its start";
+}
+
 LeadingVectors first_of(const LeadingVectors& all, Eigen::Index count) {
   count = std::min(count, all.vectors.cols());
   return {all.vectors.leftCols(count), {all.determined.begin(), all.determined.begin() + count}};

@@ -23,11 +23,8 @@ RealMatrix matrix_of(const std::vector<float>& values, std::int64_t rows, std::i
 Singular singular_of_update(const SiteFactors& factors, int threads = 1,
                             UpdateSides sides = UpdateSides::kBoth);
 
-// Why much of a zero update of that scale has no value.
-constexpr const char* zero_update_reason(double scale) {
-  return scale == 0 ? "the update is zero: its scale is, by an alpha of 0"
-                    : "the update is zero: B has not moved from its start";
-}
+// Why much of a zero update has no value.
+const char* zero_update_reason(const SiteFactors& factors);
 
 // Orthonormal columns in R^dimension, and at [k - 1] whether the first k have a span of their own
 // (determined_spans).

@@ -365,7 +365,7 @@ class Analysis {
     const RealVector& values = state.update.values;
     record.spectra.push_back({place.first, place.second, {values.begin(), values.end()}});
     add("scale", state.factors.scale, "");
-    const char* const zero = zero_update_reason(state.factors.scale);
+    const char* const zero = zero_update_reason(state.factors);
     add("effective_rank", effective_rank(values), zero);
     add("stable_rank", stable_rank(values), zero);
     if (!weight || !settings_.amplification) {
@@ -373,7 +373,7 @@ class Analysis {
     } else {
       const WeightRows rows(weight->values, state.factors.out, state.factors.in);
       const SiteAmplification found = site_amplification(
-          rows, weight->triples_beside(state.factors).facts, state.update, state.factors.scale);
+          rows, weight->triples_beside(state.factors).facts, state.update, state.factors);
       std::string reason;
       for (const std::string& why : found.undefined) reason += (reason.empty() ? "" : "; ") + why;
       add("update_norm", found.update_norm, reason);

@@ -114,9 +114,11 @@ TEST_CASE("the amplification of an update's first directions needs a gap behind 
   const WeightFacts facts = weight_facts(weight, 2, 0);
   Singular update{RealMatrix::Identity(3, 2), RealVector(2), RealMatrix::Identity(4, 2)};
   update.values << 2, 1;
+  SiteFactors factors;
+  factors.scale = 1;
   for (const double behind : {0.0, 0.5})
-    CHECK(site_amplification(weight, facts, update, 1, behind).amplification > 0);
-  const SiteAmplification equal = site_amplification(weight, facts, update, 1, 1 - 1e-6);
+    CHECK(site_amplification(weight, facts, update, factors, behind).amplification > 0);
+  const SiteAmplification equal = site_amplification(weight, facts, update, factors, 1 - 1e-6);
   CHECK_FALSE(equal.amplification);
   CHECK_FALSE(equal.projected);
   CHECK_FALSE(equal.relative);
@@ -324,6 +326,19 @@ TEST_CASE("a fully fine-tuned model is analysed against its base") {
   check_refused(run_program({"analyze", "phi", "--adapter", tuned, "--other", tuned, "--model",
                              base, "--layer", "0", "--site", "Wq"}),
                 "--of dw");
+}
+
+TEST_CASE("a matrix that a fine-tuned model shares with its base is said to be the base's") {
+  const std::string base = kReference + "goldens/gpt2_tied";
+  const Json expected = Json::array({"the update is zero: the matrix is that of the base"});
+  const std::vector<Json> spectra = json_lines(run_program(
+      {"analyze", "spectra", "--adapter", base, "--model", base, "--layer", "0", "--json"}));
+  CHECK(spectra.size() == 6);
+  for (const Json& line : spectra) CHECK(line.at("undefined") == expected);
+  for (const Json& line :
+       json_lines(run_program({"analyze", "amplification", "--adapter", base, "--model", base,
+                               "--layer", "0", "--site", "Wq", "--json"})))
+    CHECK(line.at("undefined") == expected);
 }
 
 TEST_CASE("what is no low-rank update is refused by its method's name, with the way round") {
