@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <memory>
 #include <utility>
 
 #include "common/error.h"
@@ -27,38 +26,39 @@ bool is_checkpoint(const std::filesystem::path& folder) {
   return is_there(folder / "config.json") && !is_there(folder / kPeftConfigFile);
 }
 
-std::vector<SiteFactors> checkpoint_updates(const std::filesystem::path& folder,
-                                            const std::filesystem::path& base,
-                                            const SiteWanted& wanted) {
-  const std::unique_ptr<Backend> backend = make_cpu_backend(1);
-  const std::unique_ptr<Model> tuned = load_model(folder, *backend),
-                               original = load_model(base, *backend);
-  std::vector<SiteFactors> all;
-  for (const SiteSpec& spec : original->shape().sites) {
-    const std::string site(site_name(spec.site.kind));
-    if (wanted && !wanted(spec.site.layer, site)) continue;
-    const SiteSpec* same = tuned->shape().find(spec.site);
+CheckpointUpdates::CheckpointUpdates(const std::filesystem::path& folder,
+                                     const std::filesystem::path& base, const SiteWanted& wanted)
+    : backend_(make_cpu_backend(1)),
+      tuned_(load_model(folder, *backend_)),
+      original_(load_model(base, *backend_)) {
+  for (const SiteSpec& spec : original_->shape().sites) {
+    if (wanted && !wanted(spec.site.layer, std::string(site_name(spec.site.kind)))) continue;
+    const SiteSpec* same = tuned_->shape().find(spec.site);
     if (same == nullptr || same->in != spec.in || same->out != spec.out) {
       throw InputError(fmt::format(
           "{}: has no {} of [{}, {}] as {} has; give the base that it was trained from",
           printable_path(folder), spec.site.name(), spec.out, spec.in, printable_path(base)));
     }
-    std::vector<float> update = site_weight(*tuned, *same);
-    const std::vector<float> before = site_weight(*original, spec);
-    for (std::size_t i = 0; i < before.size(); ++i) update[i] -= before[i];
-    const bool wide = spec.out < spec.in;
-    const std::int64_t rank = wide ? spec.out : spec.in;
-    all.push_back({.layer = spec.site.layer,
-                   .site = site,
-                   .rank = rank,
-                   .in = spec.in,
-                   .out = spec.out,
-                   .a = wide ? std::move(update) : identity_matrix(rank),
-                   .b = wide ? identity_matrix(rank) : std::move(update),
-                   .scale = 1,
-                   .of_checkpoint = true});
+    sites_.push_back({same, &spec});
   }
-  return all;
+}
+
+SiteFactors CheckpointUpdates::at(std::size_t i) const {
+  const SiteSpec& spec = *sites_.at(i).original;
+  std::vector<float> update = site_weight(*tuned_, *sites_[i].tuned);
+  const std::vector<float> before = site_weight(*original_, spec);
+  for (std::size_t j = 0; j < before.size(); ++j) update[j] -= before[j];
+  const bool wide = spec.out < spec.in;
+  const std::int64_t rank = wide ? spec.out : spec.in;
+  return {.layer = spec.site.layer,
+          .site = std::string(site_name(spec.site.kind)),
+          .rank = rank,
+          .in = spec.in,
+          .out = spec.out,
+          .a = wide ? std::move(update) : identity_matrix(rank),
+          .b = wide ? identity_matrix(rank) : std::move(update),
+          .scale = 1,
+          .of_checkpoint = true};
 }
 
 }  // namespace rankscope

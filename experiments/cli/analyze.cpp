@@ -42,51 +42,66 @@ struct AnalyzeCommand {
   }
 };
 
-// Of an adapter, or of a checkpoint against its base.
-std::vector<SiteFactors> factors_of(const std::string& folder, const std::string& base,
-                                    const SiteFilter& filter) {
-  const auto wanted = [&](int layer, const std::string& site) {
-    return filter.admits(layer, site);
-  };
-  if (is_checkpoint(folder)) {
-    if (base.empty())
-      throw InputError(printable(folder, 300) +
-                       ": is a model, no adapter; give the base that it was trained from "
-                       "with --model");
-    std::vector<SiteFactors> all = checkpoint_updates(folder, base, wanted);
-    if (all.empty()) throw InputError(printable(folder, 300) + ": has no such layer or site");
-    for (const SiteFactors& factors : all)
-      require_finite(factors, printable(folder, 300) + ", less its base,");
-    return all;
-  }
+std::vector<SiteFactors> adapter_updates(const std::string& folder, const SiteFilter& filter) {
   const AdapterReader adapter(folder);
-  std::vector<SiteFactors> all = adapter.read(wanted);
-  if (all.empty()) {
-    const std::vector<AdaptedSite> there = adapter.sites();
-    std::string known;
-    for (const AdaptedSite& s : there) {
-      if (known.find(s.site) == std::string::npos) known += (known.empty() ? "" : ", ") + s.site;
-    }
-    const int layers = there.back().layer;
-    throw InputError(fmt::format(
-        "{}: holds nothing at {} of {}; it has {}, in layers up to {}", printable(folder),
-        filter.site.empty() ? "any site" : filter.site,
-        filter.layer ? fmt::format("layer {}", *filter.layer) : "any layer", known, layers));
+  std::vector<SiteFactors> all =
+      adapter.read([&](int layer, const std::string& site) { return filter.admits(layer, site); });
+  if (!all.empty()) return all;
+  const std::vector<AdaptedSite> there = adapter.sites();
+  std::string known;
+  for (const AdaptedSite& s : there) {
+    if (known.find(s.site) == std::string::npos) known += (known.empty() ? "" : ", ") + s.site;
   }
-  for (const SiteFactors& factors : all)
-    require_finite(factors, "'" + printable(folder, 300) + "'");
-  return all;
+  const int layers = there.back().layer;
+  throw InputError(fmt::format("{}: holds nothing at {} of {}; it has {}, in layers up to {}",
+                               printable(folder), filter.site.empty() ? "any site" : filter.site,
+                               filter.layer ? fmt::format("layer {}", *filter.layer) : "any layer",
+                               known, layers));
 }
+
+// Of an adapter, or of a checkpoint against its base: at least one, each with finite values. Those
+// of a checkpoint, as large as its matrices, are made one at a time.
+class Updates {
+ public:
+  Updates(const std::string& folder, const std::string& base, const SiteFilter& filter) {
+    std::string whose = "'" + printable(folder, 300) + "'";
+    if (!is_checkpoint(folder)) {
+      of_adapter_ = adapter_updates(folder, filter);
+    } else {
+      if (base.empty())
+        throw InputError(printable(folder, 300) +
+                         ": is a model, no adapter; give the base that it was trained from "
+                         "with --model");
+      of_checkpoint_.emplace(folder, base, [&](int layer, const std::string& site) {
+        return filter.admits(layer, site);
+      });
+      if (size() == 0) throw InputError(printable(folder, 300) + ": has no such layer or site");
+      whose = printable(folder, 300) + ", less its base,";
+    }
+    // All before the first line is printed.
+    for (std::size_t i = 0; i < size(); ++i) require_finite(at(i), whose);
+  }
+
+  std::size_t size() const { return of_checkpoint_ ? of_checkpoint_->size() : of_adapter_.size(); }
+  SiteFactors at(std::size_t i) const {
+    return of_checkpoint_ ? of_checkpoint_->at(i) : of_adapter_.at(i);
+  }
+
+ private:
+  std::vector<SiteFactors> of_adapter_;
+  std::optional<CheckpointUpdates> of_checkpoint_;
+};
 
 std::string cell(const OrderedJson& json, const char* key) {
   return json.at(key).is_null() ? "-" : fmt::format("{:.4g}", json.at(key).get<double>());
 }
 
 int run_spectra(const AnalyzeCommand& c) {
-  const std::vector<SiteFactors> all = factors_of(c.adapter, c.model, c.filter());
+  const Updates updates(c.adapter, c.model, c.filter());
   if (!c.json)
     std::puts("layer  site  rank  ||dW||_F  effective rank  stable rank  singular values");
-  for (const SiteFactors& factors : all) {
+  for (std::size_t i = 0; i < updates.size(); ++i) {
+    const SiteFactors factors = updates.at(i);
     const OrderedJson json = spectrum_json(factors);
     if (c.json) {
       std::puts(json.dump().c_str());
@@ -108,9 +123,9 @@ int run_phi(const AnalyzeCommand& c) {
   if (c.of == "a" && (is_checkpoint(c.adapter) || is_checkpoint(c.other)))
     throw InputError("--of a: a fine-tuned model has no A; compare the updates, with --of dw");
   const OrderedJson json =
-      phi_json(factors_of(c.adapter, c.model, one).front(),
-               factors_of(c.other, c.model, two).front(), *directions_of(c.of),
-               c.json ? std::optional(c.seed) : std::nullopt, c.top);  // the text shows no band
+      phi_json(Updates(c.adapter, c.model, one).at(0), Updates(c.other, c.model, two).at(0),
+               *directions_of(c.of), c.json ? std::optional(c.seed) : std::nullopt,
+               c.top);  // the text shows no band
   if (c.json) {
     std::puts(json.dump().c_str());
     return 0;
@@ -137,11 +152,12 @@ void warn_where_trained_on_another(const std::filesystem::path& adapter, const M
 }
 
 int run_amplification(const AnalyzeCommand& c) {
-  const std::vector<SiteFactors> all = factors_of(c.adapter, c.model, c.filter());
+  const Updates updates(c.adapter, c.model, c.filter());
   const std::unique_ptr<Backend> backend = make_cpu_backend(static_cast<int>(c.threads));
   const std::unique_ptr<Model> model = load_model(c.model, *backend);
   std::vector<const SiteSpec*> specs;
-  for (const SiteFactors& f : all) specs.push_back(&spec_of(f, *model, c.model));
+  for (std::size_t i = 0; i < updates.size(); ++i)
+    specs.push_back(&spec_of(updates.at(i), *model, c.model));
   // A checkpoint's update is against this base whatever it was trained from.
   if (!is_checkpoint(c.adapter)) warn_where_trained_on_another(c.adapter, *model);
   if (!c.json) {
@@ -150,8 +166,8 @@ int run_amplification(const AnalyzeCommand& c) {
         "layer  site  rank  ||W||_F    of dW     of W   random  ||dW||_F  amplification  over "
         "random");
   }
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const SiteFactors& f = all[i];
+  for (std::size_t i = 0; i < updates.size(); ++i) {
+    const SiteFactors f = updates.at(i);
     const std::vector<float> weight = site_weight(*model, *specs[i]);
     if (!std::ranges::all_of(weight, [](float x) { return std::isfinite(x); }))
       throw InputError(
