@@ -322,14 +322,16 @@ TEST_CASE("combine warns of adapters of different weights, and of none whose bas
     return std::pair(result.err,
                      fs::exists(record) && read_json_file(record).contains("base_sample"));
   };
-  const auto no_warning = !Catch::Contains("their sum means something only");
+  const auto warned = [](const std::string& text) {
+    return text.find("their sum means something only") != std::string::npos;
+  };
   auto [told, sampled] = combined();
-  CHECK_THAT(told, no_warning);
+  CHECK_FALSE(warned(told));
   CHECK(sampled);
   for (const char* path : {"./base/", "/elsewhere/base", "renamed"}) {
     INFO(path);
     name("two", path);
-    CHECK_THAT(combined().first, no_warning);
+    CHECK_FALSE(warned(combined().first));
   }
   name("two", "base");
   say("two", "rankscope.json", "base_sample", std::string(64, '0'));
@@ -341,7 +343,7 @@ TEST_CASE("combine warns of adapters of different weights, and of none whose bas
   // PEFT's folders have a name alone.
   fs::remove(folder / "two/rankscope.json");
   name("two", "./base/");
-  CHECK_THAT(combined().first, no_warning);
+  CHECK_FALSE(warned(combined().first));
   name("two", "other");
   CHECK_THAT(combined().first,
              Catch::Contains("is of the base 'base', ") && Catch::Contains("of 'other'"));
