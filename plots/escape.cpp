@@ -181,10 +181,16 @@ std::string gnuplot_string(std::string_view text, std::size_t max_bytes) {
 }
 
 std::string gnuplot_tic(std::string_view text, std::size_t max_bytes) {
+  // gnuplot cuts what it reads as a format to 49 bytes, and other texts not at all.
+  constexpr std::size_t kMostOfAFormat = 49;
+  const std::string string = gnuplot_string(text, max_bytes);
+  const bool cut = string.size() > kMostOfAFormat + 2;
   std::string out;
-  for (const char c : gnuplot_string(text, max_bytes)) {
-    if (c == '%') out += c;
-    out += c;
+  for (const char c : string) {
+    if (c != '%')
+      out += c;
+    else
+      out += cut ? "\uff05" : "%%";  // the full-width sign means nothing to it
   }
   return out;
 }

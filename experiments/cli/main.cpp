@@ -66,9 +66,10 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> words = command.remaining();
   const bool misspelt = std::ranges::any_of(
       words, [](const std::string& word) { return word.starts_with('-') && word != "--"; });
+  // By its type: the parser gives this error the command's name.
+  const bool extra = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
   const std::string name = error.get_name();
-  const bool unknown =
-      name == "ExtrasError" || (misspelt && (name == "RequiredError" || name == "RequiresError"));
+  const bool unknown = extra || (misspelt && (name == "RequiredError" || name == "RequiresError"));
   return unknown && !words.empty() ? unknown_words(command, words) : error.what();
 }
 

@@ -188,7 +188,7 @@ void check_data(const SweepPlan& plan, const ModelConfig& whole_base, Sweep& swe
     check_lengths(task, base);
     if (tokenizer) check_end_token(task, *tokenizer, base);
     const auto note_of_limit = [&](const DataSource& source, const char* what, std::size_t read) {
-      const std::uint64_t found = read - source.skip;
+      const std::uint64_t found = read - std::min<std::uint64_t>(read, source.skip);
       if (source.limit == 0 || found >= source.limit) return;
       sweep.notes.push_back(fmt::format("task '{}': {} has {}, fewer than its limit of {}",
                                         task.config.name, what,

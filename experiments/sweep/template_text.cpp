@@ -33,10 +33,12 @@ std::string template_text(std::vector<std::string> assignments) {
 
 std::vector<std::string> template_assignments(std::string_view text) {
   std::vector<std::string> assignments;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+  if (text.empty()) return assignments;
+  // What stands behind the last line's end is a line, too: a value may end in one.
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    std::string_view line = text.substr(at, end - at);
+    at = end + 1;
     const bool begins = begins_assignment(line);
     if (assignments.empty() || (begins && !line.starts_with('\\'))) {
       assignments.emplace_back(line);

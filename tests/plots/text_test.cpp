@@ -34,6 +34,7 @@ TEST_CASE("each language's escape leaves no character that means something in it
   CHECK(gnuplot_string("it's \"x\" `ls` $y\n\\n") == "'it''s \"x\" `ls` $y\\n\\n'");
   CHECK(gnuplot_string("abcdefgh", 4).size() < 10);
   CHECK(gnuplot_tic("50 % 'x'") == "'50 %% ''x'''");
+  CHECK(gnuplot_tic(std::string(50, 'x') + "%") == "'" + std::string(50, 'x') + "\uff05'");
   CHECK(file_word("../Task <x>") == "_task_x_");
   CHECK(file_word("") == "_");
 }

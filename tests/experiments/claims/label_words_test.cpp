@@ -39,7 +39,9 @@ Words words_of(const std::string& kind, const std::string& form) {
 TEST_CASE("a score of accuracy has the label of each word, though no answer was right") {
   CHECK(words_of("mnli", "") ==
         Words{{"true", "entailment"}, {"neither", "neutral"}, {"false", "contradiction"}});
-  CHECK(words_of("mnli", "prompt={premise}\nA:\ntarget= so: {label}.\nverbalisers=yes,maybe,no") ==
+  CHECK(words_of(
+            "mnli",
+            "prompt={premise} {hypothesis}\nA:\ntarget= so: {label}.\nverbalisers=yes,maybe,no") ==
         Words{{"so: yes.", "entailment"}, {"so: maybe.", "neutral"}, {"so: no.", "contradiction"}});
   CHECK(words_of("own", "") == Words{{"animal", "animal"}, {"thing", "thing"}});
   CHECK(words_of("own", "target=It is{target}!") ==
