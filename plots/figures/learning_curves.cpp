@@ -20,6 +20,7 @@ namespace rankscope {
 namespace {
 
 constexpr std::size_t kMostPanels = 9;
+constexpr int kGap = 42, kTitleLetter = 8;  // pixels of the figure
 // Of each run: enough for a line of this width.
 constexpr std::int64_t kBins = 60;
 
@@ -125,13 +126,13 @@ class CurvesDrawing {
   Figure draw() {
     grid_ = {.columns = std::min<std::size_t>(3, panels_.size()),
              .rows = (panels_.size() + 2) / 3,
-             .panel_width = 200,
+             .panel_width = panel_width(),
              .panel_height = 180,
              .left = 90,
              .right = 100,
              .top = 30,
              .bottom = 58,
-             .gap_x = 42,
+             .gap_x = kGap,
              .gap_y = 62};
     std::vector<LegendEntry> entries;
     std::size_t longest = 0;
@@ -162,13 +163,25 @@ class CurvesDrawing {
     return ordered_colour(static_cast<std::size_t>(at), scale->second.size());
   }
 
-  std::string panel(std::size_t at) {
+  std::string title(std::size_t at) const {
     const Curve& any = *panels_[at].front();
     std::string title = method_label(any.method) + (any.targets.empty() ? "" : " " + any.targets);
     if (!any.variant.empty()) title += ", " + any.variant;
     if (any.examples && several_examples_)
       title += fmt::format(", {} ex.", shown_examples(any.examples));
     if (several_sweeps_) title += " (" + any.sweep + ")";
+    return title;
+  }
+
+  // So that no title runs into its neighbour's.
+  int panel_width() const {
+    std::size_t longest = 0;
+    for (std::size_t at = 0; at < panels_.size(); ++at)
+      longest = std::max(longest, std::min(title(at).size(), kTitleBytes + 3));
+    return std::max(200, kTitleLetter * static_cast<int>(longest) - kGap);
+  }
+
+  std::string panel(std::size_t at) {
     std::string script = grid_.place(at);
     double last = 1;
     std::string bands, lines;
@@ -193,7 +206,7 @@ class CurvesDrawing {
         "ylabel {}\n"
         "set grid y lc rgb '#999999' lw 0.3\nunset key\nset xtics {:.6g}\nset logscale y 10\nset "
         "format y '%g'\nset ytics {}\n",
-        gnuplot_string(title, kTitleBytes), last, range_text(axis_range(losses_, true)),
+        gnuplot_string(title(at), kTitleBytes), last, range_text(axis_range(losses_, true)),
         lowest ? "'step'" : "''", at % grid_.columns == 0 ? "'loss, nats/token'" : "''",
         whole_tic_step(last), logarithmic_tics(axis_range(losses_, true)));
     return script + "plot " + bands + lines + "\n";

@@ -228,6 +228,32 @@ TEST_CASE("the band over seeds lies within the frame of learning curves") {
   CHECK(std::stod(range[2]) > 100);
 }
 
+TEST_CASE("panels of learning curves are as wide as their titles need") {
+  const auto width_with = [](const std::string& method, const std::string& targets) {
+    TemporaryFolder folder;
+    {
+      Store store = Store::open(folder / "results.db");
+      store.put_sweep({"s", "name: s\n", "models/tiny", std::string(64, 'c')});
+      TrialRecord trial;
+      trial.trial = "t";
+      trial.task = "mnli";
+      trial.sweep = "s";
+      trial.state = "done";
+      trial.role = "scored";
+      trial.method = method;
+      trial.targets = targets;
+      trial.steps = 1;
+      trial.curve = {{1, 0.5, 1e-2, 0.5, 100, 10, {}}};
+      store.put_trial(trial);
+    }
+    ResultsReader results({folder.path()});
+    const Findings findings;
+    ReportData data(results, findings);
+    return learning_curve_figures(data).figures.at(0).width;
+  };
+  CHECK(width_with("lora+prefix_embed", "Wq+Wk+Wv+Wo+W1+W2+W3") > width_with("lora", "Wq"));
+}
+
 TEST_CASE("what failed or diverged is named with its size, and its attempts where it was tried") {
   TemporaryFolder folder;
   {
