@@ -162,4 +162,19 @@ std::vector<Prompt> read_prompt_file(const std::filesystem::path& file,
   return all;
 }
 
+std::vector<Prompt> prompts_of_texts(const std::vector<std::string>& texts,
+                                     const BaseTokenizer* tokenizer, const ModelConfig& config,
+                                     const PromptLimits& limits) {
+  const PromptReader reader(tokenizer, config, limits);
+  std::vector<Prompt> all;
+  for (const std::string& text : texts) {
+    const Json line{{"prompt", text}};
+    JsonObject object(line, "--prompt");
+    Prompt& prompt = all.emplace_back(reader.read(object));
+    prompt.written_id = all.size();
+    prompt.id = prompt.written_id.dump();
+  }
+  return all;
+}
+
 }  // namespace rankscope

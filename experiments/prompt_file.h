@@ -36,4 +36,10 @@ std::vector<Prompt> read_prompt_file(const std::filesystem::path& file,
                                      const BaseTokenizer* tokenizer, const ModelConfig& config,
                                      const PromptLimits& limits);
 
+// The same of texts of the command line, with their numbers from 1 on as ids. InputError that names
+// --prompt.
+std::vector<Prompt> prompts_of_texts(const std::vector<std::string>& texts,
+                                     const BaseTokenizer* tokenizer, const ModelConfig& config,
+                                     const PromptLimits& limits);
+
 }  // namespace rankscope

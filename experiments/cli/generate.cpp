@@ -28,6 +28,7 @@ constexpr std::size_t kReordered = 256;
 
 struct GenerateCommand {
   std::string model, adapter, prompts;
+  std::vector<std::string> texts;
   DataOptions data;
   DecodingSettings decoding;
   std::vector<std::string> stop;
@@ -116,8 +117,8 @@ Base load_base(const GenerateCommand& c) {
 }
 
 int run_generate(GenerateCommand& c) {
-  if (c.prompts.empty() == c.data.source.task.empty())
-    throw InputError("give either --prompts FILE or --task NAME with --data");
+  if (int{!c.prompts.empty()} + int{!c.texts.empty()} + int{!c.data.source.task.empty()} != 1)
+    throw InputError("give one of --prompts FILE, --prompt TEXT, and --task NAME with --data");
   if (!c.data.source.task.empty() && c.data.data.empty())
     throw InputError("--task: give the task's folder or file with --data");
   if (c.decoding.min_new > c.decoding.max_new)
@@ -129,21 +130,23 @@ int run_generate(GenerateCommand& c) {
   const ModelConfig config =
       config_beside(base.model->config(), special_tokens_of(base.adaptation.get()));
   std::vector<Prompt> prompts;
-  if (c.prompts.empty()) {
+  const BaseTokenizer* const tokenizer = base.tokenizer ? &*base.tokenizer : nullptr;
+  PromptLimits limits{c.decoding.max_new, c.max_prompt, !c.free_text};
+  if (!c.decoding.end_ids.empty()) limits.end_token = c.decoding.end_ids.front();
+  if (!c.data.source.task.empty()) {
     if (!base.tokenizer) throw InputError("--task: the model's folder has no tokenizer.json");
     TaskExamples task = read_task_examples(c.data.get(), *base.tokenizer, config,
                                            c.decoding.max_new, false, !c.free_text);
     log_reports(task);
     prompts = task_prompts(std::move(task), !c.free_text);
+  } else if (!c.texts.empty()) {
+    prompts = prompts_of_texts(c.texts, tokenizer, config, limits);
   } else {
-    PromptLimits limits{c.decoding.max_new, c.max_prompt, !c.free_text};
-    if (!c.decoding.end_ids.empty()) limits.end_token = c.decoding.end_ids.front();
-    prompts =
-        read_prompt_file(c.prompts, base.tokenizer ? &*base.tokenizer : nullptr, config, limits);
+    prompts = read_prompt_file(c.prompts, tokenizer, config, limits);
   }
   Printer printer(prompts, c.json);
-  predict(*base.model, base.adaptation.get(), base.tokenizer ? &*base.tokenizer : nullptr, prompts,
-          c.decoding, {c.in_flight, c.tokens_at_once}, kReordered,
+  predict(*base.model, base.adaptation.get(), tokenizer, prompts, c.decoding,
+          {c.in_flight, c.tokens_at_once}, kReordered,
           [&](std::size_t index, PromptPrediction prediction) {
             printer.add(index, line_of(prompts[index], prediction), prediction.tokens);
           });
@@ -168,6 +171,7 @@ void add_generate(CLI::App& app, int& exit_code) {
                    "prediction is the likeliest of them; -: from standard input")
       ->check(not_empty())
       ->transform(dash_is_standard_input());
+  repeatable(command->add_option("--prompt", c->texts, "a text to continue; may be repeated"));
   c->data.source.split = "dev";
   add_data_options(*command, c->data, "")->transform(dash_is_standard_input());
   command->add_option("--max-new", c->decoding.max_new, "most new tokens of a prediction")

@@ -42,6 +42,31 @@ class PromptScene {
 
 }  // namespace
 
+TEST_CASE("generate continues texts of the command line, which count from 1") {
+  const TextModel model;
+  const std::vector<std::string> command{"generate", "--json",  "--threads",
+                                         "1",        "--model", model.path()};
+  const auto run = [&](const std::vector<std::string>& more) {
+    const ProgramResult result = run_with(command, more);
+    INFO(result.err);
+    REQUIRE(result.exit_code == 0);
+    return json_lines(result);
+  };
+  const std::vector<Json> got =
+      run({"--prompt", "one two", "--prompt", "[three, four]", "--max-new", "3"});
+  REQUIRE(got.size() == 2);
+  CHECK(got[0].at("id") == 1);
+  CHECK(got[1].at("id") == 2);
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "p.jsonl", std::string("{\"prompt\": \"one two\"}\n"
+                                                        "{\"prompt\": \"[three, four]\"}\n"));
+  const std::vector<Json> read =
+      run({"--prompts", (folder / "p.jsonl").string(), "--max-new", "3"});
+  for (size_t i = 0; i < 2; ++i) CHECK(got[i].at("ids") == read[i].at("ids"));
+  check_refused(run_with(command, {"--prompt", "one", "--max-new", "100000"}),
+                "--prompt: field 'prompt': ");
+}
+
 TEST_CASE("generate refuses prompts by file, line and field, before it prints anything") {
   const PromptScene scene;
   const std::string good = R"({"id": "a", "prompt": "one"})"
@@ -115,8 +140,9 @@ TEST_CASE("generate refuses prompts by file, line and field, before it prints an
            {good, "--split requires --task", {"--split", "train"}},
            {good, "--unmerged requires --adapter", {"--unmerged"}},
            {good,
-            "give either --prompts FILE or --task NAME",
+            "give one of --prompts FILE, --prompt TEXT, and --task NAME",
             {"--task", "own", "--data", "x.jsonl"}},
+           {good, "give one of --prompts FILE, --prompt TEXT", {"--prompt", "one"}},
        }) {
     check_refused(scene.generate(bad.text, bad.more), bad.expected);
   }
