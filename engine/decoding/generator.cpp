@@ -12,6 +12,7 @@
 
 #include "common/error.h"
 #include "common/interrupt.h"
+#include "engine/decoding/prompt_queue.h"
 #include "engine/decoding/segments.h"
 
 namespace rankscope {
@@ -27,71 +28,6 @@ struct Active {
   std::vector<int32_t> next;         // each live row's last token, not computed yet; at first none
 };
 
-// Pages that one prompt can come to hold: those of the prompt are shared by the beams but for the
-// last, and each beam may hold a copy of a page while its parent still holds the original.
-int64_t pages_needed(size_t prompt_tokens, const DecodingSettings& settings) {
-  const auto prompt = static_cast<int64_t>(prompt_tokens);
-  if (settings.beams == 1) return KvCache::pages_for(prompt + settings.max_new);
-  return KvCache::pages_for(prompt) + settings.beams * (KvCache::pages_for(settings.max_new) + 2);
-}
-
-// Of prompts that have `special` tokens each besides their own: what `in_flight` can hold while
-// they are continued, and the prompts alone of as many that were computed ahead. Of those one is
-// held whole at most, and of the others together `most_tokens` and two pages each that are not
-// full.
-int64_t pages_needed(std::span<const std::vector<int32_t>> prompts,
-                     const DecodingSettings& settings, int64_t in_flight, int64_t special,
-                     int64_t most_tokens) {
-  std::vector<size_t> tokens;
-  for (const std::vector<int32_t>& prompt : prompts)
-    tokens.push_back(prompt.size() + static_cast<size_t>(special));
-  std::ranges::sort(tokens, std::greater<>());
-  tokens.resize(std::min(tokens.size(), static_cast<size_t>(in_flight)));
-  int64_t continued = 0, ahead = 0;
-  for (const size_t each : tokens) {
-    continued += pages_needed(each, settings);
-    ahead += KvCache::pages_for(static_cast<int64_t>(each));
-  }
-  const auto longest = static_cast<int64_t>(tokens.front());
-  return continued + std::min(ahead, KvCache::pages_for(longest) + KvCache::pages_for(most_tokens) +
-                                         2 * in_flight);
-}
-
-// The prompts that wait for their turn, shared by those who continue them.
-class Waiting {
- public:
-  Waiting(std::span<const std::vector<int32_t>> prompts, int64_t special, int64_t most_tokens,
-          int64_t lanes)
-      : prompts_(prompts), special_(special), most_tokens_(most_tokens), lanes_(lanes) {}
-
-  // Up to `most` of them, whose tokens can be computed together; at least one where one is left.
-  // Beyond `room` of them no more than leaves the other lanes as much, so that all end together.
-  std::vector<size_t> take(int64_t room, int64_t most) {
-    const std::lock_guard lock(mutex_);
-    std::vector<size_t> taken;
-    int64_t tokens = 0;
-    const int64_t left = std::ssize(prompts_) - static_cast<int64_t>(next_);
-    most = std::clamp(left / (2 * lanes_ - 1), room, most);
-    while (next_ < prompts_.size() && std::ssize(taken) < most) {
-      const int64_t counted =
-          special_ + counted_tokens(prompts_[next_], taken.empty() ? std::span<const int32_t>()
-                                                                   : prompts_[next_ - 1]);
-      if (tokens > 0 && tokens + counted > most_tokens_) break;
-      tokens += counted;
-      taken.push_back(next_++);
-    }
-    return taken;
-  }
-
-  int64_t most_tokens() const { return most_tokens_; }
-
- private:
-  std::span<const std::vector<int32_t>> prompts_;
-  int64_t special_, most_tokens_, lanes_;
-  std::mutex mutex_;
-  size_t next_ = 0;
-};
-
 // What all who continue prompts have in common.
 struct Work {
   const Model& model;
@@ -99,7 +35,7 @@ struct Work {
   std::span<const std::vector<int32_t>> prompts;
   const DecodingSettings& settings;
   SpecialTokens special;
-  Waiting waiting;
+  PromptQueue waiting;
   const std::function<void(size_t, Prediction)>& on_prediction;
   std::mutex handing_over = {};
   std::atomic<bool> failed = false;
@@ -123,8 +59,7 @@ class Lane {
       : work_(work),
         in_flight_(in_flight),
         cache_(work.model.config(), work.model.backend(),
-               pages_needed(work.prompts, work.settings, in_flight, work.special.count(),
-                            work.waiting.most_tokens())) {}
+               work.waiting.pages_needed(work.settings, in_flight)) {}
 
   // Until no prompt is left, or another lane has failed.
   void run() {
@@ -302,10 +237,11 @@ void generate(const Model& model, const Adaptation* adaptation,
   const int64_t in_flight = std::min(options.in_flight, std::ssize(prompts));
   if (in_flight == 0) return;
   const int64_t count = lane_count(model, adaptation, in_flight, settings.beams);
-  Work work{model,        adaptation,
-            prompts,      settings,
-            special,      Waiting(prompts, special.count(), options.prompt_tokens_at_once, count),
-            on_prediction};
+  Work work{
+      model,        adaptation,
+      prompts,      settings,
+      special,      PromptQueue(prompts, special.count(), options.prompt_tokens_at_once, count),
+      on_prediction};
   const auto share = [&](int64_t i) { return in_flight * (i + 1) / count - in_flight * i / count; };
   std::vector<std::unique_ptr<Lane>> lanes;
   for (int64_t i = 0; i < count; ++i) lanes.push_back(std::make_unique<Lane>(work, share(i)));
