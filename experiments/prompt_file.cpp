@@ -165,6 +165,9 @@ std::vector<Prompt> read_prompt_file(const std::filesystem::path& file,
 std::vector<Prompt> prompts_of_texts(const std::vector<std::string>& texts,
                                      const BaseTokenizer* tokenizer, const ModelConfig& config,
                                      const PromptLimits& limits) {
+  if (tokenizer == nullptr)
+    throw InputError(
+        "--prompt: the model's folder has no tokenizer.json; give --prompts FILE with prompt_ids");
   const PromptReader reader(tokenizer, config, limits);
   std::vector<Prompt> all;
   for (const std::string& text : texts) {

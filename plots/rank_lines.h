@@ -15,7 +15,7 @@ namespace rankscope {
 
 // What two scores of one line have in common, in the order of lines: matrices, task and metric,
 // training examples, sweep, variant.
-using RankLine = std::tuple<std::pair<int, std::string>, int, TaskMetric,
+using RankLine = std::tuple<std::pair<int, std::string>, std::pair<int, std::string>, TaskMetric,
                             std::optional<std::int64_t>, std::string, std::string>;
 RankLine rank_line(const ScoreFinding& score);
 

@@ -42,8 +42,8 @@ constexpr std::array<std::string_view, 7> kTargets{"Wq",    "Wk",    "Wv",      
                                                    "Wq+Wk", "Wq+Wv", "Wq+Wk+Wv+Wo"};
 
 auto order_of(const ScoreFinding& s) {
-  return std::make_tuple(s.base, task_order(s.task), natural_key(s.task), method_order(s.method),
-                         s.method, targets_order(s.targets), s.parameters, s.rank, s.size, s.others,
+  return std::make_tuple(s.base, task_order(s.task), method_order(s.method), s.method,
+                         targets_order(s.targets), s.parameters, s.rank, s.size, s.others,
                          s.train_examples, natural_key(s.sweep), s.group, s.setting);
 }
 
@@ -94,9 +94,7 @@ std::vector<TaskMetric> ReportData::task_metrics() const {
   std::set<TaskMetric> found;
   for (const ScoreFinding* score : scores_) found.insert(shown_by(*score));
   std::vector<TaskMetric> all(found.begin(), found.end());
-  std::ranges::stable_sort(all, {}, [](const TaskMetric& of) {
-    return std::make_pair(task_order(of.task), natural_key(of.task));
-  });
+  std::ranges::stable_sort(all, {}, [](const TaskMetric& of) { return task_order(of.task); });
   return all;
 }
 
@@ -198,7 +196,9 @@ std::pair<int, std::string> targets_order(const std::string& targets) {
 }
 
 int method_order(const std::string& method) { return place_in(kMethods, method); }
-int task_order(const std::string& task) { return place_in(kTasks, task); }
+std::pair<int, std::string> task_order(const std::string& task) {
+  return {place_in(kTasks, task), natural_key(task)};
+}
 
 std::string published_setting(const PublishedNumber& number, const std::string& key) {
   const std::string text = ";" + number.setting + ";", start = ";" + key + "=";

@@ -98,7 +98,8 @@ std::string paper_task(const std::string& task);
 // Wq before Wk before Wv before Wo, fewer matrices before more, others last by name.
 std::pair<int, std::string> targets_order(const std::string& targets);
 int method_order(const std::string& method);
-int task_order(const std::string& task);
+// The paper's tasks in its order, then others by name, numbers in it by size.
+std::pair<int, std::string> task_order(const std::string& task);
 
 // What the paper prints under this key of `setting` ("rank", "targets"); empty where it has none.
 std::string published_setting(const PublishedNumber& number, const std::string& key);

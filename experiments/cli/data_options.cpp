@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "common/error.h"
 #include "experiments/cli/checks.h"
 
 namespace rankscope {
@@ -51,6 +52,11 @@ CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std
                   "the token or id that ends a text; default: config.json's eos_token_id")
       ->check(not_empty());
   return data;
+}
+
+void refuse_tables_of_standard_input(const DataOptions& options) {
+  if (options.source.task == "wikisql" && options.data == kStandardInput)
+    throw InputError("--data: no tables lie beside standard input; give a file");
 }
 
 }  // namespace rankscope

@@ -24,6 +24,9 @@ struct DataOptions {
 // Returns the option --data.
 CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std::string& what);
 
+// InputError where WikiSQL's questions come from standard input: no tables lie beside it.
+void refuse_tables_of_standard_input(const DataOptions& options);
+
 // "wikisql, mnli, samsum or own", from the table of tasks.
 std::string task_list();
 

@@ -58,15 +58,23 @@ class Printer {
     done_ += 1;
     tokens_ += tokens;
     waiting_.emplace(index, std::move(line));
+    const std::size_t before = printed_;
     for (auto next = waiting_.find(printed_); next != waiting_.end();
          next = waiting_.find(++printed_)) {
       print(next->second);
       waiting_.erase(next);
     }
+    if (printed_ > before) std::fflush(stdout);  // for who reads them from a pipe
     progress_.update(status());
   }
 
   void finish() { progress_.finish(status()); }
+
+  // What waits for predictions that will not come.
+  void print_rest() {
+    for (const auto& [index, line] : waiting_) print(line);
+    waiting_.clear();
+  }
 
  private:
   void print(const OrderedJson& line) const {
@@ -123,6 +131,9 @@ int run_generate(GenerateCommand& c) {
     throw InputError("--task: give the task's folder or file with --data");
   if (c.decoding.min_new > c.decoding.max_new)
     throw InputError("--min-new: is more than --max-new");
+  if (c.max_prompt > 0 && !c.data.source.task.empty())
+    throw InputError("--max-prompt requires --prompts or --prompt; a task has --max-tokens");
+  refuse_tables_of_standard_input(c.data);
   const Base base = load_base(c);
   c.decoding.end_ids =
       ending_tokens(base.model->config(), base.tokenizer ? &*base.tokenizer : nullptr,
@@ -145,11 +156,18 @@ int run_generate(GenerateCommand& c) {
     prompts = read_prompt_file(c.prompts, tokenizer, config, limits);
   }
   Printer printer(prompts, c.json);
-  predict(*base.model, base.adaptation.get(), tokenizer, prompts, c.decoding,
-          {c.in_flight, c.tokens_at_once}, kReordered,
-          [&](std::size_t index, PromptPrediction prediction) {
-            printer.add(index, line_of(prompts[index], prediction), prediction.tokens);
-          });
+  try {
+    predict(*base.model, base.adaptation.get(), tokenizer, prompts, c.decoding,
+            {c.in_flight, c.tokens_at_once}, kReordered,
+            [&](std::size_t index, PromptPrediction prediction) {
+              printer.add(index, line_of(prompts[index], prediction), prediction.tokens);
+            });
+  } catch (const MachineError&) {  // where lines could not be printed, no others can
+    throw;
+  } catch (...) {
+    printer.print_rest();
+    throw;
+  }
   printer.finish();
   return 0;
 }
@@ -196,9 +214,8 @@ void add_generate(CLI::App& app, int& exit_code) {
                                  "another token or id that ends a text; may be repeated"));
   command
       ->add_option("--max-prompt", c->max_prompt,
-                   "with --prompts: longer prompts keep their first N tokens; 0: they are refused "
-                   "where they do not fit")
-      ->needs("--prompts")
+                   "of --prompts and --prompt: longer ones keep their first N tokens; 0: they are "
+                   "refused where they do not fit")
       ->transform(whole_number(0, std::int64_t{1} << 30));
   command
       ->add_flag("--unmerged", c->unmerged,

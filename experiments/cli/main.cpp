@@ -62,10 +62,14 @@ std::string unknown_words(const CLI::App& command, std::vector<std::string> word
 
 // Of a misspelt option that is required, or that another needs, the parser says that it is missing.
 std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
-  const CLI::App& command = chosen_command(app);
+  const auto misspelt_in = [](const std::vector<std::string>& words) {
+    return std::ranges::any_of(
+        words, [](const std::string& word) { return word.starts_with('-') && word != "--"; });
+  };
+  // Before the command's name stand options of the program.
+  const CLI::App& command = misspelt_in(app.remaining()) ? app : chosen_command(app);
   const std::vector<std::string> words = command.remaining();
-  const bool misspelt = std::ranges::any_of(
-      words, [](const std::string& word) { return word.starts_with('-') && word != "--"; });
+  const bool misspelt = misspelt_in(words);
   // By its type: the parser gives this error the command's name.
   const bool extra = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
   const std::string name = error.get_name();

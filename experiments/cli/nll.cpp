@@ -33,6 +33,7 @@ struct NllCommand {
 
 int run_nll(const NllCommand& c) {
   exit_at_first_signal();
+  refuse_tables_of_standard_input(c.data);
   const std::unique_ptr<Backend> backend = make_backend(c.device);
   const std::unique_ptr<Model> model = load_model(c.model, *backend);
   std::unique_ptr<Adaptation> adaptation;

@@ -40,6 +40,8 @@ int run_tokenizer_train(TokenizerTrainCommand& c) {
   // A model's own: another could not be read by that model.
   if (is_there(path))
     throw InputError("'" + printable_path(path) + "' exists; give another --out folder");
+  if (std::ranges::count(c.data, kStandardInput) > 1)
+    throw InputError("--data: standard input is given twice, and is read once");
   BpeTrainer trainer(c.settings);
   bool any_text = false;
   for (const std::string& file : c.data) {

@@ -148,7 +148,7 @@ void refuse_other_sweep(const SweepFolder& folder, const Manifest& manifest) {
     kept |= asked.contains(trial.train_hash);
   }
   if (!has_results || kept) return;
-  if (!renamed) {
+  if (rebased) {
     throw InputError(fmt::format(
         "--dir: '{}' holds results of sweep '{}' on the base {}, and with {} it would keep none of "
         "them; give another --dir",

@@ -38,8 +38,7 @@ TableSet best_tables(ReportData& data) {
   };
   std::ranges::stable_sort(best, [&](const ScoreFinding* a, const ScoreFinding* b) {
     const auto contest = [](const ScoreFinding* s) {
-      return std::make_tuple(s->base, task_order(s->task), natural_key(s->task),
-                             natural_key(s->sweep));
+      return std::make_tuple(s->base, task_order(s->task), natural_key(s->sweep));
     };
     return contest(a) != contest(b) ? contest(a) < contest(b) : a->mean > b->mean;
   });

@@ -141,7 +141,7 @@ TableSet cost_tables(ReportData& data) {
     std::vector<Row> configurations;
   };
   // Base, task, method, sweep, device.
-  using Key = std::tuple<std::string, int, std::string, int, std::string,
+  using Key = std::tuple<std::string, std::pair<int, std::string>, std::string, int, std::string,
                          std::pair<std::string, std::string>, std::string>;
   std::map<Key, Line> lines;
   std::set<std::string> devices;

@@ -66,9 +66,9 @@ TableSet tuning_tables(ReportData& data) {
     std::int64_t runs = 0;
     std::optional<double> seconds;  // of the runs that were trained alone
   };
-  using Key =
-      std::tuple<std::string, int, std::string, int, std::string, std::pair<int, std::string>,
-                 std::optional<std::int64_t>, std::string, std::string>;
+  using Key = std::tuple<std::string, std::pair<int, std::string>, std::string, int, std::string,
+                         std::pair<int, std::string>, std::optional<std::int64_t>, std::string,
+                         std::string>;
   std::map<Key, Search> searches;
   std::optional<double> seconds;
   const auto add = [](std::optional<double>& sum, const std::optional<double>& value) {

@@ -65,6 +65,11 @@ TEST_CASE("generate continues texts of the command line, which count from 1") {
   for (size_t i = 0; i < 2; ++i) CHECK(got[i].at("ids") == read[i].at("ids"));
   check_refused(run_with(command, {"--prompt", "one", "--max-new", "100000"}),
                 "--prompt: field 'prompt': ");
+  const std::string longer = repeated("one ", 3);
+  CHECK(run({"--prompt", longer, "--max-prompt", "2", "--max-new", "1"}).size() == 1);
+  const ModelFolder bare("gpt2_tied");
+  check_refused(run_with({"generate", "--model", bare.path().string()}, {"--prompt", "one"}),
+                "--prompt: the model's folder has no tokenizer.json; give --prompts FILE");
 }
 
 TEST_CASE("generate refuses prompts by file, line and field, before it prints anything") {

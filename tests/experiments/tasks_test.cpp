@@ -241,7 +241,7 @@ TEST_CASE("tasks are refused where the model, the file or an option does not fit
     check_refused(run_program(no_task), command == "generate" ? "--task" : "--limit");
   }
   check_refused(run_task("generate", path, own, {"--max-prompt", "5"}),
-                "--max-prompt requires --prompts");
+                "--max-prompt requires --prompts or --prompt; a task has --max-tokens");
   // No answers to train on or to score.
   const TaskFile unlabelled{"mnli", "test_matched", "test_matched.tsv", 1};
   check_refused(run_task("nll", path, unlabelled), "gold_label");

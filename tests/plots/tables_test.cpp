@@ -357,6 +357,33 @@ TEST_CASE("a search's time is that of its runs trained alone, and none where all
   CHECK_THAT(made().tables.at(0).caption, Contains("3 runs in all, 30.0 s of training."));
 }
 
+TEST_CASE("searches stand in the order of the numbers in their tasks' names") {
+  TemporaryFolder folder;
+  fill_report_sample(folder / "results.db", SampleKind::kEmpty);
+  {
+    Store store = Store::open(folder / "results.db");
+    for (const std::string task : {"mnli_1000", "mnli_500", "mnli_100"}) {
+      TrialRecord record;
+      record.trial = task;
+      record.task = task;
+      record.sweep = "s";
+      record.state = "done";
+      record.role = "tuning";
+      record.method = "lora";
+      record.rank = 1;
+      record.config = {{"settings.lr", "0.01"}};
+      store.put_trial(record);
+    }
+  }
+  ResultsReader results({folder.path()});
+  const Findings findings;
+  ReportData data(results, findings);
+  const std::string text = shown(tuning_tables(data));
+  CHECK(text.find("mnli_100 ") < text.find("mnli_500 "));
+  CHECK(text.find("mnli_500 ") < text.find("mnli_1000 "));
+  CHECK(text.find("mnli_1000 ") != std::string::npos);
+}
+
 TEST_CASE("several sweeps in one report are told apart") {
   TemporaryFolder one, two;
   fill_report_sample(one / "results.db", SampleKind::kWhole);
