@@ -100,6 +100,47 @@ again=$("$work/moved/rankscope" 2>&1)
 [[ $again == "program of $work/moved, CUDA OFF"* ]] || fail "CUDA off, remembered: $again"
 expect "CUDA on again" "$(RANKSCOPE_USE_CUDA=ON "$work/moved/rankscope" 2>&1)" "CUDA ON"
 
+# Another compiler than that of the build before builds anew; the same one, with arguments, does not.
+printf 'CMAKE_CXX_COMPILER:FILEPATH=%s\n' "$(type -P sh)" >>"$cache"
+expect "another compiler" "$(CXX="$(type -P bash) -v" "$work/moved/rankscope" 2>&1)" "building anew with CXX="
+printf 'CMAKE_CXX_COMPILER:FILEPATH=%s\n' "$(type -P bash)" >>"$cache"
+again=$(CXX="bash -v" "$work/moved/rankscope" 2>&1)
+[[ $again == "program of"* ]] || fail "the same compiler: $again"
+
+# Lists of packages that cannot be brought up to date are no reason not to install; a machine that lacks what
+# another had is asked anew.
+rm "$work/installed" "$work/apt.log"
+stub apt-get "echo \$1 >>'$work/apt.log'; [ \$1 != update ] || exit 100; touch '$work/installed'"
+sed -i 's/ [0-9]* [0-9]*$/ 1 2/' "$work/moved/build/release/.packages"
+expect "packages that are missing again" "$("$work/moved/rankscope" 2>&1)" "rankscope: installing"
+[[ $(<"$work/apt.log") == $'update\ninstall' ]] || fail "apt-get ran as: $(<"$work/apt.log")"
+
+# Another call waits, and says so.
+(
+  exec 9>"$work/moved/build/lock"
+  flock 9
+  sleep 1
+) &
+sleep 0.2
+expect "a call beside one that builds" "$("$work/moved/rankscope" 2>&1)" "waiting for another call"
+wait
+
+# Who cannot write runs what is there.
+if ((EUID == 0)) && setpriv --reuid=65534 --clear-groups true 2>/dev/null; then
+  chmod -R go+rX "$work"
+  chmod 755 "$work/moved/build" "$work/moved/build/release"
+  chmod 644 "$work/moved/build/lock"
+  status=0
+  text=$(setpriv --reuid=65534 --regid=65534 --clear-groups "$work/moved/rankscope" 2>&1) || status=$?
+  if ((status != 126)); then  # the folder above may be closed to others
+    [[ $text == "program of"* ]] || fail "a build of someone else: $text"
+    status=0
+    text=$(setpriv --reuid=65534 --regid=65534 --clear-groups "$work/moved/rankscope" test 2>&1) || status=$?
+    ((status == 2)) || fail "tests in a build of someone else: status $status: $text"
+    expect "tests in a build of someone else" "$text" "cannot write to $work/moved/build"
+  fi
+fi
+
 # What cannot be configured is not built by what stood there before.
 echo 'message(FATAL_ERROR "broken")' >>"$work/moved/CMakeLists.txt"
 mv "$work/moved" "$work/broken"

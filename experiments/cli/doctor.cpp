@@ -126,7 +126,8 @@ int run_doctor(const DoctorOptions& options) {
 void add_doctor(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<DoctorOptions>();
   CLI::App* command = app.add_subcommand(
-      "doctor", "this machine: processor, GPUs, libraries, measured speeds of products and memory");
+      "doctor",
+      "this machine: processor, GPUs, libraries, measured speeds of products and of GPUs' memory");
   command->add_flag("--json", options->json, "one line of JSON on standard output");
   command->add_option("--threads", options->threads, "threads to measure with (0: all)")
       ->transform(whole_number(0, kMostThreads));

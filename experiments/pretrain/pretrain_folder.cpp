@@ -3,6 +3,7 @@
 #include "common/error.h"
 #include "common/files.h"
 #include "common/folders.h"
+#include "common/safetensors.h"
 #include "common/settings.h"
 #include "common/text.h"
 #include "engine/methods/method.h"
@@ -61,6 +62,9 @@ PretrainFolder::PretrainFolder(fs::path path, const PretrainIdentity& identity)
     throw InputError("'" + printable_path(made) + "' is there, but no " + kIdentityFile +
                      " that says what it is of; give another --out folder");
   }
+  if (is_there(path_ / "config.json"))
+    throw InputError("'" + printable_path(path_) +
+                     "' is a model's folder; give another --out folder");
   write_file_atomically(file, OrderedJson(identity).dump(1) + "\n");
 }
 
@@ -87,7 +91,9 @@ std::optional<OrderedJson> PretrainFolder::finished() const {
     }
     return std::nullopt;
   }
-  read_json_file(file);  // refuses what is damaged, with its place
+  // Both refuse what is damaged, as by copying it in part.
+  SafetensorsFile(base() / "model.safetensors");
+  read_json_file(file);
   return OrderedJson::parse(read_regular_file(file));
 }
 

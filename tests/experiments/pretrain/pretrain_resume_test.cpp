@@ -74,6 +74,16 @@ TEST_CASE("pretrain run again does nothing, even where only the base is left") {
   CHECK(json_lines(again)[0] == read_json_file(scene / "out/base/pretrain.json"));
   CHECK(fs::last_write_time(scene / "out/base/model.safetensors") == written);
   CHECK(names_below(scene / "out") == names);
+  fs::resize_file(scene / "out/base/model.safetensors", 100);
+  check_refused(scene.run("out"), "base/model.safetensors");
+}
+
+TEST_CASE("pretrain writes nothing into a model's folder") {
+  const PretrainScene scene;
+  REQUIRE(scene.run("out").exit_code == 0);
+  const std::vector<std::string> names = names_below(scene / "out/base");
+  check_refused(scene.run("out/base"), "out/base' is a model's folder; give another --out folder");
+  CHECK(names_below(scene / "out/base") == names);
 }
 
 TEST_CASE(
