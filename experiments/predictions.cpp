@@ -60,9 +60,8 @@ void pick_choices(const Model& model, const Adaptation* adaptation, std::span<co
 
 // What neighbours begin with is computed once.
 void bring_alike_together(std::span<const Prompt> prompts, std::span<std::size_t> chosen) {
-  std::ranges::stable_sort(chosen, [&](std::size_t a, std::size_t b) {
-    return std::ranges::lexicographical_compare(prompts[a].ids, prompts[b].ids);
-  });
+  std::ranges::stable_sort(
+      chosen, {}, [&](std::size_t i) -> const auto& { return prompts[i].ids; });
 }
 
 }  // namespace

@@ -89,9 +89,6 @@ std::string range_text(const AxisRange& range) {
 
 namespace {
 
-// Pixels. Names of matrices are capitals and digits, wider than the font is on average.
-constexpr int kLegendLetter = 8;
-
 // In gnuplot's measure and in pixels. A short one shows a single dash, which looks solid.
 struct LegendSample {
   int length = 2, width = 48;
@@ -102,7 +99,7 @@ LegendSample legend_sample(bool dashes) { return dashes ? LegendSample{4, 66} : 
 
 int legend_width(std::size_t longest_label, bool dashes) {
   return legend_sample(dashes).width +
-         kLegendLetter * static_cast<int>(std::min(longest_label, kWidestLegend) + 2);
+         kLetterWidth * static_cast<int>(std::min(longest_label, kWidestLegend) + 2);
 }
 
 std::string legend(const PanelGrid& grid, const std::vector<LegendEntry>& entries, int x, int y) {
@@ -114,7 +111,7 @@ std::string legend(const PanelGrid& grid, const std::vector<LegendEntry>& entrie
       legend_sample(std::ranges::any_of(entries, [](const LegendEntry& e) { return e.dashed; }));
   text += fmt::format("set key at {} left top Left reverse samplen {} spacing 1.15\nplot ",
                       grid.at(x, y), sample.length);
-  const int room = std::max(0, (grid.width() - x - sample.width) / kLegendLetter);
+  const int room = std::max(0, (grid.width() - x - sample.width) / kLetterWidth);
   const std::size_t most = std::max(kLegendBytes, static_cast<std::size_t>(room));
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const LegendEntry& e = entries[i];

@@ -14,6 +14,9 @@ namespace rankscope {
 
 // Longer texts would lie over what is beside them; the CSV has them whole.
 inline constexpr std::size_t kTitleBytes = 38, kLegendBytes = 24, kWidestLegend = 60;
+// Of a figure's text, in its pixels. Names of matrices are capitals and digits, wider than the font
+// is on average.
+inline constexpr int kLetterWidth = 8;
 
 // Panels of a figure that has one, or a row of them, for each task.
 inline constexpr std::size_t kMostTasks = 4;

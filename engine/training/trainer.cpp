@@ -208,9 +208,7 @@ Evaluation evaluate(const Model& model, const Adaptation* adaptation,
   std::vector<const TokenExample*> all;
   for (const TokenExample& e : *computed) all.push_back(&e);
   // Prompts that begin alike stand together, and what they share is computed once.
-  std::ranges::stable_sort(all, [](const TokenExample* a, const TokenExample* b) {
-    return std::ranges::lexicographical_compare(a->prompt, b->prompt);
-  });
+  std::ranges::stable_sort(all, {}, &TokenExample::prompt);
   const std::vector<uint64_t> draw_ids(all.size());
   const std::vector<size_t> groups = split_by_tokens(all, micro_batch_tokens, SharedRows::kAny);
   Evaluation result{std::vector<double>(all.size()), std::vector<int64_t>(all.size())};

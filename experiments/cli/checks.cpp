@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string>
 
+#include "common/error.h"
 #include "common/text.h"
 
 namespace rankscope {
@@ -55,6 +56,12 @@ CLI::Validator dash_is_standard_input() {
         return "";
       },
       "");
+}
+
+void require_tables_beside(const std::string& given, const std::string& option,
+                           const std::string& advice) {
+  if (given == kStandardInput)
+    throw InputError(option + ": no tables lie beside standard input; " + advice);
 }
 
 CLI::Validator no_standard_input() {

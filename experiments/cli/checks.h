@@ -17,6 +17,10 @@ CLI::Validator real_number(double low, double high);
 CLI::Validator not_empty();
 // What "-" stands for.
 inline constexpr const char* kStandardInput = "/dev/stdin";
+// InputError where WikiSQL's file `given` as `option` is standard input, beside which no tables
+// lie.
+void require_tables_beside(const std::string& given, const std::string& option,
+                           const std::string& advice);
 // For Option::transform: "-" is standard input, of a file that is read once from its beginning to
 // its end.
 CLI::Validator dash_is_standard_input();

@@ -55,8 +55,8 @@ CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std
 }
 
 void refuse_tables_of_standard_input(const DataOptions& options) {
-  if (options.source.task == "wikisql" && options.data == kStandardInput)
-    throw InputError("--data: no tables lie beside standard input; give a file");
+  if (options.source.task == "wikisql")
+    require_tables_beside(options.data, "--data", "give a file");
 }
 
 }  // namespace rankscope

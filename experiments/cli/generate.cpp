@@ -135,19 +135,18 @@ int run_generate(GenerateCommand& c) {
     throw InputError("--max-prompt requires --prompts or --prompt; a task has --max-tokens");
   refuse_tables_of_standard_input(c.data);
   const Base base = load_base(c);
+  const BaseTokenizer* const tokenizer = base.tokenizer ? &*base.tokenizer : nullptr;
   c.decoding.end_ids =
-      ending_tokens(base.model->config(), base.tokenizer ? &*base.tokenizer : nullptr,
-                    c.data.source.end_token, c.stop);
+      ending_tokens(base.model->config(), tokenizer, c.data.source.end_token, c.stop);
   const ModelConfig config =
       config_beside(base.model->config(), special_tokens_of(base.adaptation.get()));
   std::vector<Prompt> prompts;
-  const BaseTokenizer* const tokenizer = base.tokenizer ? &*base.tokenizer : nullptr;
   PromptLimits limits{c.decoding.max_new, c.max_prompt, !c.free_text};
   if (!c.decoding.end_ids.empty()) limits.end_token = c.decoding.end_ids.front();
   if (!c.data.source.task.empty()) {
-    if (!base.tokenizer) throw InputError("--task: the model's folder has no tokenizer.json");
-    TaskExamples task = read_task_examples(c.data.get(), *base.tokenizer, config,
-                                           c.decoding.max_new, false, !c.free_text);
+    if (tokenizer == nullptr) throw InputError("--task: the model's folder has no tokenizer.json");
+    TaskExamples task = read_task_examples(c.data.get(), *tokenizer, config, c.decoding.max_new,
+                                           false, !c.free_text);
     log_reports(task);
     prompts = task_prompts(std::move(task), !c.free_text);
   } else if (!c.texts.empty()) {

@@ -34,8 +34,8 @@ int run_render(const RenderCommand& c) {
   if (!c.tables.empty() && task.name != "wikisql") {
     throw InputError("--tables: " + std::string(task.name) + " has no tables; leave it out");
   }
-  if (task.name == "wikisql" && c.references == kStandardInput && c.tables.empty())
-    throw InputError("--references: no tables lie beside standard input; give --tables");
+  if (task.name == "wikisql" && c.tables.empty())
+    require_tables_beside(c.references, "--references", "give --tables");
   const CompiledTemplate form(task, chosen_template(task, c.assignments));
   const RecordSet set =
       read_records(task, c.references, c.tables, {.limit = c.limit, .allow_unlabelled = true});

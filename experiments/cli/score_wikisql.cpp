@@ -41,8 +41,7 @@ int run_score_wikisql(const ScoreCommand& c) {
   const Task& task = find_task("wikisql");
   const CompiledTemplate form(task, chosen_template(task, c.assignments));
   // With a database the rows of the tables are not needed.
-  if (c.references == kStandardInput && c.tables.empty())
-    throw InputError("--references: no tables lie beside standard input; give --tables");
+  if (c.tables.empty()) require_tables_beside(c.references, "--references", "give --tables");
   const WikisqlData data = read_wikisql(c.references, c.tables, {.limit = c.limit}, c.db.empty());
   if (data.gold.empty()) {
     throw InputError(c.references + ": there are no references; is it the right file?");

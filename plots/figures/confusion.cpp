@@ -12,6 +12,7 @@
 #include "plots/figures/makers.h"
 #include "plots/format.h"
 #include "plots/heat_map.h"
+#include "plots/panels.h"
 #include "plots/report_data.h"
 #include "results/cells.h"
 
@@ -21,7 +22,7 @@ namespace {
 
 constexpr std::size_t kMostLabels = 8, kMostMatrices = 3;
 constexpr std::size_t kLongestName = 9;                      // bytes of a label beside a matrix
-constexpr int kLetterWidth = 8, kBetweenNames = 14;          // pixels of the figure
+constexpr int kBetweenNames = 14;                            // pixels of the figure
 constexpr int kLeastPanelWidth = 200, kWidestFigure = 1200;  // likewise
 
 // The base, and of each method the configuration with the highest mean, LoRA's first.

@@ -20,7 +20,7 @@ namespace rankscope {
 namespace {
 
 constexpr std::size_t kMostPanels = 9;
-constexpr int kGap = 42, kTitleLetter = 8;  // pixels of the figure
+constexpr int kGap = 42;  // pixels of the figure
 // Of each run: enough for a line of this width.
 constexpr std::int64_t kBins = 60;
 
@@ -178,7 +178,7 @@ class CurvesDrawing {
     std::size_t longest = 0;
     for (std::size_t at = 0; at < panels_.size(); ++at)
       longest = std::max(longest, std::min(title(at).size(), kTitleBytes + 3));
-    return std::max(200, kTitleLetter * static_cast<int>(longest) - kGap);
+    return std::max(200, kLetterWidth * static_cast<int>(longest) - kGap);
   }
 
   std::string panel(std::size_t at) {

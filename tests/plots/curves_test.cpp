@@ -200,23 +200,31 @@ TEST_CASE("where learning curves have too many panels every method has one befor
   CHECK_THAT(curves_of_settings(settings).caption, !Contains("panels are drawn"));
 }
 
+namespace {
+
+TrialRecord trial_of_one_step(const std::string& method, const std::string& targets, double loss) {
+  TrialRecord trial;
+  trial.trial = method + std::to_string(loss);
+  trial.task = "mnli";
+  trial.sweep = "s";
+  trial.state = "done";
+  trial.role = "scored";
+  trial.method = method;
+  trial.targets = targets;
+  trial.steps = 1;
+  trial.curve = {{1, loss, 1e-2, 0.5, 100, 10, {}}};
+  return trial;
+}
+
+}  // namespace
+
 TEST_CASE("the band over seeds lies within the frame of learning curves") {
   TemporaryFolder folder;
   {
     Store store = Store::open(folder / "results.db");
     store.put_sweep({"s", "name: s\n", "models/tiny", std::string(64, 'c')});
-    for (const double loss : {0.01, 1.0, 100.0}) {
-      TrialRecord trial;
-      trial.trial = std::to_string(loss);
-      trial.task = "mnli";
-      trial.sweep = "s";
-      trial.state = "done";
-      trial.role = "scored";
-      trial.method = "full";
-      trial.steps = 1;
-      trial.curve = {{1, loss, 1e-2, 0.5, 100, 10, {}}};
-      store.put_trial(trial);
-    }
+    for (const double loss : {0.01, 1.0, 100.0})
+      store.put_trial(trial_of_one_step("full", "", loss));
   }
   ResultsReader results({folder.path()});
   const Findings findings;
@@ -234,17 +242,7 @@ TEST_CASE("panels of learning curves are as wide as their titles need") {
     {
       Store store = Store::open(folder / "results.db");
       store.put_sweep({"s", "name: s\n", "models/tiny", std::string(64, 'c')});
-      TrialRecord trial;
-      trial.trial = "t";
-      trial.task = "mnli";
-      trial.sweep = "s";
-      trial.state = "done";
-      trial.role = "scored";
-      trial.method = method;
-      trial.targets = targets;
-      trial.steps = 1;
-      trial.curve = {{1, 0.5, 1e-2, 0.5, 100, 10, {}}};
-      store.put_trial(trial);
+      store.put_trial(trial_of_one_step(method, targets, 0.5));
     }
     ResultsReader results({folder.path()});
     const Findings findings;

@@ -21,6 +21,20 @@ bool same(const Prediction& a, const Prediction& b) {
   return a.ids == b.ids && a.ended == b.ended && a.score == b.score;
 }
 
+// That the predictions are the expected ones whatever the options.
+void check_in_flight(const Model& model, const std::vector<std::vector<int32_t>>& prompts,
+                     const DecodingSettings& settings, const std::vector<Prediction>& expected,
+                     const std::vector<int64_t>& all_in_flight,
+                     const std::vector<int64_t>& all_at_once) {
+  for (const int64_t in_flight : all_in_flight) {
+    for (const int64_t at_once : all_at_once) {
+      INFO(in_flight << " in flight, " << at_once << " prompt tokens at once");
+      const auto got = predict(model, prompts, settings, {in_flight, at_once});
+      for (size_t i = 0; i < prompts.size(); ++i) CHECK(same(got[i], expected[i]));
+    }
+  }
+}
+
 TEST_CASE("decoding: batch size, order, neighbours and threads change no prediction") {
   for (const char* name : {"gpt2_tied", "llama_gqa"}) {
     const auto one_thread = make_cpu_backend(1), four_threads = make_cpu_backend(4);
@@ -38,14 +52,8 @@ TEST_CASE("decoding: batch size, order, neighbours and threads change no predict
       const auto expected = predict(*alone_model, prompts, settings, {1, 1});
       REQUIRE(std::ranges::any_of(expected, [](const Prediction& p) { return p.ended; }));
       REQUIRE(std::ranges::any_of(expected, [](const Prediction& p) { return !p.ended; }));
-      for (const int64_t in_flight : {1, 3, 32}) {
-        for (const int64_t at_once : {1, 50, 1024}) {
-          INFO(name << ", beams " << beams << ", " << in_flight << " in flight, " << at_once
-                    << " prompt tokens at once");
-          const auto got = predict(*model, prompts, settings, {in_flight, at_once});
-          for (size_t i = 0; i < prompts.size(); ++i) CHECK(same(got[i], expected[i]));
-        }
-      }
+      INFO(name << ", beams " << beams);
+      check_in_flight(*model, prompts, settings, expected, {1, 3, 32}, {1, 50, 1024});
       // Another order: every prompt meets other neighbours.
       std::vector<std::vector<int32_t>> shuffled(prompts.size());
       for (size_t i = 0; i < prompts.size(); ++i) shuffled[i * 7 % prompts.size()] = prompts[i];
@@ -67,14 +75,8 @@ TEST_CASE("decoding: what prompts begin with in common changes no prediction") {
       settings.beams = beams;
       settings.end_ids = {3, 7, 11};
       const auto expected = predict(*model, prompts, settings, {1, 1});
-      for (const int64_t in_flight : {2, 4, 32}) {
-        for (const int64_t at_once : {30, 300, 4096}) {
-          INFO(name << ", beams " << beams << ", " << in_flight << " in flight, " << at_once
-                    << " prompt tokens at once");
-          const auto got = predict(*model, prompts, settings, {in_flight, at_once});
-          for (size_t i = 0; i < prompts.size(); ++i) CHECK(same(got[i], expected[i]));
-        }
-      }
+      INFO(name << ", beams " << beams);
+      check_in_flight(*model, prompts, settings, expected, {2, 4, 32}, {30, 300, 4096});
     }
   }
 }
