@@ -31,6 +31,21 @@ std::int64_t most_tokens(const DataSource& source, const ModelConfig& config) {
   return source.max_tokens > 0 ? std::min(source.max_tokens, config.context) : config.context;
 }
 
+namespace {
+
+// What makes room where no example fits into `most` tokens, `reserved` of them for a prediction.
+std::string advice_to_fit(const ModelConfig& config, std::int64_t most, std::int64_t reserved) {
+  std::vector<std::string> ways;
+  if (most < config.context) ways.emplace_back("raise max_tokens");
+  if (reserved > 0) ways.emplace_back("lower max_new");
+  if (config.context_taken > 0) ways.emplace_back("take fewer special tokens");
+  if (ways.empty()) ways.emplace_back("shorten the template or take a base of a longer context");
+  return fmt::format("{}; the model's context is {}", fmt::join(ways, " or "),
+                     context_text(config));
+}
+
+}  // namespace
+
 TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& tokenizer,
                                 const ModelConfig& config, std::int64_t reserved_tokens,
                                 bool need_targets, bool rank) {
@@ -76,10 +91,9 @@ TaskExamples read_task_examples(const DataSource& source, const BaseTokenizer& t
     out.examples.push_back(std::move(*example));
   }
   if (out.examples.empty()) {
-    throw InputError(
-        fmt::format("{}: no example fits into {} tokens, the first is '{}'; raise "
-                    "max_tokens or lower max_new",
-                    printable_path(out.file), most, printable(out.encoded.too_long_ids.at(0))));
+    throw InputError(fmt::format(
+        "{}: no example fits into {} tokens, the first is '{}'; {}", printable_path(out.file), most,
+        printable(out.encoded.too_long_ids.at(0)), advice_to_fit(config, most, reserved_tokens)));
   }
   return out;
 }

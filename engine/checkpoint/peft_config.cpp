@@ -45,7 +45,8 @@ void check_init(JsonObject& json) {
   if (init->is_string()) {
     std::string kind = *init;
     std::ranges::transform(kind, kind.begin(), ascii_lower);
-    if (kind == "gaussian" || kind == "orthogonal" || kind == "eva") return;
+    static const std::set<std::string> kOfFactorsAlone = {"eva", "gaussian", "mica", "orthogonal"};
+    if (kOfFactorsAlone.contains(kind)) return;
   }
   json.fail("init_lora_weights", "is " + json_excerpt(*init) +
                                      ", which changes the base's weights; convert the adapter to "
@@ -117,9 +118,11 @@ PeftConfig PeftConfig::read(const std::filesystem::path& path, SavedModules save
   if (saved == SavedModules::kPassOver) read.insert("modules_to_save");
   for (const auto& [key, value] : parsed.items()) {
     if (read.contains(key) || kHarmlessOfLora.contains(key) || !peft_field_in_use(value)) continue;
-    json.fail(printable(key), "is " + json_excerpt(value) +
-                                  ": this feature of PEFT is not supported; merge the adapter "
-                                  "into its base with PEFT instead");
+    json.fail(printable(key),
+              "is " + json_excerpt(value) + ": this feature of PEFT is not supported" +
+                  (key == "alora_invocation_tokens"
+                       ? ", and an adapter that begins within a prompt has no merged form"
+                       : "; merge the adapter into its base with PEFT instead"));
   }
   return config;
 }

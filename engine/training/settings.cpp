@@ -1,6 +1,7 @@
 // TrainSettings from KEY=VALUE settings.
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "common/error.h"
 #include "common/settings.h"
@@ -25,6 +26,11 @@ Warmup read_warmup(Settings& settings) {
     const bool has = settings.has(key);
     const double amount = settings.number(key, 0, 0, unit == Warmup::Unit::kRatio ? 1 : kLargest);
     if (!has) continue;
+    // transformers reads a number below 1 there as a share of the steps.
+    if (unit == Warmup::Unit::kSteps && amount != std::floor(amount)) {
+      throw InputError("setting 'warmup_steps=" + setting_text(amount) +
+                       "' is no whole number of steps; a share of all steps is a warmup_ratio");
+    }
     if (!given.empty())
       throw InputError("settings '" + given + "' and '" + key + "' exclude each other; give one");
     given = key;

@@ -69,7 +69,8 @@ std::string outcome_text(const TrainOutcome& o, const std::string& out) {
                        o.loss);
   if (o.diverged)
     return fmt::format(
-        "diverged at step {}: {} is not finite; last finite loss {}; try a lower lr or clip=1",
+        "diverged at step {}: {} is not finite; last finite loss {}; try a lower lr, clip=1 or a "
+        "larger epsilon",
         o.steps + 1, std::isfinite(o.loss) ? "a gradient or what was trained" : "the loss",
         o.last_finite_loss ? fmt::format("{:.4f}", *o.last_finite_loss) : "none");
   return fmt::format(

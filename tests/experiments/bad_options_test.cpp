@@ -58,6 +58,7 @@ TEST_CASE("the program refuses settings that are unknown, ill-typed or out of ra
       words({"--set", "rank=4", "--set", "rank=8"}, "'rank=8': is given twice"),
       words({"--set", "warmup_steps=1", "--set", "warmup_ratio=0.1"},
             "'warmup_steps' and 'warmup_ratio' exclude each other"),
+      setting("warmup_steps=0.1", "is no whole number of steps; a share of all steps is a warmup"),
       words({"--set", "steps=5"}, "--steps and --set steps differ"),
       setting("targets=Wx", "there is no site 'Wx'"),
       setting("targets=W3", "a gpt2 model has no W3"),

@@ -138,6 +138,34 @@ TEST_CASE("special tokens leave less of the context, to max_tokens too") {
              Catch::Equals("--max-tokens: 513 is more than the model's context, 512"));
 }
 
+TEST_CASE("where no example fits, what takes the room is named") {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "train.jsonl",
+                        "{\"prompt\": \"a\", \"target\": \" b c d e f\"}\n");
+  const BaseTokenizer tokenizer = base_tokenizer(kLlama2, 800);
+  ModelConfig config;
+  config.vocabulary = 800;
+  config.context = 4;
+  config.eos_ids = {2};
+  DataSource source;
+  source.task = "own";
+  source.data = folder.path();
+  const auto refusal = [&](const ModelConfig& base, std::int64_t reserved) {
+    return error_text<InputError>(
+        [&] { read_task_examples(source, tokenizer, base, reserved, true); });
+  };
+  CHECK_THAT(refusal(config, 0), Catch::EndsWith("no example fits into 4 tokens, the first is "
+                                                 "'train:1'; shorten the template or take a base "
+                                                 "of a longer context; the model's context is 4"));
+  CHECK_THAT(refusal(config, 2), Catch::Contains("; lower max_new; the model's context is 4"));
+  config.context = 32;
+  const ModelConfig beside = config_beside(config, {.prefix = 24, .infix = 5});
+  CHECK_THAT(refusal(beside, 0), Catch::Contains("; take fewer special tokens; the model's context "
+                                                 "is 32, of which special tokens take 29"));
+  source.max_tokens = 3;
+  CHECK_THAT(refusal(config, 0), Catch::Contains("; raise max_tokens; the model's context is 32"));
+}
+
 TEST_CASE("a prompt that special tokens leave no room for is refused by the model's own context") {
   const TemporaryFolder folder;
   write_file_atomically(folder / "p.jsonl", "{\"prompt_ids\": [1, 2, 3, 4, 5]}\n");

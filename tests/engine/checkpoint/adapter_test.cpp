@@ -221,7 +221,9 @@ TEST_CASE("Features of PEFT that change results and are not supported are refuse
     INFO(key);
     CHECK_THAT(folder.refusal_with(key, value), Contains("field '" + key + "'"));
   }
-  CHECK(folder.refusal_with("init_lora_weights", "gaussian") == "nothing was thrown");
+  for (const char* kind : {"gaussian", "mica"})
+    CHECK(folder.refusal_with("init_lora_weights", kind) == "nothing was thrown");
+  CHECK_THAT(folder.refusal_with("alora_invocation_tokens", {1}), !Contains("merge the adapter"));
   CHECK(folder.refusal_with("base_model_name_or_path", "x/y") == "nothing was thrown");
 }
 
