@@ -10,6 +10,7 @@
 #include "common/hash.h"
 #include "common/json.h"
 #include "common/text.h"
+#include "experiments/content_check.h"
 
 namespace rankscope {
 
@@ -30,7 +31,7 @@ std::string stamp_of(const fs::path& path) {
 
 // Of an entry: a hash that was changed on the disk looks like any other.
 std::string check_of(const std::string& path, const std::string& stamp, const std::string& sha256) {
-  return Sha256().update_field(path).update_field(stamp).update_field(sha256).hex().substr(0, 16);
+  return check_digits(Sha256().update_field(path).update_field(stamp).update_field(sha256));
 }
 
 std::string text_of(const Json& entry, const char* key) {

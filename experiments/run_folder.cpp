@@ -12,6 +12,7 @@
 #include "common/text.h"
 #include "engine/backend/cpu/reference_rate.h"
 #include "engine/training/numeric_version.h"
+#include "experiments/content_check.h"
 #include "experiments/environment.h"
 #include "experiments/file_hashes.h"
 
@@ -92,7 +93,12 @@ void RunFolder::forget_other_machines_state() {
 }
 
 Json RunFolder::read_done() const {
-  Json done = read_json_file(out_ / kDone);
+  Json done;
+  try {
+    done = read_checked_file(out_ / kDone);
+  } catch (const AlteredFile& error) {
+    throw AlteredFile(std::string(error.what()) + "; restore it, or give another --out folder");
+  }
   JsonObject object(done, printable_path(out_ / kDone));
   JsonObject identity = object.get_object("identity");
   Trainer::Identity saved, now = identity_;
@@ -203,7 +209,7 @@ void RunFolder::finish(const TrainOutcome& outcome) {
   done["identity"] = identity_;
   // Beside it, so that done.json is the same whatever made the last step.
   write_file_atomically(out_ / kEnvironmentFile, environment_.dump(1) + "\n");
-  write_file_atomically(out_ / kDone, done.dump(1) + "\n");
+  write_file_atomically(out_ / kDone, checked_text(done, 1));
 }
 
 std::optional<std::string> RunFolder::saved(const char* key) const {

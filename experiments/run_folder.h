@@ -52,7 +52,7 @@ class RunFolder {
   void prepare();
 
   // The result of a finished run. Throws InputError where it is of another run, AlteredFile where
-  // the adapter's record is not the one that the run wrote.
+  // it or the adapter's record is not what the run wrote.
   Json read_done() const;
 
   // Puts the trainer where the resume point stands. Returns the loss of the last step made; NaN

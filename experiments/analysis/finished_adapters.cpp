@@ -5,6 +5,7 @@
 #include "common/error.h"
 #include "common/files.h"
 #include "engine/checkpoint/adapter_record.h"
+#include "experiments/content_check.h"
 #include "experiments/run_folder.h"
 #include "experiments/sweep/file_stamp.h"
 #include "experiments/sweep/other_data.h"
@@ -46,7 +47,7 @@ const FinishedAdapters::Facts* FinishedAdapters::find(const Trial& trial) {
   try {
     if (trial_state(folder_, trial) != TrialState::kDone || !has_weights(folder_, trial))
       return nullptr;
-    const Json done = read_json_file(train / "done.json");
+    const Json done = read_checked_file(train / "done.json");
     refuse_other_data(done, trial.train.at("train.file"), train);
     Facts facts{.record_hash = recorded_hash(done, kAdapterRecord), .stamp = {}};
     facts.stamp = stamp_of(trial, *manifest_.analysis, adapter, facts.record_hash);

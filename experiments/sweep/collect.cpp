@@ -17,6 +17,7 @@
 #include "engine/methods/method.h"
 #include "engine/models/config.h"
 #include "experiments/analysis/sweep_analysis.h"
+#include "experiments/content_check.h"
 #include "experiments/environment.h"
 #include "experiments/latency/latency_cells.h"
 #include "experiments/sweep/file_stamp.h"
@@ -162,6 +163,9 @@ std::vector<std::string> Collector::collect_all() {
       throw;
     } catch (const DamagedDatabase&) {
       throw;
+    } catch (const AlteredFile& error) {
+      problems.push_back(fmt::format("trial {}: {}; `run` mends it", trial.id(), error.what()));
+      put_unread(trial);
     } catch (const Error& error) {
       problems.push_back(fmt::format("trial {}: {}", trial.id(), error.what()));
       put_unread(trial);
@@ -315,7 +319,7 @@ void Collector::add_training(const Trial& trial, TrialRecord& record) const {
   if (!folder_.is_trained(trial)) return;
   if (is_there(folder / "adapter"))  // what diverged has none
     record.timings["checkpoint_bytes"] = static_cast<double>(checkpoint_bytes(folder / "adapter"));
-  const Json done = read_json_file(folder / "done.json");
+  const Json done = read_checked_file(folder / "done.json");
   JsonObject object(done, printable_path(folder / "done.json"));
   record.steps = object.get_int("steps");
   record.trainable_parameters = object.get_int("trainable_parameters");

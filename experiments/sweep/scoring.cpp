@@ -7,6 +7,7 @@
 #include "common/hash.h"
 #include "common/json_optional.h"
 #include "common/text.h"
+#include "experiments/content_check.h"
 #include "experiments/task_scorer.h"
 #include "metrics/mean.h"
 
@@ -36,12 +37,12 @@ void write_done(const fs::path& eval_folder, const OrderedJson& metrics, std::si
   if (!read.is_null()) done["read"] = Json{{"data", Json(read)}};
   if (!files.empty()) done["files"] = files;
   done["metrics"] = metrics;
-  write_file_atomically(eval_folder / "done.json", done.dump(1) + "\n");
+  write_file_atomically(eval_folder / "done.json", checked_text(done, 1));
 }
 
 void write_diverged(const fs::path& eval_folder) {
   const OrderedJson done = {{"state", "diverged"}, {"metrics_version", kMetricsVersion}};
-  write_file_atomically(eval_folder / "done.json", done.dump(1) + "\n");
+  write_file_atomically(eval_folder / "done.json", checked_text(done, 1));
 }
 
 void score_predictions(const Trial& trial, const fs::path& eval_folder,
@@ -77,7 +78,7 @@ std::size_t score_again(const SweepFolder& folder, const std::vector<Trial>& tri
   for (const Trial& trial : trials) {
     if (trial.is_tuning() || trial_state(folder, trial) != TrialState::kDone) continue;
     const fs::path out = folder.eval_folder(trial);
-    const Json json = read_json_file(out / "done.json");
+    const Json json = read_checked_file(out / "done.json");
     JsonObject done(json, printable_path(out / "done.json"));
     if (done.get_int_or("metrics_version", 0) >= kMetricsVersion) continue;
     const auto account = json.find("read");

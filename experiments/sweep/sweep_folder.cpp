@@ -9,6 +9,7 @@
 #include "common/files.h"
 #include "common/folders.h"
 #include "common/text.h"
+#include "experiments/content_check.h"
 
 namespace rankscope {
 
@@ -82,7 +83,7 @@ bool is_finished(TrialState state) {
 EvaluationDone read_evaluation_done(const fs::path& eval_folder) {
   const fs::path file = eval_folder / "done.json";
   EvaluationDone done;
-  done.json = read_json_file(file);
+  done.json = read_checked_file(file);
   JsonObject object(done.json, printable_path(file));
   const std::string state = object.get_string("state");
   if (state != "done" && state != "diverged")

@@ -74,8 +74,8 @@ std::string_view state_name(TrialState state);
 // Whether it has a result: nothing is left to be done.
 bool is_finished(TrialState state);
 
-// done.json of an evaluation, checked: each of `metrics` has a count and a value, or null where
-// that is not finite. Throws InputError naming the file and the field.
+// done.json of an evaluation, checked: it is what was written, and each of `metrics` has a count
+// and a value, or null where that is not finite. Throws InputError naming the file and the field.
 struct EvaluationDone {
   Json json;
   bool diverged = false;

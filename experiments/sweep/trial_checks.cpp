@@ -13,6 +13,7 @@
 #include "common/safetensors.h"
 #include "common/text.h"
 #include "engine/checkpoint/adapter_record.h"
+#include "experiments/content_check.h"
 #include "experiments/run_folder.h"
 #include "experiments/sweep/sweep_folder.h"
 #include "experiments/sweep/trial_files.h"
@@ -110,7 +111,7 @@ void check_training(const fs::path& folder, bool is_needed) {
   const bool finished = is_there(done);
   std::string curve_hash;
   if (finished) {
-    const Json json = read_json_file(done);
+    const Json json = read_checked_file(done);
     JsonObject object(json, printable_path(done));
     const bool diverged = object.get_string("state") == "diverged";
     // The step that diverged has its line, but is not one that was made.
