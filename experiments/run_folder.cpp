@@ -112,20 +112,20 @@ Json RunFolder::read_done() const {
   if (const std::string difference = identity_difference(saved, now); !difference.empty())
     throw InputError(printable_path(out_) + " holds another finished run: " + difference +
                      "; use another --out folder");
-  check_adapter_record(done);
+  check_adapter_files(done);
   return done;
 }
 
-// A done.json without the hash is an older program's, or of a run that diverged.
-void RunFolder::check_adapter_record(const Json& done) const {
+// A done.json without a file's hash is an older program's, or of a run that diverged.
+void RunFolder::check_adapter_files(const Json& done) const {
   JsonObject object(done, printable_path(out_ / kDone));
-  if (!object.has("files") || !has(kAdapterRecord)) return;
+  if (!object.has("files")) return;
   JsonObject files = object.get_object("files");
-  if (!files.has(kAdapterRecord) ||
-      files.get_string(kAdapterRecord) == sha256_file(out_ / kAdapterRecord))
-    return;
-  throw AlteredFile(printable_path(out_ / kAdapterRecord) + ": is not the file that " + kDone +
-                    " describes (their SHA-256 differ); restore it, or give another --out folder");
+  for (const char* name : kRecordedAdapterFiles)
+    if (has(name) && files.has(name) && files.get_string(name) != sha256_file(out_ / name))
+      throw AlteredFile(printable_path(out_ / name) + ": is not the file that " + kDone +
+                        " describes (their SHA-256 differ); restore it, or give another --out "
+                        "folder");
 }
 
 double RunFolder::load(Trainer& trainer) {
@@ -205,7 +205,9 @@ void RunFolder::finish(const TrainOutcome& outcome) {
   done["trainable_parameters"] = outcome.trainable_parameters;
   if (!accounts_.empty()) done["read"] = accounts_;
   done["files"][kCurve] = sha256_hex(curve_);
-  if (!outcome.diverged) done["files"][kAdapterRecord] = sha256_file(out_ / kAdapterRecord);
+  if (!outcome.diverged)
+    for (const char* name : kRecordedAdapterFiles)
+      if (has(name)) done["files"][name] = sha256_file(out_ / name);
   done["identity"] = identity_;
   // Beside it, so that done.json is the same whatever made the last step.
   write_file_atomically(out_ / kEnvironmentFile, environment_.dump(1) + "\n");

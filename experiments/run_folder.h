@@ -1,6 +1,7 @@
 // The folder of a training run: its curve, resume point and result (FORMAT.md).
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -12,8 +13,12 @@
 namespace rankscope {
 
 // The adapter's record, by its name in the run's folder and under `files` in done.json: it has the
-// hashes of the files beside it, and is itself read for numbers.
+// hashes of the files with the values, and is itself read for numbers.
 inline constexpr const char* kAdapterRecord = "adapter/rankscope.json";
+// The files of an adapter that done.json has hashes of, each where there is one. By PEFT's config
+// others scale its update, by a model's they compute.
+inline constexpr std::array kRecordedAdapterFiles = {kAdapterRecord, "adapter/adapter_config.json",
+                                                     "adapter/config.json"};
 
 // The step with the lowest held-out loss so far, the earliest of equal ones.
 struct BestStep {
@@ -52,7 +57,7 @@ class RunFolder {
   void prepare();
 
   // The result of a finished run. Throws InputError where it is of another run, AlteredFile where
-  // it or the adapter's record is not what the run wrote.
+  // it or a JSON file of the adapter is not what the run wrote.
   Json read_done() const;
 
   // Puts the trainer where the resume point stands. Returns the loss of the last step made; NaN
@@ -76,7 +81,7 @@ class RunFolder {
   // A resume point's, which says with which libraries too; a result counts whatever they are.
   Trainer::Identity state_identity() const;
   void forget_other_machines_state();
-  void check_adapter_record(const Json& done) const;
+  void check_adapter_files(const Json& done) const;
 
   std::filesystem::path out_;
   FolderLock::Busy busy_;

@@ -46,17 +46,22 @@ std::string altered(const fs::path& file) {
   return printable_path(file) + ": is not the file that was written, by its SHA-256";
 }
 
-// `record_hash`: of its record, or empty. `by_hash`: its values too, which takes reading them.
-void check_adapter(const fs::path& folder, const std::string& record_hash, bool by_hash) {
-  const fs::path record = folder / kRecordFile;
+// Of the training in `train`, whose done.json that is: its JSON files by their hashes, where those
+// are recorded. `by_hash`: its values too, which takes reading them.
+void check_adapter(const fs::path& train, const Json& done, bool by_hash) {
+  const fs::path record = train / kAdapterRecord, folder = record.parent_path();
   if (!is_there(record)) throw InputError("'" + printable_path(folder) + "' holds no adapter");
   const Json json = read_json_file(record);
-  if (!record_hash.empty() && !is_as_written(record, record_hash))
-    throw InputError(altered(record));
+  const auto check_file = [](const fs::path& file, const std::string& hash) {
+    if (!is_there(file)) throw InputError("'" + printable_path(file) + "' is missing");
+    if (!hash.empty() && !is_as_written(file, hash)) throw InputError(altered(file));
+  };
+  for (const char* name : kRecordedAdapterFiles)
+    if (const std::string hash = recorded_hash(done, name); !hash.empty())
+      check_file(train / name, hash);
   JsonObject about(json, printable_path(record));
   const auto check_values = [&](const fs::path& file, const std::string& hash) {
-    if (!is_there(file)) throw InputError("'" + printable_path(file) + "' is missing");
-    if (by_hash && !is_as_written(file, hash)) throw InputError(altered(file));
+    check_file(file, by_hash ? hash : "");
   };
   check_values(folder / about.get_string("weights_file"), about.get_string("weights_sha256"));
   if (about.has("exact_sha256"))
@@ -119,8 +124,7 @@ void check_training(const fs::path& folder, bool is_needed) {
     object.get_int("trainable_parameters", 0);
     object.get_object("identity");
     curve_hash = recorded_hash(json, "curve.jsonl");
-    if (!diverged)
-      check_adapter(folder / "adapter", recorded_hash(json, kAdapterRecord), is_needed);
+    if (!diverged) check_adapter(folder, json, is_needed);
   } else if (resume_at < 0 && is_there(folder / "adapter")) {
     throw InputError("'" + printable_path(folder) +
                      "' has an adapter, but neither done.json nor a resume "

@@ -148,6 +148,18 @@ TEST_CASE("what was altered beside the weights of a finished run's adapter is fo
              Catch::Contains("rankscope.safetensors: is not the file that was written"));
   write_file_atomically(exact, trained);
 
+  // By which PEFT would scale the update.
+  const fs::path config = run.out / "adapter/adapter_config.json";
+  const std::string as_trained = read_bytes(config);
+  Json scaled = Json::parse(as_trained);
+  scaled["lora_alpha"] = 5;
+  write_file_atomically(config, scaled.dump(2) + "\n");
+  CHECK_THAT(error_text<InputError>([&] { check_training(run.out, false); }),
+             Catch::Contains("adapter_config.json: is not the file that was written"));
+  check_refused(run(), "adapter_config.json: is not the file that done.json describes");
+  write_file_atomically(config, as_trained);
+  CHECK_NOTHROW(check_training(run.out, true));
+
   const fs::path record = run.out / "adapter/rankscope.json", done = run.out / "done.json";
   Json changed = read_json_file(record);
   changed.at("sites").at(0).at("scale") = 5.0;

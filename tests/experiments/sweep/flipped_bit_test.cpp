@@ -141,3 +141,37 @@ TEST_CASE("a sweep of a program that wrote no checks counts as it is") {
   const ProgramResult again = sweep.run("no checks", {"--json"});
   CHECK(json_lines(again).back().at("already_done") == SmallSweep::kTrials);
 }
+
+TEST_CASE("an adapter's config that changed by a bit is trained again, as its weights would be") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path expected = sweep.out("undisturbed"), out = sweep.out("config");
+  const fs::path wide = train_folder(out, trial_of(expected, "wide", "pick"));
+  const fs::path whole = train_folder(out, trial_of(expected, "best", "write"));
+  // A value that others compute with, and a letter of a key.
+  const std::tuple<fs::path, fs::path, const char*, bool> flips[] = {
+      {wide, "adapter/adapter_config.json", "\"lora_alpha\"", true},
+      {wide, "adapter/adapter_config.json", "\"target_modules\"", false},
+      {whole, "adapter/config.json", "\"vocab_size\"", true}};
+  for (const auto& [train, name, key, of_value] : flips) {
+    INFO(key);
+    copy_undisturbed("config");
+    const fs::path config = train / name;
+    if (of_value)
+      flip_digit_behind(config, key);
+    else
+      flip(config, read_bytes(config).find(key) + 1);
+    const ProgramResult healed = sweep.run("config");
+    INFO(healed.err);
+    CHECK(healed.exit_code == 0);
+    CHECK_THAT(healed.err, Contains(config.string() + ": is not the file that was written") &&
+                               Contains("the training starts over"));
+    check_results(out, expected);
+  }
+  // An older program recorded no hash of it.
+  copy_undisturbed("config");
+  Json done = read_json_file(wide / "done.json");
+  REQUIRE(done.at("files").erase("adapter/adapter_config.json") == 1);
+  REQUIRE(done.erase("check") == 1);
+  write_file_atomically(wide / "done.json", done.dump(1) + "\n");
+  CHECK_NOTHROW(check_training(wide, true));
+}
