@@ -2,8 +2,10 @@
 
 #include "common/error.h"
 #include "common/files.h"
+#include "common/text.h"
 #include "engine/backend/cpu/reference_rate.h"
 #include "engine/training/numeric_version.h"
+#include "experiments/content_check.h"
 #include "experiments/machine.h"
 #include "experiments/program_version.h"
 
@@ -15,6 +17,8 @@ constexpr const char* kInstructionSet = "instruction_set";
 constexpr const char* kLibraries = "libraries";
 constexpr const char* kAdapter = "adapter";
 constexpr const char* kWeightsHash = "weights_sha256";
+constexpr const char* kEnvironment = "environment";
+constexpr const char* kLost = "lost";
 
 }  // namespace
 
@@ -44,12 +48,27 @@ void write_environment(const std::filesystem::path& folder, const Backend& backe
   json["base_parameters"] = std::to_string(base_parameters);
   // An object, as it is no fact about the machine: the environments in results.db are texts by key.
   if (!adapter.empty()) json[kAdapter][kWeightsHash] = adapter;
-  write_file_atomically(folder / kEnvironmentFile, json.dump(1) + "\n");
+  put_environment(folder, json);
+}
+
+void put_environment(const std::filesystem::path& folder, const OrderedJson& environment) {
+  write_file_atomically(folder / kEnvironmentFile, checked_text(environment, 1));
+}
+
+void put_lost_environment(const std::filesystem::path& folder) {
+  put_environment(folder, {{kEnvironment, kLost}});
+}
+
+Json read_environment(const std::filesystem::path& folder) {
+  Json json = read_checked_file(folder / kEnvironmentFile);
+  JsonObject object(json, printable_path(folder / kEnvironmentFile));
+  if (object.get_string_or(kEnvironment, "") != kLost) object.get_string(kInstructionSet);
+  return json;
 }
 
 PredictionSource recorded_source(const std::filesystem::path& folder) {
   try {
-    const Json json = read_json_file(folder / kEnvironmentFile);
+    const Json json = read_environment(folder);
     JsonObject object(json, kEnvironmentFile);
     PredictionSource source{object.get_string_or(kInstructionSet, ""),
                             object.get_string_or(kLibraries, ""), ""};

@@ -22,6 +22,15 @@ std::string program_text();
 // version.
 OrderedJson environment_json(const Backend& backend);
 
+// The folder's environment.json, with a check of its content.
+void put_environment(const std::filesystem::path& folder, const OrderedJson& environment);
+// In place of one that was damaged beside a finished result: nothing can say again what made it.
+// `environment` is `lost` in it.
+void put_lost_environment(const std::filesystem::path& folder);
+// What it holds. InputError where it is not what was written, or says of no device and not that it
+// is lost.
+Json read_environment(const std::filesystem::path& folder);
+
 // What an evaluation's predictions are made with: another's are not its bits.
 struct PredictionSource {
   std::string instruction_set;
@@ -33,7 +42,7 @@ struct PredictionSource {
 // `weights_sha256` under `adapter`, in the folder's environment.json.
 void write_environment(const std::filesystem::path& folder, const Backend& backend,
                        std::int64_t base_parameters, const std::string& adapter);
-// By the folder's environment.json; empty where that is missing or damaged.
+// By the folder's environment.json; empty where that is missing, damaged or lost.
 PredictionSource recorded_source(const std::filesystem::path& folder);
 
 }  // namespace rankscope

@@ -210,7 +210,7 @@ void RunFolder::finish(const TrainOutcome& outcome) {
       if (has(name)) done["files"][name] = sha256_file(out_ / name);
   done["identity"] = identity_;
   // Beside it, so that done.json is the same whatever made the last step.
-  write_file_atomically(out_ / kEnvironmentFile, environment_.dump(1) + "\n");
+  put_environment(out_, environment_);
   write_file_atomically(out_ / kDone, checked_text(done, 1));
 }
 

@@ -6,6 +6,7 @@
 #include "common/error.h"
 #include "common/hash.h"
 #include "common/text.h"
+#include "experiments/content_check.h"
 
 namespace rankscope {
 
@@ -46,7 +47,8 @@ struct Line {
 };
 
 Line line_from(const std::string& text, const std::string& where) {
-  const Json json = parse_json(text, where);
+  Json json = parse_json(text, where);
+  take_check(json, where);
   JsonObject object(json, where);
   Line line;
   line.identity = object.get_string("identity");
@@ -98,7 +100,7 @@ std::string latency_line(const LatencyCell& cell, const LatencyRecord& record) {
                                 {"settings", variant.settings},
                                 {"trainable_parameters", variant.trainable_parameters},
                                 {"milliseconds", variant.milliseconds}});
-  return json_text(json) + "\n";
+  return checked_text(json);
 }
 
 FinishedLatencies finished_latencies(const SweepFolder& folder, const Manifest& manifest) {

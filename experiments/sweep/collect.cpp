@@ -121,7 +121,7 @@ std::string text_that_was_run(const Manifest& manifest) {
 void add_environment(const fs::path& folder, const std::string& prefix,
                      std::map<std::string, std::string>& environment) {
   if (!is_there(folder / kEnvironmentFile)) return;
-  const Json json = read_json_file(folder / kEnvironmentFile);
+  const Json json = read_environment(folder);
   for (const auto& [key, value] : json.items())
     if (value.is_string()) environment[prefix + key] = value.get<std::string>();
 }

@@ -43,6 +43,9 @@ std::string damage_found_by(const std::function<void()>& look) {
 class Healer {
  public:
   std::vector<std::string> take() { return std::move(done_); }
+  // Of what was done so far.
+  std::size_t count() const { return done_.size(); }
+  void say(std::string line) { done_.push_back(std::move(line)); }
 
   void put_aside(const fs::path& file, const std::string& why) {
     std::error_code unknown;
@@ -76,26 +79,40 @@ void put_training_aside(const fs::path& folder, const std::string& damage, Heale
     healer.put_aside(folder / name, damage + "; the training starts over: " + name);
 }
 
-void read_environment(const fs::path& file) {
-  const Json json = read_json_file(file);
-  JsonObject(json, printable_path(file)).get_string("instruction_set");
+// Whether one was there that is none.
+bool heal_environment(const fs::path& folder, Healer& healer) {
+  const auto count = healer.count();
+  healer.require_regular(folder, {kEnvironmentFile});
+  healer.check(folder / kEnvironmentFile,
+               [](const fs::path& file) { read_environment(file.parent_path()); });
+  return healer.count() > count;
+}
+
+// Beside a result that stays; one that is made again gets another environment.
+void store_as_lost(const fs::path& folder, Healer& healer) {
+  put_lost_environment(folder);
+  healer.say("'" + printable_path(folder / kEnvironmentFile) +
+             "': what made this result cannot be known again, and is stored as lost; the result "
+             "stays");
 }
 
 // Whether the training is finished and nothing is wrong with it. `is_needed`: an evaluation is
 // going to read it.
 bool heal_training(const fs::path& folder, bool is_needed, Healer& healer) {
-  healer.check(folder / kEnvironmentFile, read_environment);
+  const bool lost = heal_environment(folder, healer);
   const std::string damage = damage_found_by([&] { check_training(folder, is_needed); });
   if (!damage.empty()) put_training_aside(folder, damage, healer);
-  return is_there(folder / "done.json");
+  const bool finished = is_there(folder / "done.json");
+  if (lost && finished) store_as_lost(folder, healer);
+  return finished;
 }
 
 void heal_evaluation(const fs::path& folder, bool needs_training, bool is_trained, Healer& healer) {
-  healer.require_regular(folder, {"eval.json", "predictions.jsonl", "outcomes.jsonl", "errors.json",
-                                  kEnvironmentFile, "timings.json"});
+  healer.require_regular(
+      folder, {"eval.json", "predictions.jsonl", "outcomes.jsonl", "errors.json", "timings.json"});
   healer.check(folder / "errors.json",
                [](const fs::path& file) { read_trial_errors(file.parent_path()); });
-  healer.check(folder / kEnvironmentFile, read_environment);
+  const bool lost = heal_environment(folder, healer);
   const fs::path done = folder / "done.json";
   if (!is_there(done)) return;
   // The predictions that are whole stay: only the others are made again.
@@ -105,7 +122,10 @@ void heal_evaluation(const fs::path& folder, bool needs_training, bool is_traine
   if (altered) healer.put_aside(folder / "predictions.jsonl", damage + "; all are made again");
   if (damage.empty() && needs_training && !is_trained)
     damage = "'" + printable_path(done) + "' stands without its training";
-  if (!damage.empty()) healer.put_aside(done, damage + "; the trial is evaluated again: done.json");
+  if (!damage.empty())
+    healer.put_aside(done, damage + "; the trial is evaluated again: done.json");
+  else if (lost)
+    store_as_lost(folder, healer);
 }
 
 // Nothing where there is no such folder yet, or a process is at work in it: a worker that outlived

@@ -1,6 +1,7 @@
 // Passes are timed, kept, gone on with and collected. No test looks at how long anything took.
 #include <catch2/catch.hpp>
 
+#include "common/appended_lines.h"
 #include "common/error.h"
 #include "common/files.h"
 #include "common/interrupt.h"
@@ -134,6 +135,36 @@ TEST_CASE("a broken line is named, and its cell is timed anew") {
   sweep.measure();
   CHECK(finished_latencies(sweep.folder, sweep.manifest).cells.size() == 4);
   CHECK(Collector(sweep.folder, sweep.manifest).collect_all().empty());
+}
+
+TEST_CASE("a time that changed by a bit is a broken line, and a line without a check is older") {
+  const LatencySweep sweep;
+  sweep.measure();
+  const std::string text = sweep.lines();
+  const std::size_t time = text.find("milliseconds");
+  for (const std::size_t place : {text.find('.', time) + 1, text.find("\"check\"") + 1}) {
+    INFO(place);
+    std::string changed = text;
+    changed[place] = static_cast<char>(changed[place] ^ 1);
+    write_file_atomically(sweep.folder.latencies(), changed);
+    const FinishedLatencies found = finished_latencies(sweep.folder, sweep.manifest);
+    CHECK(found.cells.size() == 3);
+    CHECK(found.unfinished.size() == 1);
+    REQUIRE(found.problems.size() == 1);
+    CHECK_THAT(found.problems[0],
+               Contains("latency.jsonl:1: is not what was written, by its 'check'"));
+  }
+  write_file_atomically(sweep.folder.latencies(), text);
+  std::string older;
+  for (const std::string& line : AppendedLines::whole_lines(sweep.folder.latencies())) {
+    Json json = Json::parse(line);
+    REQUIRE(json.erase("check") == 1);
+    older += json.dump() + "\n";
+  }
+  write_file_atomically(sweep.folder.latencies(), older);
+  const FinishedLatencies found = finished_latencies(sweep.folder, sweep.manifest);
+  CHECK(found.problems.empty());
+  CHECK(found.cells.size() == 4);
 }
 
 TEST_CASE("collect makes the rows of the database again from the file") {

@@ -3,10 +3,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <functional>
+#include <tuple>
 
 #include "common/error.h"
 #include "common/files.h"
-#include "experiments/content_check.h"
 #include "experiments/environment.h"
 #include "experiments/sweep/sweep_folder.h"
 #include "experiments/sweep/trial_checks.h"
@@ -132,7 +133,8 @@ TEST_CASE("a sweep of a program that wrote no checks counts as it is") {
   const fs::path out = sweep.out("no checks");
   const std::string rows = database_rows(out);
   for (const auto& entry : fs::recursive_directory_iterator(out / "trials"))
-    if (entry.path().filename() == "done.json") forget_check(entry.path());
+    if (entry.path().filename() == "done.json" || entry.path().filename() == kEnvironmentFile)
+      forget_check(entry.path());
   remove_database(out);
   const ProgramResult collected = run_program({"collect", out.string()});
   INFO(collected.err);
@@ -174,4 +176,49 @@ TEST_CASE("an adapter's config that changed by a bit is trained again, as its we
   REQUIRE(done.erase("check") == 1);
   write_file_atomically(wide / "done.json", done.dump(1) + "\n");
   CHECK_NOTHROW(check_training(wide, true));
+}
+
+TEST_CASE("an environment that changed or is empty is said, and stored as lost") {
+  SmallSweep& sweep = shared_sweep();
+  const fs::path expected = sweep.out("undisturbed"), out = sweep.out("environment");
+  const Json trial = trial_of(expected, "wide", "pick");
+  const std::function<void(const fs::path&)> damages[] = {
+      [](const fs::path& file) { flip_digit_behind(file, "\"memory_mib\""); },
+      [](const fs::path& file) { flip(file, read_bytes(file).find("\"processor\"") + 1); },
+      [](const fs::path& file) { flip(file, read_bytes(file).find("\"check\"") + 1); },
+      [](const fs::path& file) { write_file_atomically(file, ""); }};
+  const auto stored = [&](const std::string& key) {
+    return run_program({"query", out.string(),
+                        "SELECT value FROM environment WHERE key = '" + key + "' AND trial = '" +
+                            trial.at("id").get<std::string>() + "'",
+                        "--format", "csv"})
+        .out;
+  };
+  for (const auto& damage : damages) {
+    for (const auto& [folder, key] : {std::pair(train_folder(out, trial), "train_environment"),
+                                      {eval_folder(out, trial), "environment"}}) {
+      copy_undisturbed("environment");
+      const fs::path file = folder / kEnvironmentFile;
+      INFO(file);
+      damage(file);
+      remove_database(out);
+      const ProgramResult collected = run_program({"collect", out.string()});
+      INFO(collected.err);
+      CHECK(collected.exit_code == 1);
+      CHECK_THAT(collected.err, Contains(file.string()));
+      const ProgramResult healed = sweep.run("environment");
+      INFO(healed.err);
+      CHECK(healed.exit_code == 0);
+      CHECK_THAT(healed.err, Contains(file.string()) && Contains("is stored as lost"));
+      CHECK(stored(key) == "value\r\nlost\r\n");
+      check_results(out, expected);
+      CHECK(adapter_times(out) == adapter_times(expected));
+      // It is what is known now.
+      const ProgramResult again = sweep.run("environment");
+      CHECK(again.exit_code == 0);
+      CHECK_THAT(again.err, !Contains(kEnvironmentFile));
+    }
+  }
+  // The check is no fact about the machine.
+  CHECK(stored("check") == "value\r\n");
 }
