@@ -56,7 +56,9 @@ void put_environment(const std::filesystem::path& folder, const OrderedJson& env
 }
 
 void put_lost_environment(const std::filesystem::path& folder) {
-  put_environment(folder, {{kEnvironment, kLost}});
+  OrderedJson json;
+  json[kEnvironment] = kLost;
+  put_environment(folder, json);
 }
 
 Json read_environment(const std::filesystem::path& folder) {

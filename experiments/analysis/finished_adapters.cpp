@@ -22,12 +22,14 @@ constexpr int kAnalysisVersion = 5;
 constexpr const char* kWeightsFile = "adapter_model.safetensors";
 
 std::string stamp_of(const Trial& trial, const AnalysisSettings& settings, const fs::path& adapter,
-                     const std::string& record_hash) {
+                     const std::map<std::string, std::string>& hashes) {
   std::string stamp = fmt::format("{} {} {} {}", kAnalysisVersion, analysis_json(settings).dump(),
                                   trial.train_hash, file_stamp(adapter / kWeightsFile));
   // What an older program left is not analysed anew: nothing tells whether they are as written.
-  if (!record_hash.empty())
+  if (hashes.contains(kAdapterRecord))
     for (const char* name : {kRecordFile, kExactFile}) stamp += " " + file_stamp(adapter / name);
+  for (const auto& [name, hash] : hashes)
+    if (name != kAdapterRecord) stamp += " " + file_stamp(adapter.parent_path() / name);
   return stamp;
 }
 
@@ -49,8 +51,11 @@ const FinishedAdapters::Facts* FinishedAdapters::find(const Trial& trial) {
       return nullptr;
     const Json done = read_checked_file(train / "done.json");
     refuse_other_data(done, trial.train.at("train.file"), train);
-    Facts facts{.record_hash = recorded_hash(done, kAdapterRecord), .stamp = {}};
-    facts.stamp = stamp_of(trial, *manifest_.analysis, adapter, facts.record_hash);
+    Facts facts;
+    for (const char* name : kRecordedAdapterFiles)
+      if (std::string hash = recorded_hash(done, name); !hash.empty())
+        facts.hashes[name] = std::move(hash);
+    facts.stamp = stamp_of(trial, *manifest_.analysis, adapter, facts.hashes);
     return &known_.emplace(&trial, std::move(facts)).first->second;
   } catch (const PermissionDenied&) {
     throw;

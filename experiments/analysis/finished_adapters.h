@@ -21,8 +21,10 @@ class FinishedAdapters {
       : folder_(folder), manifest_(manifest) {}
 
   struct Facts {
-    std::string record_hash;  // of its record as the training wrote it; empty: an older program did
-    std::string stamp;        // of what is computed from it
+    // Of its record and its config as the training wrote them, by their names in that training's
+    // folder; without those that an older program did not record.
+    std::map<std::string, std::string> hashes;
+    std::string stamp;  // of what is computed from it
   };
   // Null where there is none: of a trial that is not finished, is damaged or of other data. That is
   // looked for anew at every call; what was found is kept, and stays in place until forget().

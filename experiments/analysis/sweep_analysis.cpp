@@ -14,7 +14,6 @@
 #include "common/parallel.h"
 #include "common/text.h"
 #include "engine/backend/cpu/thread_pool.h"
-#include "engine/checkpoint/adapter_record.h"
 #include "engine/methods/lora_settings.h"
 #include "experiments/analysis/site_vectors.h"
 #include "experiments/analysis/weight_cache.h"
@@ -111,12 +110,11 @@ class Analysis {
     }
   }
 
-  void require_record_as_written(const Trial& trial) const {
-    const fs::path record = adapter_folder(folder_, trial) / kRecordFile;
-    const std::string& hash = finished_.find(trial)->record_hash;
-    if (!hash.empty() && sha256_file(record) != hash)
-      throw AlteredFile(printable_path(record) +
-                        ": is not the file that was written, by its SHA-256");
+  void require_files_as_written(const Trial& trial) const {
+    for (const auto& [name, hash] : finished_.find(trial)->hashes)
+      if (const fs::path file = folder_.train_folder(trial) / name; sha256_file(file) != hash)
+        throw AlteredFile(printable_path(file) +
+                          ": is not the file that was written, by its SHA-256");
   }
 
   // Of one that has moved away what is stored stays, and so does what the others are set against.
@@ -185,7 +183,7 @@ class Analysis {
     std::set<const Trial*> unreadable;
     for (const Trial* trial : used_) {
       try {
-        require_record_as_written(*trial);
+        require_files_as_written(*trial);
         const AdapterReader& reader =
             readers_.emplace(trial, adapter_folder(folder_, *trial)).first->second;
         for (const AdaptedSite& site : reader.sites()) places_.emplace(site.layer, site.site);

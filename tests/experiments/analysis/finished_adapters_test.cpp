@@ -41,7 +41,8 @@ TEST_CASE("a finished trial's adapter is read once, and one that is not is looke
     fs::rename(aside, done);
     const FinishedAdapters::Facts* const facts = adapters.find(*copied.trial);
     REQUIRE(facts != nullptr);
-    CHECK(facts->record_hash.size() == 64);
+    for (const char* name : {"adapter/rankscope.json", "adapter/adapter_config.json"})
+      CHECK(facts->hashes.at(name).size() == 64);
     CHECK_FALSE(facts->stamp.empty());
     fs::rename(done, aside);
     CHECK(adapters.find(*copied.trial) == facts);

@@ -162,6 +162,14 @@ TEST_CASE("an adapter's config that changed by a bit is trained again, as its we
       flip_digit_behind(config, key);
     else
       flip(config, read_bytes(config).find(key) + 1);
+    // An analysis that reads the adapter finds it too.
+    if (train == wide) {
+      remove_database(out);
+      const ProgramResult collected = run_program({"collect", out.string()});
+      INFO(collected.err);
+      CHECK(collected.exit_code == 1);
+      CHECK_THAT(collected.err, Contains("its adapter is not the one that was written"));
+    }
     const ProgramResult healed = sweep.run("config");
     INFO(healed.err);
     CHECK(healed.exit_code == 0);
