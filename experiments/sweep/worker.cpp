@@ -52,6 +52,18 @@ std::string last_message(const std::filesystem::path& log) {
 
 }  // namespace
 
+std::string worker_error(int exit_code, const std::filesystem::path& log) {
+  const std::string message = last_message(log);
+  if (!message.empty()) return message;
+  const std::string ended = fmt::format("ended with exit code {}", exit_code);
+  if (exit_code != MachineError("").exit_code()) return ended;
+  // What is wrong with the machine may be what keeps its message from being written.
+  return fmt::format(
+      "{}, a fault of the machine whose message could not be written to '{}'; see how much space "
+      "is free on its disk (df)",
+      ended, printable_path(log));
+}
+
 std::vector<std::string> worker_command(const std::filesystem::path& sweep_folder,
                                         const std::vector<std::string>& trials,
                                         const std::string& device, int threads) {
@@ -154,9 +166,7 @@ Worker::End Worker::wait() {
     return {128 + number, fmt::format("killed by signal {} ({})", number, strsignal(number))};
   }
   const int code = WEXITSTATUS(status);
-  if (code == 0) return {0, ""};
-  const std::string message = last_message(log_);
-  return {code, message.empty() ? fmt::format("ended with exit code {}", code) : message};
+  return {code, code == 0 ? "" : worker_error(code, log_)};
 }
 
 }  // namespace rankscope

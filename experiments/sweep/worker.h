@@ -17,6 +17,10 @@ std::vector<std::string> worker_command(const std::filesystem::path& sweep_folde
                                         const std::vector<std::string>& trials,
                                         const std::string& device, int threads);
 
+// What a worker says of its end with an exit code that is not 0: the last line of its messages, or
+// the code where there is none.
+std::string worker_error(int exit_code, const std::filesystem::path& log);
+
 class Worker {
  public:
   // Starts the command in a process group of its own, its messages going to `log`. Its output does
@@ -41,7 +45,7 @@ class Worker {
 
   struct End {
     int exit_code = 0;  // 128 + the signal where one ended it
-    std::string error;  // the last line of its messages, or the signal; empty after success
+    std::string error;  // worker_error(), or the signal; empty after success
   };
   // Waits for its end; to be called once, after its output has ended.
   End wait();
