@@ -143,6 +143,12 @@ TrainSession::TrainSession(const TrainRunOptions& options, Model& model, Clock::
           "warmup_tokens={}: all {} steps have fewer tokens; the learning rate rises over all of "
           "them",
           train_.warmup.amount, train_.steps);
+    if (train_.warmup.unit == Warmup::Unit::kSteps && train_.warmup.amount > 0 &&
+        train_.warmup.amount >= static_cast<double>(train_.steps))
+      log::warning(
+          "warmup_steps={}: the training has {} steps; the learning rate rises over all of them "
+          "and never reaches lr",
+          train_.warmup.amount, train_.steps);
     folder_->prepare();
   }
   // Another process may have finished it while this one waited for the folder.

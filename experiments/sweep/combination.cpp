@@ -41,6 +41,8 @@ class Maker {
     read_seeds();
     read_rate();
     const std::optional<YamlValue> budget = take("parameters");
+    if (const auto warmup = values_.find("warmup_steps"); warmup != values_.end())
+      made_.warmup_steps_place = warmup->second;
     read_settings();
     if (budget) read_budget(*budget);
     canonicalise();

@@ -20,6 +20,7 @@ struct Combination {
   bool tuned = false;
   std::optional<YamlValue> lr_place;
   std::optional<YamlValue> data_seed_place;
+  std::optional<YamlValue> warmup_steps_place;
   std::string note;  // what a rank budget missed; empty: nothing
   // Why the base cannot have it, in a group that is optional: it is no trial then. Empty: it can.
   std::string left_out;

@@ -91,6 +91,7 @@ class Expander {
           group.name, made.left_out));
       return;
     }
+    refuse_unreached_rate(made);
     for (const std::string& name : group.tasks) {
       const TaskPlan& task =
           *std::ranges::find(plan_.tasks, name, [](const TaskPlan& t) { return t.config.name; });
@@ -119,6 +120,25 @@ class Expander {
         add(trial, group.place);
       }
     }
+  }
+
+  // The rate of step i of a warm-up of n steps is i / n of the one that is given, from i = 0. How
+  // many steps epochs have is known once the data are read: the training warns then. Tuning runs
+  // keep the warm-up, and most are shorter than the training.
+  void refuse_unreached_rate(const Combination& made) const {
+    const auto given = made.trial.settings.find("warmup_steps");
+    if (given == made.trial.settings.end()) return;
+    const double warmup = std::stod(given->second);
+    const auto refuse = [&](const std::string& runs, std::int64_t steps, const char* more) {
+      made.warmup_steps_place->fail(
+          fmt::format("a warm-up of {} steps takes all {} of {}, which would never reach the "
+                      "learning rate; give 'warmup_ratio', a share of the steps, or more {}",
+                      given->second, steps, runs, more));
+    };
+    if (made.trial.steps > 0 && warmup >= static_cast<double>(made.trial.steps))
+      refuse("the training", made.trial.steps, "'steps'");
+    if (made.tuned && plan_.tuning && warmup >= static_cast<double>(plan_.tuning->steps))
+      refuse("a tuning run", plan_.tuning->steps, "'tuning.steps'");
   }
 
   // With both of its seeds given, or the only one that its method heeds (dropout goes by

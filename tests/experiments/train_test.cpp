@@ -419,6 +419,17 @@ TEST_CASE("a warm-up in tokens that is longer than the training is said to be cu
   }
 }
 
+TEST_CASE("a warm-up in steps that takes the whole training is said to never reach the rate") {
+  for (const int steps : {kSteps - 1, kSteps}) {
+    TemporaryFolder folder;
+    Run run(folder / "run", "lora");
+    run.arguments.insert(run.arguments.end(), {"--set", "warmup_steps=" + std::to_string(steps)});
+    const ProgramResult result = run();
+    CHECK(result.exit_code == 0);
+    CHECK((result.err.find("and never reaches lr") != std::string::npos) == (steps == kSteps));
+  }
+}
+
 TEST_CASE("an AdaLoRA whose budget has no step to fall in is refused as PEFT does") {
   TemporaryFolder folder;
   Run run(folder / "run", "adalora");

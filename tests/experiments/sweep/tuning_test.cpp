@@ -219,6 +219,34 @@ TEST_CASE("tuning never sees what is scored") {
       Catch::Contains("'lr'") && Catch::Contains("t_init is 450 steps"));
 }
 
+TEST_CASE("a warm-up of steps that never reaches the rate is refused, a search's among them") {
+  const SweepFolder folder;
+  const auto refused = [&](const std::string& group, const std::string& training) {
+    return folder.refusal(kTunedHead + kTuning + "method: lora\n" + group,
+                          {"training=" + training});
+  };
+  // Of a warm-up of n steps the rate is reached in the step behind them.
+  CHECK(refused("", "{steps: 50, warmup_steps: 49}") == "nothing was thrown");
+  CHECK_THAT(refused("warmup_steps: 50\n", "{steps: 50}"),
+             Catch::StartsWith("s.yaml:8: 'warmup_steps': a warm-up of 50 steps takes all 50 of "
+                               "the training, which would never reach the learning rate; give "
+                               "'warmup_ratio'"));
+  CHECK_THAT(refused("", "{steps: 4, warmup_steps: 100}"),
+             Catch::Contains("'training.warmup_steps': a warm-up of 100 steps takes all 4 of the"));
+  // The search has 20 steps.
+  const std::string tuned = "lr: tuned\n";
+  CHECK(refused(tuned, "{steps: 50, warmup_steps: 19}") == "nothing was thrown");
+  CHECK(refused(tuned, "{steps: 50, warmup_ratio: 0.5}") == "nothing was thrown");
+  for (const char* length : {"steps: 50", "epochs: 9"}) {
+    CHECK_THAT(refused(tuned, std::string("{warmup_steps: 20, ") + length + "}"),
+               Catch::Contains("'training.warmup_steps': a warm-up of 20 steps takes all 20 of a "
+                               "tuning run") &&
+                   Catch::Contains("or more 'tuning.steps'"));
+    CHECK_THAT(refused(tuned + "grid: {warmup_steps: [5, 30]}\n", "{" + std::string(length) + "}"),
+               Catch::StartsWith("s.yaml:9: 'grid.warmup_steps.1': a warm-up of 30 steps takes"));
+  }
+}
+
 TEST_CASE("scored examples that are trained on are pointed out, and so is a tuning of nothing") {
   const SweepFolder folder;
   const Sweep sweep =
