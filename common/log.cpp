@@ -21,6 +21,7 @@ constexpr auto kPipeInterval = std::chrono::seconds(10);
 // Guards the terminal line shared by messages and progress.
 std::mutex terminal_mutex;
 bool progress_on_terminal = false;
+std::function<void(std::string_view)> warning_listener;
 
 spdlog::level::level_enum spdlog_level(Level level) {
   switch (level) {
@@ -72,7 +73,12 @@ int terminal_columns() {
 
 void set_level(Level level) { logger().set_level(spdlog_level(level)); }
 
+void set_warning_listener(std::function<void(std::string_view)> listener) {
+  warning_listener = std::move(listener);
+}
+
 void write(Level level, std::string_view message) {
+  if (level == Level::kWarning && warning_listener) warning_listener(message);
   const std::lock_guard lock(terminal_mutex);
   if (progress_on_terminal && logger().should_log(spdlog_level(level))) {
     std::fwrite(kClearLine.data(), 1, kClearLine.size(), stderr);

@@ -15,6 +15,8 @@ enum class Level { kDebug, kInfo, kWarning, kError };
 
 // Messages below this level are dropped; kInfo at the start.
 void set_level(Level level);
+// Is told of every warning beside its line; none at the start. To be set while one thread runs.
+void set_warning_listener(std::function<void(std::string_view message)> listener);
 // Writes one line. A progress line in the way is cleared first. Thread-safe.
 void write(Level level, std::string_view message);
 

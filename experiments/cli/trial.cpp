@@ -16,6 +16,7 @@
 #include "common/interrupt.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/text.h"
 #include "experiments/cli/checks.h"
 #include "experiments/cli/commands.h"
 #include "experiments/limits.h"
@@ -25,6 +26,9 @@
 namespace rankscope {
 
 namespace {
+
+// Of a line that a pipe takes whole.
+constexpr std::size_t kLongestWarning = 1000;
 
 struct TrialCommand {
   std::string folder;
@@ -59,7 +63,13 @@ int run_trials_of(const TrialCommand& c) {
   stop_when_output_closes();
   constexpr std::chrono::milliseconds kBetweenEvents{200};
   // When the coordinator is killed nobody reads the events, and there is still a state to be saved.
-  if (c.json) std::signal(SIGPIPE, SIG_IGN);
+  if (c.json) {
+    std::signal(SIGPIPE, SIG_IGN);
+    // Standard error is a log file that nobody may look into.
+    log::set_warning_listener([](std::string_view message) {
+      put_event({{"warning", printable(message, kLongestWarning)}});
+    });
+  }
   const SweepFolder folder{std::filesystem::path(c.folder)};
   std::list<Manifest> manifests;
   std::vector<PackedTrial> trials;

@@ -167,6 +167,9 @@ class Run {
       const bool open = one->worker.read_events([&](const Json& event) {
         if (const Trial* trial = trial_of(event, pack))
           observer_.progressed(*trial, progress_of(event));
+        const auto warning = event.find("warning");
+        if (warning != event.end() && warning->is_string())
+          for (const Trial* trial : pack) observer_.warned(*trial, warning->get<std::string>());
       });
       if (open) {
         ++one;

@@ -25,6 +25,8 @@ class RunObserver {
   virtual ~RunObserver() = default;
   virtual void started(const Trial&) {}
   virtual void progressed(const Trial&, const TrialProgress&) {}
+  // The trial's worker warned of something: once for each trial that it works on.
+  virtual void warned(const Trial&, const std::string& /*warning*/) {}
   // The folder holds the trial's end.
   virtual void ended(const Trial&, TrialState) {}
   virtual void attempt_failed(const Trial&, const std::string& /*error*/, int /*attempt*/) {}

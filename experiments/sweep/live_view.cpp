@@ -116,7 +116,12 @@ LiveView::LiveView(const SweepFolder& folder, const Manifest& manifest, const Tr
   }
 }
 
-LiveView::~LiveView() { erase(); }
+LiveView::~LiveView() {
+  erase();
+  for (const auto& [warning, trials] : warned_)
+    if (trials.size() > 1)
+      log::warning("the workers of {} trials in all: {}", trials.size(), warning);
+}
 
 void LiveView::started(const Trial& trial) {
   running_[trial.id()] = {&trial, {}};
@@ -131,6 +136,15 @@ void LiveView::progressed(const Trial& trial, const TrialProgress& progress) {
   const bool training_counts = trained_here_.contains(trial.id());
   work_.came_to(trial.id(), part_done(progress, training_counts),
                 part_done(before, training_counts));
+}
+
+void LiveView::warned(const Trial& trial, const std::string& warning) {
+  const bool is_first = warned_[warning].empty();
+  warned_[warning].insert(trial.id());
+  if (!is_first) return;
+  erase();
+  log::warning("the worker of {}: {}", trial.id(), warning);
+  if (terminal_) draw();
 }
 
 void LiveView::ended(const Trial& trial, TrialState state) {

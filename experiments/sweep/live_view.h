@@ -44,10 +44,11 @@ class LiveView : public RunObserver {
  public:
   // Of the trials in the manifest that are still to be run.
   LiveView(const SweepFolder& folder, const Manifest& manifest, const TrialCosts& costs);
-  ~LiveView() override;  // leaves nothing half drawn
+  ~LiveView() override;  // leaves nothing half drawn, and says how many trials shared a warning
 
   void started(const Trial& trial) override;
   void progressed(const Trial& trial, const TrialProgress& progress) override;
+  void warned(const Trial& trial, const std::string& warning) override;
   void ended(const Trial& trial, TrialState state) override;
   void attempt_failed(const Trial& trial, const std::string& error, int attempt) override;
   void put_back(const Trial& trial) override;
@@ -65,6 +66,7 @@ class LiveView : public RunObserver {
   WorkDone work_;                       // of what was to be run
   std::set<std::string> trained_here_;  // trials whose training was to be run, too
   std::map<std::string, std::pair<const Trial*, TrialProgress>> running_;
+  std::map<std::string, std::set<std::string>> warned_;  // trials, by the sentence
   std::size_t total_ = 0, finished_ = 0;
   bool terminal_ = false;
   int drawn_ = 0;  // lines
