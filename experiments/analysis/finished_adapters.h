@@ -13,7 +13,7 @@ std::filesystem::path adapter_folder(const SweepFolder& folder, const Trial& tri
 // Whether its weights are in that folder.
 bool has_weights(const SweepFolder& folder, const Trial& trial);
 
-// A run looks at all trials whenever one ends, and finished ones do not change: each is read once.
+// A run looks at others whenever a trial ends, and finished ones do not change: each is read once.
 class FinishedAdapters {
  public:
   // Of a sweep that is analysed; both must outlive it.

@@ -73,16 +73,19 @@ class Analysis {
 
   AnalysisSummary run(AnalysisScope scope) {
     find_missing(scope);
-    if (!adapters_.empty() || !pairs_.empty()) analyse();
-    // Before the pairs beside which they stand: a pair that is stored says that nothing is missing.
-    for (const auto& [rows, cols, dimension] : bands_) put_band(rows, cols, dimension);
-    for (Adapter& adapter : adapters_) store_.put_adapter(adapter.record);
-    for (Pair& pair : pairs_) store_.put_similarity(pair.record);
+    compute();
     // Of pairs that a program stored before their bands, and was ended in between.
     for (const auto& [rows, cols, dimension] : store_.shapes_without_chance())
       put_band(rows, cols, dimension);
-    summary_.adapters = static_cast<std::int64_t>(adapters_.size());
-    summary_.pairs = static_cast<std::int64_t>(pairs_.size());
+    return summary_;
+  }
+
+  AnalysisSummary run_after(const Trial& ended, const AdapterFamilies& families) {
+    const std::vector<AdapterPair> pairs = families.pairs_after(ended, has_adapter());
+    if (summary_.closed) return summary_;
+    for (const AdapterPair& pair : pairs) add_missing(pair);
+    read_places();
+    compute();
     return summary_;
   }
 
@@ -95,6 +98,17 @@ class Analysis {
     AdapterPair plan;
     SimilarityRecord record;
   };
+
+  // And stores it.
+  void compute() {
+    if (!adapters_.empty() || !pairs_.empty()) analyse();
+    // Before the pairs beside which they stand: a pair that is stored says that nothing is missing.
+    for (const auto& [rows, cols, dimension] : bands_) put_band(rows, cols, dimension);
+    for (Adapter& adapter : adapters_) store_.put_adapter(adapter.record);
+    for (Pair& pair : pairs_) store_.put_similarity(pair.record);
+    summary_.adapters = static_cast<std::int64_t>(adapters_.size());
+    summary_.pairs = static_cast<std::int64_t>(pairs_.size());
+  }
 
   void analyse() {
     const bool needs_base = !adapters_.empty() || std::ranges::any_of(pairs_, [](const Pair& p) {
@@ -130,18 +144,21 @@ class Analysis {
         trial.id(), printable_path(adapter_folder(folder_, trial))));
   }
 
-  void find_missing(AnalysisScope scope) {
-    bool closed = false;
-    const AnalysisPlan plan = analysis_plan(manifest_, settings_, [&](const Trial& trial) {
+  HasAdapter has_adapter() {
+    return [this](const Trial& trial) {
       try {
         return finished_.find(trial) != nullptr || was_finished(trial);
       } catch (const PermissionDenied&) {
-        closed = true;
+        summary_.closed = true;
         return false;
       }
-    });
+    };
+  }
+
+  void find_missing(AnalysisScope scope) {
+    const AnalysisPlan plan = AdapterFamilies(manifest_, settings_).plan(has_adapter());
     // Which adapters are compared depends on all of them: what is stored stays.
-    if (closed) return;
+    if (summary_.closed) return;
     std::set<std::pair<std::string, std::string>> wanted;
     for (const Trial* trial : plan.adapters) {
       wanted.emplace(trial->id(), "");
@@ -158,24 +175,28 @@ class Analysis {
     }
     for (const AdapterPair& pair : plan.pairs) {
       wanted.emplace(pair.one->id(), pair.other_id());
-      if (scope == AnalysisScope::kAdapters && pair.relation == "base") continue;
-      const auto* const one = finished_.find(*pair.one);
-      const auto* const other = pair.other == nullptr ? nullptr : finished_.find(*pair.other);
-      if (one == nullptr || (pair.other != nullptr && other == nullptr)) continue;
-      std::string stamp = one->stamp;
-      if (other != nullptr) stamp += " " + other->stamp;
-      if (store_.analysis_stamp(pair.one->id(), pair.other_id()) == stamp) continue;
-      pairs_.push_back({pair,
-                        {.one = pair.one->id(),
-                         .other = pair.other_id(),
-                         .relation = pair.relation,
-                         .stamp = stamp,
-                         .sites = {}}});
-      used_.insert(pair.one);
-      if (pair.other != nullptr) used_.insert(pair.other);
+      if (scope == AnalysisScope::kAll || pair.relation != "base") add_missing(pair);
     }
     if (scope == AnalysisScope::kAll) store_.remove_analyses_not_in(wanted);
     read_places();
+  }
+
+  // Where both adapters are in place and the store lacks what is computed from them.
+  void add_missing(const AdapterPair& pair) {
+    const auto* const one = finished_.find(*pair.one);
+    const auto* const other = pair.other == nullptr ? nullptr : finished_.find(*pair.other);
+    if (one == nullptr || (pair.other != nullptr && other == nullptr)) return;
+    std::string stamp = one->stamp;
+    if (other != nullptr) stamp += " " + other->stamp;
+    if (store_.analysis_stamp(pair.one->id(), pair.other_id()) == stamp) return;
+    pairs_.push_back({pair,
+                      {.one = pair.one->id(),
+                       .other = pair.other_id(),
+                       .relation = pair.relation,
+                       .stamp = stamp,
+                       .sites = {}}});
+    used_.insert(pair.one);
+    if (pair.other != nullptr) used_.insert(pair.other);
   }
 
   // Where the adapters have updates. One that cannot be read is left out, and with it its pairs.
@@ -442,6 +463,12 @@ AnalysisSummary analyse_sweep(const SweepFolder& folder, const Manifest& manifes
   // What is stored in the end is by what the files are then.
   if (scope == AnalysisScope::kAll) finished.forget();
   return Analysis(folder, manifest, store, finished).run(scope);
+}
+
+AnalysisSummary analyse_after(const Trial& ended, const AdapterFamilies& families,
+                              const SweepFolder& folder, const Manifest& manifest, Store& store,
+                              FinishedAdapters& finished) {
+  return Analysis(folder, manifest, store, finished).run_after(ended, families);
 }
 
 }  // namespace rankscope

@@ -15,6 +15,9 @@ struct AnalysisSummary {
   std::int64_t adapters = 0, pairs = 0;  // that were computed now
   std::vector<std::string> problems;     // what could not be read, a line each
   std::vector<std::string> altered;      // trials whose adapter is not the one that was written
+  // A folder may not be read, and nothing was looked for: which adapters are compared depends on
+  // it.
+  bool closed = false;
 };
 
 // kAdapters: pairs of adapters alone. kAll: also what needs the base's matrices.
@@ -26,5 +29,11 @@ enum class AnalysisScope { kAdapters, kAll };
 // stored by then stays.
 AnalysisSummary analyse_sweep(const SweepFolder& folder, const Manifest& manifest, Store& store,
                               AnalysisScope scope, FinishedAdapters& finished);
+
+// What the end of a trial adds to an analysis of kAdapters that was made before it; its time goes
+// by the trial's families, not by the sweep. Of a sweep that is analysed. Throws as analyse_sweep.
+AnalysisSummary analyse_after(const Trial& ended, const AdapterFamilies& families,
+                              const SweepFolder& folder, const Manifest& manifest, Store& store,
+                              FinishedAdapters& finished);
 
 }  // namespace rankscope

@@ -53,7 +53,7 @@ class Observer : public LiveView {
     try {
       const std::string missing = collector_.collect(trial);
       if (!missing.empty()) log::warning("trial {}: {}", trial.id(), missing);
-      for (const std::string& problem : collector_.analyse(AnalysisScope::kAdapters).problems)
+      for (const std::string& problem : collector_.analyse_end(trial).problems)
         log::warning("{}", problem);
     } catch (const InputError& error) {
       // Held by another program, or damaged. The folders hold all, and the run's end tries again: a

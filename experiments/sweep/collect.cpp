@@ -236,6 +236,18 @@ AnalysisSummary Collector::analyse(AnalysisScope scope) {
   return summary;
 }
 
+AnalysisSummary Collector::analyse_end(const Trial& trial) {
+  if (!manifest_.analysis) return {};
+  AnalysisSummary summary =
+      families_ ? analyse_after(trial, *families_, folder_, manifest_, store_, finished_)
+                : analyse(AnalysisScope::kAdapters);
+  if (summary.closed)
+    families_.reset();
+  else if (!families_)
+    families_.emplace(manifest_, *manifest_.analysis);
+  return summary;
+}
+
 std::string Collector::put_dataset(const Trial& trial) {
   if (store_.has_dataset(dataset_key(trial))) return {};
   DatasetRecord dataset;

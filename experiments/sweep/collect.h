@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -39,6 +40,9 @@ class Collector {
   // The analysis that the sweep asks for, as far as finished trials allow it and the database lacks
   // it. Of kAdapters each finished trial is read once.
   AnalysisSummary analyse(AnalysisScope scope);
+  // What the end of a trial, collected already, adds to that of kAdapters: the first time, and
+  // where a folder could not be read the time before, all that is lacking.
+  AnalysisSummary analyse_end(const Trial& trial);
 
  private:
   // What the sweep says of it, whatever its folders hold.
@@ -58,6 +62,7 @@ class Collector {
   FileHashes hashes_;
   Store store_;
   FinishedAdapters finished_;
+  std::optional<AdapterFamilies> families_;  // once all that is lacking was looked for
   std::size_t stored_ = 0;
   std::set<std::string> refused_;
 };

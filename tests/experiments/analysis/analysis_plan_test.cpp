@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <random>
+#include <set>
 
 using namespace rankscope;
 
@@ -22,7 +24,7 @@ TEST_CASE("a rank is set against the largest with its alpha, and with its alpha 
     settings.pairs = {"ranks"};
     std::vector<std::string> found;
     for (const AdapterPair& pair :
-         analysis_plan(manifest, settings, [](const Trial&) { return true; }).pairs)
+         AdapterFamilies(manifest, settings).plan([](const Trial&) { return true; }).pairs)
       found.push_back(pair.one->train_hash + " - " + pair.other->train_hash);
     std::ranges::sort(found);
     return found;
@@ -59,7 +61,7 @@ TEST_CASE("seeds are paired within a setting, but for those that begin from one 
     settings.pairs = {"seeds"};
     std::vector<std::string> found;
     for (const AdapterPair& pair :
-         analysis_plan(manifest, settings, [](const Trial&) { return true; }).pairs)
+         AdapterFamilies(manifest, settings).plan([](const Trial&) { return true; }).pairs)
       found.push_back(pair.one->train_hash + " - " + pair.other->train_hash);
     return found;
   };
@@ -73,4 +75,66 @@ TEST_CASE("seeds are paired within a setting, but for those that begin from one 
   manifest.trials.clear();
   for (const std::uint64_t seed : {1, 9}) add(seed, {}, 9);
   CHECK(pairs() == std::vector<std::string>{"1 data_seed - 9 data_seed"});
+}
+
+TEST_CASE("whatever order trials end in, each end finds its pairs among its own families") {
+  // Ranks and seeds at two learning rates, with controls, and a training that is scored twice.
+  Manifest manifest;
+  for (const char* rate : {"1e-3", "1e-2"}) {
+    for (const bool shuffled : {false, true}) {
+      for (const std::uint64_t seed : {1, 2, 3}) {
+        for (const char* rank : {"1", "4", "8"}) {
+          Trial trial;
+          trial.config.method = "lora";
+          trial.config.seed = seed;
+          trial.config.shuffle_targets = shuffled;
+          trial.config.settings = {{"rank", rank}, {"alpha", "8"}};
+          trial.train = {{"seed", std::to_string(seed)},
+                         {"settings.rank", rank},
+                         {"settings.alpha", "8"},
+                         {"settings.lr", rate},
+                         {"shuffle_targets", shuffled ? "true" : "false"}};
+          trial.train_hash = std::to_string(manifest.trials.size());
+          trial.eval_hash = "one";
+          manifest.trials.push_back(trial);
+        }
+      }
+    }
+  }
+  Trial again = manifest.trials.front();
+  again.eval_hash = "two";
+  // A seed that is given is a part of the setting, though it names no other training.
+  again.config.init_seed = again.config.seed;
+  manifest.trials.push_back(again);
+  const AdapterFamilies families(manifest, AnalysisSettings{});
+  const auto names = [](const std::vector<AdapterPair>& pairs) {
+    std::set<std::string> found;
+    for (const AdapterPair& pair : pairs)
+      if (pair.relation != "base") found.insert(pair.one->id() + " " + pair.other_id());
+    return found;
+  };
+
+  std::vector<const Trial*> order;
+  for (const Trial& trial : manifest.trials) order.push_back(&trial);
+  std::mt19937 random(1);
+  for (int round = 0; round < 8; ++round) {
+    std::set<const Trial*> ended, asked;
+    std::set<std::string> stored;
+    const auto has_adapter = [&](const Trial& trial) {
+      asked.insert(&trial);
+      return ended.contains(&trial);
+    };
+    for (const Trial* trial : order) {
+      ended.insert(trial);
+      asked.clear();
+      const std::set<std::string> found = names(families.pairs_after(*trial, has_adapter));
+      for (const Trial* other : asked)
+        CHECK(other->train.at("settings.lr") == trial->train.at("settings.lr"));
+      const std::set<std::string> whole = names(families.plan(has_adapter).pairs);
+      CHECK(std::ranges::includes(whole, found));
+      stored.insert(found.begin(), found.end());
+      CHECK(std::ranges::includes(stored, whole));
+    }
+    std::ranges::shuffle(order, random);
+  }
 }

@@ -67,3 +67,29 @@ TEST_CASE("pairs are found by what was read before, the whole analysis reads all
   CHECK(whole.pairs >= 4);
   CHECK(collector.analyse(AnalysisScope::kAdapters).pairs == 0);
 }
+
+TEST_CASE("a trial's end is analysed among its own families, and all rows are there in the end") {
+  const Copied copied("ends");
+  const fs::path out = copied.folder.path();
+  const Trial& trial = *copied.trial;
+  const Trial& unrelated = find_trial(copied.manifest, trial_of(out, "tuned", "write").at("id"));
+  remove_database(out);
+  {
+    Collector collector(copied.folder, copied.manifest);
+    const fs::path done = copied.folder.eval_folder(trial) / "done.json";
+    const fs::path aside = done.string() + ".aside";
+    fs::rename(done, aside);
+    CHECK(collector.collect_all().empty());
+    // What earlier runs left is looked for once.
+    CHECK(collector.analyse_end(unrelated).pairs > 0);
+    CHECK(collector.analyse_end(unrelated).pairs == 0);
+    fs::rename(aside, done);
+    CHECK(collector.collect(trial).empty());
+    CHECK(collector.analyse_end(unrelated).pairs == 0);
+    // With its start, the other seed and the other rank.
+    CHECK(collector.analyse_end(trial).pairs >= 3);
+    CHECK(collector.analyse(AnalysisScope::kAdapters).pairs == 0);
+    CHECK(collector.analyse(AnalysisScope::kAll).problems.empty());
+  }
+  CHECK(database_rows(out) == database_rows(shared_sweep().out("undisturbed")));
+}
