@@ -35,7 +35,7 @@ constexpr std::size_t kLongestEvent = 1 << 20;
   _exit(127);
 }
 
-std::string last_message(const std::filesystem::path& log) {
+std::string last_line(const std::filesystem::path& log) {
   std::string text;
   try {
     text = read_regular_file(log);
@@ -44,24 +44,25 @@ std::string last_message(const std::filesystem::path& log) {
   }
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   const std::size_t begin = text.rfind('\n');
-  std::string line = begin == std::string::npos ? text : text.substr(begin + 1);
-  constexpr std::string_view kPrefix = "rankscope: ";
-  if (line.starts_with(kPrefix)) line.erase(0, kPrefix.size());
-  return printable(line, kLongestMessage);
+  return begin == std::string::npos ? text : text.substr(begin + 1);
 }
 
 }  // namespace
 
 std::string worker_error(int exit_code, const std::filesystem::path& log) {
-  const std::string message = last_message(log);
-  if (!message.empty()) return message;
-  const std::string ended = fmt::format("ended with exit code {}", exit_code);
-  if (exit_code != MachineError("").exit_code()) return ended;
-  // What is wrong with the machine may be what keeps its message from being written.
-  return fmt::format(
-      "{}, a fault of the machine whose message could not be written to '{}'; see how much space "
-      "is free on its disk (df)",
-      ended, printable_path(log));
+  constexpr std::string_view kPrefix = "rankscope: ";  // of what ends a program
+  std::string line = last_line(log);
+  const bool is_end = line.starts_with(kPrefix);
+  // What is wrong with the machine may be what keeps its message from being written: the last line
+  // is an earlier one then.
+  if (!is_end && exit_code == MachineError("").exit_code())
+    return fmt::format(
+        "ended with exit code {}, a fault of the machine whose message could not be written to "
+        "'{}'; see how much space is free on its disk (df)",
+        exit_code, printable_path(log));
+  if (is_end) line.erase(0, kPrefix.size());
+  return line.empty() ? fmt::format("ended with exit code {}", exit_code)
+                      : printable(line, kLongestMessage);
 }
 
 std::vector<std::string> worker_command(const std::filesystem::path& sweep_folder,

@@ -14,7 +14,6 @@ TEST_CASE("a fault of the machine whose message could not be written asks for th
   const TemporaryFolder folder;
   const std::filesystem::path log = folder / "log.txt";
   const auto unsaid = [&] {
-    CHECK(worker_error(1, log) == "ended with exit code 1");
     CHECK_THAT(worker_error(3, log),
                Catch::StartsWith("ended with exit code 3, a fault of the machine whose message") &&
                    Catch::Contains("could not be written to '" + log.string() + "'") &&
@@ -23,6 +22,11 @@ TEST_CASE("a fault of the machine whose message could not be written asks for th
   unsaid();
   write_file_atomically(log, "");
   unsaid();
+  CHECK(worker_error(1, log) == "ended with exit code 1");
+  // The disk was full later.
+  write_file_atomically(log, "read 3 examples\n");
+  unsaid();
+  CHECK(worker_error(1, log) == "read 3 examples");
   write_file_atomically(log, "read 3 examples\nrankscope: cannot write 'curve.jsonl'\n");
   for (const int code : {1, 3}) CHECK(worker_error(code, log) == "cannot write 'curve.jsonl'");
 }
