@@ -157,7 +157,7 @@ TEST_CASE("where no example fits, what takes the room is named") {
   CHECK_THAT(refusal(config, 0), Catch::EndsWith("no example fits into 4 tokens, the first is "
                                                  "'train:1'; shorten the template or take a base "
                                                  "of a longer context; the model's context is 4"));
-  CHECK_THAT(refusal(config, 2), Catch::Contains("; lower max_new; the model's context is 4"));
+  CHECK_THAT(refusal(config, 4), Catch::Contains("; lower max_new; the model's context is 4"));
   config.context = 32;
   const ModelConfig beside = config_beside(config, {.prefix = 24, .infix = 5});
   CHECK_THAT(refusal(beside, 0), Catch::Contains("; take fewer special tokens; the model's context "
