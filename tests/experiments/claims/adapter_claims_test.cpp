@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "experiments/claims/judgement.h"
 #include "tests/experiments/claims/planted_results.h"
@@ -163,6 +164,41 @@ TEST_CASE(
           .claims.at(0);
   for (const ContrastFinding& contrast : amplified.contrasts)
     CHECK(*contrast.estimate == Approx(2));
+}
+
+TEST_CASE("a seed of which one layer is undefined is left out, not averaged over the others") {
+  PlantedResults planted;
+  for (const int rank : {4, 6}) {
+    planted.add({.targets = "Wq+Wv", .rank = rank, .seeds = 3});
+    for (int seed = 1; seed <= 3; ++seed) {
+      AdapterFindings record{.trial = fmt::format("plantedwikisqlloraWq+Wv{}s{}", rank, seed),
+                             .stamp = "s",
+                             .values = {},
+                             .spectra = {}};
+      for (int layer = 0; layer < 2; ++layer) {
+        // As logarithms to the base 2: 2 and 3, 4 and none, 6 and 7.
+        SiteValue projected{layer, "Wq", "projected", std::exp2(2 * seed + layer), ""};
+        if (seed == 2 && layer == 1) projected = {layer, "Wq", "projected", {}, "equal values"};
+        record.values.push_back(projected);
+        for (const char* quantity :
+             {"projected_random", "projected_drawn", "projected_weight", "update_norm"})
+          record.values.push_back({layer, "Wq", quantity, 1.0, ""});
+      }
+      planted.store().put_adapter(record);
+    }
+  }
+  const ClaimFinding claim =
+      planted
+          .judge(adapter_claim("amplification", "    sites: [Wq]\n    ranks: [4, 6]\n",
+                               "update_over_random", 1))
+          .claims.at(0);
+  REQUIRE(claim.contrasts.size() == 2);
+  for (const ContrastFinding& contrast : claim.contrasts) {
+    INFO(contrast.name);
+    CHECK(contrast.seeds_left == 2);
+    REQUIRE(contrast.estimate);
+    CHECK(*contrast.estimate == Approx((2.5 + 6.5) / 2));
+  }
 }
 
 TEST_CASE("adapters are set against the control that repeats them, and never against another's") {

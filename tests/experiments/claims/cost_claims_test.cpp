@@ -79,6 +79,58 @@ TEST_CASE("costs are compared seed by seed") {
   CHECK(*none.contrasts.at(2).estimate == Approx(6));
 }
 
+TEST_CASE("a seed is one unit of cost: it is set against the same seed alone") {
+  PlantedResults planted;
+  planted.store().put_sweep({"planted", "name: planted\n", "models/tiny", std::string(64, 'c')});
+  const auto add = [&](const std::string& method, std::int64_t seed, double memory) {
+    TrialRecord trial = unscored_trial("done", method == "lora" ? "Wq" : "", 8, seed);
+    trial.trial = method + std::to_string(seed);
+    trial.method = trial.config["method"] = method;
+    if (method != "lora") trial.rank = {};
+    trial.timings = {{"train_peak_memory_mib", memory}};
+    planted.store().put_trial(trial);
+  };
+  // Logarithms of the ratios: 1, 2 and 3.
+  add("lora", 1, 100);
+  add("lora", 2, 100);
+  add("lora", 3, 200);
+  add("full", 1, 200);
+  add("full", 2, 400);
+  add("full", 3, 1600);
+  add("full", 4, 6400);  // lora has no such seed
+  const ContrastFinding contrast = planted.judge(cost_claim("memory")).claims.at(0).contrasts.at(0);
+  CHECK(contrast.seeds_left == 3);
+  CHECK(contrast.seeds_right == 3);
+  REQUIRE(contrast.estimate);
+  CHECK(*contrast.estimate == Approx(2));
+  CHECK(*contrast.df == Approx(2));
+  // Their standard deviation is 1, and Student's t of 2 degrees of freedom 4.30265 at 97.5 %.
+  CHECK(*contrast.low == Approx(2 - 4.30265 / std::sqrt(3)).margin(1e-4));
+}
+
+TEST_CASE("a pack on one side alone keeps memory and speed from being compared") {
+  for (const char* packed : {"lora", "full"}) {
+    INFO(packed);
+    PlantedResults planted;
+    for (const std::string method : {"lora", "full"}) {
+      const bool is_lora = method == "lora";
+      std::map<std::string, double> timings{{"train_peak_memory_mib", is_lora ? 100 : 400},
+                                            {"train_tokens_per_second", is_lora ? 400 : 100},
+                                            {"checkpoint_bytes", is_lora ? 1000 : 4000}};
+      if (method == packed) timings[kTrainedTogether] = 4;
+      planted.add({.method = method, .targets = is_lora ? "Wq" : "", .timings = timings});
+    }
+    for (const char* quantity : {"memory", "throughput"}) {
+      const ClaimFinding claim = planted.judge(cost_claim(quantity)).claims.at(0);
+      CHECK(claim.verdict == "not run");
+      CHECK_THAT(claim.contrasts.at(0).missing, Contains("trained in packs"));
+    }
+    const ClaimFinding checkpoint = planted.judge(cost_claim("checkpoint")).claims.at(0);
+    REQUIRE(checkpoint.contrasts.at(0).estimate);
+    CHECK(*checkpoint.contrasts.at(0).estimate == Approx(2));
+  }
+}
+
 TEST_CASE("memory and speed are not compared across devices, checkpoints are") {
   using Environment = std::map<std::string, std::string>;
   const auto judged = [](const std::string& quantity, const Environment& lora,

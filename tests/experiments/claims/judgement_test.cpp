@@ -78,6 +78,29 @@ TEST_CASE(
   CHECK(verdict("wikisql", "above", "354823168") == "holds");  // 200 of its 8,421 examples
 }
 
+TEST_CASE("a base of whose size the trials disagree is not taken for the paper's") {
+  const auto verdict = [](const std::string& of_wq, const std::string& of_both) {
+    PlantedResults planted;
+    planted.add({.targets = "Wq",
+                 .task = "samsum",
+                 .kind = "samsum",
+                 .rank = 8,
+                 .share = 0.3,
+                 .environment = {{"base_parameters", of_wq}}});
+    planted.add({.targets = "Wq+Wv",
+                 .task = "samsum",
+                 .kind = "samsum",
+                 .rank = 4,
+                 .share = 0.6,
+                 .environment = {{"base_parameters", of_both}}});
+    std::string claim = score_claim("above", 5);
+    claim.replace(claim.find("mnli"), 4, "samsum");
+    return planted.judge(claim).claims.at(0).verdict;
+  };
+  CHECK(verdict("354823168", "354823168") == "reproduced");
+  CHECK(verdict("354823168", "774030080") == "holds");
+}
+
 TEST_CASE(
     "equal groups are equivalent within a margin that they can show, and the untrained base is "
     "not") {
@@ -118,6 +141,32 @@ TEST_CASE("one seed gives no verdict, and a missing side no run") {
       "      - {left: {method: lora, targets: Wq+Wv}, right: {method: lora, targets: Wq}}\n" +
       other;
   CHECK(planted.judge(score_claim("above", 5, "", both)).claims.at(0).verdict == "not run");
+}
+
+TEST_CASE("claims that one seed leaves open are none of those that Holm's procedure is over") {
+  PlantedResults planted;
+  planted.add({.targets = "Wk", .rank = 8, .share = 0.1, .seeds = 1});
+  planted.add({.targets = "Wq", .rank = 8, .share = 0.3});
+  planted.add({.targets = "Wq+Wv", .rank = 4, .share = 0.6});
+  std::string claims = "claims:\n";
+  const auto add = [&](const std::string& id, const std::string& region, const std::string& right) {
+    std::string claim = score_claim(region, 5, "",
+                                    "      - {left: {method: lora, targets: Wq+Wv}, right: "
+                                    "{method: lora, targets: " +
+                                        right + "}}\n");
+    claim.erase(0, claims.find('\n') + 1);
+    claim.replace(claim.find("id: A"), 5, "id: " + id);
+    claims += claim;
+  };
+  add("A", "above", "Wq");
+  add("B", "above", "Wk");
+  add("C", "within", "Wq");
+  const Findings findings = planted.judge(claims);
+  REQUIRE(findings.claims.size() == 3);
+  CHECK(findings.claims[0].verdict == "holds");
+  CHECK(findings.claims[1].verdict == "underpowered");
+  CHECK(findings.claims[2].verdict == "contradicted");
+  CHECK(findings.claims_tested == 2);
 }
 
 TEST_CASE("a group and a task that the sweep has no trials of are named") {
@@ -283,6 +332,60 @@ TEST_CASE("sides are chosen by budget, rank, share of parameters and number of e
   CHECK(only(few, sides) == "mnli_100: lora Wq against full");
 }
 
+TEST_CASE("a control on shuffled targets is no side of a claim, whatever its rank") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq", .rank = 8, .share = 0.3});
+  planted.add({.targets = "Wq+Wv", .rank = 8, .share = 0.6, .seeds = 4});
+  // By rank one of these would be the first, the other the largest.
+  for (const std::int64_t rank : {4, 16})
+    planted.add({.targets = "Wq+Wv", .rank = rank, .share = 0.9, .shuffled = true});
+  for (const char* rank : {"", ", rank: largest"}) {
+    INFO(rank);
+    const ClaimFinding claim =
+        planted
+            .judge(score_claim("above", 5, "",
+                               "      - {left: {method: lora, targets: Wq+Wv" + std::string(rank) +
+                                   "}, right: {method: lora, targets: Wq}}\n"))
+            .claims.at(0);
+    const ContrastFinding& contrast = claim.contrasts.at(0);
+    CHECK(contrast.name == "wikisql: lora Wq+Wv r8 against lora Wq r8");
+    REQUIRE(contrast.estimate);
+    CHECK(*contrast.estimate == Approx(30).margin(10));
+    CHECK(contrast.seeds_left == 4);
+  }
+}
+
+TEST_CASE("of several budgets that all sides have the largest is compared") {
+  PlantedResults planted;
+  planted.add({.targets = "Wq", .rank = 8, .parameters = 1000, .share = 0.6});
+  planted.add({.targets = "Wq", .rank = 32, .parameters = 4000, .share = 0.3});
+  planted.add({.targets = "Wq+Wv", .rank = 4, .parameters = 1000, .share = 0.3});
+  planted.add({.targets = "Wq+Wv", .rank = 16, .parameters = 4000, .share = 0.6});
+  const ClaimFinding claim =
+      planted.judge(score_claim("above", 5, "    equal: parameters\n")).claims.at(0);
+  CHECK(claim.contrasts.at(0).name == "wikisql: lora Wq+Wv r16 against lora Wq r32");
+  CHECK(claim.verdict == "holds");
+}
+
+TEST_CASE("the next fewer parameters are fewer than the most, which several settings may have") {
+  PlantedResults planted;
+  planted.add({.method = "full", .parameters = 100000, .share = 0.5});
+  planted.add({.targets = "Wk", .rank = 4, .parameters = 400, .share = 0.2});
+  planted.add({.targets = "Wq", .rank = 8, .parameters = 800, .share = 0.3});
+  planted.add({.targets = "Wv", .rank = 8, .parameters = 800, .share = 0.3});
+  const auto name = [&](const std::string& take) {
+    return planted
+        .judge(score_claim(
+            "above", 1, "",
+            "      - {left: {method: lora, take: " + take + "}, right: {method: full}}\n"))
+        .claims.at(0)
+        .contrasts.at(0)
+        .name;
+  };
+  CHECK(name("most_parameters") == "wikisql: lora Wq r8 against full");
+  CHECK(name("second_most_parameters") == "wikisql: lora Wk r4 against full");
+}
+
 TEST_CASE(
     "a claim is judged on the sweep that can answer it, and a wrong one among many stays rare") {
   PlantedResults planted;
@@ -414,6 +517,13 @@ TEST_CASE("one budget is what a group's ranks come to, as near as its matrices a
   // Another group's is another budget.
   add("Wo", 9, 1100, 0.3, "other");
   CHECK(judged("Wo").verdict == "not run");
+  // Nor is one rank a budget, though of narrower heads it comes to less than twice as much.
+  PlantedResults narrow;
+  narrow.add({.targets = "Wq", .rank = 8, .parameters = 1024, .share = 0.3});
+  narrow.add({.targets = "Wq+Wv", .rank = 8, .parameters = 1664, .share = 0.6});
+  CHECK(narrow.judge(score_claim("above", 5, "    equal: parameters\n")).claims.at(0).verdict ==
+        "not run");
+  CHECK(narrow.judge(score_claim("above", 5)).claims.at(0).verdict == "holds");
 }
 
 TEST_CASE("a sweep that is not finished does not take the verdict from one that is") {
@@ -550,6 +660,29 @@ TEST_CASE("tasks that are scored on the same data share one trial of the base") 
   REQUIRE(base.size() == 2);
   CHECK(base.at("mnli") == base.at("mnli_40"));
   CHECK(lora.at("mnli") == base.at("mnli"));
+}
+
+TEST_CASE("of one dataset's bases a task has the one that was decoded as its own trials are") {
+  PlantedResults planted;
+  const auto add = [&](const std::string& task, const std::string& beams, Planted p) {
+    p.task = task;
+    p.read = {{"decoding.beams", beams}};
+    planted.add(p);
+  };
+  add("greedy", "1", {.method = "none", .share = 0.2});
+  add("searched", "4", {.method = "none", .share = 0.6});
+  add("searched", "4", {.targets = "Wq", .rank = 8, .share = 0.8});
+  // Scored as the second task is, which has the base of both.
+  add("larger", "4", {.targets = "Wq", .rank = 8, .diverged = true});
+  std::map<std::string, double> base, lora;
+  for (const ScoreFinding& score : planted.judge(score_claim("above", 5)).scores) {
+    REQUIRE(score.mean);
+    (score.method == "none" ? base : lora)[score.task] = *score.mean;
+  }
+  REQUIRE(base.size() == 3);
+  CHECK(base.at("greedy") < base.at("searched") - 20);
+  CHECK(base.at("larger") == base.at("searched"));
+  CHECK(lora.at("larger") == base.at("searched"));
 }
 
 TEST_CASE(

@@ -131,6 +131,16 @@ TEST_CASE(
   CHECK_THAT(open.explanation, Contains("to tell 0.001 log2: ") && Contains(" rounds"));
 }
 
+TEST_CASE("an adapter's width is the nearest to the share by ratio, not by difference") {
+  // A fifth and 1.9 times of 1 %: nearer by difference is the first.
+  const PlantedTimes times(
+      {cell(1, 128, {{"base"}, {"adapter_l", 2, 200, 1.01}, {"adapter_l", 40, 1900, 1.2}}, 20)});
+  std::string of_one_percent = claim(contrast("adapter_l", "above", 0.1));
+  of_one_percent.replace(of_one_percent.find("0.031"), 5, "0.01");
+  CHECK(times.first(of_one_percent).contrasts.at(0).name ==
+        "batch 1 x 128 tokens: adapter_l r40 against the base");
+}
+
 TEST_CASE("a claim on latencies needs its cell, its variant and ten rounds") {
   const PlantedTimes times(
       {cell(1, 128, {{"base"}, {"adapter_l", 40, 3000, 1.2}}, 9), cell(4, 64, as_the_paper(), 20)});
