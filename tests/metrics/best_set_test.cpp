@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 
 #include "metrics/crossed_design.h"
@@ -37,6 +38,20 @@ TEST_CASE("a group of one seed is told from none") {
                                           set.binary("c", 1, 0.1, 0), set.binary("d", 1, 0.95, 0)};
   CHECK(best_set(groups) == Indices{1, 2, 3});
   CHECK(best_set(std::vector<RealMatrix>{groups[2], groups[3]}) == Indices{0, 1});
+}
+
+TEST_CASE("groups of one seed are none of the comparisons that Holm's adjustment is over") {
+  const SyntheticExamples set("best", 2, 100);
+  std::vector<RealMatrix> groups = {set.binary("a", 5, 0.4, 0.0004),
+                                    set.binary("b", 5, 0.6, 0.0004)};
+  const double p = p_below(difference_estimate(groups[0], groups[1]), 0);
+  REQUIRE(p > 0);
+  REQUIRE(p < 0.25);
+  for (int g = 0; g < 10; ++g) groups.push_back(set.binary("one" + std::to_string(g), 1, 0.5, 0));
+  Indices without_first(groups.size() - 1);
+  std::iota(without_first.begin(), without_first.end(), std::size_t{1});
+  // One comparison has a p-value of at most twice p, eleven would not.
+  CHECK(best_set(groups, 2 * p) == without_first);
 }
 
 TEST_CASE("the best of one group, of none, and of equal ones") {

@@ -31,6 +31,14 @@ TEST_CASE(
       w + 200 * (u.col(0) + u.col(20)) / std::sqrt(2.0) * v.col(20).transpose();
   CHECK(intruder_dimensions(left, mixed, 0.9) >= 1);
   CHECK(intruder_dimensions(left, mixed, 0.5) == 0);
+  // An even mixture of three old directions has a cosine of 0.577 with each, though it lies in
+  // their span; what of that span is left beside it is a plane, whose every direction has one of
+  // 0.707 to 0.816 with one of them.
+  const RealMatrix mixture =
+      w + 200 * (u.col(0) + u.col(1) + u.col(2)) / std::sqrt(3.0) * v.col(20).transpose();
+  CHECK(intruder_dimensions(left, mixture, 0.9) == 3);
+  CHECK(intruder_dimensions(left, mixture, 0.6) == 1);
+  CHECK(intruder_dimensions(left, mixture, 0.5) == 0);
   CHECK_THROWS_AS(intruder_dimensions(left, w.transpose(), 0.5), std::invalid_argument);
 }
 
