@@ -6,7 +6,9 @@
 #include <optional>
 
 #include "common/draws.h"
+#include "plots/adapters.h"
 #include "plots/figures/makers.h"
+#include "plots/figures/phi_panels.h"
 #include "plots/report_data.h"
 #include "plots/tables/makers.h"
 #include "results/cells.h"
@@ -50,24 +52,31 @@ class AnalysedSweep {
              {"projected", "projected_weight", "projected_random", "update_norm", "weight_norm",
               "amplification", "relative", "stable_rank"})
           record.values.push_back({layer, site, quantity, 1.0, ""});
-        record.spectra.push_back({layer, site, {2.0, 1.0}});
+        record.spectra.push_back({layer, site, {2.0 + layer, 1.0}});
       }
     }
     store_.put_adapter(record);
     return t.trial;
   }
 
-  // phi of two adapters, everywhere this value.
+  // phi of two adapters, everywhere this value; `initial`: of what they began with.
   void put_pair(const std::string& one, const std::string& other, const std::string& relation,
-                float phi, const std::string& directions = "a") {
-    SiteSimilarity similarity;
-    similarity.site = "Wq";
-    similarity.directions = directions;
-    similarity.rows = similarity.cols = 2;
-    similarity.dimension = 32;
-    similarity.phi.assign(4, phi);
-    store_.put_similarity(
-        {.one = one, .other = other, .relation = relation, .stamp = "s", .sites = {similarity}});
+                float phi, const std::string& directions = "a",
+                std::optional<float> initial = std::nullopt) {
+    SimilarityRecord record{
+        .one = one, .other = other, .relation = relation, .stamp = "s", .sites = {}};
+    const auto add = [&](const std::string& of, float value) {
+      SiteSimilarity similarity;
+      similarity.site = "Wq";
+      similarity.directions = of;
+      similarity.rows = similarity.cols = 2;
+      similarity.dimension = 32;
+      similarity.phi.assign(4, value);
+      record.sites.push_back(std::move(similarity));
+    };
+    add(directions, phi);
+    if (initial) add("initial", *initial);
+    store_.put_similarity(record);
   }
 
   // For phi as put_pair stores it.
@@ -135,6 +144,65 @@ TEST_CASE("each setting stands beside its own control, not beside a mean of all"
                                                              : std::vector<double>()));
     }
   }
+}
+
+TEST_CASE("what training gave stands beside what it began with, of its own setting's adapters") {
+  AnalysedSweep sweep;
+  const auto put = [&](const std::string& alpha, float phi) {
+    const auto adapter = [&](std::int64_t seed, std::int64_t rank) {
+      return sweep.put_adapter(alpha, seed, false, {"Wq"}, {0}, rank);
+    };
+    const std::string one = adapter(1, 8), other = adapter(2, 8);
+    sweep.put_pair(one, other, "seeds", phi, "a", phi / 4);
+    sweep.put_pair(adapter(1, 2), one, "ranks", phi, "a", phi / 4);
+    return std::pair(one, other);
+  };
+  const std::string of_8 = put("8", 0.5F).first, of_64 = put("64", 1).second;
+  // A pair of two settings is of neither.
+  sweep.put_pair(of_8, of_64, "seeds", 0.75F, "a", 0.75F);
+  ReportData& data = sweep.data();
+  for (const FigureSet& set : {between_ranks_figures(data), between_seeds_figures(data)}) {
+    REQUIRE(set.figures.size() == 2);
+    for (const Figure& figure : set.figures) {
+      INFO(figure.title);
+      const double phi = figure.title.find("alpha 64") != std::string::npos ? 1 : 0.5;
+      CHECK(panel(figure, "Wq, trained") == std::vector<double>(4, phi));
+      CHECK(panel(figure, "Wq, before training") == std::vector<double>(4, phi / 4));
+      for (const Row& row : figure.data.rows)
+        if (text_in(row[4]) == "Wq, trained") CHECK(integer_in(row[8]) == 1);
+    }
+  }
+}
+
+TEST_CASE("the small rank is the largest up to 8 that is not the largest of all") {
+  const auto small = [](std::vector<std::int64_t> ranks) {
+    AdapterGroup group;
+    group.ranks = std::move(ranks);
+    return group.small_rank();
+  };
+  CHECK(small({1, 4, 8, 64}) == 8);
+  CHECK(small({1, 4, 8}) == 4);
+  CHECK(small({1, 16, 64}) == 1);
+  CHECK(small({16, 64}) == 16);
+  CHECK_FALSE(small({8}));
+}
+
+TEST_CASE("some layers are spread evenly over all, the first and the last among them") {
+  std::vector<std::int64_t> layers(12);
+  std::iota(layers.begin(), layers.end(), 0);
+  CHECK(some_layers(layers, 4) == std::vector<std::int64_t>{0, 3, 7, 11});
+  CHECK(some_layers({5, 6, 9}, 4) == std::vector<std::int64_t>{5, 6, 9});
+}
+
+TEST_CASE("the spectra that are drawn are the middle layer's, as the caption says") {
+  AnalysedSweep sweep;
+  sweep.put_adapter("8", 1, false, {"Wq"}, {4, 5, 6});
+  const FigureSet set = spectrum_figures(sweep.data());
+  REQUIRE(set.figures.size() == 1);
+  CHECK_THAT(set.figures[0].caption, Contains("layer 5 (from 0; 3 analysed)"));
+  std::vector<double> values;
+  for (const Row& row : set.figures[0].data.rows) values.push_back(number_in(row[2]).value_or(-1));
+  CHECK(values == std::vector<double>{7, 1});
 }
 
 TEST_CASE("captions count the settings and sites of adapters that are not drawn") {
