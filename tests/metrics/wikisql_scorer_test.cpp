@@ -194,6 +194,29 @@ TEST_CASE("values stay values") {
   CHECK_FALSE(database.execute("sqlite_master", query).ok());
 }
 
+TEST_CASE("an integer equals the real of its value, on whichever side it stands") {
+  constexpr auto kReal = WikisqlValue::Kind::kReal;
+  WikisqlTable table{"2-1", {"port", "depth"}, {"text", "real"}, {}};
+  table.rows = {{{"Ayr"}, {"1.0", kReal}}, {{"Wick"}, {"1.5", kReal}}};
+  WikisqlDatabase database;
+  database.add_table(table);
+  const auto aggregated = [&](int column, int aggregation) {
+    WikisqlQuery query;
+    query.select = column;
+    query.aggregation = aggregation;
+    query.conditions.push_back({0, 0, {aggregation == 1 ? "Wick" : "Ayr"}});
+    return database.execute("2-1", query);
+  };
+  const QueryResult count = aggregated(0, 3), one = aggregated(1, 2), more = aggregated(1, 1);
+  REQUIRE(count.rows == std::vector<SqlValue>{std::int64_t{1}});
+  REQUIRE(one.rows == std::vector<SqlValue>{1.0});
+  REQUIRE(more.rows == std::vector<SqlValue>{1.5});
+  CHECK(count.same_rows(one));
+  CHECK(one.same_rows(count));
+  CHECK_FALSE(count.same_rows(more));
+  CHECK_FALSE(more.same_rows(count));
+}
+
 TEST_CASE("tables that cannot be are refused by name") {
   WikisqlDatabase database;
   WikisqlTable table{"1-1", {"a", "b"}, {"text"}, {}};
