@@ -2,7 +2,10 @@
 #include <catch2/catch.hpp>
 
 #include <filesystem>
+#include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "common/files.h"
 #include "results/query.h"
@@ -149,6 +152,68 @@ TEST_CASE("views name trials, scores, curves, predictions and where they came fr
         "name,value\r\npeak_memory_mib,300.0\r\ntrain_seconds,12.5\r\n");
   CHECK_THAT(answer(reader, "sweeps"), Contains(",9,6,1,1,0,1\r\n"));
   CHECK_THAT(answer(reader, "datasets"), Contains("d1,wikisql,dev,dev.jsonl,2\r\n"));
+}
+
+TEST_CASE("each pair of an adapter has its own relation, once") {
+  TemporaryFolder folder;
+  {
+    Store store = Store::open(folder / "results.db");
+    for (const int seed : {0, 1}) store.put_trial(lora_trial("Wq", 1, seed, 0));
+    for (const auto& [other, relation] : {std::pair{"Wq-r1-s1", "seeds"}, {"base", "base"}})
+      store.put_similarity({.one = "Wq-r1-s0",
+                            .other = other,
+                            .relation = relation,
+                            .stamp = "s",
+                            .sites = {{0, "Wq", "a", 1, 1, 8, {0.5f}, "", {}, {}, {}, {}}}});
+  }
+  ResultsReader reader({folder.path()});
+  CHECK(answer(reader, "SELECT other, relation FROM similarities ORDER BY other, relation") ==
+        "other,relation\r\nWq-r1-s1,seeds\r\nbase,base\r\n");
+}
+
+TEST_CASE("every column of Table 7's view is the quantity of its name") {
+  const std::vector<std::string> quantities{
+      "projected",   "projected_weight", "projected_random", "projected_drawn",       "update_norm",
+      "weight_norm", "amplification",    "relative",         "unscaled_amplification"};
+  TemporaryFolder folder;
+  std::string columns;
+  {
+    Store store = Store::open(folder / "results.db");
+    store.put_trial(lora_trial("Wq", 1, 0, 0));
+    AdapterFindings record{.trial = "Wq-r1-s0", .stamp = "s", .values = {}, .spectra = {}};
+    for (const std::string& quantity : quantities) {
+      record.values.push_back(
+          {0, "Wq", quantity, static_cast<double>(record.values.size() + 1), ""});
+      columns += (columns.empty() ? "" : ",") + quantity;
+    }
+    store.put_adapter(record);
+  }
+  ResultsReader reader({folder.path()});
+  CHECK(answer(reader, "SELECT " + columns + " FROM amplifications") ==
+        columns + "\r\n1.0,2.0,3.0,4.0,5.0,6.0,7.0,8.0,9.0\r\n");
+}
+
+TEST_CASE("a prediction stands beside the reference of its own dataset, whatever others' ids are") {
+  TemporaryFolder folder;
+  {
+    Store store = Store::open(folder / "results.db");
+    DatasetRecord other = sample_dataset("d2");
+    other.examples = {{"e2", "Which d?", "SELECT d"}, {"e1", "Which c?", "SELECT c"}};
+    store.put_dataset(sample_dataset("d1"));
+    store.put_dataset(other);
+    TrialRecord first = lora_trial("Wq", 1, 0, 0), second = lora_trial("Wq", 1, 1, 0);
+    second.dataset = "d2";
+    for (const TrialRecord& trial : {first, second}) store.put_trial(trial);
+  }
+  ResultsReader reader({folder.path()});
+  CHECK(answer(reader,
+               "SELECT trial, example, reference FROM predictions_scored WHERE metric = 'exact' "
+               "ORDER BY trial, example, reference") ==
+        "trial,example,reference\r\n"
+        "Wq-r1-s0,e1,SELECT a\r\n"
+        "Wq-r1-s0,e2,SELECT b FROM table\r\n"
+        "Wq-r1-s1,e1,SELECT c\r\n"
+        "Wq-r1-s1,e2,SELECT d\r\n");
 }
 
 TEST_CASE("SCHEMA.md's query has one score of the base for each task, of its own decoding") {
