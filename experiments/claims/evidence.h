@@ -81,7 +81,7 @@ VariantOrder variant_order(const EvidenceGroup& group);
 
 struct EvidenceSweep {
   std::string sweep, base;                      // base: as readers call it
-  std::optional<std::int64_t> base_parameters;  // none: recorded by no trial
+  std::optional<std::int64_t> base_parameters;  // none: recorded by no trial, or not alike
   std::vector<EvidenceGroup> groups;            // scored trials' alone
   std::vector<SeenTask> seen;                   // its tasks whose scored examples were not unseen
 };
