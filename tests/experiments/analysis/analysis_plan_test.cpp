@@ -39,6 +39,30 @@ TEST_CASE("a rank is set against the largest with its alpha, and with its alpha 
   CHECK(pairs() == std::vector<std::string>{"r8 a16 - r64 a32"});
 }
 
+TEST_CASE("ranks whose learning rates were searched for apart are set against one another") {
+  Manifest manifest;
+  for (const char* rank : {"8", "64"}) {
+    Trial trial;
+    trial.config.method = "lora";
+    trial.config.settings = {{"rank", rank}, {"alpha", "8"}};
+    trial.train = {{"settings.rank", rank},
+                   {"settings.alpha", "8"},
+                   {"tuning.rates", "0.001 0.01"},
+                   {"tuning.settings.rank", rank},
+                   {"tuning.settings.alpha", "8"}};
+    trial.train_hash = rank;
+    manifest.trials.push_back(trial);
+  }
+  AnalysisSettings settings;
+  settings.pairs = {"ranks"};
+  const AnalysisPlan plan =
+      AdapterFamilies(manifest, settings).plan([](const Trial&) { return true; });
+  REQUIRE(plan.pairs.size() == 1);
+  CHECK(plan.pairs[0].one->train_hash == "8");
+  CHECK(plan.pairs[0].other->train_hash == "64");
+  CHECK(plan.pairs[0].relation == "ranks");
+}
+
 TEST_CASE("seeds are paired within a setting, but for those that begin from one initialisation") {
   Manifest manifest;
   using Given = std::optional<std::uint64_t>;
