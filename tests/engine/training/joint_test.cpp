@@ -46,8 +46,10 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
+// `ahead`: steps that the first trial has behind it where it joins the others.
 std::vector<Outcome> trained(const std::string& name, Backend& backend,
-                             const std::vector<TrialSettings>& settings, bool together) {
+                             const std::vector<TrialSettings>& settings, bool together,
+                             int64_t ahead = 0) {
   const GoldenCase c(name);
   const auto model = c.load(backend);
   const std::vector<TokenExample> examples =
@@ -79,6 +81,7 @@ std::vector<Outcome> trained(const std::string& name, Backend& backend,
   JointTrainer joint(*model);
   for (size_t i = 0; i < trainers.size() && !together; ++i)
     while (!trainers[i]->finished()) note(i, trainers[i]->step());
+  for (int64_t i = 0; i < ahead; ++i) note(0, trainers[0]->step());
   while (together) {
     std::vector<Trainer*> going;
     std::vector<size_t> index;
@@ -122,6 +125,17 @@ void check(Backend& backend) {
 
 TEST_CASE("trials trained together have the bits that they have alone", "[bits]") {
   for (const int threads : {1, 3}) check(*make_cpu_backend(threads));
+}
+
+TEST_CASE("trials that stand at different steps draw what they draw alone", "[bits]") {
+  const std::vector<TrialSettings> dropping = {
+      {{"rank=4", "targets=Wq+Wv", "dropout=0.2"}, 5, 4, 40, 1e-2, 1.0, 0, 1},
+      {{"rank=2", "targets=Wv", "dropout=0.3"}, 4, 3, 4096, 1e-2, 0, 0, 2}};
+  const auto backend = make_cpu_backend(1);
+  const std::vector<Outcome> alone = trained("gpt2_tied", *backend, dropping, false);
+  const std::vector<Outcome> joint = trained("gpt2_tied", *backend, dropping, true, 3);
+  CHECK((joint[0] == alone[0]));
+  CHECK((joint[1] == alone[1]));
 }
 
 TEST_CASE("what trains base weights or drops out in the base does not train with others") {
