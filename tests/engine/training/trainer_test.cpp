@@ -7,13 +7,13 @@
 namespace rankscope::tests {
 namespace {
 
-struct Trained {
+struct CountedTraining {
   std::vector<StepReport> reports;
   std::vector<int64_t> tokens;  // of each step's examples
 };
 
-Trained trained(const std::string& method, const std::vector<std::string>& keys, int64_t steps,
-                const Warmup& warmup) {
+CountedTraining counted_training(const std::string& method, const std::vector<std::string>& keys,
+                                 int64_t steps, const Warmup& warmup) {
   const GoldenCase c("gpt2_tied");
   const auto backend = make_cpu_backend(1);
   const auto model = c.load(*backend);
@@ -29,7 +29,7 @@ Trained trained(const std::string& method, const std::vector<std::string>& keys,
   settings.schedule = Schedule::kConstant;
   settings.warmup = warmup;
   Trainer trainer(*model, *adaptation, examples, settings);
-  Trained all;
+  CountedTraining all;
   while (!trainer.finished()) {
     int64_t tokens = 0;
     for (const int64_t i : trainer.step_examples(trainer.steps_done()))
@@ -41,7 +41,7 @@ Trained trained(const std::string& method, const std::vector<std::string>& keys,
 }
 
 // The factor of the learning rate at each step.
-std::vector<double> factors(const Trained& all) {
+std::vector<double> rate_factors(const CountedTraining& all) {
   std::vector<double> found;
   for (const StepReport& report : all.reports) found.push_back(report.learning_rate / 1e-3);
   return found;
@@ -49,25 +49,27 @@ std::vector<double> factors(const Trained& all) {
 
 TEST_CASE("a warm-up's ratio of the steps is rounded up to whole ones, as in transformers") {
   // 0.15 x 10 = 1.5: the rate is reached behind two steps.
-  const Trained all = trained("lora", {"rank=1"}, 10, {Warmup::Unit::kRatio, 0.15});
+  const CountedTraining all =
+      counted_training("lora", {"rank=1"}, 10, {Warmup::Unit::kRatio, 0.15});
   std::vector<double> expected(10, 1);
   expected[0] = 0;
   expected[1] = 0.5;
-  CHECK_THAT(factors(all), Catch::Matchers::Approx(expected));
+  CHECK_THAT(rate_factors(all), Catch::Matchers::Approx(expected));
 }
 
 TEST_CASE("special tokens count neither as a step's tokens nor towards a warm-up in tokens") {
   const std::vector<std::pair<std::string, std::vector<std::string>>> methods = {
       {"lora", {"rank=1"}}, {"prefix_embed", {"prefix=3", "infix=2"}}};
-  const Trained first = trained("lora", {"rank=1"}, 2, {});
+  const CountedTraining first = counted_training("lora", {"rank=1"}, 2, {});
   // One token more than two steps have: a third has to reach it.
   const Warmup warmup{Warmup::Unit::kTokens,
                       static_cast<double>(first.tokens[0] + first.tokens[1] + 1)};
   for (const auto& [method, keys] : methods) {
     INFO(method);
-    const Trained all = trained(method, keys, 4, warmup);
+    const CountedTraining all = counted_training(method, keys, 4, warmup);
     for (size_t i = 0; i < all.reports.size(); ++i) CHECK(all.reports[i].tokens == all.tokens[i]);
-    CHECK_THAT(factors(all), Catch::Matchers::Approx(std::vector<double>{0, 1.0 / 3, 2.0 / 3, 1}));
+    CHECK_THAT(rate_factors(all),
+               Catch::Matchers::Approx(std::vector<double>{0, 1.0 / 3, 2.0 / 3, 1}));
   }
 }
 

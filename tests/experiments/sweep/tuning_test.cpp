@@ -20,6 +20,14 @@ training: {steps: 50}
 )";
 const std::string kTuning = "tuning: {lr: [1e-3, 1e-2], steps: 20, examples: 30}\n";
 
+// How many searches the trials of a group make.
+std::size_t searches_of(const SweepFolder& folder, const std::string& group) {
+  std::set<std::string> runs;
+  for (const TrialConfig& trial : trained(folder.read(kTunedHead + kTuning + group)))
+    runs.insert(trial_identity(tuning_trials(trial).at(0)));
+  return runs.size();
+}
+
 }  // namespace
 
 TEST_CASE("trials that differ in what a search does not have share it, a control's among them") {
@@ -88,18 +96,25 @@ TEST_CASE("a method is tuned once, by the settings of its first trial") {
   CHECK(tuning_trials(trials[12]).empty());
 }
 
+TEST_CASE("another scale, start or ratio of rates has a search of its own") {
+  const SweepFolder folder;
+  const auto count = [&](const std::string& axis) {
+    return searches_of(folder, "method: lora\nlr: tuned\ngrid: {" + axis + "}\n");
+  };
+  CHECK(count("rslora: [false, true]") == 2);
+  CHECK(count("init: [kaiming, gaussian]") == 2);
+  CHECK(count("lr_ratio: [1, 16]") == 2);
+  CHECK(count("rslora: [false, true], lr_ratio: [1, 16]") == 4);
+  CHECK(count("rank: [1, 4], alpha: [2, 4]") == 1);
+}
+
 TEST_CASE("a key that ends as another's name is no variant with a search of its own") {
   const SweepFolder folder;
-  const auto searches = [&](const std::string& group) {
-    std::set<std::string> runs;
-    for (const TrialConfig& trial : trained(folder.read(kTunedHead + kTuning + group)))
-      runs.insert(trial_identity(tuning_trials(trial).at(0)));
-    return runs.size();
-  };
-  CHECK(searches("method: adalora\nlr: tuned\ngrid: {t_init: [0.1, 0.2]}\n") == 1);
-  CHECK(searches("method: lora\nlr: tuned\ngrid: {init: [kaiming, gaussian]}\n") == 2);
-  CHECK(searches("method: lora+prefix_embed\nlr: tuned\n"
-                 "grid: {prefix_embed_init: [vocabulary, random]}\n") == 2);
+  CHECK(searches_of(folder, "method: adalora\nlr: tuned\ngrid: {t_init: [0.1, 0.2]}\n") == 1);
+  CHECK(searches_of(folder, "method: lora\nlr: tuned\ngrid: {init: [kaiming, gaussian]}\n") == 2);
+  CHECK(searches_of(folder,
+                    "method: lora+prefix_embed\nlr: tuned\n"
+                    "grid: {prefix_embed_init: [vocabulary, random]}\n") == 2);
 }
 
 TEST_CASE("each configuration can be tuned by itself") {
