@@ -4,6 +4,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "common/files.h"
 #include "results/query.h"
@@ -109,6 +110,27 @@ TEST_CASE("what was read stands beside each result") {
   CHECK(read.at("left_out") == 0);
   CHECK(read.at("prompts_cut") == 0);
   CHECK(read.at("files").at(0).at("sha256").get<std::string>().size() == 64);
+}
+
+TEST_CASE("training examples that were left out count among those that there are") {
+  const SmallSweep sweep;
+  std::istringstream file(read_text_file(sweep.data("write_train.jsonl")));
+  std::vector<Json> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(Json::parse(line));
+  std::string longer;  // than the context
+  for (int i = 0; i < 300; ++i) longer += " it is rain";
+  for (const std::size_t i : {3, 7}) lines.at(i)["target"] = longer;
+  write_file_atomically(sweep.data("write_train.jsonl"), to_lines(lines));
+  sweep.finish("left_out", {"groups=[{name: own, method: lora, rank: 2, tasks: write}]",
+                            "analysis={}", "training.steps=2", "seeds=[1]"});
+  const fs::path out = sweep.out("left_out");
+  const Json done = read_json_file(train_folder(out, trial_of(out, "own", "write")) / "done.json");
+  CHECK(done.at("read").at("data").at("examples") == 10);
+  const auto stored = [&](const std::string& key) {
+    return texts(out, "SELECT DISTINCT value FROM environment WHERE key = '" + key + "'");
+  };
+  CHECK(stored("train_examples") == std::vector<std::string>{"12"});
+  CHECK(stored("train_left_out") == std::vector<std::string>{"2"});
 }
 
 TEST_CASE("what trained stands beside each result, whatever scored it later") {
