@@ -60,7 +60,7 @@ TEST_CASE("of a trial that is trained the evaluation alone is left") {
   const auto trains = [](const Trial& trial) { return trial.trains(); };
   Trial trial = *std::ranges::find_if(manifest.trials, trains);
   CHECK(costs.left_of(trial, folder) == costs.of(trial));
-  fs::create_directories(folder.train_folder(trial));
+  std::filesystem::create_directories(folder.train_folder(trial));
   write_file_atomically(folder.train_folder(trial) / "done.json", "{}");
   trial.config.steps = 0;  // what is left of it then
   CHECK(costs.left_of(trial, folder) == Approx(costs.of(trial)));
