@@ -26,6 +26,9 @@ constexpr std::array<Names, 4> kMnliFields = {"premise", "hypothesis", "genre", 
 constexpr std::array<Names, 2> kSamsumFields = {"dialogue", "summary"};
 constexpr std::array<Names, 2> kOwnFields = {"prompt", "target"};
 
+constexpr std::array<Names, 2> kMnliKeys = {"sentence1", "gold_label"};
+constexpr std::array<Names, 2> kSamsumKeys = {"dialogue", "summary"};
+
 constexpr std::array<Names, 1> kWikisqlFiles = {"{}.jsonl"};
 // GLUE's name, the reduced form's, the original release's.
 constexpr std::array<Names, 3> kMnliFiles = {"{}.tsv", "{}.jsonl", "multinli_1.0_{}.jsonl"};
@@ -71,6 +74,7 @@ const std::array<Task, 4> kTasks = {
       .metrics = kMnliMetrics,
       .read = mnli,
       .default_template = mnli_template,
+      .entry_keys = kMnliKeys,
       .scored_split = "dev_matched",
       .usual_prompt = 58,
       .usual_target = 2},
@@ -82,6 +86,7 @@ const std::array<Task, 4> kTasks = {
       .metrics = kSamsumMetrics,
       .read = samsum,
       .default_template = samsum_template,
+      .entry_keys = kSamsumKeys,
       .longest_answer = 100,
       .usual_prompt = 190,
       .usual_target = 30},

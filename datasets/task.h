@@ -31,6 +31,8 @@ struct Task {
   RecordSet (*read)(const SourceText& source, const std::filesystem::path& tables,
                     const ReadOptions& options);
   PromptTemplate (*default_template)();
+  // The keys that tell an entry of its files from a line of references, where `score` takes both.
+  std::span<const std::string_view> entry_keys = {};
   // The split that is scored where a sweep names none.
   std::string_view scored_split = "dev";
   // The file beside `file` that its examples are read with; null where there is none.

@@ -10,7 +10,6 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "datasets/readers/json_records.h"
-#include "datasets/task.h"
 #include "experiments/chosen_template.h"
 #include "metrics/accuracy.h"
 
@@ -30,17 +29,18 @@ enum class ReferenceForm { kOwnTask, kLines, kOfTask };
 
 // By the first object, of a line or of an array. Where there is none the task's reader says what is
 // wrong.
-ReferenceForm form_of(const SourceText& source) {
+ReferenceForm form_of(const SourceText& source, const Task& task) {
   JsonRecords records(source);
   try {
     if (!records.next()) return ReferenceForm::kOfTask;
-    const bool referenced =
-        records.find("reference") != nullptr || records.find("references") != nullptr;
+    const auto has = [&](std::string_view key) { return records.find(key) != nullptr; };
+    // Sets are passed on with keys of their own, an address as `reference` say.
+    if (std::ranges::all_of(task.entry_keys, has)) return ReferenceForm::kOfTask;
+    const bool referenced = has("reference") || has("references");
     const JsonRecords::Element* const prompt = records.find("prompt");
     // Lines of references may hold a chat under that name.
     const bool has_text = prompt != nullptr && prompt->is_string();
-    if (has_text && (referenced || records.find("target") != nullptr))
-      return ReferenceForm::kOwnTask;
+    if (has_text && (referenced || has("target"))) return ReferenceForm::kOwnTask;
     return referenced ? ReferenceForm::kLines : ReferenceForm::kOfTask;
   } catch (const InputError&) {
     return ReferenceForm::kOfTask;
@@ -68,9 +68,9 @@ std::vector<TextReference> read_reference_lines(const SourceText& source, std::u
   return references;
 }
 
-TextReferences read_task_references(const SourceText& source, const Task& task,
-                                    const std::vector<std::string>& assignments,
-                                    std::uint64_t limit) {
+TextReferences references_of_task(const SourceText& source, const Task& task,
+                                  const std::vector<std::string>& assignments,
+                                  std::uint64_t limit) {
   const CompiledTemplate form(task, chosen_template(task, assignments));
   // An own task may have references alone, and no target.
   const bool own = task.name == "own";
@@ -90,6 +90,11 @@ TextReferences read_task_references(const SourceText& source, const Task& task,
     reference.frame = form.target_frame(record);
   }
   return out;
+}
+
+void refuse_none(const TextReferences& read, const SourceText& source) {
+  if (read.references.empty())
+    throw InputError(source.name() + ": there are no references; is it the right file?");
 }
 
 }  // namespace
@@ -147,15 +152,24 @@ void Predictions::finish() const {
                   printable_path(path_), first->second.line, printable(first->first)));
 }
 
-TextReferences read_text_references(const std::filesystem::path& path, const std::string& task,
+TextReferences read_task_references(const std::filesystem::path& path, const Task& task,
+                                    const std::vector<std::string>& assignments,
+                                    std::uint64_t limit) {
+  const SourceText source(path);
+  TextReferences out = references_of_task(source, task, assignments, limit);
+  refuse_none(out, source);
+  return out;
+}
+
+TextReferences read_text_references(const std::filesystem::path& path, const Task& task,
                                     const std::vector<std::string>& assignments,
                                     std::uint64_t limit) {
   // Read once: a pipe gives its text to one reader.
   const SourceText source(path);
   TextReferences out;
-  switch (form_of(source)) {
+  switch (form_of(source, task)) {
     case ReferenceForm::kOwnTask:
-      out = read_task_references(source, find_task("own"), assignments, limit);
+      out = references_of_task(source, find_task("own"), assignments, limit);
       break;
     case ReferenceForm::kLines:
       if (!assignments.empty())
@@ -165,18 +179,16 @@ TextReferences read_text_references(const std::filesystem::path& path, const std
       out.references = read_reference_lines(source, limit);
       break;
     case ReferenceForm::kOfTask:
-      out = read_task_references(source, find_task(task), assignments, limit);
+      out = references_of_task(source, task, assignments, limit);
   }
-  if (out.references.empty()) {
-    throw InputError(source.name() + ": there are no references; is it the right file?");
-  }
+  refuse_none(out, source);
   return out;
 }
 
 std::string answer_of(const std::string& prediction, const TextReference& reference) {
   std::string answer(reference.frame.answer_in(prediction));
   const auto target = std::ranges::find_if(reference.label_targets, [&](const std::string& text) {
-    return exact_match(prediction, text);
+    return exact_match(prediction, text) || exact_match(answer, reference.frame.answer_in(text));
   });
   if (target != reference.label_targets.end())
     answer = reference.labels[static_cast<std::size_t>(target - reference.label_targets.begin())];

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "datasets/prompts/template.h"
+#include "datasets/task.h"
 #include "metrics/rouge.h"
 
 namespace rankscope {
@@ -51,16 +52,22 @@ struct TextReferences {
   std::uint64_t skipped = 0;
 };
 
-// Lines (or one JSON array) of {"id": ..., "reference": "..."}; or an own task's file, entries with
-// `prompt`; or else a file of the task named. `assignments` change the template (see
-// chosen_template), which lines of references have none of: InputError. `limit` keeps the first so
-// many, 0 all. InputError when there are none.
-TextReferences read_text_references(const std::filesystem::path& path, const std::string& task,
+// Of a file of `task`, whatever else its entries hold. `assignments` change the template (see
+// chosen_template). `limit` keeps the first so many, 0 all. InputError when there are none.
+TextReferences read_task_references(const std::filesystem::path& path, const Task& task,
+                                    const std::vector<std::string>& assignments,
+                                    std::uint64_t limit);
+
+// Of a file whose form the first entry tells: with the keys of `task`'s entries it is a file of the
+// task; else with `prompt` an own task's; else lines (or one JSON array) of {"id": ...,
+// "reference": "..."}, which have no template: InputError where there are `assignments`; else a
+// file of `task`.
+TextReferences read_text_references(const std::filesystem::path& path, const Task& task,
                                     const std::vector<std::string>& assignments,
                                     std::uint64_t limit);
 
 // What a prediction stands for: the first reference where it is right; else the label whose target
-// it is, or what it has within the target's frame.
+// it is, with the frame around it or without; else what it has within the frame.
 std::string answer_of(const std::string& prediction, const TextReference& reference);
 
 // ROUGE of what a prediction has within the target's frame. InputError names the reference.

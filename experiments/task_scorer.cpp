@@ -77,7 +77,7 @@ class TextTaskScorer : public TaskScorer {
   explicit TextTaskScorer(const DataSource& source)
       : labelled_(!find_task(source.task).labels.empty()),
         own_(source.task == "own"),
-        read_(read_text_references(file_of(source), source.task, source.template_keys,
+        read_(read_task_references(file_of(source), find_task(source.task), source.template_keys,
                                    read_limit(source))) {
     for (std::size_t i = 0; i < read_.references.size(); ++i)
       by_id_.emplace(read_.references[i].id, i);

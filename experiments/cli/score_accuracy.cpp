@@ -28,7 +28,8 @@ void print_matrix(const ConfusionMatrix& matrix) {
 
 int run_score_accuracy(const ScoreCommand& c) {
   Predictions predictions(c.predictions);
-  const TextReferences read = read_text_references(c.references, "mnli", c.assignments, c.limit);
+  const TextReferences read =
+      read_text_references(c.references, find_task("mnli"), c.assignments, c.limit);
   const std::vector<TextReference>& references = read.references;
   std::vector<std::string> answers, golds;
   std::vector<double> correct;

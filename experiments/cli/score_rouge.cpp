@@ -35,7 +35,7 @@ OrderedJson part_json(const RougeScore& s) {
 int run_score_rouge(const ScoreCommand& c) {
   Predictions predictions(c.predictions);
   const auto [references, skipped] =
-      read_text_references(c.references, "samsum", c.assignments, c.limit);
+      read_text_references(c.references, find_task("samsum"), c.assignments, c.limit);
   std::array<RougeColumn, 4> columns = {{{"rouge1", &RougeScores::rouge1, {}},
                                          {"rouge2", &RougeScores::rouge2, {}},
                                          {"rougeL", &RougeScores::rougeL, {}},

@@ -187,6 +187,23 @@ TEST_CASE("score rouge and accuracy take lines with a reference, and the tasks' 
       Json::parse(R"({"labels": ["contradiction", "neutral"], "counts": [[0, 1, 0], [0, 1, 0]]})"));
 }
 
+TEST_CASE("score takes a file whose entries have a task's own keys for the task's") {
+  ScoreFolder folder;
+  folder.write("p.jsonl", prediction_lines({{"a", "x says y"}}));
+  folder.write("val.json", R"([{"id": "a", "dialogue": "x: y", "summary": "x says y",
+                                "reference": "https://example.org/1"}])");
+  CHECK(json_lines(folder.score("rouge", "val.json")).at(0).at("rouge1").at("f") == 1.0);
+  folder.write("p.jsonl", prediction_lines({{"mnli:1", "true"}}));
+  folder.write("mnli.jsonl",
+               R"({"id": 1, "reference": "MultiNLI", "prompt": "a", "sentence1": "a",)"
+               R"( "sentence2": "b", "gold_label": "entailment"})");
+  CHECK(json_lines(folder.score("accuracy", "mnli.jsonl")).back().at("accuracy") == 1.0);
+  // A dialogue beside a reference, without a summary, is no entry of SAMSum's.
+  folder.write("p.jsonl", prediction_lines({{"a", "yes"}}));
+  folder.write("r.jsonl", R"({"id": "a", "dialogue": "x: y", "reference": "yes"})");
+  CHECK(json_lines(folder.score("rouge", "r.jsonl")).at(0).at("rouge1").at("f") == 1.0);
+}
+
 TEST_CASE("score reads references from a pipe, in every form") {
   ScoreFolder folder;
   const auto score_piped = [&](const std::string& scorer, const std::string& text) {

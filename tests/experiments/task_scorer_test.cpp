@@ -133,6 +133,50 @@ TEST_CASE("what the template writes around a target's answer is no part of it") 
   CHECK(wikisql_scorer->outcomes("dev:1", " SQL: nonsense;").at("parsed") == 0);
 }
 
+TEST_CASE("a task's files are read as the task's, whatever other keys their entries have") {
+  TemporaryFolder folder;
+  const auto scorer_of = [&](const std::string& task, const std::string& entry) {
+    DataSource source;
+    source.task = task;
+    source.data = folder / (task + ".jsonl");
+    write_file_atomically(source.data, entry + "\n");
+    return make_task_scorer(source);
+  };
+  for (const std::string& other :
+       {R"("reference": "https://example.org/1")", R"("references": ["a", "b"])",
+        R"("prompt": "Who?", "target": "nobody")"}) {
+    INFO(other);
+    const auto samsum = scorer_of(
+        "samsum", R"({"id": "a", "dialogue": "x: y", "summary": "x says y", )" + other + "}");
+    CHECK(samsum->reference("a") == "x says y");
+    CHECK(samsum->outcomes("a", " x says y").at("rouge1") == 1);
+    // Without `id`, which a line of references must have.
+    const auto mnli = scorer_of(
+        "mnli", R"({"sentence1": "a", "sentence2": "b", "gold_label": "neutral", )" + other + "}");
+    CHECK(mnli->outcomes("mnli:1", " neither") == Outcomes{{"accuracy", 1}});
+    const auto with_id = scorer_of(
+        "mnli", R"({"id": "7", "sentence1": "a", "sentence2": "b", "gold_label": "neutral", )" +
+                    other + "}");
+    CHECK(with_id->outcomes("mnli:1", " neither") == Outcomes{{"accuracy", 1}});
+  }
+}
+
+TEST_CASE("what the template writes around a label counts for nothing, whole or in part") {
+  DataSource source = source_of(kScored[1]);
+  const std::string id = predictions_of(kScored[1]).front().first;  // entailment
+  source.template_keys = {"target= Answer: {label}."};
+  const auto scorer = make_task_scorer(source);
+  for (const char* prediction : {" Answer: true.", " Answer: true", " true.", "true\n",
+                                 " Answer: entailment.", "entailment"}) {
+    INFO(prediction);
+    CHECK(scorer->outcomes(id, prediction) == Outcomes{{"accuracy", 1}});
+  }
+  for (const char* prediction : {" Answer: false.", "false", "neither.", " Answer:", "tru", ""}) {
+    INFO(prediction);
+    CHECK(scorer->outcomes(id, prediction) == Outcomes{{"accuracy", 0}});
+  }
+}
+
 TEST_CASE("a source that leaves out its first examples is scored on those that it has") {
   DataSource source = source_of(kScored[0]);
   source.skip = 2;
