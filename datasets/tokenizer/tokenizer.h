@@ -39,10 +39,10 @@ class Tokenizer {
  public:
   // From the folder's tokenizer.json or, where there is none, its vocab.json and merges.txt, which
   // are read as GPT-2's: its pattern, and "<|endoftext|>" as a special token where it is one of the
-  // vocabulary's; a tokenizer_config.json or config.json that names another kind is an InputError.
-  // Nothing else of tokenizer_config.json is read: where it says other than tokenizer.json
-  // (add_prefix_space, tokens of its own), transformers' ids are others. InputError names file and
-  // field of what is wrong or not supported.
+  // vocabulary's; what beside them would change the ids is an InputError. Beside a tokenizer.json
+  // no other file is read: where tokenizer_config.json says other than it (add_prefix_space, tokens
+  // of its own), transformers' ids are others. InputError names file and field of what is wrong or
+  // not supported.
   static Tokenizer load(const std::filesystem::path& folder);
   // From the text of a tokenizer.json; `source_name` stands for the file in messages.
   static Tokenizer parse(std::string_view json_text, const std::string& source_name);

@@ -1,12 +1,12 @@
 // Tokenizer::load and Tokenizer::parse: the files, checked.
 #include <algorithm>
-#include <initializer_list>
 
 #include "common/error.h"
 #include "common/files.h"
 #include "common/jsonl.h"
 #include "common/text.h"
 #include "datasets/tokenizer/added_token_reader.h"
+#include "datasets/tokenizer/gpt2_settings.h"
 #include "datasets/tokenizer/normalizer.h"
 #include "datasets/tokenizer/tokenizer.h"
 
@@ -17,9 +17,6 @@ using namespace tokenizer;
 namespace {
 
 constexpr JsonLimits kTokenizerLimits{.max_bytes = uint64_t{64} << 20, .max_depth = 16};
-// Of the files beside a vocab.json; tokens' descriptions can be many.
-constexpr JsonLimits kConfigLimits{.max_bytes = uint64_t{64} << 20, .max_depth = 64};
-constexpr std::string_view kEndOfText = "<|endoftext|>";
 
 // Tables are indexed by id: a small file must not ask for a large one.
 int64_t id_limit(size_t tokens) { return 2 * static_cast<int64_t>(tokens) + 65536; }
@@ -135,34 +132,10 @@ void refuse_if_set(JsonObject& json, const std::string& key) {
     json.fail(key, "is set, which is not supported: texts are kept whole; set it to null");
 }
 
-// `field` of the folder's JSON file `name`, where both are there, must be one of `gpt2`: vocab.json
-// and merges.txt look alike whatever cuts the words, and another's ids would be wrong in silence.
-void require_gpt2(const std::filesystem::path& folder, const char* name, const char* field,
-                  std::initializer_list<std::string_view> gpt2) {
-  const std::filesystem::path path = folder / name;
-  if (!is_there(path)) return;
-  const Json parsed = read_json_file(path, kConfigLimits);
-  JsonObject json(parsed, printable_path(path), JsonObject::Nulls::kAbsent);
-  if (!json.has(field)) return;
-  const std::string value = json.get_string(field);
-  if (std::ranges::find(gpt2, value) != gpt2.end()) return;
-  json.fail(field,
-            "is '" + printable(value) +
-                "', but vocab.json and merges.txt without a tokenizer.json are read as GPT-2's; "
-                "convert the folder to tokenizer.json "
-                "(AutoTokenizer.from_pretrained(...).save_pretrained(...))");
-}
-
 Tokenizer load_gpt2(const std::filesystem::path& folder) {
   const std::filesystem::path vocab_path = folder / "vocab.json",
                               merges_path = folder / "merges.txt";
-  const std::filesystem::path extra = folder / "added_tokens.json";
-  if (is_there(extra))
-    throw InputError(printable_path(extra) +
-                     ": is not read beside vocab.json; convert the folder to tokenizer.json");
-  require_gpt2(folder, "tokenizer_config.json", "tokenizer_class",
-               {"GPT2Tokenizer", "GPT2TokenizerFast"});
-  require_gpt2(folder, "config.json", "model_type", {"gpt2"});
+  require_gpt2_settings(folder);
   Vocabulary vocabulary =
       read_vocabulary(read_json_file(vocab_path, kTokenizerLimits), printable_path(vocab_path));
   std::vector<Merge> merges;

@@ -249,6 +249,52 @@ TEST_CASE("a folder without tokenizer.json that is not GPT-2's is refused") {
   CHECK_THAT(refusal(), Catch::Contains("tokenizer.json: is a link to a file that is not there"));
 }
 
+// What transformers does with each of these settings changes ids, or does not.
+TEST_CASE("settings beside vocab.json that would change GPT-2's ids are refused") {
+  const std::string of_gpt2 = R"("<|endoftext|>")";
+  const std::string described =
+      R"({"content": "<|endoftext|>", "lstrip": false, "normalized": true, "rstrip": false,
+          "single_word": false})";
+  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
+    const tests::TemporaryFolder folder;
+    write_file_atomically(folder / "vocab.json", R"({"a": 0, "b": 1, "ab": 2, "<s>": 3})");
+    write_file_atomically(folder / "merges.txt", "a b\n");
+    for (const std::string& harmless :
+         {std::string(R"({"model_max_length": 1024})"),
+          R"({"bos_token": )" + of_gpt2 + R"(, "eos_token": )" + of_gpt2 + R"(, "unk_token": )" +
+              of_gpt2 + "}",
+          R"({"bos_token": )" + described + R"(, "pad_token": null, "add_bos_token": false,
+              "add_prefix_space": false, "errors": "replace"})",
+          R"({"added_tokens_decoder": {"3": )" + described +
+              R"(}, "additional_special_tokens": [], "extra_special_tokens": {}})"}) {
+      INFO(name << " " << harmless);
+      write_file_atomically(folder / name, harmless);
+      CHECK(Tokenizer::load(folder.path()).encode("ab") == std::vector<int32_t>{2});
+    }
+    for (const auto& [settings, refusal] : std::vector<std::pair<std::string, std::string>>{
+             {R"({"add_prefix_space": true})", "'add_prefix_space': is true, but "},
+             {R"({"add_bos_token": true})", "'add_bos_token': is true, but "},
+             {R"({"add_eos_token": true})", "'add_eos_token': is true, but "},
+             {R"({"split_special_tokens": true})", "'split_special_tokens': is true, but "},
+             {R"({"pad_token": "<s>"})", "'pad_token': is '<s>', but "},
+             {R"({"bos_token": {"content": "[BOS]"}})", "'bos_token': is '[BOS]', but "},
+             {R"({"eos_token": {"content": "<|endoftext|>", "lstrip": true}})",
+              "'eos_token': is '<|endoftext|>' with lstrip, but "},
+             {R"({"additional_special_tokens": ["<|endoftext|>", "<s>"]})",
+              "'additional_special_tokens': holds '<s>', but "},
+             {R"({"extra_special_tokens": {"image_token": "<s>"}})",
+              "'extra_special_tokens': holds '<s>', but "},
+             {R"({"added_tokens_decoder": {"3": {"content": "<s>", "special": true}}})",
+              "'added_tokens_decoder': holds '<s>', but "}}) {
+      INFO(name);
+      write_file_atomically(folder / name, settings);
+      CHECK_THAT(error_text<InputError>([&] { Tokenizer::load(folder.path()); }),
+                 Catch::Contains(std::string(name) + ": field " + refusal) &&
+                     Catch::Contains("convert the folder to tokenizer.json"));
+    }
+  }
+}
+
 // A text's tokens do not depend on what else the tokenizer has seen, nor on other threads.
 TEST_CASE("encoding in several threads gives each text its own ids") {
   const Tokenizer tokenizer = Tokenizer::load(kFolder / "llama2");
