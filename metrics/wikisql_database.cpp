@@ -38,22 +38,33 @@ std::string quoted_name(const std::string& name) {
   return out + '"';
 }
 
-// "CREATE TABLE table_1_2 (col0 text, col1 real)": the types, or nothing where it is not so.
-std::vector<std::string> schema_types(std::string_view sql) {
+// The words of a text: what white space parts.
+std::vector<std::string> words_of(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\v\f";
+  std::vector<std::string> words;
+  while (true) {
+    text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
+    if (text.empty()) return words;
+    const std::size_t end = std::min(text.find_first_of(kSpace), text.size());
+    words.emplace_back(text.substr(0, end));
+    text.remove_prefix(end);
+  }
+}
+
+// "CREATE TABLE table_1_2 (col0 text, col1 real)", line ends anywhere, as dbengine reads it: the
+// types, or nothing where it is not so.
+std::vector<std::string> schema_types(std::string sql) {
+  std::erase(sql, '\n');
   const std::size_t open = sql.find('(');
   const std::size_t close = sql.rfind(')');
-  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return {};
-  std::string_view columns = sql.substr(open + 1, close - open - 1);
+  if (open == std::string::npos || close == std::string::npos || close < open) return {};
+  std::string_view columns = std::string_view(sql).substr(open + 1, close - open - 1);
   std::vector<std::string> types;
   while (true) {
     const std::size_t comma = columns.find(", ");
-    const std::string_view column = columns.substr(0, comma);
-    const std::string prefix = fmt::format("col{} ", types.size());
-    const std::string_view type = column.substr(std::min(prefix.size(), column.size()));
-    if (!column.starts_with(prefix) || type.empty() || type.find(' ') != std::string_view::npos) {
-      return {};
-    }
-    types.emplace_back(type);
+    std::vector<std::string> column = words_of(columns.substr(0, comma));
+    if (column.size() != 2 || column[0] != fmt::format("col{}", types.size())) return {};
+    types.push_back(std::move(column[1]));
     if (comma == std::string_view::npos) return types;
     columns.remove_prefix(comma + 2);
   }
@@ -286,6 +297,8 @@ QueryResult WikisqlDatabase::execute(const std::string& table_id, const WikisqlQ
   const auto found = state_->tables.find(table_name(table_id));
   if (found == state_->tables.end()) return {{}, "there is no such table"};
   State::Table& table = found->second;
+  if (table.types.empty())
+    return {{}, "its schema is not read; it must be CREATE TABLE NAME (col0 text, col1 real, ...)"};
   const auto outside = [&](int column) {
     return column < 0 || static_cast<std::size_t>(column) >= table.types.size();
   };

@@ -49,7 +49,8 @@ class WikisqlDatabase {
 
   // What dbengine raises is an error in the result: a column that is not there, a real column
   // compared with a text without a number, an operator that is no SQL (OP), a sum that overflows.
-  // An unknown table is one too. InputError where the database cannot be read.
+  // An unknown table is one too, and a schema of the .db that dbengine does not read. InputError
+  // where the database cannot be read.
   QueryResult execute(const std::string& table_id, const WikisqlQuery& query);
 
  private:

@@ -128,6 +128,37 @@ TEST_CASE("logical form and execution equal WikiSQL's own, from a .db file") {
   check_golden_cases(database, tables);
 }
 
+// lib/dbengine.py takes the line ends out of a schema and splits at ", ", then at white space.
+TEST_CASE("a .db's schema is read as WikiSQL's dbengine reads it") {
+  const auto executed = [](const std::string& columns) {
+    const tests::TemporaryFolder folder;
+    {
+      SQLite::Database file((folder / "own.db").string(),
+                            SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+      file.exec("CREATE TABLE table_1_1 " + columns);
+      file.exec("INSERT INTO table_1_1 VALUES ('ask', 1998), ('embla', 2001)");
+    }
+    WikisqlQuery query;
+    // Compared as a number, as a column of type real is.
+    query.conditions = {{1, 1, {"2,000", WikisqlValue::Kind::kText}}};
+    return WikisqlDatabase(folder / "own.db").execute("1-1", query);
+  };
+  for (const char* columns :
+       {"(col0 text, col1 real)", "(\n  col0 text, \n  col1 real\n)",
+        "(\r\n\tcol0\ttext, \r\n\tcol1  real\r\n)", "(col0 text, col1 real )"}) {
+    CAPTURE(columns);
+    const QueryResult result = executed(columns);
+    CHECK(result.error.empty());
+    CHECK(result.rows == std::vector<SqlValue>{"embla"});
+  }
+  for (const char* columns :
+       {"(col0 text,\ncol1 real)", "(col0, col1)", "(name text, year real)"}) {
+    CAPTURE(columns);
+    CHECK(executed(columns).error ==
+          "its schema is not read; it must be CREATE TABLE NAME (col0 text, col1 real, ...)");
+  }
+}
+
 TEST_CASE("lower case is Python's") {
   for (const auto& [text, lower] : goldens()["lower"].items()) {
     CAPTURE(text);
