@@ -53,13 +53,7 @@ CompiledTemplate::CompiledTemplate(const Task& task, PromptTemplate text)
         fmt::format("template 'target': must hold the answer, {{{}}}",
                     fmt::join(task.fields.subspan(task.first_answer_field), "} or {")));
   }
-  for (const Truncation& cut : text_.truncate) {
-    const std::size_t field = field_index(cut.field, "truncate");
-    if (std::ranges::find(prompt_, field, &Piece::field) == prompt_.end()) {
-      throw InputError("template 'truncate': the prompt has no {" + printable(cut.field) + "}");
-    }
-    cuts_.push_back({field, cut.keep, cut.unit});
-  }
+  take_cuts();
   // Answers are compared without the white space around them.
   std::vector<std::string> sorted;
   for (const std::string& word : text_.verbalisers) sorted.emplace_back(trimmed(word));
@@ -74,6 +68,26 @@ CompiledTemplate::CompiledTemplate(const Task& task, PromptTemplate text)
     if (!valid_utf8(word)) throw InputError("template 'verbalisers': is not valid UTF-8");
     if (word.empty())
       throw InputError("template 'verbalisers': one of them is empty; give a word for each label");
+  }
+}
+
+void CompiledTemplate::take_cuts() {
+  std::string first_missing;
+  for (const Truncation& cut : text_.truncate) {
+    const std::size_t field = field_index(cut.field, "truncate");
+    if (std::ranges::find(prompt_, field, &Piece::field) != prompt_.end()) {
+      cuts_.push_back({field, cut.keep, cut.unit});
+    } else if (first_missing.empty()) {
+      first_missing = printable(cut.field);
+    }
+  }
+  if (first_missing.empty()) return;
+  if (!text_.default_truncate)
+    throw InputError("template 'truncate': the prompt has no {" + first_missing + "}");
+  if (cuts_.empty()) {
+    throw InputError("template 'truncate': the prompt has no {" + first_missing +
+                     "}, which is cut by default; give truncate=FIELD for a field of the prompt, "
+                     "or truncate= where nothing is to be cut");
   }
 }
 

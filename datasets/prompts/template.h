@@ -29,6 +29,8 @@ struct PromptTemplate {
   std::string target;
   // Tried in this order: a later field is cut only when the earlier ones are gone.
   std::vector<Truncation> truncate;
+  // A default is for the default prompt: of a prompt with fewer fields it cuts those that are left.
+  bool default_truncate = true;
   // What the labels are called in the target, in the order of Task::labels.
   std::vector<std::string> verbalisers;
 
@@ -55,8 +57,9 @@ struct TargetFrame {
 class CompiledTemplate {
  public:
   // InputError for unbalanced braces, a field the task does not have, an answer's field in the
-  // prompt, a target without the answer, a truncated field that the prompt does not name, or
-  // verbalisers that are not as many as labels, or not all different.
+  // prompt, a target without the answer, a truncated field that the prompt does not name (by
+  // default: none that it names), or verbalisers that are not as many as labels, or not all
+  // different.
   CompiledTemplate(const Task& task, PromptTemplate text);
 
   // `fields` as Record::fields, the label's already verbalised (see values()).
@@ -87,6 +90,7 @@ class CompiledTemplate {
   };
   std::vector<Piece> compile(std::string_view text, std::string_view what) const;
   std::size_t field_index(std::string_view name, std::string_view what) const;
+  void take_cuts();
   bool is_answer(const Piece& piece) const;
   static std::string fill(std::span<const Piece> pieces, std::span<const std::string> fields);
 

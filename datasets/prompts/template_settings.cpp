@@ -59,6 +59,7 @@ void PromptTemplate::set(std::string_view key, std::string_view value) {
     verbalisers = split(value, ',');
   } else if (key == "truncate") {
     truncate.clear();
+    default_truncate = false;
     if (value.empty()) return;
     for (const std::string& part : split(value, ',')) truncate.push_back(parse_truncation(part));
   } else {

@@ -76,6 +76,25 @@ TEST_CASE("a template can be changed, and says what it is") {
   CHECK(again.settings()[2].second == "hypothesis:end:words");
 }
 
+TEST_CASE("a prompt without one of the default fields is cut at those that are left") {
+  const Task& task = find_task("mnli");
+  PromptTemplate form = task.default_template();
+  form.set("prompt", "{hypothesis} true, false or neither? answer:");
+  const CompiledTemplate compiled(task, form);
+  REQUIRE(compiled.cuts().size() == 1);
+  CHECK(task.fields[compiled.cuts()[0].field] == "hypothesis");
+  // What was asked for is not passed over, the default's own words as little as others.
+  form.set("truncate", "premise:start:words,hypothesis:start:words");
+  CHECK(error_text<InputError>([&] { CompiledTemplate(task, form); }) ==
+        "template 'truncate': the prompt has no {premise}");
+  // Without a field to cut, what does not fit is left out only where that is said.
+  form.set("prompt", "{genre}");
+  form.set("truncate", "");
+  CHECK(CompiledTemplate(task, form).cuts().empty());
+  CHECK_THAT(template_refusal("mnli", "prompt", "{genre}"),
+             Contains("the prompt has no {premise}, which is cut by default"));
+}
+
 TEST_CASE("an answer is found within what the target has around it") {
   const Task& task = find_task("own");
   const auto frame_of = [&](std::string_view target) {
@@ -120,8 +139,9 @@ TEST_CASE("what is wrong with a template is said") {
   CHECK_THAT(template_refusal("samsum", "prompt", "{dialogue}\xff"), Contains("UTF-8"));
   CHECK_THAT(template_refusal("samsum", "target", "fixed"),
              Contains("must hold the answer, {summary}"));
-  CHECK_THAT(template_refusal("samsum", "prompt", "fixed"),
-             Contains("the prompt has no {dialogue}"));
+  CHECK_THAT(
+      template_refusal("samsum", "prompt", "fixed"),
+      Contains("the prompt has no {dialogue}, which is cut by default; give truncate=FIELD"));
   CHECK_THAT(template_refusal("samsum", "truncate", "dialogue:middle"), Contains("start, end"));
   CHECK_THAT(template_refusal("samsum", "truncate", "dialogue:end:bytes"),
              Contains("lines, items, words"));
