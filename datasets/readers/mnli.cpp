@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/error.h"
 #include "common/text.h"
 #include "datasets/readers/json_records.h"
 #include "datasets/readers/tab_table.h"
@@ -115,6 +116,20 @@ void read_json(const SourceText& source, Collector& collector) {
   collector.set.report.blank_lines = records.blank_lines();
 }
 
+// The original release names its tables .txt, and standard input has no name.
+bool is_table(const SourceText& source) {
+  if (std::filesystem::path(source.file().path).extension() == ".tsv") return true;
+  const std::string_view text = trimmed(source.text());
+  const std::string_view header = text.substr(0, text.find('\n'));
+  if (header.starts_with('{') || header.starts_with('[')) return false;
+  if (header.find('\t') != std::string_view::npos &&
+      header.find("sentence1") != std::string_view::npos)
+    return true;
+  throw InputError(source.name() +
+                   ": is neither JSON, which begins with { or [, nor a table whose first line "
+                   "names its columns (sentence1, sentence2, gold_label, ...) with tabs between");
+}
+
 }  // namespace
 
 RecordSet read_mnli(const std::filesystem::path& path, const ReadOptions& options) {
@@ -124,7 +139,7 @@ RecordSet read_mnli(const std::filesystem::path& path, const ReadOptions& option
 RecordSet read_mnli(const SourceText& source, const ReadOptions& options) {
   Collector collector(options);
   collector.set.report.files = {source.file()};
-  if (std::filesystem::path(source.file().path).extension() == ".tsv") {
+  if (is_table(source)) {
     read_table(source, collector);
   } else {
     read_json(source, collector);

@@ -126,6 +126,31 @@ TEST_CASE("what is wrong in MNLI's files is named by file, line and field") {
              Contains("d.tsv:1: lines end in carriage returns alone"));
 }
 
+TEST_CASE("MNLI's table is known by its first line, whatever the file's name") {
+  const std::string table = "gold_label\tsentence1\tsentence2\tpairID\nneutral\tA \"cat.\tB.\t1n\n";
+  TemporaryFolder folder;
+  for (const char* name : {"multinli_1.0_dev_matched.txt", "dev.TSV", "dev", "dev.tsv"}) {
+    for (const char* before : {"", "\xef\xbb\xbf", "\n"}) {
+      INFO(name << " " << before);
+      const RecordSet set = read_mnli(put(folder / name, before + table));
+      REQUIRE(set.records.size() == 1);
+      CHECK(set.records[0].id == "1n");
+      CHECK(set.records[0].fields[0] == "A \"cat.");
+    }
+  }
+  // JSON may hold tabs and the same name.
+  const auto json = put(folder / "dev.txt",
+                        "{\t\"sentence1\": \"a\", \"sentence2\": \"b\", "
+                        "\"gold_label\": \"neutral\"}");
+  CHECK(read_mnli(json).records.size() == 1);
+  for (const char* text : {"gold_label,sentence1,sentence2\n", "premise\thypothesis\n", "x"}) {
+    INFO(text);
+    CHECK_THAT(mnli_refusal("d.txt", text),
+               Contains("d.txt: is neither JSON, which begins with { or [, nor a table whose first "
+                        "line names its columns (sentence1, "));
+  }
+}
+
 TEST_CASE("MNLI's shared files have the official counts", "[slow]") {
   const auto dev = shared_file("data/mnli/dev_matched.jsonl");
   const auto train = shared_file("data/mnli/train.jsonl");
