@@ -1,6 +1,10 @@
 #include "experiments/cli/data_options.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <cstdint>
+#include <vector>
 
 #include "common/error.h"
 #include "experiments/cli/checks.h"
@@ -17,6 +21,17 @@ std::string task_list() {
   return list;
 }
 
+namespace {
+
+std::string scored_splits() {
+  std::vector<std::string> splits;
+  for (const Task& task : tasks())
+    splits.push_back(fmt::format("{}: {}", task.name, task.scored_split));
+  return fmt::format("{}", fmt::join(splits, ", "));
+}
+
+}  // namespace
+
 CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std::string& what) {
   DataSource& source = options.source;
   CLI::Option* task =
@@ -26,7 +41,12 @@ CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std
                                          "with --task: the folder of its splits, or one file" +
                                              (what.empty() ? "" : "; else " + what));
   data->check(not_empty());
-  command.add_option("--split", source.split, "with --task: train, dev, ... (a folder's file)")
+  command
+      .add_option("--split", source.split,
+                  "with --task: train, dev, ... (a folder's file)" +
+                      (source.split.empty()
+                           ? "; default: the one that sweeps score (" + scored_splits() + ")"
+                           : ""))
       ->capture_default_str()
       ->check(not_empty())
       ->needs(task);

@@ -21,7 +21,8 @@ struct DataOptions {
 
 // --task, --data, --split, --limit, --template, --max-tokens, --end-token. `what` describes the
 // file that --data names without --task; empty: there is none such, and --data needs --task.
-// Returns the option --data.
+// The default of --split is the source's; where that is empty, help says that it is the split that
+// sweeps score, which the command then looks up. Returns the option --data.
 CLI::Option* add_data_options(CLI::App& command, DataOptions& options, const std::string& what);
 
 // InputError where WikiSQL's questions come from standard input: no tables lie beside it.

@@ -134,6 +134,8 @@ int run_generate(GenerateCommand& c) {
   if (c.max_prompt > 0 && !c.data.source.task.empty())
     throw InputError("--max-prompt requires --prompts or --prompt; a task has --max-tokens");
   refuse_tables_of_standard_input(c.data);
+  if (!c.data.source.task.empty() && c.data.source.split.empty())
+    c.data.source.split = find_task(c.data.source.task).scored_split;
   const Base base = load_base(c);
   const BaseTokenizer* const tokenizer = base.tokenizer ? &*base.tokenizer : nullptr;
   c.decoding.end_ids =
@@ -189,7 +191,7 @@ void add_generate(CLI::App& app, int& exit_code) {
       ->check(not_empty())
       ->transform(dash_is_standard_input());
   repeatable(command->add_option("--prompt", c->texts, "a text to continue; may be repeated"));
-  c->data.source.split = "dev";
+  c->data.source.split.clear();  // the task's
   add_data_options(*command, c->data, "")->transform(dash_is_standard_input());
   command->add_option("--max-new", c->decoding.max_new, "most new tokens of a prediction")
       ->capture_default_str()

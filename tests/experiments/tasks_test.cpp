@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <cmath>
+#include <sstream>
 
 #include "common/hash.h"
 #include "tests/datasets/test_files.h"
@@ -126,6 +127,29 @@ TEST_CASE("train --task trains on what nll --task scores") {
           Approx(mean({"--limit", "2", "--adapter", out + "/adapter"})).epsilon(1e-6));
     CHECK(lines[2].at("loss") < lines[0].at("loss"));
   }
+}
+
+TEST_CASE("generate --task takes the split that sweeps score where none is named") {
+  const TextModel model;
+  for (const auto& [task, split] : std::vector<std::pair<std::string, std::string>>{
+           {"wikisql", "dev"}, {"mnli", "dev_matched"}, {"samsum", "val"}}) {
+    INFO(task);
+    const std::vector<std::string> command{
+        "generate",   "--json", "--threads", "1",      "--model",
+        model.path(), "--task", task,        "--data", data_file(task).string(),
+        "--max-new",  "2"};
+    const ProgramResult named = run_with(command, {"--split", split});
+    CHECK_FALSE(json_lines(named).empty());
+    const ProgramResult unnamed = run_program(command);
+    INFO(unnamed.err);
+    CHECK(unnamed.exit_code == 0);
+    CHECK(unnamed.out == named.out);
+  }
+  std::istringstream words(run_program({"generate", "--help"}).out);
+  std::string help;
+  for (std::string word; words >> word;) help += word + " ";
+  CHECK_THAT(help, Catch::Contains("default: the one that sweeps score (wikisql: dev, mnli: "
+                                   "dev_matched, samsum: dev, own: dev)"));
 }
 
 TEST_CASE("train holds out nothing that it trains on") {
