@@ -13,7 +13,7 @@
 namespace rankscope {
 
 // Raised when a metric is added or changes: `run` then scores finished trials again.
-inline constexpr int kMetricsVersion = 4;
+inline constexpr int kMetricsVersion = 5;
 
 // Writes outcomes.jsonl (a line an example: id, and the value of each metric) and, last, done.json
 // with the mean of each. `lines` are those of predictions.jsonl. `read`: see write_done.
