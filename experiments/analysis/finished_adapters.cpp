@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Raised when the same adapters yield other numbers or quantities than before.
-constexpr int kAnalysisVersion = 5;
+constexpr int kAnalysisVersion = 6;
 constexpr const char* kWeightsFile = "adapter_model.safetensors";
 
 std::string stamp_of(const Trial& trial, const AnalysisSettings& settings, const fs::path& adapter,
