@@ -43,30 +43,33 @@ std::string damage_found_by(const std::function<void()>& look) {
 class Healer {
  public:
   std::vector<std::string> take() { return std::move(done_); }
-  // Of what was done so far.
-  std::size_t count() const { return done_.size(); }
   void say(std::string line) { done_.push_back(std::move(line)); }
 
-  void put_aside(const fs::path& file, const std::string& why) {
+  // This and the two below: whether something was put aside.
+  bool put_aside(const fs::path& file, const std::string& why) {
     std::error_code unknown;
-    if (!fs::exists(fs::symlink_status(file, unknown))) return;
+    if (!fs::exists(fs::symlink_status(file, unknown))) return false;
     done_.push_back(fmt::format("{}; put aside as {}", why, rankscope::put_aside(file)));
+    return true;
   }
 
   // A folder, a pipe or a link to nowhere in a file's place can be neither read nor written to.
-  void require_regular(const fs::path& folder, std::initializer_list<const char*> names) {
+  bool require_regular(const fs::path& folder, std::initializer_list<const char*> names) {
+    bool any = false;
     for (const char* name : names) {
       std::error_code unknown;
       if (!fs::is_regular_file(folder / name, unknown))
-        put_aside(folder / name, "'" + printable_path(folder / name) + "' is not a regular file");
+        any |= put_aside(folder / name,
+                         "'" + printable_path(folder / name) + "' is not a regular file");
     }
+    return any;
   }
 
-  void check(const fs::path& file, const std::function<void(const fs::path&)>& read) {
+  bool check(const fs::path& file, const std::function<void(const fs::path&)>& read) {
     const std::string damage = damage_found_by([&] {
       if (is_there(file)) read(file);
     });
-    if (!damage.empty()) put_aside(file, damage);
+    return !damage.empty() && put_aside(file, damage);
   }
 
  private:
@@ -81,11 +84,9 @@ void put_training_aside(const fs::path& folder, const std::string& damage, Heale
 
 // Whether one was there that is none.
 bool heal_environment(const fs::path& folder, Healer& healer) {
-  const auto count = healer.count();
-  healer.require_regular(folder, {kEnvironmentFile});
-  healer.check(folder / kEnvironmentFile,
-               [](const fs::path& file) { read_environment(file.parent_path()); });
-  return healer.count() > count;
+  return healer.require_regular(folder, {kEnvironmentFile}) ||
+         healer.check(folder / kEnvironmentFile,
+                      [](const fs::path& file) { read_environment(file.parent_path()); });
 }
 
 // Beside a result that stays; one that is made again gets another environment.

@@ -27,6 +27,21 @@ BaseTokenizer base_tokenizer(const std::filesystem::path& folder, std::int64_t v
 const std::filesystem::path kLlama2 =
     std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests/reference/tokenizers/llama2";
 
+ModelConfig llama2_config(std::int64_t context) {
+  ModelConfig config;
+  config.vocabulary = 800;
+  config.context = context;
+  config.eos_ids = {2};
+  return config;
+}
+
+DataSource own_source(const TemporaryFolder& folder) {
+  DataSource source;
+  source.task = "own";
+  source.data = folder.path();
+  return source;
+}
+
 // By the default template of every task, targets and choices.
 void check_as_in_whole_text(const BaseTokenizer& tokenizer) {
   const std::pair<const char*, const char*> files[] = {{"wikisql", "wikisql/dev.jsonl"},
@@ -80,9 +95,7 @@ TEST_CASE("skip leaves out the first examples, limit counts those behind them") 
   const BaseTokenizer tokenizer(
       std::filesystem::path(RANKSCOPE_SOURCE_DIR) / "tests/reference/tokenizers/gpt2", config);
   const auto ids = [&](std::uint64_t skip, std::uint64_t limit) {
-    DataSource source;
-    source.task = "own";
-    source.data = folder.path();
+    DataSource source = own_source(folder);
     source.skip = skip;
     source.limit = limit;
     std::string text;
@@ -108,13 +121,8 @@ TEST_CASE("an answer that holds the end token's text is refused with its line") 
                         "{\"prompt\": \"a\", \"target\": \" b\"}\n"
                         "{\"id\": \"e\", \"prompt\": \"a\", \"target\": \" b</s> c\"}\n");
   const BaseTokenizer tokenizer = base_tokenizer(kLlama2, 800);
-  ModelConfig config;
-  config.vocabulary = 800;
-  config.context = 32;
-  config.eos_ids = {2};
-  DataSource source;
-  source.task = "own";
-  source.data = folder.path();
+  ModelConfig config = llama2_config(32);
+  DataSource source = own_source(folder);
   const auto read = [&] { return read_task_examples(source, tokenizer, config, 0, true); };
   CHECK_THAT(error_text<InputError>(read),
              Catch::Contains("train.jsonl:2: the answer ' b</s> c' of 'e' holds the end token, 2"));
@@ -143,13 +151,8 @@ TEST_CASE("where no example fits, what takes the room is named") {
   write_file_atomically(folder / "train.jsonl",
                         "{\"prompt\": \"a\", \"target\": \" b c d e f\"}\n");
   const BaseTokenizer tokenizer = base_tokenizer(kLlama2, 800);
-  ModelConfig config;
-  config.vocabulary = 800;
-  config.context = 4;
-  config.eos_ids = {2};
-  DataSource source;
-  source.task = "own";
-  source.data = folder.path();
+  ModelConfig config = llama2_config(4);
+  DataSource source = own_source(folder);
   const auto refusal = [&](const ModelConfig& base, std::int64_t reserved) {
     return error_text<InputError>(
         [&] { read_task_examples(source, tokenizer, base, reserved, true); });
